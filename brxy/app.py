@@ -1,0 +1,186 @@
+"""
+One running app: a port for it, its process, the moment it answers, its end.
+
+The node runs its app by this, and so does the spawner C{app:}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from brxy.child import Child, Ended
+from brxy.errors import SpawnFailed
+from brxy.interfaces import Address
+from brxy.ports import PORTS, Ports, isFree
+from brxy.readiness import waitUntilReady
+
+__all__ = ["App", "appCommand", "appEnvironment"]
+
+# Where an app listens: it is reached through a node or an edge beside it only.
+_HOST = "127.0.0.1"
+
+# Our own variables, the token among them, are none of an app's business.
+_OWN_PREFIX = "BRXY_"
+
+
+def appCommand(command: Sequence[str], port: int, host: str, route: str) -> list[str]:
+    """
+    The command with C{{port}}, C{{host}} and C{{route}} replaced in its
+    arguments, for apps that read no C{PORT}.
+    """
+    values = {"{port}": str(port), "{host}": host, "{route}": route}
+    arguments = []
+    for argument in command:
+        for placeholder, value in values.items():
+            argument = argument.replace(placeholder, value)
+        arguments.append(argument)
+    return arguments
+
+
+def appEnvironment(environ: Mapping[str, str], port: int, host: str, route: str) -> dict[str, str]:
+    """
+    The environment for an app: that of its parent, but for our own variables,
+    with C{PORT}, C{HOST} and C{ROUTE}.
+    """
+    kept = {name: value for name, value in environ.items() if not name.startswith(_OWN_PREFIX)}
+    return {**kept, "PORT": str(port), "HOST": host, "ROUTE": route}
+
+
+class App:
+    """
+    One copy of an app.  It never outlives this process.
+
+    @ivar ready: fires with its L{Address} when it answers; never once it was
+        asked to stop or has ended.
+    @ivar ended: fires with L{Ended} when nothing of it is left.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        command: Sequence[str],
+        route: str,
+        environ: Mapping[str, str],
+        output: Callable[[int, bytes], None],
+        *,
+        port: int | None = None,
+        ready_path: str | None = None,
+        stop_timeout: float = 10.0,
+        ports: Ports = PORTS,
+    ) -> None:
+        """
+        @param environ: what the app's environment is made from, see
+            L{appEnvironment}.
+        @param output: called with 1 or 2 and each line that the app prints.
+        @param port: where it listens; L{None}: a free port is found.
+        @param ready_path: it is ready when a GET of this is answered by a
+            status from 200 to 399; L{None}: when it accepts a connection.
+        @param stop_timeout: seconds between SIGTERM and SIGKILL.
+        @param ports: where a free port comes from.
+        """
+        self.ready: Deferred[Address] = Deferred()
+        self.ended: Deferred[Ended] = Deferred()
+        self._reactor = reactor
+        self._command = command
+        self._route = route
+        self._environ = environ
+        self._output = output
+        self._port = port
+        self._ready_path = ready_path
+        self._stop_timeout = stop_timeout
+        self._ports = ports
+        self._child: Child | None = None
+        self._readiness: Deferred[None] | None = None
+
+    @property
+    def pid(self) -> int:
+        """
+        The id of its process; 0 before L{start}.
+        """
+        return 0 if self._child is None else self._child.pid
+
+    def start(self) -> None:
+        """
+        Start it.
+
+        @raise SpawnFailed: it can't be started.
+        """
+        port = self._takePort()
+        child = Child(
+            self._reactor,
+            appCommand(self._command, port, _HOST, self._route),
+            appEnvironment(self._environ, port, _HOST, self._route),
+            self._output,
+            die_with_parent=True,
+        )
+        try:
+            child.start()
+        except SpawnFailed:
+            self._releasePort(port)
+            raise
+        self._child = child
+        child.ended.addCallback(self._childEnded, port)
+        self._readiness = waitUntilReady(self._reactor, _HOST, port, self._ready_path)
+        self._readiness.addCallbacks(
+            lambda _: self.ready.callback(Address(_HOST, port)), self._readinessCancelled
+        )
+
+    def stop(self) -> None:
+        """
+        Ask it to end by SIGTERM, and see to it by SIGKILL later.  Does nothing
+        when called again, or after the end.
+        """
+        self._cancelReadiness()
+        if self._child is not None:
+            self._child.stop(self._stop_timeout)
+
+    def kill(self) -> None:
+        """
+        End it by SIGKILL now.
+        """
+        self._cancelReadiness()
+        if self._child is not None:
+            self._child.kill()
+
+    def _takePort(self) -> int:
+        """
+        @raise SpawnFailed: there is none, or someone else has the given one,
+            who would be taken for the app.
+        """
+        if self._port is None:
+            return self._ports.take()
+        if not isFree(self._port, reuse=True):
+            raise SpawnFailed(f"port {self._port} is taken already")
+        return self._port
+
+    def _releasePort(self, port: int) -> None:
+        """
+        Nobody listens at the port any more.
+        """
+        if self._port is None:
+            self._ports.release(port)
+
+    def _childEnded(self, result: Ended, port: int) -> None:
+        """
+        Nothing of it is left.
+        """
+        self._cancelReadiness()
+        self._releasePort(port)
+        self.ended.callback(result)
+
+    def _cancelReadiness(self) -> None:
+        """
+        From now on it doesn't matter whether it answers.
+        """
+        if self._readiness is not None:
+            self._readiness.cancel()
+
+    def _readinessCancelled(self, failure: Failure) -> None:
+        """
+        It ended, or was stopped, before it answered.
+        """
+        failure.trap(CancelledError)

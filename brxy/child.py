@@ -1,0 +1,277 @@
+"""
+One child process, and the group it leads: started, listened to, and ended for
+certain.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.error import AlreadyCalled, AlreadyCancelled
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from brxy.pipes import LineReader
+from brxy.processes import ExitReader, groupMembers, launch, signalGroup
+
+__all__ = ["Child", "Ended"]
+
+_STDOUT, _STDERR = 1, 2
+
+# How much of a last line is worth keeping, in characters.
+_MAX_LAST_LINE = 200
+
+# Seconds between two looks at what is left of a group: the first and longest
+# while it is to end, and the longest while it is left alone.
+_FIRST_LOOK = 0.005
+_LONGEST_LOOK = 0.5
+_IDLE_LOOK = 5.0
+
+# Seconds after SIGKILL until we stop waiting for what the kernel can't end.
+_GIVE_UP = 1.0
+
+
+@frozen
+class Ended:
+    """
+    How a process ended.
+
+    @ivar status: its exit status; L{None} if a signal killed it.
+    @ivar signal: the number of that signal; L{None} if it exited.
+    @ivar last_line: the last line that it printed on its standard error, or
+        on its standard output if it printed none there; printable, and short.
+    """
+
+    status: int | None
+    signal: int | None
+    last_line: str = ""
+
+    def describe(self) -> str:
+        """
+        @return: one line for a log.
+        """
+        if self.signal is not None:
+            return f"killed by {_signalName(self.signal)}"
+        if self.status and self.last_line:
+            return f"exit status {self.status}: {self.last_line}"
+        return f"exit status {self.status}"
+
+
+def _signalName(number: int) -> str:
+    """
+    A signal as people write it.
+    """
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _printable(line: bytes) -> str:
+    """
+    A line as one that is safe to show: bounded, and nothing in it moves a
+    cursor.
+    """
+    text = line[: 4 * _MAX_LAST_LINE].decode("utf-8", "backslashreplace").strip()
+    text = text.replace("\t", " ")[:_MAX_LAST_LINE]
+    shown = (char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return "".join(shown)[:_MAX_LAST_LINE]
+
+
+class Child:
+    """
+    A process that leads its own session and group, with the group.
+
+    Once the leader has ended, what is left of the group is ended too: by
+    SIGKILL at once if the leader ended by itself; within the time L{stop} gave
+    if that is why.
+
+    @ivar pid: the leader's id, which is the group's as well; 0 before L{start}.
+    @ivar ended: fires with L{Ended} when the leader is reaped and nothing is
+        left of its group.
+    @ivar left: the leader exited with status 0 unasked, and C{leave_on_success}
+        was given: the rest of its group was left alone, and is still listened
+        to.  C{ended} has fired then without waiting for the rest.
+    @ivar emptied: fires with L{None} when nothing is left of the group: with
+        C{ended}, or later if the group was left alone.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        output: Callable[[int, bytes], None],
+        *,
+        die_with_parent: bool,
+        leave_on_success: bool = False,
+    ) -> None:
+        """
+        @param environment: all of the process's environment.
+        @param output: called with 1 or 2, for standard output or error, and a
+            line without its end; lines over 8 KiB come in pieces.
+        @param die_with_parent: the kernel is to end the leader when we die,
+            even by SIGKILL.
+        @param leave_on_success: see L{left}.
+        """
+        self.pid = 0
+        self.left = False
+        self.ended: Deferred[Ended] = Deferred()
+        self.emptied: Deferred[None] = Deferred()
+        self._reactor = reactor
+        self._argv = argv
+        self._environment = environment
+        self._output = output
+        self._die_with_parent = die_with_parent
+        self._leave_on_success = leave_on_success
+        self._readers: list[LineReader] = []
+        self._last_lines = {_STDOUT: b"", _STDERR: b""}
+        self._stopping = False
+        self._killed_at: float | None = None
+        self._kill_call: IDelayedCall | None = None
+        self._look_call: IDelayedCall | None = None
+        self._interval = _FIRST_LOOK
+        self._result: Ended | None = None
+        self._empty = False
+
+    def start(self) -> None:
+        """
+        Start the process.
+
+        @raise brxy.errors.SpawnFailed: it can't be started.
+        """
+        launched = launch(self._argv, self._environment, self._die_with_parent)
+        self.pid = launched.pid
+        self._readers = [
+            LineReader(self._reactor, launched.stdout, lambda line: self._line(_STDOUT, line)),
+            LineReader(self._reactor, launched.stderr, lambda line: self._line(_STDERR, line)),
+        ]
+        watch = ExitReader(self._reactor, self.pid, launched.pidfd, self._leaderEnded)
+        self._reactor.addReader(watch)
+
+    def stop(self, timeout: float) -> None:
+        """
+        Ask the group to end by SIGTERM, and C{timeout} seconds later see to it
+        by SIGKILL.  A second call does nothing, and so does one after the end.
+        """
+        if self._stopping or not self._alive():
+            return
+        self._stopping = True
+        self._signal(signal.SIGTERM)
+        self._kill_call = self._reactor.callLater(timeout, self.kill)
+        self._lookSoon()
+
+    def kill(self) -> None:
+        """
+        End the group by SIGKILL now.
+        """
+        if not self._alive():
+            return
+        self._stopping = True
+        if self._killed_at is None:
+            self._killed_at = self._reactor.seconds()
+        self._signal(signal.SIGKILL)
+        self._lookSoon()
+
+    def _alive(self) -> bool:
+        """
+        Is there anything that could be stopped?
+        """
+        return self.pid != 0 and not self._empty
+
+    def _signal(self, number: int) -> None:
+        """
+        Signal the group, unless its number may by now be another's.
+        """
+        if self._result is None or groupMembers(self.pid):
+            signalGroup(self.pid, number)
+
+    def _line(self, descriptor: int, line: bytes) -> None:
+        """
+        The process printed a line.
+        """
+        if line.strip():
+            self._last_lines[descriptor] = line
+        try:
+            self._output(descriptor, line)
+        except Exception:
+            # Whatever happens to its output, the child's end must be noticed.
+            self._log.failure("a line of process {pid} could not be passed on", pid=self.pid)
+
+    def _leaderEnded(self, code: int) -> None:
+        """
+        The leader was reaped.
+
+        @param code: its status, or the negative number of a signal.
+        """
+        for reader in self._readers:
+            reader.drain()
+        last_line = _printable(self._last_lines[_STDERR] or self._last_lines[_STDOUT])
+        status, number = (None, -code) if code < 0 else (code, None)
+        self._result = result = Ended(status, number, last_line)
+        if self._leave_on_success and code == 0 and not self._stopping:
+            self.left = True
+            self.ended.callback(result)
+        elif not self._stopping:
+            self._killed_at = self._reactor.seconds()
+        self._look()
+
+    def _look(self) -> None:
+        """
+        See what is left of the group, and look again later if there is any.
+        """
+        self._look_call = None
+        if not groupMembers(self.pid):
+            self._finish()
+        elif self._killed_at is None:
+            self._lookLater()
+        elif self._reactor.seconds() - self._killed_at < _GIVE_UP:
+            # Once more: one that was just being forked may have been missed.
+            signalGroup(self.pid, signal.SIGKILL)
+            self._lookLater()
+        else:
+            self._log.warn("SIGKILL did not end all of process group {pid}", pid=self.pid)
+            self._finish()
+
+    def _lookLater(self) -> None:
+        """
+        Look at the group again, later each time.
+        """
+        longest = _LONGEST_LOOK if self._stopping or not self.left else _IDLE_LOOK
+        self._look_call = self._reactor.callLater(self._interval, self._look)
+        self._interval = min(2 * self._interval, longest)
+
+    def _lookSoon(self) -> None:
+        """
+        Something was done to the group.  While the leader lives there is
+        nothing to look for.
+        """
+        self._interval = _FIRST_LOOK
+        if self._look_call is not None:
+            self._look_call.reset(_FIRST_LOOK)
+
+    def _finish(self) -> None:
+        """
+        Nothing is left of the group.
+        """
+        self._empty = True
+        if self._kill_call is not None:
+            with suppress(AlreadyCalled, AlreadyCancelled):
+                self._kill_call.cancel()
+        for reader in self._readers:
+            reader.drain()
+            # One that left the group too may write on, and must not break
+            # over a closed pipe, if we wanted to leave it in peace.
+            if self._stopping or not self.left:
+                reader.close()
+        if not self.left:
+            assert self._result is not None
+            self.ended.callback(self._result)
+        self.emptied.callback(None)

@@ -1,0 +1,272 @@
+"""
+What every connection of brxy has in common: reading that can be held for
+several reasons at once, a flag for a full write buffer, and two ways to close.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, cast
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from brxy.deadlines import Deadlines
+from brxy.hangup import HangupWatcher
+
+__all__ = ["HOLD_PEER", "Connection", "Shared"]
+
+# Why a connection is not read from.  The other end of the exchange is full:
+HOLD_PEER = 1
+
+# A peer that does not read, or does not close, gets this many seconds.
+CLOSE_TIMEOUT = 10.0
+
+# A link that was cut silently is found by the kernel (seconds; milliseconds).
+_LINK_OPTIONS = (
+    (socket.TCP_KEEPIDLE, 10),
+    (socket.TCP_KEEPINTVL, 5),
+    (socket.TCP_KEEPCNT, 3),
+    (socket.TCP_USER_TIMEOUT, 20_000),
+)
+
+
+class Shared:
+    """
+    What the connections of one process share.
+
+    @ivar reactor: the reactor, also the clock.
+    @ivar hangups: tells of hang-ups while nothing is read.
+    @ivar closing: connections that are closing, and are aborted if that takes
+        too long.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self.reactor = reactor
+        self.hangups = HangupWatcher(reactor)
+        self.closing: Deadlines[Connection] = Deadlines(
+            reactor, CLOSE_TIMEOUT, lambda connection: connection.abort()
+        )
+
+    def stop(self) -> None:
+        """
+        Let go of the reactor.
+        """
+        self.hangups.stop()
+        self.closing.stopAll()
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class Connection(Protocol):
+    """
+    A connection that can be an end of an exchange.
+
+    Subclasses say what is to be done with what is received, and get told by
+    L{filled}, L{emptied}, L{peerEnded}, L{hungUp} and L{closed}.
+
+    @ivar congested: what was written has not left yet, and more should wait.
+    @ivar alive: the transport is there, and nobody has begun to close it.
+    @ivar read_ended: the peer has half-closed.
+    """
+
+    congested = False
+    alive = False
+    read_ended = False
+    _holds = 0
+    _lingering = False
+
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
+
+    @property
+    def _tcp(self) -> ITCPTransport:
+        return cast(ITCPTransport, self.transport)
+
+    def connectionMade(self) -> None:
+        """
+        See L{Protocol}.
+        """
+        self.alive = True
+        if isinstance(self._tcp.getPeer(), (IPv4Address, IPv6Address)):
+            self._tcp.setTcpNoDelay(True)
+        self._tcp.registerProducer(self, True)
+
+    def watchLink(self) -> None:
+        """
+        Let the kernel find out when the link was cut: by probes when nothing
+        is sent, by a limit on unacknowledged bytes otherwise.
+        """
+        if not isinstance(self._tcp.getPeer(), (IPv4Address, IPv6Address)):
+            return
+        handle = getattr(self.transport, "getHandle", None)
+        if handle is not None:
+            sock: socket.socket = handle()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in _LINK_OPTIONS:
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+    # Reading
+
+    def hold(self, why: int) -> None:
+        """
+        Do not read until this and every other reason is gone.
+        """
+        if not self._holds and self.alive:
+            self._tcp.pauseProducing()
+            self._watch()
+        self._holds |= why
+
+    def release(self, why: int) -> None:
+        """
+        This reason is gone.
+        """
+        if self._holds & why:
+            self._holds &= ~why
+            if not self._holds and self.alive:
+                self._unwatch()
+                self._tcp.resumeProducing()
+
+    def pause(self) -> None:
+        """
+        See L{brxy.interfaces.IExchangeEnd}.
+        """
+        self.hold(HOLD_PEER)
+
+    def resume(self) -> None:
+        """
+        See L{brxy.interfaces.IExchangeEnd}.
+        """
+        self.release(HOLD_PEER)
+
+    def _watch(self) -> None:
+        # A transport in memory has no descriptor; nobody can hang up on it.
+        fileno = getattr(self.transport, "fileno", None)
+        if fileno is not None and not self.read_ended:
+            self.shared.hangups.watch(fileno(), self.hungUp)
+
+    def _unwatch(self) -> None:
+        fileno = getattr(self.transport, "fileno", None)
+        if fileno is not None:
+            self.shared.hangups.unwatch(fileno())
+
+    def hungUp(self, broken: bool) -> None:
+        """
+        While nothing is read, the peer closed (C{broken}) or half-closed.
+        """
+
+    # Writing
+
+    def pauseProducing(self) -> None:
+        """
+        The transport's buffer is full.  See L{IPushProducer}.
+        """
+        self.congested = True
+        self.filled()
+
+    def resumeProducing(self) -> None:
+        """
+        The transport's buffer is empty again.  See L{IPushProducer}.
+        """
+        self.congested = False
+        self.emptied()
+
+    def stopProducing(self) -> None:
+        """
+        The transport is gone; L{connectionLost} follows.
+        """
+
+    def filled(self) -> None:
+        """
+        More bytes should wait.
+        """
+
+    def emptied(self) -> None:
+        """
+        More bytes may come.
+        """
+
+    # Closing
+
+    def readConnectionLost(self) -> None:
+        """
+        The peer half-closed.  See L{IHalfCloseableProtocol}.
+        """
+        self.read_ended = True
+        if self._lingering:
+            self._tcp.loseConnection()
+        else:
+            self.peerEnded()
+
+    def writeConnectionLost(self) -> None:
+        """
+        What we half-closed has been sent.  See L{IHalfCloseableProtocol}.
+        """
+        if self.read_ended:
+            # Both halves are shut, and connectionLost may never come by itself.
+            self._leave()
+            self._tcp.loseConnection()
+
+    def peerEnded(self) -> None:
+        """
+        The peer will send nothing more.
+        """
+        self.close()
+
+    def close(self) -> None:
+        """
+        Close once everything written has been sent; at the latest after
+        L{CLOSE_TIMEOUT}.
+        """
+        if self.alive:
+            self._leave()
+            self._tcp.loseConnection()
+
+    def linger(self) -> None:
+        """
+        Close to a peer that may still be sending: half-close, and read and
+        discard what comes, for a close with unread bytes would cut off what
+        was written (RFC 9112 §9.6).
+        """
+        if not self.alive:
+            return
+        if self.read_ended:
+            self.close()
+            return
+        self._lingering = True
+        reading = not self._holds
+        self._leave()
+        if not reading:
+            self._tcp.resumeProducing()
+        self._tcp.loseWriteConnection()
+
+    def abort(self) -> None:
+        """
+        Close at once; what was written may be lost, and the peer sees a reset.
+        """
+        if self.transport is not None:
+            self._leave()
+            self._tcp.abortConnection()
+
+    def _leave(self) -> None:
+        if self.alive:
+            self.alive = False
+            self._unwatch()
+            self.shared.closing.start(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        See L{Protocol}.
+        """
+        if self.alive:
+            self.alive = False
+        self._unwatch()
+        self.shared.closing.stop(self)
+        self.closed(reason)
+
+    def closed(self, reason: Failure) -> None:
+        """
+        The connection is gone.
+        """

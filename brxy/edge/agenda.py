@@ -1,0 +1,47 @@
+"""
+What to look at, and when.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import Generic, TypeVar
+
+__all__ = ["Agenda"]
+
+T = TypeVar("T")
+
+
+class Agenda(Generic[T]):
+    """
+    Things that must be looked at later.
+
+    Entries are never taken back: whoever looks sees for itself whether there
+    is still anything to do.
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[float, int, T]] = []
+        self._number = 0
+
+    def add(self, when: float, what: T) -> None:
+        """
+        Look at this then.
+        """
+        self._number += 1
+        heappush(self._entries, (when, self._number, what))
+
+    def due(self, now: float) -> list[T]:
+        """
+        Take out what is to be looked at by now, in order.
+        """
+        due: list[T] = []
+        while self._entries and self._entries[0][0] <= now:
+            due.append(heappop(self._entries)[2])
+        return due
+
+    def nextDeadline(self) -> float | None:
+        """
+        When there is something to look at next.
+        """
+        return self._entries[0][0] if self._entries else None

@@ -1,0 +1,158 @@
+"""
+The chunked transfer coding (RFC 9112 §7.1), read strictly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from brxy.edge.fields import TOKEN, isPartialSection, isTrailerAllowed, splitFields
+from brxy.errors import PeerError
+
+__all__ = ["MAX_SIZE_LINE", "MAX_TRAILERS", "MAX_TRAILER_FIELDS", "ChunkedBody"]
+
+# Bytes of the line of a chunk's size with its extensions; bytes and fields of
+# the trailer section.  Less than this is kept of a body, whatever comes.
+MAX_SIZE_LINE = 256
+MAX_TRAILERS = 8 * 1024
+MAX_TRAILER_FIELDS = 32
+_MAX_CHUNK = 2**63 - 1
+
+# Extensions without the "bad" white space that the grammar tolerates: parsers
+# disagree about it.
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
+_EXTENSIONS = rb"(?:;%b++(?:=(?:%b++|%b))?)*+" % (TOKEN, TOKEN, _QUOTED)
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16}+)%b\r\n" % _EXTENSIONS)
+_PARTIAL_SIZE = re.compile(rb"(?:[0-9A-Fa-f]{1,16}+(?:;[\t -~\x80-\xff]*+)?\r?)?")
+
+# What the next byte belongs to.
+_SIZE_LINE = 0
+_CONTENT = 1
+_CONTENT_END = 2
+_TRAILERS = 3
+
+
+class ChunkedBody:
+    """
+    A chunked body, see L{brxy.edge.framing.Body}.  Its chunks pass as they
+    came, or only their content does.
+
+    @ivar done: the empty line after the last chunk was there.
+    """
+
+    __slots__ = ("_decode", "_error", "_missing", "_pending", "_state", "done")
+
+    def __init__(self, decode: bool, error: Callable[[str], PeerError]) -> None:
+        """
+        @param decode: pass only the content of the chunks on, without trailers.
+        @param error: makes what is raised for a broken body.
+        """
+        self.done = False
+        self._decode = decode
+        self._error = error
+        self._state = _SIZE_LINE
+        self._missing = 0  # bytes of the content of this chunk
+        self._pending = b""  # the beginning of what can't be judged yet
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
+        """
+        Take what came in, see L{brxy.edge.framing.Body.feed}.
+        """
+        if len(data) < self._missing:  # in the midst of a chunk, as most bulk is
+            self._missing -= len(data)
+            return data, b""
+        if self.done:
+            return b"", data
+        if self._pending:
+            data = self._pending + data
+            self._pending = b""
+        contents: list[bytes] = []
+        pos = self._readChunks(data, contents)
+        trailers = b""
+        passed = pos
+        if self._state == _TRAILERS:
+            pos, trailers, passed = self._readTrailers(data, pos)
+        out = b"".join(contents) if self._decode else data[:passed]
+        if trailers and not self._decode:
+            out += trailers
+        if self.done:
+            return out, data[pos:]
+        self._pending = data[pos:]
+        return out, b""
+
+    def _readChunks(self, data: bytes, contents: list[bytes]) -> int:
+        """
+        Follow the chunks up to the last one, as far as they are there.
+
+        @param contents: takes what is in them, for those who decode.
+        @return: the end of what is certain.
+        """
+        pos = 0
+        while self._state != _TRAILERS:
+            if self._state == _SIZE_LINE:
+                end = self._readSize(data, pos)
+            elif self._state == _CONTENT:
+                end = self._readContent(data, pos)
+                if self._decode:
+                    contents.append(data[pos:end])
+            else:
+                end = self._readContentEnd(data, pos)
+            if end == pos:
+                break
+            pos = end
+        return pos
+
+    def _readSize(self, data: bytes, pos: int) -> int:
+        match = _SIZE.match(data, pos, pos + MAX_SIZE_LINE)
+        if match is None:
+            if len(data) - pos < MAX_SIZE_LINE and _PARTIAL_SIZE.fullmatch(data, pos):
+                return pos
+            raise self._error("malformed chunk size")
+        size = int(match[1], 16)
+        if size > _MAX_CHUNK:
+            raise self._error("chunk too large")
+        self._missing = size
+        self._state = _CONTENT if size else _TRAILERS
+        return match.end()
+
+    def _readContent(self, data: bytes, pos: int) -> int:
+        size = min(self._missing, len(data) - pos)
+        self._missing -= size
+        if self._missing == 0:
+            self._state = _CONTENT_END
+        return pos + size
+
+    def _readContentEnd(self, data: bytes, pos: int) -> int:
+        if data.startswith(b"\r\n", pos):
+            self._state = _SIZE_LINE
+            return pos + 2
+        if data[pos:] not in (b"", b"\r"):
+            raise self._error("chunk without its end")
+        return pos
+
+    def _readTrailers(self, data: bytes, pos: int) -> tuple[int, bytes, int]:
+        """
+        Read the trailer section with its empty line, once it is whole.
+
+        @return: where it ends, what is to be sent in its place, and the end of
+            what passes as it came before that.
+        """
+        if data.startswith(b"\r\n", pos):
+            self.done = True
+            return pos + 2, b"", pos + 2
+        end = data.find(b"\r\n\r\n", pos, pos + MAX_TRAILERS)
+        if end < 0:
+            if len(data) - pos >= MAX_TRAILERS or not isPartialSection(data, pos):
+                raise self._error("malformed or overlong trailer section")
+            return pos, b"", pos
+        fields = splitFields(data, pos, end + 2)
+        if fields is None:
+            raise self._error("malformed trailer section")
+        if len(fields) > MAX_TRAILER_FIELDS:
+            raise self._error("too many trailer fields")
+        self.done = True
+        allowed = [b"%b: %b\r\n" % (f[1], f[2]) for f in fields if isTrailerAllowed(f[0])]
+        if len(allowed) == len(fields):
+            return end + 4, b"", end + 4
+        return end + 4, b"".join(allowed) + b"\r\n", pos

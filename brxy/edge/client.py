@@ -1,0 +1,360 @@
+"""
+HTTP clients: their connections, request by request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from os import urandom
+from typing import Any
+
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from brxy.connection import Connection, Shared
+from brxy.deadlines import Deadlines
+from brxy.edge.brokerage import Brokerage
+from brxy.edge.carrier import HTTPCarrier
+from brxy.edge.clients import HOLD_COPY, ClientFactory, addressText
+from brxy.edge.exchange import Progress
+from brxy.edge.framing import framingFor
+from brxy.edge.http1 import RequestHead, plainResponse, requestHead
+from brxy.errors import BadRequest
+from brxy.interfaces import IExchangeEnd
+
+__all__ = ["HTTPClient", "HTTPFactory"]
+
+# Why a client is not read from: it sends further requests while one is being
+# answered.
+HOLD_PIPELINE = 4
+
+# What a client may send ahead of the answer it waits for.
+PIPELINE_LIMIT = 65536
+
+# Seconds for a whole request head, from its first byte; and for a client that
+# has nothing to ask.
+HEAD_TIMEOUT = 15.0
+IDLE_TIMEOUT = 75.0
+
+
+@implementer(IExchangeEnd)
+class HTTPClient(Connection):
+    """
+    One client's connection: requests one after another, answered in order.
+
+    @ivar address: the client's address.
+    """
+
+    def __init__(self, factory: HTTPFactory) -> None:
+        super().__init__(factory.shared)
+        self._factory = factory
+        self.address = ""
+        self._inbox = b""
+        self._carrier: HTTPCarrier | None = None
+        self._head: RequestHead | None = None
+        self._body: Any = None
+        self._advancing = False
+
+    def connectionMade(self) -> None:
+        """
+        See L{twisted.internet.protocol.Protocol}.
+        """
+        super().connectionMade()
+        self.address = addressText(self._tcp.getPeer())
+        self._factory.clients.add(self)
+        self._factory.idle.start(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        See L{twisted.internet.protocol.Protocol}.
+        """
+        if self.alive:
+            self._inbox = self._inbox + data if self._inbox else data
+            self._advance()
+
+    def _advance(self) -> None:
+        # An answer of our own asks for the next request at once: a loop, not a
+        # recursion, however many were sent ahead.
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            while self.alive and self._step():
+                pass
+        finally:
+            self._advancing = False
+
+    def _step(self) -> bool:
+        """
+        Do one thing with what has come in.
+
+        @return: whether there may be more to do.
+        """
+        if self._carrier is None:
+            return self._readHead()
+        if self._body is not None:
+            return self._readBody(self._carrier)
+        if self._carrier.exchange.progress == Progress.TUNNEL:
+            data, self._inbox = self._inbox, b""
+            if data:
+                self._carrier.received(data)
+        elif len(self._inbox) > PIPELINE_LIMIT:
+            self.hold(HOLD_PIPELINE)
+        return False
+
+    def _readHead(self) -> bool:
+        factory = self._factory
+        if not self._inbox:
+            return False
+        try:
+            parsed = requestHead(self._inbox)
+        except BadRequest as error:
+            self._refuse(error.status, str(error))
+            return False
+        if parsed is None:
+            if self.read_ended:
+                self.close()
+            elif self not in factory.heads:
+                factory.idle.stop(self)
+                factory.heads.start(self)
+            return False
+        factory.heads.stop(self)
+        factory.idle.stop(self)
+        head, taken = parsed
+        self._inbox = self._inbox[taken:]
+        self._begin(head)
+        return True
+
+    def _begin(self, head: RequestHead) -> None:
+        factory = self._factory
+        route = factory.route(head.host)
+        if route is None:
+            # Its body, if it has one, is not worth waiting for.
+            self._refuse(404, "no such app", keep=head.keep_alive and head.length == 0, head=head)
+            return
+        self._head = head
+        carrier = HTTPCarrier(self, factory.brokerage, route, head, factory.requestId())
+        self._carrier = carrier
+        if head.length == 0:
+            carrier.requestComplete()
+        else:
+            self._body = framingFor(head.length)
+            # What has come with the head goes to the app in one write with it.
+            while self._body is not None and self._readBody(carrier):
+                pass
+        if self._carrier is carrier:
+            factory.brokerage.wait(carrier.exchange)
+
+    def _readBody(self, carrier: HTTPCarrier) -> bool:
+        room = carrier.exchange.room()
+        if room <= 0:
+            self.hold(HOLD_COPY)
+            return False
+        data, later = self._inbox[:room], self._inbox[room:]
+        if not data:
+            return False
+        try:
+            out, rest = self._body.feed(data)
+        except BadRequest as error:
+            carrier.badRequest(error.status, str(error))
+            return False
+        self._inbox = rest + later if later else rest
+        if out:
+            carrier.received(out)
+        if self._body is not None and self._body.done:
+            self._body = None
+            carrier.requestComplete()
+        return True
+
+    def _refuse(
+        self, status: int, text: str, keep: bool = False, head: RequestHead | None = None
+    ) -> None:
+        self._head = head
+        self._answer(status, text, None, keep)
+
+    def _answer(self, status: int, text: str, retry_after: int | None, keep: bool) -> None:
+        head_only = self._head is not None and self._head.method == b"HEAD"
+        self.write(
+            plainResponse(
+                status, text, keep_alive=keep, retry_after=retry_after, head_only=head_only
+            )
+        )
+        if keep:
+            self.next(True)
+        else:
+            self._over()
+            self.linger()
+
+    # As a carrier's client
+
+    def write(self, data: bytes) -> None:
+        """
+        See L{IExchangeEnd}.
+        """
+        self._tcp.write(data)
+
+    def end(self) -> None:
+        """
+        See L{IExchangeEnd}.
+        """
+        self._tcp.loseWriteConnection()
+
+    def reset(self) -> None:
+        """
+        See L{IExchangeEnd}.
+        """
+        self._over()
+        self.abort()
+
+    def fail(self, status: int, text: str, retry_after: int | None) -> None:
+        """
+        Answer with an error of the edge's own.
+        """
+        head = self._head
+        keep = head is not None and head.keep_alive and self._body is None
+        self._answer(status, text, retry_after, keep and not self._factory.brokerage.leaving)
+
+    def accepted(self) -> None:
+        """
+        There is room for more of the request; or all that comes now goes
+        straight through.
+        """
+        self.release(HOLD_COPY | HOLD_PIPELINE)
+        self._advance()
+
+    def next(self, keep: bool) -> None:
+        """
+        The exchange is over.
+
+        @param keep: the client may ask again on this connection.
+        """
+        self._over()
+        if not keep or self._factory.brokerage.leaving:
+            # Requests that nobody will read would make a close cut off the answer.
+            if self._inbox:
+                self.linger()
+            else:
+                self.close()
+            return
+        if self.read_ended and not self._inbox:
+            self.close()
+            return
+        self._factory.idle.start(self)
+        self.resume()
+        self.release(HOLD_COPY | HOLD_PIPELINE)
+        self._advance()
+
+    def _over(self) -> None:
+        self._carrier = self._head = self._body = None
+
+    def filled(self) -> None:
+        """
+        The client takes no more for now.
+        """
+        if self._carrier is not None:
+            self._carrier.full(self)
+
+    def emptied(self) -> None:
+        """
+        The client takes more again.
+        """
+        if self._carrier is not None:
+            self._carrier.drained(self)
+
+    # The end of it
+
+    def peerEnded(self) -> None:
+        """
+        The client half-closed: between requests it is gone.
+        """
+        if self._carrier is None:
+            self.close()
+        else:
+            self._carrier.clientEnded()
+
+    def hungUp(self, broken: bool) -> None:
+        """
+        The client hung up while it was not read from.
+        """
+        carrier = self._carrier
+        if broken:
+            self.abort()
+        elif carrier is not None and carrier.exchange.progress == Progress.HELD:
+            carrier.hangup()
+
+    def closed(self, reason: Failure) -> None:
+        """
+        The connection is gone.
+        """
+        factory = self._factory
+        factory.left(self)
+        factory.heads.stop(self)
+        factory.idle.stop(self)
+        carrier = self._carrier
+        self._over()
+        if carrier is not None:
+            carrier.hangup()
+
+    def leave(self) -> None:
+        """
+        The edge is going: a client that asks for nothing is let go.
+        """
+        if self._carrier is None and not self._inbox:
+            self.close()
+
+    def tooSlow(self) -> None:
+        """
+        The head of a request takes too long.
+        """
+        self._refuse(408, "the request took too long")
+
+
+class HTTPFactory(ClientFactory[HTTPClient]):
+    """
+    Makes the connections of HTTP clients, and holds what they share.
+
+    @param route: tells the route of a host, or L{None} where there is no app.
+    @ivar heads: clients that have begun to send a request.
+    @ivar idle: clients that have nothing to ask.
+    """
+
+    def __init__(
+        self, shared: Shared, brokerage: Brokerage, route: Callable[[str], str | None]
+    ) -> None:
+        super().__init__(shared, brokerage)
+        self.route = route
+        reactor = shared.reactor
+        self.heads: Deadlines[HTTPClient] = Deadlines(reactor, HEAD_TIMEOUT, HTTPClient.tooSlow)
+        self.idle: Deadlines[HTTPClient] = Deadlines(reactor, IDLE_TIMEOUT, HTTPClient.close)
+        self._ids = count(1)
+        self._id_prefix = urandom(6).hex().encode("ascii")
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """
+        See L{twisted.internet.protocol.Factory}.
+        """
+        return HTTPClient(self)
+
+    def requestId(self) -> bytes:
+        """
+        An id for a request that brought none.
+        """
+        return b"%s-%x" % (self._id_prefix, next(self._ids))
+
+    def leave(self) -> None:
+        """
+        Let go of the clients that ask for nothing.
+        """
+        for client in list(self.clients):
+            client.leave()
+
+    def abort(self) -> None:
+        """
+        Cut off whoever is still there.
+        """
+        super().abort()
+        self.heads.stopAll()
+        self.idle.stopAll()

@@ -1,0 +1,113 @@
+"""
+What the scaler decides; the edge's service carries it out.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from brxy.edge.instance import Instance
+
+__all__ = [
+    "Buried",
+    "Decision",
+    "Fail",
+    "Newest",
+    "Recount",
+    "Retire",
+    "RollFailed",
+    "Spawn",
+    "Stop",
+]
+
+
+@frozen
+class Spawn:
+    """
+    Order this instance from its spawner.
+    """
+
+    instance: Instance
+
+
+@frozen
+class Retire:
+    """
+    Tell this instance to finish what it has and go.
+    """
+
+    instance: Instance
+
+
+@frozen
+class Stop:
+    """
+    End this instance by its spawner's handle.
+
+    @ivar reason: one line for the log.
+    """
+
+    instance: Instance
+    reason: str
+
+
+@frozen
+class Fail:
+    """
+    Nothing serves this route and nothing will for a while: answer everyone who
+    waits for it.
+
+    @ivar reason: one line for the log, why the last order failed.
+    @ivar retry_after: seconds until it may be tried again.
+    """
+
+    route: str
+    reason: str
+    retry_after: float
+
+
+@frozen
+class Newest:
+    """
+    Tell this instance whether it is the newest of its route.
+    """
+
+    instance: Instance
+    newest: bool
+
+
+@frozen
+class Recount:
+    """
+    Call L{brxy.edge.scaler.Scaler.demand} for this route: it has lost supply, or there is room
+    for it that there was not.
+    """
+
+    route: str
+
+
+@frozen
+class Buried:
+    """
+    Nothing is left of this instance.
+
+    @ivar reason: one line for the log, how it ended.
+    """
+
+    instance: Instance
+    reason: str
+
+
+@frozen
+class RollFailed:
+    """
+    The roll of this route ended before all its instances were replaced.
+
+    @ivar reason: one line for the log.
+    """
+
+    route: str
+    reason: str
+
+
+Decision = Spawn | Retire | Stop | Fail | Newest | Recount | Buried | RollFailed

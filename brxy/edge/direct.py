@@ -1,0 +1,196 @@
+"""
+Instances that the edge fronts itself: slots to an address it reaches.
+
+There is no node beside such an instance, so that the edge follows the rules of
+L{brxy.lifetime} for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IDelayedCall
+from zope.interface import implementer
+
+from brxy.backend import Backend
+from brxy.connection import Shared
+from brxy.edge.instance import Instance
+from brxy.interfaces import Address, IExchangeEnd
+from brxy.keeper import Keeper
+from brxy.relay import Relay
+
+if TYPE_CHECKING:
+    from brxy.edge.brokerage import Brokerage
+
+__all__ = ["DirectSlot", "Front"]
+
+# An app that refused a connection is offered none for so long (seconds).
+REFUSED_PAUSE = 0.1
+
+
+@implementer(IExchangeEnd)
+class DirectSlot(Backend):
+    """
+    A slot whose other end is the app itself.
+
+    @ivar instance: whose slot it is.
+    @ivar standing: it takes exchanges.
+    """
+
+    def __init__(self, front: Front, shared: Shared, address: Address) -> None:
+        super().__init__(shared, address)
+        self._front = front
+        self.instance = front.instance
+        self.standing = True
+
+    def open(self, relay: Relay, kind: int, once: bool, client: str, first: bytes) -> None:
+        """
+        Begin an exchange.
+        """
+        self._front.began()
+        self.begin(relay, once, first)
+
+    def done(self, keep: bool) -> None:
+        """
+        The exchange is over.
+        """
+        super().done(keep)
+        self._front.over(self)
+        self._front.free(self)
+
+    def reset(self) -> None:
+        """
+        Abort the exchange.  See L{IExchangeEnd}.
+        """
+        super().reset()
+        self._front.over(self)
+        self._front.free(self)
+
+    def refused(self, relay: Relay, reason: str) -> None:
+        """
+        The app took no connection: give it a moment.
+        """
+        self._front.over(self)
+        self._front.rest(self)
+        relay.refused(reason)
+
+    def broke(self, relay: Relay, reason: str) -> None:
+        """
+        The app broke the exchange off.
+        """
+        self._front.over(self)
+        relay.aborted(self, reason)
+        self._front.free(self)
+
+
+class Front:
+    """
+    One instance that the edge fronts: its slots, and how long it lives.
+
+    @param exit: called once when the instance shall be stopped.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        brokerage: Brokerage,
+        instance: Instance,
+        address: Address,
+        idle_timeout: float,
+        old_idle_timeout: float,
+        exit: Callable[[], None],
+    ) -> None:
+        self.instance = instance
+        self._reactor = shared.reactor
+        self._brokerage = brokerage
+        self._keeper = Keeper(
+            shared.reactor, idle_timeout, old_idle_timeout, self._lieDown, exit
+        )
+        self._resting: dict[DirectSlot, IDelayedCall] = {}
+        self._slots = [DirectSlot(self, shared, address) for _ in range(instance.capacity)]
+
+    @property
+    def standing(self) -> bool:
+        """
+        It still takes exchanges.
+        """
+        return any(slot.standing for slot in self._slots)
+
+    def start(self) -> None:
+        """
+        The app is ready.
+        """
+        self._keeper.reconsider()
+        for slot in self._slots:
+            self.free(slot)
+
+    def began(self) -> None:
+        """
+        An exchange began on one of the slots.
+        """
+        self._keeper.began()
+
+    def over(self, slot: DirectSlot) -> None:
+        """
+        An exchange is over.
+        """
+        self._brokerage.over(slot)
+        self._keeper.finished()
+
+    def free(self, slot: DirectSlot) -> None:
+        """
+        A slot can take the next exchange.
+        """
+        if slot.standing:
+            self._brokerage.free(slot)
+
+    def rest(self, slot: DirectSlot) -> None:
+        """
+        A slot takes nothing for a moment.
+        """
+        slot.standing = False
+        if not self._keeper.leaving:
+            self._resting[slot] = self._reactor.callLater(REFUSED_PAUSE, self._rested, slot)
+        self._brokerage.unready(slot)
+
+    def _rested(self, slot: DirectSlot) -> None:
+        del self._resting[slot]
+        slot.standing = True
+        self._brokerage.free(slot)
+
+    def setNewest(self, newest: bool) -> None:
+        """
+        There is a newer instance of its route, or none.
+        """
+        self._keeper.setNewest(newest)
+
+    def retire(self) -> None:
+        """
+        Take nothing more, finish what runs, and go.
+        """
+        self._keeper.retire()
+
+    def goAway(self) -> None:
+        """
+        The edge leaves, and takes what it fronts with it.
+        """
+        self.retire()
+
+    def close(self) -> None:
+        """
+        The app is gone, and what its slots were doing is lost.
+        """
+        self._lieDown()
+        for slot in self._slots:
+            slot.close("the app is gone")
+        self._keeper.stop()
+
+    def _lieDown(self) -> None:
+        for timer in self._resting.values():
+            timer.cancel()
+        self._resting.clear()
+        for slot in self._slots:
+            if slot.standing:
+                slot.standing = False
+                self._brokerage.unready(slot)

@@ -1,0 +1,261 @@
+"""
+One exchange as the edge sees it: a table of states and inputs.
+
+An exchange is one HTTP request with its response, or one TCP connection.
+Everything that decides what becomes of it stands in L{TABLE}; an input that a
+state does not list is a bug and raises.  L{brxy.edge.carrier} feeds the inputs
+and performs the actions.
+
+::
+
+    HELD ──matched──▶ OFFERED ──accepted──▶ RUNNING ──head──▶ ANSWERING ──whole──▶ OVER
+      ▲                  │                     │  └──switched──▶ TUNNEL ──whole──▶ OVER
+      └── refused, lost (if it may be offered again) ──┘
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+from brxy.wire import KIND_HTTP, KIND_TCP
+
+__all__ = ["COPY_LIMIT", "TABLE", "Action", "Exchange", "Input", "Progress"]
+
+# So much of a request is kept for offering it again, and no more than this is
+# sent before an instance has accepted it.
+COPY_LIMIT = 65536
+
+# Informational responses are free for an app to send; beyond this it babbles.
+INTERIM_LIMIT = 32
+
+
+class Progress(IntEnum):
+    """
+    How far an exchange has come.
+    """
+
+    HELD = 0
+    OFFERED = 1
+    RUNNING = 2
+    ANSWERING = 3
+    TUNNEL = 4
+    OVER = 5
+
+
+class Input(IntEnum):
+    """
+    What can happen to an exchange.
+    """
+
+    MATCHED = 0  # a slot took it
+    REJECTED = 1  # held too long, or nothing can be started for it
+    ACCEPTED = 2  # the app's connection is up and the bytes go to it
+    REFUSED = 3  # no byte reached the app
+    LOST_AGAIN = 4  # slot or app broke off; it can be offered again
+    LOST = 5  # slot or app broke off; it can't
+    INTERIM = 6  # an informational response
+    HEAD = 7  # the head of the final response
+    SWITCHED = 8  # from now on bytes pass unread both ways
+    WHOLE = 9  # the response is complete, and so was the request
+    WHOLE_EARLY = 10  # the response is complete before the request is
+    BAD_RESPONSE = 11  # what the app sent can't be passed on
+    BAD_REQUEST = 12  # the request's body can't be passed on
+    SILENT = 13  # the app took too long for its response
+    HANGUP = 14  # the client is gone
+
+
+class Action(IntEnum):
+    """
+    What a carrier does about it.
+    """
+
+    SEND = 0  # open the exchange on its slot: head and copy
+    REQUEUE = 1  # offer it again
+    WITHDRAW = 2  # take it out of the queue
+    PASS_INTERIM = 3  # pass the informational response on
+    ANSWER = 4  # pass the head of the response on
+    FAIL = 5  # answer with the edge's own error
+    CUT = 6  # break the client's connection: it must not take this for an end
+    RELEASE = 7  # the slot is done with it
+    RESET = 8  # abort it on the slot
+    NEXT = 9  # the client may go on with its next request
+    LINGER = 10  # close to the client without cutting off what was sent
+    CLOSE = 11  # the client's connection is of no more use
+
+
+_P, _I, _A = Progress, Input, Action
+
+#: (state, input) → (next state, actions in their order)
+TABLE: dict[tuple[int, int], tuple[Progress, tuple[Action, ...]]] = {
+    (_P.HELD, _I.MATCHED): (_P.OFFERED, (_A.SEND,)),
+    (_P.HELD, _I.REJECTED): (_P.OVER, (_A.FAIL,)),
+    (_P.HELD, _I.BAD_REQUEST): (_P.OVER, (_A.WITHDRAW, _A.FAIL)),
+    (_P.HELD, _I.HANGUP): (_P.OVER, (_A.WITHDRAW, _A.CLOSE)),
+    # Sent to an instance that has not said it took it.
+    (_P.OFFERED, _I.ACCEPTED): (_P.RUNNING, ()),
+    (_P.OFFERED, _I.SWITCHED): (_P.TUNNEL, ()),
+    (_P.OFFERED, _I.REFUSED): (_P.HELD, (_A.REQUEUE,)),
+    (_P.OFFERED, _I.LOST_AGAIN): (_P.HELD, (_A.REQUEUE,)),
+    (_P.OFFERED, _I.LOST): (_P.OVER, (_A.FAIL,)),
+    (_P.OFFERED, _I.BAD_REQUEST): (_P.OVER, (_A.RESET, _A.FAIL)),
+    (_P.OFFERED, _I.HANGUP): (_P.OVER, (_A.RESET, _A.CLOSE)),
+    # An app may have seen it; no byte of a final response has gone out.
+    (_P.RUNNING, _I.INTERIM): (_P.RUNNING, (_A.PASS_INTERIM,)),
+    (_P.RUNNING, _I.HEAD): (_P.ANSWERING, (_A.ANSWER,)),
+    (_P.RUNNING, _I.SWITCHED): (_P.TUNNEL, (_A.ANSWER,)),
+    (_P.RUNNING, _I.LOST_AGAIN): (_P.HELD, (_A.REQUEUE,)),
+    (_P.RUNNING, _I.LOST): (_P.OVER, (_A.FAIL,)),
+    (_P.RUNNING, _I.BAD_RESPONSE): (_P.OVER, (_A.RESET, _A.FAIL)),
+    (_P.RUNNING, _I.BAD_REQUEST): (_P.OVER, (_A.RESET, _A.FAIL)),
+    (_P.RUNNING, _I.SILENT): (_P.OVER, (_A.RESET, _A.FAIL)),
+    (_P.RUNNING, _I.HANGUP): (_P.OVER, (_A.RESET, _A.CLOSE)),
+    # From here on a failure can only be shown by breaking the connection.
+    (_P.ANSWERING, _I.WHOLE): (_P.OVER, (_A.RELEASE, _A.NEXT)),
+    (_P.ANSWERING, _I.WHOLE_EARLY): (_P.OVER, (_A.RELEASE, _A.LINGER)),
+    (_P.ANSWERING, _I.LOST): (_P.OVER, (_A.CUT,)),
+    (_P.ANSWERING, _I.BAD_RESPONSE): (_P.OVER, (_A.RESET, _A.CUT)),
+    (_P.ANSWERING, _I.BAD_REQUEST): (_P.OVER, (_A.RESET, _A.CUT)),
+    (_P.ANSWERING, _I.HANGUP): (_P.OVER, (_A.RESET, _A.CLOSE)),
+    # Both directions pass bytes until both have ended.
+    (_P.TUNNEL, _I.WHOLE): (_P.OVER, (_A.RELEASE, _A.LINGER)),
+    (_P.TUNNEL, _I.LOST): (_P.OVER, (_A.CUT,)),
+    (_P.TUNNEL, _I.HANGUP): (_P.OVER, (_A.RESET, _A.CLOSE)),
+    # The client's connection may outlive its exchange by a moment.
+    (_P.OVER, _I.HANGUP): (_P.OVER, ()),
+}
+
+
+class Exchange:
+    """
+    The state of one exchange, and the copy of its request.
+
+    C{number}, C{deadline} and C{held} belong to the broker.
+
+    @ivar route: where it wants to go.
+    @ivar kind: L{KIND_HTTP} or L{KIND_TCP}.
+    @ivar idempotent: sending it twice does no harm (RFC 9110 §9.2.2).
+    @ivar carrier: who performs its actions.
+    @ivar progress: its state in L{TABLE}.
+    @ivar complete: the whole request has come in.
+    @ivar copy: what came of the request's body (or of the connection), as
+        long as it can be sent again; L{None} once it can't.
+    """
+
+    __slots__ = (
+        "_copied",
+        "_interims",
+        "_retries",
+        "carrier",
+        "complete",
+        "copy",
+        "deadline",
+        "held",
+        "idempotent",
+        "kind",
+        "number",
+        "progress",
+        "route",
+    )
+
+    def __init__(
+        self, route: str, kind: int, idempotent: bool, retries: int, carrier: Any
+    ) -> None:
+        self.route = route
+        self.kind = kind
+        self.idempotent = idempotent
+        self.carrier = carrier
+        self.progress = Progress.HELD
+        self.complete = False
+        self.copy: list[bytes] | None = []
+        self.number = 0
+        self.deadline = 0.0
+        self.held = False
+        self._copied = 0
+        self._interims = 0
+        self._retries = retries
+
+    def step(self, event: Input) -> tuple[Action, ...]:
+        """
+        Take one input.
+
+        @return: what is to be done, in this order.
+        @raise KeyError: the table has no such input in this state.
+        """
+        self.progress, actions = TABLE[self.progress, event]
+        return actions
+
+    def room(self) -> int:
+        """
+        How many more bytes of the request may be taken now: before an
+        instance has accepted it, only what the copy can hold.
+        """
+        if self.progress <= Progress.OFFERED:
+            return COPY_LIMIT - self._copied
+        return COPY_LIMIT
+
+    def keep(self, data: bytes) -> None:
+        """
+        Keep bytes of the request for offering it again.  Once there are more
+        than the copy can hold, it is given up.
+        """
+        if self.copy is None:
+            return
+        self._copied += len(data)
+        if self._copied > COPY_LIMIT:
+            self.copy = None
+        else:
+            self.copy.append(data)
+
+    def forget(self) -> None:
+        """
+        Bytes of the response have gone out: it can't be offered again.
+        """
+        self.copy = None
+
+    def interim(self) -> bool:
+        """
+        An informational response came.  It is a part of the response, so that
+        the request can't be offered again once it went out.
+
+        @return: whether it is to be passed on; L{False} when there were too
+            many.
+        """
+        self.forget()
+        self._interims += 1
+        return self._interims <= INTERIM_LIMIT
+
+    def loss(self) -> Input:
+        """
+        The slot or the app broke off: is it offered again?  A TCP connection
+        is while it has sent nothing, for then it can't be told from a new one.
+        """
+        repeatable = self.idempotent or (
+            self.kind == KIND_TCP
+            and self.progress == Progress.OFFERED
+            and self._copied == 0
+        )
+        if (
+            repeatable
+            and self.copy is not None
+            and self._retries > 0
+            and self.progress in (Progress.OFFERED, Progress.RUNNING)
+        ):
+            self._retries -= 1
+            return Input.LOST_AGAIN
+        return Input.LOST
+
+    @property
+    def once(self) -> bool:
+        """
+        If this gets lost it can't be sent again, so that it should go where it
+        surely arrives.
+        """
+        return not self.idempotent or self.copy is None or not self.complete
+
+    @property
+    def is_http(self) -> bool:
+        """
+        One HTTP request, and not a TCP connection.
+        """
+        return self.kind == KIND_HTTP

@@ -1,0 +1,235 @@
+"""
+Field lines of HTTP/1.x messages (RFC 9112 §5), and which of them an
+intermediary keeps to itself (RFC 9110 §7.6.1).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+__all__ = [
+    "CHUNKED",
+    "HOP_BY_HOP",
+    "MAX_FIELDS",
+    "MAX_HEAD",
+    "TOKEN",
+    "UNTIL_CLOSE",
+    "VALUE",
+    "Field",
+    "connectionOptions",
+    "isPartialSection",
+    "isPrivate",
+    "isTrailerAllowed",
+    "listMembers",
+    "namedByConnection",
+    "offeredProtocols",
+    "parsedLength",
+    "respell",
+    "splitFields",
+    "staysOpen",
+    "valuesOf",
+]
+
+# Lengths of bodies that are no number of bytes.
+CHUNKED = -1
+UNTIL_CLOSE = -2
+
+# Bytes of a head with its empty line, and field lines in it, for requests and
+# responses alike: well over what browsers and apps send, and little enough to
+# be held for each of many clients.
+MAX_HEAD = 32 * 1024
+MAX_FIELDS = 100
+
+# The name in lower case, the name as it was sent, the value without the white
+# space around it.
+Field = tuple[bytes, bytes, bytes]
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+# Visible ASCII, blanks and obs-text: no other control byte.
+VALUE = rb"[\t\x20-\x7e\x80-\xff]"
+
+_LINE = rb"%b++:%b*+\r\n" % (TOKEN, VALUE)
+_PARTIAL_SECTION = re.compile(rb"(?:%b)*+(?:\r|%b++(?::%b*+\r?)?)?" % (_LINE, TOKEN, VALUE))
+_MAX_LENGTH = 2**63 - 1
+_MAX_DIGITS = 19
+# Only whole lines: what precedes is the end of another one.
+_FIELD = re.compile(rb"(?<=\n)(%b++):[ \t]*+(%b*+)\r\n" % (TOKEN, VALUE))
+
+# What frames a message or says where it goes: never dropped because Connection
+# names it, dropped when it is hidden behind an underscore, and never a trailer.
+_FRAMING = frozenset(
+    (b"content-length", b"expect", b"host", b"transfer-encoding", b"trailer", b"via")
+)
+
+_NONE: frozenset[bytes] = frozenset()
+
+# Fields for the next hop only, whether Connection names them or not.
+HOP_BY_HOP = frozenset(
+    (
+        b"connection",
+        b"http2-settings",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authentication-info",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"upgrade",
+    )
+)
+
+# What only a proxy may say about a client; Proxy because CGI makes HTTP_PROXY of it.
+_FORWARDING = frozenset((b"forwarded", b"proxy", b"x-real-ip", b"x-request-id"))
+_FORWARDING_PREFIX = b"x-forwarded-"
+
+# RFC 9110 §6.5.1: fields that frame, route, authenticate, modify the request
+# or tell how to read the content mean nothing good in a trailer section.
+_NOT_IN_TRAILERS = (
+    _FRAMING
+    | HOP_BY_HOP
+    | _FORWARDING
+    | frozenset(
+        (
+            b"age",
+            b"authorization",
+            b"cache-control",
+            b"content-encoding",
+            b"content-range",
+            b"content-type",
+            b"cookie",
+            b"location",
+            b"max-forwards",
+            b"pragma",
+            b"range",
+            b"set-cookie",
+            b"vary",
+            b"www-authenticate",
+        )
+    )
+)
+
+
+def isPartialSection(data: bytes | bytearray, start: int) -> bool:
+    """
+    Whether what stands from C{start} on can still become field lines and an
+    empty line when more bytes come.
+    """
+    return _PARTIAL_SECTION.fullmatch(data, start) is not None
+
+
+def splitFields(data: bytes | bytearray, start: int, end: int) -> list[Field] | None:
+    """
+    The fields in C{data[start:end]}, both of which are behind the end of a line.
+
+    @return: L{None} unless all of it is well-formed field lines: no folded
+        ones, no blank before a colon, no control bytes.
+    """
+    found = _FIELD.findall(data, start, end)
+    # Lines that are no fields are passed over, and missing now.
+    if len(found) != data.count(b"\n", start, end):
+        return None
+    return [(name.lower(), name, value.rstrip(b" \t")) for name, value in found]
+
+
+def valuesOf(fields: list[Field], name: bytes) -> list[bytes]:
+    """
+    The values of all fields of one name, in order.
+
+    @param name: in lower case.
+    """
+    return [value for lower, _, value in fields if lower == name]
+
+
+def listMembers(values: list[bytes]) -> list[bytes]:
+    """
+    The members of a list-valued field (RFC 9110 §5.6.1), in lower case.
+    """
+    members = (m.strip(b" \t") for value in values for m in value.lower().split(b","))
+    return [member for member in members if member]
+
+
+def connectionOptions(values: list[bytes]) -> tuple[bytes, ...]:
+    """
+    The options of all C{Connection} fields together, in lower case.
+    """
+    return _options(b",".join(values))
+
+
+# Nearly always "keep-alive" or "close"; few, because each may be as long as a head.
+@lru_cache(maxsize=64)
+def _options(value: bytes) -> tuple[bytes, ...]:
+    return tuple(listMembers([value]))
+
+
+def staysOpen(options: tuple[bytes, ...], http11: bool) -> bool:
+    """
+    Whether the sender of a head wants its connection kept (RFC 9112 §9.3).
+    """
+    if b"close" in options:
+        return False
+    return http11 or b"keep-alive" in options
+
+
+def namedByConnection(options: tuple[bytes, ...]) -> frozenset[bytes]:
+    """
+    The names that C{Connection} reserves for this hop, except for what frames or
+    routes the message: nobody gets C{Host} or C{Content-Length} removed.
+    """
+    return frozenset(options) - _FRAMING if options else _NONE
+
+
+def parsedLength(value: bytes) -> int | None:
+    """
+    The number of bytes that a Content-Length states, or L{None} for a bad one.
+    """
+    if not value.isdigit() or len(value) > _MAX_DIGITS:
+        return None
+    length = int(value)
+    return length if length <= _MAX_LENGTH else None
+
+
+def respell(fields: list[Field], lower: bytes, sent: bytes, value: bytes) -> None:
+    """
+    Give a field the one spelling that everybody behind us reads alike.
+    """
+    if sent != value:
+        fields[:] = [(f[0], f[1], value) if f[0] == lower else f for f in fields]
+
+
+def offeredProtocols(fields: list[Field]) -> list[bytes]:
+    """
+    The protocols that C{Upgrade} offers, without h2c: HTTP/2 in clear would
+    pass by all that this proxy checks.
+    """
+    protocols = (
+        p.strip(b" \t") for value in valuesOf(fields, b"upgrade") for p in value.split(b",")
+    )
+    return [p for p in protocols if p and p.lower() != b"h2c"]
+
+
+# The same few dozen names come with each request.
+@lru_cache(maxsize=256)
+def isPrivate(lower: bytes) -> bool:
+    """
+    Whether a field of a request never goes on as the client sent it: it is for
+    this hop, it says what only a proxy may say, or its underscore would make
+    CGI and WSGI take it for such a one, or for one that frames
+    (C{Content_Length}).
+
+    @param lower: its name in lower case.
+    """
+    name = lower.replace(b"_", b"-")
+    if name in HOP_BY_HOP or name in _FORWARDING or name.startswith(_FORWARDING_PREFIX):
+        return True
+    return name != lower and name in _FRAMING
+
+
+def isTrailerAllowed(lower: bytes) -> bool:
+    """
+    Whether a field may be passed on in a trailer section.
+
+    @param lower: its name in lower case.
+    """
+    name = lower.replace(b"_", b"-")
+    return name not in _NOT_IN_TRAILERS and not name.startswith(_FORWARDING_PREFIX)

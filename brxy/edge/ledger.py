@@ -1,0 +1,263 @@
+"""
+Which instances there are, from their order until nothing of them is left.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from attrs import define, field, frozen
+
+from brxy.edge.agenda import Agenda
+from brxy.edge.breaker import Breaker
+from brxy.edge.instance import Instance, State
+from brxy.edge.routes import covers
+from brxy.errors import NodeRefused
+
+__all__ = ["Fleet", "Ledger", "Rule"]
+
+
+@frozen
+class Rule:
+    """
+    What one C{--spawn} says about numbers.
+
+    @ivar pattern: the routes it is for, as L{brxy.edge.routes.covers} reads it.
+    @ivar max_instances: how many instances a route may have by it.
+    @ivar capacity: how many exchanges at once each of them is counted on for.
+    """
+
+    pattern: str | None
+    max_instances: int
+    capacity: int
+
+
+@define(eq=False)
+class Fleet:
+    """
+    All there is of one route.
+
+    @ivar rules: the positions of the rules that are for it.
+    @ivar instances: by ticket.
+    @ivar breakers: by the position of the rule.
+    @ivar newest: the one instance that has its C{newest} set.
+    @ivar look_at: when to look whether a breaker lets an order through again
+        for those who wait.
+    """
+
+    route: str
+    rules: Sequence[int]
+    instances: dict[str, Instance] = field(factory=dict)
+    breakers: dict[int, Breaker] = field(factory=dict)
+    newest: Instance | None = None
+    look_at: float = 0.0
+    _numbers: Counter[int | None] = field(factory=Counter)
+
+    def add(self, instance: Instance) -> None:
+        """
+        There is one more.
+        """
+        self.instances[instance.ticket] = instance
+        self._numbers[instance.spawner] += 1
+
+    def remove(self, instance: Instance) -> None:
+        """
+        There is one less.
+        """
+        del self.instances[instance.ticket]
+        self._numbers[instance.spawner] -= 1
+
+    def number(self, rule: int) -> int:
+        """
+        How many instances count towards the maximum of a rule: its own, and
+        those that came by themselves.
+        """
+        return self._numbers[rule] + self._numbers[None]
+
+    def breaker(self, rule: int) -> Breaker:
+        """
+        What is known about the orders of a rule.
+        """
+        return self.breakers.setdefault(rule, Breaker())
+
+    def candidate(self) -> Instance | None:
+        """
+        The instance that should be the newest.
+        """
+        connected = [
+            each
+            for each in self.instances.values()
+            if each.state is State.CONNECTED or each.state is State.READY
+        ]
+        return max(connected, key=lambda each: (each.generation, each.ticket), default=None)
+
+
+class Ledger:
+    """
+    The instances of all routes.  It admits and removes them and keeps their
+    identities apart; what to do about them is the scaler's.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        agenda: Agenda[Instance | Fleet],
+        new_ticket: Callable[[], str],
+        epoch: float,
+    ) -> None:
+        """
+        @param agenda: where to write down what must be looked at, and when:
+            orders when they must be ready, and fleets for L{forget}.
+        @param new_ticket: makes a ticket that nobody can guess.
+        @param epoch: what the wall clock said, in seconds since 1970, when
+            the clock behind every C{now} said 0.
+        """
+        self._rules = rules
+        self._agenda = agenda
+        self._new_ticket = new_ticket
+        self._epoch = epoch
+        self._generation = 0
+        self._tickets: dict[str, Instance] = {}
+        self._nodes: dict[str, Instance] = {}
+        self._fleets: dict[str, Fleet] = {}
+
+    def total(self) -> int:
+        """
+        How many instances there are.
+        """
+        return len(self._tickets)
+
+    def instances(self) -> list[Instance]:
+        """
+        All of them.
+        """
+        return list(self._tickets.values())
+
+    def byTicket(self, ticket: str) -> Instance | None:
+        """
+        The instance with this ticket.
+        """
+        return self._tickets.get(ticket)
+
+    def fleet(self, route: str) -> Fleet | None:
+        """
+        What there is of a route, if there is or lately was anything.
+        """
+        return self._fleets.get(route)
+
+    def fleetFor(self, route: str) -> Fleet:
+        """
+        What there is of a route.  One that stays without instances must be
+        given to L{forget}.
+        """
+        fleet = self._fleets.get(route)
+        if fleet is None:
+            rules = [i for i, rule in enumerate(self._rules) if covers(rule.pattern, route)]
+            fleet = self._fleets[route] = Fleet(route, rules)
+        return fleet
+
+    def forget(self, fleet: Fleet, now: float) -> None:
+        """
+        Keep nothing of a route that has no instances, as soon as its breakers
+        have nothing to remember.
+        """
+        if fleet.instances or self._fleets.get(fleet.route) is not fleet:
+            return
+        until = max((each.forgetAt() for each in fleet.breakers.values()), default=now)
+        if until > now:
+            self._agenda.add(until, fleet)
+        else:
+            del self._fleets[fleet.route]
+
+    def order(self, fleet: Fleet, rule: int, start_by: float, now: float) -> Instance:
+        """
+        Write down an order.
+        """
+        instance = Instance(
+            ticket=self._new_ticket(),
+            route=fleet.route,
+            capacity=self._rules[rule].capacity,
+            generation=self._nextGeneration(now),
+            spawner=rule,
+            watched=True,
+            ordered_at=now,
+            start_by=start_by,
+        )
+        fleet.breaker(rule).ordered(instance.ticket)
+        self._agenda.add(start_by, instance)
+        self._add(instance)
+        return instance
+
+    def expect(self, instance: Instance, start_by: float) -> None:
+        """
+        Write down an instance that was connected before the edge restarted.
+        """
+        instance.start_by = start_by
+        self._agenda.add(start_by, instance)
+        self._generation = max(self._generation, instance.generation)
+        if instance.node_id is not None:
+            self._nodes[instance.node_id] = instance
+        self._add(instance)
+
+    def admit(
+        self, ticket: str, node_id: str, route: str, generation: int | None, now: float
+    ) -> Instance:
+        """
+        Whose node this is: of an order whose ticket it brings, one that is
+        here already, or a new one that came by itself.
+
+        @raise NodeRefused: the ticket is another node's or another route's.
+        """
+        known = self._nodes.get(node_id)
+        instance = self._tickets.get(ticket) or known
+        if instance is None:
+            instance = self._adopt(ticket, route, generation, now)
+        if instance.route != route:
+            raise NodeRefused(f"it is for route {instance.route}, not {route}")
+        if instance.node_id not in (None, node_id):
+            raise NodeRefused("its ticket belongs to another instance")
+        if known is not None and known is not instance:
+            raise NodeRefused("its instance id belongs to another ticket")
+        instance.node_id = node_id
+        self._nodes[node_id] = instance
+        return instance
+
+    def remove(self, instance: Instance) -> None:
+        """
+        Nothing of an instance is left.
+        """
+        instance.state = State.GONE
+        self._fleets[instance.route].remove(instance)
+        del self._tickets[instance.ticket]
+        if instance.node_id is not None:
+            del self._nodes[instance.node_id]
+
+    def _adopt(self, ticket: str, route: str, generation: int | None, now: float) -> Instance:
+        instance = Instance(
+            ticket=ticket or self._new_ticket(),
+            route=route,
+            capacity=0,
+            generation=self._adoptedGeneration(generation, now),
+            ordered_at=now,
+        )
+        self._add(instance)
+        return instance
+
+    def _add(self, instance: Instance) -> None:
+        self._tickets[instance.ticket] = instance
+        self.fleetFor(instance.route).add(instance)
+
+    def _nextGeneration(self, now: float) -> int:
+        self._generation = max(self._generation + 1, self._microseconds(now))
+        return self._generation
+
+    def _adoptedGeneration(self, generation: int | None, now: float) -> int:
+        # A node may say how old it is, but not that it is of the future.
+        if generation is None or not 0 < generation <= self._microseconds(now):
+            return self._nextGeneration(now)
+        self._generation = max(self._generation, generation)
+        return generation
+
+    def _microseconds(self, now: float) -> int:
+        return int((self._epoch + now) * 1_000_000)

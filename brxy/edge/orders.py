@@ -1,0 +1,175 @@
+"""
+What to order for those who wait, and who has to make room for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from brxy.edge.agenda import Agenda
+from brxy.edge.decisions import Decision, Fail, Recount, Spawn
+from brxy.edge.instance import Instance
+from brxy.edge.ledger import Fleet, Ledger, Rule
+from brxy.edge.shortage import Shortage
+from brxy.edge.supply import Supply
+
+__all__ = ["Orders"]
+
+
+class Orders:
+    """
+    Compares the demand of a route with its supply, and orders what is missing
+    within the limits of the rules, the breakers and the global maximum.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        agenda: Agenda[Instance | Fleet],
+        ledger: Ledger,
+        supply: Supply,
+        max_total: int,
+        start_timeout: float,
+    ) -> None:
+        self._rules = rules
+        self._agenda = agenda
+        self._ledger = ledger
+        self._supply = supply
+        self._max_total = max_total
+        self._start_timeout = start_timeout
+        self._shortage = Shortage()
+
+    def demand(self, route: str, waiters: int, now: float) -> list[Decision]:
+        """
+        So many exchanges wait for a slot of this route now.
+        """
+        was_short = self._shortage.remove(route)
+        fleet = self._ledger.fleetFor(route)
+        decisions: list[Decision] = []
+        # With no room by any rule, as under overload, there is nothing to count.
+        if waiters and self._mayGrow(fleet):
+            offered = sum(self._supply.offers(each, now) for each in fleet.instances.values())
+            if waiters > offered:
+                decisions += self._order(fleet, waiters - offered, now)
+        self._ledger.forget(fleet, now)
+        if was_short and self._room():
+            decisions += self.recountShort(1)
+        return decisions
+
+    @property
+    def isShort(self) -> bool:
+        """
+        Whether a route lacks room for the instances it wants.
+        """
+        return bool(self._shortage.first(1))
+
+    def left(self, instance: Instance) -> list[Decision]:
+        """
+        An instance is gone: a route that lacked room may have some.
+        """
+        self._shortage.left(instance)
+        return self.recountShort(self._room())
+
+    def recountShort(self, number: int) -> list[Decision]:
+        """
+        Have the demand of the first routes that lack room looked at again.
+        """
+        return [Recount(route) for route in self._shortage.first(number)]
+
+    def spawn(self, fleet: Fleet, rule: int, now: float) -> Spawn:
+        """
+        Order one instance, whatever the limits are.
+        """
+        return Spawn(self._ledger.order(fleet, rule, now + self._start_timeout, now))
+
+    def mayExceed(self, fleet: Fleet, rule: int) -> bool:
+        """
+        Whether one more instance would be at most one above each maximum.
+        """
+        return (
+            fleet.number(rule) <= self._rules[rule].max_instances
+            and self._ledger.total() <= self._max_total
+        )
+
+    def _mayGrow(self, fleet: Fleet) -> bool:
+        return any(fleet.number(rule) < self._rules[rule].max_instances for rule in fleet.rules)
+
+    def _room(self) -> int:
+        return max(0, self._max_total - self._ledger.total())
+
+    def _order(self, fleet: Fleet, missing: int, now: float) -> list[Decision]:
+        """
+        Order instances for so many exchanges: from the first rule that has
+        room and whose breaker lets it, what is left from the next.
+        """
+        decisions: list[Decision] = []
+        lacking = 0
+        for rule in fleet.rules:
+            wanted = self._wanted(fleet, rule, missing, now)
+            orders = min(wanted, self._room())
+            decisions += [self.spawn(fleet, rule, now) for _ in range(orders)]
+            lacking += wanted - orders
+            missing -= wanted * self._rules[rule].capacity
+            if missing <= 0:
+                break
+        if lacking:
+            self._shortage.add(fleet.route, lacking)
+            decisions += self._makeRoom()
+        elif not decisions and self._isDoomed(fleet, now):
+            decisions.append(_failure(fleet, now))
+        elif missing > 0:
+            self._lookAgain(fleet, now)
+        return decisions
+
+    def _wanted(self, fleet: Fleet, rule: int, missing: int, now: float) -> int:
+        """
+        How many orders one rule would take, were there no global maximum.
+        """
+        wanted = -(-missing // self._rules[rule].capacity)
+        wanted = min(wanted, self._rules[rule].max_instances - fleet.number(rule))
+        allowed = fleet.breaker(rule).mayOrder(now)
+        return max(0, wanted if allowed is None else min(wanted, allowed))
+
+    def _isDoomed(self, fleet: Fleet, now: float) -> bool:
+        """
+        Whether nothing is alive or ordered, and nothing may be ordered.
+        """
+        return (
+            bool(fleet.rules)
+            and all(fleet.breaker(rule).mayOrder(now) == 0 for rule in fleet.rules)
+            and not any(self._supply.isAlive(each, now) for each in fleet.instances.values())
+        )
+
+    def _lookAgain(self, fleet: Fleet, now: float) -> None:
+        """
+        Some go on waiting who would have had an order but for a breaker.
+        """
+        pauses = [each.remaining(now) for each in fleet.breakers.values()]
+        pause = min(filter(None, pauses), default=0.0)
+        if pause and fleet.look_at <= now:
+            fleet.look_at = now + pause
+            self._agenda.add(fleet.look_at, fleet)
+
+    def _makeRoom(self) -> list[Decision]:
+        """
+        Retire idle instances of routes that lack nothing, older ones first.
+        """
+        number = self._shortage.unmet()
+        if not number:
+            return []
+        idle = [
+            each
+            for each in self._ledger.instances()
+            if self._supply.isIdle(each) and not self._shortage.lacks(each.route)
+        ]
+        idle.sort(key=lambda each: (each.newest, each.generation))
+        decisions: list[Decision] = []
+        for instance in idle[:number]:
+            self._shortage.leaving(instance)
+            decisions += self._supply.retire(instance)
+        return decisions
+
+
+def _failure(fleet: Fleet, now: float) -> Fail:
+    breaker = min(fleet.breakers.values(), key=lambda each: each.remaining(now))
+    return Fail(fleet.route, breaker.reason, breaker.remaining(now))

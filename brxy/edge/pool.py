@@ -1,0 +1,96 @@
+"""
+The ready slots of one route, best instance first.
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush, heapreplace
+from typing import Generic, TypeVar, cast
+
+from brxy.edge.instance import Instance, Slot
+
+__all__ = ["Pool"]
+
+S = TypeVar("S", bound=Slot)
+
+# Sorts as instances do: newest generation, most in flight, ticket.
+_Entry = tuple[int, int, str, Instance]
+
+
+class Pool(Generic[S]):
+    """
+    The instances of one route that offer slots, in a heap.
+
+    What changes an instance's place rarely touches the heap: an entry may
+    stand better than its instance deserves, never worse, and is put right
+    when it comes to the top.  That holds because the exchanges in flight of an
+    instance rise only by L{take}, at the top, as long as its pool exists.
+    Entries of instances that offer nothing any more are dropped there too, or
+    when more than half are such.
+
+    @ivar offering: how many instances have a ready slot and are not suspended.
+    """
+
+    __slots__ = ("_entered", "_heap", "offering")
+
+    def __init__(self) -> None:
+        self._heap: list[_Entry] = []
+        self._entered: set[Instance] = set()
+        self.offering = 0
+
+    def enter(self, instance: Instance) -> None:
+        """
+        An instance offers slots that did not.
+        """
+        self.offering += 1
+        if instance not in self._entered:
+            self._entered.add(instance)
+            heappush(self._heap, _entry(instance))
+
+    def leave(self) -> None:
+        """
+        An instance offers slots no longer, though none was taken.
+        """
+        self.offering -= 1
+        if len(self._heap) > 2 * self.offering:
+            self._heap = [_entry(entry[3]) for entry in self._heap if _offers(entry[3])]
+            self._entered = {entry[3] for entry in self._heap}
+            heapify(self._heap)
+
+    def take(self) -> S:
+        """
+        The best slot, of those of its instance the last that became ready;
+        its instance has one more in flight.  There must be one.
+        """
+        instance = self._best()
+        slot = instance.ready.popitem()[0]
+        instance.in_flight += 1
+        if not instance.ready:
+            heappop(self._heap)
+            self._entered.discard(instance)
+            self.offering -= 1
+        elif -self._heap[0][1] < instance.in_flight:
+            # It is the best and has become better, so the top is its place.
+            self._heap[0] = _entry(instance)
+        return cast(S, slot)
+
+    def _best(self) -> Instance:
+        heap = self._heap
+        while True:
+            entry = heap[0]
+            instance = entry[3]
+            if not _offers(instance):
+                heappop(heap)
+                self._entered.discard(instance)
+            elif -entry[1] == instance.in_flight or len(heap) == 1:
+                return instance
+            else:
+                heapreplace(heap, _entry(instance))
+
+
+def _entry(instance: Instance) -> _Entry:
+    return (-instance.generation, -instance.in_flight, instance.ticket, instance)
+
+
+def _offers(instance: Instance) -> bool:
+    return bool(instance.ready) and not instance.suspended

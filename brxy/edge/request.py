@@ -1,0 +1,264 @@
+"""
+Heads of HTTP/1.x requests, as clients send them (RFC 9112 §3).
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import define
+
+from brxy.edge.fields import (
+    CHUNKED,
+    MAX_FIELDS,
+    MAX_HEAD,
+    TOKEN,
+    Field,
+    connectionOptions,
+    isPartialSection,
+    listMembers,
+    offeredProtocols,
+    parsedLength,
+    respell,
+    splitFields,
+    staysOpen,
+)
+from brxy.errors import BadRequest
+from brxy.hostname import routeName
+
+__all__ = ["MAX_TARGET", "RequestHead", "requestHead"]
+
+MAX_TARGET = 8 * 1024
+_MAX_METHOD = 32
+# RFC 9112 §2.2: a robust server ignores an empty line or two before a request.
+_MAX_BLANK = 16
+
+# Visible ASCII without "#": a fragment is never sent.
+_TARGET = rb'[!"$-~]'
+_LINE = re.compile(
+    rb"(%b{1,%d}+) (%b{1,%d}+) HTTP/1\.([01])\r\n" % (TOKEN, _MAX_METHOD, _TARGET, MAX_TARGET)
+)
+_PARTIAL_LINE = re.compile(
+    rb"(?:\r|%b{1,%d}+(?: (?:%b{1,%d}+(?: [HTP/.0-9]{0,8}+\r?)?)?)?)?"
+    % (TOKEN, _MAX_METHOD, _TARGET, MAX_TARGET)
+)
+_LONG_TARGET = re.compile(rb"%b{1,%d}+ %b{%d}" % (TOKEN, _MAX_METHOD, _TARGET, MAX_TARGET + 1))
+_OTHER_VERSION = re.compile(
+    rb"%b{1,%d}+ %b++ HTTP/[0-9]\.[0-9]\r\n" % (TOKEN, _MAX_METHOD, _TARGET)
+)
+_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*+)(.*+)")
+
+_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+
+# What the head as a whole depends on; the other fields only pass through.
+_DECISIVE = frozenset(
+    (b"connection", b"content-length", b"expect", b"host", b"transfer-encoding", b"upgrade")
+)
+
+
+# Not frozen: that would cost a tenth of the time a head takes.
+@define(eq=False)
+class RequestHead:
+    """
+    A request without its body.  Nothing changes it after L{requestHead} made it.
+
+    @ivar target: in origin-form, or C{*}; what was in absolute-form comes
+        without its scheme and authority.
+    @ivar http11: whether the client speaks HTTP/1.1 (else 1.0).
+    @ivar fields: as they were sent, but for the spelling of Content-Length and
+        Transfer-Encoding: name in lower case, name as sent, value.
+    @ivar host: the route name of L{authority}, or C{""} for a request of
+        HTTP/1.0 without Host.
+    @ivar authority: what the app gets as Host.
+    @ivar length: of the body in bytes, or L{CHUNKED}.
+    @ivar keep_alive: the client wants to go on with this connection.
+    @ivar upgrade: the client asks for another protocol (h2c does not count).
+    @ivar expect_continue: the client waits for a 100 before it sends the body.
+    @ivar idempotent: it does no harm to send it again (RFC 9110 §9.2.2).
+    @ivar options: what Connection names, in lower case.
+    """
+
+    method: bytes
+    target: bytes
+    http11: bool
+    fields: list[Field]
+    host: str
+    authority: bytes
+    length: int
+    keep_alive: bool
+    upgrade: bool
+    expect_continue: bool
+    idempotent: bool
+    options: tuple[bytes, ...]
+
+
+def requestHead(data: bytes | bytearray) -> tuple[RequestHead, int] | None:
+    """
+    Read the head at the beginning of C{data}.
+
+    @return: the head and how many bytes of C{data} it took, or L{None} when
+        more bytes are needed.
+    @raise BadRequest: this is no request to be served, or can't become one
+        whatever comes next.  The connection is of no use any more.
+    """
+    start = 0
+    while start < _MAX_BLANK and data.startswith(b"\r\n", start):
+        start += 2
+    end = data.find(b"\r\n\r\n", start, start + MAX_HEAD)
+    if end < 0:
+        _checkPartial(data, start)
+        return None
+    line = _LINE.match(data, start)
+    if line is None:
+        raise _badLine(data, start)
+    fields = splitFields(data, line.end(), end + 2)
+    if fields is None:
+        raise BadRequest(400, "malformed header field")
+    if len(fields) > MAX_FIELDS:
+        raise BadRequest(431, "too many header fields")
+    method, target, minor = line.groups()
+    return _interpreted(method, target, minor == b"1", fields), end + 4
+
+
+def _checkPartial(data: bytes | bytearray, start: int) -> None:
+    """
+    Nobody shall wait, until a deadline, for the rest of what can't become a head.
+    """
+    line = _LINE.match(data, start)
+    if line is None:
+        incomplete = data.find(b"\n", start) < 0
+        if not (incomplete and _PARTIAL_LINE.fullmatch(data, start)):
+            raise _badLine(data, start)
+        return
+    if len(data) - start >= MAX_HEAD:
+        raise BadRequest(431, "header fields too large")
+    if not isPartialSection(data, line.end()):
+        raise BadRequest(400, "malformed header field")
+    if data.count(b"\n", line.end()) > MAX_FIELDS:
+        raise BadRequest(431, "too many header fields")
+
+
+def _badLine(data: bytes | bytearray, start: int) -> BadRequest:
+    """
+    What is wrong with a request line that is no good one.
+    """
+    if _LONG_TARGET.match(data, start):
+        return BadRequest(414, "request target too long")
+    if _OTHER_VERSION.match(data, start):
+        return BadRequest(505, "not HTTP/1.0 or HTTP/1.1")
+    return BadRequest(400, "malformed request line")
+
+
+def _interpreted(method: bytes, target: bytes, http11: bool, fields: list[Field]) -> RequestHead:
+    decisive: dict[bytes, list[bytes]] = {}
+    for lower, _, value in fields:
+        if lower in _DECISIVE:
+            decisive.setdefault(lower, []).append(value)
+    authority, host = _host(decisive.get(b"host"), http11)
+    if target[0] != 0x2F:  # "/", as nearly always
+        target, authority, host = _otherForm(method, target, authority, host)
+    length = _bodyLength(decisive, http11, fields)
+    connection = decisive.get(b"connection")
+    options = connectionOptions(connection) if connection else ()
+    return RequestHead(
+        method,
+        target,
+        http11,
+        fields,
+        host,
+        authority,
+        length,
+        staysOpen(options, http11),
+        http11 and b"upgrade" in options and bool(offeredProtocols(fields)),
+        b"expect" in decisive and _expectsContinue(decisive[b"expect"], http11),
+        method in _IDEMPOTENT,
+        options,
+    )
+
+
+def _host(values: list[bytes] | None, http11: bool) -> tuple[bytes, str]:
+    """
+    Host's value and the route it names (RFC 9112 §3.2).
+    """
+    if values is None:
+        if http11:
+            raise BadRequest(400, "no Host")
+        return b"", ""
+    if len(values) > 1:
+        raise BadRequest(400, "more than one Host")
+    return values[0], _route(values[0])
+
+
+def _route(authority: bytes) -> str:
+    route = routeName(authority.decode("latin-1"))
+    if route is None:
+        raise BadRequest(400, "bad host name")
+    return route
+
+
+def _otherForm(
+    method: bytes, target: bytes, authority: bytes, host: str
+) -> tuple[bytes, bytes, str]:
+    """
+    Target, authority and route for a target that is not in origin-form (RFC
+    9112 §3.2.2 to §3.2.4).
+    """
+    if method == b"CONNECT":
+        raise BadRequest(405, "CONNECT is not served here")
+    if target == b"*" and method == b"OPTIONS":
+        return target, authority, host
+    match = _ABSOLUTE.fullmatch(target)
+    if match is None:
+        raise BadRequest(400, "malformed request target")
+    authority, path = match.groups()
+    if not path and method == b"OPTIONS":
+        path = b"*"
+    elif not path.startswith(b"/"):
+        path = b"/" + path
+    return path, authority, _route(authority)
+
+
+def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool, fields: list[Field]) -> int:
+    """
+    RFC 9112 §6.3, without any of the guesses it allows.
+    """
+    codings = decisive.get(b"transfer-encoding")
+    lengths = decisive.get(b"content-length")
+    if codings is not None:
+        if lengths is not None:
+            raise BadRequest(400, "both Content-Length and Transfer-Encoding")
+        _checkCoding(codings, http11)
+        respell(fields, b"transfer-encoding", codings[0], b"chunked")
+        return CHUNKED
+    if lengths is None:
+        return 0
+    if len(lengths) > 1:
+        raise BadRequest(400, "more than one Content-Length")
+    length = parsedLength(lengths[0])
+    if length is None:
+        raise BadRequest(400, "bad Content-Length")
+    respell(fields, b"content-length", lengths[0], b"%d" % length)
+    return length
+
+
+def _checkCoding(codings: list[bytes], http11: bool) -> None:
+    if not http11:
+        raise BadRequest(400, "Transfer-Encoding in HTTP/1.0")
+    if len(codings) > 1:
+        raise BadRequest(400, "more than one Transfer-Encoding")
+    value = codings[0].lower()
+    if value == b"chunked":
+        return
+    members = listMembers(codings)
+    if not members or b"chunked" in members[:-1]:
+        raise BadRequest(400, "bad Transfer-Encoding")
+    raise BadRequest(501, "unknown transfer coding")
+
+
+def _expectsContinue(values: list[bytes], http11: bool) -> bool:
+    """
+    RFC 9110 §10.1.1: a client of HTTP/1.0 can't expect anything.
+    """
+    if any(value.lower() != b"100-continue" for value in values):
+        raise BadRequest(417, "unknown expectation")
+    return http11

@@ -1,0 +1,121 @@
+"""
+Replacing the instances of a route by newer ones, one at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from brxy.edge.decisions import Decision, RollFailed
+from brxy.edge.instance import Instance, State
+from brxy.edge.ledger import Ledger
+from brxy.edge.orders import Orders
+from brxy.edge.supply import Supply
+
+__all__ = ["Rolls"]
+
+
+class Rolls:
+    """
+    The rolls that are under way, at most one for each route.
+    """
+
+    def __init__(self, ledger: Ledger, supply: Supply, orders: Orders) -> None:
+        self._ledger = ledger
+        self._supply = supply
+        self._orders = orders
+        self._rolls: dict[str, _Roll] = {}
+
+    def start(self, route: str, now: float) -> list[Decision]:
+        """
+        Replace all instances that a route has now.  If a roll is under way,
+        what it has ordered is to be replaced as well, but first serves to
+        replace an older one.
+        """
+        fleet = self._ledger.fleet(route)
+        if fleet is None:
+            return []
+        if not fleet.rules:
+            return [RollFailed(route, "no spawner for it")]
+        before = self._rolls.get(route)
+        order = None if before is None else before.order
+        self._rolls[route] = _Roll(fleet.instances.values(), order)
+        return self._advance(route, now)
+
+    def ready(self, newer: Instance, now: float) -> list[Decision]:
+        """
+        An instance is ready; if it is what a roll waits for, one older goes.
+        """
+        roll = self._rolls.get(newer.route)
+        if roll is None or roll.order is not newer:
+            return []
+        roll.order = None
+        oldest = roll.oldest()
+        decisions: list[Decision] = []
+        if oldest is not None and oldest is not newer:
+            decisions += self._supply.retire(oldest)
+        return decisions + self._advance(newer.route, now)
+
+    def failed(self, instance: Instance, reason: str) -> list[Decision]:
+        """
+        An instance won't serve; if a roll waits for it, the roll has failed.
+        """
+        roll = self._rolls.get(instance.route)
+        if roll is None or roll.order is not instance:
+            return []
+        del self._rolls[instance.route]
+        return [RollFailed(instance.route, reason)]
+
+    def advance(self, now: float) -> list[Decision]:
+        """
+        An instance is gone: there may be room for the next step of any roll.
+        """
+        decisions: list[Decision] = []
+        for route in list(self._rolls):
+            decisions += self._advance(route, now)
+        return decisions
+
+    def _advance(self, route: str, now: float) -> list[Decision]:
+        roll = self._rolls[route]
+        if roll.isOver():
+            del self._rolls[route]
+            return []
+        oldest = roll.oldest()
+        if roll.order is not None or oldest is None:
+            return []
+        fleet = self._ledger.fleetFor(route)
+        rule = fleet.rules[0] if oldest.spawner is None else oldest.spawner
+        if not self._orders.mayExceed(fleet, rule):
+            return []
+        breaker = fleet.breaker(rule)
+        if breaker.mayOrder(now) == 0:
+            del self._rolls[route]
+            return [RollFailed(route, breaker.reason)]
+        spawn = self._orders.spawn(fleet, rule, now)
+        roll.order = spawn.instance
+        return [spawn]
+
+
+class _Roll:
+    """
+    How far one roll has come.
+
+    @ivar order: the newer instance that is on its way; one at a time.
+    """
+
+    def __init__(self, instances: Iterable[Instance], order: Instance | None) -> None:
+        older = [each for each in instances if not each.retired]
+        self._older = sorted(older, key=lambda each: (each.generation, each.ticket))
+        self.order = order
+
+    def oldest(self) -> Instance | None:
+        """
+        Which instance is to be replaced next, if one is not leaving anyway.
+        """
+        return next((each for each in self._older if each.state < State.DRAINING), None)
+
+    def isOver(self) -> bool:
+        """
+        Whether no older instance can serve again.
+        """
+        return all(each.retired or each.state is State.GONE for each in self._older)

@@ -1,0 +1,83 @@
+"""
+Which route a request belongs to, and whether anybody may serve it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from brxy.hostname import isAddress
+
+__all__ = ["RouteTable", "canonical", "covers"]
+
+
+def covers(pattern: str | None, route: str) -> bool:
+    """
+    Whether a spawner's C{route=} means this route.
+
+    @param pattern: a route, C{*.example.com} for all below that name, or
+        L{None} for every route.
+    """
+    if pattern is None:
+        return True
+    if pattern.startswith("*."):
+        return route.endswith(pattern[1:])
+    return route == pattern
+
+
+def canonical(name: str, default: str) -> str:
+    """
+    The route behind a name: all addresses and C{localhost} are the default one.
+    """
+    return default if isAddress(name) else name
+
+
+class RouteTable:
+    """
+    Tells the route of a host, and turns away hosts that nobody means to serve.
+    """
+
+    def __init__(
+        self,
+        listed: Collection[str],
+        patterns: Collection[str | None],
+        default: str,
+        default_for_all: bool,
+        present: Callable[[str], bool],
+    ) -> None:
+        """
+        @param listed: the routes that are served, or nothing if that is
+            for the spawners and nodes to say.
+        @param patterns: the C{route=} of each spawner, L{None} for all routes.
+        @param default: the route of all addresses and C{localhost}.
+        @param default_for_all: it is also the route of every host that
+            neither C{listed} nor a pattern names.
+        @param present: whether a route has an instance now.
+        """
+        self._default = default
+        self._default_for_all = default_for_all
+        self._listed = frozenset(canonical(name, default) for name in listed)
+        self._all = None in patterns or not (listed or patterns)
+        self._patterns = [canonical(name, default) for name in patterns if name is not None]
+        self._present = present
+
+    def route(self, host: str) -> str | None:
+        """
+        The route of a request, or L{None} if it is to get a 404.
+
+        @param host: a validated host name or address without a port; empty
+            for a request that has no Host.
+        """
+        route = self._default
+        if host and not isAddress(host) and (not self._default_for_all or self._isNamed(host)):
+            route = host
+        return route if self._isServed(route) else None
+
+    def _isNamed(self, route: str) -> bool:
+        return route in self._listed or any(covers(each, route) for each in self._patterns)
+
+    def _isServed(self, route: str) -> bool:
+        if self._listed:
+            chosen = self._default_for_all and route == self._default
+            return chosen or route in self._listed
+        return self._all or self._isNamed(route) or self._present(route)

@@ -1,0 +1,390 @@
+"""
+How many instances there should be: what to order, what to retire, what to
+give up.
+
+Pure: decisions are returned, in the order in which they are to be carried
+out; times are seconds of any clock that only goes forward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from secrets import token_hex
+from typing import Any
+
+from brxy.edge.agenda import Agenda
+from brxy.edge.decisions import (
+    Buried,
+    Decision,
+    Fail,
+    Newest,
+    Recount,
+    Retire,
+    RollFailed,
+    Spawn,
+    Stop,
+)
+from brxy.edge.instance import Instance, State
+from brxy.edge.ledger import Fleet, Ledger, Rule
+from brxy.edge.orders import Orders
+from brxy.edge.roll import Rolls
+from brxy.edge.routes import covers
+from brxy.edge.supply import PROVEN, Supply
+
+__all__ = [
+    "Buried",
+    "Decision",
+    "Fail",
+    "Newest",
+    "Recount",
+    "Retire",
+    "RollFailed",
+    "Rule",
+    "Scaler",
+    "Spawn",
+    "Stop",
+]
+
+
+class Scaler:
+    """
+    Keeps the ledger of instances and decides what to order and to retire.
+
+    Tell it of every instance what the methods below are named after, and of
+    every route its L{demand}: whenever a waiter is held, when the last one has
+    left, after an instance was suspended, and when a L{Recount} asks for it.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        *,
+        max_total: int,
+        epoch: float,
+        start_timeout: float = 50.0,
+        grace: float = 5.0,
+        new_ticket: Callable[[], str] = lambda: token_hex(16),
+    ) -> None:
+        """
+        @param rules: one for each spawner, first choice first.
+        @param max_total: how many instances there may be of all routes.
+        @param epoch: what the wall clock said, in seconds since 1970, when
+            the clock behind every C{now} said 0.
+        @param start_timeout: how long an order may take until it is ready.
+        @param grace: how long an instance without any slot is waited for.
+        @param new_ticket: makes a ticket that nobody can guess.
+        """
+        self._rules = rules
+        self._start_timeout = start_timeout
+        self._grace = grace
+        self._agenda: Agenda[Instance | Fleet] = Agenda()
+        self._ledger = Ledger(rules, self._agenda, new_ticket, epoch)
+        self._supply = Supply(self._ledger, grace)
+        self._orders = Orders(
+            rules, self._agenda, self._ledger, self._supply, max_total, start_timeout
+        )
+        self._rolls = Rolls(self._ledger, self._supply, self._orders)
+
+    # What there is
+
+    def byTicket(self, ticket: str) -> Instance | None:
+        """
+        The instance with this ticket, unless it is gone.
+        """
+        return self._ledger.byTicket(ticket)
+
+    def instances(self, route: str) -> list[Instance]:
+        """
+        Every instance of a route that is not gone.
+        """
+        fleet = self._ledger.fleet(route)
+        return [] if fleet is None else list(fleet.instances.values())
+
+    def total(self) -> int:
+        """
+        How many instances there are of all routes.
+        """
+        return self._ledger.total()
+
+    def hasReady(self, route: str) -> bool:
+        """
+        Whether a route has an instance that takes exchanges.
+        """
+        return any(each.state is State.READY for each in self.instances(route))
+
+    @property
+    def isShort(self) -> bool:
+        """
+        Whether a route lacks room for the instances it wants.
+        """
+        return self._orders.isShort
+
+    def present(self, route: str) -> bool:
+        """
+        Whether a route has an instance, in whatever state.
+        """
+        fleet = self._ledger.fleet(route)
+        return fleet is not None and bool(fleet.instances)
+
+    def covers(self, route: str) -> bool:
+        """
+        Whether a spawner could start instances of this route.
+        """
+        return any(covers(rule.pattern, route) for rule in self._rules)
+
+    # Demand
+
+    def demand(self, route: str, waiters: int, now: float) -> list[Decision]:
+        """
+        So many exchanges wait for a slot of this route now.
+        """
+        return self._orders.demand(route, waiters, now)
+
+    def idled(self, instance: Instance) -> list[Decision]:
+        """
+        The last exchange of an instance is over and it stands ready again: it
+        may have to make room for one of another route.
+        """
+        return self._orders.recountShort(1) if self._supply.isIdle(instance) else []
+
+    # What happens to an instance
+
+    def hello(
+        self,
+        ticket: str,
+        node_id: str,
+        route: str,
+        capacity: int,
+        generation: int | None,
+        now: float,
+    ) -> tuple[Instance, list[Decision]]:
+        """
+        A node opens a slot.  Call L{slotOpened} next.
+
+        @param ticket: what it was ordered with; an empty or unknown one means
+            that it came by itself.
+        @param generation: its own, if it has one.
+        @return: its instance, and what to do.
+        @raise brxy.errors.NodeRefused: the ticket is another node's or another
+            route's.
+        """
+        instance = self._ledger.admit(ticket, node_id, route, generation, now)
+        fell = capacity < instance.capacity
+        instance.capacity = capacity
+        decisions = self._supply.connect(instance)
+        return instance, [*decisions, Recount(route)] if fell else decisions
+
+    def fronted(self, ticket: str) -> list[Decision]:
+        """
+        The address of an instance is known, and the edge fronts it itself.
+        """
+        instance = self._ledger.byTicket(ticket)
+        return [] if instance is None else self._supply.connect(instance)
+
+    def slotOpened(self, instance: Instance) -> None:
+        """
+        An instance has a slot more.
+        """
+        instance.slots += 1
+        instance.lost_at = None
+
+    def slotClosed(self, instance: Instance, now: float) -> list[Decision]:
+        """
+        An instance has a slot less.  When that was the last, it is waited for
+        until the grace is over; one that took its READY back before is not,
+        since that is how a node leaves.
+        """
+        instance.slots -= 1
+        if instance.slots or instance.state is State.GONE:
+            return []
+        instance.lost_at = now
+        if self._hasLeft(instance):
+            return self._leave(instance, "drained", now)
+        instance.told = False
+        self._agenda.add(now + self._grace, instance)
+        return []
+
+    def ready(self, instance: Instance, now: float) -> list[Decision]:
+        """
+        A slot of an instance stands ready, for the first time or again.
+        """
+        if instance.state is State.GONE:
+            return []
+        if instance.retired:
+            return self._remind(instance)
+        if instance.ready_since is None:
+            self._agenda.add(now + PROVEN, instance)
+        decisions = self._supply.prove(instance, now)
+        if instance.state is not State.READY:
+            decisions += self._supply.ready(instance, now)
+            decisions += self._rolls.ready(instance, now)
+        return decisions
+
+    def unready(self, instance: Instance) -> list[Decision]:
+        """
+        No slot of an instance stands ready any more, though some are open: it
+        takes nothing new.
+        """
+        if instance.state is not State.READY:
+            return []
+        return [*self._supply.drain(instance), Recount(instance.route)]
+
+    def answered(self, instance: Instance, now: float) -> list[Decision]:
+        """
+        An instance has served an exchange; the first one says that it works.
+        """
+        instance.answered = True
+        return self._supply.succeed(instance, now)
+
+    def failed(self, ticket: str, reason: str, now: float) -> list[Decision]:
+        """
+        The spawner could not even start it.
+        """
+        return self.gone(ticket, reason, False, now)
+
+    def gone(self, ticket: str, reason: str, detached: bool, now: float) -> list[Decision]:
+        """
+        A spawner's handle ended.
+
+        @param detached: the instance may go on without it.
+        """
+        instance = self._ledger.byTicket(ticket)
+        if instance is None:
+            return []
+        instance.watched = False
+        if detached and self._hasLeft(instance):
+            return self._leave(instance, reason, now)
+        missed = instance.lost_at is not None and not self._supply.isCutOff(instance, now)
+        if detached and (instance.state is State.ORDERED or instance.slots or missed):
+            return []
+        return self._bury(instance, reason, now)
+
+    def _hasLeft(self, instance: Instance) -> bool:
+        """
+        Whether an instance of which no spawner will tell drained and closed
+        its slots.
+        """
+        return (
+            not instance.watched
+            and instance.state is State.DRAINING
+            and instance.lost_at is not None
+        )
+
+    def _leave(self, instance: Instance, reason: str, now: float) -> list[Decision]:
+        # However young it was: to drain is no failure.
+        self._supply.succeed(instance, now)
+        return self._bury(instance, reason, now)
+
+    # Rolls
+
+    def roll(self, route: str, now: float) -> list[Decision]:
+        """
+        Replace all instances that a route has now by newer ones: one more is
+        ordered at a time, even above the maximum, and for each that is ready
+        the oldest is retired.
+        """
+        return self._rolls.start(route, now)
+
+    # Time
+
+    def tick(self, now: float) -> list[Decision]:
+        """
+        Do what is due by now.
+        """
+        decisions: list[Decision] = []
+        for due in self._agenda.due(now):
+            if isinstance(due, Fleet):
+                decisions.append(Recount(due.route))
+            elif due.state is not State.GONE:
+                decisions += self._look(due, now)
+        return decisions
+
+    def nextDeadline(self) -> float | None:
+        """
+        When to call L{tick} next.
+        """
+        return self._agenda.nextDeadline()
+
+    # Restarts of the edge
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """
+        What L{restore} needs after a restart, as plain values for JSON.
+        """
+        return [
+            {
+                "ticket": each.ticket,
+                "node_id": each.node_id,
+                "route": each.route,
+                "capacity": each.capacity,
+                "generation": each.generation,
+                "adopted": each.adopted or each.spawner is not None,
+            }
+            for each in self._ledger.instances()
+            if each.node_id is not None and State.CONNECTED <= each.state <= State.READY
+        ]
+
+    def restore(self, records: Iterable[Mapping[str, Any]], now: float) -> None:
+        """
+        Expect the instances of a L{snapshot} back until the grace is over.
+        """
+        for record in records:
+            self._ledger.expect(Instance(**record, ordered_at=now), now + self._grace)
+
+    # What time brings
+
+    def _look(self, instance: Instance, now: float) -> list[Decision]:
+        """
+        See what is due with one instance; it may be nothing.
+        """
+        if instance.start_by is not None and now >= instance.start_by:
+            return self._giveUp(instance, now)
+        if not self._supply.isCutOff(instance, now):
+            return self._supply.prove(instance, now)
+        if not instance.watched:
+            return self._bury(instance, "its last slot was lost", now)
+        if instance.retired:
+            return [Stop(instance, "retired, and its last slot was lost")]
+        return [Recount(instance.route)]
+
+    def _giveUp(self, instance: Instance, now: float) -> list[Decision]:
+        """
+        An order is not ready in time.
+        """
+        instance.start_by = None
+        reason = f"not ready within {self._start_timeout:g} s"
+        if not instance.watched and not instance.slots:
+            return self._bury(instance, reason, now)
+        if instance.retired:
+            return []
+        self._supply.fail(instance, reason, now)
+        instance.retired = True
+        order = Stop(instance, reason) if instance.watched else Retire(instance)
+        return [
+            order,
+            *self._supply.drain(instance),
+            *self._rolls.failed(instance, reason),
+            Recount(instance.route),
+        ]
+
+    def _bury(self, instance: Instance, reason: str, now: float) -> list[Decision]:
+        """
+        Nothing is left of an instance: somebody may want its place.
+        """
+        decisions: list[Decision] = [Buried(instance, reason)]
+        decisions += self._supply.remove(instance, reason, now)
+        decisions += self._rolls.failed(instance, reason)
+        decisions.append(Recount(instance.route))
+        decisions += self._rolls.advance(now)
+        decisions += self._orders.left(instance)
+        self._ledger.forget(self._ledger.fleetFor(instance.route), now)
+        return decisions
+
+    def _remind(self, instance: Instance) -> list[Decision]:
+        """
+        A retired instance stands ready: it may not have heard that it is.
+        """
+        if instance.told:
+            return []
+        instance.told = True
+        return [Retire(instance)]

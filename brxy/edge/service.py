@@ -1,0 +1,279 @@
+"""
+The edge: what listens, and how it comes up and goes down.
+
+The way of an exchange through it, in order:
+
+  1. L{brxy.edge.client} takes a request (or a TCP connection) from a client;
+     L{brxy.edge.http1} reads its head, L{brxy.edge.routes} tells its route.
+  2. L{brxy.edge.carrier} carries it; what becomes of it stands in the table of
+     L{brxy.edge.exchange}.
+  3. L{brxy.edge.brokerage} asks L{brxy.edge.broker} for a slot: a Match now, or
+     it is held, and L{brxy.edge.scaler} is asked for more instances.
+  4. L{brxy.edge.starter} has a spawner start what was ordered.  The instance's
+     node dials in (L{brxy.edge.slot}), or the edge fronts it
+     (L{brxy.edge.direct}).
+  5. The slot takes the exchange, and its response goes back the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from secrets import token_hex
+from time import time
+from typing import Any
+
+from attrs import field, frozen
+from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IDelayedCall, IListeningPort
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from brxy.connection import Shared
+from brxy.edge.broker import Broker
+from brxy.edge.brokerage import Brokerage
+from brxy.edge.client import HTTPFactory
+from brxy.edge.routes import RouteTable
+from brxy.edge.scaler import Rule, Scaler
+from brxy.edge.slot import SlotFactory
+from brxy.edge.starter import Spawning, Starter
+from brxy.edge.state import StateFile
+from brxy.edge.tcpclient import TCPFactory
+from brxy.errors import UsageError
+from brxy.signals import Hurry
+
+__all__ = ["EdgeService", "EdgeSettings", "Spawn"]
+
+
+@frozen
+class Spawn:
+    """
+    One C{--spawn}: which routes it serves, within which limits, and how.
+    """
+
+    rule: Rule
+    spawning: Spawning
+
+
+@frozen
+class EdgeSettings:
+    """
+    What an edge is told by its command line.  Endpoints are Twisted server
+    endpoint strings, times are seconds.
+
+    @ivar ports: where HTTP clients connect.
+    @ivar frontends: where TCP clients connect, with the names of their routes.
+    @ivar node_ports: where nodes dial in.
+    @ivar routes: the only ones served, if any is named.
+    """
+
+    ports: Sequence[str]
+    frontends: Sequence[tuple[str, str]] = ()
+    node_ports: Sequence[str] = ()
+    spawns: Sequence[Spawn] = ()
+    routes: Sequence[str] = ()
+    default_route: str = "default"
+    default_route_for_all: bool = False
+    max_total: int = 100
+    hold_timeout: float = 60.0
+    max_held: int = 1000
+    start_timeout: float = 50.0
+    response_timeout: float | None = None
+    retries: int = 3
+    drain_timeout: float = 30.0
+    state_dir: str | None = None
+    token: str = field(default="", repr=False)
+
+
+class EdgeService(Service):
+    """
+    One edge.
+
+    @ivar addresses: where clients connect, in the order of the settings; known
+        once it has started.
+    @ivar node_addresses: where nodes dial in.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, settings: EdgeSettings) -> None:
+        """
+        @raise UsageError: the state can't be read.
+        """
+        self._reactor = reactor
+        self._settings = settings
+        self._state = StateFile(settings.state_dir)
+        self._saving: IDelayedCall | None = None
+        self._shared = Shared(reactor)
+        self._ports: list[IListeningPort] = []
+        self._node_ports: list[IListeningPort] = []
+        self._starter: Starter | None = None
+        self._scaler = Scaler(
+            [spawn.rule for spawn in settings.spawns],
+            max_total=settings.max_total,
+            new_ticket=lambda: token_hex(8),
+            epoch=time() - reactor.seconds(),
+            start_timeout=settings.start_timeout,
+        )
+        self._scaler.restore(self._state.instances, reactor.seconds())
+        self._brokerage = Brokerage(
+            self._shared,
+            Broker(settings.max_held, settings.hold_timeout),
+            self._scaler,
+            edge_id=self._state.edge_id,
+            token=settings.token,
+            retries=settings.retries,
+            response_timeout=settings.response_timeout,
+            changed=self._changed,
+        )
+        routes = RouteTable(
+            settings.routes,
+            [spawn.rule.pattern for spawn in settings.spawns],
+            settings.default_route,
+            settings.default_route_for_all,
+            self._scaler.present,
+        )
+        self._http = HTTPFactory(self._shared, self._brokerage, routes.route)
+        self._tcp = [TCPFactory(self._shared, self._brokerage, name) for name, _ in settings.frontends]
+        self._slots = SlotFactory(self._shared, self._brokerage)
+
+    @property
+    def addresses(self) -> list[Any]:
+        """
+        Where clients connect.
+        """
+        return [port.getHost() for port in self._ports]
+
+    @property
+    def node_addresses(self) -> list[Any]:
+        """
+        Where nodes dial in.
+        """
+        return [port.getHost() for port in self._node_ports]
+
+    # Coming up
+
+    def startService(self) -> None:
+        """
+        Open the ports.
+
+        @raise UsageError: one of them can't be opened.
+        """
+        super().startService()
+        settings = self._settings
+        for endpoint in settings.node_ports:
+            self._node_ports.append(self._listen(endpoint, self._slots))
+        self._starter = Starter(
+            [spawn.spawning for spawn in settings.spawns],
+            edgeEndpoint(self.node_addresses),
+            settings.token,
+            self._brokerage.fronted,
+            self._brokerage.gone,
+            self._brokerage.failed,
+        )
+        self._brokerage.useStarter(self._starter)
+        for endpoint in settings.ports:
+            self._ports.append(self._listen(endpoint, self._http))
+        for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):
+            self._ports.append(self._listen(endpoint, factory))
+
+    def _listen(self, endpoint: str, factory: Factory) -> IListeningPort:
+        ports: list[IListeningPort] = []
+        failures: list[Failure] = []
+        listening = serverFromString(self._reactor, endpoint).listen(factory)
+        listening.addCallbacks(ports.append, failures.append)
+        if failures:
+            error = failures[0].check(CannotListenError) and failures[0].value
+            why = getattr(error, "socketError", None) or failures[0].getErrorMessage()
+            raise UsageError(f"can't listen on {endpoint}: {getattr(why, 'strerror', None) or why}")
+        if not ports:
+            raise UsageError(f"can't listen on {endpoint}: such endpoints open too late")
+        return ports[0]
+
+    # What is remembered
+
+    def _changed(self) -> None:
+        # In the same turn many may change.
+        if self._saving is None and self._settings.state_dir is not None:
+            self._saving = self._reactor.callLater(0, self._save)
+
+    def _save(self) -> None:
+        self._saving = None
+        try:
+            self._state.save(self._scaler.snapshot())
+        except OSError as error:
+            self._log.error("can't write the state: {error}", error=error)
+
+    # Going down
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop accepting, serve or answer who is held, end what was spawned.
+
+        @return: fires when nothing is left.
+        """
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        hurry = Hurry(self._reactor, self._settings.drain_timeout)
+        brokerage = self._brokerage
+        brokerage.leaving = True
+        for port in self._ports:
+            await _asDeferred(port.stopListening())
+        self._http.leave()
+        await self._finishClients(hurry)
+        brokerage.rejectHeld()
+        brokerage.sayGoodbye()
+        if self._starter is not None:
+            self._log.info("stopping what was spawned")
+            await self._starter.stopAll()
+        for port in self._node_ports:
+            await _asDeferred(port.stopListening())
+        hurry.stop()
+        for factory in (self._http, *self._tcp, self._slots):
+            factory.abort()
+        if self._saving is not None:
+            self._saving.cancel()
+            self._save()
+        brokerage.stop()
+        self._shared.stop()
+
+    async def _finishClients(self, hurry: Hurry) -> None:
+        if self._countClients():
+            self._log.info("finishing with {n} clients", n=self._countClients())
+            everybody = DeferredList([each.whenEmpty() for each in (self._http, *self._tcp)])
+            await DeferredList([everybody, hurry.now], fireOnOneCallback=True)
+            if self._countClients():
+                self._log.warn("not waiting for {n} clients any longer", n=self._countClients())
+
+    def _countClients(self) -> int:
+        return sum(len(factory.clients) for factory in (self._http, *self._tcp))
+
+
+def edgeEndpoint(addresses: Sequence[Any]) -> str:
+    """
+    Where what the edge spawns on this machine dials it: the first node port,
+    as a Twisted client endpoint; C{""} if there is none.
+    """
+    for address in addresses:
+        if isinstance(address, UNIXAddress):
+            path = address.name.decode("utf-8", "surrogateescape") if address.name else ""
+            return f"unix:{_escaped(path)}"
+        if isinstance(address, (IPv4Address, IPv6Address)):
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
+            return f"tcp:{_escaped(host)}:{address.port}"
+    return ""
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace(":", "\\:").replace("=", "\\=")
+
+
+async def _asDeferred(result: Any) -> None:
+    if isinstance(result, Deferred):
+        await result

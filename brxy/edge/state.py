@@ -1,0 +1,64 @@
+"""
+What an edge remembers over a restart.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from brxy.errors import UsageError
+
+__all__ = ["StateFile"]
+
+
+class StateFile:
+    """
+    The edge's name and its instances, in a folder that only its user can read.
+
+    @param folder: where; L{None}: nothing is remembered.
+    @ivar edge_id: the name of this edge.
+    @ivar instances: what was alive when the edge last wrote, as
+        L{brxy.edge.scaler.Scaler.snapshot} gave it.
+    @raise UsageError: the folder can't be used.
+    """
+
+    def __init__(self, folder: str | None) -> None:
+        self.edge_id = uuid4().hex
+        self.instances: list[dict[str, Any]] = []
+        self._path: Path | None = None
+        if folder is not None:
+            try:
+                os.makedirs(folder, mode=0o700, exist_ok=True)
+                self._path = Path(folder) / "edge.json"
+                self._load(self._path)
+                self.save(self.instances)
+            except OSError as error:
+                raise UsageError(f"--state-dir {folder}: {error.strerror or error}") from None
+
+    def _load(self, path: Path) -> None:
+        try:
+            state = json.loads(path.read_text())
+            self.edge_id, self.instances = str(state["edge"]), list(state["instances"])
+        except FileNotFoundError:
+            return
+        except (ValueError, KeyError, TypeError):
+            raise UsageError(f"{path}: not written by an edge; remove it to start anew") from None
+
+    def save(self, instances: list[dict[str, Any]]) -> None:
+        """
+        Remember these instances.  A reader sees the old file or the new one,
+        never a part.
+
+        @raise OSError: it can't be written.
+        """
+        if self._path is None:
+            return
+        temporary = self._path.with_suffix(".new")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump({"edge": self.edge_id, "instances": instances}, file)
+        os.replace(temporary, self._path)

@@ -1,0 +1,179 @@
+"""
+What the life of an instance means for the others: how much it offers, which
+one is the newest, and whether its order was a success.
+"""
+
+from __future__ import annotations
+
+from brxy.edge.decisions import Decision, Newest, Recount, Retire, Stop
+from brxy.edge.instance import Instance, State
+from brxy.edge.ledger import Ledger
+
+__all__ = ["PROVEN", "Supply"]
+
+# An instance that is ready and alive for so many seconds works.
+PROVEN = 1.0
+
+
+class Supply:
+    """
+    Takes the instances of a ledger from state to state.
+    """
+
+    def __init__(self, ledger: Ledger, grace: float) -> None:
+        """
+        @param grace: how long an instance without any slot is waited for.
+        """
+        self._ledger = ledger
+        self._grace = grace
+
+    # What it offers
+
+    def offers(self, instance: Instance, now: float) -> int:
+        """
+        How many exchanges more an instance takes, now or once it is ready,
+        whether it has dialled all its slots yet or not.
+        """
+        if instance.suspended or not self.isAlive(instance, now):
+            return 0
+        return max(0, instance.capacity - instance.in_flight)
+
+    def isAlive(self, instance: Instance, now: float) -> bool:
+        """
+        Whether an instance serves, or is on its way to that.
+        """
+        return instance.state < State.DRAINING and not self.isCutOff(instance, now)
+
+    def isCutOff(self, instance: Instance, now: float) -> bool:
+        """
+        Whether an instance has been without slots for longer than the grace.
+        """
+        return instance.lost_at is not None and now >= instance.lost_at + self._grace
+
+    def isIdle(self, instance: Instance) -> bool:
+        """
+        Whether an instance is there for nothing.  That a slot of it is ready
+        tells that nobody waits for its route.
+        """
+        return (
+            instance.state is State.READY
+            and not instance.in_flight
+            and bool(instance.ready)
+            and not instance.suspended
+        )
+
+    # From state to state
+
+    def connect(self, instance: Instance) -> list[Decision]:
+        """
+        The edge has reached an instance, or the reverse.
+        """
+        if instance.state is not State.ORDERED:
+            return []
+        instance.state = State.CONNECTED
+        if instance.spawner is None:
+            instance.start_by = None
+        return [*self._flag(instance.route)]
+
+    def ready(self, instance: Instance, now: float) -> list[Decision]:
+        """
+        An instance serves.
+        """
+        if instance.ready_since is None:
+            instance.ready_since = now
+        instance.state = State.READY
+        instance.start_by = None
+        return [*self._flag(instance.route)]
+
+    def drain(self, instance: Instance) -> list[Decision]:
+        """
+        An instance takes nothing new.
+        """
+        instance.state = State.DRAINING
+        return [*self._flag(instance.route)]
+
+    def retire(self, instance: Instance) -> list[Decision]:
+        """
+        Send an instance away.  If it had not shown yet that it works, nobody
+        will know.
+        """
+        decisions: list[Decision] = []
+        if instance.state > State.ORDERED:
+            instance.told = True
+            decisions.append(Retire(instance))
+        elif instance.watched:
+            decisions.append(Stop(instance, "not needed any more"))
+        instance.retired = True
+        self._drop(instance)
+        return decisions + self.drain(instance)
+
+    def remove(self, instance: Instance, reason: str, now: float) -> list[Decision]:
+        """
+        Nothing is left of an instance.
+        """
+        died_at = now if instance.lost_at is None else instance.lost_at
+        if instance.ready_since is None or died_at < instance.ready_since + PROVEN:
+            self.fail(instance, reason, now)
+        else:
+            self.succeed(instance, now)
+        self._ledger.remove(instance)
+        return [*self._flag(instance.route)]
+
+    def _flag(self, route: str) -> list[Newest]:
+        """
+        See to it that exactly one instance of a route is the newest.
+        """
+        fleet = self._ledger.fleetFor(route)
+        before, after = fleet.newest, fleet.candidate()
+        decisions: list[Newest] = []
+        if before is not after:
+            fleet.newest = after
+            if before is not None:
+                before.newest = False
+                if before.state is not State.GONE:
+                    decisions.append(Newest(before, False))
+            if after is not None:
+                after.newest = True
+                decisions.append(Newest(after, True))
+        return decisions
+
+    # Whether its order was a success
+
+    def prove(self, instance: Instance, now: float) -> list[Decision]:
+        """
+        Being ready for a while, and there, is a success.
+        """
+        since = instance.ready_since
+        if since is None or now < since + PROVEN or instance.lost_at is not None:
+            return []
+        return self.succeed(instance, now)
+
+    def succeed(self, instance: Instance, now: float) -> list[Decision]:
+        """
+        An instance works, if that was not known.  Those who wait may need
+        more than a canary.
+        """
+        if instance.judged:
+            return []
+        instance.judged = True
+        if instance.spawner is None:
+            return []
+        breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawner)
+        return [Recount(instance.route)] if breaker.succeeded(now) else []
+
+    def fail(self, instance: Instance, reason: str, now: float) -> None:
+        """
+        An instance does not work, unless it had shown that it does.
+        """
+        if not instance.judged:
+            instance.judged = True
+            if instance.spawner is not None:
+                breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawner)
+                breaker.failed(instance.ticket, reason, now)
+
+    def _drop(self, instance: Instance) -> None:
+        if not instance.judged:
+            instance.judged = True
+            if instance.spawner is not None:
+                breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawner)
+                breaker.dropped(instance.ticket)

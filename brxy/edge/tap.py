@@ -1,0 +1,197 @@
+"""
+C{twistd brxy-edge}: its command line, and the service it makes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet.endpoints import serverFromString
+from twisted.python import usage
+
+from brxy.edge.scaler import Rule
+from brxy.edge.service import EdgeService, EdgeSettings, Spawn
+from brxy.edge.starter import Spawning
+from brxy.errors import UsageError
+from brxy.options import Guarded, capacity, count, fail, readToken, route, seconds
+from brxy.options import Options as CommonOptions
+from brxy.spawners.registry import buildSpawner
+from brxy.spawners.spec import SpawnSpec
+
+__all__ = ["Options", "makeService"]
+
+NODE_PORT = "tcp:9080:interface=127.0.0.1"
+
+
+class Options(CommonOptions):
+    """
+    The options of the edge.
+    """
+
+    program = "brxy-edge"
+
+    synopsis = "[options] [-- command...]"
+
+    longdesc = (
+        "Accepts clients and holds them while no instance of their app is free. "
+        "A command after -- is what --spawn would be given."
+    )
+
+    optParameters = [
+        ["default-route", None, "default", "The route of localhost and of IP addresses."],
+        ["capacity", "c", 1, "Exchanges that an instance takes at once.", capacity],
+        ["max-instances", None, 10, "Instances of a route at most.", count],
+        ["max-total", None, 100, "Instances of all routes at most.", count],
+        ["hold-timeout", None, 60.0, "A client is held so long at most; then 503.", seconds],
+        ["max-held", None, 1000, "Clients held for one route at most; others get 503.", count],
+        ["start-timeout", None, 50.0, "An instance must be ready after this.", seconds],
+        ["response-timeout", None, None, "An app must answer after this, else 504.", seconds],
+        ["retries", None, 3, "A lost exchange is offered again so often.", count],
+        ["drain-timeout", None, 30.0, "For finishing when the edge is stopped.", seconds],
+        ["idle-timeout", None, 300.0, "What is spawned leaves when idle for so long.", seconds],
+        ["old-idle-timeout", None, 10.0, "The same, if there is a newer instance.", seconds],
+        ["state-dir", None, None, "A folder for what outlives a restart."],
+        ["token-file", None, None, "A file with the token that nodes must bring."],
+    ]
+
+    optFlags = [["default-route-for-all", None, "It is also the route of every host not named."]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["ports"] = []
+        self["frontends"] = []
+        self["node_ports"] = []
+        self["spawns"] = []
+        self["routes"] = []
+
+    def opt_port(self, value: str) -> None:
+        """
+        Where HTTP clients connect: a port number, or a Twisted server endpoint. May be repeated.
+        [default: 8080]
+        """
+        self["ports"].append(_endpoint(f"tcp:{value}" if value.isdigit() else value))
+
+    opt_p = opt_port
+
+    def opt_tcp(self, value: str) -> None:
+        """
+        NAME=ENDPOINT: a TCP frontend, which is the route NAME. May be repeated.
+        """
+        name, equals, endpoint = value.partition("=")
+        if not equals:
+            raise usage.UsageError(f"--tcp {value!r} is not NAME=ENDPOINT")
+        endpoint = f"tcp:{endpoint}" if endpoint.isdigit() else endpoint
+        self["frontends"].append((route(name), _endpoint(endpoint)))
+
+    def opt_node_port(self, value: str) -> None:
+        """
+        Where nodes dial in: a Twisted server endpoint. May be repeated.
+        [default: tcp:9080:interface=127.0.0.1, when a node is needed]
+        """
+        self["node_ports"].append(_endpoint(value))
+
+    def opt_spawn(self, value: str) -> None:
+        """
+        How instances are started: "NAME: key=value... -- command", or a command, which ends up
+        running a node. May be repeated; the first that serves a route starts its instances.
+        """
+        self["spawns"].append(value)
+
+    def opt_route(self, value: str) -> None:
+        """
+        A host that is served; when given, all others get 404. May be repeated.
+        """
+        self["routes"].append(route(value))
+
+    def parseArgs(self, *command: str) -> None:
+        """
+        What follows C{--} is a command for C{process:}.
+        """
+        if command:
+            self["spawns"].append(SpawnSpec("process", {}, command))
+
+    def postOptions(self) -> None:
+        """
+        See L{usage.Options}.
+        """
+        self["default-route"] = route(self["default-route"])
+        if not self["ports"] and not self["frontends"]:
+            self["ports"].append("tcp:8080")
+        self["token"] = readToken(self["token-file"]) if self["token-file"] else ""
+        self.withoutPidfile()
+
+
+def _endpoint(text: str) -> str:
+    try:
+        # The global reactor is not asked for anything yet.
+        serverFromString(None, text)
+    except (ValueError, LookupError, TypeError) as error:
+        raise usage.UsageError(f"{text!r} is no server endpoint: {error}") from None
+    return text
+
+
+def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
+    """
+    @return: the spawns, and whether one of them needs a node port.
+    """
+    spawns = []
+    dialled = False
+    for each in options["spawns"]:
+        common, spawner = buildSpawner(each, reactor)
+        dialled = dialled or spawner.dials_back
+        rule = Rule(
+            common.route,
+            options["max-instances"] if common.max is None else common.max,
+            options["capacity"] if common.capacity is None else common.capacity,
+        )
+        spawning = Spawning(
+            spawner,
+            _given(common.idle_timeout, options["idle-timeout"]),
+            _given(common.old_idle_timeout, options["old-idle-timeout"]),
+        )
+        spawns.append(Spawn(rule, spawning))
+    return spawns, dialled
+
+
+def _given(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def makeService(options: Options) -> IService:
+    """
+    The edge as a service, for twistd.
+    """
+    from twisted.internet import reactor
+
+    # Twisted's timers follow the wall clock, and freeze or storm when it jumps.
+    reactor.seconds = time.monotonic  # type: ignore[attr-defined]
+    try:
+        spawns, dialled = _spawns(options, reactor)
+        node_ports: Sequence[str] = options["node_ports"]
+        if not node_ports and (dialled or not spawns):
+            node_ports = [NODE_PORT]
+        settings = EdgeSettings(
+            ports=options["ports"],
+            frontends=options["frontends"],
+            node_ports=node_ports,
+            spawns=spawns,
+            routes=options["routes"],
+            default_route=options["default-route"],
+            default_route_for_all=bool(options["default-route-for-all"]),
+            max_total=options["max-total"],
+            hold_timeout=options["hold-timeout"],
+            max_held=options["max-held"],
+            start_timeout=options["start-timeout"],
+            response_timeout=options["response-timeout"],
+            retries=options["retries"],
+            drain_timeout=options["drain-timeout"],
+            state_dir=options["state-dir"],
+            token=options["token"],
+        )
+        service = EdgeService(reactor, settings)
+    except UsageError as error:
+        fail(options.program, error)
+    return Guarded(options.program, options.foreground(), service)

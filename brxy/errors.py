@@ -1,0 +1,71 @@
+"""
+What can go wrong, by whose fault it is.
+
+L{PeerError} and below: somebody sent what they must not; the connection is
+closed with one logged line.  L{UsageError} and below: the person who started
+brxy asked for something impossible; one line on stderr, exit status 1.
+Anything else that is raised is a bug in brxy.
+"""
+
+
+class BrxyError(Exception):
+    """
+    The base of every error that brxy raises on purpose.  C{str()} of it is one
+    line that says what was wrong.
+    """
+
+
+class PeerError(BrxyError):
+    """
+    The other end of a connection broke the protocol.
+    """
+
+
+class SlotProtocolError(PeerError):
+    """
+    A frame of the slot protocol was unknown, too long or out of state.
+    """
+
+
+class BadRequest(PeerError):
+    """
+    A client's request can't be served.
+
+    @ivar status: the HTTP status to answer with, such as 400, 414 or 431.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class BadResponse(PeerError):
+    """
+    An app's response can't be passed on (the client gets a 502).
+    """
+
+
+class NodeRefused(PeerError):
+    """
+    A node's HELLO is not acceptable: a ticket that belongs to another
+    instance, a wrong token, a name that is no route.
+    """
+
+
+class UsageError(BrxyError):
+    """
+    Options, files or ports that can't be used as given.
+    """
+
+
+class BadSpawnSpec(UsageError):
+    """
+    A C{--spawn} string that can't be understood, or names no known spawner.
+    """
+
+
+class SpawnFailed(BrxyError):
+    """
+    A spawner could not start an instance at all, such as for a missing
+    executable.
+    """

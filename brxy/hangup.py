@@ -1,0 +1,85 @@
+"""
+Noticing that a peer hung up while nothing is read from it.
+
+A paused transport sees neither FIN nor RST.  An epoll object of our own, which
+the reactor watches as one reader, asks the kernel for just these events.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import Logger
+
+from brxy.descriptor import Reader
+
+__all__ = ["HangupWatcher"]
+
+
+class HangupWatcher(Reader):
+    """
+    Watches any number of file descriptors for a hang-up.
+
+    @param reactor: an C{IReactorFDSet}.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__(reactor)
+        self._epoll: select.epoll | None = None
+        self._watched: dict[int, Callable[[bool], None]] = {}
+
+    def watch(self, fd: int, hungUp: Callable[[bool], None]) -> None:
+        """
+        Call C{hungUp} once when the peer of C{fd} hangs up: with L{True} when
+        the connection is broken, with L{False} when the peer only ended its
+        own direction.  What it had sent before may still be unread.
+        """
+        if self._epoll is None:
+            self._epoll = select.epoll()
+            self._reactor.addReader(self)
+        if fd not in self._watched:
+            self._epoll.register(fd, select.EPOLLRDHUP | select.EPOLLONESHOT)
+        self._watched[fd] = hungUp
+
+    def unwatch(self, fd: int) -> None:
+        """
+        Watch C{fd} no more.  Must be called before C{fd} is closed; does
+        nothing for one that is not watched.
+        """
+        if self._watched.pop(fd, None) is not None and self._epoll is not None:
+            self._epoll.unregister(fd)
+
+    def stop(self) -> None:
+        """
+        Watch nothing any more.
+        """
+        if self._epoll is not None:
+            self._reactor.removeReader(self)
+            self._epoll.close()
+            self._epoll = None
+        self._watched.clear()
+
+    def fileno(self) -> int:
+        """
+        See L{IReadDescriptor}.
+        """
+        return -1 if self._epoll is None else self._epoll.fileno()
+
+    def doRead(self) -> None:
+        """
+        Tell those who are waiting.
+        """
+        assert self._epoll is not None
+        for fd, events in self._epoll.poll(0):
+            hungUp = self._watched.get(fd)
+            if hungUp is None:
+                continue
+            self.unwatch(fd)
+            try:
+                hungUp(bool(events & (select.EPOLLHUP | select.EPOLLERR)))
+            except Exception:
+                self._log.failure("while telling of a hang-up")

@@ -1,0 +1,201 @@
+"""
+The public interfaces of brxy and the values that cross them.
+
+Third parties implement L{ISpawnerFactory}, L{ISpawner} and L{IInstance} to
+start instances where brxy itself can't.  L{IExchangeEnd} is what brxy's own
+connections have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+__all__ = [
+    "Address",
+    "Gone",
+    "IExchangeEnd",
+    "IInstance",
+    "ISpawner",
+    "ISpawnerFactory",
+    "SpawnOrder",
+]
+
+
+@frozen
+class Address:
+    """
+    Where an app accepts connections, as the edge reaches it.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@frozen
+class SpawnOrder:
+    """
+    One instance that the edge wants.
+
+    @ivar ticket: the identity of this order, unique for the edge.
+    @ivar route: the validated route it shall serve; safe in an environment,
+        as one element of an argument list, and as a label of a host name.
+    @ivar capacity: how many exchanges at once the edge counts on.
+    @ivar environment: what the spawned thing must find in its environment
+        for a node to find back: C{ROUTE}, C{BRXY_EDGE}, C{BRXY_TICKET},
+        C{BRXY_CAPACITY}, C{BRXY_GENERATION}, and C{BRXY_TOKEN} if there is one.
+    """
+
+    ticket: str
+    route: str
+    capacity: int
+    environment: Mapping[str, str] = field(factory=dict)
+
+
+@frozen
+class Gone:
+    """
+    How an instance ended.
+
+    @ivar reason: one line for the log, such as C{exit status 1: no such module}.
+    @ivar detached: what was run ended well, and may have left the instance
+        running where the spawner can't see it (C{docker run -d}, a node that
+        daemonised): the edge goes on waiting for it to dial in.
+    """
+
+    reason: str
+    detached: bool = False
+
+
+class IInstance(Interface):
+    """
+    One running copy of an app, or one on its way, as its spawner knows it.
+    """
+
+    ready: Deferred[Address] = Attribute(
+        """
+        Fires with the L{Address} of the app once it accepts connections, for
+        an instance that the edge fronts itself.  It never fires for one in
+        which a node runs: that one dials the edge.  The edge is its only
+        listener.  It is not fired after C{gone}.
+        """
+    )
+
+    gone: Deferred[Gone] = Attribute(
+        """
+        Fires once, with a L{Gone}, when nothing of the instance is left,
+        whether it ended by itself or was stopped; never with a failure.  The
+        edge is its only listener.
+        """
+    )
+
+    def stop() -> None:
+        """
+        Ask the instance to end, and see to it that it does: politely first
+        (SIGTERM, a container's stop), by force after the spawner's own
+        timeout.  Returns at once; C{gone} fires when it is over.  Calling it
+        again, or after C{gone}, does nothing.
+        """
+
+
+class ISpawner(Interface):
+    """
+    Starts instances in one way, with the options of one C{--spawn}.
+    """
+
+    dials_back: bool = Attribute(
+        """
+        A node runs in what is started and dials the edge, which must then
+        open a node port; L{False} if every instance gives an address.
+        """
+    )
+
+    def spawn(order: SpawnOrder) -> IInstance:
+        """
+        Start one instance.  Must not block: what takes long goes on behind
+        the returned L{IInstance}, and C{stop()} of that is how an order is
+        cancelled.
+
+        @raise brxy.errors.SpawnFailed: it is plain at once that nothing can
+            be started; the message goes to the log.
+        """
+
+    def stop() -> Deferred[None]:
+        """
+        Stop every instance that this spawner started.
+
+        @return: fires when all of them are gone.
+        """
+
+
+class ISpawnerFactory(Interface):
+    """
+    A kind of spawner, found by its name in C{--spawn "NAME: key=value -- command"}.
+
+    Offer one by an entry point in the group C{brxy.spawners}, or as a plugin
+    in C{twisted.plugins}.
+    """
+
+    name: str = Attribute("What stands before the colon: letters, digits and C{-}.")
+
+    summary: str = Attribute("One line that says where this spawner runs instances.")
+
+    options: type[Any] = Attribute(
+        """
+        An L{attrs} class whose fields are this spawner's own keys, C{_} for
+        C{-}.  Each field has a converter from text that raises C{ValueError}
+        for bad values, a default unless the key must be given, and
+        C{metadata={"help": "one line"}}.
+        """
+    )
+
+    def create(
+        options: Any, command: Sequence[str], reactor: Any
+    ) -> ISpawner:
+        """
+        Make a spawner.  Nothing is started yet.
+
+        @param options: an instance of C{self.options}.
+        @param command: what followed C{--}, one string an argument.
+        @raise brxy.errors.BadSpawnSpec: these options and this command don't
+            go together (no command where one is needed).
+        """
+
+
+class IExchangeEnd(Interface):
+    """
+    One of the two ends that L{brxy.relay} joins for the time of an exchange:
+    a client, a slot or an app's connection.
+    """
+
+    def write(data: bytes) -> None:
+        """
+        Send bytes of the exchange to whoever is behind this end.
+        """
+
+    def end() -> None:
+        """
+        Half-close: nothing more will be written.
+        """
+
+    def reset() -> None:
+        """
+        Abort: whoever is behind this end must see that the exchange broke off.
+        """
+
+    def pause() -> None:
+        """
+        Deliver no more bytes from this end until L{resume}.
+        """
+
+    def resume() -> None:
+        """
+        Deliver bytes again.
+        """

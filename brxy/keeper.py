@@ -1,0 +1,106 @@
+"""
+Keeping an instance as long as L{brxy.lifetime} says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall
+
+from brxy.lifetime import Exit, Lifetime, Stay
+
+__all__ = ["Keeper"]
+
+
+class Keeper:
+    """
+    Asks a L{Lifetime} whenever its answer may have changed.
+
+    @ivar busy: how many exchanges run.
+    @ivar leaving: the instance takes nothing more.
+    @param drain: called, maybe more than once, when it shall take nothing more.
+    @param exit: called once when it shall end.
+    """
+
+    def __init__(
+        self,
+        clock: Any,
+        idle_timeout: float,
+        old_idle_timeout: float,
+        drain: Callable[[], None],
+        exit: Callable[[], None],
+    ) -> None:
+        self._clock = clock
+        self._lifetime = Lifetime(idle_timeout, old_idle_timeout, clock.seconds())
+        self._drain = drain
+        self._exit = exit
+        self._timer: IDelayedCall | None = None
+        self._exited = False
+        self.leaving = False
+
+    @property
+    def busy(self) -> int:
+        """
+        How many exchanges run.
+        """
+        return self._lifetime.busy
+
+    def began(self) -> None:
+        """
+        An exchange began.
+        """
+        self._lifetime.began()
+
+    def finished(self) -> None:
+        """
+        An exchange is over.
+        """
+        self._lifetime.finished(self._clock.seconds())
+        # A timer that runs asks by itself, and sets itself anew.
+        if not self._lifetime.busy and (self.leaving or self._timer is None):
+            self.reconsider()
+
+    def setNewest(self, newest: bool) -> None:
+        """
+        There is a newer instance of its route, or none.
+        """
+        self._lifetime.setNewest(newest, self._clock.seconds())
+        self.reconsider()
+
+    def retire(self) -> None:
+        """
+        The instance shall go.
+        """
+        self._lifetime.retire()
+        self.reconsider()
+
+    def reconsider(self) -> None:
+        """
+        Ask now.
+        """
+        self.stop()
+        now = self._clock.seconds()
+        step = self._lifetime.next(now)
+        if isinstance(step, Stay):
+            if step.until is not None:
+                self._timer = self._clock.callLater(max(0.0, step.until - now), self._asked)
+            return
+        self.leaving = True
+        self._drain()
+        if isinstance(step, Exit) and not self._exited:
+            self._exited = True
+            self._exit()
+
+    def _asked(self) -> None:
+        self._timer = None
+        self.reconsider()
+
+    def stop(self) -> None:
+        """
+        Ask no more by the clock.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,118 @@
+"""
+When an instance stays, drains or exits.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from attrs import frozen
+
+
+@frozen
+class Stay:
+    """
+    Go on.
+
+    @ivar until: when to ask again, by the clock that C{now} comes from; L{None}
+        while exchanges run, since only their end can change the answer.
+    """
+
+    until: float | None
+
+
+@frozen
+class Drain:
+    """
+    Take nothing more, finish what runs, then ask again.
+    """
+
+
+@frozen
+class Exit:
+    """
+    Take nothing more and go: nothing runs.
+    """
+
+
+Step: TypeAlias = Stay | Drain | Exit
+
+
+class Lifetime:
+    """
+    How long one instance lives: the newest of its route for a long time without
+    an exchange, an older one for a short time, a retired one until what it is
+    doing is done.
+
+    Both times count from the later of two moments: when the instance fell idle,
+    and when it became newest or older.  So one that has long been idle does not
+    go at the very moment a newer one appears, which may not be ready yet; it is
+    there for C{old_idle_timeout} more.
+
+    Nothing leaves draining: once L{next} said L{Drain} or L{Exit} it never says
+    L{Stay} again.
+
+    @ivar busy: how many exchanges run.
+    @ivar newest: there is no newer instance of its route.
+    """
+
+    __slots__ = ("_draining", "_idle_timeout", "_old_idle_timeout", "_since", "busy", "newest")
+
+    def __init__(self, idle_timeout: float, old_idle_timeout: float, now: float) -> None:
+        """
+        @param idle_timeout: how long the newest instance may be idle, in seconds.
+        @param old_idle_timeout: the same for an older one.
+        @param now: when the instance became ready, by any clock in seconds.
+        """
+        self.busy = 0
+        self.newest = True
+        self._idle_timeout = idle_timeout
+        self._old_idle_timeout = old_idle_timeout
+        self._since = now
+        self._draining = False
+
+    def began(self) -> None:
+        """
+        An exchange began.
+        """
+        self.busy += 1
+
+    def finished(self, now: float) -> None:
+        """
+        An exchange is over, however it ended.
+
+        @raise RuntimeError: none was running.
+        """
+        if not self.busy:
+            raise RuntimeError("an exchange finished that never began")
+        self.busy -= 1
+        self._since = now
+
+    def setNewest(self, newest: bool, now: float) -> None:
+        """
+        Its edge says whether it is the newest of its route; being told the same
+        again changes nothing.
+        """
+        if newest is not self.newest:
+            self.newest = newest
+            self._since = now
+
+    def retire(self) -> None:
+        """
+        It shall go, whether idle or not.
+        """
+        self._draining = True
+
+    def next(self, now: float) -> Step:
+        """
+        What to do now.
+        """
+        if not self._draining:
+            if self.busy:
+                return Stay(None)
+            timeout = self._idle_timeout if self.newest else self._old_idle_timeout
+            until = self._since + timeout
+            if now < until:
+                return Stay(until)
+            self._draining = True
+        return Drain() if self.busy else Exit()

@@ -1,0 +1,338 @@
+"""
+The node's way through life: start the app, wait until it answers, dial the
+edge, pull work, drain, stop the app.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from attrs import field, frozen
+from twisted.application.internet import ClientService, backoffPolicy
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, gatherResults
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.stdio import StandardIO
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from brxy.app import App
+from brxy.child import Ended
+from brxy.connection import Shared
+from brxy.interfaces import Address
+from brxy.keeper import Keeper
+from brxy.node.slot import EdgeSlot, EdgeSlotFactory
+from brxy.signals import Hurry, onSignal
+from brxy.wire import VERSION, Hello, Welcome
+
+__all__ = ["NodeService", "NodeSettings", "passOn"]
+
+# An edge that restarts is back at once, and its instances should be, too.
+_RETRY = backoffPolicy(initialDelay=0.1, maxDelay=5.0, factor=1.5)
+
+# A slot whose app refused a connection stands ready again after this (seconds).
+REFUSED_PAUSE = 0.1
+
+
+@frozen
+class NodeSettings:
+    """
+    What a node is told by its command line.
+
+    @ivar edge: the edge, as a Twisted client endpoint.
+    @ivar command: the app; empty if it runs already, at C{app}.
+    @ivar app: where a running app is; L{None} if C{command} starts one.
+    @ivar ticket: of the order that this node fulfils; C{""} without one.
+    @ivar idle_timeout: seconds that the newest instance stays without work.
+    @ivar old_idle_timeout: seconds that an older one does.
+    @ivar stop_timeout: seconds from SIGTERM to SIGKILL for the app.
+    @ivar drain_timeout: seconds for what runs when the node is stopped.
+    """
+
+    edge: str
+    route: str
+    capacity: int
+    command: Sequence[str] = ()
+    app: Address | None = None
+    app_port: int | None = None
+    ready_path: str | None = None
+    ticket: str = ""
+    token: str = field(default="", repr=False)
+    generation: int | None = None
+    idle_timeout: float = 300.0
+    old_idle_timeout: float = 10.0
+    stop_timeout: float = 10.0
+    drain_timeout: float = 25.0
+
+
+def passOn(descriptor: int, line: bytes) -> None:
+    """
+    Write a line of the app's output to our own.  When nobody takes that any
+    more (the edge that started us is gone), the app shall not feel it.
+    """
+    try:
+        os.write(descriptor, line + b"\n")
+    except OSError:
+        return
+
+
+class _StdinEnd(Protocol):
+    """
+    Notices the end of standard input.
+    """
+
+    def __init__(self, ended: Callable[[], None]) -> None:
+        self._ended = ended
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        See L{Protocol}.
+        """
+        self._ended()
+
+
+class NodeService(Service):
+    """
+    One instance of an app.
+
+    @param exitWith: takes the status that the process shall end with.
+    @param output: takes the app's output, with the descriptor and line by line.
+    @param exit_on_stdin_eof: end when standard input does: whoever started
+        this node by ssh is gone then.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: NodeSettings,
+        exitWith: Callable[[int], None],
+        output: Callable[[int, bytes], None] = passOn,
+        environ: Mapping[str, str] = os.environ,
+        exit_on_stdin_eof: bool = False,
+    ) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._exitWith = exitWith
+        self._shared = Shared(reactor)
+        self._exit_on_stdin_eof = exit_on_stdin_eof
+        self._name = uuid4().hex
+        self._generation = settings.generation
+        self._links: list[ClientService] = []
+        self._slots: EdgeSlotFactory | None = None
+        self._keeper: Keeper | None = None
+        self._idle: Deferred[None] | None = None
+        self._app: App | None = None
+        if settings.command:
+            self._app = App(
+                reactor,
+                settings.command,
+                settings.route,
+                environ,
+                output,
+                port=settings.app_port,
+                ready_path=settings.ready_path,
+                stop_timeout=settings.stop_timeout,
+            )
+
+    # Coming up
+
+    def startService(self) -> None:
+        """
+        Start the app.
+        """
+        super().startService()
+        onSignal(self._reactor, signal.SIGHUP, self.roll)
+        if self._exit_on_stdin_eof:
+            StandardIO(_StdinEnd(self._reactor.stop), reactor=self._reactor)
+        app = self._app
+        if app is None:
+            assert self._settings.app is not None, "neither a command nor an app"
+            self._appReady(self._settings.app)
+            return
+        app.start()
+        app.ready.addCallback(self._appReady)
+        app.ready.addErrback(lambda failure: self._log.failure("while coming up", failure))
+        app.ended.addCallback(self._appEnded)
+        app.ended.addErrback(lambda failure: self._log.failure("after the app's end", failure))
+
+    def _appReady(self, address: Address) -> None:
+        settings = self._settings
+        self._log.info("{route}: the app answers at {address}", route=settings.route, address=address)
+        self._keeper = Keeper(
+            self._reactor,
+            settings.idle_timeout,
+            settings.old_idle_timeout,
+            self._drain,
+            self._leave,
+        )
+        self._keeper.reconsider()
+        self._slots = EdgeSlotFactory(self._shared, self, address)
+        endpoint = clientFromString(self._reactor, settings.edge)
+        for _ in range(settings.capacity):
+            link = ClientService(
+                endpoint,
+                self._slots,
+                retryPolicy=_RETRY,
+                clock=self._reactor,
+                prepareConnection=lambda slot: slot.welcomed,
+            )
+            self._links.append(link)
+            link.startService()
+        self._links[0].whenConnected(failAfterFailures=1).addCallbacks(
+            lambda _: self._log.info("connected to the edge at {edge}", edge=settings.edge),
+            self._notConnected,
+        )
+
+    def _notConnected(self, failure: Failure) -> None:
+        self._log.warn(
+            "no edge at {edge}: {why}; trying on",
+            edge=self._settings.edge,
+            why=failure.getErrorMessage(),
+        )
+
+    # As the owner of its slots
+
+    def hello(self) -> Hello:
+        """
+        Who we are.
+        """
+        settings = self._settings
+        return Hello(
+            VERSION,
+            settings.token,
+            self._name,
+            settings.route,
+            settings.capacity,
+            settings.ticket,
+            self._generation,
+        )
+
+    def welcomed(self, slot: EdgeSlot, welcome: Welcome) -> None:
+        """
+        The edge let a slot in.
+        """
+        self._generation = welcome.generation
+        self.setNewest(welcome.newest)
+        if self._keeper is not None and not self._keeper.leaving:
+            slot.ready()
+
+    def began(self) -> None:
+        """
+        An exchange began.
+        """
+        if self._keeper is not None:
+            self._keeper.began()
+
+    def finished(self) -> None:
+        """
+        An exchange is over.
+        """
+        if self._keeper is not None:
+            self._keeper.finished()
+            if not self._keeper.busy and self._idle is not None:
+                idle, self._idle = self._idle, None
+                idle.callback(None)
+
+    def rest(self, slot: EdgeSlot) -> None:
+        """
+        The app took no connection: pull again in a moment.
+        """
+        self._reactor.callLater(REFUSED_PAUSE, self._rested, slot)
+
+    def _rested(self, slot: EdgeSlot) -> None:
+        if self._keeper is not None and not self._keeper.leaving:
+            slot.ready()
+
+    def setNewest(self, newest: bool) -> None:
+        """
+        There is a newer instance of our route, or none.
+        """
+        if self._keeper is not None:
+            self._keeper.setNewest(newest)
+
+    def retire(self) -> None:
+        """
+        The edge wants us to go.
+        """
+        if self._keeper is not None and not self._keeper.leaving:
+            self._log.info("the edge lets this instance go")
+            self._keeper.retire()
+
+    def roll(self) -> None:
+        """
+        Ask the edge for newer instances in place of ours (SIGHUP).
+        """
+        slots = self._slots.slots if self._slots is not None else ()
+        if not any(slot.askForRoll() for slot in slots):
+            self._log.warn("no edge is connected that could be asked for newer instances")
+
+    # Going down
+
+    def _drain(self) -> None:
+        if self._slots is not None:
+            for slot in self._slots.slots:
+                slot.unready()
+
+    def _leave(self) -> None:
+        self._log.info("nothing left to do")
+        self._reactor.stop()
+
+    def _appEnded(self, ended: Ended) -> None:
+        if not self.running:
+            return
+        self._log.error("the app ended by itself: {how}", how=ended.describe())
+        self._exitWith(128 + ended.signal if ended.signal is not None else ended.status or 0)
+        self._reactor.stop()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Drain, and stop the app.
+
+        @return: fires when nothing of the instance is left.
+        """
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        hurry = Hurry(self._reactor, self._settings.drain_timeout)
+        self._drain()
+        await self._finishRunning(hurry)
+        if self._keeper is not None:
+            self._keeper.stop()
+        await self._stopApp(hurry)
+        hurry.stop()
+        if self._links:
+            for slot in list(self._slots.slots if self._slots is not None else ()):
+                slot.close()
+            await gatherResults([link.stopService() for link in self._links])
+        if self._slots is not None:
+            self._slots.stop()
+        self._shared.stop()
+
+    async def _finishRunning(self, hurry: Hurry) -> None:
+        keeper = self._keeper
+        if keeper is None or not keeper.busy or (self._app is not None and self._app.ended.called):
+            return
+        self._log.info("draining: {busy} exchanges are running", busy=keeper.busy)
+        self._idle = idle = Deferred()
+        await DeferredList([idle, hurry.now], fireOnOneCallback=True)
+        if keeper.busy:
+            self._log.warn("not waiting for {busy} exchanges any longer", busy=keeper.busy)
+
+    async def _stopApp(self, hurry: Hurry) -> None:
+        app = self._app
+        if app is None or app.pid == 0 or app.ended.called:
+            return
+        ended: Deferred[None] = Deferred()
+        app.ended.addCallback(lambda result: ended.callback(None))
+        app.stop()
+        if hurry.now.called:
+            app.kill()
+        await ended

@@ -1,0 +1,516 @@
+"""
+A slot at an edge, from the node: the node's side of the slot protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from brxy.backend import Backend
+from brxy.connection import Connection, Shared
+from brxy.deadlines import Deadlines
+from brxy.errors import BrxyError, SlotProtocolError
+from brxy.interfaces import Address, IExchangeEnd
+from brxy.relay import End, Relay
+from brxy.wire import (
+    ACCEPT,
+    DATA,
+    DONE,
+    END,
+    GOAWAY,
+    NAMES,
+    NEWEST,
+    OPEN,
+    PING,
+    PONG,
+    READY,
+    REFUSE,
+    RESET,
+    RETIRE,
+    SPAWN,
+    UNREADY,
+    WELCOME,
+    Decoder,
+    Hello,
+    Open,
+    Welcome,
+    dataFrames,
+    frame,
+    nextExchange,
+    reasonPayload,
+    reasonText,
+)
+
+__all__ = ["EdgeSlot", "EdgeSlotFactory", "NotWelcome", "Owner"]
+
+# Seconds.
+WELCOME_TIMEOUT = 10.0
+RESET_TIMEOUT = 1.0
+PING_INTERVAL = 15.0
+# An ACCEPT that finds no DATA to ride with goes alone after this.
+ACCEPT_DELAY = 0.01
+
+# The edge sends no more of a request before it has seen ACCEPT.
+UNACCEPTED_LIMIT = 65536
+
+# What a slot is doing.
+GREETING, IDLE, BUSY, RESETTING = range(4)
+
+
+class NotWelcome(BrxyError):
+    """
+    The edge did not let us in, or the slot was lost before it did.
+    """
+
+
+class Owner(Protocol):
+    """
+    The node, as its slots see it.
+    """
+
+    def hello(self) -> Hello: ...
+
+    def welcomed(self, slot: EdgeSlot, welcome: Welcome) -> None: ...
+
+    def began(self) -> None: ...
+
+    def finished(self) -> None: ...
+
+    def rest(self, slot: EdgeSlot) -> None: ...
+
+    def setNewest(self, newest: bool) -> None: ...
+
+    def retire(self) -> None: ...
+
+
+class _Exchange(Relay):
+    """
+    Joins the slot and the app's connection.
+    """
+
+    near: EdgeSlot
+
+    def accepted(self) -> None:
+        """
+        The app's connection is up.
+        """
+        self.near.oweAccept()
+
+    def refused(self, reason: str) -> None:
+        """
+        The app takes no connection.
+        """
+        self.near.refuse(reason)
+
+    def aborted(self, source: End, reason: str) -> None:
+        """
+        The app broke off.
+        """
+        self.near.resetByApp(reason)
+
+
+@implementer(IExchangeEnd)
+class EdgeSlot(Connection):
+    """
+    One connection to an edge; carries one exchange at a time.
+
+    @ivar welcomed: fires when the edge has let us in, or fails with
+        L{NotWelcome}.
+    @ivar standing: our READY stands.
+    """
+
+    _log = Logger()
+
+    def __init__(self, factory: EdgeSlotFactory) -> None:
+        super().__init__(factory.shared)
+        self._factory = factory
+        self._owner = factory.owner
+        self._backend = Backend(factory.shared, factory.app)
+        self._decoder = Decoder()
+        self._phase = GREETING
+        self._number = 0
+        self._relay: _Exchange | None = None
+        self._owed = b""
+        self._taken = 0
+        self._heard = False
+        self._silent = 0
+        self._going = False
+        self.standing = False
+        self.welcomed: Deferred[None] = Deferred()
+
+    def connectionMade(self) -> None:
+        """
+        See L{twisted.internet.protocol.Protocol}.
+        """
+        super().connectionMade()
+        self.watchLink()
+        self._factory.slots.add(self)
+        self._factory.greetings.start(self)
+        self._tcp.write(self._owner.hello().encode())
+
+    # Frames
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        See L{twisted.internet.protocol.Protocol}.
+        """
+        self._heard = True
+        try:
+            for kind, number, payload in self._decoder.feed(data):
+                if not self.alive:
+                    return
+                if kind == DATA and self._phase == BUSY and number == self._number:
+                    self._data(payload)
+                else:
+                    self._frame(kind, number, payload)
+        except SlotProtocolError as error:
+            self._log.warn("dropped a slot: {why}", why=error)
+            self.abort()
+
+    def _frame(self, kind: int, number: int, payload: bytes) -> None:
+        if kind == OPEN:
+            self._open(number, payload)
+            return
+        if number and number != self._number:
+            raise SlotProtocolError(f"{NAMES[kind]} of exchange {number}, which is not on")
+        received = _RECEIVED.get((self._phase, kind))
+        if received is None and self._phase != GREETING:
+            received = _RECEIVED_ANYTIME.get(kind)
+        if received is None:
+            raise SlotProtocolError(f"{NAMES[kind]} came out of turn")
+        received(self, payload)
+
+    def _welcome(self, payload: bytes) -> None:
+        welcome = Welcome.decode(payload)
+        self._phase = IDLE
+        self._factory.greetings.stop(self)
+        self._factory.quiet.start(self)
+        self.welcomed.callback(None)
+        self._owner.welcomed(self, welcome)
+
+    def _notWelcome(self, payload: bytes) -> None:
+        self._notLetIn(reasonText(payload) or "the edge is leaving")
+
+    def _open(self, number: int, payload: bytes) -> None:
+        if self._phase != IDLE or number != nextExchange(self._number):
+            raise SlotProtocolError("OPEN came out of turn")
+        opening = Open.decode(payload)
+        self._number = number
+        if not self.standing:
+            # It crossed our UNREADY.
+            self._tcp.write(frame(REFUSE, number, b"takes nothing more"))
+            return
+        self._phase = BUSY
+        self._taken = 0
+        self._relay = relay = _Exchange(self, self._backend)
+        self._owner.began()
+        self._backend.begin(relay, opening.once, b"")
+        if self.congested:
+            self._backend.pause()
+
+    def _data(self, payload: bytes) -> None:
+        self._backend.write(payload)
+        self._taken += len(payload)
+        if self._owed and self._taken >= UNACCEPTED_LIMIT:
+            # The edge waits for it with the rest of the request.
+            self.payOwed()
+
+    def _endOfClient(self, _: bytes) -> None:
+        if self._relay is not None:
+            self._relay.ended(self)
+
+    def _done(self, payload: bytes) -> None:
+        self._over()
+        self._backend.done(payload == b"\x01")
+        self._finish()
+
+    def _resetByEdge(self, _: bytes) -> None:
+        self._over()
+        self._backend.reset()
+        self._tcp.write(frame(RESET, self._number))
+        self._finish()
+
+    def _resetAnswered(self, _: bytes) -> None:
+        self._factory.resets.stop(self)
+        self._phase = IDLE
+        self._finish()
+
+    def _resetLate(self, _: bytes) -> None:
+        # It crossed our REFUSE.
+        self._tcp.write(frame(RESET, self._number))
+
+    def _newest(self, payload: bytes) -> None:
+        self._owner.setNewest(payload == b"\x01")
+
+    def _retire(self, _: bytes) -> None:
+        self._owner.retire()
+
+    def _goAway(self, _: bytes) -> None:
+        self._going = True
+        self.unready()
+        if self._phase == IDLE:
+            self.close()
+
+    def _ping(self, _: bytes) -> None:
+        self._tcp.write(frame(PONG))
+
+    def _ignore(self, _: bytes) -> None:
+        pass
+
+    # As the edge's end of an exchange
+
+    def write(self, data: bytes) -> None:
+        """
+        See L{IExchangeEnd}.
+        """
+        if self._owed:
+            self._tcp.write(self._takeOwed() + dataFrames(self._number, data))
+        else:
+            self._tcp.write(dataFrames(self._number, data))
+
+    def end(self) -> None:
+        """
+        See L{IExchangeEnd}.
+        """
+        self._tcp.write(self._takeOwed() + frame(END, self._number))
+
+    def reset(self) -> None:
+        """
+        See L{IExchangeEnd}.
+        """
+        self.resetByApp("")
+
+    def filled(self) -> None:
+        """
+        The edge takes no more for now.
+        """
+        if self._relay is not None:
+            self._relay.full(self)
+
+    def emptied(self) -> None:
+        """
+        The edge takes more again.
+        """
+        if self._relay is not None:
+            self._relay.drained(self)
+
+    def oweAccept(self) -> None:
+        """
+        The app gets the bytes: say so with its first answer, or soon.
+        """
+        self._owed = frame(ACCEPT, self._number)
+        if self._taken >= UNACCEPTED_LIMIT:
+            self.payOwed()
+        else:
+            self._factory.owing.start(self)
+
+    def refuse(self, reason: str) -> None:
+        """
+        No byte reached the app: another instance may have the exchange.
+        """
+        self._over()
+        self.standing = False
+        self._tcp.write(frame(REFUSE, self._number, reasonPayload(reason)))
+        self._finish()
+        self._owner.rest(self)
+
+    def resetByApp(self, reason: str) -> None:
+        """
+        The app broke off.
+        """
+        owed = self._takeOwed()
+        self._over()
+        self._phase = RESETTING
+        self._factory.resets.start(self)
+        self._tcp.write(owed + frame(RESET, self._number, reasonPayload(reason)))
+
+    def _takeOwed(self) -> bytes:
+        owed, self._owed = self._owed, b""
+        if owed:
+            self._factory.owing.stop(self)
+        return owed
+
+    def _over(self) -> None:
+        self._takeOwed()
+        self._relay = None
+        self._phase = IDLE
+        self.resume()
+
+    def _finish(self) -> None:
+        if self._going and self.alive:
+            self.close()
+        self._owner.finished()
+
+    # What the node says
+
+    def ready(self) -> None:
+        """
+        Pull: from now on this slot takes exchanges.
+        """
+        if not self.standing and not self._going and self._phase != GREETING and self.alive:
+            self.standing = True
+            self._tcp.write(frame(READY))
+
+    def unready(self) -> None:
+        """
+        This slot takes no more exchanges.
+        """
+        if self.standing:
+            self.standing = False
+            self._tcp.write(frame(UNREADY))
+
+    def askForRoll(self) -> bool:
+        """
+        Ask the edge to roll our route.
+
+        @return: whether it could be asked.
+        """
+        if self._phase == GREETING or not self.alive:
+            return False
+        self._tcp.write(frame(SPAWN))
+        return True
+
+    # Times that are over
+
+    def payOwed(self) -> None:
+        """
+        The app has not answered yet: ACCEPT goes by itself.
+        """
+        owed = self._takeOwed()
+        if self.alive and owed:
+            self._tcp.write(owed)
+
+    def checkAlive(self) -> None:
+        """
+        Nothing was heard for a while: ask, and give up if there is no answer
+        either.  While an exchange runs its own end tells.
+        """
+        if self._heard or self._phase != IDLE:
+            self._heard = False
+            self._silent = 0
+        elif self._silent:
+            self._log.warn("dropped a slot: the edge does not answer PING")
+            self.abort()
+            return
+        else:
+            self._silent = 1
+            self._tcp.write(frame(PING))
+        self._factory.quiet.start(self)
+
+    def dropSilently(self) -> None:
+        """
+        No WELCOME, or no answer to a RESET, in its time.
+        """
+        self.abort()
+
+    # The end of it
+
+    def peerEnded(self) -> None:
+        """
+        The edge closed the slot.
+        """
+        self.abort()
+
+    def hungUp(self, broken: bool) -> None:
+        """
+        The edge is gone, or gave the exchange up, while the app could take no
+        more.
+        """
+        self.abort()
+
+    def closed(self, reason: Failure) -> None:
+        """
+        The connection is gone.
+        """
+        self._factory.forget(self)
+        self.standing = False
+        self._notLetIn("the edge closed the connection")
+        busy = self._phase in (BUSY, RESETTING)
+        self._phase, self._relay = IDLE, None
+        self._backend.reset()
+        if busy:
+            self._owner.finished()
+
+    def _notLetIn(self, why: str) -> None:
+        if not self.welcomed.called:
+            self.welcomed.errback(NotWelcome(why))
+
+
+_Received = Callable[[EdgeSlot, bytes], None]
+
+#: What a frame does in the phase that a slot is in.
+_RECEIVED: dict[tuple[int, int], _Received] = {
+    (GREETING, WELCOME): EdgeSlot._welcome,
+    (GREETING, GOAWAY): EdgeSlot._notWelcome,
+    (IDLE, RESET): EdgeSlot._resetLate,
+    # Sent before the edge knew of our REFUSE.
+    (IDLE, DATA): EdgeSlot._ignore,
+    (IDLE, END): EdgeSlot._ignore,
+    (BUSY, END): EdgeSlot._endOfClient,
+    (BUSY, DONE): EdgeSlot._done,
+    (BUSY, RESET): EdgeSlot._resetByEdge,
+    (RESETTING, DATA): EdgeSlot._ignore,
+    (RESETTING, END): EdgeSlot._ignore,
+    (RESETTING, DONE): EdgeSlot._resetAnswered,
+    (RESETTING, RESET): EdgeSlot._resetAnswered,
+}
+
+#: What a frame does after the greeting, whatever the slot is doing.
+_RECEIVED_ANYTIME: dict[int, _Received] = {
+    NEWEST: EdgeSlot._newest,
+    RETIRE: EdgeSlot._retire,
+    GOAWAY: EdgeSlot._goAway,
+    PING: EdgeSlot._ping,
+    PONG: EdgeSlot._ignore,
+}
+
+
+class EdgeSlotFactory(Factory):
+    """
+    Makes the slots of one node, and holds what they share.
+
+    @param app: where the app is.
+    @ivar slots: those connected now.
+    """
+
+    noisy = False
+
+    def __init__(self, shared: Shared, owner: Owner, app: Address) -> None:
+        self.shared = shared
+        self.owner = owner
+        self.app = app
+        self.slots: set[EdgeSlot] = set()
+        reactor = shared.reactor
+        self.greetings = Deadlines(reactor, WELCOME_TIMEOUT, EdgeSlot.dropSilently)
+        self.resets = Deadlines(reactor, RESET_TIMEOUT, EdgeSlot.dropSilently)
+        self.quiet = Deadlines(reactor, PING_INTERVAL, EdgeSlot.checkAlive)
+        self.owing = Deadlines(reactor, ACCEPT_DELAY, EdgeSlot.payOwed)
+
+    def buildProtocol(self, addr: IAddress | None) -> EdgeSlot:
+        """
+        See L{Factory}.
+        """
+        return EdgeSlot(self)
+
+    def forget(self, slot: EdgeSlot) -> None:
+        """
+        This slot is gone.
+        """
+        self.slots.discard(slot)
+        for deadlines in (self.greetings, self.resets, self.quiet, self.owing):
+            deadlines.stop(slot)
+
+    def stop(self) -> None:
+        """
+        Leave no timer behind.
+        """
+        for deadlines in (self.greetings, self.resets, self.quiet, self.owing):
+            deadlines.stopAll()

@@ -1,0 +1,151 @@
+"""
+C{twistd brxy-node}: its command line, and the service it makes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet.endpoints import clientFromString
+from twisted.python import usage
+
+from brxy.exitstatus import exitWith
+from brxy.interfaces import Address
+from brxy.node.service import NodeService, NodeSettings
+from brxy.options import Guarded, capacity, count, readToken, route, seconds
+from brxy.options import Options as CommonOptions
+
+__all__ = ["Options", "makeService"]
+
+
+class Options(CommonOptions):
+    """
+    The options of the node.  What the edge hands over by the environment is
+    the default of its option.
+    """
+
+    program = "brxy-node"
+
+    synopsis = "[options] -- command..."
+
+    longdesc = (
+        "Stands beside one instance of an app: starts it with PORT in its environment, "
+        "dials the edge once it answers, and pulls work for it."
+    )
+
+    optParameters = [
+        ["edge", None, None, "The edge, a Twisted client endpoint. [default: BRXY_EDGE, or "
+         "tcp:127.0.0.1:9080]"],
+        ["route", None, None, "The route that the app serves. [default: ROUTE, or default]"],
+        ["capacity", "c", None, "Exchanges the app takes at once. [default: BRXY_CAPACITY, or 1]",
+         capacity],
+        ["app", None, None, "HOST:PORT of a server that runs already, instead of a command."],
+        ["app-port", None, None, "The port the app listens on. [default: a free one]", count],
+        ["ready-path", None, None, "The app is ready when a GET of this is answered 2xx or 3xx. "
+         "[default: when it accepts a connection]"],
+        ["idle-timeout", None, None, "Leave when idle for so long. [default: 300]", seconds],
+        ["old-idle-timeout", None, None, "The same, if there is a newer instance. [default: 10]",
+         seconds],
+        ["stop-timeout", None, 10.0, "From SIGTERM to SIGKILL for the app.", seconds],
+        ["drain-timeout", None, 25.0, "For finishing when the node is stopped.", seconds],
+        ["token-file", None, None, "A file with the token for the edge. [default: BRXY_TOKEN]"],
+    ]  # fmt: skip
+
+    optFlags = [["exit-on-stdin-eof", None, "End when standard input is closed."]]
+
+    def __init__(self, environ: Any = os.environ) -> None:
+        super().__init__()
+        self._environ = environ
+        self["command"] = ()
+
+    def parseArgs(self, *command: str) -> None:
+        """
+        What follows C{--} is the app.
+        """
+        self["command"] = command
+
+    def postOptions(self) -> None:
+        """
+        See L{usage.Options}.
+        """
+        self._fromEnvironment("edge", "BRXY_EDGE", "tcp:127.0.0.1:9080", _endpoint)
+        self._fromEnvironment("route", "ROUTE", "default", route)
+        self._fromEnvironment("capacity", "BRXY_CAPACITY", "1", capacity)
+        self._fromEnvironment("idle-timeout", "BRXY_IDLE_TIMEOUT", "300", seconds)
+        self._fromEnvironment("old-idle-timeout", "BRXY_OLD_IDLE_TIMEOUT", "10", seconds)
+        self._fromEnvironment("ticket", "BRXY_TICKET", "", str)
+        self._fromEnvironment("generation", "BRXY_GENERATION", "0", count)
+        if self["token-file"]:
+            self["token"] = readToken(self["token-file"])
+        else:
+            self["token"] = self._environ.get("BRXY_TOKEN", "")
+        self._checkApp()
+        self.withoutPidfile()
+
+    def _fromEnvironment(self, name: str, variable: str, default: str, coerce: Any) -> None:
+        given = self.get(name)
+        if given is not None and coerce not in (_endpoint, route):
+            return
+        source = f"--{name}" if given is not None else variable
+        text = given if given is not None else self._environ.get(variable) or default
+        try:
+            self[name] = coerce(text)
+        except (ValueError, usage.UsageError) as error:
+            raise usage.UsageError(f"bad {source}: {error}") from None
+
+    def _checkApp(self) -> None:
+        app, command = self["app"], self["command"]
+        if (app is None) == (not command):
+            raise usage.UsageError("give the app's command after --, or --app HOST:PORT")
+        if app is not None:
+            host, _, port = app.rpartition(":")
+            if not host or not port.isdigit() or not 0 < int(port) < 65536:
+                raise usage.UsageError(f"--app {app!r} is not HOST:PORT")
+            self["app"] = Address(host.strip("[]"), int(port))
+        elif shutil.which(command[0]) is None:
+            raise usage.UsageError(f"can't run {command[0]!r}: there is no such executable on PATH")
+        path = self["ready-path"]
+        if path is not None and not path.startswith("/"):
+            raise usage.UsageError(f"--ready-path {path!r} does not begin with /")
+
+
+def _endpoint(text: str) -> str:
+    try:
+        clientFromString(None, text)
+    except (ValueError, LookupError, TypeError) as error:
+        raise usage.UsageError(f"{text!r} is no client endpoint: {error}") from None
+    return text
+
+
+def makeService(options: Options) -> IService:
+    """
+    The node as a service, for twistd.
+    """
+    from twisted.internet import reactor
+
+    # Twisted's timers follow the wall clock, and freeze or storm when it jumps.
+    reactor.seconds = time.monotonic  # type: ignore[attr-defined]
+    settings = NodeSettings(
+        edge=options["edge"],
+        route=options["route"],
+        capacity=options["capacity"],
+        command=options["command"],
+        app=options["app"],
+        app_port=options["app-port"],
+        ready_path=options["ready-path"],
+        ticket=options["ticket"],
+        token=options["token"],
+        generation=options["generation"] or None,
+        idle_timeout=options["idle-timeout"],
+        old_idle_timeout=options["old-idle-timeout"],
+        stop_timeout=options["stop-timeout"],
+        drain_timeout=options["drain-timeout"],
+    )
+    service = NodeService(
+        reactor, settings, exitWith, exit_on_stdin_eof=bool(options["exit-on-stdin-eof"])
+    )
+    return Guarded(options.program, options.foreground(), service)

@@ -1,0 +1,113 @@
+"""
+The lines that a child prints.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from brxy.descriptor import Reader
+
+__all__ = ["MAX_LINE", "LineReader", "LineSplitter"]
+
+# A line that is longer comes in pieces of this size: what an app prints must
+# not grow our memory.
+MAX_LINE = 8 * 1024
+
+# What a pipe holds unless somebody changes it, see pipe(7): one read of it
+# takes all that was written before.
+_PIPE_SIZE = 64 * 1024
+
+
+class LineSplitter:
+    """
+    Cuts bytes into lines, in bounded memory.
+    """
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """
+        @return: the lines that are whole now, without their ends, and pieces
+            of L{MAX_LINE} bytes of such as are too long.
+        """
+        *whole, rest = (self._rest + data).split(b"\n")
+        lines: list[bytes] = []
+        for line in whole:
+            while len(line) > MAX_LINE:
+                lines.append(line[:MAX_LINE])
+                line = line[MAX_LINE:]
+            lines.append(line.removesuffix(b"\r"))
+        while len(rest) > MAX_LINE:
+            lines.append(rest[:MAX_LINE])
+            rest = rest[MAX_LINE:]
+        self._rest = rest
+        return lines
+
+    def finish(self) -> list[bytes]:
+        """
+        @return: the last line, if it had no end.
+        """
+        rest, self._rest = self._rest, b""
+        return [rest.removesuffix(b"\r")] if rest else []
+
+
+class LineReader(Reader):
+    """
+    Reads one pipe to its end and delivers it line by line.
+    """
+
+    def __init__(self, reactor: Any, descriptor: int, deliver: Callable[[bytes], None]) -> None:
+        """
+        @param descriptor: the reading end of a pipe; this closes it.
+        """
+        super().__init__(reactor)
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._deliver = deliver
+        self._lines = LineSplitter()
+        self._open = True
+        reactor.addReader(self)
+
+    def fileno(self) -> int:
+        """
+        See L{IReadDescriptor}.
+        """
+        return self._descriptor if self._open else -1
+
+    def doRead(self) -> None:
+        """
+        Deliver what is there now.
+        """
+        try:
+            data = os.read(self._descriptor, _PIPE_SIZE)
+        except BlockingIOError:
+            return
+        for line in self._lines.feed(data):
+            self._deliver(line)
+        if not data:
+            self.close()
+
+    def drain(self) -> None:
+        """
+        Deliver what has been written up to now, if the pipe is open still.
+        """
+        if self._open:
+            self.doRead()
+
+    def close(self) -> None:
+        """
+        Deliver the line that has no end yet, and read no more.
+        """
+        if not self._open:
+            return
+        self._reactor.removeReader(self)
+        self._open = False
+        os.close(self._descriptor)
+        for line in self._lines.finish():
+            self._deliver(line)

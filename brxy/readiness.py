@@ -1,0 +1,180 @@
+"""
+Waiting until an app answers.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall, ITCPTransport
+from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
+from twisted.python.failure import Failure
+
+__all__ = ["waitUntilReady"]
+
+# Seconds between two attempts: what an app needs to start is short of our
+# first one at best, and a start of seconds deserves no busy loop.
+_FIRST_PAUSE = 0.002
+_LONGEST_PAUSE = 0.1
+
+# Seconds an attempt may take: to connect, and to be answered.
+_CONNECT_TIMEOUT = 1
+_ANSWER_TIMEOUT = 5.0
+
+# RFC 9112, section 4.
+_GOOD_STATUS = re.compile(rb"HTTP/1\.[01] [23][0-9][0-9]\b")
+_STATUS_LENGTH = len(b"HTTP/1.1 200 ")
+
+
+def waitUntilReady(reactor: Any, host: str, port: int, path: str | None = None) -> Deferred[None]:
+    """
+    Try until an app accepts a connection, or answers a GET.
+
+    The request is written by hand: importing an HTTP client costs a node more
+    than its app may need to start.
+
+    @param path: what to GET; any answer from 200 to 399 will do.  L{None}: a
+        connection is enough.
+    @return: fires when the app is ready.  Cancel it to stop trying: there is
+        no other limit.
+    """
+    request = b""
+    if path is not None:
+        target = path.encode("ascii")
+        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        request = b"GET %b HTTP/1.1\r\nHost: %b\r\nAccept: */*\r\nConnection: close\r\n\r\n" % (
+            target,
+            authority.encode("ascii"),
+        )
+    attempts = _Attempts(reactor, host, port, request)
+    attempts.begin()
+    return attempts.ready
+
+
+class _Attempts(ClientFactory):
+    """
+    One attempt after the other until one succeeds.
+    """
+
+    noisy = False
+
+    def __init__(self, reactor: Any, host: str, port: int, request: bytes) -> None:
+        self.ready: Deferred[None] = Deferred(lambda _: self._cancel())
+        self.request = request
+        self.reactor = reactor
+        self._host = host
+        self._port = port
+        self._pause = _FIRST_PAUSE
+        self._waiting: IDelayedCall | None = None
+        self._connector: IConnector | None = None
+        self._succeeded = False
+        self._cancelled = False
+
+    def begin(self) -> None:
+        """
+        Make an attempt.
+        """
+        self._waiting = None
+        self._connector = self.reactor.connectTCP(
+            self._host, self._port, self, timeout=_CONNECT_TIMEOUT
+        )
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """
+        Something accepted the connection.
+        """
+        return _Attempt(self)
+
+    def success(self) -> None:
+        """
+        The app is ready; told when the attempt's connection is closed.
+        """
+        self._succeeded = True
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        """
+        Nobody listens yet.
+        """
+        self._attemptOver()
+
+    def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:
+        """
+        An attempt's connection is closed.
+        """
+        self._attemptOver()
+
+    def _attemptOver(self) -> None:
+        """
+        Tell, or try again a little later.
+        """
+        self._connector = None
+        if self._cancelled:
+            return
+        if self._succeeded:
+            self.ready.callback(None)
+            return
+        self._waiting = self.reactor.callLater(self._pause, self.begin)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def _cancel(self) -> None:
+        """
+        Nobody wants to know any more.
+        """
+        self._cancelled = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+        if self._connector is not None:
+            self._connector.disconnect()
+
+
+class _Attempt(Protocol):
+    """
+    One connection: asks if there is something to ask, and closes.
+    """
+
+    transport: ITCPTransport
+
+    def __init__(self, attempts: _Attempts) -> None:
+        self._attempts = attempts
+        self._received = b""
+        self._timeout: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        """
+        See that there is somebody else at the other end, and ask.
+
+        A connection to a port of the ephemeral range that nobody listens at
+        can meet itself (RFC 9293, section 3.5: simultaneous open), and would
+        then keep the port from the app.
+        """
+        if self.transport.getHost() == self.transport.getPeer():
+            self.transport.abortConnection()
+        elif self._attempts.request:
+            self._timeout = self._attempts.reactor.callLater(
+                _ANSWER_TIMEOUT, self.transport.abortConnection
+            )
+            self.transport.write(self._attempts.request)
+        else:
+            self._attempts.success()
+            self.transport.loseConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        The head of the answer: its status is all that counts.
+        """
+        if len(self._received) >= _STATUS_LENGTH:
+            return
+        self._received += data
+        if len(self._received) >= _STATUS_LENGTH:
+            if _GOOD_STATUS.match(self._received):
+                self._attempts.success()
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        The attempt is over.
+        """
+        if self._timeout is not None and self._timeout.active():
+            self._timeout.cancel()

@@ -1,0 +1,5 @@
+"""
+The spawners: how instances are started.
+"""
+
+__all__: list[str] = []

@@ -1,0 +1,152 @@
+"""
+C{app:} runs the app itself on this machine, and the edge fronts it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import field, frozen
+from attrs.converters import optional
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from brxy.app import App
+from brxy.child import Ended
+from brxy.errors import BadSpawnSpec
+from brxy.interfaces import Address, Gone, IInstance, ISpawner, ISpawnerFactory, SpawnOrder
+from brxy.spawners.local import Running, lineLogger, ownBinFirst
+from brxy.spawners.spec import seconds
+
+__all__ = ["AppSpawner", "Options", "factory"]
+
+_URL_PATH = re.compile(r"/[!-~]*")
+
+
+def _urlPath(text: str) -> str:
+    """
+    The path of a URL, as it goes into a request.
+    """
+    if not _URL_PATH.fullmatch(text):
+        raise ValueError("a path that begins with / is needed")
+    return text
+
+
+@frozen
+class Options:
+    """
+    The keys of C{app:}.
+    """
+
+    ready_path: str | None = field(
+        default=None,
+        converter=optional(_urlPath),
+        metadata={"help": "the app is ready when a GET of this path is answered 2xx or 3xx"},
+    )
+    stop_timeout: float = field(
+        default=10.0,
+        converter=seconds,
+        metadata={"help": "seconds between SIGTERM and SIGKILL"},
+    )
+
+
+@implementer(IInstance)
+class _Instance:
+    """
+    One copy of the app.
+    """
+
+    def __init__(self, app: App) -> None:
+        self.ready: Deferred[Address] = app.ready
+        self.gone: Deferred[Gone] = Deferred()
+        self._app = app
+        app.ended.addCallback(self._ended)
+
+    def stop(self) -> None:
+        """
+        See L{IInstance}.
+        """
+        self._app.stop()
+
+    def _ended(self, result: Ended) -> None:
+        """
+        The app ended.
+        """
+        self.gone.callback(Gone(result.describe()))
+
+
+@implementer(ISpawner)
+class AppSpawner:
+    """
+    Runs one more copy of the same app for each instance.
+    """
+
+    dials_back = False
+
+    dials_back = False
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        options: Options,
+        command: Sequence[str],
+        reactor: Any,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._options = options
+        self._command = command
+        self._reactor = reactor
+        self._environ = environ
+        self._running = Running()
+
+    def spawn(self, order: SpawnOrder) -> IInstance:
+        """
+        See L{ISpawner}.
+        """
+        self._running.check()
+        app = App(
+            self._reactor,
+            self._command,
+            order.route,
+            {**ownBinFirst(self._environ), **order.environment},
+            lineLogger(self._log, order.ticket),
+            ready_path=self._options.ready_path,
+            stop_timeout=self._options.stop_timeout,
+        )
+        app.start()
+        instance = _Instance(app)
+        self._running.add(instance, app.ended)
+        return instance
+
+    def stop(self) -> Deferred[None]:
+        """
+        See L{ISpawner}.
+        """
+        return self._running.stop()
+
+
+@implementer(ISpawnerFactory)
+class _Factory:
+    """
+    Makes L{AppSpawner}s.
+    """
+
+    name = "app"
+    summary = "runs the app here, with the node inside the edge's own process"
+    options = Options
+
+    def create(self, options: Options, command: Sequence[str], reactor: Any) -> ISpawner:
+        """
+        See L{ISpawnerFactory}.
+        """
+        if not command:
+            raise BadSpawnSpec("app: needs a command after --")
+        return AppSpawner(options, command, reactor)
+
+
+factory = _Factory()

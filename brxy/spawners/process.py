@@ -1,0 +1,139 @@
+"""
+C{process:} runs a command on this machine, that ends up running a node.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from brxy.child import Child, Ended
+from brxy.errors import BadSpawnSpec
+from brxy.interfaces import Address, Gone, IInstance, ISpawner, ISpawnerFactory, SpawnOrder
+from brxy.spawners.local import Running, lineLogger, ownBinFirst
+from brxy.spawners.spec import seconds
+
+__all__ = ["Options", "ProcessSpawner", "factory"]
+
+
+@frozen
+class Options:
+    """
+    The keys of C{process:}.
+    """
+
+    # A node finishes what runs within its --drain-timeout, 25 s; no sooner
+    # must it be killed.
+    stop_timeout: float = field(
+        default=30.0,
+        converter=seconds,
+        metadata={"help": "seconds between SIGTERM and SIGKILL"},
+    )
+
+
+@implementer(IInstance)
+class _Instance:
+    """
+    One run of the command.
+    """
+
+    def __init__(self, child: Child, stop_timeout: float) -> None:
+        self.ready: Deferred[Address] = Deferred()
+        self.gone: Deferred[Gone] = Deferred()
+        self._child = child
+        self._stop_timeout = stop_timeout
+        child.ended.addCallback(self._ended)
+
+    def stop(self) -> None:
+        """
+        See L{IInstance}.  What the command left running in its process group
+        is stopped too.
+        """
+        self._child.stop(self._stop_timeout)
+
+    def _ended(self, result: Ended) -> None:
+        """
+        The command ended.
+        """
+        self.gone.callback(Gone(result.describe(), self._child.left))
+
+
+@implementer(ISpawner)
+class ProcessSpawner:
+    """
+    Runs the same command for each instance.
+
+    A node is on its own once it runs: it survives an edge that was killed,
+    and comes back to the next one.
+    """
+
+    dials_back = True
+
+    dials_back = True
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        options: Options,
+        command: Sequence[str],
+        reactor: Any,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._options = options
+        self._command = command
+        self._reactor = reactor
+        self._environ = environ
+        self._running = Running()
+
+    def spawn(self, order: SpawnOrder) -> IInstance:
+        """
+        See L{ISpawner}.
+        """
+        self._running.check()
+        child = Child(
+            self._reactor,
+            [argument.replace("{route}", order.route) for argument in self._command],
+            {**ownBinFirst(self._environ), **order.environment},
+            lineLogger(self._log, order.ticket),
+            die_with_parent=False,
+            leave_on_success=True,
+        )
+        child.start()
+        instance = _Instance(child, self._options.stop_timeout)
+        self._running.add(instance, child.emptied)
+        return instance
+
+    def stop(self) -> Deferred[None]:
+        """
+        See L{ISpawner}.
+        """
+        return self._running.stop()
+
+
+@implementer(ISpawnerFactory)
+class _Factory:
+    """
+    Makes L{ProcessSpawner}s.
+    """
+
+    name = "process"
+    summary = "runs a command here, in its own process group, that runs a node"
+    options = Options
+
+    def create(self, options: Options, command: Sequence[str], reactor: Any) -> ISpawner:
+        """
+        See L{ISpawnerFactory}.
+        """
+        if not command:
+            raise BadSpawnSpec("process: needs a command after --")
+        return ProcessSpawner(options, command, reactor)
+
+
+factory = _Factory()

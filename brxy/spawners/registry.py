@@ -1,0 +1,110 @@
+"""
+Finds spawners by their names: brxy's own, those of installed entry points, and
+plugins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Any
+
+from twisted.plugin import getCache
+
+import twisted.plugins
+from brxy.errors import BadSpawnSpec
+from brxy.interfaces import ISpawner, ISpawnerFactory
+from brxy.spawners.spec import Common, SpawnSpec, parseSpawn, splitCommon
+
+__all__ = ["GROUP", "buildSpawner", "findSpawner"]
+
+# The entry point group for spawners.
+GROUP = "brxy.spawners"
+
+# Ours are known without metadata, so that a plain checkout runs; and they come
+# first, so that nothing installed changes what they mean.
+_BUILT_IN = tuple(
+    EntryPoint(name, f"brxy.spawners.{name}:factory", GROUP) for name in ("process", "app")
+)
+
+
+def buildSpawner(spec: str | SpawnSpec, reactor: Any) -> tuple[Common, ISpawner]:
+    """
+    Make the spawner that a C{--spawn} describes.
+
+    @raise BadSpawnSpec: it can't be understood, or names no known spawner.
+    """
+    if isinstance(spec, str):
+        spec = parseSpawn(spec)
+    factory = findSpawner(spec.name)
+    common, own = splitCommon(spec, factory.options)
+    return common, factory.create(own, spec.command, reactor)
+
+
+def findSpawner(
+    name: str,
+    installed: Iterable[EntryPoint] | None = None,
+    plugins: ModuleType = twisted.plugins,
+) -> ISpawnerFactory:
+    """
+    @param installed: the entry points to look at, by default all of L{GROUP}.
+    @param plugins: the package whose modules are looked at last.
+    @raise BadSpawnSpec: there is none of this name, or it can't be loaded.
+    """
+    offers = [*_BUILT_IN, *(entry_points(group=GROUP) if installed is None else installed)]
+    for offer in offers:
+        if offer.name == name:
+            return _load(offer)
+    factories, broken = _loadPlugins(plugins)
+    if name in factories:
+        return factories[name]
+    known = ", ".join(sorted({offer.name for offer in offers} | factories.keys()))
+    notes = "".join(f"; {each}" for each in broken)
+    raise BadSpawnSpec(f"there is no spawner {name!r} (known: {known}){notes}")
+
+
+def _load(offer: EntryPoint) -> ISpawnerFactory:
+    """
+    The factory behind an entry point.
+    """
+    try:
+        factory = offer.load()
+    except Exception as error:
+        raise BadSpawnSpec(
+            f"the spawner {offer.name!r} can't be loaded from {offer.value}: {_oneLine(error)}"
+        ) from error
+    if not ISpawnerFactory.providedBy(factory):
+        raise BadSpawnSpec(
+            f"the spawner {offer.name!r} can't be used: {offer.value} is no ISpawnerFactory"
+        )
+    return ISpawnerFactory(factory)
+
+
+def _loadPlugins(package: ModuleType) -> tuple[dict[str, ISpawnerFactory], list[str]]:
+    """
+    What C{twisted.plugin.getPlugins} finds; it would log a traceback for each
+    broken plugin, whether anybody wants that one or not.
+
+    @return: the factories by their names, and a note on each that is broken:
+        what that one would have been called is not known.
+    """
+    factories: dict[str, ISpawnerFactory] = {}
+    broken: list[str] = []
+    for dropin in getCache(package).values():
+        for plugin in dropin.plugins:
+            if not any(each.isOrExtends(ISpawnerFactory) for each in plugin.provided):
+                continue
+            try:
+                factory = ISpawnerFactory(plugin.load())
+                factories.setdefault(factory.name, factory)
+            except Exception as error:
+                broken.append(f"the plugin {dropin.moduleName} is broken: {_oneLine(error)}")
+    return factories, broken
+
+
+def _oneLine(error: Exception) -> str:
+    """
+    An error of somebody else's code, for a message.
+    """
+    return " ".join(f"{type(error).__name__}: {error}".split())

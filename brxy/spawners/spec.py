@@ -1,0 +1,227 @@
+"""
+The grammar of C{--spawn}: C{NAME: key=value ... -- command...}, or a bare
+command, which means C{process:}.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import attrs
+from attrs import field, frozen
+from attrs.converters import optional
+
+from brxy.errors import BadSpawnSpec
+from brxy.hostname import routeName
+
+__all__ = [
+    "Common",
+    "SpawnSpec",
+    "optionKeys",
+    "parseSpawn",
+    "positiveInt",
+    "routePattern",
+    "seconds",
+    "splitCommon",
+]
+
+_NAME = re.compile(r"[a-z][a-z0-9-]*:")
+_KEY = re.compile(r"[a-z][a-z0-9-]*")
+
+# What "app:max=2" looks like; no program is called so.
+_GLUED = re.compile(r"[a-z][a-z0-9-]*:[a-z][a-z0-9-]*=")
+
+_Options = TypeVar("_Options")
+
+
+@frozen
+class SpawnSpec:
+    """
+    One C{--spawn}, taken apart but not understood yet.
+
+    @ivar name: which spawner, without the colon.
+    @ivar options: the values by their keys, as they were written.
+    @ivar command: what follows C{--}, one string an argument; may be empty.
+    """
+
+    name: str
+    options: Mapping[str, str] = field(factory=dict)
+    command: tuple[str, ...] = ()
+
+
+def parseSpawn(text: str) -> SpawnSpec:
+    """
+    Take a C{--spawn} apart, as a shell would split it.
+
+    @raise BadSpawnSpec: it doesn't follow the grammar.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise BadSpawnSpec(f"bad --spawn {text!r}: {str(error).lower()}") from None
+    if not words:
+        raise BadSpawnSpec("bad --spawn: it is empty")
+    first, *rest = words
+    if _GLUED.match(first):
+        raise BadSpawnSpec(f"bad --spawn {text!r}: a space belongs after the colon of the name")
+    if not _NAME.fullmatch(first):
+        return SpawnSpec("process", {}, tuple(words))
+    end = rest.index("--") if "--" in rest else len(rest)
+    return SpawnSpec(first[:-1], _parseOptions(first, rest[:end]), tuple(rest[end + 1 :]))
+
+
+def _parseOptions(name: str, words: list[str]) -> dict[str, str]:
+    """
+    @param words: what stands between the name and C{--}.
+    """
+    options: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not _KEY.fullmatch(key):
+            raise BadSpawnSpec(f"{name} {word!r} is no key=value (a command goes after --)")
+        if key in options:
+            raise BadSpawnSpec(f"{name} {key}= is given twice")
+        options[key] = value
+    return options
+
+
+def positiveInt(text: str) -> int:
+    """
+    A converter for options: a whole number from 1.
+
+    @raise ValueError: it is none.
+    """
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ValueError("a whole number above 0 is needed")
+    return int(text)
+
+
+def seconds(text: str | float) -> float:
+    """
+    A converter for options: a time in seconds, 0 or more.  Numbers are for
+    defaults.
+
+    @raise ValueError: it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise ValueError("a number of seconds is needed")
+    return value
+
+
+def routePattern(text: str) -> str:
+    """
+    A converter for options: a route, or C{*.} and the end of one.
+
+    @raise ValueError: it is no name that a route can have.
+    """
+    star, name = ("*.", text[2:]) if text.startswith("*.") else ("", text)
+    route = routeName(name)
+    if route is None:
+        raise ValueError("a host name, or one with *. before it, is needed")
+    return star + route
+
+
+@frozen
+class Common:
+    """
+    The options that every spawner knows.  The edge heeds them, no spawner
+    does.
+
+    @ivar route: the route, or pattern of routes, it serves; L{None}: all.
+    @ivar max: instances of one route at most; L{None}: as C{--max-instances}.
+    @ivar capacity: exchanges an instance takes at once; L{None}: as
+        C{--capacity}.
+    @ivar idle_timeout: seconds that the newest instance stays without work.
+    @ivar old_idle_timeout: seconds that an older one does.
+    """
+
+    route: str | None = field(
+        default=None,
+        converter=optional(routePattern),
+        metadata={"help": "the host it serves, or a pattern like *.example.com; else all"},
+    )
+    max: int | None = field(
+        default=None,
+        converter=optional(positiveInt),
+        metadata={"help": "instances of a route at most"},
+    )
+    capacity: int | None = field(
+        default=None,
+        converter=optional(positiveInt),
+        metadata={"help": "exchanges an instance takes at once"},
+    )
+    idle_timeout: float | None = field(
+        default=None,
+        converter=optional(seconds),
+        metadata={"help": "seconds the newest instance stays without work"},
+    )
+    old_idle_timeout: float | None = field(
+        default=None,
+        converter=optional(seconds),
+        metadata={"help": "seconds an older instance stays without work"},
+    )
+
+
+def optionKeys(options: type[Any]) -> dict[str, attrs.Attribute[Any]]:
+    """
+    @param options: an attrs class, see C{ISpawnerFactory.options}.
+    @return: its fields, by the keys that people write.
+    """
+    return {each.name.replace("_", "-"): each for each in attrs.fields(options) if each.init}
+
+
+def splitCommon(spec: SpawnSpec, own: type[_Options]) -> tuple[Common, _Options]:
+    """
+    Understand the options of a spec.
+
+    @param own: the attrs class of the spawner's own options.
+    @raise BadSpawnSpec: a key is unknown or missing, or a value is bad.
+    """
+    common_keys, own_keys = optionKeys(Common), optionKeys(own)
+    for key in spec.options:
+        if key not in common_keys and key not in own_keys:
+            known = ", ".join([*own_keys, *common_keys])
+            raise BadSpawnSpec(f"{spec.name}: does not know {key}= (known: {known})")
+    for key, each in own_keys.items():
+        if each.default is attrs.NOTHING and key not in spec.options:
+            raise BadSpawnSpec(f"{spec.name}: needs {key}=")
+    common = {key: text for key, text in spec.options.items() if key in common_keys}
+    others = {key: text for key, text in spec.options.items() if key not in common_keys}
+    return _build(spec, Common, common), _build(spec, own, others)
+
+
+def _build(spec: SpawnSpec, options: type[_Options], texts: Mapping[str, str]) -> _Options:
+    """
+    An instance of an attrs class from the texts of its keys.
+    """
+    keys = optionKeys(options)
+    try:
+        return options(**{keys[key].alias or keys[key].name: text for key, text in texts.items()})
+    except ValueError as error:
+        culprit = next((key for key in texts if _isRefused(keys[key], texts[key])), None)
+        if culprit is None:
+            raise BadSpawnSpec(f"{spec.name}: {error}") from None
+        raise BadSpawnSpec(
+            f"{spec.name}: bad value for {culprit}: {texts[culprit]!r} ({error})"
+        ) from None
+
+
+def _isRefused(each: attrs.Attribute[Any], text: str) -> bool:
+    """
+    Is it this field's converter that doesn't take its value?
+    """
+    if not callable(each.converter):
+        return False
+    try:
+        each.converter(text)
+    except ValueError:
+        return True
+    return False

@@ -1,0 +1,5 @@
+"""
+Tests of brxy.
+"""
+
+__all__: list[str] = []

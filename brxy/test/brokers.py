@@ -1,0 +1,32 @@
+"""
+Waiters and slots for the tests of L{brxy.edge.broker}.
+"""
+
+from __future__ import annotations
+
+from attrs import define
+
+from brxy.edge.broker import Broker
+from brxy.edge.instance import Instance
+
+__all__ = ["FakeBroker", "FakeSlot", "FakeWaiter", "makeInstance"]
+
+
+@define(eq=False)
+class FakeWaiter:
+    route: str = "r"
+    number: int = 0
+    deadline: float = 0.0
+    held: bool = False
+
+
+@define(eq=False)
+class FakeSlot:
+    instance: Instance
+
+
+FakeBroker = Broker[FakeWaiter, FakeSlot]
+
+
+def makeInstance(ticket: str, generation: int = 1, route: str = "r") -> Instance:
+    return Instance(ticket=ticket, route=route, capacity=10, generation=generation)

@@ -1,0 +1,175 @@
+"""
+An edge that does nothing but carry out what a scaler decides, for its tests.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import count
+
+from brxy.edge.decisions import (
+    Decision,
+    Fail,
+    Newest,
+    Recount,
+    Retire,
+    RollFailed,
+    Spawn,
+    Stop,
+)
+from brxy.edge.instance import Instance, State
+from brxy.edge.ledger import Rule
+from brxy.edge.scaler import Scaler
+
+__all__ = ["EPOCH", "FakeEdge"]
+
+EPOCH = 1_000_000.0
+
+
+class FakeEdge:
+    """
+    Carries decisions out, by writing them down.
+
+    @ivar waiting: how many wait, by route.
+    @ivar spawned: what was ordered.
+    @ivar newest: what each instance was last told.
+    """
+
+    def __init__(
+        self, rules: Sequence[Rule] = (Rule(None, 10, 1),), max_total: int = 100, now: float = 0.0
+    ) -> None:
+        numbers = count(1)
+        self.scaler = Scaler(
+            rules, max_total=max_total, epoch=EPOCH, new_ticket=lambda: f"t{next(numbers)}"
+        )
+        self.now = now
+        self.waiting: Counter[str] = Counter()
+        self.spawned: list[Instance] = []
+        self.retired: list[Instance] = []
+        self.stopped: list[Stop] = []
+        self.failures: list[Fail] = []
+        self.roll_failures: list[RollFailed] = []
+        self.newest: dict[Instance, bool] = {}
+
+    def perform(self, decisions: Iterable[Decision]) -> None:
+        """
+        Carry decisions out.
+        """
+        for decision in decisions:
+            match decision:
+                case Spawn(instance):
+                    self.spawned.append(instance)
+                case Retire(instance):
+                    self.retired.append(instance)
+                case Stop():
+                    self.stopped.append(decision)
+                case Newest(instance, newest):
+                    self.newest[instance] = newest
+                case Recount(route):
+                    self.demand(route)
+                case RollFailed():
+                    self.roll_failures.append(decision)
+                case Fail(route):
+                    self.failures.append(decision)
+                    del self.waiting[route]
+
+    def demand(self, route: str) -> None:
+        """
+        Say how many wait.
+        """
+        self.perform(self.scaler.demand(route, self.waiting[route], self.now))
+
+    def hold(self, number: int = 1, route: str = "r") -> list[Instance]:
+        """
+        Have so many more wait.
+
+        @return: what was ordered for them.
+        """
+        before = len(self.spawned)
+        self.waiting[route] += number
+        self.demand(route)
+        return self.spawned[before:]
+
+    def dial(
+        self,
+        ticket: str = "",
+        node_id: str = "",
+        route: str = "r",
+        capacity: int = 1,
+        generation: int | None = None,
+    ) -> Instance:
+        """
+        Have a node open a slot.
+        """
+        instance, decisions = self.scaler.hello(
+            ticket, node_id or f"node of {ticket}", route, capacity, generation, self.now
+        )
+        self.perform(decisions)
+        self.scaler.slotOpened(instance)
+        return instance
+
+    def connect(self, instance: Instance) -> None:
+        """
+        Have the node of an order open its first slot.
+        """
+        self.dial(instance.ticket, route=instance.route, capacity=instance.capacity)
+
+    def ready(self, instance: Instance) -> None:
+        """
+        Have a slot stand ready.
+        """
+        if not instance.retired:
+            instance.ready["slot"] = None
+        self.perform(self.scaler.ready(instance, self.now))
+
+    def start(self, instance: Instance) -> Instance:
+        """
+        Let an order succeed.
+        """
+        self.connect(instance)
+        self.ready(instance)
+        return instance
+
+    def serve(self, instance: Instance, number: int = 1) -> None:
+        """
+        Have an instance take so many of those who wait.
+        """
+        self.waiting[instance.route] -= number
+        instance.in_flight += number
+        instance.ready.clear()
+
+    def finish(self, instance: Instance) -> None:
+        """
+        Have an instance finish all it has, and stand ready.
+        """
+        instance.in_flight = 0
+        self.perform(self.scaler.ready(instance, self.now))
+        if instance.state is State.READY:
+            instance.ready["slot"] = None
+            self.perform(self.scaler.idled(instance))
+
+    def lose(self, instance: Instance) -> None:
+        """
+        Close a slot.
+        """
+        instance.ready.clear()
+        self.scaler.slotClosed(instance, self.now)
+
+    def end(
+        self, instance: Instance, reason: str = "exit status 1", detached: bool = False
+    ) -> None:
+        """
+        Have the spawner say that an instance ended.
+        """
+        self.perform(self.scaler.gone(instance.ticket, reason, detached, self.now))
+
+    def advance(self, seconds: float) -> None:
+        """
+        Let time pass.
+        """
+        until = self.now + seconds
+        while (due := self.scaler.nextDeadline()) is not None and due <= until:
+            self.now = max(self.now, due)
+            self.perform(self.scaler.tick(self.now))
+        self.now = until

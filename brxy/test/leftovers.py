@@ -1,0 +1,93 @@
+"""
+For tests of real processes: what is alive, what is left, and waiting for it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+__all__ = ["Output", "RealTests", "aliveInGroup", "isAlive"]
+
+
+def _stat(pid: int) -> tuple[str, int]:
+    """
+    @return: the state and the group of a process, see proc(5); C{"X", 0} for
+        one that is gone.
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return "X", 0
+    state, _, group, *_ = text.rpartition(b")")[2].split()
+    return state.decode(), int(group)
+
+
+def isAlive(pid: int) -> bool:
+    """
+    Does the process run?  A zombie doesn't.
+    """
+    return _stat(pid)[0] not in "ZX"
+
+
+def aliveInGroup(group: int) -> list[int]:
+    """
+    @return: the processes of a group that run.
+    """
+    pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    return [pid for pid in pids if _stat(pid)[1] == group and isAlive(pid)]
+
+
+class RealTests(TestCase):
+    """
+    Base of tests of real processes.
+
+    @ivar reactor: the real one.
+    """
+
+    timeout = 100
+
+    def setUp(self) -> None:
+        from twisted.internet import reactor
+
+        self.reactor: Any = reactor
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """
+        Wait until something is so; the test's own timeout is the limit.
+        """
+        while not condition():
+            await deferLater(self.reactor, 0.005)
+
+
+class Output:
+    """
+    Takes what a child prints.
+
+    @ivar lines: each line, with the descriptor it was written to.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[int, bytes]] = []
+        self._awaited: list[tuple[bytes, Deferred[None]]] = []
+
+    def __call__(self, descriptor: int, line: bytes) -> None:
+        self.lines.append((descriptor, line))
+        for awaited, deferred in list(self._awaited):
+            if awaited == line:
+                self._awaited.remove((awaited, deferred))
+                deferred.callback(None)
+
+    def line(self, line: bytes) -> Deferred[None]:
+        """
+        @return: fires when this line comes.
+        """
+        deferred: Deferred[None] = Deferred()
+        self._awaited.append((line, deferred))
+        return deferred

@@ -1,0 +1,289 @@
+"""
+Tests of L{brxy.app}, with real processes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.app import App, appCommand, appEnvironment
+from brxy.errors import SpawnFailed
+from brxy.interfaces import Address
+from brxy.ports import Ports
+from brxy.test.leftovers import Output, RealTests, aliveInGroup, isAlive
+
+# Accepts connections and answers each with the status it was told.
+_SERVER = """
+import os, socket, sys
+server = socket.create_server((os.environ["HOST"], int(os.environ["PORT"])))
+while True:
+    connection, _ = server.accept()
+    connection.recv(1000)
+    connection.sendall(b"HTTP/1.1 " + os.environ.get("STATUS", "200").encode() + b" X\\r\\n\\r\\n")
+    connection.close()
+"""
+
+# Runs the server as an app, and says so.
+_PARENT = f"""
+import os, sys
+from twisted.internet import reactor
+from brxy.app import App
+app = App(reactor, [sys.executable, "-c", {_SERVER!r}], "a", os.environ, lambda fd, line: None)
+app.start()
+app.ready.addCallback(lambda _: print(app.pid, flush=True))
+reactor.run()
+"""
+
+
+class CommandTests(SynchronousTestCase):
+    """
+    Tests of L{appCommand}.
+    """
+
+    def test_replaced(self) -> None:
+        """
+        The three placeholders are replaced wherever they stand, and nothing
+        else that looks like one is.
+        """
+        self.assertEqual(
+            appCommand(
+                ["serve", "--bind={host}:{port}", "{route}", "{}", "{other}", "{port"],
+                20000,
+                "127.0.0.1",
+                "example.com",
+            ),
+            ["serve", "--bind=127.0.0.1:20000", "example.com", "{}", "{other}", "{port"],
+        )
+
+
+class EnvironmentTests(SynchronousTestCase):
+    """
+    Tests of L{appEnvironment}.
+    """
+
+    def test_made(self) -> None:
+        """
+        The app finds its port, host and route, and nothing that is ours.
+        """
+        environ = {"PATH": "/bin", "PORT": "1", "BRXY_TOKEN": "secret", "BRXY_EDGE": "tcp:x:1"}
+        self.assertEqual(
+            appEnvironment(environ, 20000, "127.0.0.1", "example.com"),
+            {"PATH": "/bin", "PORT": "20000", "HOST": "127.0.0.1", "ROUTE": "example.com"},
+        )
+
+
+class _OnePort(Ports):
+    """
+    Says what is given out.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out: list[int] = []
+
+    def take(self) -> int:
+        """
+        Give out a port.
+        """
+        port = super().take()
+        self.out.append(port)
+        return port
+
+    def release(self, port: int) -> None:
+        """
+        Take it back.
+        """
+        super().release(port)
+        self.out.remove(port)
+
+
+class AppTests(RealTests):
+    """
+    Tests of L{App}.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ports = _OnePort()
+        self.output = Output()
+
+    def app(self, *command: str, environ: dict[str, str] | None = None, **kw: Any) -> App:
+        """
+        An app that is gone after the test.
+        """
+        environ = {**os.environ, "BRXY_TOKEN": "secret", **(environ or {})}
+        return App(
+            self.reactor, command, "example.com", environ, self.output, ports=self.ports, **kw
+        )
+
+    def started(self, *command: str, **kw: Any) -> App:
+        """
+        One that was started.
+        """
+        app = self.app(*command, **kw)
+        app.start()
+        self.over: Deferred[None] = Deferred()
+        app.ended.addBoth(self.note)
+        self.addCleanup(lambda: self.over)
+        self.addCleanup(app.kill)
+        return app
+
+    def note(self, result: Any) -> Any:
+        """
+        It has ended.
+        """
+        self.over.callback(None)
+        return result
+
+    def server(self, **kw: Any) -> App:
+        """
+        A real server.
+        """
+        return self.started(sys.executable, "-c", _SERVER, **kw)
+
+    async def test_life(self) -> None:
+        """
+        It is ready at a port of its own when it accepts connections; stopped,
+        it is gone, and so is its port.
+        """
+        app = self.server()
+        address = await app.ready
+        self.assertEqual(address, Address("127.0.0.1", self.ports.out[0]))
+        socket.create_connection((address.host, address.port)).close()
+        app.stop()
+        app.stop()
+        self.assertEqual((await app.ended).signal, signal.SIGTERM)
+        self.assertEqual(aliveInGroup(app.pid), [])
+        self.assertEqual(self.ports.out, [])
+
+    async def test_surroundings(self) -> None:
+        """
+        It is told where to listen by its environment and its arguments.
+        """
+        app = self.started(
+            "sh", "-c", 'echo "$PORT $HOST $ROUTE ${BRXY_TOKEN-none}" "$@"', "sh", "{port}"
+        )
+        port = self.ports.out[0]
+        await app.ended
+        expected = f"{port} 127.0.0.1 example.com none {port}"
+        self.assertEqual(self.output.lines, [(1, expected.encode())])
+
+    async def test_givenPort(self) -> None:
+        """
+        It can be told a port.
+        """
+        port = Ports().take()
+        app = self.server(port=port)
+        self.assertEqual(await app.ready, Address("127.0.0.1", port))
+        self.assertEqual(self.ports.out, [])
+
+    def test_takenPort(self) -> None:
+        """
+        Someone else's server at the given port is not taken for the app.
+        """
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            error = self.assertRaises(SpawnFailed, self.app("sleep", "9", port=port).start)
+        self.assertEqual(str(error), f"port {port} is taken already")
+
+    def test_missing(self) -> None:
+        """
+        What can't be run is told at once, and its port is free again.
+        """
+        app = self.app("no-such-thing")
+        error = self.assertRaises(SpawnFailed, app.start)
+        self.assertEqual(str(error), "cannot run 'no-such-thing': no such executable on PATH")
+        self.assertEqual(self.ports.out, [])
+        self.assertEqual(app.pid, 0)
+        app.stop()
+        app.kill()
+
+    async def test_endsTooEarly(self) -> None:
+        """
+        One that ends before it answers is never ready.
+        """
+        app = self.started("sh", "-c", "echo no such module >&2; exit 1")
+        ended = await app.ended
+        self.assertEqual(ended.describe(), "exit status 1: no such module")
+        self.assertNoResult(app.ready)
+
+    async def test_stoppedTooEarly(self) -> None:
+        """
+        One that is stopped before it answers is never ready.
+        """
+        app = self.server()
+        app.stop()
+        await app.ended
+        self.assertNoResult(app.ready)
+
+    async def test_stubborn(self) -> None:
+        """
+        One that ignores SIGTERM is killed when its time is over.
+        """
+        app = self.started(
+            "sh", "-c", "trap '' TERM; echo up; while :; do sleep 1000; done", stop_timeout=0.05
+        )
+        await self.output.line(b"up")
+        app.stop()
+        self.assertEqual((await app.ended).signal, signal.SIGKILL)
+
+    async def test_kill(self) -> None:
+        """
+        It can be killed without any delay.
+        """
+        app = self.server()
+        await app.ready
+        app.kill()
+        self.assertEqual((await app.ended).signal, signal.SIGKILL)
+
+    async def test_readyPath(self) -> None:
+        """
+        With a path to ask for, an answer of 2xx or 3xx makes it ready.
+        """
+        app = self.server(ready_path="/health", environ={"STATUS": "302"})
+        await app.ready
+
+    async def test_notReady(self) -> None:
+        """
+        With a path to ask for, accepting connections is not enough.
+        """
+        app = self.server(ready_path="/health", environ={"STATUS": "503"})
+        port = self.ports.out[0]
+        await self.until(lambda: self.answers(port))
+        self.assertNoResult(app.ready)
+
+    def answers(self, port: int) -> bool:
+        """
+        Does the server answer us?
+        """
+        try:
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                return connection.recv(100).startswith(b"HTTP/1.1 503")
+        except OSError:
+            return False
+
+    async def test_parentKilled(self) -> None:
+        """
+        It doesn't outlive its parent, even if that is killed.
+        """
+        parent = subprocess.Popen(
+            [sys.executable, "-c", _PARENT],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=subprocess.PIPE,
+        )
+        self.addCleanup(parent.wait)
+        self.addCleanup(parent.kill)
+        assert parent.stdout is not None
+        self.addCleanup(parent.stdout.close)
+        pid = int(parent.stdout.readline())
+        parent.kill()
+        await self.until(lambda: not isAlive(pid))

@@ -1,0 +1,243 @@
+"""
+Tests for L{brxy.edge.broker}.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.broker import Expire, Held, Match, Reject
+from brxy.test.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
+
+
+class BrokerTests(SynchronousTestCase):
+    """
+    L{Broker} matches waiters and slots.
+    """
+
+    def setUp(self) -> None:
+        self.broker = FakeBroker(max_held=3, hold_timeout=60.0)
+        self.slot = FakeSlot(makeInstance("a"))
+
+    def wait(self, route: str = "r", now: float = 0.0) -> FakeWaiter:
+        """
+        Have somebody wait, and be held.
+        """
+        waiter = FakeWaiter(route)
+        self.assertEqual(self.broker.wait(waiter, now), Held(waiter))
+        return waiter
+
+    def test_readyFirst(self) -> None:
+        """
+        Who comes when a slot is ready gets it, and the slot is no longer ready.
+        """
+        self.assertIsNone(self.broker.ready(self.slot))
+        waiter = FakeWaiter()
+        self.assertEqual(self.broker.wait(waiter, 0.0), Match(waiter, self.slot))
+        self.assertFalse(waiter.held)
+        self.assertEqual(self.slot.instance.in_flight, 1)
+        self.wait()
+
+    def test_waiterFirst(self) -> None:
+        """
+        A slot that becomes ready gets the first who waits.
+        """
+        first, second = self.wait(), self.wait()
+        self.assertTrue(first.held)
+        self.assertEqual(self.broker.ready(self.slot), Match(first, self.slot))
+        self.assertFalse(first.held)
+        self.broker.finish(self.slot)
+        self.assertEqual(self.slot.instance.in_flight, 0)
+        self.assertEqual(self.broker.ready(self.slot), Match(second, self.slot))
+
+    def test_otherRoute(self) -> None:
+        """
+        Slots serve their own route only.
+        """
+        self.wait("other")
+        self.assertIsNone(self.broker.ready(self.slot))
+        self.wait("third")
+
+    def test_full(self) -> None:
+        """
+        No more than C{max_held} may wait for a route.
+        """
+        waiters = [self.wait() for _ in range(3)]
+        late = FakeWaiter()
+        self.assertEqual(self.broker.wait(late, 0.0), Reject(late, "full"))
+        self.assertFalse(late.held)
+        self.wait("other")
+        self.broker.cancel(waiters[1])
+        self.wait()
+
+    def test_nobodyMayWait(self) -> None:
+        """
+        With C{max_held} 0 a waiter gets a ready slot or nothing.
+        """
+        broker = FakeBroker(max_held=0, hold_timeout=60.0)
+        waiter = FakeWaiter()
+        self.assertEqual(broker.wait(waiter, 0.0), Reject(waiter, "full"))
+        broker.ready(self.slot)
+        self.assertEqual(broker.wait(waiter, 0.0), Match(waiter, self.slot))
+
+    def test_requeue(self) -> None:
+        """
+        Who is offered again stands where they stood, with the deadline they
+        had, though the line is full.
+        """
+        first, second = self.wait(now=0.0), self.wait(now=1.0)
+        other = FakeSlot(makeInstance("b"))
+        self.broker.ready(self.slot)
+        self.broker.ready(other)
+        later = [self.wait(now=2.0) for _ in range(3)]
+        self.assertEqual(self.broker.requeue(second, 3.0), Held(second))
+        self.assertEqual(self.broker.requeue(first, 3.0), Held(first))
+        self.assertEqual(self.broker.nextDeadline(), 60.0)
+        self.assertEqual(self.broker.takeAll("r"), [first, second, *later])
+
+    def test_requeueWithReadySlot(self) -> None:
+        """
+        Who is offered again while a slot is ready gets it at once.
+        """
+        waiter = self.wait()
+        self.broker.ready(self.slot)
+        other = FakeSlot(makeInstance("b"))
+        self.broker.ready(other)
+        self.assertEqual(self.broker.requeue(waiter, 1.0), Match(waiter, other))
+        self.assertEqual(waiter.number, 1)
+
+    def test_withdraw(self) -> None:
+        """
+        A slot whose READY was taken back is not matched.
+        """
+        self.broker.ready(self.slot)
+        self.broker.withdraw(self.slot)
+        self.broker.withdraw(self.slot)
+        self.wait()
+
+    def test_readyTwice(self) -> None:
+        """
+        Saying READY again on a slot that is ready changes nothing.
+        """
+        self.broker.ready(self.slot)
+        self.broker.ready(self.slot)
+        self.broker.wait(FakeWaiter(), 0.0)
+        self.wait()
+
+    def test_cancel(self) -> None:
+        """
+        Who hung up is passed over; cancelling again changes nothing.
+        """
+        first, second, third = self.wait(), self.wait(), self.wait()
+        for waiter in (first, second, first):
+            self.broker.cancel(waiter)
+        self.assertEqual(self.broker.held("r"), 1)
+        self.assertEqual(self.broker.ready(self.slot), Match(third, self.slot))
+        self.broker.cancel(third)
+        self.assertEqual(self.broker.heldTotal(), 0)
+
+    def test_expire(self) -> None:
+        """
+        Whoever waited for C{hold_timeout} seconds is let go, of all routes.
+        """
+        self.assertIsNone(self.broker.nextDeadline())
+        first = self.wait("b", now=0.0)
+        second = self.wait("a", now=1.0)
+        third = self.wait("b", now=2.0)
+        self.assertEqual(self.broker.nextDeadline(), 60.0)
+        self.assertEqual(self.broker.expire(59.9), [])
+        self.assertEqual(self.broker.expire(61.0), [Expire(first), Expire(second)])
+        self.assertFalse(first.held)
+        self.assertEqual(self.broker.nextDeadline(), 62.0)
+        self.assertEqual(self.broker.expire(62.0), [Expire(third)])
+        self.assertIsNone(self.broker.nextDeadline())
+
+    def test_nextDeadlineFollows(self) -> None:
+        """
+        The next deadline is that of those who still wait.
+        """
+        first, second = self.wait(now=0.0), self.wait(now=5.0)
+        self.broker.cancel(first)
+        self.assertEqual(self.broker.nextDeadline(), 65.0)
+        self.broker.cancel(second)
+        self.assertIsNone(self.broker.nextDeadline())
+
+    def test_takeAll(self) -> None:
+        """
+        All who wait for a route can be taken, in order.
+        """
+        waiters = [self.wait(), self.wait(), self.wait()]
+        self.wait("other")
+        self.broker.cancel(waiters[0])
+        self.assertEqual(self.broker.takeAll("r"), waiters[1:])
+        self.assertEqual(self.broker.takeAll("r"), [])
+        self.assertFalse(waiters[1].held)
+        self.assertEqual(self.broker.heldTotal(), 1)
+        self.assertEqual(list(self.broker.routes()), ["other"])
+
+    def test_suspend(self) -> None:
+        """
+        A suspended instance gets nothing until it is restored; then its ready
+        slots serve whoever waits.
+        """
+        instance = self.slot.instance
+        other = FakeSlot(instance)
+        self.broker.ready(self.slot)
+        self.broker.suspend(instance)
+        self.broker.suspend(instance)
+        first = self.wait()
+        self.assertIsNone(self.broker.ready(other))
+        second = self.wait()
+        matches = self.broker.restore(instance)
+        self.assertEqual([match.waiter for match in matches], [first, second])
+        self.assertEqual({match.slot for match in matches}, {self.slot, other})
+        self.assertEqual(instance.in_flight, 2)
+        self.assertEqual(self.broker.restore(instance), [])
+
+    def test_restoreIdle(self) -> None:
+        """
+        When nobody waits, the slots of a restored instance are ready again.
+        """
+        self.broker.ready(self.slot)
+        self.broker.suspend(self.slot.instance)
+        self.broker.restore(self.slot.instance)
+        waiter = FakeWaiter()
+        self.assertEqual(self.broker.wait(waiter, 0.0), Match(waiter, self.slot))
+
+    def test_withdrawSuspended(self) -> None:
+        """
+        A suspended instance can lose its slots.
+        """
+        self.broker.ready(self.slot)
+        self.broker.suspend(self.slot.instance)
+        self.broker.withdraw(self.slot)
+        self.assertEqual(self.broker.restore(self.slot.instance), [])
+        self.wait()
+
+    def test_nothingLeft(self) -> None:
+        """
+        A hundred thousand routes that somebody asked for once leave nothing.
+        """
+        waiters = [self.wait(f"r{number}") for number in range(100_000)]
+        for waiter in waiters[:50_000]:
+            self.broker.cancel(waiter)
+        self.broker.expire(60.0)
+        self.assertEqual(list(self.broker.routes()), [])
+        self.assertEqual(self.broker.heldTotal(), 0)
+        for kept in vars(self.broker).values():
+            if isinstance(kept, (dict, list)):
+                self.assertEqual(len(kept), 0)
+
+    def test_cancelledAreDropped(self) -> None:
+        """
+        Waiters who come and hang up don't pile up behind one who stays.
+        """
+        broker = FakeBroker(max_held=1000, hold_timeout=60.0)
+        patient = FakeWaiter()
+        broker.wait(patient, 0.0)
+        for _ in range(10_000):
+            waiter = FakeWaiter()
+            broker.wait(waiter, 0.0)
+            broker.cancel(waiter)
+        [line] = broker._lines.values()
+        self.assertLess(len(line._heap), 10)

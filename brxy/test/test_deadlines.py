@@ -1,0 +1,233 @@
+"""
+Tests for L{brxy.deadlines}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.deadlines import Deadlines
+
+
+class DeadlinesTests(SynchronousTestCase):
+    """
+    Tests for L{Deadlines}, with a delay of 8 seconds, and so at most 2 late.
+    """
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.expired: list[tuple[str, float]] = []
+        self.reactions: dict[str, Callable[[], object]] = {}
+        self.deadlines: Deadlines[str] = Deadlines(self.clock, 8.0, self.expire)
+
+    def expire(self, item: str) -> None:
+        self.expired.append((item, self.clock.seconds()))
+        self.reactions.get(item, lambda: None)()
+
+    def advance(self, seconds: float) -> None:
+        """
+        Let time go by in small steps, as a reactor does.
+        """
+        self.clock.pump([0.25] * int(seconds * 4))
+
+    def test_expires(self) -> None:
+        """
+        An item expires after the delay, within a quarter of it more, and once.
+        """
+        self.deadlines.start("a")
+        self.advance(7.75)
+        self.assertEqual(self.expired, [])
+        self.assertIn("a", self.deadlines)
+        self.advance(2.25)
+        self.assertEqual(self.expired, [("a", 10.0)])
+        self.assertNotIn("a", self.deadlines)
+        self.advance(30)
+        self.assertEqual(len(self.expired), 1)
+
+    def test_stopped(self) -> None:
+        """
+        A stopped item does not expire, and stopping it again does nothing.
+        """
+        self.deadlines.start("a")
+        self.deadlines.start("b")
+        self.deadlines.stop("a")
+        self.deadlines.stop("a")
+        self.assertEqual(len(self.deadlines), 1)
+        self.advance(20)
+        self.assertEqual([item for item, _ in self.expired], ["b"])
+
+    def test_restarted(self) -> None:
+        """
+        An item that is started again has its full time again.
+        """
+        self.deadlines.start("a")
+        self.advance(6)
+        self.deadlines.start("a")
+        self.assertEqual(len(self.deadlines), 1)
+        self.advance(7.75)
+        self.assertEqual(self.expired, [])
+        self.advance(2.25)
+        self.assertEqual(self.expired, [("a", 16.0)])
+
+    def test_order(self) -> None:
+        """
+        Items expire in the order in which they were started last.
+        """
+        for item in "abca":
+            self.deadlines.start(item)
+            self.advance(0.25)
+        self.advance(12)
+        self.assertEqual([item for item, _ in self.expired], ["b", "c", "a"])
+
+    def test_burstSharesAWakeUp(self) -> None:
+        """
+        Items started within a quarter of the delay expire in one sweep.
+        """
+        for item in "abcd":
+            self.deadlines.start(item)
+            self.advance(0.5)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.advance(8)
+        self.assertEqual(self.expired, [(item, 10.0) for item in "abcd"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_timerOnlyWithItems(self) -> None:
+        """
+        There is no timer before the first item, and the one that is left when the
+        last was stopped fires once and finds nothing.
+        """
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.deadlines.start("a")
+        [timer] = self.clock.getDelayedCalls()
+        self.deadlines.stop("a")
+        self.deadlines.start("b")
+        self.deadlines.stop("b")
+        self.assertEqual(self.clock.getDelayedCalls(), [timer])
+        self.advance(10)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.expired, [])
+
+    def test_startedAgainAfterRest(self) -> None:
+        """
+        After a rest without a timer the next item is watched as the first was.
+        """
+        self.deadlines.start("a")
+        self.advance(20)
+        self.deadlines.start("b")
+        self.advance(10)
+        self.assertEqual(self.expired, [("a", 10.0), ("b", 30.0)])
+
+    def test_stopAll(self) -> None:
+        """
+        After L{Deadlines.stopAll} nothing expires, no timer is left, and items can
+        be started again.
+        """
+        self.deadlines.stopAll()
+        self.deadlines.start("a")
+        self.deadlines.stopAll()
+        self.assertEqual((len(self.deadlines), self.clock.getDelayedCalls()), (0, []))
+        self.deadlines.start("b")
+        self.advance(10)
+        self.assertEqual(self.expired, [("b", 10.0)])
+
+    def test_failureLosesNobody(self) -> None:
+        """
+        When one item's expiry fails, that is logged and the others expire still.
+        """
+        self.reactions["a"] = lambda: 1 // 0
+        for item in "ab":
+            self.deadlines.start(item)
+        self.advance(4)
+        self.deadlines.start("c")
+        self.advance(10)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual([item for item, _ in self.expired], ["a", "b", "c"])
+
+    def test_expiryStopsAnother(self) -> None:
+        """
+        An item stopped by the expiry of another in the same sweep does not expire.
+        """
+        self.reactions["a"] = lambda: self.deadlines.stop("b")
+        for item in "abc":
+            self.deadlines.start(item)
+        self.advance(20)
+        self.assertEqual([item for item, _ in self.expired], ["a", "c"])
+
+    def test_expiryStartsAnother(self) -> None:
+        """
+        An item started anew by the expiry of another in the same sweep has its
+        full time again.
+        """
+        self.reactions["a"] = lambda: self.deadlines.start("b")
+        for item in "ab":
+            self.deadlines.start(item)
+        self.advance(20)
+        self.assertEqual(self.expired, [("a", 10.0), ("b", 20.0)])
+
+    def test_expiryStartsItself(self) -> None:
+        """
+        An item may start itself again, which needs one timer, not two.
+        """
+        self.reactions["a"] = lambda: self.deadlines.start("a")
+        self.deadlines.start("a")
+        self.advance(31)
+        self.assertEqual(self.expired, [("a", 10.0), ("a", 20.0), ("a", 30.0)])
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+
+    def test_expiryStopsAll(self) -> None:
+        """
+        An expiry may stop all that is left.
+        """
+        self.reactions["a"] = self.deadlines.stopAll
+        for item in "ab":
+            self.deadlines.start(item)
+        self.advance(20)
+        self.assertEqual([item for item, _ in self.expired], ["a"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_clockJumpsAhead(self) -> None:
+        """
+        After a long stall all that is due expires in one sweep.
+        """
+        for item in "ab":
+            self.deadlines.start(item)
+            self.advance(3)
+        self.clock.advance(1000)
+        self.assertEqual(self.expired, [("a", 1006.0), ("b", 1006.0)])
+
+    @settings(max_examples=100, deadline=None, derandomize=True)
+    @given(
+        st.lists(
+            st.tuples(st.booleans(), st.sampled_from("abcde"), st.integers(0, 12)), max_size=40
+        )
+    )
+    def test_anyHistory(self, history: list[tuple[bool, str, int]]) -> None:
+        """
+        Whatever is started and stopped, each item expires neither early nor more
+        than a quarter of the delay late, and at most one timer runs.
+        """
+        clock = Clock()
+        running: dict[str, float] = {}
+
+        def expire(item: str) -> None:
+            late = clock.seconds() - (running.pop(item) + 8.0)
+            self.assertTrue(0.0 <= late <= 2.0, late)
+
+        deadlines = Deadlines(clock, 8.0, expire)
+        for start, item, pause in history:
+            if start:
+                deadlines.start(item)
+                running[item] = clock.seconds()
+            else:
+                deadlines.stop(item)
+                running.pop(item, None)
+            clock.pump([0.25] * pause)
+            self.assertEqual(len(deadlines), len(running))
+            self.assertTrue(len(clock.getDelayedCalls()) <= 1)
+        clock.pump([0.25] * 40)
+        self.assertEqual(running, {})

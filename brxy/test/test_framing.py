@@ -1,0 +1,287 @@
+"""
+Tests for L{brxy.edge.framing} and L{brxy.edge.chunks}.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.framing import Body, framingFor
+from brxy.edge.http1 import CHUNKED, UNTIL_CLOSE, requestHead
+from brxy.errors import BadRequest, BadResponse
+from brxy.test.hostile import PASSES, REFUSED_BODIES
+from brxy.test.requests import chunkedBodies
+
+_bounded = settings(max_examples=200, deadline=None, derandomize=True)
+
+
+def feedAll(body: Body, pieces: list[bytes]) -> tuple[bytes, bytes]:
+    """
+    What passes of some pieces of input, and what is left over.
+    """
+    passed, left = [], b""
+    for piece in pieces:
+        out, rest = body.feed(piece)
+        passed.append(out)
+        left += rest
+    return b"".join(passed), left
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    """
+    The pieces of C{data} between some places.
+    """
+    ends = [0, *sorted(min(place, len(data)) for place in places), len(data)]
+    return [data[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+
+
+class LengthTests(SynchronousTestCase):
+    """
+    Bodies of known length.
+    """
+
+    def test_none(self) -> None:
+        """
+        A body of 0 bytes is done from the beginning.
+        """
+        body = framingFor(0)
+        self.assertTrue(body.done)
+        self.assertEqual(body.feed(b"GET"), (b"", b"GET"))
+
+    def test_passes(self) -> None:
+        """
+        The same object comes out while the body goes on.
+        """
+        body = framingFor(1000)
+        data = b"x" * 400
+        self.assertIs(body.feed(data)[0], data)
+        self.assertIs(body.feed(data)[0], data)
+        self.assertFalse(body.done)
+        self.assertEqual(body.feed(data), (b"x" * 200, b"x" * 200))
+        self.assertTrue(body.done)
+        self.assertEqual(body.feed(data), (b"", data))
+
+    def test_exact(self) -> None:
+        """
+        The last byte ends it.
+        """
+        body = framingFor(3)
+        self.assertEqual(body.feed(b"abc"), (b"abc", b""))
+        self.assertTrue(body.done)
+
+
+class UntilCloseTests(SynchronousTestCase):
+    """
+    Bodies that the end of the connection ends.
+    """
+
+    def test_passes(self) -> None:
+        """
+        Everything belongs to it.
+        """
+        body = framingFor(UNTIL_CLOSE, error=BadResponse)
+        data = b"x" * 400
+        self.assertIs(body.feed(data)[0], data)
+        self.assertFalse(body.done)
+
+
+class ChunkedTests(SynchronousTestCase):
+    """
+    Chunked bodies.
+    """
+
+    def test_hostile(self) -> None:
+        """
+        Each hostile body is refused, however it comes in, and no byte of what is
+        wrong with it was passed on.
+        """
+        for case in REFUSED_BODIES:
+            head, taken = requestHead(case.data) or self.fail("not whole")
+            data = case.data[taken:]
+            self.assertRaises(BadRequest, framingFor(head.length).feed, data)
+            body = framingFor(head.length)
+            passed = b""
+            with self.assertRaises(BadRequest) as caught:
+                for i in range(len(data)):
+                    passed += body.feed(data[i : i + 1])[0]
+            self.assertEqual(caught.exception.status, case.status, case.name)
+            self.assertIn(passed, (b"", b"1\r\na", b"0\r\n"), case.name)
+
+    def test_hostileTrailer(self) -> None:
+        """
+        23: a trailer that frames is dropped.
+        """
+        data = next(case.data for case in PASSES if case.name == "23 trailer CL")
+        head, taken = requestHead(data) or self.fail("not whole")
+        self.assertEqual(framingFor(head.length).feed(data[taken:]), (b"0\r\n\r\n", b""))
+
+    def test_wholeInput(self) -> None:
+        """
+        The same object comes out where all of it passes.
+        """
+        body = framingFor(CHUNKED)
+        for data in (b"5;a=b\r\nhel", b"lo\r\n14\r\nand ", b"so on", b" and on.xxx\r\n"):
+            self.assertIs(body.feed(data)[0], data)
+        data = b"0\r\nX: y\r\n\r\n"
+        self.assertIs(body.feed(data)[0], data)
+        self.assertTrue(body.done)
+        self.assertEqual(body.feed(b"GET"), (b"", b"GET"))
+
+    def test_held(self) -> None:
+        """
+        What may still turn out wrong is kept until it can't.
+        """
+        body = framingFor(CHUNKED)
+        for data, out in (
+            (b"1", b""),
+            (b";a\r", b""),
+            (b"\nx", b"1;a\r\nx"),
+            (b"\r", b""),
+            (b"\n0", b"\r\n"),
+            (b"\r\nA: 1", b"0\r\n"),
+            (b"\r\n\r", b""),
+            (b"\nGET", b"A: 1\r\n\r\n"),
+        ):
+            self.assertFalse(body.done)
+            passed, left = body.feed(data)
+            self.assertEqual(passed, out, data)
+        self.assertEqual(left, b"GET")
+        self.assertTrue(body.done)
+
+    def test_trailers(self) -> None:
+        """
+        Trailers that frame, route, authenticate or tell of the client are
+        dropped, the others go on.
+        """
+        bad = (
+            *("Content-Length", "transfer-encoding", "Host", "Trailer", "Connection", "TE", "Via"),
+            *("Upgrade", "Keep-Alive", "Authorization", "Cookie", "Set-Cookie", "Content-Type"),
+            *(
+                "X-Forwarded-For",
+                "X-Forwarded-Any",
+                "Forwarded",
+                "X_Forwarded_For",
+                "content_length",
+            ),
+            *("X-Request-ID", "Expect", "Proxy-Authorization"),
+        )
+        section = b"".join(
+            b"X-%d: 1\r\n%b: 2\r\n" % (i, n.encode()) for i, n in enumerate(bad[:15])
+        )
+        section2 = b"".join(b"%b: 2\r\n" % n.encode() for n in bad)
+        expected = b"".join(b"X-%d: 1\r\n" % i for i in range(15))
+        for data, out in (
+            (b"0\r\n" + section + b"\r\n", b"0\r\n" + expected + b"\r\n"),
+            (b"0\r\n" + section2 + b"\r\n", b"0\r\n\r\n"),
+        ):
+            body = framingFor(CHUNKED)
+            self.assertEqual(body.feed(data + b"rest"), (out, b"rest"))
+
+    def test_trailersSplit(self) -> None:
+        """
+        They are dropped however they come in.
+        """
+        data = b"1\r\na\r\n0\r\nHost: b\r\nX: 1\r\n\r\nrest"
+        for i in range(len(data)):
+            for j in range(i, len(data)):
+                self.assertEqual(
+                    feedAll(framingFor(CHUNKED), [data[:i], data[i:j], data[j:]]),
+                    (b"1\r\na\r\n0\r\nX: 1\r\n\r\n", b"rest"),
+                )
+
+    def test_decode(self) -> None:
+        """
+        Only the content comes out for those who know no chunks.
+        """
+        body = framingFor(CHUNKED, decode=True)
+        data = b"5;a\r\nhello\r\n1\r\n!\r\n0\r\nX: 1\r\nHost: b\r\n\r\nrest"
+        self.assertEqual(body.feed(data), (b"hello!", b"rest"))
+        self.assertTrue(body.done)
+
+    def test_error(self) -> None:
+        """
+        An app's broken body is an app's fault.
+        """
+        body = framingFor(CHUNKED, error=BadResponse)
+        self.assertRaises(BadResponse, body.feed, b"x")
+
+    def test_extensions(self) -> None:
+        """
+        Well-formed extensions pass.
+        """
+        for extension in (b";a", b";a=b", b";a;b=c", b';a="b;\\"\xe9 "', b";" + b"a" * 252):
+            data = b"1" + extension + b"\r\na\r\n0\r\n\r\n"
+            self.assertEqual(framingFor(CHUNKED).feed(data), (data, b""))
+
+    def test_badExtensions(self) -> None:
+        """
+        Others don't.
+        """
+        for extension in (
+            b";",
+            b";;a",
+            b";a=",
+            b"; a",
+            b';a="b',
+            b';a="\0"',
+            b" ",
+            b",a",
+            b";a=b=c",
+        ):
+            data = b"1" + extension + b"\r\na\r\n0\r\n\r\n"
+            self.assertRaises(BadRequest, framingFor(CHUNKED).feed, data)
+
+    def test_bounded(self) -> None:
+        """
+        However the bytes come, little is kept of them.
+        """
+        body = framingFor(CHUNKED)
+        self.assertRaises(BadRequest, feedAll, body, [b"1;", *[b"a"] * 254])
+        body = framingFor(CHUNKED)
+        self.assertRaises(BadRequest, feedAll, body, [b"0\r\n", *[b"X: 1\r\n"] * 1400])
+
+    def test_largest(self) -> None:
+        """
+        A chunk may have 2^63 - 1 bytes.
+        """
+        body = framingFor(CHUNKED)
+        data = b"7fffffffffffffff\r\nx"
+        self.assertEqual(body.feed(data), (data, b""))
+
+    @_bounded
+    @given(chunkedBodies(), st.lists(st.integers(0, 300), max_size=12), st.booleans())
+    def test_splits(self, made: tuple[bytes, bytes], places: list[int], decode: bool) -> None:
+        """
+        However the bytes come in, the same come out.
+        """
+        data, content = made
+        once = framingFor(CHUNKED, decode=decode)
+        out, left = once.feed(data + b"rest")
+        self.assertTrue(once.done)
+        self.assertEqual(left, b"rest")
+        if decode:
+            self.assertEqual(out, content)
+        pieces = framingFor(CHUNKED, decode=decode)
+        self.assertEqual(feedAll(pieces, cut(data + b"rest", places)), (out, left))
+        self.assertTrue(pieces.done)
+
+    @_bounded
+    @given(chunkedBodies(), st.integers(0, 300), st.binary(max_size=3), st.integers(0, 300))
+    def test_broken(
+        self, made: tuple[bytes, bytes], place: int, change: bytes, split: int
+    ) -> None:
+        """
+        A changed body passes in pieces just when it passes at once.
+        """
+        data = made[0][:place] + change + made[0][place + 1 :]
+
+        def outcome(pieces: list[bytes]) -> tuple[bytes, bytes] | None:
+            try:
+                return feedAll(framingFor(CHUNKED), pieces)
+            except BadRequest:
+                return None
+
+        self.assertEqual(outcome(cut(data, [split])), outcome([data]))
+        self.assertEqual(outcome([data[i : i + 1] for i in range(len(data))]), outcome([data]))

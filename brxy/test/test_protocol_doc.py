@@ -1,0 +1,215 @@
+"""
+The page about the slot protocol, C{doc/protocol.rst}, says what the code does.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from attrs import frozen
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+import brxy
+from brxy import wire
+from brxy.errors import SlotProtocolError
+from brxy.wire import Decoder, Hello, Open, Welcome, frame
+
+# "node: READY    05 00 0000", and the same without a sender, in the same write.
+EXAMPLE = re.compile(
+    r" {4}(?:(?P<sender>node|edge): | {6})(?P<name>[A-Z]+) +"
+    r"(?P<header>[0-9a-f]{2} [0-9a-f]{2} [0-9a-f]{4})(?:  (?P<payload>.*))?"
+)
+CONTINUED = re.compile(r" {10}(?P<payload>'.*)")
+PIECE = re.compile(r"(?P<bytes>[0-9a-f]{2})|'(?P<text>[^']*)'| +")
+ROW = re.compile(
+    r"(?P<name>[A-Z]+) +(?P<type>[0-9a-f]{2}) +(?P<sender>node|edge|both)"
+    r" +(?P<exchange>yes|no) +(?P<shortest>\d+)(?: to (?P<longest>\d+))?"
+)
+
+
+@frozen
+class Example:
+    """
+    One frame as the page shows it.
+
+    @ivar line: where, for messages.
+    @ivar header: its four bytes.
+    """
+
+    line: int
+    sender: str
+    name: str
+    header: bytes
+    payload: bytes
+
+
+@frozen
+class Row:
+    """
+    What the page's table says of one type of frame.
+    """
+
+    name: str
+    type: int
+    sender: str
+    in_exchange: bool
+    shortest: int
+    longest: int
+
+
+def readPage() -> list[str]:
+    path = Path(brxy.__file__).parent.parent / "doc" / "protocol.rst"
+    if not path.exists():
+        raise SkipTest("needs doc/: run the tests in a checkout")
+    return path.read_text("utf-8").splitlines()
+
+
+def payloadOf(text: str) -> bytes:
+    """
+    What the notation of the page says in bytes.
+    """
+    payload, position = b"", 0
+    while position < len(text):
+        piece = PIECE.match(text, position)
+        assert piece is not None, f"not in the page's notation: {text[position:]}"
+        if piece["bytes"] is not None:
+            payload += bytes.fromhex(piece["bytes"])
+        elif piece["text"] is not None:
+            payload += piece["text"].replace(r"\r", "\r").replace(r"\n", "\n").encode()
+        position = piece.end()
+    return payload
+
+
+def readExamples(lines: list[str]) -> list[Example]:
+    """
+    The frames in the page's examples, in order.
+    """
+    examples, sender, number = [], "", 0
+    while number < len(lines):
+        shown = EXAMPLE.fullmatch(lines[number])
+        number += 1
+        if shown is None:
+            continue
+        sender = shown["sender"] or sender
+        line, payload = number, payloadOf(shown["payload"] or "")
+        while more := CONTINUED.fullmatch(lines[number]):
+            payload += payloadOf(more["payload"])
+            number += 1
+        header = bytes.fromhex(shown["header"])
+        examples.append(Example(line, sender, shown["name"], header, payload))
+    return examples
+
+
+def readTable(lines: list[str]) -> list[Row]:
+    """
+    The table of all frames.
+    """
+    return [
+        Row(
+            row["name"],
+            int(row["type"], 16),
+            row["sender"],
+            row["exchange"] == "yes",
+            int(row["shortest"]),
+            int(row["longest"] or row["shortest"]),
+        )
+        for row in map(ROW.fullmatch, lines)
+        if row is not None
+    ]
+
+
+class ProtocolPageTests(SynchronousTestCase):
+    """
+    The page, the table on it and its examples.
+    """
+
+    def setUp(self) -> None:
+        self.lines = readPage()
+        self.table = {row.name: row for row in readTable(self.lines)}
+        self.examples = readExamples(self.lines)
+
+    def test_everyType(self) -> None:
+        """
+        The table and the examples have every type of frame, and no other.
+        """
+        names = set(wire.NAMES.values())
+        self.assertEqual(set(self.table), names)
+        self.assertEqual({example.name for example in self.examples}, names)
+
+    def test_everyExampleIsRead(self) -> None:
+        """
+        No line of the page's examples escapes these tests.
+        """
+        shown = [line for line in self.lines if re.match(r" {4}(node|edge): ", line)]
+        self.assertEqual(len(shown), len([line for line in shown if EXAMPLE.fullmatch(line)]))
+        self.assertTrue(len(self.examples) >= len(shown) > 20)
+
+    def test_encode(self) -> None:
+        """
+        Each example is what the code makes of such a frame.
+        """
+        for example in self.examples:
+            made = frame(self.table[example.name].type, example.header[1], example.payload)
+            self.assertEqual(made, example.header + example.payload, f"line {example.line}")
+
+    def test_decode(self) -> None:
+        """
+        Each example is such a frame to the code.
+        """
+        for example in self.examples:
+            [(type, exchange, payload)] = Decoder().feed(example.header + example.payload)
+            self.assertEqual(
+                (wire.NAMES[type], exchange, payload),
+                (example.name, example.header[1], example.payload),
+                f"line {example.line}",
+            )
+
+    def test_payloads(self) -> None:
+        """
+        The payloads that have a form of their own have that.
+        """
+        for example in self.examples:
+            if example.name == "HELLO":
+                hello = Hello.decode(example.payload)
+                self.assertEqual(hello.encode()[4:], example.payload)
+            elif example.name == "WELCOME":
+                welcome = Welcome.decode(example.payload)
+                self.assertEqual(welcome.encode()[4:], example.payload)
+            elif example.name == "OPEN":
+                whole = Open.decode(example.payload).encode(example.header[1])
+                self.assertEqual(whole, example.header + example.payload)
+
+    def test_senders(self) -> None:
+        """
+        No example shows a frame from the side that must not send it.
+        """
+        for example in self.examples:
+            sender = self.table[example.name].sender
+            self.assertIn(sender, ("both", example.sender), f"line {example.line}")
+
+    def test_table(self) -> None:
+        """
+        The table's numbers and bounds are the code's.
+        """
+        for row in self.table.values():
+            self.assertEqual(wire.NAMES[row.type], row.name)
+            for size, exchange, good in (
+                (row.shortest, int(row.in_exchange), True),
+                (row.longest, int(row.in_exchange), True),
+                (row.shortest, int(not row.in_exchange), False),
+                (row.longest + 1, int(row.in_exchange), False),
+                (row.shortest - 1, int(row.in_exchange), False),
+            ):
+                if 0 <= size <= wire.MAX_DATA:
+                    self.assertEqual(isFrame(row.type, exchange, size), good, (row, size))
+
+
+def isFrame(type: int, exchange: int, size: int) -> bool:
+    """
+    Is a payload of this size legal for this type?
+    """
+    try:
+        return len(Decoder().feed(frame(type, exchange, b"\x01" * size))) == 1
+    except SlotProtocolError:
+        return False

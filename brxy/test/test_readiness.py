@@ -1,0 +1,234 @@
+"""
+Tests of L{brxy.readiness}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone, ConnectionRefusedError
+from twisted.internet.protocol import Protocol
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.readiness import waitUntilReady
+
+
+class _Transport(StringTransport):
+    """
+    Between two different addresses.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            hostAddress=IPv4Address("TCP", "127.0.0.1", 50000),
+            peerAddress=IPv4Address("TCP", "127.0.0.1", 20000),
+        )
+
+
+class _Tests(SynchronousTestCase):
+    """
+    Plays the network.
+    """
+
+    path: str | None = None
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.ready: Deferred[None] = waitUntilReady(self.reactor, "127.0.0.1", 20000, self.path)
+
+    def attempts(self) -> int:
+        """
+        How many attempts were made.
+        """
+        return len(self.reactor.tcpClients)
+
+    def refuse(self) -> None:
+        """
+        Nobody listens.
+        """
+        factory = self.reactor.tcpClients[-1][2]
+        factory.clientConnectionFailed(
+            self.reactor.connectors[-1], Failure(ConnectionRefusedError())
+        )
+
+    def accept(self, transport: StringTransport | None = None) -> tuple[Protocol, StringTransport]:
+        """
+        Somebody listens.
+        """
+        transport = transport or _Transport()
+        protocol = self.reactor.tcpClients[-1][2].buildProtocol(transport.getPeer())
+        assert isinstance(protocol, Protocol)
+        protocol.makeConnection(transport)
+        return protocol, transport
+
+    def close(self, protocol: Protocol) -> None:
+        """
+        The connection is closed.
+        """
+        reason = Failure(ConnectionDone())
+        protocol.connectionLost(reason)
+        factory = self.reactor.tcpClients[-1][2]
+        factory.clientConnectionLost(self.reactor.connectors[-1], reason)
+
+    def assertIdle(self) -> None:
+        """
+        No timer is left.
+        """
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class ConnectTests(_Tests):
+    """
+    A connection is enough.
+    """
+
+    def test_atOnce(self) -> None:
+        """
+        The first attempt is made at once, with a limit; when its connection is
+        closed again, the app is ready.
+        """
+        host, port, _, timeout, _ = self.reactor.tcpClients[0]
+        self.assertEqual((host, port, timeout), ("127.0.0.1", 20000, 1))
+        protocol, transport = self.accept()
+        self.assertEqual(transport.value(), b"")
+        self.assertTrue(transport.disconnecting)
+        self.assertNoResult(self.ready)
+        self.close(protocol)
+        self.assertIsNone(self.successResultOf(self.ready))
+        self.assertIdle()
+
+    def test_pauses(self) -> None:
+        """
+        The pauses between attempts double from 2 ms to 100 ms.
+        """
+        for pause in (2, 4, 8, 16, 32, 64, 100, 100):
+            before = self.attempts()
+            self.refuse()
+            self.reactor.advance((pause - 0.5) / 1000)
+            self.assertEqual(self.attempts(), before)
+            self.reactor.advance(0.001)
+            self.assertEqual(self.attempts(), before + 1)
+        self.assertNoResult(self.ready)
+        self.ready.cancel()
+        self.failureResultOf(self.ready, CancelledError)
+
+    def test_itself(self) -> None:
+        """
+        A connection that met itself is nobody's answer.
+        """
+        same = IPv4Address("TCP", "127.0.0.1", 20000)
+        protocol, transport = self.accept(StringTransport(hostAddress=same, peerAddress=same))
+        self.assertTrue(transport.disconnected)
+        self.close(protocol)
+        self.assertNoResult(self.ready)
+        self.reactor.advance(0.002)
+        self.assertEqual(self.attempts(), 2)
+
+    def test_cancelPause(self) -> None:
+        """
+        Cancelled between two attempts, it makes no more.
+        """
+        self.refuse()
+        self.ready.cancel()
+        self.failureResultOf(self.ready, CancelledError)
+        self.assertIdle()
+
+    def test_cancelAttempt(self) -> None:
+        """
+        Cancelled in an attempt, it ends that one and makes no more.
+        """
+        self.ready.cancel()
+        self.failureResultOf(self.ready, CancelledError)
+        connector: Any = self.reactor.connectors[-1]
+        self.assertTrue(connector._disconnected)
+        self.refuse()
+        self.assertIdle()
+
+    def test_cancelSuccess(self) -> None:
+        """
+        Cancelled when the connection stands already, it is cancelled still.
+        """
+        protocol, _ = self.accept()
+        self.ready.cancel()
+        self.close(protocol)
+        self.failureResultOf(self.ready, CancelledError)
+        self.assertIdle()
+
+
+class GetTests(_Tests):
+    """
+    An answer is needed.
+    """
+
+    path = "/health?deep=1"
+
+    def test_request(self) -> None:
+        """
+        It sends a request that asks for no second one.
+        """
+        _, transport = self.accept()
+        self.assertEqual(
+            transport.value(),
+            b"GET /health?deep=1 HTTP/1.1\r\nHost: 127.0.0.1:20000\r\n"
+            b"Accept: */*\r\nConnection: close\r\n\r\n",
+        )
+
+    def test_good(self) -> None:
+        """
+        Any status of 2xx or 3xx will do, however its bytes come; what follows
+        doesn't matter.
+        """
+        for head in (b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.0 204 \r\n", b"HTTP/1.1 302 Found"):
+            self.setUp()
+            protocol, transport = self.accept()
+            for byte in head:
+                protocol.dataReceived(bytes([byte]))
+            self.assertTrue(transport.disconnected)
+            protocol.dataReceived(b"HTTP/1.1 500 ")
+            self.close(protocol)
+            self.assertIsNone(self.successResultOf(self.ready))
+            self.assertIdle()
+
+    def test_bad(self) -> None:
+        """
+        After another status, or none, it is tried again.
+        """
+        for head in (
+            b"HTTP/1.1 404 Not Found",
+            b"HTTP/1.1 503 ",
+            b"SSH-2.0-OpenSSH",
+            b"HTTP",
+            b"",
+        ):
+            self.setUp()
+            protocol, _ = self.accept()
+            protocol.dataReceived(head)
+            self.close(protocol)
+            self.assertNoResult(self.ready)
+            self.reactor.advance(0.002)
+            self.assertEqual(self.attempts(), 2)
+
+    def test_silence(self) -> None:
+        """
+        An attempt that gets no answer within 5 s is broken off.
+        """
+        protocol, transport = self.accept()
+        self.reactor.advance(4.9)
+        self.assertFalse(transport.disconnected)
+        self.reactor.advance(0.2)
+        self.assertTrue(transport.disconnected)
+        self.close(protocol)
+        self.reactor.advance(0.002)
+        self.assertEqual(self.attempts(), 2)
+
+    def test_ipv6(self) -> None:
+        """
+        An IPv6 address goes in brackets.
+        """
+        waitUntilReady(self.reactor, "::1", 20000, "/")
+        _, transport = self.accept()
+        self.assertIn(b"\r\nHost: [::1]:20000\r\n", transport.value())

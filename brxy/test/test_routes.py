@@ -1,0 +1,161 @@
+"""
+Tests for L{brxy.edge.routes}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.routes import RouteTable, canonical, covers
+
+ADDRESSES = ("localhost", "127.0.0.1", "[::1]", "")
+
+
+def table(
+    listed: Collection[str] = (),
+    patterns: Collection[str | None] = (),
+    default: str = "default",
+    default_for_all: bool = False,
+    present: Collection[str] = (),
+) -> RouteTable:
+    return RouteTable(listed, patterns, default, default_for_all, lambda route: route in present)
+
+
+class PatternTests(SynchronousTestCase):
+    """
+    What C{route=} of a spawner means.
+    """
+
+    def test_covers(self) -> None:
+        """
+        A name means itself, C{*.} all below a name but not that itself, and
+        nothing means everything.
+        """
+        self.assertTrue(covers("a.example", "a.example"))
+        self.assertFalse(covers("a.example", "b.example"))
+        self.assertTrue(covers("*.example.com", "a.example.com"))
+        self.assertTrue(covers("*.example.com", "a.b.example.com"))
+        self.assertFalse(covers("*.example.com", "example.com"))
+        self.assertFalse(covers("*.example.com", "badexample.com"))
+        self.assertTrue(covers(None, "whatever"))
+
+    def test_canonical(self) -> None:
+        """
+        Addresses and C{localhost} are names of the default route.
+        """
+        self.assertEqual(canonical("localhost", "x"), "x")
+        self.assertEqual(canonical("127.0.0.1", "x"), "x")
+        self.assertEqual(canonical("a.example", "x"), "a.example")
+
+
+class RouteTableTests(SynchronousTestCase):
+    """
+    L{RouteTable} finds routes and turns hosts away.
+    """
+
+    def test_everything(self) -> None:
+        """
+        When neither routes nor spawners are given, every host is a route.
+        """
+        routes = table()
+        self.assertEqual(routes.route("a.example"), "a.example")
+        for host in ADDRESSES:
+            self.assertEqual(routes.route(host), "default")
+
+    def test_namedDefault(self) -> None:
+        """
+        The default route can have any name.
+        """
+        routes = table(default="www.example")
+        for host in ADDRESSES:
+            self.assertEqual(routes.route(host), "www.example")
+        self.assertEqual(routes.route("www.example"), "www.example")
+
+    def test_listed(self) -> None:
+        """
+        When routes are given, only those are served, whatever spawners and
+        instances there are.
+        """
+        routes = table(["a.example"], [None], present=["b.example"])
+        self.assertEqual(routes.route("a.example"), "a.example")
+        self.assertIsNone(routes.route("b.example"))
+        for host in ADDRESSES:
+            self.assertIsNone(routes.route(host))
+
+    def test_listedDefault(self) -> None:
+        """
+        The default route is served when it is among the routes given, by its
+        name or by an address.
+        """
+        for name in ("default", "localhost", "127.0.0.1"):
+            routes = table(["a.example", name])
+            for host in ADDRESSES:
+                self.assertEqual(routes.route(host), "default")
+            self.assertIsNone(routes.route("b.example"))
+
+    def test_spawners(self) -> None:
+        """
+        With spawners, the routes are what their patterns cover.
+        """
+        routes = table(patterns=["a.example", "*.b.example"])
+        self.assertEqual(routes.route("a.example"), "a.example")
+        self.assertEqual(routes.route("x.b.example"), "x.b.example")
+        self.assertIsNone(routes.route("c.example"))
+        self.assertIsNone(routes.route("localhost"))
+
+    def test_spawnerForAll(self) -> None:
+        """
+        A spawner without a pattern makes every host a route.
+        """
+        routes = table(patterns=["a.example", None])
+        self.assertEqual(routes.route("c.example"), "c.example")
+        self.assertEqual(routes.route("localhost"), "default")
+
+    def test_spawnerForDefault(self) -> None:
+        """
+        A pattern names the default route by its name or by an address.
+        """
+        for pattern in ("default", "localhost"):
+            self.assertEqual(table(patterns=[pattern]).route("127.0.0.1"), "default")
+
+    def test_present(self) -> None:
+        """
+        A host that no spawner covers is served while it has an instance.
+        """
+        present: list[str] = []
+        routes = table(patterns=["a.example"], present=present)
+        self.assertIsNone(routes.route("c.example"))
+        present.append("c.example")
+        self.assertEqual(routes.route("c.example"), "c.example")
+        self.assertIsNone(routes.route("localhost"))
+        present.append("default")
+        self.assertEqual(routes.route("localhost"), "default")
+
+    def test_defaultForAll(self) -> None:
+        """
+        Every host that nothing names can be sent to the default route.
+        """
+        routes = table(default_for_all=True)
+        self.assertEqual(routes.route("a.example"), "default")
+        routes = table(patterns=[None, "a.example", "*.b.example"], default_for_all=True)
+        self.assertEqual(routes.route("a.example"), "a.example")
+        self.assertEqual(routes.route("x.b.example"), "x.b.example")
+        self.assertEqual(routes.route("c.example"), "default")
+
+    def test_defaultForAllListed(self) -> None:
+        """
+        Then the default route is served though routes are given.
+        """
+        routes = table(["a.example"], default_for_all=True)
+        self.assertEqual(routes.route("a.example"), "a.example")
+        self.assertEqual(routes.route("c.example"), "default")
+        self.assertEqual(routes.route("localhost"), "default")
+
+    def test_defaultForAllUncovered(self) -> None:
+        """
+        It is not served if nothing can start it.
+        """
+        routes = table(patterns=["a.example"], default_for_all=True)
+        self.assertIsNone(routes.route("c.example"))

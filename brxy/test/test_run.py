@@ -1,0 +1,150 @@
+"""
+What L{brxy.test.run} says of a run.
+"""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase, TestSuite
+
+from brxy.test.run import CountingReporter, Options
+
+
+class Sample(SynchronousTestCase):
+    """
+    One test of each kind.
+    """
+
+    def good(self) -> None:
+        """
+        Passes.
+        """
+
+    def bad(self) -> None:
+        self.fail("bad")
+
+    def absent(self) -> None:
+        """
+        Is skipped.
+        """
+
+    absent.skip = "needs luck: apt install luck"  # type: ignore[attr-defined]
+
+    def later(self) -> None:
+        self.fail("not yet")
+
+    later.todo = "next year"  # type: ignore[attr-defined]
+
+    def sooner(self) -> None:
+        """
+        Passes too early.
+        """
+
+    sooner.todo = "next year"  # type: ignore[attr-defined]
+
+
+class CountingReporterTests(SynchronousTestCase):
+    """
+    The end of the report, and whether all went well.
+    """
+
+    def report(self, *names: str, must_run_all: bool = False) -> tuple[bool, list[str]]:
+        """
+        @return: whether the run of these samples was a success, and the lines
+            of the report after trial's own.
+        """
+        stream = StringIO()
+        reporter = CountingReporter(stream, must_run_all=must_run_all)
+        TestSuite([Sample(name) for name in names]).run(reporter)
+        reporter.done()
+        lines = stream.getvalue().splitlines()
+        own = next(n for n, line in enumerate(lines) if line.startswith(("PASSED", "FAILED")))
+        return reporter.wasSuccessful(), lines[own + 1 :]
+
+    def test_passed(self) -> None:
+        """
+        When all is well, the counts are all there is to say.
+        """
+        self.assertEqual(self.report("good"), (True, ["1 passed, 0 failed, 0 skipped"]))
+
+    def test_failed(self) -> None:
+        """
+        One failure fails the run.
+        """
+        expected = (False, ["1 passed, 1 failed, 0 skipped"])
+        self.assertEqual(self.report("good", "bad"), expected)
+
+    def test_skipped(self) -> None:
+        """
+        What was left out is named with the way to get it, and fails nothing.
+        """
+        success, lines = self.report("good", "absent")
+        self.assertTrue(success)
+        self.assertIn("  1 x needs luck: apt install luck", lines)
+        self.assertEqual(lines[-1], "1 passed, 0 failed, 1 skipped")
+
+    def test_mustRunAll(self) -> None:
+        """
+        Where everything must run, what was left out fails the run.
+        """
+        self.assertTrue(self.report("good", must_run_all=True)[0])
+        success, lines = self.report("good", "absent", must_run_all=True)
+        self.assertFalse(success)
+        self.assertEqual(lines[-1], "1 passed, 0 failed, 1 skipped")
+
+    def test_todo(self) -> None:
+        """
+        A test known to fail counts as left out, unless it doesn't fail.
+        """
+        success, lines = self.report("later")
+        self.assertTrue(success)
+        self.assertIn("  1 x known to fail: next year", lines)
+        self.assertEqual(self.report("sooner"), (False, ["0 passed, 1 failed, 0 skipped"]))
+
+    def test_todoOfWorkers(self) -> None:
+        """
+        The same when trial hands over the reason itself, as it does with -j.
+        """
+        reporter = CountingReporter(StringIO())
+        reporter.addExpectedFailure(Sample("later"), Failure(ValueError()), "next year")
+        reporter.addUnexpectedSuccess(Sample("sooner"), "next year")
+        self.assertEqual([reason for _, reason in reporter.skips], ["known to fail: next year"])
+        self.assertEqual([test.id() for test, _ in reporter.failures], [Sample("sooner").id()])
+
+    def test_oneTestCountsOnce(self) -> None:
+        """
+        A test that passes before its clean-up fails has failed.
+        """
+        stream = StringIO()
+        reporter = CountingReporter(stream)
+        test = Sample("good")
+        test.run(reporter)
+        reporter.addError(test, Failure(ValueError("unclean")))
+        reporter.addError(test, Failure(ValueError("very unclean")))
+        reporter.done()
+        self.assertEqual(stream.getvalue().splitlines()[-1], "0 passed, 1 failed, 0 skipped")
+
+
+class OptionsTests(SynchronousTestCase):
+    """
+    What is run, and who reports.
+    """
+
+    def test_all(self) -> None:
+        """
+        All of brxy is tested unless something is named.
+        """
+        options = Options()
+        options.parseOptions(["-x"])
+        self.assertEqual(options["tests"], ["brxy"])
+        self.assertIsInstance(options["reporter"](StringIO()), CountingReporter)
+
+    def test_named(self) -> None:
+        """
+        What is named is tested alone.
+        """
+        options = Options()
+        options.parseOptions(["brxy.test.test_run"])
+        self.assertEqual(options["tests"], ["brxy.test.test_run"])

@@ -1,0 +1,666 @@
+"""
+Tests for L{brxy.edge.scaler}: the life of instances.
+"""
+
+from __future__ import annotations
+
+import json
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.decisions import Recount
+from brxy.edge.instance import Instance, State
+from brxy.edge.ledger import Rule
+from brxy.errors import NodeRefused
+from brxy.test.fleets import EPOCH, FakeEdge
+
+
+class DemandTests(SynchronousTestCase):
+    """
+    How many instances are ordered.
+    """
+
+    def test_exactly(self) -> None:
+        """
+        1,000 waiters at capacity 50 order 20 instances, whether they come at
+        once or one by one.
+        """
+        for step in (1000, 1):
+            edge = FakeEdge([Rule(None, 1000, 50)])
+            for _ in range(1000 // step):
+                edge.hold(step)
+            self.assertEqual(len(edge.spawned), 20)
+
+    def test_order(self) -> None:
+        """
+        An order has an identity, the rule's capacity, and a generation that
+        is the time by the edge's clock.
+        """
+        edge = FakeEdge([Rule("x", 1, 1), Rule(None, 10, 7)], now=5.0)
+        [instance] = edge.hold()
+        self.assertEqual(instance.ticket, "t1")
+        self.assertEqual(instance.route, "r")
+        self.assertEqual(instance.capacity, 7)
+        self.assertEqual(instance.spawner, 1)
+        self.assertEqual(instance.state, State.ORDERED)
+        self.assertEqual(instance.generation, int((EPOCH + 5.0) * 1e6))
+        self.assertTrue(instance.watched)
+        self.assertIs(edge.scaler.byTicket("t1"), instance)
+        self.assertEqual(edge.scaler.instances("r"), [instance])
+        self.assertEqual(edge.scaler.instances("s"), [])
+
+    def test_generationsRise(self) -> None:
+        """
+        Each order is newer than all before, also in the same microsecond.
+        """
+        edge = FakeEdge()
+        generations = [instance.generation for instance in edge.hold(5)]
+        self.assertEqual(len(set(generations)), 5)
+        self.assertEqual(generations, sorted(generations))
+
+    def test_freeCapacityCounts(self) -> None:
+        """
+        What instances can still take is not ordered again.
+        """
+        edge = FakeEdge([Rule(None, 10, 3)])
+        [instance] = edge.hold(3)
+        edge.start(instance)
+        edge.serve(instance, 2)
+        self.assertEqual(edge.hold(0), [])
+        self.assertEqual(len(edge.hold(1)), 1)
+
+    def test_smallerThanOrdered(self) -> None:
+        """
+        When a node takes less than was ordered, the rest is ordered anew.
+        """
+        edge = FakeEdge([Rule(None, 10, 4)])
+        [instance] = edge.hold(4)
+        edge.dial(instance.ticket, capacity=1)
+        self.assertEqual(len(edge.spawned), 2)
+
+    def test_maximum(self) -> None:
+        """
+        A route never has more instances than the rule's maximum, whatever state
+        they are in.
+        """
+        edge = FakeEdge([Rule(None, 4, 1)])
+        first, *_ = edge.hold(100)
+        self.assertEqual(len(edge.spawned), 4)
+        edge.start(first)
+        edge.serve(first)
+        edge.perform(edge.scaler.unready(first))
+        self.assertEqual(len(edge.spawned), 4)
+        self.assertEqual(len(edge.hold(route="s")), 1)
+
+    def test_spillover(self) -> None:
+        """
+        What the first rule has no room for is ordered by the next that covers
+        the route.
+        """
+        edge = FakeEdge([Rule("r", 2, 1), Rule("x", 5, 1), Rule(None, 3, 10)])
+        spawned = edge.hold(100)
+        self.assertEqual([instance.spawner for instance in spawned], [0, 0, 2, 2, 2])
+
+    def test_adoptedCount(self) -> None:
+        """
+        Instances that came by themselves count towards the maximum.
+        """
+        edge = FakeEdge([Rule(None, 2, 1)])
+        edge.dial(node_id="n")
+        self.assertEqual(len(edge.hold(10)), 1)
+
+    def test_suspended(self) -> None:
+        """
+        A suspended instance offers nothing.
+        """
+        edge = FakeEdge()
+        [instance] = edge.hold()
+        edge.start(instance)
+        instance.suspended = True
+        self.assertEqual(len(edge.hold(0)), 1)
+
+    def test_covers(self) -> None:
+        """
+        The scaler knows which routes it could start.
+        """
+        scaler = FakeEdge([Rule("*.example.com", 1, 1)]).scaler
+        self.assertTrue(scaler.covers("a.example.com"))
+        self.assertFalse(scaler.covers("b.example"))
+
+    def test_uncovered(self) -> None:
+        """
+        Nothing is ordered, and nothing remembered, for a route that no rule
+        covers.
+        """
+        edge = FakeEdge([Rule("x", 1, 1)])
+        self.assertEqual(edge.hold(), [])
+        self.assertEqual(edge.failures, [])
+        self.assertFalse(edge.scaler.present("r"))
+        self.assertIsNone(edge.scaler._ledger.fleet("r"))
+
+
+class HelloTests(SynchronousTestCase):
+    """
+    Nodes that dial in.
+    """
+
+    def setUp(self) -> None:
+        self.edge = FakeEdge([Rule(None, 10, 2)], now=100.0)
+
+    def test_ticket(self) -> None:
+        """
+        A node that brings a ticket is the instance that was ordered; it says
+        how much it takes; its further slots are the same instance's.
+        """
+        [ordered] = self.edge.hold()
+        instance = self.edge.dial(ordered.ticket, "n", capacity=3)
+        self.assertIs(instance, ordered)
+        self.assertEqual(instance.state, State.CONNECTED)
+        self.assertEqual(instance.capacity, 3)
+        self.assertIs(self.edge.dial(ordered.ticket, "n", capacity=3), ordered)
+        self.assertEqual(instance.slots, 2)
+
+    def test_refused(self) -> None:
+        """
+        A ticket serves one node and one route only, a node one ticket.
+        """
+        one, two = self.edge.hold(4)
+        self.edge.dial(one.ticket, "n")
+        for ticket, node_id, route in (
+            (one.ticket, "m", "r"),
+            (one.ticket, "n", "s"),
+            (two.ticket, "m", "s"),
+            (two.ticket, "n", "r"),
+            ("", "n", "s"),
+        ):
+            with self.assertRaises(NodeRefused):
+                self.edge.dial(ticket, node_id, route)
+        self.assertEqual((one.slots, two.slots, two.state), (1, 0, State.ORDERED))
+
+    def test_adopted(self) -> None:
+        """
+        A node without a ticket, or with an unknown one, is a new instance;
+        its further slots are the same instance's.
+        """
+        for ticket in ("", "unknown"):
+            instance = self.edge.dial(ticket, "n" + ticket)
+            self.assertIs(self.edge.dial(ticket, "n" + ticket), instance)
+            self.assertIsNone(instance.spawner)
+            self.assertFalse(instance.watched)
+            self.assertEqual(instance.state, State.CONNECTED)
+            self.assertEqual(instance.generation // 1_000_000, int(EPOCH + 100))
+        self.assertEqual(self.edge.scaler.total(), 2)
+
+    def test_unknownTicketBinds(self) -> None:
+        """
+        An unknown ticket, too, belongs to the first node that brings it.
+        """
+        self.edge.dial("unknown", "n")
+        with self.assertRaises(NodeRefused):
+            self.edge.dial("unknown", "m")
+
+    def test_ownGeneration(self) -> None:
+        """
+        A node that comes by itself keeps its generation, unless it is of the
+        future; what comes after is newer.
+        """
+        now = int((EPOCH + 100.0) * 1e6)
+        self.assertEqual(self.edge.dial(node_id="a", generation=now - 7).generation, now - 7)
+        self.assertEqual(self.edge.dial(node_id="b", generation=now + 7).generation, now)
+        self.assertEqual(self.edge.dial(node_id="c", generation=0).generation, now + 1)
+        self.assertEqual(self.edge.dial(node_id="d").generation, now + 2)
+
+    def test_fronted(self) -> None:
+        """
+        An instance whose address is known is as good as connected.
+        """
+        [instance] = self.edge.hold()
+        self.edge.perform(self.edge.scaler.fronted(instance.ticket))
+        self.assertEqual(instance.state, State.CONNECTED)
+        self.assertTrue(self.edge.newest[instance])
+        self.assertEqual(self.edge.scaler.fronted("nobody"), [])
+
+
+class LifeTests(SynchronousTestCase):
+    """
+    Instances come, serve and go.
+    """
+
+    def setUp(self) -> None:
+        self.edge = FakeEdge()
+        [self.instance] = self.edge.hold()
+
+    def test_ready(self) -> None:
+        """
+        An instance is ready once, and can be so again after it drained.
+        """
+        self.assertFalse(self.edge.scaler.hasReady("r"))
+        self.edge.start(self.instance)
+        self.assertEqual(self.instance.state, State.READY)
+        self.assertTrue(self.edge.scaler.hasReady("r"))
+        self.edge.serve(self.instance)
+        self.edge.perform(self.edge.scaler.unready(self.instance))
+        self.assertEqual(self.instance.state, State.DRAINING)
+        self.edge.perform(self.edge.scaler.unready(self.instance))
+        self.edge.ready(self.instance)
+        self.assertEqual(self.instance.state, State.READY)
+
+    def test_unreadyIsReplaced(self) -> None:
+        """
+        What a draining instance no longer offers is ordered anew.
+        """
+        self.edge.start(self.instance)
+        self.edge.perform(self.edge.scaler.unready(self.instance))
+        self.assertEqual(len(self.edge.spawned), 2)
+
+    def test_gone(self) -> None:
+        """
+        Nothing is left of an instance that is gone, and what happens to its
+        slots then does not matter.
+        """
+        self.edge.start(self.instance)
+        self.edge.serve(self.instance)
+        self.edge.end(self.instance)
+        self.edge.lose(self.instance)
+        self.edge.ready(self.instance)
+        self.edge.end(self.instance)
+        self.assertEqual(self.instance.state, State.GONE)
+        self.assertIsNone(self.edge.scaler.byTicket(self.instance.ticket))
+        self.assertFalse(self.edge.scaler.present("r"))
+
+    def test_graceWatched(self) -> None:
+        """
+        An instance without slots counts as free for a grace of 5 s, then only
+        towards the maximum, and is back when it dials again.
+        """
+        self.edge.start(self.instance)
+        self.edge.lose(self.instance)
+        self.edge.advance(4.9)
+        self.assertEqual(len(self.edge.spawned), 1)
+        self.edge.advance(0.2)
+        self.assertEqual(len(self.edge.spawned), 2)
+        self.assertEqual(self.edge.scaler.total(), 2)
+        self.edge.connect(self.instance)
+        self.assertEqual(self.edge.hold(0), [])
+        self.assertEqual(self.edge.hold(2)[1:], [])
+
+    def test_graceUnwatched(self) -> None:
+        """
+        Without a spawner's handle it is gone after the grace.
+        """
+        stranger = self.edge.dial(node_id="n")
+        self.edge.lose(stranger)
+        self.edge.advance(4.9)
+        self.assertEqual(stranger.state, State.CONNECTED)
+        self.edge.advance(0.2)
+        self.assertEqual(stranger.state, State.GONE)
+
+    def test_redialWithinGrace(self) -> None:
+        """
+        Whoever dials again within the grace has lost nothing.
+        """
+        stranger = self.edge.dial(node_id="n")
+        self.edge.lose(stranger)
+        self.edge.advance(4.0)
+        self.assertIs(self.edge.dial(node_id="n"), stranger)
+        self.edge.advance(10.0)
+        self.assertEqual(stranger.state, State.CONNECTED)
+
+    def test_startTimeout(self) -> None:
+        """
+        An order that is not ready in time is stopped, once, and replaced
+        after it failed.
+        """
+        self.edge.connect(self.instance)
+        self.edge.advance(49.9)
+        self.assertEqual(self.edge.stopped, [])
+        self.edge.advance(100.0)
+        [stop] = self.edge.stopped
+        self.assertIs(stop.instance, self.instance)
+        self.assertEqual(stop.reason, "not ready within 50 s")
+        self.assertEqual(self.instance.state, State.DRAINING)
+        self.assertEqual(len(self.edge.failures), 1)
+        self.edge.end(self.instance)
+        self.assertEqual(self.instance.state, State.GONE)
+
+    def test_detached(self) -> None:
+        """
+        When a command has ended well before its node dialled in, its ticket
+        goes on until the start timeout.
+        """
+        self.edge.end(self.instance, "exit status 0", detached=True)
+        self.assertEqual(self.edge.hold(0), [])
+        self.edge.advance(49.0)
+        self.assertEqual(self.instance.state, State.ORDERED)
+        self.edge.advance(2.0)
+        self.assertEqual(self.instance.state, State.GONE)
+        self.assertEqual(self.edge.stopped, [])
+        self.assertEqual(len(self.edge.failures), 1)
+
+    def test_detachedDials(self) -> None:
+        """
+        When its node dials in, it lives as long as its slots.
+        """
+        self.edge.end(self.instance, "exit status 0", detached=True)
+        self.edge.start(self.instance)
+        self.edge.serve(self.instance)
+        self.edge.advance(100.0)
+        self.assertEqual(self.instance.state, State.READY)
+        self.edge.lose(self.instance)
+        self.edge.advance(5.0)
+        self.assertEqual(self.instance.state, State.GONE)
+        self.assertEqual(self.edge.failures, [])
+
+    def test_detachedLater(self) -> None:
+        """
+        The same when the command ends after its node has dialled in.
+        """
+        self.edge.start(self.instance)
+        self.edge.end(self.instance, "exit status 0", detached=True)
+        self.assertEqual(self.instance.state, State.READY)
+        self.edge.lose(self.instance)
+        self.edge.end(self.instance, "exit status 0", detached=True)
+        self.assertEqual(self.instance.state, State.READY)
+        self.edge.advance(5.0)
+        self.assertEqual(self.instance.state, State.GONE)
+
+    def test_detachedNeverReady(self) -> None:
+        """
+        A node without a handle that is never ready is told to go.
+        """
+        self.edge.connect(self.instance)
+        self.edge.end(self.instance, "exit status 0", detached=True)
+        self.edge.advance(50.0)
+        self.assertEqual(self.edge.retired, [self.instance])
+        self.edge.lose(self.instance)
+        self.edge.advance(5.0)
+        self.assertEqual(self.instance.state, State.GONE)
+
+    def test_lostAfterRetired(self) -> None:
+        """
+        A retired instance that lost its slots, but does not end, is stopped.
+        """
+        edge = FakeEdge(max_total=1)
+        [instance] = edge.hold()
+        edge.start(instance)
+        edge.serve(instance)
+        edge.finish(instance)
+        edge.hold(route="s")
+        self.assertEqual(edge.retired, [instance])
+        edge.lose(instance)
+        edge.advance(5.0)
+        self.assertEqual([stop.instance for stop in edge.stopped], [instance])
+
+    def test_retiredIsReminded(self) -> None:
+        """
+        A retired instance that lost its slots and stands ready on a new one is
+        told again, once.
+        """
+        edge = FakeEdge(max_total=1)
+        [instance] = edge.hold()
+        edge.start(instance)
+        edge.serve(instance)
+        edge.finish(instance)
+        edge.hold(route="s")
+        edge.ready(instance)
+        self.assertEqual(edge.retired, [instance])
+        edge.lose(instance)
+        edge.connect(instance)
+        edge.ready(instance)
+        edge.ready(instance)
+        self.assertEqual(edge.retired, [instance, instance])
+        self.assertEqual(instance.state, State.DRAINING)
+
+    def test_nothingLeft(self) -> None:
+        """
+        After a while nothing is remembered of routes that have no instances,
+        and there is nothing more to do.
+        """
+        edge = FakeEdge(max_total=10_000)
+        for number in range(1000):
+            [instance] = edge.hold(route=f"r{number}")
+            edge.end(instance)
+        self.assertEqual(len(edge.failures), 1000)
+        edge.advance(100.0)
+        self.assertIsNone(edge.scaler.nextDeadline())
+        self.assertEqual(edge.scaler._ledger._fleets, {})
+
+
+class NewestTests(SynchronousTestCase):
+    """
+    Exactly one instance of a route is the newest.
+    """
+
+    def test_changes(self) -> None:
+        """
+        The newest that has connected and does not drain is told that it is,
+        and the one before that it is no longer.
+        """
+        edge = FakeEdge([Rule(None, 3, 1)])
+        one, two, three = edge.hold(3)
+        self.assertEqual(edge.newest, {})
+        edge.start(two)
+        self.assertEqual(edge.newest, {two: True})
+        edge.start(one)
+        self.assertEqual(edge.newest, {two: True})
+        edge.start(three)
+        self.assertEqual(edge.newest, {two: False, three: True})
+        edge.perform(edge.scaler.unready(three))
+        self.assertEqual(edge.newest, {two: True, three: False})
+        edge.waiting.clear()
+        edge.end(two)
+        self.assertEqual(edge.newest[one], True)
+        self.assertTrue(one.newest)
+        self.assertFalse(two.newest)
+
+    def test_routesApart(self) -> None:
+        """
+        Each route has its own.
+        """
+        edge = FakeEdge()
+        one, two = edge.hold(route="r") + edge.hold(route="s")
+        edge.start(one)
+        edge.start(two)
+        self.assertEqual(edge.newest, {one: True, two: True})
+
+
+class RestartTests(SynchronousTestCase):
+    """
+    The edge restarts, the instances stay.
+    """
+
+    def setUp(self) -> None:
+        before = FakeEdge([Rule(None, 4, 2)], now=1000.0)
+        self.spawned = before.hold(7)
+        self.stranger = before.dial(node_id="stranger")
+        for instance in self.spawned[:3]:
+            before.connect(instance)
+        before.ready(self.spawned[0])
+        before.ready(self.spawned[2])
+        before.perform(before.scaler.unready(self.spawned[2]))
+        self.records = json.loads(json.dumps(before.scaler.snapshot()))
+        self.edge = FakeEdge([Rule(None, 4, 2)])
+        self.edge.scaler.restore(self.records, 0.0)
+
+    def test_snapshot(self) -> None:
+        """
+        What is connected and does not drain is remembered, and whether an
+        edge ordered it.
+        """
+        expected = {self.spawned[0].ticket: True, self.spawned[1].ticket: True}
+        expected[self.stranger.ticket] = False
+        found = {record["ticket"]: record["adopted"] for record in self.records}
+        self.assertEqual(found, expected)
+
+    def test_expected(self) -> None:
+        """
+        They count as coming; who comes back has its generation, and serves.
+        """
+        self.assertEqual(self.edge.hold(5), [])
+        first = self.spawned[0]
+        instance = self.edge.dial(first.ticket, first.node_id or "", capacity=2, generation=5)
+        self.assertEqual(instance.generation, first.generation)
+        self.assertTrue(instance.adopted)
+        self.assertFalse(self.edge.dial(node_id="stranger").adopted)
+        self.edge.ready(instance)
+        self.edge.advance(100.0)
+        self.assertEqual(instance.state, State.READY)
+
+    def test_wrongNode(self) -> None:
+        """
+        The ticket is still bound to its node.
+        """
+        with self.assertRaises(NodeRefused):
+            self.edge.dial(self.spawned[0].ticket, "thief")
+
+    def test_missing(self) -> None:
+        """
+        Who does not come back in time is gone, is replaced, and has not failed.
+        """
+        self.edge.hold(5)
+        self.edge.advance(5.0)
+        self.assertEqual(len(self.edge.spawned), 3)
+        self.assertEqual(self.edge.failures, [])
+        self.assertEqual(self.edge.stopped, [])
+
+    def test_generationsRise(self) -> None:
+        """
+        New orders are newer than all instances from before, even when the
+        clock went back.
+        """
+        newest = max(record["generation"] for record in self.records)
+        [instance] = self.edge.hold(6)
+        self.assertGreater(instance.generation, newest)
+
+
+class OutcomeTests(SynchronousTestCase):
+    """
+    Which ends of an instance are failures.
+    """
+
+    def setUp(self) -> None:
+        self.edge = FakeEdge([Rule(None, 1, 1)])
+        [self.instance] = self.edge.hold()
+        self.edge.waiting.clear()
+
+    def assertFailed(self, failed: bool) -> None:
+        """
+        Check that the instance, now gone, was a failure: nothing is ordered.
+        """
+        self.assertEqual(self.instance.state, State.GONE)
+        self.assertEqual(self.edge.hold() == [], failed)
+        self.assertEqual(len(self.edge.failures), int(failed))
+
+    def test_beforeHello(self) -> None:
+        """
+        To end before anything else is one.
+        """
+        self.edge.end(self.instance)
+        self.assertFailed(True)
+
+    def test_notEvenStarted(self) -> None:
+        """
+        So is not to be started at all.
+        """
+        self.edge.perform(self.edge.scaler.failed(self.instance.ticket, "no such file", 0.0))
+        self.assertFailed(True)
+        self.assertEqual(self.edge.failures[0].reason, "no such file")
+
+    def test_beforeReady(self) -> None:
+        """
+        To end before it is ready is one.
+        """
+        self.edge.connect(self.instance)
+        self.edge.end(self.instance)
+        self.assertFailed(True)
+
+    def test_justReady(self) -> None:
+        """
+        To end within a second of being ready is one.
+        """
+        self.edge.start(self.instance)
+        self.edge.advance(0.9)
+        self.edge.end(self.instance)
+        self.assertFailed(True)
+
+    def test_answered(self) -> None:
+        """
+        It is none once it has served an exchange.
+        """
+        self.edge.start(self.instance)
+        self.edge.perform(self.edge.scaler.answered(self.instance, 0.0))
+        self.edge.end(self.instance)
+        self.assertTrue(self.instance.answered)
+        self.assertFailed(False)
+
+    def test_alive(self) -> None:
+        """
+        It is none after a second.
+        """
+        self.edge.start(self.instance)
+        self.edge.advance(1.0)
+        self.edge.end(self.instance)
+        self.assertFailed(False)
+
+    def test_lostSoon(self) -> None:
+        """
+        Who lost its slots within a second, and does not come back, has died
+        then, though that is known only later.
+        """
+        self.edge.end(self.instance, detached=True)
+        self.edge.start(self.instance)
+        self.edge.advance(0.5)
+        self.edge.lose(self.instance)
+        self.edge.advance(5.0)
+        self.assertFailed(True)
+
+    def test_lostAndBack(self) -> None:
+        """
+        Who comes back is alive.
+        """
+        self.edge.start(self.instance)
+        self.edge.advance(0.5)
+        self.edge.lose(self.instance)
+        self.edge.advance(1.0)
+        self.edge.connect(self.instance)
+        self.edge.ready(self.instance)
+        self.edge.end(self.instance)
+        self.assertFailed(False)
+
+    def test_stranger(self) -> None:
+        """
+        Nobody ordered an instance that came by itself, so nothing failed.
+        """
+        stranger = self.edge.dial(node_id="n", route="s")
+        self.edge.lose(stranger)
+        self.edge.advance(5.0)
+        self.assertEqual(len(self.edge.hold(route="s")), 1)
+
+
+class RecountTests(SynchronousTestCase):
+    """
+    The scaler asks for the demand when the supply has fallen.
+    """
+
+    def assertRecounts(self, decisions: object, instance: Instance) -> None:
+        """
+        Check that the route of an instance is to be looked at.
+        """
+        assert isinstance(decisions, list)
+        self.assertIn(Recount(instance.route), decisions)
+
+    def test_recounts(self) -> None:
+        """
+        It does after UNREADY, the end of the grace, of the start timeout and
+        of an instance.
+        """
+        edge = FakeEdge()
+        one, two, three = edge.hold(3)
+        edge.start(one)
+        edge.start(two)
+        self.assertRecounts(edge.scaler.unready(one), one)
+        edge.lose(two)
+        edge.scaler.tick(1.0)
+        self.assertRecounts(edge.scaler.tick(5.0), two)
+        self.assertRecounts(edge.scaler.tick(50.0), three)
+        self.assertRecounts(edge.scaler.gone(one.ticket, "", False, 50.0), one)

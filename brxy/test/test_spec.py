@@ -1,0 +1,244 @@
+"""
+Tests of L{brxy.spawners.spec}.
+"""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.errors import BadSpawnSpec
+from brxy.spawners.spec import (
+    Common,
+    SpawnSpec,
+    optionKeys,
+    parseSpawn,
+    positiveInt,
+    routePattern,
+    seconds,
+    splitCommon,
+)
+
+
+class ParseTests(SynchronousTestCase):
+    """
+    Tests of L{parseSpawn}.
+    """
+
+    def assertBad(self, text: str, message: str) -> None:
+        """
+        It is refused with this line.
+        """
+        error = self.assertRaises(BadSpawnSpec, parseSpawn, text)
+        self.assertEqual(str(error), message)
+
+    def test_named(self) -> None:
+        """
+        A name, keys and a command, split as a shell would.
+        """
+        self.assertEqual(
+            parseSpawn("app: max=3 'ready-path=/a b' -- python 'my app.py' --x=1 -- y"),
+            SpawnSpec(
+                "app",
+                {"max": "3", "ready-path": "/a b"},
+                ("python", "my app.py", "--x=1", "--", "y"),
+            ),
+        )
+
+    def test_parts(self) -> None:
+        """
+        Keys and command are optional; values may be empty and hold C{=}.
+        """
+        self.assertEqual(parseSpawn("docker:"), SpawnSpec("docker"))
+        self.assertEqual(parseSpawn("docker: --"), SpawnSpec("docker"))
+        self.assertEqual(
+            parseSpawn("k8s: label=a=b image="), SpawnSpec("k8s", {"label": "a=b", "image": ""})
+        )
+
+    def test_bare(self) -> None:
+        """
+        Without a name it is a command for C{process:}.
+        """
+        command = ("twistd", "-n", "brxy-node", "--", "python", "a=b", "c:")
+        self.assertEqual(parseSpawn(" ".join(command)), SpawnSpec("process", {}, command))
+        for word in ("./app:", "C:", "app:x", "a=b"):
+            self.assertEqual(parseSpawn(word), SpawnSpec("process", {}, (word,)))
+
+    def test_empty(self) -> None:
+        """
+        An empty one says nothing.
+        """
+        self.assertBad("", "bad --spawn: it is empty")
+        self.assertBad("  ", "bad --spawn: it is empty")
+
+    def test_quotes(self) -> None:
+        """
+        Quotes must be closed.
+        """
+        self.assertBad("app: -- 'x", 'bad --spawn "app: -- \'x": no closing quotation')
+
+    def test_noKey(self) -> None:
+        """
+        What stands before C{--} must be a key with a value.
+        """
+        for word in ("foo", "=x", "Max=3", "max_2=3", "-x=1"):
+            self.assertBad(
+                f"process: {word}", f"process: '{word}' is no key=value (a command goes after --)"
+            )
+
+    def test_twice(self) -> None:
+        """
+        A key is given once.
+        """
+        self.assertBad("app: max=1 max=2", "app: max= is given twice")
+
+    def test_glued(self) -> None:
+        """
+        A key that touches the name is a slip, no command.
+        """
+        self.assertBad(
+            "app:max=2 -- x",
+            "bad --spawn 'app:max=2 -- x': a space belongs after the colon of the name",
+        )
+
+    @settings(max_examples=200, deadline=None, derandomize=True)
+    @given(st.text(st.sampled_from("ab:=-'\" \\\n"), max_size=20))
+    def test_anything(self, text: str) -> None:
+        """
+        Whatever is given, it is understood or refused with one line.
+        """
+        try:
+            parseSpawn(text)
+        except BadSpawnSpec as error:
+            self.assertNotIn("\n", str(error))
+
+
+class ConverterTests(SynchronousTestCase):
+    """
+    Tests of the converters.
+    """
+
+    def test_positiveInt(self) -> None:
+        """
+        Whole numbers from 1.
+        """
+        self.assertEqual(positiveInt("12"), 12)
+        for text in ("0", "-1", "1.5", "", "x", "1_0", " 1", "\u0663"):
+            self.assertRaises(ValueError, positiveInt, text)
+
+    def test_seconds(self) -> None:
+        """
+        Finite times, not below 0.
+        """
+        self.assertEqual([seconds("0"), seconds("1.5"), seconds(30)], [0, 1.5, 30])
+        for text in ("-1", "inf", "nan", "", "5s"):
+            self.assertRaises(ValueError, seconds, text)
+
+    def test_routePattern(self) -> None:
+        """
+        Names of routes, and patterns that end in one.
+        """
+        self.assertEqual(routePattern("Example.COM"), "example.com")
+        self.assertEqual(routePattern("*.Example.com"), "*.example.com")
+        for text in ("", "*", "*.", "a.*.b", "a b", "*.*.b", "-x", "../x"):
+            self.assertRaises(ValueError, routePattern, text)
+
+
+@frozen
+class _Own:
+    """
+    Options of some spawner.
+    """
+
+    host: str
+    stop_timeout: float = field(default=10.0, converter=seconds)
+
+
+class SplitTests(SynchronousTestCase):
+    """
+    Tests of L{splitCommon}.
+    """
+
+    def assertBad(self, options: dict[str, str], message: str) -> None:
+        """
+        These options are refused with this line.
+        """
+        spec = SpawnSpec("ssh", options)
+        error = self.assertRaises(BadSpawnSpec, splitCommon, spec, _Own)
+        self.assertEqual(str(error), message)
+
+    def test_split(self) -> None:
+        """
+        Each key goes where it belongs, converted.
+        """
+        spec = parseSpawn(
+            "ssh: host=h stop-timeout=2 route=*.Example.com max=3 capacity=50"
+            " idle-timeout=0 old-idle-timeout=1.5"
+        )
+        self.assertEqual(
+            splitCommon(spec, _Own), (Common("*.example.com", "3", "50", "0", "1.5"), _Own("h", 2))
+        )
+
+    def test_defaults(self) -> None:
+        """
+        What is not given is the default, L{None} for what the edge decides.
+        """
+        self.assertEqual(
+            splitCommon(SpawnSpec("ssh", {"host": "h"}), _Own), (Common(), _Own("h", 10))
+        )
+
+    def test_unknown(self) -> None:
+        """
+        An unknown key is answered with those that are known.
+        """
+        self.assertBad(
+            {"host": "h", "port": "1"},
+            "ssh: does not know port= (known: host, stop-timeout, route, max, capacity,"
+            " idle-timeout, old-idle-timeout)",
+        )
+
+    def test_missing(self) -> None:
+        """
+        A key without a default must be given.
+        """
+        self.assertBad({}, "ssh: needs host=")
+
+    def test_bad(self) -> None:
+        """
+        A bad value is named with its key.
+        """
+        for key, value, reason in (
+            ("max", "x", "a whole number above 0 is needed"),
+            ("route", "a b", "a host name, or one with *. before it, is needed"),
+            ("stop-timeout", "soon", "a number of seconds is needed"),
+        ):
+            self.assertBad(
+                {"host": "h", key: value}, f"ssh: bad value for {key}: '{value}' ({reason})"
+            )
+
+    def test_validator(self) -> None:
+        """
+        What is wrong with no single value is told as the class puts it.
+        """
+
+        @frozen
+        class Pair:
+            low: int = field(default=0, converter=int)
+            high: int = field(default=9, converter=int)
+
+            def __attrs_post_init__(self) -> None:
+                if self.low > self.high:
+                    raise ValueError("low is above high")
+
+        spec = SpawnSpec("x", {"low": "5", "high": "1"})
+        error = self.assertRaises(BadSpawnSpec, splitCommon, spec, Pair)
+        self.assertEqual(str(error), "x: low is above high")
+
+    def test_help(self) -> None:
+        """
+        Every common key says what it is for.
+        """
+        for each in optionKeys(Common).values():
+            self.assertTrue(each.metadata["help"])

@@ -1,0 +1,532 @@
+"""
+Tests for L{brxy.wire}.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy import wire
+from brxy.errors import SlotProtocolError
+from brxy.wire import Decoder, Hello, Open, Welcome, dataFrames, frame, nextExchange
+
+bounded = settings(max_examples=150, deadline=None, derandomize=True)
+
+# What the protocol allows, said a second time: type, payloads, in an exchange.
+_NOTHING = st.just(b"")
+_REASON = st.binary(max_size=255)
+_FLAG = st.sampled_from([b"\x00", b"\x01"])
+_JSON = st.binary(min_size=2, max_size=300)
+_LEGAL = {
+    wire.HELLO: (_JSON, False),
+    wire.WELCOME: (_JSON, False),
+    wire.NEWEST: (_FLAG, False),
+    wire.RETIRE: (_REASON, False),
+    wire.READY: (_NOTHING, False),
+    wire.UNREADY: (_NOTHING, False),
+    wire.OPEN: (st.binary(min_size=2, max_size=257), True),
+    wire.ACCEPT: (_NOTHING, True),
+    wire.REFUSE: (_REASON, True),
+    wire.DATA: (st.binary(min_size=1, max_size=1000), True),
+    wire.END: (_NOTHING, True),
+    wire.DONE: (_FLAG, True),
+    wire.RESET: (_REASON, True),
+    wire.SPAWN: (_NOTHING, False),
+    wire.GOAWAY: (_REASON, False),
+    wire.PING: (_NOTHING, False),
+    wire.PONG: (_NOTHING, False),
+}
+
+Frame = tuple[int, int, bytes]
+
+
+@st.composite
+def legalFrames(draw: st.DrawFn) -> Frame:
+    type = draw(st.sampled_from(sorted(_LEGAL)))
+    payloads, in_exchange = _LEGAL[type]
+    return type, draw(st.integers(1, 255)) if in_exchange else 0, draw(payloads)
+
+
+def feedPieces(data: bytes, sizes: list[int]) -> list[Frame]:
+    """
+    What a decoder makes of C{data} when it comes in pieces of these sizes, over
+    and over.
+    """
+    decoder = Decoder()
+    frames = []
+    start = turn = 0
+    while start < len(data):
+        size = sizes[turn % len(sizes)]
+        frames += decoder.feed(data[start : start + size])
+        start += size
+        turn += 1
+    return frames
+
+
+class FrameTests(SynchronousTestCase):
+    """
+    Tests for L{frame}, L{dataFrames} and L{nextExchange}.
+    """
+
+    def test_layout(self) -> None:
+        """
+        A frame is its type, its exchange, its length in two bytes and its payload.
+        """
+        self.assertEqual(frame(wire.REFUSE, 7, b"busy"), b"\x09\x07\x00\x04busy")
+        self.assertEqual(frame(wire.READY), b"\x05\x00\x00\x00")
+
+    def test_typesDiffer(self) -> None:
+        """
+        Every type of frame has a number and a name of its own.
+        """
+        self.assertEqual(sorted(wire.NAMES), list(range(1, 18)))
+        for number, name in wire.NAMES.items():
+            self.assertEqual(getattr(wire, name), number)
+
+    def test_dataInOneFrame(self) -> None:
+        """
+        Up to 65,535 bytes go in one frame.
+        """
+        data = b"x" * 65535
+        self.assertEqual(dataFrames(3, data), b"\x0a\x03\xff\xff" + data)
+
+    def test_noData(self) -> None:
+        """
+        No bytes make no frame, for a DATA without bytes is an error.
+        """
+        self.assertEqual(dataFrames(3, b""), b"")
+
+    def test_dataInManyFrames(self) -> None:
+        """
+        Longer data is split into as few frames as can carry it.
+        """
+        for size in (65536, 131070, 131071, 262144):
+            data = bytes(range(256)) * (size // 256 + 1)
+            frames = Decoder().feed(dataFrames(9, data[:size]))
+            self.assertEqual(b"".join(payload for _, _, payload in frames), data[:size])
+            self.assertEqual({(type, number) for type, number, _ in frames}, {(wire.DATA, 9)})
+            self.assertEqual(len(frames), -(-size // 65535))
+
+    def test_exchangesCount(self) -> None:
+        """
+        Exchanges count from 1 to 255 and then from 1 again, never 0.
+        """
+        number, seen = 0, []
+        for _ in range(256):
+            number = nextExchange(number)
+            seen.append(number)
+        self.assertEqual(seen, [*range(1, 256), 1])
+
+
+class ReasonTests(SynchronousTestCase):
+    """
+    Tests for L{wire.reasonPayload} and L{wire.reasonText}.
+    """
+
+    def test_roundTrip(self) -> None:
+        """
+        A reason arrives as it was said, in any script.
+        """
+        for text in ("", "no route to the app", "größer als möglich", "満員"):
+            self.assertEqual(wire.reasonText(wire.reasonPayload(text)), text)
+
+    def test_longIsCut(self) -> None:
+        """
+        A long reason is cut to 255 bytes, between characters.
+        """
+        payload = wire.reasonPayload("満" * 200)
+        self.assertEqual(payload.decode("utf-8"), "満" * 85)
+        self.assertEqual(len(payload), 255)
+
+    def test_fitForLogs(self) -> None:
+        """
+        What would forge or garble a log line is escaped.
+        """
+        self.assertEqual(wire.reasonText(b"a\nb\x1b[2J\x00\xe2\x80\xae"), r"a\nb\x1b[2J\x00\u202e")
+
+    def test_notUTF8(self) -> None:
+        """
+        What is no UTF-8 is replaced.
+        """
+        self.assertEqual(wire.reasonText(b"\xff!"), "\ufffd!")
+
+    def test_loneSurrogate(self) -> None:
+        """
+        A reason that UTF-8 can't say, such as one with a file's undecodable
+        name, still goes out.
+        """
+        self.assertEqual(wire.reasonPayload("a\udcff"), b"a?")
+
+
+class DecoderTests(SynchronousTestCase):
+    """
+    Tests for L{Decoder}.
+    """
+
+    @bounded
+    @given(st.lists(legalFrames(), max_size=12), st.lists(st.integers(1, 400), min_size=1))
+    def test_anySplit(self, frames: list[Frame], sizes: list[int]) -> None:
+        """
+        However the bytes are split, the same frames come out.
+        """
+        data = b"".join(frame(*one) for one in frames)
+        self.assertEqual(Decoder().feed(data), frames)
+        self.assertEqual(feedPieces(data, sizes), frames)
+        self.assertEqual(feedPieces(data, [1]), frames)
+
+    @bounded
+    @given(st.binary(max_size=200), st.lists(st.integers(1, 20), min_size=1))
+    def test_anyBytes(self, data: bytes, sizes: list[int]) -> None:
+        """
+        Whatever comes is frames or a breach of the protocol, and the same of both
+        however it is split.
+        """
+
+        def outcome(sizes: list[int]) -> list[Frame] | str:
+            try:
+                return feedPieces(data, sizes)
+            except SlotProtocolError as error:
+                return str(error)
+
+        self.assertEqual(outcome(sizes), outcome([1]))
+        self.assertEqual(outcome(sizes), outcome([200]))
+
+    def test_wholeFramesOnly(self) -> None:
+        """
+        A frame comes out when its last byte is in, and what follows is kept.
+        """
+        decoder = Decoder()
+        big = dataFrames(1, b"x" * 65535)
+        self.assertEqual(decoder.feed(big[:-1]), [])
+        self.assertEqual(decoder.feed(b""), [])
+        self.assertEqual(decoder.feed(big[-1:] + b"\x0b\x01"), [(wire.DATA, 1, b"x" * 65535)])
+        self.assertEqual(decoder.feed(b"\x00\x00\x05"), [(wire.END, 1, b"")])
+        self.assertEqual(decoder.feed(b"\x00\x00\x00"), [(wire.READY, 0, b"")])
+
+    def test_payloadsAreBytes(self) -> None:
+        """
+        Payloads are immutable and may be kept, buffered or not.
+        """
+        data = frame(wire.REFUSE, 1, b"busy")
+        for size in (len(data), 3):
+            [(_, _, payload)] = feedPieces(data, [size])
+            self.assertIs(type(payload), bytes)
+
+    def assertBreach(self, data: bytes, complaint: str) -> None:
+        error = self.assertRaises(SlotProtocolError, Decoder().feed, data)
+        self.assertEqual(str(error), complaint)
+
+    def test_unknownType(self) -> None:
+        """
+        A type that is none is a breach, whatever the rest of the header says.
+        """
+        for type in (0, 18, 255):
+            for rest in (b"\x00\x00\x00", b"\x01\x00\x01", b"\x00\xff\xff"):
+                self.assertBreach(bytes([type]) + rest, f"no type of frame: {type}")
+
+    def test_http(self) -> None:
+        """
+        A web browser that comes to the nodes' port is told off at once.
+        """
+        self.assertBreach(b"GET / HTTP/1.1\r\n", "no type of frame: 71")
+
+    def test_tooLong(self) -> None:
+        """
+        A frame too long for its type is a breach as soon as its header is there.
+        """
+        for type, longest in (
+            (wire.HELLO, 4096),
+            (wire.WELCOME, 4096),
+            (wire.NEWEST, 1),
+            (wire.RETIRE, 255),
+            (wire.READY, 0),
+            (wire.UNREADY, 0),
+            (wire.OPEN, 257),
+            (wire.ACCEPT, 0),
+            (wire.REFUSE, 255),
+            (wire.END, 0),
+            (wire.DONE, 1),
+            (wire.RESET, 255),
+            (wire.SPAWN, 0),
+            (wire.GOAWAY, 255),
+            (wire.PING, 0),
+            (wire.PONG, 0),
+        ):
+            number = 1 if _LEGAL[type][1] else 0
+            header = frame(type, number, b"\x01" * (longest + 1))[:4]
+            complaint = f"{wire.NAMES[type]} is too long: {longest + 1} bytes, at most {longest}"
+            self.assertBreach(header, complaint)
+            longest_frame = frame(type, number, b"\x01" * longest)
+            self.assertEqual(len(Decoder().feed(longest_frame)), 1)
+
+    def test_tooShort(self) -> None:
+        """
+        A frame without the payload that its type needs is a breach.
+        """
+        for type, shortest in (
+            (wire.HELLO, 2),
+            (wire.WELCOME, 2),
+            (wire.NEWEST, 1),
+            (wire.OPEN, 2),
+            (wire.DATA, 1),
+            (wire.DONE, 1),
+        ):
+            number = 1 if _LEGAL[type][1] else 0
+            complaint = (
+                f"{wire.NAMES[type]} is too short: {shortest - 1} bytes, at least {shortest}"
+            )
+            self.assertBreach(frame(type, number, b"\x01" * (shortest - 1)), complaint)
+
+    def test_exchangeNumbers(self) -> None:
+        """
+        Frames of an exchange need its number, and frames about the slot have none.
+        """
+        for type, (_, in_exchange) in _LEGAL.items():
+            name = wire.NAMES[type]
+            shortest = {wire.HELLO: 2, wire.WELCOME: 2, wire.OPEN: 2}.get(
+                type, int(type in (wire.NEWEST, wire.DATA, wire.DONE))
+            )
+            payload = b"\x01" * shortest
+            if in_exchange:
+                complaint = f"{name} without the number of its exchange"
+                self.assertBreach(frame(type, 0, payload), complaint)
+            else:
+                complaint = f"{name} is about the slot, and came with the number of an exchange: 4"
+                self.assertBreach(frame(type, 4, payload), complaint)
+
+    def test_badFlag(self) -> None:
+        """
+        The byte of NEWEST and DONE is 0 or 1.
+        """
+        self.assertBreach(frame(wire.NEWEST, 0, b"\x02"), "NEWEST says 2, not 0 or 1")
+        self.assertBreach(frame(wire.DONE, 1, b"\xff"), "DONE says 255, not 0 or 1")
+
+
+def goodHello(**changes: Any) -> dict[str, Any]:
+    """
+    What a HELLO says, as JSON would have it, with some of it changed.
+    """
+    said = {
+        "version": 1,
+        "token": "secret",
+        "instance": "web-1",
+        "route": "example.com",
+        "capacity": 2,
+        "ticket": "t-1",
+        "generation": 1_700_000_000_000_000,
+    }
+    return {**said, **changes}
+
+
+def goodWelcome(**changes: Any) -> dict[str, Any]:
+    """
+    The same for WELCOME.
+    """
+    return {"version": 1, "edge": "e-1", "generation": 17, "newest": True, **changes}
+
+
+class GreetingTests(SynchronousTestCase):
+    """
+    Tests for L{Hello} and L{Welcome}.
+    """
+
+    def test_helloRoundTrip(self) -> None:
+        """
+        A HELLO arrives as it was sent.
+        """
+        for hello in (
+            Hello(**goodHello()),
+            Hello(version=1, token="", instance="i", route="r", capacity=10_000),
+            Hello(1, '"\\' * 127, "~" * 255, '"' * 255, 1, "\\" * 255, 2**63 - 1),
+        ):
+            [(type, exchange, payload)] = Decoder().feed(hello.encode())
+            self.assertEqual((type, exchange), (wire.HELLO, 0))
+            self.assertEqual(Hello.decode(payload), hello)
+
+    def test_welcomeRoundTrip(self) -> None:
+        """
+        A WELCOME arrives as it was sent.
+        """
+        for newest in (False, True):
+            welcome = Welcome(1, "e-1", 17, newest)
+            [(type, exchange, payload)] = Decoder().feed(welcome.encode())
+            self.assertEqual((type, exchange), (wire.WELCOME, 0))
+            self.assertEqual(Welcome.decode(payload), welcome)
+
+    def test_unknownKeys(self) -> None:
+        """
+        Keys that we don't know are left aside.
+        """
+        hello = Hello.decode(json.dumps(goodHello(zone="b")).encode())
+        self.assertEqual(hello, Hello(**goodHello()))
+
+    def test_optionalKeys(self) -> None:
+        """
+        A node that nobody ordered has neither ticket nor generation, and may say
+        so with C{null} or with silence.
+        """
+        said = goodHello(generation=None)
+        del said["ticket"]
+        hello = Hello.decode(json.dumps(said).encode())
+        self.assertEqual((hello.ticket, hello.generation), ("", None))
+
+    def test_tokenHidden(self) -> None:
+        """
+        Neither the HELLO nor a complaint about it shows the token.
+        """
+        self.assertNotIn("secret", repr(Hello(**goodHello())))
+        payload = json.dumps(goodHello(token="secret\n")).encode()
+        error = self.assertRaises(SlotProtocolError, Hello.decode, payload)
+        self.assertNotIn("secret", str(error))
+        self.assertIsNone(error.__cause__)
+
+    def test_badHello(self) -> None:
+        """
+        Each field must be of its type and within its bounds.
+        """
+        text = "printable ASCII characters"
+        for changes, complaint in (
+            ({"version": 2}, "HELLO is not of version 1: '2'"),
+            ({"version": None}, "HELLO is not of version 1: 'None'"),
+            ({"version": "x" * 999}, f"HELLO is not of version 1: '{'x' * 20}'"),
+            ({"version": True}, "HELLO: version is not a whole number in 1..1"),
+            ({"token": 5}, f"HELLO: token is not 0 to 255 {text}"),
+            ({"token": "x" * 256}, f"HELLO: token is not 0 to 255 {text}"),
+            ({"instance": ""}, f"HELLO: instance is not 1 to 255 {text}"),
+            ({"instance": "a\nb"}, f"HELLO: instance is not 1 to 255 {text}"),
+            ({"instance": "é"}, f"HELLO: instance is not 1 to 255 {text}"),
+            ({"route": ["r"]}, f"HELLO: route is not 1 to 255 {text}"),
+            ({"ticket": None}, f"HELLO: ticket is not 0 to 255 {text}"),
+            ({"capacity": 0}, "HELLO: capacity is not a whole number in 1..10000"),
+            ({"capacity": 10_001}, "HELLO: capacity is not a whole number in 1..10000"),
+            ({"capacity": 1.0}, "HELLO: capacity is not a whole number in 1..10000"),
+            ({"capacity": True}, "HELLO: capacity is not a whole number in 1..10000"),
+        ):
+            payload = json.dumps(goodHello(**changes)).encode()
+            error = self.assertRaises(SlotProtocolError, Hello.decode, payload)
+            self.assertEqual(str(error), complaint)
+
+    def test_badGeneration(self) -> None:
+        """
+        A generation is a number of microseconds that fits 63 bits.
+        """
+        for generation in (-1, 2**63, "1", 1.5, False):
+            payload = json.dumps(goodHello(generation=generation)).encode()
+            self.assertRaises(SlotProtocolError, Hello.decode, payload)
+
+    def test_missingFields(self) -> None:
+        """
+        A HELLO without one of its fields says which.
+        """
+        for name in ("token", "instance", "route", "capacity"):
+            said = goodHello()
+            del said[name]
+            error = self.assertRaises(SlotProtocolError, Hello.decode, json.dumps(said).encode())
+            self.assertEqual(str(error), f"HELLO lacks its {name}")
+
+    def test_badWelcome(self) -> None:
+        """
+        The same goes for WELCOME.
+        """
+        for changes in (
+            {"version": 0},
+            {"edge": ""},
+            {"generation": None},
+            {"generation": -1},
+            {"newest": 1},
+            {"newest": None},
+        ):
+            payload = json.dumps(goodWelcome(**changes)).encode()
+            self.assertRaises(SlotProtocolError, Welcome.decode, payload)
+        payload = json.dumps(goodWelcome()).encode()
+        self.assertEqual(Welcome.decode(payload), Welcome(**goodWelcome()))
+
+    def test_notJSON(self) -> None:
+        """
+        What is no JSON object in UTF-8 is a breach, however it was meant to hurt.
+        """
+        for payload in (
+            b"{}x",
+            b"\xff\xfe{\x00}\x00",
+            b"[" * 4096,
+            b'{"version":' * 372,
+            b"9" * 4096,
+            b"[1]",
+            b'"version"',
+        ):
+            error = self.assertRaises(SlotProtocolError, Hello.decode, payload)
+            self.assertIn("HELLO is not", str(error))
+            self.assertNotIn("\n", str(error))
+
+    def test_loneSurrogate(self) -> None:
+        """
+        A string that JSON can say and UTF-8 can't is not taken.
+        """
+        payload = json.dumps(goodHello(route="\ud800")).encode()
+        self.assertRaises(SlotProtocolError, Hello.decode, payload)
+
+    def test_ourOwnMistake(self) -> None:
+        """
+        What can't be sent can't be made: that is the caller's error, no peer's.
+        """
+        self.assertRaises(ValueError, Hello, **goodHello(capacity=0))
+        self.assertRaises(ValueError, Welcome, **goodWelcome(edge="a b\n"))
+
+    @bounded
+    @given(st.binary(max_size=80))
+    def test_anyPayload(self, payload: bytes) -> None:
+        """
+        Whatever a greeting says, it is taken or is a breach of the protocol.
+        """
+        for decode in (Hello.decode, Welcome.decode):
+            self.assertRaises(SlotProtocolError, decode, payload)
+
+
+class OpenTests(SynchronousTestCase):
+    """
+    Tests for L{Open}.
+    """
+
+    def test_layout(self) -> None:
+        """
+        OPEN is two bytes, kind and flags, and the client's address.
+        """
+        opening = Open(wire.KIND_TCP, True, "192.0.2.1:5")
+        self.assertEqual(opening.encode(255), b"\x07\xff\x00\x0d\x02\x01192.0.2.1:5")
+
+    @bounded
+    @given(
+        st.sampled_from([wire.KIND_HTTP, wire.KIND_TCP]),
+        st.booleans(),
+        st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=255),
+    )
+    def test_roundTrip(self, kind: int, once: bool, client: str) -> None:
+        """
+        An OPEN arrives as it was sent.
+        """
+        opening = Open(kind, once, client)
+        [(type, exchange, payload)] = Decoder().feed(opening.encode(7))
+        self.assertEqual((type, exchange), (wire.OPEN, 7))
+        self.assertEqual(Open.decode(payload), opening)
+
+    def test_breaches(self) -> None:
+        """
+        A kind, a flag or an address that can't be is a breach.
+        """
+        address = "OPEN: the client's address is not printable ASCII"
+        for payload, complaint in (
+            (b"\x00\x00", "OPEN of no known kind: 0"),
+            (b"\x03\x00", "OPEN of no known kind: 3"),
+            (b"\x01\x02", "OPEN with unknown flags: 2"),
+            (b"\x01\x80", "OPEN with unknown flags: 128"),
+            (b"\x01\x00a\nb", address),
+            (b"\x01\x00\xe9", address),
+            (b"\x01\x00\x7f", address),
+        ):
+            error = self.assertRaises(SlotProtocolError, Open.decode, payload)
+            self.assertEqual(str(error), complaint)

@@ -1,0 +1,397 @@
+"""
+The frames of the slot protocol, as bytes: encoding, and decoding within bounds.
+
+A frame is a header of four bytes and its payload: type (1 byte), exchange
+(1 byte), length of the payload (2 bytes, big endian).  C{doc/protocol.rst} says
+which frame means what, and when; here is only what can be told from one frame
+alone.
+"""
+
+from __future__ import annotations
+
+import json
+from struct import Struct
+from typing import Any, Final, TypeVar
+
+from attrs import NOTHING, Attribute, asdict, field, fields, frozen
+from attrs.validators import optional
+
+from brxy.errors import SlotProtocolError
+
+VERSION: Final = 1
+
+# Plain integers: these are compared for every frame, and an enum member costs
+# several times as much there.
+HELLO: Final = 1
+WELCOME: Final = 2
+NEWEST: Final = 3
+RETIRE: Final = 4
+READY: Final = 5
+UNREADY: Final = 6
+OPEN: Final = 7
+ACCEPT: Final = 8
+REFUSE: Final = 9
+DATA: Final = 10
+END: Final = 11
+DONE: Final = 12
+RESET: Final = 13
+SPAWN: Final = 14
+GOAWAY: Final = 15
+PING: Final = 16
+PONG: Final = 17
+
+KIND_HTTP: Final = 1
+KIND_TCP: Final = 2
+
+MAX_DATA: Final = 0xFFFF
+"""What the header's two bytes can say."""
+
+MAX_CONTROL: Final = 4096
+"""More than HELLO's four longest strings, each character escaped."""
+
+MAX_TEXT: Final = 255
+"""For names, addresses and reasons: they end in log lines."""
+
+FLAGS: Final = (b"\x00", b"\x01")
+"""The payloads of NEWEST and DONE, by their truth: C{FLAGS[keep]}."""
+
+_HEADER: Final = Struct(">BBH")
+_HEADER_SIZE: Final = _HEADER.size
+_pack = _HEADER.pack
+_unpack_from = _HEADER.unpack_from
+
+# type: (name, shortest payload, longest payload, belongs to an exchange)
+_FRAMES: Final[dict[int, tuple[str, int, int, bool]]] = {
+    HELLO: ("HELLO", 2, MAX_CONTROL, False),
+    WELCOME: ("WELCOME", 2, MAX_CONTROL, False),
+    NEWEST: ("NEWEST", 1, 1, False),
+    RETIRE: ("RETIRE", 0, MAX_TEXT, False),
+    READY: ("READY", 0, 0, False),
+    UNREADY: ("UNREADY", 0, 0, False),
+    OPEN: ("OPEN", 2, 2 + MAX_TEXT, True),
+    ACCEPT: ("ACCEPT", 0, 0, True),
+    REFUSE: ("REFUSE", 0, MAX_TEXT, True),
+    DATA: ("DATA", 1, MAX_DATA, True),
+    END: ("END", 0, 0, True),
+    DONE: ("DONE", 1, 1, True),
+    RESET: ("RESET", 0, MAX_TEXT, True),
+    SPAWN: ("SPAWN", 0, 0, False),
+    GOAWAY: ("GOAWAY", 0, MAX_TEXT, False),
+    PING: ("PING", 0, 0, False),
+    PONG: ("PONG", 0, 0, False),
+}
+
+NAMES: Final = {type: rule[0] for type, rule in _FRAMES.items()}
+"""The name of each type of frame, for logs."""
+
+# By the byte itself, so that one look-up also finds what is no type: no length
+# lies within 1 and 0.
+_RULES: Final = [_FRAMES.get(type, ("", 1, 0, False))[1:] for type in range(256)]
+
+
+def frame(type: int, exchange: int = 0, payload: bytes = b"") -> bytes:
+    """
+    One whole frame.  That it is a legal one is the caller's part.
+    """
+    return _pack(type, exchange, len(payload)) + payload
+
+
+def dataFrames(exchange: int, data: bytes) -> bytes:
+    """
+    The DATA frames that carry these bytes, however many: none for none.
+    """
+    size = len(data)
+    if 0 < size <= MAX_DATA:
+        return _pack(DATA, exchange, size) + data
+    # Views, since every fresh large buffer costs more than the copy into it.
+    view = memoryview(data)
+    pieces: list[bytes | memoryview] = []
+    for start in range(0, size, MAX_DATA):
+        piece = view[start : start + MAX_DATA]
+        pieces += (_pack(DATA, exchange, len(piece)), piece)
+    return b"".join(pieces)
+
+
+def nextExchange(exchange: int) -> int:
+    """
+    The number of the exchange that follows: 1 after 0 (none yet) and after 255.
+    """
+    return exchange % 255 + 1
+
+
+def reasonPayload(text: str) -> bytes:
+    """
+    The payload of REFUSE, RESET, RETIRE or GOAWAY: why, for the other side's
+    log.  What is too long is cut.
+    """
+    cut = text.encode("utf-8", "replace")[:MAX_TEXT]
+    return cut.decode("utf-8", "ignore").encode("utf-8")
+
+
+def reasonText(payload: bytes) -> str:
+    """
+    The reason that a frame carries, as one line that is fit for a log.
+    """
+    text = payload.decode("utf-8", "replace")
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character.isprintable()
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+class Decoder:
+    """
+    Turns what arrives on one slot into frames, whole ones only.
+
+    What it keeps between two calls is never more than a part of one frame
+    (65,539 bytes).
+
+    @ivar _rest: the beginning of a frame that is not all there yet.
+    @ivar _needed: how long C{_rest} must be for anything new to be told from it.
+    """
+
+    __slots__ = ("_needed", "_rest")
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self._needed = 0
+
+    def feed(self, data: bytes) -> list[tuple[int, int, bytes]]:
+        """
+        Take in what arrived.
+
+        @return: type, exchange and payload of each frame that is now whole.
+        @raise SlotProtocolError: one of them can be no frame, seen as soon as
+            its header is there.  Frames before it in the same C{data} are lost
+            with it, and the decoder is of no use afterwards.
+        """
+        if self._needed:
+            rest = self._rest
+            rest += data
+            if len(rest) < self._needed:
+                return []
+            data = bytes(rest)
+            rest.clear()
+            self._needed = 0
+        size = len(data)
+        frames = []
+        start = 0
+        needed = _HEADER_SIZE
+        while (body := start + _HEADER_SIZE) <= size:
+            type, exchange, length = _unpack_from(data, start)
+            shortest, longest, in_exchange = _RULES[type]
+            if not shortest <= length <= longest or in_exchange is not (exchange > 0):
+                raise SlotProtocolError(_complaint(type, exchange, length))
+            end = body + length
+            if end > size:
+                needed = end - start
+                break
+            payload = data[body:end]
+            # Of the types whose longest payload is one byte, that byte is a flag.
+            if longest == 1 and payload > b"\x01":
+                raise SlotProtocolError(f"{NAMES[type]} says {payload[0]}, not 0 or 1")
+            frames.append((type, exchange, payload))
+            start = end
+        if start < size:
+            self._rest += data[start:]
+            self._needed = needed
+        return frames
+
+
+def _complaint(type: int, exchange: int, length: int) -> str:
+    """
+    What is wrong with a header in which something is.
+    """
+    if type not in _FRAMES:
+        return f"no type of frame: {type}"
+    name, shortest, longest, in_exchange = _FRAMES[type]
+    if length > longest:
+        return f"{name} is too long: {length} bytes, at most {longest}"
+    if length < shortest:
+        return f"{name} is too short: {length} bytes, at least {shortest}"
+    if in_exchange:
+        return f"{name} without the number of its exchange"
+    return f"{name} is about the slot, and came with the number of an exchange: {exchange}"
+
+
+def _text(shortest: int) -> Any:
+    """
+    A validator: printable ASCII, so that it fits a log line and is as long in
+    bytes as in characters.  It does not repeat the value, which may be secret.
+    """
+
+    def validate(instance: object, attribute: Attribute[str], value: object) -> None:
+        if not (isinstance(value, str) and shortest <= len(value) <= MAX_TEXT and _fit(value)):
+            raise ValueError(
+                f"{attribute.name} is not {shortest} to {MAX_TEXT} printable ASCII characters"
+            )
+
+    return validate
+
+
+def _fit(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def _whole(smallest: int, largest: int) -> Any:
+    """
+    A validator: a whole number within bounds; C{True} is none.
+    """
+
+    def validate(instance: object, attribute: Attribute[int], value: object) -> None:
+        if type(value) is not int or not smallest <= value <= largest:
+            raise ValueError(f"{attribute.name} is not a whole number in {smallest}..{largest}")
+
+    return validate
+
+
+def _truth(instance: object, attribute: Attribute[bool], value: object) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{attribute.name} is neither true nor false")
+
+
+_Greeting = TypeVar("_Greeting", "Hello", "Welcome")
+
+_LATEST: Final = 2**63 - 1
+
+
+@frozen
+class Hello:
+    """
+    Who dials, and for what: the node's first frame on each slot.
+
+    Making one raises C{ValueError} for what could not be sent.
+
+    @ivar token: what shows that this node may serve here; C{""} if there is none.
+    @ivar instance: the name the node gave itself, unique and the same on all its
+        slots.
+    @ivar route: what it serves.
+    @ivar capacity: how many exchanges it takes at once.
+    @ivar ticket: of the order that started it; C{""} if none did.
+    @ivar generation: its start in microseconds since the epoch, as an edge has
+        told it; L{None} if none has yet.
+    """
+
+    version: int = field(validator=_whole(1, VERSION))
+    token: str = field(validator=_text(0), repr=False)
+    instance: str = field(validator=_text(1))
+    route: str = field(validator=_text(1))
+    capacity: int = field(validator=_whole(1, 10_000))
+    ticket: str = field(default="", validator=_text(0))
+    generation: int | None = field(default=None, validator=optional(_whole(0, _LATEST)))
+
+    def encode(self) -> bytes:
+        """
+        The whole frame.
+        """
+        return _encodeGreeting(HELLO, self)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Hello:
+        """
+        @raise SlotProtocolError: this is no HELLO of our version.
+        """
+        return _decodeGreeting(HELLO, cls, payload)
+
+
+@frozen
+class Welcome:
+    """
+    The edge's answer to L{Hello}.
+
+    @ivar edge: the name of the edge.
+    @ivar generation: the instance's, in microseconds since the epoch; the node
+        brings it back from now on.
+    @ivar newest: there is no newer instance of its route.
+    """
+
+    version: int = field(validator=_whole(1, VERSION))
+    edge: str = field(validator=_text(1))
+    generation: int = field(validator=_whole(0, _LATEST))
+    newest: bool = field(validator=_truth)
+
+    def encode(self) -> bytes:
+        """
+        The whole frame.
+        """
+        return _encodeGreeting(WELCOME, self)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Welcome:
+        """
+        @raise SlotProtocolError: this is no WELCOME of our version.
+        """
+        return _decodeGreeting(WELCOME, cls, payload)
+
+
+def _encodeGreeting(type: int, greeting: Hello | Welcome) -> bytes:
+    values = {name: value for name, value in asdict(greeting).items() if value is not None}
+    return frame(type, 0, json.dumps(values, separators=(",", ":")).encode("ascii"))
+
+
+def _decodeGreeting(type: int, cls: type[_Greeting], payload: bytes) -> _Greeting:
+    """
+    Keys that we don't know are left aside, so that a peer may say more.
+    """
+    name = NAMES[type]
+    try:
+        said = json.loads(payload.decode("utf-8"))
+    except (ValueError, RecursionError):
+        # "from None" throughout: what is chained holds the token.
+        raise SlotProtocolError(f"{name} is not JSON") from None
+    if not isinstance(said, dict):
+        raise SlotProtocolError(f"{name} is not a JSON object")
+    version = said.get("version")
+    if version != VERSION:
+        raise SlotProtocolError(f"{name} is not of version {VERSION}: {str(version)[:20]!r}")
+    for attribute in fields(cls):
+        if attribute.default is NOTHING and attribute.name not in said:
+            raise SlotProtocolError(f"{name} lacks its {attribute.name}")
+    known = {a.name: said[a.name] for a in fields(cls) if a.name in said}
+    try:
+        return cls(**known)
+    except ValueError as error:
+        raise SlotProtocolError(f"{name}: {error}") from None
+
+
+@frozen
+class Open:
+    """
+    What an exchange is, as OPEN says.
+
+    @ivar kind: L{KIND_HTTP} or L{KIND_TCP}.
+    @ivar once: this request must not be sent twice, so it needs an app
+        connection that is surely good.
+    @ivar client: the client's address, for logs; C{""} if it has none.
+    """
+
+    kind: int
+    once: bool
+    client: str
+
+    def encode(self, exchange: int) -> bytes:
+        """
+        The whole frame.
+        """
+        client = self.client.encode("ascii")
+        return _pack(OPEN, exchange, 2 + len(client)) + bytes((self.kind, self.once)) + client
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Open:
+        """
+        @param payload: of an OPEN that L{Decoder} has let pass.
+        @raise SlotProtocolError: it says what we don't know.
+        """
+        kind, flags = payload[0], payload[1]
+        if kind != KIND_HTTP and kind != KIND_TCP:
+            raise SlotProtocolError(f"OPEN of no known kind: {kind}")
+        if flags > 1:
+            raise SlotProtocolError(f"OPEN with unknown flags: {flags}")
+        client = payload[2:].decode("latin-1")
+        if not _fit(client):
+            raise SlotProtocolError("OPEN: the client's address is not printable ASCII")
+        return cls(kind, flags == 1, client)

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""
+A small web app, such as brxy may stand in front of.
+
+It listens on C{HOST} and C{PORT} from its environment and answers one request
+at a time, as a copy of an app with one worker does; C{-d} makes each of them
+take its time.  Ask for several at once and see how many copies answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from http.server import BaseHTTPRequestHandler
+from socket import AF_INET, AF_INET6
+from socketserver import ThreadingTCPServer
+from threading import Lock
+
+
+class Demo(ThreadingTCPServer):
+    """
+    The app.  Each connection has a thread, so that one kept alive and idle
+    stands in nobody's way; the lock lets one request at a time through.
+
+    @ivar delay: how long each request takes, in seconds.
+    """
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, host: str, port: int, delay: float) -> None:
+        self.delay = delay
+        self.started = time.monotonic()
+        self.requests = 0
+        self.turn = Lock()
+        self.address_family = AF_INET6 if ":" in host else AF_INET
+        super().__init__((host, port), Request)
+
+    def work(self) -> str:
+        """
+        Do what a request asks for.
+
+        @return: who did it.
+        """
+        with self.turn:
+            self.requests += 1
+            time.sleep(self.delay)
+            up = time.monotonic() - self.started
+            return f"Hello from process {os.getpid()}, request {self.requests}, up {up:.1f} s."
+
+
+class Request(BaseHTTPRequestHandler):
+    """
+    The requests of one connection.
+    """
+
+    server: Demo
+    protocol_version = "HTTP/1.1"
+    server_version = "brxy-demo"
+    # Head and body leave in one write.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        self._answer([])
+
+    do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        try:
+            length = self._readBody()
+        except ValueError:
+            self.close_connection = True
+            self.send_error(400)
+            return
+        self._answer([f"Body: {length} bytes"])
+
+    def handle_expect_100(self) -> bool:
+        go_on = super().handle_expect_100()
+        self.wfile.flush()
+        return go_on
+
+    def log_message(self, format: str, *args: object) -> None:
+        """
+        The answer says it all.
+        """
+
+    def _readBody(self) -> int:
+        """
+        @return: how many bytes there were.
+        @raise ValueError: the body's framing makes no sense.
+        """
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self._skip(int(self.headers.get("Content-Length", "0")))
+        total = 0
+        while size := int(self.rfile.readline(100).split(b";")[0], 16):
+            total += self._skip(size)
+            self.rfile.readline(100)
+        while self.rfile.readline(10000).strip():
+            pass
+        return total
+
+    def _skip(self, length: int) -> int:
+        if length < 0:
+            raise ValueError("negative length")
+        left = length
+        while left:
+            read = len(self.rfile.read(min(left, 65536)))
+            if not read:
+                raise ValueError("body broke off")
+            left -= read
+        return length
+
+    def _answer(self, lines: list[str]) -> None:
+        lines = [self.server.work(), f"{self.command} {self.path}", *lines]
+        for name in ("Host", "X-Forwarded-For"):
+            if name in self.headers:
+                lines.append(f"{name}: {self.headers[name]}")
+        body = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+def seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < 86400:
+        raise ValueError(text)
+    return number
+
+
+def portNumber(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        sys.exit(f"demo: PORT must be a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="demo",
+        description="A small web app; PORT (8000) and HOST (127.0.0.1) say where it listens.",
+    )
+    parser.add_argument(
+        "-d",
+        metavar="SECONDS",
+        dest="delay",
+        type=seconds,
+        default=0.0,
+        help="how long each request takes (%(default)s)",
+    )
+    delay = parser.parse_args().delay
+    host, port = os.environ.get("HOST", "127.0.0.1"), portNumber(os.environ.get("PORT", "8000"))
+    # Python runs handlers between two steps of the main thread, which only
+    # ever waits; as a container's first process this has no default to rely on.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    try:
+        server = Demo(host, port, delay)
+    except OSError as error:
+        sys.exit(f"demo: can't listen on {host}:{port}: {error.strerror}")
+    print(f"demo: process {os.getpid()} listens on {host}:{server.server_address[1]}", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
