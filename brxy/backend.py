@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
 from twisted.internet.error import ConnectError
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -56,6 +56,18 @@ class AppConnection(Connection):
         if self.alive:
             self._backend.received(self, data)
 
+    def send(self, data: bytes) -> None:
+        """
+        Send bytes to the app.
+        """
+        self._tcp.write(data)
+
+    def endWriting(self) -> None:
+        """
+        Half-close.
+        """
+        self._tcp.loseWriteConnection()
+
     def peerEnded(self) -> None:
         """
         The app half-closed.
@@ -96,13 +108,31 @@ class AppConnection(Connection):
         if idle > IDLE_SURE or (self.exchanges < 2 and idle < IDLE_PROOF):
             return False
         try:
-            self._tcp.getHandle().recv(1, socket.MSG_PEEK)  # type: ignore[attr-defined]
+            self._tcp.getHandle().recv(1, socket.MSG_PEEK)
         except BlockingIOError:
             return True
         except OSError:
             return False
         # An end, or bytes that nobody asked for.
         return False
+
+
+class _AppFactory(Factory):
+    """
+    Makes one connection to the app.
+    """
+
+    noisy = False
+
+    def __init__(self, shared: Shared, backend: _Owner) -> None:
+        self._shared = shared
+        self._backend = backend
+
+    def buildProtocol(self, addr: IAddress | None) -> AppConnection:
+        """
+        See L{Factory}.
+        """
+        return AppConnection(self._shared, self._backend)
 
 
 class _Owner(Protocol):
@@ -136,7 +166,7 @@ class Backend:
         self._shared = shared
         self._address = address
         self._connection: AppConnection | None = None
-        self._dialing: Deferred[AppConnection] | None = None
+        self._dialing: Deferred[Any] | None = None
         self._outbox: list[bytes] = []
         self._end_wanted = False
         self._paused = False
@@ -166,7 +196,7 @@ class Backend:
             if not once or connection.isSure(self._shared.reactor.seconds()):
                 connection.exchanges += 1
                 if first:
-                    connection.transport.write(first)  # type: ignore[union-attr]
+                    connection.send(first)
                 relay.accepted()
                 return
             self._drop()
@@ -174,11 +204,8 @@ class Backend:
         self._dial()
 
     def _dial(self) -> None:
-        factory = Factory()
-        factory.noisy = False
-        factory.buildProtocol = lambda _: AppConnection(self._shared, self)  # type: ignore[method-assign]
         endpoint = clientEndpoint(self._shared.reactor, self._address)
-        self._dialing = dialing = endpoint.connect(factory)
+        self._dialing = dialing = endpoint.connect(_AppFactory(self._shared, self))
         dialing.addCallbacks(self._connected, self._unreachable)
         dialing.addErrback(lambda failure: self._log.failure("while dialling the app", failure))
 
@@ -191,7 +218,7 @@ class Backend:
         first = b"".join(self._outbox)
         self._outbox = []
         if first:
-            connection.transport.write(first)  # type: ignore[union-attr]
+            connection.send(first)
         if self._paused:
             connection.pause()
         if self._end_wanted:
@@ -225,7 +252,7 @@ class Backend:
         the edge sends no more than its copy until the app has accepted.
         """
         if self._connection is not None:
-            self._connection.transport.write(data)  # type: ignore[union-attr]
+            self._connection.send(data)
         else:
             self._outbox.append(data)
 
@@ -235,7 +262,7 @@ class Backend:
         """
         self._end_wanted = True
         if self._connection is not None:
-            self._connection._tcp.loseWriteConnection()
+            self._connection.endWriting()
 
     def reset(self) -> None:
         """

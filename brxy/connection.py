@@ -6,10 +6,11 @@ several reasons at once, a flag for a full write buffer, and two ways to close.
 from __future__ import annotations
 
 import socket
+import typing
 from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -32,6 +33,32 @@ _LINK_OPTIONS = (
     (socket.TCP_KEEPCNT, 3),
     (socket.TCP_USER_TIMEOUT, 20_000),
 )
+
+
+class _Transport(typing.Protocol):
+    """
+    What we use of a transport, from ITCPTransport, IPushProducer and IConsumer.
+    """
+
+    def write(self, data: bytes) -> None: ...
+
+    def loseConnection(self) -> None: ...
+
+    def loseWriteConnection(self) -> None: ...
+
+    def abortConnection(self) -> None: ...
+
+    def getPeer(self) -> Any: ...
+
+    def setTcpNoDelay(self, enabled: bool) -> None: ...
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None: ...
+
+    def pauseProducing(self) -> None: ...
+
+    def resumeProducing(self) -> None: ...
+
+    def getHandle(self) -> socket.socket: ...
 
 
 class Shared:
@@ -82,8 +109,8 @@ class Connection(Protocol):
         self.shared = shared
 
     @property
-    def _tcp(self) -> ITCPTransport:
-        return cast(ITCPTransport, self.transport)
+    def _tcp(self) -> _Transport:
+        return cast(_Transport, self.transport)
 
     def connectionMade(self) -> None:
         """

@@ -156,9 +156,7 @@ class ISpawnerFactory(Interface):
         """
     )
 
-    def create(
-        options: Any, command: Sequence[str], reactor: Any
-    ) -> ISpawner:
+    def create(options: Any, command: Sequence[str], reactor: Any) -> ISpawner:
         """
         Make a spawner.  Nothing is started yet.
 

@@ -6,15 +6,28 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, NoReturn
 
 from twisted.application.service import Service
 from twisted.python import usage
 
-from brxy.errors import UsageError
+from brxy.errors import BrxyError
 from brxy.hostname import routeName
 
-__all__ = ["Guarded", "Options", "capacity", "count", "fail", "readToken", "route", "seconds"]
+__all__ = [
+    "CannotStart",
+    "Guarded",
+    "Options",
+    "capacity",
+    "count",
+    "fail",
+    "port",
+    "readToken",
+    "route",
+    "seconds",
+]
 
 
 def seconds(text: str) -> float:
@@ -23,9 +36,12 @@ def seconds(text: str) -> float:
 
     @raise ValueError: it is none.
     """
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 <= value < math.inf:
-        raise ValueError(text)
+        raise ValueError("a number of seconds, 0 or more, is needed")
     return value
 
 
@@ -39,7 +55,7 @@ def count(text: str) -> int:
     @raise ValueError: it is none.
     """
     if not (text.isascii() and text.isdigit()):
-        raise ValueError(text)
+        raise ValueError("a whole number, 0 or more, is needed")
     return int(text)
 
 
@@ -52,13 +68,28 @@ def capacity(text: str) -> int:
 
     @raise ValueError: it is no whole number from 1 to 10,000.
     """
-    value = count(text)
-    if not 1 <= value <= 10_000:
-        raise ValueError(text)
-    return value
+    return _between(text, 1, 10_000)
 
 
 capacity.coerceDoc = "A whole number from 1 to 10000."  # type: ignore[attr-defined]
+
+
+def port(text: str) -> int:
+    """
+    The number of a port to listen at.
+
+    @raise ValueError: it is none.
+    """
+    return _between(text, 1, 65535)
+
+
+port.coerceDoc = "A whole number from 1 to 65535."  # type: ignore[attr-defined]
+
+
+def _between(text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise ValueError(f"a whole number from {least} to {most} is needed")
+    return int(text)
 
 
 def route(text: str) -> str:
@@ -100,6 +131,14 @@ def fail(program: str, error: Exception) -> NoReturn:
     raise SystemExit(1)
 
 
+class CannotStart(SystemExit, Exception):
+    """
+    Ends twistd with status 1 and no traceback.  It is an L{Exception} too:
+    only after one of those does twistd remove its pidfile, and tell whoever
+    waits for a daemon to come up.
+    """
+
+
 class Options(usage.Options):
     """
     Options whose errors are one line.
@@ -108,6 +147,11 @@ class Options(usage.Options):
     """
 
     program = "brxy"
+
+    optParameters: list[list[Any]] = []
+
+    def __init_subclass__(cls) -> None:
+        cls.optParameters = [_withName(*parameter) for parameter in cls.optParameters]
 
     def parseOptions(self, options: Any = None) -> None:
         """
@@ -136,9 +180,28 @@ class Options(usage.Options):
             parent["pidfile"] = ""
 
 
+def _withName(
+    name: str, short: str | None, default: Any, doc: str, coerce: Callable[[str], Any] | None = None
+) -> list[Any]:
+    """
+    A parameter whose error says which one it is; twistd's says only the value.
+    """
+    if coerce is None:
+        return [name, short, default, doc]
+
+    @wraps(coerce)
+    def coerceOrTell(text: str) -> Any:
+        try:
+            return coerce(text)
+        except ValueError as error:
+            raise usage.UsageError(f"bad --{name} {text!r}: {error}") from None
+
+    return [name, short, default, doc, coerceOrTell]
+
+
 class Guarded(Service):
     """
-    A service whose L{UsageError}s on starting are one line, not a traceback.
+    A service whose L{BrxyError}s on starting are one line, not a traceback.
 
     @param start: makes the service, in the process that will run it.
     """
@@ -151,15 +214,19 @@ class Guarded(Service):
     def startService(self) -> None:
         """
         Start the service, or end with a line that says why not.
+
+        @raise CannotStart: always if it can't be started.
         """
         super().startService()
         try:
             self._service.startService()
-        except UsageError as error:
-            # In the background twistd itself carries the line to the terminal.
+        except BrxyError as error:
             if not self._foreground:
-                raise
-            fail(self._program, error)
+                # Python writes it to the log, and twistd to the terminal.
+                raise CannotStart(str(error)) from None
+            # By now sys.stderr is the log.
+            print(f"{self._program}: {error}", file=sys.__stderr__, flush=True)
+            raise CannotStart(1) from None
 
     def stopService(self) -> Any:
         """
@@ -167,4 +234,3 @@ class Guarded(Service):
         """
         super().stopService()
         return self._service.stopService()
-

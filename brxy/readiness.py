@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall, ITCP
 from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-__all__ = ["waitUntilReady"]
+__all__ = ["urlPath", "waitUntilReady"]
 
 # Seconds between two attempts: what an app needs to start is short of our
 # first one at best, and a start of seconds deserves no busy loop.
@@ -26,6 +26,20 @@ _ANSWER_TIMEOUT = 5.0
 # RFC 9112, section 4.
 _GOOD_STATUS = re.compile(rb"HTTP/1\.[01] [23][0-9][0-9]\b")
 _STATUS_LENGTH = len(b"HTTP/1.1 200 ")
+
+_URL_PATH = re.compile(r"/[!-~]*")
+
+
+def urlPath(text: str) -> str:
+    """
+    A converter for options: the path of a URL, as it goes into a request.
+
+    @raise ValueError: it is none.
+    """
+    if not _URL_PATH.fullmatch(text):
+        raise ValueError("a path that begins with / is needed")
+    return text
+
 
 
 def waitUntilReady(reactor: Any, host: str, port: int, path: str | None = None) -> Deferred[None]:

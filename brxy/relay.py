@@ -21,7 +21,8 @@ class End(Protocol):
     @ivar congested: what was written has not left yet, and more should wait.
     """
 
-    congested: bool
+    @property
+    def congested(self) -> bool: ...
 
     def write(self, data: bytes) -> None: ...
 
@@ -51,9 +52,9 @@ class Relay:
     def __init__(self, near: End, far: End | None) -> None:
         self.near = near
         self.far = far
-        self._ended: End | None = None
+        self._ended: object = None
 
-    def _other(self, source: End) -> End | None:
+    def _other(self, source: object) -> End | None:
         return self.far if source is self.near else self.near
 
     def accepted(self) -> None:
@@ -66,7 +67,7 @@ class Relay:
         The far end could not be reached; no byte got there.
         """
 
-    def data(self, source: End, data: bytes) -> None:
+    def data(self, source: object, data: bytes) -> None:
         """
         Bytes came from an end.
         """
@@ -74,7 +75,7 @@ class Relay:
         if other is not None:
             other.write(data)
 
-    def ended(self, source: End) -> None:
+    def ended(self, source: object) -> None:
         """
         An end will send nothing more; what it is sent still arrives.
         """
@@ -87,7 +88,7 @@ class Relay:
         else:
             self._ended = source
 
-    def aborted(self, source: End, reason: str) -> None:
+    def aborted(self, source: object, reason: str) -> None:
         """
         An end broke off.
         """
@@ -100,7 +101,7 @@ class Relay:
         Both ends have ended.
         """
 
-    def full(self, source: End) -> None:
+    def full(self, source: object) -> None:
         """
         An end can't take more for now.
         """
@@ -108,7 +109,7 @@ class Relay:
         if other is not None:
             other.pause()
 
-    def drained(self, source: End) -> None:
+    def drained(self, source: object) -> None:
         """
         An end can take more again.
         """

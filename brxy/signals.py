@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 
 __all__ = ["Hurry", "onSignal"]
 
@@ -37,6 +37,12 @@ class Hurry:
     def _fire(self, reason: str) -> None:
         if not self.now.called:
             self.now.callback(reason)
+
+    async def orWhen(self, done: Deferred[Any]) -> None:
+        """
+        Wait until something is done, or it has to be hurried.
+        """
+        await DeferredList([done, self.now], fireOnOneCallback=True)
 
     def stop(self) -> None:
         """

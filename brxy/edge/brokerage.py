@@ -6,8 +6,9 @@ they decide.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from hmac import compare_digest
 from math import ceil
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
@@ -15,90 +16,22 @@ from twisted.logger import Logger
 from brxy.connection import Shared
 from brxy.deadlines import Deadlines
 from brxy.edge.broker import Broker, Expire, Held, Match
-from brxy.edge.carrier import HTTPCarrier, SlotEnd
+from brxy.edge.carrier import HTTPCarrier
+from brxy.edge.decisions import Buried, Fail, Newest, Recount, Retire, RollFailed, Spawn, Stop
 from brxy.edge.direct import DirectSlot, Front
 from brxy.edge.exchange import Exchange
 from brxy.edge.instance import Instance, State
+from brxy.edge.instances import Instances
 from brxy.edge.scaler import Scaler
-from brxy.edge.decisions import Buried, Fail, Newest, Recount, Retire, RollFailed, Spawn, Stop
 from brxy.edge.slot import NodeSlot
 from brxy.edge.starter import Spawning, Starter
+from brxy.edge.supplies import NodeSupply
 from brxy.errors import NodeRefused
 from brxy.hostname import routeName
 from brxy.interfaces import Address, Gone
-from brxy.wire import FLAGS, GOAWAY, NEWEST, RETIRE, VERSION, Hello, Welcome
+from brxy.wire import VERSION, Hello, Welcome
 
 __all__ = ["Brokerage"]
-
-
-class Supply(Protocol):
-    """
-    What the edge can say to an instance, wherever it runs.
-    """
-
-    @property
-    def standing(self) -> bool:
-        """
-        It still takes exchanges.
-        """
-
-    def setNewest(self, newest: bool) -> None: ...
-
-    def retire(self) -> None: ...
-
-    def goAway(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class NodeSupply:
-    """
-    An instance behind a node: what it is told goes over its slots.
-
-    @ivar slots: those it has open.
-    @ivar spawned: it was started for an edge's order.
-    """
-
-    def __init__(self, spawned: bool) -> None:
-        self.slots: set[NodeSlot] = set()
-        self.spawned = spawned
-
-    @property
-    def standing(self) -> bool:
-        """
-        It still takes exchanges.
-        """
-        return any(slot.standing for slot in self.slots)
-
-    def setNewest(self, newest: bool) -> None:
-        """
-        There is a newer instance of its route, or none.
-        """
-        self._tell(NEWEST, FLAGS[newest])
-
-    def retire(self) -> None:
-        """
-        Drain and go.
-        """
-        self._tell(RETIRE)
-
-    def goAway(self) -> None:
-        """
-        This edge leaves: finish, then dial again.
-        """
-        self._tell(GOAWAY)
-
-    def close(self) -> None:
-        """
-        It is gone, and so are its slots.
-        """
-        for slot in list(self.slots):
-            slot.abort()
-
-    def _tell(self, kind: int, payload: bytes = b"") -> None:
-        # On all of them: any one may be stuck behind data that nobody reads.
-        for slot in self.slots:
-            slot.tell(kind, payload)
 
 
 class Brokerage:
@@ -119,7 +52,7 @@ class Brokerage:
     def __init__(
         self,
         shared: Shared,
-        broker: Broker,
+        broker: Broker[Exchange, Any],
         scaler: Scaler,
         *,
         edge_id: str,
@@ -134,11 +67,8 @@ class Brokerage:
         self._scaler = scaler
         self._edge_id = edge_id
         self._token = token
-        self._changed = changed
-        self._supplies: dict[Instance, Supply] = {}
-        self._starter: Starter | None = None
+        self._instances = Instances(changed)
         self._timer: IDelayedCall | None = None
-        self._cold: set[str] = set()
         self.retries = retries
         self.leaving = False
         self.responses: Deadlines[HTTPCarrier] | None = None
@@ -149,7 +79,7 @@ class Brokerage:
         """
         Have orders performed, from now on.
         """
-        self._starter = starter
+        self._instances.useStarter(starter)
 
     # Exchanges
 
@@ -192,7 +122,9 @@ class Brokerage:
         """
         An exchange broke off and can't be offered again.
         """
-        self._log.warn("{route}: an exchange was lost: {reason}", route=exchange.route, reason=reason)
+        self._log.warn(
+            "{route}: an exchange was lost: {reason}", route=exchange.route, reason=reason
+        )
 
     def badResponse(self, route: str, reason: str) -> None:
         """
@@ -201,8 +133,7 @@ class Brokerage:
         self._log.warn("{route}: bad response: {reason}", route=route, reason=reason)
 
     def _held(self, route: str) -> None:
-        if route not in self._cold and not self._scaler.hasReady(route):
-            self._cold.add(route)
+        if self._broker.held(route) == 1 and not self._scaler.hasReady(route):
             self._log.info("{route}: holding clients, no instance is ready", route=route)
         self._demand(route)
 
@@ -214,7 +145,7 @@ class Brokerage:
 
         @raise NodeRefused: it can't serve here.
         """
-        if self._token and hello.token != self._token:
+        if not compare_digest(hello.token, self._token or hello.token):
             raise NodeRefused("its token is not the edge's")
         if routeName(hello.route) != hello.route:
             raise NodeRefused(f"{hello.route!r} is no route")
@@ -228,20 +159,12 @@ class Brokerage:
             hello.generation,
             self._seconds(),
         )
-        supply = self._supplies.get(instance)
-        if not isinstance(supply, NodeSupply):
-            supply = self._supplies[instance] = NodeSupply(bool(hello.ticket))
-            self._log.info(
-                "{route}/{ticket}: node {node} dialled in",
-                route=instance.route,
-                ticket=instance.ticket,
-                node=hello.instance,
-            )
+        supply = self._instances.node(instance, hello.instance, bool(hello.ticket))
         slot.instance = instance
         self._scaler.slotOpened(instance)
         self._perform(decisions)
+        # From here on, since WELCOME says whether it is the newest.
         supply.slots.add(slot)
-        self._changed()
         return Welcome(VERSION, self._edge_id, instance.generation, instance.newest)
 
     def free(self, slot: NodeSlot | DirectSlot) -> None:
@@ -249,29 +172,23 @@ class Brokerage:
         A slot can take an exchange now.
         """
         instance = slot.instance
-        if instance.state != State.READY:
-            self._ready(instance)
-            if instance.state != State.READY:
-                # It was told to go, and has not heard it yet.
-                return
+        if instance.state != State.READY and not self._ready(instance):
+            # It was told to go, and has not heard it yet.
+            return
         match = self._broker.ready(slot)
         if match is not None:
             self._match(match)
         elif self._scaler.isShort:
             self._perform(self._scaler.idled(instance))
 
-    def _ready(self, instance: Instance) -> None:
-        fresh = instance.state != State.DRAINING
+    def _ready(self, instance: Instance) -> bool:
+        first = instance.ready_since is None
         self._perform(self._scaler.ready(instance, self._seconds()))
         self._arm()
-        if fresh and instance.state == State.READY:
-            self._cold.discard(instance.route)
-            self._log.info(
-                "{route}/{ticket}: ready after {ms:.0f} ms",
-                route=instance.route,
-                ticket=instance.ticket,
-                ms=(self._seconds() - instance.ordered_at) * 1e3,
-            )
+        if first and instance.state == State.READY:
+            ms = (self._seconds() - instance.ordered_at) * 1e3
+            self._instances.note(instance, "ready after {ms:.0f} ms", ms=ms)
+        return instance.state == State.READY
 
     def over(self, slot: NodeSlot | DirectSlot) -> None:
         """
@@ -285,9 +202,9 @@ class Brokerage:
         """
         instance = slot.instance
         self._broker.withdraw(slot)
-        supply = self._supplies.get(instance)
+        supply = self._instances.get(instance)
         if supply is not None and not supply.standing and instance.state == State.READY:
-            self._log.info("{route}/{ticket}: drains", route=instance.route, ticket=instance.ticket)
+            self._instances.note(instance, "drains")
             self._perform(self._scaler.unready(instance))
 
     def closed(self, slot: NodeSlot) -> None:
@@ -296,7 +213,7 @@ class Brokerage:
         """
         instance = slot.instance
         self._broker.withdraw(slot)
-        supply = self._supplies.get(instance)
+        supply = self._instances.get(instance)
         if isinstance(supply, NodeSupply):
             supply.slots.discard(slot)
         self._perform(self._scaler.slotClosed(instance, self._seconds()))
@@ -306,11 +223,7 @@ class Brokerage:
         """
         An instance took an exchange and does not answer.
         """
-        self._log.warn(
-            "{route}/{ticket}: does not answer, and gets nothing more until it does",
-            route=instance.route,
-            ticket=instance.ticket,
-        )
+        self._instances.note(instance, "does not answer, and gets nothing more until it does")
         self._broker.suspend(instance)
         self._demand(instance.route)
 
@@ -318,7 +231,7 @@ class Brokerage:
         """
         An instance that was silent answers again.
         """
-        self._log.info("{route}/{ticket}: answers again", route=instance.route, ticket=instance.ticket)
+        self._instances.note(instance, "answers again")
         self._perform(self._broker.restore(instance))
 
     def roll(self, route: str) -> None:
@@ -335,9 +248,8 @@ class Brokerage:
         """
         An instance can be reached at an address: the edge fronts it.
         """
-        if instance.state == State.GONE or self._starter is None:
+        if instance.state == State.GONE:
             return
-        starter = self._starter
         front = Front(
             self._shared,
             self,
@@ -345,9 +257,9 @@ class Brokerage:
             address,
             spawning.idle_timeout,
             spawning.old_idle_timeout,
-            lambda: starter.stop(instance),
+            lambda: self._instances.stop(instance),
         )
-        self._supplies[instance] = front
+        self._instances.front(instance, front)
         self._perform(self._scaler.fronted(instance.ticket))
         front.start()
 
@@ -360,11 +272,8 @@ class Brokerage:
         )
         self._arm()
         if instance.state != State.GONE:
-            self._log.info(
-                "{route}/{ticket}: its command ended ({reason}), its node may not have",
-                route=instance.route,
-                ticket=instance.ticket,
-                reason=gone.reason,
+            self._instances.note(
+                instance, "its command ended ({reason}), its node may not have", reason=gone.reason
             )
 
     def failed(self, instance: Instance, reason: str) -> None:
@@ -386,76 +295,43 @@ class Brokerage:
         for decision in decisions:
             _PERFORM[type(decision)](self, decision)
 
-    def _match(self, match: Match) -> None:
+    def _match(self, match: Match[Exchange, Any]) -> None:
         match.waiter.carrier.matched(match.slot)
 
-    def _expire(self, expire: Expire) -> None:
+    def _expire(self, expire: Expire[Exchange]) -> None:
         expire.waiter.carrier.reject(503, "no instance became free in time", 1)
 
-    def _spawn(self, spawn: Spawn) -> None:
-        instance = spawn.instance
-        self._log.info(
-            "{route}/{ticket}: ordered", route=instance.route, ticket=instance.ticket
-        )
-        assert self._starter is not None, "an order before there is anybody to perform it"
-        self._starter.start(instance)
-
-    def _retire(self, retire: Retire) -> None:
-        instance = retire.instance
-        for slot in list(instance.ready):
-            self._broker.withdraw(slot)
-        self._log.info("{route}/{ticket}: retires", route=instance.route, ticket=instance.ticket)
-        supply = self._supplies.get(instance)
-        if supply is not None:
-            supply.retire()
-
-    def _stop(self, stop: Stop) -> None:
-        instance = stop.instance
-        self._log.warn(
-            "{route}/{ticket}: given up: {reason}",
-            route=instance.route,
-            ticket=instance.ticket,
-            reason=stop.reason,
-        )
-        if self._starter is not None:
-            self._starter.stop(instance)
+    def _retire(self, instance: Instance) -> None:
+        self._withdrawAll(instance)
+        self._instances.retire(instance)
 
     def _bury(self, buried: Buried) -> None:
-        instance = buried.instance
-        self._log.info(
-            "{route}/{ticket}: gone: {reason}",
-            route=instance.route,
-            ticket=instance.ticket,
-            reason=buried.reason,
-        )
+        self._withdrawAll(buried.instance)
+        self._instances.bury(buried.instance, buried.reason)
+
+    def _withdrawAll(self, instance: Instance) -> None:
         for slot in list(instance.ready):
             self._broker.withdraw(slot)
-        supply = self._supplies.pop(instance, None)
-        if supply is not None:
-            supply.close()
-        if self._starter is not None:
-            self._starter.forget(instance)
-        self._changed()
-
-    def _recount(self, recount: Recount) -> None:
-        self._demand(recount.route)
-
-    def _setNewest(self, decision: Newest) -> None:
-        supply = self._supplies.get(decision.instance)
-        if supply is not None:
-            supply.setNewest(decision.newest)
 
     def _fail(self, fail: Fail) -> None:
         for exchange in self._broker.takeAll(fail.route):
-            exchange.carrier.reject(503, "the app can't be started now", max(1, ceil(fail.retry_after)))
+            exchange.carrier.reject(
+                503, "the app can't be started now", max(1, ceil(fail.retry_after))
+            )
 
     def _rollFailed(self, failed: RollFailed) -> None:
-        self._log.warn("{route}: the roll ends: {reason}", route=failed.route, reason=failed.reason)
+        self._log.warn(
+            "{route}: the roll ends: {reason}", route=failed.route, reason=failed.reason
+        )
 
     # Time
 
     def _arm(self) -> None:
-        due = [at for at in (self._broker.nextDeadline(), self._scaler.nextDeadline()) if at is not None]
+        due = [
+            at
+            for at in (self._broker.nextDeadline(), self._scaler.nextDeadline())
+            if at is not None
+        ]
         if not due:
             return
         at = min(due)
@@ -477,13 +353,9 @@ class Brokerage:
 
     def sayGoodbye(self) -> None:
         """
-        The edge leaves: what it spawned ends, other nodes dial elsewhere.
+        The edge leaves: tell the instances.
         """
-        for instance, supply in list(self._supplies.items()):
-            if isinstance(supply, NodeSupply) and not supply.spawned:
-                supply.goAway()
-            else:
-                supply.retire()
+        self._instances.sayGoodbye()
 
     def rejectHeld(self) -> None:
         """
@@ -504,14 +376,15 @@ class Brokerage:
             self.responses.stopAll()
 
 
+#: How each decision is performed.
 _PERFORM: dict[type, Callable[[Brokerage, Any], None]] = {
-    Match: Brokerage._match,
+    Match: lambda self, match: match.waiter.carrier.matched(match.slot),
     Expire: Brokerage._expire,
-    Spawn: Brokerage._spawn,
-    Retire: Brokerage._retire,
-    Stop: Brokerage._stop,
-    Newest: Brokerage._setNewest,
-    Recount: Brokerage._recount,
+    Spawn: lambda self, spawn: self._instances.order(spawn.instance),
+    Retire: lambda self, retire: self._retire(retire.instance),
+    Stop: lambda self, stop: self._instances.end(stop.instance, stop.reason),
+    Newest: lambda self, told: self._instances.setNewest(told.instance, told.newest),
+    Recount: lambda self, recount: self._demand(recount.route),
     Buried: Brokerage._bury,
     Fail: Brokerage._fail,
     RollFailed: Brokerage._rollFailed,

@@ -132,7 +132,7 @@ class Carrier(Relay):
         self.far = None
         self._perform(Input.REFUSED)
 
-    def aborted(self, source: End, reason: str) -> None:
+    def aborted(self, source: object, reason: str) -> None:
         """
         The slot or the app broke off; the slot has freed itself.
         """
@@ -251,7 +251,12 @@ class HTTPCarrier(Carrier):
     """
 
     def __init__(
-        self, client: Client, brokerage: Brokerage, route: str, head: RequestHead, request_id: bytes
+        self,
+        client: Client,
+        brokerage: Brokerage,
+        route: str,
+        head: RequestHead,
+        request_id: bytes,
     ) -> None:
         super().__init__(client, brokerage, route, KIND_HTTP, head.idempotent)
         self.head = head
@@ -317,7 +322,7 @@ class HTTPCarrier(Carrier):
         if not self.exchange.complete:
             self.near.accepted()
 
-    def data(self, source: End, data: bytes) -> None:
+    def data(self, source: object, data: bytes) -> None:
         """
         Bytes of the response.
         """
@@ -329,7 +334,7 @@ class HTTPCarrier(Carrier):
         else:
             self._readHead(self._inbox + data if self._inbox else data)
 
-    def ended(self, source: End) -> None:
+    def ended(self, source: object) -> None:
         """
         An end will send nothing more.  From the app that is the end of a
         response only where nothing else marks it.
@@ -409,9 +414,7 @@ class HTTPCarrier(Carrier):
     def _passInterim(self) -> None:
         response = self._response
         if response is not None and self.head.http11:
-            self.near.write(
-                renderResponse(response, http11_client=True, keep_alive=True, via=VIA)
-            )
+            self.near.write(renderResponse(response, http11_client=True, keep_alive=True, via=VIA))
 
     def _answer(self) -> None:
         response = self._response

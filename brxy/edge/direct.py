@@ -104,9 +104,7 @@ class Front:
         self.instance = instance
         self._reactor = shared.reactor
         self._brokerage = brokerage
-        self._keeper = Keeper(
-            shared.reactor, idle_timeout, old_idle_timeout, self._lieDown, exit
-        )
+        self._keeper = Keeper(shared.reactor, idle_timeout, old_idle_timeout, self._lieDown, exit)
         self._resting: dict[DirectSlot, IDelayedCall] = {}
         self._slots = [DirectSlot(self, shared, address) for _ in range(instance.capacity)]
 

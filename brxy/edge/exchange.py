@@ -231,9 +231,7 @@ class Exchange:
         is while it has sent nothing, for then it can't be told from a new one.
         """
         repeatable = self.idempotent or (
-            self.kind == KIND_TCP
-            and self.progress == Progress.OFFERED
-            and self._copied == 0
+            self.kind == KIND_TCP and self.progress == Progress.OFFERED and self._copied == 0
         )
         if (
             repeatable

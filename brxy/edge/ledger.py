@@ -42,8 +42,7 @@ class Fleet:
     @ivar instances: by ticket.
     @ivar breakers: by the position of the rule.
     @ivar newest: the one instance that has its C{newest} set.
-    @ivar look_at: when to look whether a breaker lets an order through again
-        for those who wait.
+    @ivar look_at: when its demand will be looked at, if that is to come.
     """
 
     route: str
@@ -166,9 +165,17 @@ class Ledger:
             return
         until = max((each.forgetAt() for each in fleet.breakers.values()), default=now)
         if until > now:
-            self._agenda.add(until, fleet)
+            self.lookAt(fleet, until, now)
         else:
             del self._fleets[fleet.route]
+
+    def lookAt(self, fleet: Fleet, when: float, now: float) -> None:
+        """
+        Have the demand of a route looked at then, or before.
+        """
+        if not now < fleet.look_at <= when:
+            fleet.look_at = when
+            self._agenda.add(when, fleet)
 
     def order(self, fleet: Fleet, rule: int, start_by: float, now: float) -> Instance:
         """

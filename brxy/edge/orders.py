@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from brxy.edge.agenda import Agenda
 from brxy.edge.decisions import Decision, Fail, Recount, Spawn
 from brxy.edge.instance import Instance
 from brxy.edge.ledger import Fleet, Ledger, Rule
@@ -25,14 +24,12 @@ class Orders:
     def __init__(
         self,
         rules: Sequence[Rule],
-        agenda: Agenda[Instance | Fleet],
         ledger: Ledger,
         supply: Supply,
         max_total: int,
         start_timeout: float,
     ) -> None:
         self._rules = rules
-        self._agenda = agenda
         self._ledger = ledger
         self._supply = supply
         self._max_total = max_total
@@ -146,9 +143,8 @@ class Orders:
         """
         pauses = [each.remaining(now) for each in fleet.breakers.values()]
         pause = min(filter(None, pauses), default=0.0)
-        if pause and fleet.look_at <= now:
-            fleet.look_at = now + pause
-            self._agenda.add(fleet.look_at, fleet)
+        if pause:
+            self._ledger.lookAt(fleet, now + pause, now)
 
     def _makeRoom(self) -> list[Decision]:
         """

@@ -80,9 +80,7 @@ class Scaler:
         self._agenda: Agenda[Instance | Fleet] = Agenda()
         self._ledger = Ledger(rules, self._agenda, new_ticket, epoch)
         self._supply = Supply(self._ledger, grace)
-        self._orders = Orders(
-            rules, self._agenda, self._ledger, self._supply, max_total, start_timeout
-        )
+        self._orders = Orders(rules, self._ledger, self._supply, max_total, start_timeout)
         self._rolls = Rolls(self._ledger, self._supply, self._orders)
 
     # What there is

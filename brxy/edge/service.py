@@ -37,6 +37,7 @@ from brxy.connection import Shared
 from brxy.edge.broker import Broker
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.client import HTTPFactory
+from brxy.edge.clients import ClientFactory
 from brxy.edge.routes import RouteTable
 from brxy.edge.scaler import Rule, Scaler
 from brxy.edge.slot import SlotFactory
@@ -138,7 +139,9 @@ class EdgeService(Service):
             self._scaler.present,
         )
         self._http = HTTPFactory(self._shared, self._brokerage, routes.route)
-        self._tcp = [TCPFactory(self._shared, self._brokerage, name) for name, _ in settings.frontends]
+        self._tcp = [
+            TCPFactory(self._shared, self._brokerage, name) for name, _ in settings.frontends
+        ]
         self._slots = SlotFactory(self._shared, self._brokerage)
 
     @property
@@ -189,7 +192,9 @@ class EdgeService(Service):
         if failures:
             error = failures[0].check(CannotListenError) and failures[0].value
             why = getattr(error, "socketError", None) or failures[0].getErrorMessage()
-            raise UsageError(f"can't listen on {endpoint}: {getattr(why, 'strerror', None) or why}")
+            raise UsageError(
+                f"can't listen on {endpoint}: {getattr(why, 'strerror', None) or why}"
+            )
         if not ports:
             raise UsageError(f"can't listen on {endpoint}: such endpoints open too late")
         return ports[0]
@@ -235,8 +240,9 @@ class EdgeService(Service):
         for port in self._node_ports:
             await _asDeferred(port.stopListening())
         hurry.stop()
-        for factory in (self._http, *self._tcp, self._slots):
+        for factory in self._clientFactories():
             factory.abort()
+        self._slots.stop()
         if self._saving is not None:
             self._saving.cancel()
             self._save()
@@ -246,13 +252,16 @@ class EdgeService(Service):
     async def _finishClients(self, hurry: Hurry) -> None:
         if self._countClients():
             self._log.info("finishing with {n} clients", n=self._countClients())
-            everybody = DeferredList([each.whenEmpty() for each in (self._http, *self._tcp)])
-            await DeferredList([everybody, hurry.now], fireOnOneCallback=True)
+            everybody = DeferredList([each.whenEmpty() for each in self._clientFactories()])
+            await hurry.orWhen(everybody)
             if self._countClients():
                 self._log.warn("not waiting for {n} clients any longer", n=self._countClients())
 
     def _countClients(self) -> int:
-        return sum(len(factory.clients) for factory in (self._http, *self._tcp))
+        return sum(len(factory.clients) for factory in self._clientFactories())
+
+    def _clientFactories(self) -> list[ClientFactory[Any]]:
+        return [self._http, *self._tcp]
 
 
 def edgeEndpoint(addresses: Sequence[Any]) -> str:

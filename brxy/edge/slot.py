@@ -8,15 +8,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.connection import Connection, Shared
+from brxy.connection import Shared
 from brxy.deadlines import Deadlines
 from brxy.edge.instance import Instance
-from brxy.errors import NodeRefused, SlotProtocolError
+from brxy.errors import SlotProtocolError
+from brxy.framed import Framed, FramedFactory
 from brxy.interfaces import IExchangeEnd
 from brxy.relay import Relay
 from brxy.wire import (
@@ -35,7 +34,6 @@ from brxy.wire import (
     RESET,
     SPAWN,
     UNREADY,
-    Decoder,
     Hello,
     Open,
     dataFrames,
@@ -51,69 +49,40 @@ if TYPE_CHECKING:
 __all__ = ["NodeSlot", "SlotFactory"]
 
 # Seconds.
-HELLO_TIMEOUT = 10.0
 ACCEPT_TIMEOUT = 5.0
-RESET_TIMEOUT = 1.0
-PING_INTERVAL = 15.0
-# A DONE that finds no OPEN to ride with goes alone after this.
-DONE_DELAY = 0.01
 
 # What a slot is doing.
-GREETING, IDLE, OFFERED, RUNNING, RESETTING = range(5)
+# ENDING: the app has ended its direction, and nothing more of it may come.
+GREETING, IDLE, OFFERED, RUNNING, ENDING, RESETTING = range(6)
 
 
 @implementer(IExchangeEnd)
-class NodeSlot(Connection):
+class NodeSlot(Framed):
     """
     One connection dialled by a node; carries one exchange at a time.
 
     @ivar instance: whose slot it is, once it has said HELLO.
-    @ivar standing: the node's READY stands.
     """
-
-    _log = Logger()
 
     instance: Instance
 
     def __init__(self, factory: SlotFactory) -> None:
-        super().__init__(factory.shared)
+        super().__init__(factory)
         self._factory = factory
         self._brokerage = factory.brokerage
-        self._decoder = Decoder()
         self._phase = GREETING
-        self._number = 0
-        self._relay: Relay | None = None
-        self._owed = b""
-        self._heard = False
-        self._silent = 0
-        self.standing = False
-
-    def connectionMade(self) -> None:
-        """
-        See L{twisted.internet.protocol.Protocol}.
-        """
-        super().connectionMade()
-        self.watchLink()
-        self._factory.slots.add(self)
-        self._factory.greetings.start(self)
+        self._previous = 0
 
     # Frames
 
-    def dataReceived(self, data: bytes) -> None:
+    def frameReceived(self, kind: int, number: int, payload: bytes) -> None:
         """
-        See L{twisted.internet.protocol.Protocol}.
+        See L{Framed}.
         """
-        self._heard = True
-        try:
-            for kind, number, payload in self._decoder.feed(data):
-                if not self.alive:
-                    return
-                if kind == DATA and self._phase == RUNNING and number == self._number:
-                    self._relay.data(self, payload)  # type: ignore[union-attr]
-                else:
-                    self._frame(kind, number, payload)
-        except (SlotProtocolError, NodeRefused) as error:
-            self._drop(str(error))
+        if kind == DATA and self._phase == RUNNING and number == self._number:
+            self._relay.data(self, payload)  # type: ignore[union-attr]
+        else:
+            self._frame(kind, number, payload)
 
     def _frame(self, kind: int, number: int, payload: bytes) -> None:
         if number and (number != self._number or self._phase <= IDLE):
@@ -130,17 +99,15 @@ class NodeSlot(Connection):
 
     def _late(self, kind: int, number: int) -> None:
         # Of an exchange that the node did not know was over when it sent this.
-        previous = self._number if self._phase == IDLE else (self._number - 2) % 255 + 1
-        if not self._number or number != previous:
+        if number != (self._number if self._phase == IDLE else self._previous):
             raise SlotProtocolError(f"{NAMES[kind]} of exchange {number}, which never was")
 
     def _hello(self, payload: bytes) -> None:
         hello = Hello.decode(payload)
         welcome = self._brokerage.hello(self, hello)
-        self._factory.greetings.stop(self)
         self._phase = IDLE
         self._tcp.write(welcome.encode())
-        self._factory.quiet.start(self)
+        self.greeted()
 
     def _ready(self, _: bytes) -> None:
         if self.standing:
@@ -173,6 +140,7 @@ class NodeSlot(Connection):
         self._brokerage.unready(self)
 
     def _endOfApp(self, _: bytes) -> None:
+        self._phase = ENDING
         self._relay.ended(self)  # type: ignore[union-attr]
 
     def _resetByNode(self, payload: bytes) -> None:
@@ -191,14 +159,8 @@ class NodeSlot(Connection):
         self._brokerage.over(self)
         self._free()
 
-    def _ignore(self, _: bytes) -> None:
-        pass
-
     def _roll(self, _: bytes) -> None:
         self._brokerage.roll(self.instance.route)
-
-    def _ping(self, _: bytes) -> None:
-        self._tcp.write(frame(PONG))
 
     def _free(self) -> None:
         if self.standing:
@@ -216,15 +178,13 @@ class NodeSlot(Connection):
         """
         Begin an exchange, in one write with what is owed for the last.
         """
+        self._previous = self._number
         self._number = number = nextExchange(self._number)
         self._relay = relay
         self._phase = OFFERED
         opening = Open(kind, once, client).encode(number)
         self._factory.accepts.start(self)
-        self._tcp.write(b"".join((self._owed, opening, dataFrames(number, first))))
-        if self._owed:
-            self._owed = b""
-            self._factory.owing.stop(self)
+        self._tcp.write(b"".join((self.takeOwed(), opening, dataFrames(number, first))))
 
     def write(self, data: bytes) -> None:
         """
@@ -260,37 +220,7 @@ class NodeSlot(Connection):
         self._factory.resets.start(self)
         self._tcp.write(frame(RESET, self._number))
 
-    def filled(self) -> None:
-        """
-        The node takes no more for now.
-        """
-        if self._relay is not None:
-            self._relay.full(self)
-
-    def emptied(self) -> None:
-        """
-        The node takes more again.
-        """
-        if self._relay is not None:
-            self._relay.drained(self)
-
-    # What the instance is told
-
-    def tell(self, kind: int, payload: bytes = b"") -> None:
-        """
-        Send a frame that is about the instance: NEWEST, RETIRE or GOAWAY.
-        """
-        self._tcp.write(frame(kind, 0, payload))
-
     # Times that are over
-
-    def payOwed(self) -> None:
-        """
-        No exchange followed soon: DONE goes by itself.
-        """
-        owed, self._owed = self._owed, b""
-        if self.alive and owed:
-            self._tcp.write(owed)
 
     def notAccepted(self) -> None:
         """
@@ -302,34 +232,21 @@ class NodeSlot(Connection):
         if relay is not None:
             relay.aborted(self, f"not accepted within {ACCEPT_TIMEOUT:.0f} s")
 
-    def checkAlive(self) -> None:
+    def isBetweenExchanges(self) -> bool:
         """
-        Nothing was heard for a while: ask, and give up if there is no answer
-        either.  While an exchange runs its own end tells.
+        See L{Framed}.
         """
-        if self._heard or self._phase != IDLE:
-            self._heard = False
-            self._silent = 0
-        elif self._silent:
-            self._drop("no answer to PING")
-            return
-        else:
-            self._silent = 1
-            self._tcp.write(frame(PING))
-        self._factory.quiet.start(self)
-
-    def dropSilently(self) -> None:
-        """
-        It did not say HELLO, or did not answer a RESET, in its time.
-        """
-        self.abort()
+        return self._phase == IDLE
 
     # The end of it
 
-    def _drop(self, why: str) -> None:
+    def drop(self, why: str) -> None:
+        """
+        See L{Framed}.
+        """
         self._log.warn("dropped a slot of {who}: {why}", who=self._who(), why=why)
         if self._phase == GREETING:
-            self._tcp.write(frame(GOAWAY, 0, reasonPayload(why)))
+            self.tell(GOAWAY, reasonPayload(why))
             self.close()
         else:
             self.abort()
@@ -339,24 +256,11 @@ class NodeSlot(Connection):
             return f"an unknown node at {self._tcp.getPeer()}"
         return f"{self.instance.route}/{self.instance.ticket}"
 
-    def peerEnded(self) -> None:
-        """
-        The node closed the slot.
-        """
-        self.abort()
-
-    def hungUp(self, broken: bool) -> None:
-        """
-        The node is gone while the client could take no more.
-        """
-        self.abort()
-
     def closed(self, reason: Failure) -> None:
         """
         The connection is gone.
         """
-        factory = self._factory
-        factory.forget(self)
+        self._factory.forget(self)
         if self._phase == GREETING:
             return
         relay, self._relay = self._relay, None
@@ -378,6 +282,7 @@ _RECEIVED: dict[tuple[int, int], _Received] = {
     (OFFERED, RESET): NodeSlot._resetByNode,
     (RUNNING, END): NodeSlot._endOfApp,
     (RUNNING, RESET): NodeSlot._resetByNode,
+    (ENDING, RESET): NodeSlot._resetByNode,
     (RESETTING, ACCEPT): NodeSlot._ignore,
     (RESETTING, REFUSE): NodeSlot._refuseLate,
     (RESETTING, DATA): NodeSlot._ignore,
@@ -395,45 +300,26 @@ _RECEIVED_ANYTIME: dict[int, _Received] = {
 }
 
 
-class SlotFactory(Factory):
+class SlotFactory(FramedFactory[NodeSlot]):
     """
     Makes the slots of nodes that dial in, and holds what they share.
 
-    @ivar slots: those connected now.
+    @ivar accepts: slots whose OPEN was not accepted yet.
     """
 
-    noisy = False
-
     def __init__(self, shared: Shared, brokerage: Brokerage) -> None:
-        self.shared = shared
+        super().__init__(shared)
         self.brokerage = brokerage
-        self.slots: set[NodeSlot] = set()
-        reactor = shared.reactor
-        self.greetings = Deadlines(reactor, HELLO_TIMEOUT, NodeSlot.dropSilently)
-        self.accepts = Deadlines(reactor, ACCEPT_TIMEOUT, NodeSlot.notAccepted)
-        self.resets = Deadlines(reactor, RESET_TIMEOUT, NodeSlot.dropSilently)
-        self.quiet = Deadlines(reactor, PING_INTERVAL, NodeSlot.checkAlive)
-        self.owing = Deadlines(reactor, DONE_DELAY, NodeSlot.payOwed)
+        self.accepts = self.deadlines(ACCEPT_TIMEOUT, NodeSlot.notAccepted)
 
-    def buildProtocol(self, addr: IAddress) -> NodeSlot:
+    def buildProtocol(self, addr: IAddress | None) -> NodeSlot:
         """
-        See L{Factory}.
+        See L{twisted.internet.protocol.Factory}.
         """
         return NodeSlot(self)
 
-    def forget(self, slot: NodeSlot) -> None:
+    def allDeadlines(self) -> list[Deadlines[NodeSlot]]:
         """
-        This slot is gone.
+        See L{FramedFactory}.
         """
-        self.slots.discard(slot)
-        for deadlines in (self.greetings, self.accepts, self.resets, self.quiet, self.owing):
-            deadlines.stop(slot)
-
-    def abort(self) -> None:
-        """
-        Cut off every slot.
-        """
-        for slot in list(self.slots):
-            slot.abort()
-        for deadlines in (self.greetings, self.accepts, self.resets, self.quiet, self.owing):
-            deadlines.stopAll()
+        return [*super().allDeadlines(), self.accepts]

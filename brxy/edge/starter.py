@@ -68,7 +68,10 @@ class Starter:
         assert instance.spawner is not None, "an order without a spawner"
         spawning = self._spawnings[instance.spawner]
         order = SpawnOrder(
-            instance.ticket, instance.route, instance.capacity, self._environment(instance, spawning)
+            instance.ticket,
+            instance.route,
+            instance.capacity,
+            self._environment(instance, spawning),
         )
         try:
             handle = spawning.spawner.spawn(order)

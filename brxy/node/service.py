@@ -14,7 +14,7 @@ from uuid import uuid4
 from attrs import field, frozen
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.stdio import StandardIO
@@ -79,6 +79,12 @@ def passOn(descriptor: int, line: bytes) -> None:
         os.write(descriptor, line + b"\n")
     except OSError:
         return
+
+
+def _welcomed(slot: Any) -> Deferred[None]:
+    # ClientService shall take a slot for connected once the edge let it in.
+    welcomed: Deferred[None] = slot.welcomed
+    return welcomed
 
 
 class _StdinEnd(Protocol):
@@ -164,7 +170,9 @@ class NodeService(Service):
 
     def _appReady(self, address: Address) -> None:
         settings = self._settings
-        self._log.info("{route}: the app answers at {address}", route=settings.route, address=address)
+        self._log.info(
+            "{route}: the app answers at {address}", route=settings.route, address=address
+        )
         self._keeper = Keeper(
             self._reactor,
             settings.idle_timeout,
@@ -181,7 +189,7 @@ class NodeService(Service):
                 self._slots,
                 retryPolicy=_RETRY,
                 clock=self._reactor,
-                prepareConnection=lambda slot: slot.welcomed,
+                prepareConnection=_welcomed,
             )
             self._links.append(link)
             link.startService()
@@ -281,8 +289,10 @@ class NodeService(Service):
                 slot.unready()
 
     def _leave(self) -> None:
-        self._log.info("nothing left to do")
-        self._reactor.stop()
+        # When it is being stopped it need not be told to.
+        if self.running:
+            self._log.info("nothing left to do")
+            self._reactor.stop()
 
     def _appEnded(self, ended: Ended) -> None:
         if not self.running:
@@ -302,10 +312,9 @@ class NodeService(Service):
 
     async def _stop(self) -> None:
         hurry = Hurry(self._reactor, self._settings.drain_timeout)
-        self._drain()
-        await self._finishRunning(hurry)
         if self._keeper is not None:
-            self._keeper.stop()
+            self._keeper.retire()
+        await self._finishRunning(hurry)
         await self._stopApp(hurry)
         hurry.stop()
         if self._links:
@@ -321,8 +330,9 @@ class NodeService(Service):
         if keeper is None or not keeper.busy or (self._app is not None and self._app.ended.called):
             return
         self._log.info("draining: {busy} exchanges are running", busy=keeper.busy)
-        self._idle = idle = Deferred()
-        await DeferredList([idle, hurry.now], fireOnOneCallback=True)
+        idle: Deferred[None] = Deferred()
+        self._idle = idle
+        await hurry.orWhen(idle)
         if keeper.busy:
             self._log.warn("not waiting for {busy} exchanges any longer", busy=keeper.busy)
 

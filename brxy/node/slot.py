@@ -9,17 +9,15 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from brxy.backend import Backend
-from brxy.connection import Connection, Shared
-from brxy.deadlines import Deadlines
+from brxy.connection import Shared
 from brxy.errors import BrxyError, SlotProtocolError
+from brxy.framed import Framed, FramedFactory
 from brxy.interfaces import Address, IExchangeEnd
-from brxy.relay import End, Relay
+from brxy.relay import Relay
 from brxy.wire import (
     ACCEPT,
     DATA,
@@ -38,7 +36,6 @@ from brxy.wire import (
     SPAWN,
     UNREADY,
     WELCOME,
-    Decoder,
     Hello,
     Open,
     Welcome,
@@ -51,18 +48,12 @@ from brxy.wire import (
 
 __all__ = ["EdgeSlot", "EdgeSlotFactory", "NotWelcome", "Owner"]
 
-# Seconds.
-WELCOME_TIMEOUT = 10.0
-RESET_TIMEOUT = 1.0
-PING_INTERVAL = 15.0
-# An ACCEPT that finds no DATA to ride with goes alone after this.
-ACCEPT_DELAY = 0.01
-
 # The edge sends no more of a request before it has seen ACCEPT.
 UNACCEPTED_LIMIT = 65536
 
 # What a slot is doing.
-GREETING, IDLE, BUSY, RESETTING = range(4)
+# ENDING: the client has ended its direction, and nothing more of it may come.
+GREETING, IDLE, BUSY, ENDING, RESETTING = range(5)
 
 
 class NotWelcome(BrxyError):
@@ -110,7 +101,7 @@ class _Exchange(Relay):
         """
         self.near.refuse(reason)
 
-    def aborted(self, source: End, reason: str) -> None:
+    def aborted(self, source: object, reason: str) -> None:
         """
         The app broke off.
         """
@@ -118,32 +109,22 @@ class _Exchange(Relay):
 
 
 @implementer(IExchangeEnd)
-class EdgeSlot(Connection):
+class EdgeSlot(Framed):
     """
     One connection to an edge; carries one exchange at a time.
 
     @ivar welcomed: fires when the edge has let us in, or fails with
         L{NotWelcome}.
-    @ivar standing: our READY stands.
     """
 
-    _log = Logger()
-
     def __init__(self, factory: EdgeSlotFactory) -> None:
-        super().__init__(factory.shared)
+        super().__init__(factory)
         self._factory = factory
         self._owner = factory.owner
         self._backend = Backend(factory.shared, factory.app)
-        self._decoder = Decoder()
         self._phase = GREETING
-        self._number = 0
-        self._relay: _Exchange | None = None
-        self._owed = b""
         self._taken = 0
-        self._heard = False
-        self._silent = 0
         self._going = False
-        self.standing = False
         self.welcomed: Deferred[None] = Deferred()
 
     def connectionMade(self) -> None:
@@ -151,29 +132,18 @@ class EdgeSlot(Connection):
         See L{twisted.internet.protocol.Protocol}.
         """
         super().connectionMade()
-        self.watchLink()
-        self._factory.slots.add(self)
-        self._factory.greetings.start(self)
         self._tcp.write(self._owner.hello().encode())
 
     # Frames
 
-    def dataReceived(self, data: bytes) -> None:
+    def frameReceived(self, kind: int, number: int, payload: bytes) -> None:
         """
-        See L{twisted.internet.protocol.Protocol}.
+        See L{Framed}.
         """
-        self._heard = True
-        try:
-            for kind, number, payload in self._decoder.feed(data):
-                if not self.alive:
-                    return
-                if kind == DATA and self._phase == BUSY and number == self._number:
-                    self._data(payload)
-                else:
-                    self._frame(kind, number, payload)
-        except SlotProtocolError as error:
-            self._log.warn("dropped a slot: {why}", why=error)
-            self.abort()
+        if kind == DATA and self._phase == BUSY and number == self._number:
+            self._data(payload)
+        else:
+            self._frame(kind, number, payload)
 
     def _frame(self, kind: int, number: int, payload: bytes) -> None:
         if kind == OPEN:
@@ -191,8 +161,7 @@ class EdgeSlot(Connection):
     def _welcome(self, payload: bytes) -> None:
         welcome = Welcome.decode(payload)
         self._phase = IDLE
-        self._factory.greetings.stop(self)
-        self._factory.quiet.start(self)
+        self.greeted()
         self.welcomed.callback(None)
         self._owner.welcomed(self, welcome)
 
@@ -224,8 +193,8 @@ class EdgeSlot(Connection):
             self.payOwed()
 
     def _endOfClient(self, _: bytes) -> None:
-        if self._relay is not None:
-            self._relay.ended(self)
+        self._phase = ENDING
+        self._relay.ended(self)  # type: ignore[union-attr]
 
     def _done(self, payload: bytes) -> None:
         self._over()
@@ -259,12 +228,6 @@ class EdgeSlot(Connection):
         if self._phase == IDLE:
             self.close()
 
-    def _ping(self, _: bytes) -> None:
-        self._tcp.write(frame(PONG))
-
-    def _ignore(self, _: bytes) -> None:
-        pass
-
     # As the edge's end of an exchange
 
     def write(self, data: bytes) -> None:
@@ -272,7 +235,7 @@ class EdgeSlot(Connection):
         See L{IExchangeEnd}.
         """
         if self._owed:
-            self._tcp.write(self._takeOwed() + dataFrames(self._number, data))
+            self._tcp.write(self.takeOwed() + dataFrames(self._number, data))
         else:
             self._tcp.write(dataFrames(self._number, data))
 
@@ -280,27 +243,13 @@ class EdgeSlot(Connection):
         """
         See L{IExchangeEnd}.
         """
-        self._tcp.write(self._takeOwed() + frame(END, self._number))
+        self._tcp.write(self.takeOwed() + frame(END, self._number))
 
     def reset(self) -> None:
         """
         See L{IExchangeEnd}.
         """
         self.resetByApp("")
-
-    def filled(self) -> None:
-        """
-        The edge takes no more for now.
-        """
-        if self._relay is not None:
-            self._relay.full(self)
-
-    def emptied(self) -> None:
-        """
-        The edge takes more again.
-        """
-        if self._relay is not None:
-            self._relay.drained(self)
 
     def oweAccept(self) -> None:
         """
@@ -326,20 +275,14 @@ class EdgeSlot(Connection):
         """
         The app broke off.
         """
-        owed = self._takeOwed()
+        owed = self.takeOwed()
         self._over()
         self._phase = RESETTING
         self._factory.resets.start(self)
         self._tcp.write(owed + frame(RESET, self._number, reasonPayload(reason)))
 
-    def _takeOwed(self) -> bytes:
-        owed, self._owed = self._owed, b""
-        if owed:
-            self._factory.owing.stop(self)
-        return owed
-
     def _over(self) -> None:
-        self._takeOwed()
+        self.takeOwed()
         self._relay = None
         self._phase = IDLE
         self.resume()
@@ -378,52 +321,19 @@ class EdgeSlot(Connection):
         self._tcp.write(frame(SPAWN))
         return True
 
-    # Times that are over
-
-    def payOwed(self) -> None:
+    def isBetweenExchanges(self) -> bool:
         """
-        The app has not answered yet: ACCEPT goes by itself.
+        See L{Framed}.
         """
-        owed = self._takeOwed()
-        if self.alive and owed:
-            self._tcp.write(owed)
-
-    def checkAlive(self) -> None:
-        """
-        Nothing was heard for a while: ask, and give up if there is no answer
-        either.  While an exchange runs its own end tells.
-        """
-        if self._heard or self._phase != IDLE:
-            self._heard = False
-            self._silent = 0
-        elif self._silent:
-            self._log.warn("dropped a slot: the edge does not answer PING")
-            self.abort()
-            return
-        else:
-            self._silent = 1
-            self._tcp.write(frame(PING))
-        self._factory.quiet.start(self)
-
-    def dropSilently(self) -> None:
-        """
-        No WELCOME, or no answer to a RESET, in its time.
-        """
-        self.abort()
+        return self._phase == IDLE
 
     # The end of it
 
-    def peerEnded(self) -> None:
+    def drop(self, why: str) -> None:
         """
-        The edge closed the slot.
+        See L{Framed}.
         """
-        self.abort()
-
-    def hungUp(self, broken: bool) -> None:
-        """
-        The edge is gone, or gave the exchange up, while the app could take no
-        more.
-        """
+        self._log.warn("dropped a slot at the edge: {why}", why=why)
         self.abort()
 
     def closed(self, reason: Failure) -> None:
@@ -433,7 +343,7 @@ class EdgeSlot(Connection):
         self._factory.forget(self)
         self.standing = False
         self._notLetIn("the edge closed the connection")
-        busy = self._phase in (BUSY, RESETTING)
+        busy = self._phase >= BUSY
         self._phase, self._relay = IDLE, None
         self._backend.reset()
         if busy:
@@ -457,6 +367,8 @@ _RECEIVED: dict[tuple[int, int], _Received] = {
     (BUSY, END): EdgeSlot._endOfClient,
     (BUSY, DONE): EdgeSlot._done,
     (BUSY, RESET): EdgeSlot._resetByEdge,
+    (ENDING, DONE): EdgeSlot._done,
+    (ENDING, RESET): EdgeSlot._resetByEdge,
     (RESETTING, DATA): EdgeSlot._ignore,
     (RESETTING, END): EdgeSlot._ignore,
     (RESETTING, DONE): EdgeSlot._resetAnswered,
@@ -473,44 +385,20 @@ _RECEIVED_ANYTIME: dict[int, _Received] = {
 }
 
 
-class EdgeSlotFactory(Factory):
+class EdgeSlotFactory(FramedFactory[EdgeSlot]):
     """
     Makes the slots of one node, and holds what they share.
 
     @param app: where the app is.
-    @ivar slots: those connected now.
     """
 
-    noisy = False
-
     def __init__(self, shared: Shared, owner: Owner, app: Address) -> None:
-        self.shared = shared
+        super().__init__(shared)
         self.owner = owner
         self.app = app
-        self.slots: set[EdgeSlot] = set()
-        reactor = shared.reactor
-        self.greetings = Deadlines(reactor, WELCOME_TIMEOUT, EdgeSlot.dropSilently)
-        self.resets = Deadlines(reactor, RESET_TIMEOUT, EdgeSlot.dropSilently)
-        self.quiet = Deadlines(reactor, PING_INTERVAL, EdgeSlot.checkAlive)
-        self.owing = Deadlines(reactor, ACCEPT_DELAY, EdgeSlot.payOwed)
 
     def buildProtocol(self, addr: IAddress | None) -> EdgeSlot:
         """
-        See L{Factory}.
+        See L{twisted.internet.protocol.Factory}.
         """
         return EdgeSlot(self)
-
-    def forget(self, slot: EdgeSlot) -> None:
-        """
-        This slot is gone.
-        """
-        self.slots.discard(slot)
-        for deadlines in (self.greetings, self.resets, self.quiet, self.owing):
-            deadlines.stop(slot)
-
-    def stop(self) -> None:
-        """
-        Leave no timer behind.
-        """
-        for deadlines in (self.greetings, self.resets, self.quiet, self.owing):
-            deadlines.stopAll()

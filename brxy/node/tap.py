@@ -16,8 +16,9 @@ from twisted.python import usage
 from brxy.exitstatus import exitWith
 from brxy.interfaces import Address
 from brxy.node.service import NodeService, NodeSettings
-from brxy.options import Guarded, capacity, count, readToken, route, seconds
+from brxy.options import Guarded, capacity, count, port, readToken, route, seconds
 from brxy.options import Options as CommonOptions
+from brxy.readiness import urlPath
 
 __all__ = ["Options", "makeService"]
 
@@ -44,9 +45,9 @@ class Options(CommonOptions):
         ["capacity", "c", None, "Exchanges the app takes at once. [default: BRXY_CAPACITY, or 1]",
          capacity],
         ["app", None, None, "HOST:PORT of a server that runs already, instead of a command."],
-        ["app-port", None, None, "The port the app listens on. [default: a free one]", count],
+        ["app-port", None, None, "The port the app listens on. [default: a free one]", port],
         ["ready-path", None, None, "The app is ready when a GET of this is answered 2xx or 3xx. "
-         "[default: when it accepts a connection]"],
+         "[default: when it accepts a connection]", urlPath],
         ["idle-timeout", None, None, "Leave when idle for so long. [default: 300]", seconds],
         ["old-idle-timeout", None, None, "The same, if there is a newer instance. [default: 10]",
          seconds],
@@ -95,7 +96,7 @@ class Options(CommonOptions):
         try:
             self[name] = coerce(text)
         except (ValueError, usage.UsageError) as error:
-            raise usage.UsageError(f"bad {source}: {error}") from None
+            raise usage.UsageError(f"bad {source} {text!r}: {error}") from None
 
     def _checkApp(self) -> None:
         app, command = self["app"], self["command"]
@@ -107,10 +108,9 @@ class Options(CommonOptions):
                 raise usage.UsageError(f"--app {app!r} is not HOST:PORT")
             self["app"] = Address(host.strip("[]"), int(port))
         elif shutil.which(command[0]) is None:
-            raise usage.UsageError(f"can't run {command[0]!r}: there is no such executable on PATH")
-        path = self["ready-path"]
-        if path is not None and not path.startswith("/"):
-            raise usage.UsageError(f"--ready-path {path!r} does not begin with /")
+            raise usage.UsageError(
+                f"can't run {command[0]!r}: there is no such executable on PATH"
+            )
 
 
 def _endpoint(text: str) -> str:
@@ -128,7 +128,7 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     # Twisted's timers follow the wall clock, and freeze or storm when it jumps.
-    reactor.seconds = time.monotonic  # type: ignore[attr-defined]
+    setattr(reactor, "seconds", time.monotonic)  # noqa: B010 (mypy takes it for a method)
     settings = NodeSettings(
         edge=options["edge"],
         route=options["route"],

@@ -5,7 +5,6 @@ C{app:} runs the app itself on this machine, and the edge fronts it.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,21 +18,11 @@ from brxy.app import App
 from brxy.child import Ended
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, ISpawnerFactory, SpawnOrder
+from brxy.readiness import urlPath
 from brxy.spawners.local import Running, lineLogger, ownBinFirst
 from brxy.spawners.spec import seconds
 
 __all__ = ["AppSpawner", "Options", "factory"]
-
-_URL_PATH = re.compile(r"/[!-~]*")
-
-
-def _urlPath(text: str) -> str:
-    """
-    The path of a URL, as it goes into a request.
-    """
-    if not _URL_PATH.fullmatch(text):
-        raise ValueError("a path that begins with / is needed")
-    return text
 
 
 @frozen
@@ -44,7 +33,7 @@ class Options:
 
     ready_path: str | None = field(
         default=None,
-        converter=optional(_urlPath),
+        converter=optional(urlPath),
         metadata={"help": "the app is ready when a GET of this path is answered 2xx or 3xx"},
     )
     stop_timeout: float = field(

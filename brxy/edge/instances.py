@@ -1,0 +1,135 @@
+"""
+The instances as the edge deals with them: what they are told, and by whom they
+are started and stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.logger import Logger
+
+from brxy.edge.instance import Instance
+from brxy.edge.starter import Starter
+from brxy.edge.supplies import NodeSupply, Supply
+
+__all__ = ["Instances"]
+
+
+class Instances:
+    """
+    Every instance that can be told something, or that a spawner runs.
+
+    @param changed: called when there are others than before.
+    """
+
+    _log = Logger()
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._supplies: dict[Instance, Supply] = {}
+        self._starter: Starter | None = None
+
+    def useStarter(self, starter: Starter) -> None:
+        """
+        Have orders performed, from now on.
+        """
+        self._starter = starter
+
+    def note(self, instance: Instance, what: str, **more: object) -> None:
+        """
+        Log what happens to an instance.
+
+        @param what: the format of the line; C{more} goes into it.
+        """
+        self._log.info(
+            "{route}/{ticket}: " + what, route=instance.route, ticket=instance.ticket, **more
+        )
+
+    def get(self, instance: Instance) -> Supply | None:
+        """
+        How to talk to an instance, if it can be talked to.
+        """
+        return self._supplies.get(instance)
+
+    def node(self, instance: Instance, node_id: str, spawned: bool) -> NodeSupply:
+        """
+        How to talk to an instance whose node dials in now.
+
+        @param spawned: it was started for an edge's order.
+        """
+        supply = self._supplies.get(instance)
+        if not isinstance(supply, NodeSupply):
+            supply = self._supplies[instance] = NodeSupply(spawned)
+            self.note(instance, "node {node} dialled in", node=node_id)
+        self._changed()
+        return supply
+
+    def front(self, instance: Instance, front: Supply) -> None:
+        """
+        The edge fronts this instance itself.
+        """
+        self._supplies[instance] = front
+
+    # What becomes of them
+
+    def order(self, instance: Instance) -> None:
+        """
+        Have an instance started.
+        """
+        self.note(instance, "ordered")
+        assert self._starter is not None, "an order before there is anybody to perform it"
+        self._starter.start(instance)
+
+    def setNewest(self, instance: Instance, newest: bool) -> None:
+        """
+        Tell an instance whether it is the newest of its route.
+        """
+        supply = self._supplies.get(instance)
+        if supply is not None:
+            supply.setNewest(newest)
+
+    def retire(self, instance: Instance) -> None:
+        """
+        Tell an instance to finish what it has and go.
+        """
+        self.note(instance, "retires")
+        supply = self._supplies.get(instance)
+        if supply is not None:
+            supply.retire()
+
+    def end(self, instance: Instance, reason: str) -> None:
+        """
+        Have an instance stopped by its spawner.
+        """
+        self.note(instance, "given up: {reason}", reason=reason)
+        self.stop(instance)
+
+    def stop(self, instance: Instance) -> None:
+        """
+        Have an instance stopped that has nothing left to do.
+        """
+        if self._starter is not None:
+            self._starter.stop(instance)
+
+    def bury(self, instance: Instance, reason: str) -> None:
+        """
+        Nothing is left of an instance.
+        """
+        self.note(instance, "gone: {reason}", reason=reason)
+        supply = self._supplies.pop(instance, None)
+        if supply is not None:
+            supply.close()
+        if self._starter is not None:
+            self._starter.forget(instance)
+        self._changed()
+
+    def sayGoodbye(self) -> None:
+        """
+        The edge leaves: what was spawned ends, other nodes dial elsewhere.
+        """
+        for supply in list(self._supplies.values()):
+            if isinstance(supply, NodeSupply) and not supply.spawned:
+                supply.goAway()
+            else:
+                supply.retire()
