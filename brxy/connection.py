@@ -103,6 +103,7 @@ class Connection(Protocol):
     alive = False
     read_ended = False
     _holds = 0
+    _watched = -1
     _lingering = False
 
     def __init__(self, shared: Shared) -> None:
@@ -154,7 +155,7 @@ class Connection(Protocol):
             self._holds &= ~why
             if not self._holds and self.alive:
                 self._unwatch()
-                self._tcp.resumeProducing()
+                self._read()
 
     def pause(self) -> None:
         """
@@ -172,12 +173,18 @@ class Connection(Protocol):
         # A transport in memory has no descriptor; nobody can hang up on it.
         fileno = getattr(self.transport, "fileno", None)
         if fileno is not None and not self.read_ended:
-            self.shared.hangups.watch(fileno(), self.hungUp)
+            self._watched = fileno()
+            self.shared.hangups.watch(self._watched, self.hungUp)
 
     def _unwatch(self) -> None:
-        fileno = getattr(self.transport, "fileno", None)
-        if fileno is not None:
-            self.shared.hangups.unwatch(fileno())
+        if self._watched >= 0:
+            self.shared.hangups.unwatch(self._watched)
+            self._watched = -1
+
+    def _read(self) -> None:
+        # A transport that is told to read on after the end tells of that again.
+        if not self.read_ended:
+            self._tcp.resumeProducing()
 
     def hungUp(self, broken: bool) -> None:
         """
@@ -266,7 +273,7 @@ class Connection(Protocol):
         reading = not self._holds
         self._leave()
         if not reading:
-            self._tcp.resumeProducing()
+            self._read()
         self._tcp.loseWriteConnection()
 
     def abort(self) -> None:

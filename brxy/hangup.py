@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.logger import Logger
@@ -47,11 +48,13 @@ class HangupWatcher(Reader):
 
     def unwatch(self, fd: int) -> None:
         """
-        Watch C{fd} no more.  Must be called before C{fd} is closed; does
-        nothing for one that is not watched.
+        Watch C{fd} no more; it may just have been closed.  Does nothing for
+        one that is not watched.
         """
         if self._watched.pop(fd, None) is not None and self._epoll is not None:
-            self._epoll.unregister(fd)
+            # The kernel forgets a descriptor by itself when it is closed.
+            with suppress(OSError):
+                self._epoll.unregister(fd)
 
     def stop(self) -> None:
         """

@@ -181,7 +181,11 @@ class Options(usage.Options):
 
 
 def _withName(
-    name: str, short: str | None, default: Any, doc: str, coerce: Callable[[str], Any] | None = None
+    name: str,
+    short: str | None,
+    default: Any,
+    doc: str,
+    coerce: Callable[[str], Any] | None = None,
 ) -> list[Any]:
     """
     A parameter whose error says which one it is; twistd's says only the value.

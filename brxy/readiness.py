@@ -41,7 +41,6 @@ def urlPath(text: str) -> str:
     return text
 
 
-
 def waitUntilReady(reactor: Any, host: str, port: int, path: str | None = None) -> Deferred[None]:
     """
     Try until an app accepts a connection, or answers a GET.

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
 
-__all__ = ["Hurry", "onSignal"]
+__all__ = ["Hurry", "firstOf", "onSignal"]
 
 
 def onSignal(reactor: Any, number: int, call: Callable[[], object]) -> None:
@@ -20,29 +20,32 @@ def onSignal(reactor: Any, number: int, call: Callable[[], object]) -> None:
     signal.signal(number, lambda *_: reactor.callFromThread(call))
 
 
+async def firstOf(done: Deferred[Any], other: Deferred[Any]) -> None:
+    """
+    Wait for one of two.
+    """
+    await DeferredList([done, other], fireOnOneCallback=True)
+
+
 class Hurry:
     """
     Ends a graceful stop early: when its time is over, or when a second
     SIGTERM or Ctrl-C says that it takes too long.
 
-    @ivar now: fires then, with the reason.
+    @ivar now: fires in both cases.
+    @ivar told: fires only for the signal.
     """
 
     def __init__(self, reactor: Any, timeout: float) -> None:
-        self.now: Deferred[str] = Deferred()
-        self._timer = reactor.callLater(timeout, self._fire, f"{timeout:g} s are over")
+        self.now: Deferred[None] = Deferred()
+        self.told: Deferred[None] = Deferred()
+        self._timer = reactor.callLater(timeout, _fire, self.now)
         for number in (signal.SIGTERM, signal.SIGINT):
-            onSignal(reactor, number, lambda: self._fire("told to stop at once"))
+            onSignal(reactor, number, self._tell)
 
-    def _fire(self, reason: str) -> None:
-        if not self.now.called:
-            self.now.callback(reason)
-
-    async def orWhen(self, done: Deferred[Any]) -> None:
-        """
-        Wait until something is done, or it has to be hurried.
-        """
-        await DeferredList([done, self.now], fireOnOneCallback=True)
+    def _tell(self) -> None:
+        _fire(self.now)
+        _fire(self.told)
 
     def stop(self) -> None:
         """
@@ -50,3 +53,8 @@ class Hurry:
         """
         if self._timer.active():
             self._timer.cancel()
+
+
+def _fire(which: Deferred[None]) -> None:
+    if not which.called:
+        which.callback(None)

@@ -39,7 +39,7 @@ class Brokerage:
     Brings exchanges and slots together, and has instances started and ended.
 
     @ivar retries: how often an exchange that got lost is offered again.
-    @ivar leaving: the edge is about to stop.
+    @ivar leaving: the edge serves those who are here, and then stops.
     @ivar responses: exchanges that wait for the head of their response, if
         there is a limit on that.
     @param edge_id: the name of this edge.
@@ -70,6 +70,7 @@ class Brokerage:
         self._instances = Instances(changed)
         self._timer: IDelayedCall | None = None
         self.retries = retries
+        self._left = False
         self.leaving = False
         self.responses: Deadlines[HTTPCarrier] | None = None
         if response_timeout is not None:
@@ -149,7 +150,7 @@ class Brokerage:
             raise NodeRefused("its token is not the edge's")
         if routeName(hello.route) != hello.route:
             raise NodeRefused(f"{hello.route!r} is no route")
-        if self.leaving:
+        if self._left:
             raise NodeRefused("the edge is leaving")
         instance, decisions = self._scaler.hello(
             hello.ticket,
@@ -353,8 +354,9 @@ class Brokerage:
 
     def sayGoodbye(self) -> None:
         """
-        The edge leaves: tell the instances.
+        The edge leaves: tell the instances.  No node is let in any more.
         """
+        self._left = True
         self._instances.sayGoodbye()
 
     def rejectHeld(self) -> None:

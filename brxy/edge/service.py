@@ -45,7 +45,7 @@ from brxy.edge.starter import Spawning, Starter
 from brxy.edge.state import StateFile
 from brxy.edge.tcpclient import TCPFactory
 from brxy.errors import UsageError
-from brxy.signals import Hurry
+from brxy.signals import Hurry, firstOf
 
 __all__ = ["EdgeService", "EdgeSettings", "Spawn"]
 
@@ -236,7 +236,8 @@ class EdgeService(Service):
         brokerage.sayGoodbye()
         if self._starter is not None:
             self._log.info("stopping what was spawned")
-            await self._starter.stopAll()
+            # When told twice, those who have been told to stop are not waited for.
+            await firstOf(self._starter.stopAll(), hurry.told)
         for port in self._node_ports:
             await _asDeferred(port.stopListening())
         hurry.stop()
@@ -253,7 +254,7 @@ class EdgeService(Service):
         if self._countClients():
             self._log.info("finishing with {n} clients", n=self._countClients())
             everybody = DeferredList([each.whenEmpty() for each in self._clientFactories()])
-            await hurry.orWhen(everybody)
+            await firstOf(everybody, hurry.now)
             if self._countClients():
                 self._log.warn("not waiting for {n} clients any longer", n=self._countClients())
 

@@ -27,7 +27,7 @@ from brxy.connection import Shared
 from brxy.interfaces import Address
 from brxy.keeper import Keeper
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
-from brxy.signals import Hurry, onSignal
+from brxy.signals import Hurry, firstOf, onSignal
 from brxy.wire import VERSION, Hello, Welcome
 
 __all__ = ["NodeService", "NodeSettings", "passOn"]
@@ -332,7 +332,7 @@ class NodeService(Service):
         self._log.info("draining: {busy} exchanges are running", busy=keeper.busy)
         idle: Deferred[None] = Deferred()
         self._idle = idle
-        await hurry.orWhen(idle)
+        await firstOf(idle, hurry.now)
         if keeper.busy:
             self._log.warn("not waiting for {busy} exchanges any longer", busy=keeper.busy)
 
@@ -342,7 +342,6 @@ class NodeService(Service):
             return
         ended: Deferred[None] = Deferred()
         app.ended.addCallback(lambda result: ended.callback(None))
+        hurry.told.addCallback(lambda _: app.kill())
         app.stop()
-        if hurry.now.called:
-            app.kill()
         await ended
