@@ -16,10 +16,10 @@ from twisted.logger import Logger
 from brxy.connection import Shared
 from brxy.deadlines import Deadlines
 from brxy.edge.broker import Broker, Expire, Held, Match
-from brxy.edge.carrier import HTTPCarrier
 from brxy.edge.decisions import Buried, Fail, Newest, Recount, Retire, RollFailed, Spawn, Stop
 from brxy.edge.direct import DirectSlot, Front
 from brxy.edge.exchange import Exchange
+from brxy.edge.httpcarrier import HTTPCarrier
 from brxy.edge.instance import Instance, State
 from brxy.edge.instances import Instances
 from brxy.edge.scaler import Scaler

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 from os import urandom
-from typing import Any
 
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
@@ -17,11 +16,11 @@ from zope.interface import implementer
 from brxy.connection import Connection, Shared
 from brxy.deadlines import Deadlines
 from brxy.edge.brokerage import Brokerage
-from brxy.edge.carrier import HTTPCarrier
 from brxy.edge.clients import HOLD_COPY, ClientFactory, addressText
 from brxy.edge.exchange import Progress
-from brxy.edge.framing import framingFor
+from brxy.edge.framing import Body, framingFor
 from brxy.edge.http1 import RequestHead, plainResponse, requestHead
+from brxy.edge.httpcarrier import HTTPCarrier
 from brxy.errors import BadRequest
 from brxy.interfaces import IExchangeEnd
 
@@ -55,7 +54,7 @@ class HTTPClient(Connection):
         self._inbox = b""
         self._carrier: HTTPCarrier | None = None
         self._head: RequestHead | None = None
-        self._body: Any = None
+        self._body: Body | None = None
         self._advancing = False
 
     def connectionMade(self) -> None:
@@ -96,7 +95,7 @@ class HTTPClient(Connection):
         if self._carrier is None:
             return self._readHead()
         if self._body is not None:
-            return self._readBody(self._carrier)
+            return self._readBody(self._body, self._carrier)
         if self._carrier.exchange.progress == Progress.TUNNEL:
             data, self._inbox = self._inbox, b""
             if data:
@@ -143,12 +142,12 @@ class HTTPClient(Connection):
         else:
             self._body = framingFor(head.length)
             # What has come with the head goes to the app in one write with it.
-            while self._body is not None and self._readBody(carrier):
+            while self._body is not None and self._readBody(self._body, carrier):
                 pass
         if self._carrier is carrier:
             factory.brokerage.wait(carrier.exchange)
 
-    def _readBody(self, carrier: HTTPCarrier) -> bool:
+    def _readBody(self, body: Body, carrier: HTTPCarrier) -> bool:
         room = carrier.exchange.room()
         if room <= 0:
             self.hold(HOLD_COPY)
@@ -157,14 +156,14 @@ class HTTPClient(Connection):
         if not data:
             return False
         try:
-            out, rest = self._body.feed(data)
+            out, rest = body.feed(data)
         except BadRequest as error:
             carrier.badRequest(error.status, str(error))
             return False
         self._inbox = rest + later if later else rest
         if out:
             carrier.received(out)
-        if self._body is not None and self._body.done:
+        if body.done and self._body is body:
             self._body = None
             carrier.requestComplete()
         return True

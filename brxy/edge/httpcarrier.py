@@ -1,0 +1,225 @@
+"""
+Carrying one HTTP request and its response.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brxy.edge.carrier import Carrier, Client
+from brxy.edge.exchange import Input, Progress
+from brxy.edge.framing import Body, framingFor
+from brxy.edge.http1 import (
+    CHUNKED,
+    UNTIL_CLOSE,
+    RequestHead,
+    ResponseHead,
+    renderRequest,
+    renderResponse,
+    responseHead,
+)
+from brxy.errors import BadResponse
+from brxy.wire import KIND_HTTP
+
+if TYPE_CHECKING:
+    from brxy.edge.brokerage import Brokerage
+
+__all__ = ["VIA", "HTTPCarrier"]
+
+VIA = b"1.1 brxy"
+
+
+class HTTPCarrier(Carrier):
+    """
+    One HTTP request with its response.
+
+    @ivar head: the head of the request.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        brokerage: Brokerage,
+        route: str,
+        head: RequestHead,
+        request_id: bytes,
+    ) -> None:
+        super().__init__(client, brokerage, route, KIND_HTTP, head.idempotent)
+        self.head = head
+        self._request_id = request_id
+        self._inbox = b""
+        self._body: Body | None = None
+        self._response: ResponseHead | None = None
+        self._keep_client = head.keep_alive
+
+    def _first(self) -> bytes:
+        head = renderRequest(
+            self.head,
+            client=self.near.address.encode("ascii"),
+            proto=b"http",
+            via=VIA,
+            request_id=self._request_id,
+        )
+        copy = self.exchange.copy
+        return b"".join((head, *copy)) if copy else head
+
+    def requestComplete(self) -> None:
+        """
+        The request is whole.
+        """
+        self.exchange.complete = True
+
+    def badRequest(self, status: int, text: str) -> None:
+        """
+        The request's body can't be passed on.
+        """
+        self._keep_client = False
+        self._failure = (status, text, None)
+        self._perform(Input.BAD_REQUEST)
+
+    def clientEnded(self) -> None:
+        """
+        The client half-closed.  With its whole request sent and matched it
+        still gets its answer; a held one is gone.
+        """
+        exchange = self.exchange
+        if exchange.progress == Progress.TUNNEL:
+            self.ended(self.near)
+        elif not exchange.complete or exchange.progress == Progress.HELD:
+            self.hangup()
+
+    def silent(self) -> None:
+        """
+        The app takes too long for its response.
+        """
+        if self.exchange.progress == Progress.RUNNING:
+            self._failure = (504, "the app did not answer in time", None)
+            self._perform(Input.SILENT)
+
+    # From the slot
+
+    def accepted(self) -> None:
+        """
+        The app is there, and gets the request.
+        """
+        self._perform(Input.ACCEPTED)
+        if self._brokerage.responses is not None:
+            self._brokerage.responses.start(self)
+        if not self.exchange.complete:
+            self.near.accepted()
+
+    def data(self, source: object, data: bytes) -> None:
+        """
+        Bytes of the response.
+        """
+        progress = self.exchange.progress
+        if progress == Progress.TUNNEL:
+            self.near.write(data)
+            return
+        try:
+            if progress == Progress.ANSWERING:
+                self._passBody(data)
+            else:
+                self._readHead(self._inbox + data if self._inbox else data)
+        except BadResponse as error:
+            self._failure = (502, "the app's response can't be passed on", None)
+            self._brokerage.badResponse(self.exchange.route, str(error))
+            self._perform(Input.BAD_RESPONSE)
+
+    def ended(self, source: object) -> None:
+        """
+        An end will send nothing more.  From the app that is the end of a
+        response only where nothing else marks it.
+        """
+        exchange = self.exchange
+        if exchange.progress == Progress.TUNNEL:
+            super().ended(source)
+        elif exchange.progress == Progress.ANSWERING and self._delimitedByClose():
+            self._whole(b"")
+        else:
+            far, self.far = self.far, None
+            if far is not None:
+                far.done(False)
+            self._lost("the app closed before its response was complete")
+
+    def _delimitedByClose(self) -> bool:
+        return self._response is not None and self._response.length == UNTIL_CLOSE
+
+    def _readHead(self, data: bytes) -> None:
+        while (parsed := responseHead(data, self.head.method)) is not None:
+            response, taken = parsed
+            self._response = response
+            data = data[taken:]
+            if response.status == 101:
+                if not self.head.upgrade:
+                    raise BadResponse("the app switched protocols unasked")
+                self._begin(Input.SWITCHED, data)
+                return
+            if response.status >= 200:
+                decode = response.length == CHUNKED and not self.head.http11
+                body = framingFor(response.length, decode=decode, error=BadResponse)
+                # What comes with the head is judged before the head goes out.
+                out, rest = body.feed(data)
+                self._body = body
+                self._begin(Input.HEAD, out)
+                if body.done:
+                    self._whole(rest)
+                return
+            if not self.exchange.interim():
+                raise BadResponse("the app sends informational responses without end")
+            self._perform(Input.INTERIM)
+        self._inbox = data
+
+    def _begin(self, event: Input, first: bytes) -> None:
+        self._inbox = first
+        if self._brokerage.responses is not None:
+            self._brokerage.responses.stop(self)
+        self._perform(event)
+
+    def _passBody(self, data: bytes) -> None:
+        body = self._body
+        assert body is not None, "a body without a head"
+        out, rest = body.feed(data)
+        if out:
+            self.near.write(out)
+        if body.done:
+            self._whole(rest)
+
+    def _whole(self, rest: bytes) -> None:
+        response = self._response
+        assert response is not None, "a response ended that never began"
+        complete = self.exchange.complete
+        # Bytes nobody asked for would be taken for the next response.
+        self._keep_app = response.keep_alive and complete and not rest
+        self._perform(Input.WHOLE if complete else Input.WHOLE_EARLY)
+
+    # Actions
+
+    def _passInterim(self) -> None:
+        response = self._response
+        if response is not None and self.head.http11:
+            self.near.write(renderResponse(response, http11_client=True, keep_alive=True, via=VIA))
+
+    def _send(self) -> None:
+        # What came of an earlier answer was not whole.
+        self._inbox = b""
+        super()._send()
+
+    def _answer(self) -> None:
+        response = self._response
+        assert response is not None, "answering without a response"
+        self.exchange.forget()
+        http11 = self.head.http11
+        endless = response.length == UNTIL_CLOSE or (response.length == CHUNKED and not http11)
+        if endless or self._brokerage.leaving:
+            self._keep_client = False
+        head = renderResponse(
+            response, http11_client=http11, keep_alive=self._keep_client, via=VIA
+        )
+        first, self._inbox = self._inbox, b""
+        self.near.write(head + first)
+        if response.status == 101:
+            self.near.accepted()
+
+    def _next(self) -> None:
+        self.near.next(self._keep_client)
