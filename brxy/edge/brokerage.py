@@ -134,9 +134,14 @@ class Brokerage:
         self._log.warn("{route}: bad response: {reason}", route=route, reason=reason)
 
     def _held(self, route: str) -> None:
-        if self._broker.held(route) == 1 and not self._scaler.hasReady(route):
+        held = self._broker.held(route)
+        decisions = self._scaler.demand(route, held, self._seconds())
+        # While the breaker is open nobody is held for long.
+        doomed = any(type(each) is Fail for each in decisions)
+        if held == 1 and not doomed and not self._scaler.hasReady(route):
             self._log.info("{route}: holding clients, no instance is ready", route=route)
-        self._demand(route)
+        self._perform(decisions)
+        self._arm()
 
     # Slots
 
@@ -208,6 +213,12 @@ class Brokerage:
             self._instances.note(instance, "drains")
             self._perform(self._scaler.unready(instance))
 
+    def leaves(self, slot: NodeSlot) -> None:
+        """
+        A node's slot will be gone in a moment, and must not be matched until then.
+        """
+        self._broker.withdraw(slot)
+
     def closed(self, slot: NodeSlot) -> None:
         """
         A node's slot is gone.
@@ -242,6 +253,13 @@ class Brokerage:
         self._log.info("{route}: rolls", route=route)
         self._perform(self._scaler.roll(route, self._seconds()))
         self._arm()
+
+    def rollAll(self) -> None:
+        """
+        Replace every instance by a newer one.
+        """
+        for route in self._scaler.routes():
+            self.roll(route)
 
     # Instances, as their spawners see them
 

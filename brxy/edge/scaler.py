@@ -98,6 +98,12 @@ class Scaler:
         fleet = self._ledger.fleet(route)
         return [] if fleet is None else list(fleet.instances.values())
 
+    def routes(self) -> list[str]:
+        """
+        The routes that have instances.
+        """
+        return sorted({each.route for each in self._ledger.instances()})
+
     def total(self) -> int:
         """
         How many instances there are of all routes.

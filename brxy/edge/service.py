@@ -17,7 +17,9 @@ The way of an exchange through it, in order:
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
+from ipaddress import ip_address
 from secrets import token_hex
 from time import time
 from typing import Any
@@ -45,7 +47,7 @@ from brxy.edge.starter import Spawning, Starter
 from brxy.edge.state import StateFile
 from brxy.edge.tcpclient import TCPFactory
 from brxy.errors import UsageError
-from brxy.signals import Hurry, firstOf
+from brxy.signals import Hurry, firstOf, onSignal
 
 __all__ = ["EdgeService", "EdgeSettings", "Spawn"]
 
@@ -167,9 +169,11 @@ class EdgeService(Service):
         @raise UsageError: one of them can't be opened.
         """
         super().startService()
+        onSignal(self._reactor, signal.SIGHUP, self._brokerage.rollAll)
         settings = self._settings
         for endpoint in settings.node_ports:
             self._node_ports.append(self._listen(endpoint, self._slots))
+        self._warnOfStrangers()
         self._starter = Starter(
             [spawn.spawning for spawn in settings.spawns],
             edgeEndpoint(self.node_addresses),
@@ -183,6 +187,18 @@ class EdgeService(Service):
             self._ports.append(self._listen(endpoint, self._http))
         for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):
             self._ports.append(self._listen(endpoint, factory))
+
+    def _warnOfStrangers(self) -> None:
+        if self._settings.token:
+            return
+        for address in self.node_addresses:
+            host = getattr(address, "host", "")
+            if host and not ip_address(host).is_loopback:
+                self._log.warn(
+                    "whoever reaches {host}:{port} can serve any route: give a --token-file",
+                    host=host,
+                    port=address.port,
+                )
 
     def _listen(self, endpoint: str, factory: Factory) -> IListeningPort:
         ports: list[IListeningPort] = []

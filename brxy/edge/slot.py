@@ -256,6 +256,16 @@ class NodeSlot(Framed):
             return f"an unknown node at {self._tcp.getPeer()}"
         return f"{self.instance.route}/{self.instance.ticket}"
 
+    def abort(self) -> None:
+        """
+        Close at once.  C{closed} comes in a later turn, and an exchange that
+        was matched before that would be lost.
+        """
+        if self.standing:
+            self.standing = False
+            self._brokerage.leaves(self)
+        super().abort()
+
     def closed(self, reason: Failure) -> None:
         """
         The connection is gone.
