@@ -53,8 +53,8 @@ _LINE = rb"%b++:%b*+\r\n" % (TOKEN, VALUE)
 _PARTIAL_SECTION = re.compile(rb"(?:%b)*+(?:\r|%b++(?::%b*+\r?)?)?" % (_LINE, TOKEN, VALUE))
 _MAX_LENGTH = 2**63 - 1
 _MAX_DIGITS = 19
-# Only whole lines: what precedes is the end of another one.
-_FIELD = re.compile(rb"(?<=\n)(%b++):[ \t]*+(%b*+)\r\n" % (TOKEN, VALUE))
+# Only whole lines: what precedes is the end of another one, or nothing.
+_FIELD = re.compile(rb"(?<![^\n])(%b++):[ \t]*+(%b*+)\r\n" % (TOKEN, VALUE))
 
 # What frames a message or says where it goes: never dropped because Connection
 # names it, dropped when it is hidden behind an underscore, and never a trailer.
