@@ -10,5 +10,9 @@ copyright = author
 release = version = brxy.__version__
 
 html_theme = "alabaster"
+# Command lines are long.
+html_theme_options = {"page_width": "1140px", "body_max_width": "none"}
 exclude_patterns = ["_build"]
 nitpicky = True
+# Blocks without a language are diagrams, logs and command lines.
+highlight_language = "none"
