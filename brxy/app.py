@@ -94,6 +94,7 @@ class App:
         self._stop_timeout = stop_timeout
         self._ports = ports
         self._child: Child | None = None
+        self._last_resort: object = None
         self._readiness: Deferred[None] | None = None
 
     @property
@@ -123,6 +124,8 @@ class App:
             self._releasePort(port)
             raise
         self._child = child
+        # Whoever ends in a hurry does not wait for it.
+        self._last_resort = self._reactor.addSystemEventTrigger("after", "shutdown", child.kill)
         child.ended.addCallback(self._childEnded, port)
         self._readiness = waitUntilReady(self._reactor, _HOST, port, self._ready_path)
         self._readiness.addCallbacks(
@@ -168,6 +171,7 @@ class App:
         """
         Nothing of it is left.
         """
+        self._reactor.removeSystemEventTrigger(self._last_resort)
         self._cancelReadiness()
         self._releasePort(port)
         self.ended.callback(result)

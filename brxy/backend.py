@@ -7,9 +7,8 @@ from __future__ import annotations
 import socket
 from typing import Any, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
-from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -55,18 +54,6 @@ class AppConnection(Connection):
         """
         if self.alive:
             self._backend.received(self, data)
-
-    def send(self, data: bytes) -> None:
-        """
-        Send bytes to the app.
-        """
-        self._tcp.write(data)
-
-    def endWriting(self) -> None:
-        """
-        Half-close.
-        """
-        self._tcp.loseWriteConnection()
 
     def peerEnded(self) -> None:
         """
@@ -193,15 +180,20 @@ class Backend:
         self._end_wanted = self._paused = False
         connection = self._connection
         if connection is not None:
-            if not once or connection.isSure(self._shared.reactor.seconds()):
+            if self._canServe(connection, once):
                 connection.exchanges += 1
                 if first:
-                    connection.send(first)
+                    connection.write(first)
                 relay.accepted()
                 return
             self._drop()
         self._outbox = [first]
         self._dial()
+
+    def _canServe(self, connection: AppConnection, once: bool) -> bool:
+        if not connection.alive:
+            return False
+        return not once or connection.isSure(self._shared.reactor.seconds())
 
     def _dial(self) -> None:
         endpoint = clientEndpoint(self._shared.reactor, self._address)
@@ -218,7 +210,7 @@ class Backend:
         first = b"".join(self._outbox)
         self._outbox = []
         if first:
-            connection.send(first)
+            connection.write(first)
         if self._paused:
             connection.pause()
         if self._end_wanted:
@@ -228,8 +220,8 @@ class Backend:
     def _unreachable(self, failure: Failure) -> None:
         self._dialing = None
         relay, self._relay = self._relay, None
-        if relay is not None and failure.check(CancelledError) is None:
-            failure.trap(ConnectError)
+        if relay is not None:
+            # For whatever reason: without a connection no byte got there.
             self.refused(relay, failure.getErrorMessage())
 
     def refused(self, relay: Relay, reason: str) -> None:
@@ -252,7 +244,7 @@ class Backend:
         the edge sends no more than its copy until the app has accepted.
         """
         if self._connection is not None:
-            self._connection.send(data)
+            self._connection.write(data)
         else:
             self._outbox.append(data)
 
@@ -262,7 +254,7 @@ class Backend:
         """
         self._end_wanted = True
         if self._connection is not None:
-            self._connection.endWriting()
+            self._connection.end()
 
     def reset(self) -> None:
         """

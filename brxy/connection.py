@@ -54,6 +54,8 @@ class _Transport(typing.Protocol):
 
     def registerProducer(self, producer: IPushProducer, streaming: bool) -> None: ...
 
+    def unregisterProducer(self) -> None: ...
+
     def pauseProducing(self) -> None: ...
 
     def resumeProducing(self) -> None: ...
@@ -105,6 +107,7 @@ class Connection(Protocol):
     _holds = 0
     _watched = -1
     _lingering = False
+    _producing = False
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
@@ -120,6 +123,7 @@ class Connection(Protocol):
         self.alive = True
         if isinstance(self._tcp.getPeer(), (IPv4Address, IPv6Address)):
             self._tcp.setTcpNoDelay(True)
+        self._producing = True
         self._tcp.registerProducer(self, True)
 
     def watchLink(self) -> None:
@@ -222,6 +226,28 @@ class Connection(Protocol):
         More bytes may come.
         """
 
+    def write(self, data: bytes) -> None:
+        """
+        See L{brxy.interfaces.IExchangeEnd}.
+        """
+        self._tcp.write(data)
+
+    def end(self) -> None:
+        """
+        See L{brxy.interfaces.IExchangeEnd}.
+        """
+        self._endWriting()
+        self._tcp.loseWriteConnection()
+
+    def _endWriting(self) -> None:
+        # Once all is sent, a transport would ask its producer for more instead
+        # of closing.
+        if self._producing:
+            self._producing = False
+            self._tcp.unregisterProducer()
+            if self.congested:
+                self.resumeProducing()
+
     # Closing
 
     def readConnectionLost(self) -> None:
@@ -256,6 +282,7 @@ class Connection(Protocol):
         """
         if self.alive:
             self._leave()
+            self._endWriting()
             self._tcp.loseConnection()
 
     def linger(self) -> None:
@@ -274,6 +301,7 @@ class Connection(Protocol):
         self._leave()
         if not reading:
             self._read()
+        self._endWriting()
         self._tcp.loseWriteConnection()
 
     def abort(self) -> None:

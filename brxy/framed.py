@@ -47,6 +47,7 @@ class Framed(Connection):
         self._owed = b""
         self._heard = False
         self._silent = 0
+        self._asked = 0
         self.standing = False
 
     def connectionMade(self) -> None:
@@ -94,8 +95,19 @@ class Framed(Connection):
         """
         self._tcp.write(frame(kind, 0, payload))
 
+    def ask(self) -> None:
+        """
+        Have the other side answer: it has read all that was sent before then.
+        """
+        self._asked += 1
+        self.tell(PING)
+
     def _ping(self, _: bytes) -> None:
         self._tcp.write(frame(PONG))
+
+    def _pong(self, _: bytes) -> None:
+        if self._asked:
+            self._asked -= 1
 
     def _ignore(self, _: bytes) -> None:
         pass
@@ -154,7 +166,7 @@ class Framed(Connection):
             return
         else:
             self._silent = 1
-            self.tell(PING)
+            self.ask()
         self._times.quiet.start(self)
 
     def dropSilently(self) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from select import select
 from typing import Any
 
 from brxy.descriptor import Reader
@@ -55,6 +56,35 @@ class LineSplitter:
         """
         rest, self._rest = self._rest, b""
         return [rest.removesuffix(b"\r")] if rest else []
+
+
+class EndReader(Reader):
+    """
+    Notices the end of a pipe whose contents nobody needs.  It is left as it
+    is: a terminal is the same one for input and output, and must go on
+    blocking.
+    """
+
+    def __init__(self, reactor: Any, descriptor: int, ended: Callable[[], None]) -> None:
+        super().__init__(reactor)
+        self._descriptor = descriptor
+        self._ended = ended
+        reactor.addReader(self)
+
+    def fileno(self) -> int:
+        """
+        See L{IReadDescriptor}.
+        """
+        return self._descriptor
+
+    def doRead(self) -> None:
+        """
+        Tell if this is the end.
+        """
+        if select([self._descriptor], [], [], 0)[0] and not os.read(self._descriptor, _PIPE_SIZE):
+            self._reactor.removeReader(self)
+            self._descriptor = -1
+            self._ended()
 
 
 class LineReader(Reader):

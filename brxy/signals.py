@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.error import ReactorNotRunning
 
-__all__ = ["Hurry", "firstOf", "onSignal"]
+__all__ = ["Hurry", "firstOf", "onSignal", "stopOnce", "stopReactor"]
 
 
 def onSignal(reactor: Any, number: int, call: Callable[[], object]) -> None:
@@ -18,6 +20,36 @@ def onSignal(reactor: Any, number: int, call: Callable[[], object]) -> None:
     Have a function called in the reactor whenever a signal comes.
     """
     signal.signal(number, lambda *_: reactor.callFromThread(call))
+
+
+def stopReactor(reactor: Any) -> None:
+    """
+    Stop the reactor, unless it is being stopped already.
+    """
+    with suppress(ReactorNotRunning):
+        reactor.stop()
+
+
+def stopOnce(reactor: Any) -> None:
+    """
+    Have only the first SIGTERM or Ctrl-C stop the reactor: it would complain,
+    with a traceback, about a second one in the same turn.  Later ones are for
+    L{Hurry}.
+    """
+    reactor.callWhenRunning(_stopOnce)
+
+
+def _stopOnce() -> None:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def handle(number: int, frame: Any) -> None:
+        handler = handlers.get(signal.Signals(number))
+        handlers.clear()
+        if callable(handler):
+            handler(number, frame)
+
+    for number in list(handlers):
+        signal.signal(number, handle)
 
 
 async def firstOf(done: Deferred[Any], other: Deferred[Any]) -> None:

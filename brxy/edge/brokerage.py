@@ -70,7 +70,7 @@ class Brokerage:
         self._instances = Instances(changed)
         self._timer: IDelayedCall | None = None
         self.retries = retries
-        self._left = False
+        self._said_goodbye = False
         self.leaving = False
         self.responses: Deadlines[HTTPCarrier] | None = None
         if response_timeout is not None:
@@ -111,13 +111,20 @@ class Brokerage:
         The client of a held exchange hung up.
         """
         self._broker.cancel(exchange)
+        self._left(exchange.route)
+
+    def _left(self, route: str) -> None:
+        # A route that nobody waits for lacks no instances any more.
+        if self._scaler.isShort and not self._broker.held(route):
+            self._demand(route)
 
     def answered(self, instance: Instance) -> None:
         """
         An instance has served a whole exchange.
         """
         if not instance.answered:
-            self._scaler.answered(instance, self._seconds())
+            self._perform(self._scaler.answered(instance, self._seconds()))
+            self._arm()
 
     def lost(self, exchange: Exchange, reason: str) -> None:
         """
@@ -155,7 +162,7 @@ class Brokerage:
             raise NodeRefused("its token is not the edge's")
         if routeName(hello.route) != hello.route:
             raise NodeRefused(f"{hello.route!r} is no route")
-        if self._left:
+        if self._said_goodbye:
             raise NodeRefused("the edge is leaving")
         instance, decisions = self._scaler.hello(
             hello.ticket,
@@ -319,6 +326,7 @@ class Brokerage:
 
     def _expire(self, expire: Expire[Exchange]) -> None:
         expire.waiter.carrier.reject(503, "no instance became free in time", 1)
+        self._left(expire.waiter.route)
 
     def _retire(self, instance: Instance) -> None:
         self._withdrawAll(instance)
@@ -374,7 +382,7 @@ class Brokerage:
         """
         The edge leaves: tell the instances.  No node is let in any more.
         """
-        self._left = True
+        self._said_goodbye = True
         self._instances.sayGoodbye()
 
     def rejectHeld(self) -> None:

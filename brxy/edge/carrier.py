@@ -169,8 +169,9 @@ class Carrier(Relay):
     def _release(self) -> None:
         far, self.far = self.far, None
         if far is not None:
-            self._brokerage.answered(far.instance)
             far.done(self._keep_app)
+            # What is missing counts from here: one more may have been taken.
+            self._brokerage.answered(far.instance)
 
     def _reset(self) -> None:
         far, self.far = self.far, None

@@ -189,18 +189,6 @@ class HTTPClient(Connection):
 
     # As a carrier's client
 
-    def write(self, data: bytes) -> None:
-        """
-        See L{IExchangeEnd}.
-        """
-        self._tcp.write(data)
-
-    def end(self) -> None:
-        """
-        See L{IExchangeEnd}.
-        """
-        self._tcp.loseWriteConnection()
-
     def reset(self) -> None:
         """
         See L{IExchangeEnd}.

@@ -120,7 +120,7 @@ def isPartialSection(data: bytes | bytearray, start: int) -> bool:
 
 def splitFields(data: bytes | bytearray, start: int, end: int) -> list[Field] | None:
     """
-    The fields in C{data[start:end]}, both of which are behind the end of a line.
+    The fields in C{data[start:end]}; both places are where a line begins.
 
     @return: L{None} unless all of it is well-formed field lines: no folded
         ones, no blank before a colon, no control bytes.

@@ -138,9 +138,10 @@ class HTTPCarrier(Carrier):
             self._whole(b"")
         else:
             far, self.far = self.far, None
+            # Offered again, it goes before those that wait for this slot.
+            self._lost("the app closed before its response was complete")
             if far is not None:
                 far.done(False)
-            self._lost("the app closed before its response was complete")
 
     def _delimitedByClose(self) -> bool:
         return self._response is not None and self._response.length == UNTIL_CLOSE

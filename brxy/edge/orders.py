@@ -49,7 +49,8 @@ class Orders:
             if waiters > offered:
                 decisions += self._order(fleet, waiters - offered, now)
         self._ledger.forget(fleet, now)
-        if was_short and self._room():
+        if was_short and not self._shortage.lacks(route):
+            # Whoever is next in line may have what this one needs no more.
             decisions += self.recountShort(1)
         return decisions
 
@@ -59,6 +60,14 @@ class Orders:
         Whether a route lacks room for the instances it wants.
         """
         return bool(self._shortage.first(1))
+
+    def idled(self, instance: Instance) -> list[Decision]:
+        """
+        An instance is there for nothing, so that nobody waits for its route:
+        it may have to make room for another.
+        """
+        self._shortage.remove(instance.route)
+        return self.recountShort(1)
 
     def left(self, instance: Instance) -> list[Decision]:
         """

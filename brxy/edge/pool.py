@@ -21,21 +21,20 @@ class Pool(Generic[S]):
     """
     The instances of one route that offer slots, in a heap.
 
-    What changes an instance's place rarely touches the heap: an entry may
-    stand better than its instance deserves, never worse, and is put right
-    when it comes to the top.  That holds because the exchanges in flight of an
+    What changes an instance's place rarely touches the heap: its best entry
+    may stand better than it deserves, never worse, and is put right when it
+    comes to the top.  That holds because the exchanges in flight of an
     instance rise only by L{take}, at the top, as long as its pool exists.
-    Entries of instances that offer nothing any more are dropped there too, or
-    when more than half are such.
+    Entries that are left over are dropped there too, or when more than half
+    are such.
 
     @ivar offering: how many instances have a ready slot and are not suspended.
     """
 
-    __slots__ = ("_entered", "_heap", "offering")
+    __slots__ = ("_heap", "offering")
 
     def __init__(self) -> None:
         self._heap: list[_Entry] = []
-        self._entered: set[Instance] = set()
         self.offering = 0
 
     def enter(self, instance: Instance) -> None:
@@ -43,9 +42,7 @@ class Pool(Generic[S]):
         An instance offers slots that did not.
         """
         self.offering += 1
-        if instance not in self._entered:
-            self._entered.add(instance)
-            heappush(self._heap, _entry(instance))
+        heappush(self._heap, _entry(instance))
 
     def leave(self) -> None:
         """
@@ -53,8 +50,8 @@ class Pool(Generic[S]):
         """
         self.offering -= 1
         if len(self._heap) > 2 * self.offering:
-            self._heap = [_entry(entry[3]) for entry in self._heap if _offers(entry[3])]
-            self._entered = {entry[3] for entry in self._heap}
+            offering = {entry[3] for entry in self._heap if _offers(entry[3])}
+            self._heap = [_entry(instance) for instance in offering]
             heapify(self._heap)
 
     def take(self) -> S:
@@ -67,7 +64,6 @@ class Pool(Generic[S]):
         instance.in_flight += 1
         if not instance.ready:
             heappop(self._heap)
-            self._entered.discard(instance)
             self.offering -= 1
         elif -self._heap[0][1] < instance.in_flight:
             # It is the best and has become better, so the top is its place.
@@ -81,7 +77,6 @@ class Pool(Generic[S]):
             instance = entry[3]
             if not _offers(instance):
                 heappop(heap)
-                self._entered.discard(instance)
             elif -entry[1] == instance.in_flight or len(heap) == 1:
                 return instance
             else:

@@ -72,7 +72,8 @@ class RequestHead:
     @ivar authority: what the app gets as Host.
     @ivar length: of the body in bytes, or L{CHUNKED}.
     @ivar keep_alive: the client wants to go on with this connection.
-    @ivar upgrade: the client asks for another protocol (h2c does not count).
+    @ivar upgrade: the client asks for another protocol (h2c does not count,
+        nor does a request with a body).
     @ivar expect_continue: the client waits for a 100 before it sends the body.
     @ivar idempotent: it does no harm to send it again (RFC 9110 §9.2.2).
     @ivar options: what Connection names, in lower case.
@@ -154,6 +155,8 @@ def _interpreted(method: bytes, target: bytes, http11: bool, fields: list[Field]
     for lower, _, value in fields:
         if lower in _DECISIVE:
             decisive.setdefault(lower, []).append(value)
+    if method == b"CONNECT":
+        raise BadRequest(405, "CONNECT is not served here")
     authority, host = _host(decisive.get(b"host"), http11)
     if target[0] != 0x2F:  # "/", as nearly always
         target, authority, host = _otherForm(method, target, authority, host)
@@ -169,7 +172,7 @@ def _interpreted(method: bytes, target: bytes, http11: bool, fields: list[Field]
         authority,
         length,
         staysOpen(options, http11),
-        http11 and b"upgrade" in options and bool(offeredProtocols(fields)),
+        b"upgrade" in options and _upgrades(fields, http11, length),
         b"expect" in decisive and _expectsContinue(decisive[b"expect"], http11),
         method in _IDEMPOTENT,
         options,
@@ -203,8 +206,6 @@ def _otherForm(
     Target, authority and route for a target that is not in origin-form (RFC
     9112 §3.2.2 to §3.2.4).
     """
-    if method == b"CONNECT":
-        raise BadRequest(405, "CONNECT is not served here")
     if target == b"*" and method == b"OPTIONS":
         return target, authority, host
     match = _ABSOLUTE.fullmatch(target)
@@ -253,6 +254,15 @@ def _checkCoding(codings: list[bytes], http11: bool) -> None:
     if not members or b"chunked" in members[:-1]:
         raise BadRequest(400, "bad Transfer-Encoding")
     raise BadRequest(501, "unknown transfer coding")
+
+
+def _upgrades(fields: list[Field], http11: bool, length: int) -> bool:
+    """
+    Whether an upgrade may be asked for.  Not with a body, though RFC 9110 §7.8
+    knows such: apps that take what follows the head for the new protocol and
+    those that read the body first disagree about where it ends.
+    """
+    return http11 and length == 0 and bool(offeredProtocols(fields))
 
 
 def _expectsContinue(values: list[bytes], http11: bool) -> bool:

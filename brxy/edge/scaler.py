@@ -149,7 +149,7 @@ class Scaler:
         The last exchange of an instance is over and it stands ready again: it
         may have to make room for one of another route.
         """
-        return self._orders.recountShort(1) if self._supply.isIdle(instance) else []
+        return self._orders.idled(instance) if self._supply.isIdle(instance) else []
 
     # What happens to an instance
 

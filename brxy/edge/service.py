@@ -32,6 +32,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -50,6 +51,9 @@ from brxy.errors import UsageError
 from brxy.signals import Hurry, firstOf, onSignal
 
 __all__ = ["EdgeService", "EdgeSettings", "Spawn"]
+
+# How many connections may wait to be accepted.
+BACKLOG = 1024
 
 
 @frozen
@@ -172,7 +176,7 @@ class EdgeService(Service):
         onSignal(self._reactor, signal.SIGHUP, self._brokerage.rollAll)
         settings = self._settings
         for endpoint in settings.node_ports:
-            self._node_ports.append(self._listen(endpoint, self._slots))
+            self._node_ports.append(self._listen(_private(endpoint), self._slots))
         self._warnOfStrangers()
         self._starter = Starter(
             [spawn.spawning for spawn in settings.spawns],
@@ -203,7 +207,7 @@ class EdgeService(Service):
     def _listen(self, endpoint: str, factory: Factory) -> IListeningPort:
         ports: list[IListeningPort] = []
         failures: list[Failure] = []
-        listening = serverFromString(self._reactor, endpoint).listen(factory)
+        listening = serverFromString(self._reactor, _deep(endpoint)).listen(factory)
         listening.addCallbacks(ports.append, failures.append)
         if failures:
             error = failures[0].check(CannotListenError) and failures[0].value
@@ -213,6 +217,8 @@ class EdgeService(Service):
             )
         if not ports:
             raise UsageError(f"can't listen on {endpoint}: such endpoints open too late")
+        if "backlog=" not in endpoint:
+            _lengthenQueue(ports[0])
         return ports[0]
 
     # What is remembered
@@ -257,6 +263,8 @@ class EdgeService(Service):
         for port in self._node_ports:
             await _asDeferred(port.stopListening())
         hurry.stop()
+        # Whoever was told just now has it in a buffer yet.
+        await deferLater(self._reactor, 0)
         for factory in self._clientFactories():
             factory.abort()
         self._slots.stop()
@@ -281,6 +289,14 @@ class EdgeService(Service):
         return [self._http, *self._tcp]
 
 
+def _lengthenQueue(port: IListeningPort) -> None:
+    # Twisted's is 50.  The kernel drops who comes beyond that, and whoever it
+    # was, a client or a slot, tries again after a second.
+    listening = getattr(port, "socket", None)
+    if listening is not None:
+        listening.listen(BACKLOG)
+
+
 def edgeEndpoint(addresses: Sequence[Any]) -> str:
     """
     Where what the edge spawns on this machine dials it: the first node port,
@@ -294,6 +310,21 @@ def edgeEndpoint(addresses: Sequence[Any]) -> str:
             host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
             return f"tcp:{_escaped(host)}:{address.port}"
     return ""
+
+
+def _deep(endpoint: str) -> str:
+    # Twisted's backlog of 50 is too little for a crowd that comes at once, which
+    # is what the edge is for.  The kernel cuts this to its own limit.
+    if endpoint.startswith("tcp:") and ":backlog=" not in endpoint:
+        return f"{endpoint}:backlog=4096"
+    return endpoint
+
+
+def _private(endpoint: str) -> str:
+    # Twisted's mode for sockets lets every user of the machine in.
+    if endpoint.startswith("unix:") and ":mode=" not in endpoint:
+        return f"{endpoint}:mode=600"
+    return endpoint
 
 
 def _escaped(text: str) -> str:

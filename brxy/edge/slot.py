@@ -72,6 +72,7 @@ class NodeSlot(Framed):
         self._brokerage = factory.brokerage
         self._phase = GREETING
         self._previous = 0
+        self._kept = False
 
     # Frames
 
@@ -101,6 +102,16 @@ class NodeSlot(Framed):
         # Of an exchange that the node did not know was over when it sent this.
         if number != (self._number if self._phase == IDLE else self._previous):
             raise SlotProtocolError(f"{NAMES[kind]} of exchange {number}, which never was")
+        if kind == DATA and self._kept:
+            self._surplus()
+
+    def _surplus(self) -> None:
+        # The app sent more than its response was.  What else comes of it would
+        # be taken for the next response.
+        if self._owed:
+            self._owe(False)
+        elif self._phase == IDLE:
+            self.drop("its app sends more than was asked for")
 
     def _hello(self, payload: bytes) -> None:
         hello = Hello.decode(payload)
@@ -205,10 +216,14 @@ class NodeSlot(Framed):
         @param keep: the app's connection can serve again.
         """
         self._over()
-        self._owed = frame(DONE, self._number, FLAGS[keep])
+        self._owe(keep)
         self._factory.owing.start(self)
         self._brokerage.over(self)
         self._free()
+
+    def _owe(self, keep: bool) -> None:
+        self._kept = keep
+        self._owed = frame(DONE, self._number, FLAGS[keep])
 
     def reset(self) -> None:
         """
@@ -306,7 +321,7 @@ _RECEIVED_ANYTIME: dict[int, _Received] = {
     UNREADY: NodeSlot._unready,
     SPAWN: NodeSlot._roll,
     PING: NodeSlot._ping,
-    PONG: NodeSlot._ignore,
+    PONG: NodeSlot._pong,
 }
 
 

@@ -110,7 +110,7 @@ class Starter:
 
     def _ended(self, instance: Instance, gone: Gone) -> None:
         if not gone.detached:
-            del self._handles[instance]
+            self.forget(instance)
         self._gone(instance, gone)
 
     def stop(self, instance: Instance) -> None:

@@ -14,6 +14,24 @@ from brxy.errors import UsageError
 
 __all__ = ["StateFile"]
 
+# What is remembered of an instance.
+_RECORD = {
+    "ticket": str,
+    "node_id": str,
+    "route": str,
+    "capacity": int,
+    "generation": int,
+    "adopted": bool,
+}
+
+
+def _isRecord(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == _RECORD.keys()
+        and all(type(value[key]) is kind for key, kind in _RECORD.items())
+    )
+
 
 class StateFile:
     """
@@ -43,6 +61,8 @@ class StateFile:
         try:
             state = json.loads(path.read_text())
             self.edge_id, self.instances = str(state["edge"]), list(state["instances"])
+            if not all(map(_isRecord, self.instances)):
+                raise ValueError
         except FileNotFoundError:
             return
         except (ValueError, KeyError, TypeError):

@@ -12,12 +12,14 @@ from twisted.application.service import IService
 from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
+from brxy.edge.routes import canonical
 from brxy.edge.scaler import Rule
 from brxy.edge.service import EdgeService, EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
 from brxy.errors import UsageError
 from brxy.options import Guarded, capacity, count, fail, readToken, route, seconds
 from brxy.options import Options as CommonOptions
+from brxy.signals import stopOnce
 from brxy.spawners.registry import buildSpawner
 from brxy.spawners.spec import SpawnSpec
 
@@ -143,7 +145,7 @@ def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
         common, spawner = buildSpawner(each, reactor)
         dialled = dialled or spawner.dials_back
         rule = Rule(
-            common.route,
+            None if common.route is None else canonical(common.route, options["default-route"]),
             options["max-instances"] if common.max is None else common.max,
             options["capacity"] if common.capacity is None else common.capacity,
         )
@@ -166,6 +168,7 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
+    stopOnce(reactor)
     # Twisted's timers follow the wall clock, and freeze or storm when it jumps.
     setattr(reactor, "seconds", time.monotonic)  # noqa: B010 (mypy takes it for a method)
     try:

@@ -67,18 +67,6 @@ class TCPClient(Connection):
         if data:
             carrier.received(data)
 
-    def write(self, data: bytes) -> None:
-        """
-        See L{IExchangeEnd}.
-        """
-        self._tcp.write(data)
-
-    def end(self) -> None:
-        """
-        See L{IExchangeEnd}.
-        """
-        self._tcp.loseWriteConnection()
-
     def reset(self) -> None:
         """
         See L{IExchangeEnd}.

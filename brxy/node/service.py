@@ -12,28 +12,23 @@ from typing import Any
 from uuid import uuid4
 
 from attrs import field, frozen
-from twisted.application.internet import ClientService, backoffPolicy
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import clientFromString
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.stdio import StandardIO
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from brxy.app import App
 from brxy.child import Ended
 from brxy.connection import Shared
 from brxy.interfaces import Address
 from brxy.keeper import Keeper
+from brxy.node.link import Link
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
-from brxy.signals import Hurry, firstOf, onSignal
+from brxy.pipes import EndReader
+from brxy.signals import Hurry, firstOf, onSignal, stopReactor
 from brxy.wire import VERSION, Hello, Welcome
 
 __all__ = ["NodeService", "NodeSettings", "passOn"]
-
-# An edge that restarts is back at once, and its instances should be, too.
-_RETRY = backoffPolicy(initialDelay=0.1, maxDelay=5.0, factor=1.5)
 
 # A slot whose app refused a connection stands ready again after this (seconds).
 REFUSED_PAUSE = 0.1
@@ -81,27 +76,6 @@ def passOn(descriptor: int, line: bytes) -> None:
         return
 
 
-def _welcomed(slot: Any) -> Deferred[None]:
-    # ClientService shall take a slot for connected once the edge let it in.
-    welcomed: Deferred[None] = slot.welcomed
-    return welcomed
-
-
-class _StdinEnd(Protocol):
-    """
-    Notices the end of standard input.
-    """
-
-    def __init__(self, ended: Callable[[], None]) -> None:
-        self._ended = ended
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        See L{Protocol}.
-        """
-        self._ended()
-
-
 class NodeService(Service):
     """
     One instance of an app.
@@ -130,7 +104,8 @@ class NodeService(Service):
         self._exit_on_stdin_eof = exit_on_stdin_eof
         self._name = uuid4().hex
         self._generation = settings.generation
-        self._links: list[ClientService] = []
+        self._links: list[Link] = []
+        self._connected: bool | None = None
         self._slots: EdgeSlotFactory | None = None
         self._keeper: Keeper | None = None
         self._idle: Deferred[None] | None = None
@@ -156,7 +131,7 @@ class NodeService(Service):
         super().startService()
         onSignal(self._reactor, signal.SIGHUP, self.roll)
         if self._exit_on_stdin_eof:
-            StandardIO(_StdinEnd(self._reactor.stop), reactor=self._reactor)
+            EndReader(self._reactor, 0, lambda: stopReactor(self._reactor))
         app = self._app
         if app is None:
             assert self._settings.app is not None, "neither a command nor an app"
@@ -184,26 +159,21 @@ class NodeService(Service):
         self._slots = EdgeSlotFactory(self._shared, self, address)
         endpoint = clientFromString(self._reactor, settings.edge)
         for _ in range(settings.capacity):
-            link = ClientService(
-                endpoint,
-                self._slots,
-                retryPolicy=_RETRY,
-                clock=self._reactor,
-                prepareConnection=_welcomed,
-            )
+            link = Link(endpoint, self._slots, self._reactor, self._linkUp, self._linkDown)
             self._links.append(link)
             link.startService()
-        self._links[0].whenConnected(failAfterFailures=1).addCallbacks(
-            lambda _: self._log.info("connected to the edge at {edge}", edge=settings.edge),
-            self._notConnected,
-        )
 
-    def _notConnected(self, failure: Failure) -> None:
-        self._log.warn(
-            "no edge at {edge}: {why}; trying on",
-            edge=self._settings.edge,
-            why=failure.getErrorMessage(),
-        )
+    def _linkUp(self) -> None:
+        if self._connected is not True:
+            self._connected = True
+            self._log.info("connected to the edge at {edge}", edge=self._settings.edge)
+
+    def _linkDown(self, why: str) -> None:
+        if self._connected is not False:
+            self._connected = False
+            self._log.warn(
+                "no edge at {edge}: {why}; trying on", edge=self._settings.edge, why=why
+            )
 
     # As the owner of its slots
 
@@ -292,14 +262,14 @@ class NodeService(Service):
         # When it is being stopped it need not be told to.
         if self.running:
             self._log.info("nothing left to do")
-            self._reactor.stop()
+            stopReactor(self._reactor)
 
     def _appEnded(self, ended: Ended) -> None:
         if not self.running:
             return
         self._log.error("the app ended by itself: {how}", how=ended.describe())
         self._exitWith(128 + ended.signal if ended.signal is not None else ended.status or 0)
-        self._reactor.stop()
+        stopReactor(self._reactor)
 
     def stopService(self) -> Deferred[None]:
         """
@@ -315,6 +285,7 @@ class NodeService(Service):
         if self._keeper is not None:
             self._keeper.retire()
         await self._finishRunning(hurry)
+        await self._settle(hurry)
         await self._stopApp(hurry)
         hurry.stop()
         if self._links:
@@ -324,6 +295,13 @@ class NodeService(Service):
         if self._slots is not None:
             self._slots.stop()
         self._shared.stop()
+
+    async def _settle(self, hurry: Hurry) -> None:
+        # Before the edge heard that nothing more is taken it may have sent us
+        # exchanges, which go elsewhere.
+        if self._slots is not None:
+            settled = gatherResults([slot.settle() for slot in self._slots.slots])
+            await firstOf(settled, hurry.now)
 
     async def _finishRunning(self, hurry: Hurry) -> None:
         keeper = self._keeper

@@ -125,6 +125,7 @@ class EdgeSlot(Framed):
         self._phase = GREETING
         self._taken = 0
         self._going = False
+        self._settling: Deferred[None] | None = None
         self.welcomed: Deferred[None] = Deferred()
 
     def connectionMade(self) -> None:
@@ -310,6 +311,31 @@ class EdgeSlot(Framed):
             self.standing = False
             self._tcp.write(frame(UNREADY))
 
+    def settle(self) -> Deferred[None]:
+        """
+        See what the edge said before it heard what was said till now: an OPEN
+        that crossed our UNREADY is refused, and not lost with this slot.
+
+        @return: fires when that is done, or the slot is gone.
+        """
+        settling: Deferred[None] = Deferred()
+        if self._phase == GREETING or not self.alive:
+            settling.callback(None)
+        else:
+            self._settling = settling
+            self.ask()
+        return settling
+
+    def _pong(self, payload: bytes) -> None:
+        super()._pong(payload)
+        if not self._asked:
+            self._settled()
+
+    def _settled(self) -> None:
+        settling, self._settling = self._settling, None
+        if settling is not None:
+            settling.callback(None)
+
     def askForRoll(self) -> bool:
         """
         Ask the edge to roll our route.
@@ -348,6 +374,7 @@ class EdgeSlot(Framed):
         self._backend.reset()
         if busy:
             self._owner.finished()
+        self._settled()
 
     def _notLetIn(self, why: str) -> None:
         if not self.welcomed.called:
@@ -381,7 +408,7 @@ _RECEIVED_ANYTIME: dict[int, _Received] = {
     RETIRE: EdgeSlot._retire,
     GOAWAY: EdgeSlot._goAway,
     PING: EdgeSlot._ping,
-    PONG: EdgeSlot._ignore,
+    PONG: EdgeSlot._pong,
 }
 
 

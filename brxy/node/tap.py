@@ -19,6 +19,7 @@ from brxy.node.service import NodeService, NodeSettings
 from brxy.options import Guarded, capacity, count, port, readToken, route, seconds
 from brxy.options import Options as CommonOptions
 from brxy.readiness import urlPath
+from brxy.signals import stopOnce
 
 __all__ = ["Options", "makeService"]
 
@@ -127,6 +128,7 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
+    stopOnce(reactor)
     # Twisted's timers follow the wall clock, and freeze or storm when it jumps.
     setattr(reactor, "seconds", time.monotonic)  # noqa: B010 (mypy takes it for a method)
     settings = NodeSettings(

@@ -1,0 +1,119 @@
+"""
+A connection to the edge that is made again whenever it is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.internet import ClientService, backoffPolicy
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from brxy.node.slot import EdgeSlot, EdgeSlotFactory
+
+__all__ = ["Link"]
+
+# An edge that restarts is back at once, and its instances should be, too.
+_RETRY = backoffPolicy(initialDelay=0.1, maxDelay=5.0, factor=1.5)
+
+
+class Link(ClientService):
+    """
+    Keeps one slot open.
+
+    L{ClientService} would wait for an edge's WELCOME by C{prepareConnection},
+    but raises C{NoTransition} when such a connection is lost before that.  So
+    each connection is good enough for it, and those that were not welcome are
+    counted here: the pause before the next grows with their number.
+
+    @param up: called whenever the edge has let us in.
+    @param down: called with the reason whenever an attempt failed.
+    """
+
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        slots: EdgeSlotFactory,
+        clock: Any,
+        up: Callable[[], None],
+        down: Callable[[str], None],
+    ) -> None:
+        self._failures = 0
+        self._up = up
+        self._down = down
+        super().__init__(
+            _Watched(endpoint, self._failed),
+            _Greeted(slots, self._welcomed, self._failed),
+            retryPolicy=self._pause,
+            clock=clock,
+        )
+
+    def _pause(self, _: int) -> float:
+        self._failures += 1
+        return _RETRY(self._failures)
+
+    def _welcomed(self, _: object) -> None:
+        self._failures = 0
+        self._up()
+
+    def _failed(self, failure: Failure) -> None:
+        # Being stopped is no failure.
+        if self.running:
+            self._down(failure.getErrorMessage())
+
+
+@implementer(IStreamClientEndpoint)
+class _Watched:
+    """
+    An endpoint that tells of each attempt that failed.
+    """
+
+    def __init__(self, endpoint: IStreamClientEndpoint, failed: Callable[[Failure], None]) -> None:
+        self._endpoint = endpoint
+        self._failed = failed
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """
+        See L{IStreamClientEndpoint}.
+        """
+        return self._endpoint.connect(protocolFactory).addErrback(self._tell)
+
+    def _tell(self, failure: Failure) -> Failure:
+        self._failed(failure)
+        return failure
+
+
+class _Greeted(Factory):
+    """
+    Makes slots, and tells whether the edge lets them in.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        slots: EdgeSlotFactory,
+        welcomed: Callable[[object], None],
+        failed: Callable[[Failure], None],
+    ) -> None:
+        self._slots = slots
+        self._welcomed = welcomed
+        self._failed = failed
+
+    def buildProtocol(self, addr: IAddress | None) -> EdgeSlot:
+        """
+        See L{Factory}.
+        """
+        slot = self._slots.buildProtocol(addr)
+        slot.welcomed.addCallbacks(self._welcomed, self._failed)
+        return slot
