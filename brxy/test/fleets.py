@@ -154,7 +154,7 @@ class FakeEdge:
         Close a slot.
         """
         instance.ready.clear()
-        self.scaler.slotClosed(instance, self.now)
+        self.perform(self.scaler.slotClosed(instance, self.now))
 
     def end(
         self, instance: Instance, reason: str = "exit status 1", detached: bool = False

@@ -95,6 +95,23 @@ class PoolTests(SynchronousTestCase):
         self.assertIs(self.take(), slots[2])
         self.assertIs(self.take(), slots[1])
 
+    def test_comingAndGoing(self) -> None:
+        """
+        What one instance left in its pool by coming and going changes neither
+        the order nor the size of it.
+        """
+        self.offer(makeInstance("a", 1), 3)
+        self.offer(makeInstance("b", 2))
+        restless = makeInstance("c", 1)
+        for _ in range(1000):
+            [slot] = self.offer(restless)
+            self.broker.withdraw(slot)
+        self.offer(restless, 2)
+        [pool] = self.broker._pools.values()
+        self.assertLess(len(pool._heap), 10)
+        order = [self.take().instance.ticket for _ in range(6)]
+        self.assertEqual(order, ["b", "a", "a", "a", "c", "c"])
+
     def test_lostInstancesAreDropped(self) -> None:
         """
         Instances that come and go don't pile up behind one that stays.

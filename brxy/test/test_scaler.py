@@ -1,17 +1,14 @@
 """
-Tests for L{brxy.edge.scaler}: the life of instances.
+Tests for L{brxy.edge.scaler}.
 """
 
 from __future__ import annotations
 
-import json
-
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.decisions import Recount
+from brxy.edge.decisions import Buried, Recount
 from brxy.edge.instance import Instance, State
 from brxy.edge.ledger import Rule
-from brxy.errors import NodeRefused
 from brxy.test.fleets import EPOCH, FakeEdge
 
 
@@ -139,88 +136,6 @@ class DemandTests(SynchronousTestCase):
         self.assertIsNone(edge.scaler._ledger.fleet("r"))
 
 
-class HelloTests(SynchronousTestCase):
-    """
-    Nodes that dial in.
-    """
-
-    def setUp(self) -> None:
-        self.edge = FakeEdge([Rule(None, 10, 2)], now=100.0)
-
-    def test_ticket(self) -> None:
-        """
-        A node that brings a ticket is the instance that was ordered; it says
-        how much it takes; its further slots are the same instance's.
-        """
-        [ordered] = self.edge.hold()
-        instance = self.edge.dial(ordered.ticket, "n", capacity=3)
-        self.assertIs(instance, ordered)
-        self.assertEqual(instance.state, State.CONNECTED)
-        self.assertEqual(instance.capacity, 3)
-        self.assertIs(self.edge.dial(ordered.ticket, "n", capacity=3), ordered)
-        self.assertEqual(instance.slots, 2)
-
-    def test_refused(self) -> None:
-        """
-        A ticket serves one node and one route only, a node one ticket.
-        """
-        one, two = self.edge.hold(4)
-        self.edge.dial(one.ticket, "n")
-        for ticket, node_id, route in (
-            (one.ticket, "m", "r"),
-            (one.ticket, "n", "s"),
-            (two.ticket, "m", "s"),
-            (two.ticket, "n", "r"),
-            ("", "n", "s"),
-        ):
-            with self.assertRaises(NodeRefused):
-                self.edge.dial(ticket, node_id, route)
-        self.assertEqual((one.slots, two.slots, two.state), (1, 0, State.ORDERED))
-
-    def test_adopted(self) -> None:
-        """
-        A node without a ticket, or with an unknown one, is a new instance;
-        its further slots are the same instance's.
-        """
-        for ticket in ("", "unknown"):
-            instance = self.edge.dial(ticket, "n" + ticket)
-            self.assertIs(self.edge.dial(ticket, "n" + ticket), instance)
-            self.assertIsNone(instance.spawner)
-            self.assertFalse(instance.watched)
-            self.assertEqual(instance.state, State.CONNECTED)
-            self.assertEqual(instance.generation // 1_000_000, int(EPOCH + 100))
-        self.assertEqual(self.edge.scaler.total(), 2)
-
-    def test_unknownTicketBinds(self) -> None:
-        """
-        An unknown ticket, too, belongs to the first node that brings it.
-        """
-        self.edge.dial("unknown", "n")
-        with self.assertRaises(NodeRefused):
-            self.edge.dial("unknown", "m")
-
-    def test_ownGeneration(self) -> None:
-        """
-        A node that comes by itself keeps its generation, unless it is of the
-        future; what comes after is newer.
-        """
-        now = int((EPOCH + 100.0) * 1e6)
-        self.assertEqual(self.edge.dial(node_id="a", generation=now - 7).generation, now - 7)
-        self.assertEqual(self.edge.dial(node_id="b", generation=now + 7).generation, now)
-        self.assertEqual(self.edge.dial(node_id="c", generation=0).generation, now + 1)
-        self.assertEqual(self.edge.dial(node_id="d").generation, now + 2)
-
-    def test_fronted(self) -> None:
-        """
-        An instance whose address is known is as good as connected.
-        """
-        [instance] = self.edge.hold()
-        self.edge.perform(self.edge.scaler.fronted(instance.ticket))
-        self.assertEqual(instance.state, State.CONNECTED)
-        self.assertTrue(self.edge.newest[instance])
-        self.assertEqual(self.edge.scaler.fronted("nobody"), [])
-
-
 class LifeTests(SynchronousTestCase):
     """
     Instances come, serve and go.
@@ -294,6 +209,30 @@ class LifeTests(SynchronousTestCase):
         self.assertEqual(stranger.state, State.CONNECTED)
         self.edge.advance(0.2)
         self.assertEqual(stranger.state, State.GONE)
+
+    def test_drainedUnwatched(self) -> None:
+        """
+        Nor is it waited for when it drained before; that is no failure,
+        however young it was.
+        """
+        self.edge.waiting.clear()
+        self.edge.end(self.instance, "exit status 0", detached=True)
+        self.edge.start(self.instance)
+        self.edge.perform(self.edge.scaler.unready(self.instance))
+        decisions = self.edge.scaler.slotClosed(self.instance, self.edge.now)
+        self.assertIn(Buried(self.instance, "drained"), decisions)
+        self.assertEqual(self.instance.state, State.GONE)
+        self.assertEqual(len(self.edge.hold()), 1)
+
+    def test_routes(self) -> None:
+        """
+        The scaler knows the routes that have instances.
+        """
+        self.edge.dial(node_id="n", route="a")
+        self.assertEqual(self.edge.scaler.routes(), ["a", "r"])
+        self.edge.waiting.clear()
+        self.edge.end(self.instance)
+        self.assertEqual(self.edge.scaler.routes(), ["a"])
 
     def test_redialWithinGrace(self) -> None:
         """
@@ -424,217 +363,6 @@ class LifeTests(SynchronousTestCase):
         edge.advance(100.0)
         self.assertIsNone(edge.scaler.nextDeadline())
         self.assertEqual(edge.scaler._ledger._fleets, {})
-
-
-class NewestTests(SynchronousTestCase):
-    """
-    Exactly one instance of a route is the newest.
-    """
-
-    def test_changes(self) -> None:
-        """
-        The newest that has connected and does not drain is told that it is,
-        and the one before that it is no longer.
-        """
-        edge = FakeEdge([Rule(None, 3, 1)])
-        one, two, three = edge.hold(3)
-        self.assertEqual(edge.newest, {})
-        edge.start(two)
-        self.assertEqual(edge.newest, {two: True})
-        edge.start(one)
-        self.assertEqual(edge.newest, {two: True})
-        edge.start(three)
-        self.assertEqual(edge.newest, {two: False, three: True})
-        edge.perform(edge.scaler.unready(three))
-        self.assertEqual(edge.newest, {two: True, three: False})
-        edge.waiting.clear()
-        edge.end(two)
-        self.assertEqual(edge.newest[one], True)
-        self.assertTrue(one.newest)
-        self.assertFalse(two.newest)
-
-    def test_routesApart(self) -> None:
-        """
-        Each route has its own.
-        """
-        edge = FakeEdge()
-        one, two = edge.hold(route="r") + edge.hold(route="s")
-        edge.start(one)
-        edge.start(two)
-        self.assertEqual(edge.newest, {one: True, two: True})
-
-
-class RestartTests(SynchronousTestCase):
-    """
-    The edge restarts, the instances stay.
-    """
-
-    def setUp(self) -> None:
-        before = FakeEdge([Rule(None, 4, 2)], now=1000.0)
-        self.spawned = before.hold(7)
-        self.stranger = before.dial(node_id="stranger")
-        for instance in self.spawned[:3]:
-            before.connect(instance)
-        before.ready(self.spawned[0])
-        before.ready(self.spawned[2])
-        before.perform(before.scaler.unready(self.spawned[2]))
-        self.records = json.loads(json.dumps(before.scaler.snapshot()))
-        self.edge = FakeEdge([Rule(None, 4, 2)])
-        self.edge.scaler.restore(self.records, 0.0)
-
-    def test_snapshot(self) -> None:
-        """
-        What is connected and does not drain is remembered, and whether an
-        edge ordered it.
-        """
-        expected = {self.spawned[0].ticket: True, self.spawned[1].ticket: True}
-        expected[self.stranger.ticket] = False
-        found = {record["ticket"]: record["adopted"] for record in self.records}
-        self.assertEqual(found, expected)
-
-    def test_expected(self) -> None:
-        """
-        They count as coming; who comes back has its generation, and serves.
-        """
-        self.assertEqual(self.edge.hold(5), [])
-        first = self.spawned[0]
-        instance = self.edge.dial(first.ticket, first.node_id or "", capacity=2, generation=5)
-        self.assertEqual(instance.generation, first.generation)
-        self.assertTrue(instance.adopted)
-        self.assertFalse(self.edge.dial(node_id="stranger").adopted)
-        self.edge.ready(instance)
-        self.edge.advance(100.0)
-        self.assertEqual(instance.state, State.READY)
-
-    def test_wrongNode(self) -> None:
-        """
-        The ticket is still bound to its node.
-        """
-        with self.assertRaises(NodeRefused):
-            self.edge.dial(self.spawned[0].ticket, "thief")
-
-    def test_missing(self) -> None:
-        """
-        Who does not come back in time is gone, is replaced, and has not failed.
-        """
-        self.edge.hold(5)
-        self.edge.advance(5.0)
-        self.assertEqual(len(self.edge.spawned), 3)
-        self.assertEqual(self.edge.failures, [])
-        self.assertEqual(self.edge.stopped, [])
-
-    def test_generationsRise(self) -> None:
-        """
-        New orders are newer than all instances from before, even when the
-        clock went back.
-        """
-        newest = max(record["generation"] for record in self.records)
-        [instance] = self.edge.hold(6)
-        self.assertGreater(instance.generation, newest)
-
-
-class OutcomeTests(SynchronousTestCase):
-    """
-    Which ends of an instance are failures.
-    """
-
-    def setUp(self) -> None:
-        self.edge = FakeEdge([Rule(None, 1, 1)])
-        [self.instance] = self.edge.hold()
-        self.edge.waiting.clear()
-
-    def assertFailed(self, failed: bool) -> None:
-        """
-        Check that the instance, now gone, was a failure: nothing is ordered.
-        """
-        self.assertEqual(self.instance.state, State.GONE)
-        self.assertEqual(self.edge.hold() == [], failed)
-        self.assertEqual(len(self.edge.failures), int(failed))
-
-    def test_beforeHello(self) -> None:
-        """
-        To end before anything else is one.
-        """
-        self.edge.end(self.instance)
-        self.assertFailed(True)
-
-    def test_notEvenStarted(self) -> None:
-        """
-        So is not to be started at all.
-        """
-        self.edge.perform(self.edge.scaler.failed(self.instance.ticket, "no such file", 0.0))
-        self.assertFailed(True)
-        self.assertEqual(self.edge.failures[0].reason, "no such file")
-
-    def test_beforeReady(self) -> None:
-        """
-        To end before it is ready is one.
-        """
-        self.edge.connect(self.instance)
-        self.edge.end(self.instance)
-        self.assertFailed(True)
-
-    def test_justReady(self) -> None:
-        """
-        To end within a second of being ready is one.
-        """
-        self.edge.start(self.instance)
-        self.edge.advance(0.9)
-        self.edge.end(self.instance)
-        self.assertFailed(True)
-
-    def test_answered(self) -> None:
-        """
-        It is none once it has served an exchange.
-        """
-        self.edge.start(self.instance)
-        self.edge.perform(self.edge.scaler.answered(self.instance, 0.0))
-        self.edge.end(self.instance)
-        self.assertTrue(self.instance.answered)
-        self.assertFailed(False)
-
-    def test_alive(self) -> None:
-        """
-        It is none after a second.
-        """
-        self.edge.start(self.instance)
-        self.edge.advance(1.0)
-        self.edge.end(self.instance)
-        self.assertFailed(False)
-
-    def test_lostSoon(self) -> None:
-        """
-        Who lost its slots within a second, and does not come back, has died
-        then, though that is known only later.
-        """
-        self.edge.end(self.instance, detached=True)
-        self.edge.start(self.instance)
-        self.edge.advance(0.5)
-        self.edge.lose(self.instance)
-        self.edge.advance(5.0)
-        self.assertFailed(True)
-
-    def test_lostAndBack(self) -> None:
-        """
-        Who comes back is alive.
-        """
-        self.edge.start(self.instance)
-        self.edge.advance(0.5)
-        self.edge.lose(self.instance)
-        self.edge.advance(1.0)
-        self.edge.connect(self.instance)
-        self.edge.ready(self.instance)
-        self.edge.end(self.instance)
-        self.assertFailed(False)
-
-    def test_stranger(self) -> None:
-        """
-        Nobody ordered an instance that came by itself, so nothing failed.
-        """
-        stranger = self.edge.dial(node_id="n", route="s")
-        self.edge.lose(stranger)
-        self.edge.advance(5.0)
-        self.assertEqual(len(self.edge.hold(route="s")), 1)
 
 
 class RecountTests(SynchronousTestCase):

@@ -99,6 +99,7 @@ class DoomedTests(SynchronousTestCase):
         one, two = edge.hold(2)
         edge.start(one)
         edge.serve(one)
+        edge.advance(20.0)
         edge.end(two)
         for _ in range(10):
             edge.hold()
@@ -166,6 +167,17 @@ class DoomedTests(SynchronousTestCase):
         edge.end(edge.hold()[0])
         self.assertEqual(len(edge.hold(route="s")), 1)
 
+    def test_manyFail(self) -> None:
+        """
+        However many come while the breaker is open, little is remembered.
+        """
+        edge = FakeEdge()
+        edge.end(edge.hold()[0])
+        for _ in range(1000):
+            edge.hold()
+        self.assertEqual(len(edge.failures), 1001)
+        self.assertLess(len(edge.scaler._agenda._entries), 10)
+
     def test_manyOrdersFailAtOnce(self) -> None:
         """
         The failures of orders that were made together open the breaker once.
@@ -228,6 +240,18 @@ class RoomTests(SynchronousTestCase):
         self.assertEqual([each.route for each in self.edge.spawned[3:]], ["b", "b"])
         self.assertEqual(self.edge.retired, idle[:2])
 
+    def test_idleMakesRoomAgain(self) -> None:
+        """
+        Who has made room is not waited for any more: the next goes as well.
+        """
+        idle = self.startIdle("a", 3)
+        for number in range(3):
+            self.edge.hold(1, "b")
+            self.assertEqual(self.edge.retired, idle[: number + 1])
+            self.edge.end(idle[number], "exit status 0")
+            self.edge.start(self.edge.spawned[-1])
+            self.edge.serve(self.edge.spawned[-1])
+
     def test_newestStaysLonger(self) -> None:
         """
         Older instances go before the newest of their route.
@@ -248,7 +272,9 @@ class RoomTests(SynchronousTestCase):
         for instance in busy:
             self.edge.start(instance)
             self.edge.serve(instance)
+        self.assertFalse(self.edge.scaler.isShort)
         self.edge.hold(1, "b")
+        self.assertTrue(self.edge.scaler.isShort)
         self.assertEqual(self.edge.retired, [])
         self.edge.finish(busy[1])
         self.assertEqual(self.edge.retired, [busy[1]])

@@ -1,0 +1,320 @@
+"""
+For tests of the command lines: runs them as people do, and leaves nothing of
+them behind.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import clientFromString, connectProtocol
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+import brxy
+from brxy.test.leftovers import RealTests, isAlive
+
+__all__ = ["ANYWHERE", "DEMO", "GATE", "PYTHON", "TWISTD", "Answer", "Program", "ProgramTests"]
+
+PYTHON = sys.executable
+TWISTD = str(Path(sys.executable).with_name("twistd"))
+
+_ROOT = Path(brxy.__file__).parents[1]
+
+#: The app of the tutorial.
+DEMO = str(_ROOT / "examples" / "demo.py")
+
+#: A port of the kernel's choice; L{ProgramTests.address} tells which it was.
+ANYWHERE = "tcp:0:interface=127.0.0.1"
+
+#: An app that says "asked" and answers once the file C{open} is there; at
+#: C{/env} it answers at once, with its environment.
+GATE = """\
+import json, os, sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Request(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = json.dumps(dict(os.environ)).encode()
+        if self.path == "/exit":
+            os._exit(7)
+        if self.path != "/env":
+            print("asked", self.path, flush=True)
+            while not os.path.exists("open"):
+                time.sleep(0.01)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Request).serve_forever()
+"""
+
+# In the environment of all that one test starts, and so of whatever that
+# starts; brxy takes its own variables from an app's environment.
+_MARK = "STARTED_BY_TEST"
+
+
+@frozen
+class Answer:
+    """
+    What came back on a connection.
+
+    @ivar status: of HTTP; 0 if there was no answer.
+    """
+
+    status: int
+    head: str
+    body: str
+
+
+class _Client(Protocol):
+    """
+    Sends something, and takes what comes until the connection is closed.
+    """
+
+    def __init__(self, request: bytes) -> None:
+        self.closed: Deferred[Answer] = Deferred()
+        self._request = request
+        self._received = b""
+
+    def connectionMade(self) -> None:
+        """
+        Ask.
+        """
+        assert self.transport is not None
+        self.transport.write(self._request)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        A part of the answer.
+        """
+        self._received += data
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        That was all.
+        """
+        head, _, body = self._received.decode().partition("\r\n\r\n")
+        status = re.match(r"HTTP/1\.1 (\d{3}) ", head)
+        self.closed.callback(Answer(int(status[1]) if status else 0, head, body))
+
+
+class Program:
+    """
+    A command that was started.
+    """
+
+    def __init__(self, argv: Sequence[str], folder: Path, environ: dict[str, str]) -> None:
+        name = uuid4().hex
+        self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self._process = subprocess.Popen(
+                argv, cwd=folder, env=environ, stdin=subprocess.PIPE, stdout=out, stderr=err
+            )
+        self.pid = self._process.pid
+
+    @property
+    def out(self) -> str:
+        """
+        What it wrote to its standard output.
+        """
+        return self._out.read_text()
+
+    @property
+    def err(self) -> str:
+        """
+        What it wrote to its standard error.
+        """
+        return self._err.read_text()
+
+    @property
+    def status(self) -> int | None:
+        """
+        How it ended, as L{subprocess.Popen.returncode}; L{None} while it runs.
+        """
+        return self._process.poll()
+
+    def signal(self, number: int) -> None:
+        """
+        Send it a signal.
+        """
+        self._process.send_signal(number)
+
+    def closeInput(self) -> None:
+        """
+        Close its standard input.
+        """
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def reap(self) -> None:
+        """
+        It was killed: leave no zombie, and no pipe.
+        """
+        self.closeInput()
+        self._process.wait()
+
+
+class ProgramTests(RealTests):
+    """
+    Base of tests of command lines.
+
+    @ivar folder: where they run, of each test's own and with a short name (a
+        unix socket's may not be long).
+    """
+
+    timeout = 100
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.folder = Path(tempfile.mkdtemp(prefix="brxy-"))
+        self._mark = uuid4().hex
+        self._programs: list[Program] = []
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.addCleanup(self._endAll)
+
+    async def _endAll(self) -> None:
+        while pids := self.running():
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            await self.gone(*pids)
+        for program in self._programs:
+            program.reap()
+
+    def running(self) -> list[int]:
+        """
+        @return: all processes that run because of this test.
+        """
+        mark = f"{_MARK}={self._mark}".encode()
+        found = []
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                try:
+                    environ = Path(f"/proc/{name}/environ").read_bytes()
+                except OSError:
+                    continue
+                if mark in environ.split(b"\0") and isAlive(int(name)):
+                    found.append(int(name))
+        return found
+
+    async def gone(self, *pids: int) -> None:
+        """
+        Wait until these processes run no more.
+        """
+        await self.until(lambda: not any(isAlive(pid) for pid in pids))
+
+    def start(self, *argv: str, **environ: str) -> Program:
+        """
+        Start a command.
+
+        @param environ: what its environment has besides our own, but for
+            brxy's variables.
+        """
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("BRXY_") and name not in ("ROUTE", "PORT", "HOST")
+        }
+        ours = {"PYTHONPATH": str(_ROOT), _MARK: self._mark}
+        program = Program(argv, self.folder, {**inherited, **ours, **environ})
+        self._programs.append(program)
+        return program
+
+    def edge(self, *arguments: str) -> Program:
+        """
+        Start an edge in the foreground, with both its ports anywhere.
+        """
+        ports = ("--port", ANYWHERE, "--node-port", ANYWHERE)
+        return self.start(TWISTD, "-n", "brxy-edge", *ports, *arguments)
+
+    def gate(self) -> str:
+        """
+        Write L{GATE} into the folder.
+
+        @return: the command that runs it.
+        """
+        (self.folder / "gate.py").write_text(GATE)
+        return "python gate.py"
+
+    def openGate(self) -> None:
+        """
+        Let it answer.
+        """
+        (self.folder / "open").touch()
+
+    async def ended(self, program: Program) -> int:
+        """
+        @return: how a program ended, once it has.
+        """
+        await self.until(lambda: program.status is not None)
+        assert program.status is not None
+        return program.status
+
+    async def said(self, program: Program, pattern: str) -> re.Match[str]:
+        """
+        Wait until a program has printed what matches.
+        """
+        while True:
+            match = re.search(pattern, program.out)
+            if match:
+                return match
+            if program.status is not None:
+                self.fail(f"no {pattern!r} in:\n{program.out}{program.err}")
+            await self.until(lambda: re.search(pattern, program.out) or program.status is not None)
+
+    async def address(self, program: Program, factory: str = "HTTPFactory") -> str:
+        """
+        @return: where an edge listens for clients (C{SlotFactory}: for nodes),
+            as a client endpoint.
+        """
+        match = await self.said(program, rf"{factory} starting on (\d+)\n")
+        return f"tcp:127.0.0.1:{match[1]}"
+
+    def get(self, address: str, path: str = "/", host: str = "localhost") -> Deferred[Answer]:
+        """
+        Make a request, on a connection of its own.
+
+        @param address: where, as a client endpoint.
+        """
+        request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        return self.talk(address, request.encode())
+
+    def talk(self, address: str, request: bytes) -> Deferred[Answer]:
+        """
+        Send bytes, and take what comes until the connection is closed.
+        """
+        client = _Client(request)
+        answer: Deferred[Answer] = connectProtocol(
+            clientFromString(self.reactor, address), client
+        ).addCallback(lambda _: client.closed)
+        return answer
+
+    async def stopped(self, program: Program, number: int = signal.SIGTERM) -> None:
+        """
+        End a program by a signal, and see that it ends by that, without a
+        complaint, and that nothing is left of all that runs.
+        """
+        program.signal(number)
+        self.assertEqual(await self.ended(program), -number)
+        self.assertEqual(program.err, "")
+        self.assertNotIn("Traceback", program.out)
+        await self.until(lambda: not self.running())

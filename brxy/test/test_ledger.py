@@ -1,0 +1,165 @@
+"""
+Tests for L{brxy.edge.ledger}, as L{brxy.edge.scaler.Scaler} uses it.
+"""
+
+from __future__ import annotations
+
+import json
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.instance import State
+from brxy.edge.ledger import Rule
+from brxy.errors import NodeRefused
+from brxy.test.fleets import EPOCH, FakeEdge
+
+
+class HelloTests(SynchronousTestCase):
+    """
+    Nodes that dial in.
+    """
+
+    def setUp(self) -> None:
+        self.edge = FakeEdge([Rule(None, 10, 2)], now=100.0)
+
+    def test_ticket(self) -> None:
+        """
+        A node that brings a ticket is the instance that was ordered; it says
+        how much it takes; its further slots are the same instance's.
+        """
+        [ordered] = self.edge.hold()
+        instance = self.edge.dial(ordered.ticket, "n", capacity=3)
+        self.assertIs(instance, ordered)
+        self.assertEqual(instance.state, State.CONNECTED)
+        self.assertEqual(instance.capacity, 3)
+        self.assertIs(self.edge.dial(ordered.ticket, "n", capacity=3), ordered)
+        self.assertEqual(instance.slots, 2)
+
+    def test_refused(self) -> None:
+        """
+        A ticket serves one node and one route only, a node one ticket.
+        """
+        one, two = self.edge.hold(4)
+        self.edge.dial(one.ticket, "n")
+        for ticket, node_id, route in (
+            (one.ticket, "m", "r"),
+            (one.ticket, "n", "s"),
+            (two.ticket, "m", "s"),
+            (two.ticket, "n", "r"),
+            ("", "n", "s"),
+        ):
+            with self.assertRaises(NodeRefused):
+                self.edge.dial(ticket, node_id, route)
+        self.assertEqual((one.slots, two.slots, two.state), (1, 0, State.ORDERED))
+
+    def test_adopted(self) -> None:
+        """
+        A node without a ticket, or with an unknown one, is a new instance;
+        its further slots are the same instance's.
+        """
+        for ticket in ("", "unknown"):
+            instance = self.edge.dial(ticket, "n" + ticket)
+            self.assertIs(self.edge.dial(ticket, "n" + ticket), instance)
+            self.assertIsNone(instance.spawner)
+            self.assertFalse(instance.watched)
+            self.assertEqual(instance.state, State.CONNECTED)
+            self.assertEqual(instance.generation // 1_000_000, int(EPOCH + 100))
+        self.assertEqual(self.edge.scaler.total(), 2)
+
+    def test_unknownTicketBinds(self) -> None:
+        """
+        An unknown ticket, too, belongs to the first node that brings it.
+        """
+        self.edge.dial("unknown", "n")
+        with self.assertRaises(NodeRefused):
+            self.edge.dial("unknown", "m")
+
+    def test_ownGeneration(self) -> None:
+        """
+        A node that comes by itself keeps its generation, unless it is of the
+        future; what comes after is newer.
+        """
+        now = int((EPOCH + 100.0) * 1e6)
+        self.assertEqual(self.edge.dial(node_id="a", generation=now - 7).generation, now - 7)
+        self.assertEqual(self.edge.dial(node_id="b", generation=now + 7).generation, now)
+        self.assertEqual(self.edge.dial(node_id="c", generation=0).generation, now + 1)
+        self.assertEqual(self.edge.dial(node_id="d").generation, now + 2)
+
+    def test_fronted(self) -> None:
+        """
+        An instance whose address is known is as good as connected.
+        """
+        [instance] = self.edge.hold()
+        self.edge.perform(self.edge.scaler.fronted(instance.ticket))
+        self.assertEqual(instance.state, State.CONNECTED)
+        self.assertTrue(self.edge.newest[instance])
+        self.assertEqual(self.edge.scaler.fronted("nobody"), [])
+
+
+class RestartTests(SynchronousTestCase):
+    """
+    The edge restarts, the instances stay.
+    """
+
+    def setUp(self) -> None:
+        before = FakeEdge([Rule(None, 4, 2)], now=1000.0)
+        self.spawned = before.hold(7)
+        self.stranger = before.dial(node_id="stranger")
+        for instance in self.spawned[:3]:
+            before.connect(instance)
+        before.ready(self.spawned[0])
+        before.ready(self.spawned[2])
+        before.perform(before.scaler.unready(self.spawned[2]))
+        self.records = json.loads(json.dumps(before.scaler.snapshot()))
+        self.edge = FakeEdge([Rule(None, 4, 2)])
+        self.edge.scaler.restore(self.records, 0.0)
+
+    def test_snapshot(self) -> None:
+        """
+        What is connected and does not drain is remembered, and whether an
+        edge ordered it.
+        """
+        expected = {self.spawned[0].ticket: True, self.spawned[1].ticket: True}
+        expected[self.stranger.ticket] = False
+        found = {record["ticket"]: record["adopted"] for record in self.records}
+        self.assertEqual(found, expected)
+
+    def test_expected(self) -> None:
+        """
+        They count as coming; who comes back has its generation, and serves.
+        """
+        self.assertEqual(self.edge.hold(5), [])
+        first = self.spawned[0]
+        instance = self.edge.dial(first.ticket, first.node_id or "", capacity=2, generation=5)
+        self.assertEqual(instance.generation, first.generation)
+        self.assertTrue(instance.adopted)
+        self.assertFalse(self.edge.dial(node_id="stranger").adopted)
+        self.edge.ready(instance)
+        self.edge.advance(100.0)
+        self.assertEqual(instance.state, State.READY)
+
+    def test_wrongNode(self) -> None:
+        """
+        The ticket is still bound to its node.
+        """
+        with self.assertRaises(NodeRefused):
+            self.edge.dial(self.spawned[0].ticket, "thief")
+
+    def test_missing(self) -> None:
+        """
+        Who does not come back in time is gone, is replaced, and has not failed.
+        """
+        self.edge.hold(5)
+        self.edge.advance(5.0)
+        self.assertEqual(len(self.edge.spawned), 3)
+        self.assertEqual(self.edge.failures, [])
+        self.assertEqual(self.edge.stopped, [])
+
+    def test_generationsRise(self) -> None:
+        """
+        New orders are newer than all instances from before, even when the
+        clock went back.
+        """
+        newest = max(record["generation"] for record in self.records)
+        [instance] = self.edge.hold(6)
+        self.assertGreater(instance.generation, newest)

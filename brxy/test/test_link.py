@@ -1,0 +1,160 @@
+"""
+Tests of what keeps a node connected.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from brxy.connection import Shared
+from brxy.interfaces import Address
+from brxy.node.link import Link, _Watched
+from brxy.node.slot import EdgeSlotFactory
+from brxy.test.fakes import FakeOwner, FakeReactor, settle
+from brxy.wire import GOAWAY, VERSION, Welcome, frame
+
+
+class LinkTests(SynchronousTestCase):
+    """
+    Tests of L{Link}, with the edge played by hand.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+        owner: Any = FakeOwner()
+        self.slots = EdgeSlotFactory(Shared(self.reactor), owner, Address("127.0.0.1", 20000))
+        self.told: list[str] = []
+        self.link = Link(
+            TCP4ClientEndpoint(self.reactor, "edge", 9080),
+            self.slots,
+            self.reactor,
+            lambda: self.told.append("up"),
+            self.told.append,
+        )
+        self.link.startService()
+
+    def settle(self) -> None:
+        """
+        Deliver all that was written.
+        """
+        settle(self.reactor, lambda: self.reactor.ends)
+
+    def answer(self, *frames: bytes) -> None:
+        """
+        Accept a connection, answer, and close it if there is no answer.
+        """
+        edge = self.reactor.accept()
+        edge.end.write(b"".join(frames))
+        if not frames or frames[0] == frame(GOAWAY):
+            edge.end.loseConnection()
+        self.settle()
+
+    def assertNextWithin(self, least: float, most: float) -> None:
+        """
+        The next attempt is made when these times are over.
+        """
+        self.reactor.advance(least - 0.01)
+        self.assertEqual(self.reactor.dialling(), 0)
+        self.reactor.advance(most - least + 0.02)
+        self.assertEqual(self.reactor.dialling(), 1)
+
+    def welcome(self) -> None:
+        """
+        Let it in.
+        """
+        self.answer(Welcome(VERSION, "edge", 7, True).encode())
+
+    def test_up(self) -> None:
+        """
+        It is up when the edge has let it in, not when it has connected.
+        """
+        edge = self.reactor.accept()
+        self.settle()
+        self.assertEqual(self.told, [])
+        edge.end.write(Welcome(VERSION, "edge", 7, True).encode())
+        self.settle()
+        self.assertEqual(self.told, ["up"])
+
+    def test_unreachable(self) -> None:
+        """
+        An attempt that fails is told, and the next one made a little later.
+        """
+        self.reactor.refuse()
+        self.assertEqual(self.told, ["Connection was refused by other side."])
+        self.assertNextWithin(0.15, 1.15)
+        self.welcome()
+        self.assertEqual(self.told[1:], ["up"])
+
+    def test_notWelcome(self) -> None:
+        """
+        The pauses grow while it gets a connection but is not let in, however
+        it is turned away, and are short again after it was.
+        """
+        for _ in range(5):
+            self.answer(frame(GOAWAY))
+            self.reactor.advance(7)
+            self.answer()
+            self.reactor.advance(7)
+        whys = ["the edge is leaving", "the edge closed the connection"] * 5
+        self.assertEqual(self.told, whys)
+        self.answer()
+        self.assertNextWithin(5, 6)
+        self.welcome()
+        self.reactor.apps[-1].end.loseConnection()
+        self.settle()
+        self.assertNextWithin(0.15, 1.15)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def stop(self) -> None:
+        """
+        Stop it, and see that nothing of it is left.
+        """
+        stopped = self.link.stopService()
+        self.settle()
+        self.successResultOf(stopped)
+        self.slots.stop()
+        self.reactor.advance(60)
+        self.assertEqual(self.reactor.dialling(), 0)
+        self.assertEqual(self.slots.slots, set())
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_stopDialling(self) -> None:
+        """
+        It can be stopped while it connects; that is no failure to tell.
+        """
+        self.stop()
+        self.assertEqual(self.told, [])
+
+    def test_stopGreeting(self) -> None:
+        """
+        It can be stopped while it waits for the edge's word.
+        """
+        self.reactor.accept()
+        self.stop()
+        self.assertEqual(self.told, [])
+
+    def test_stopWaiting(self) -> None:
+        """
+        It can be stopped between two attempts.
+        """
+        self.reactor.refuse()
+        self.stop()
+
+    def test_stopConnected(self) -> None:
+        """
+        It can be stopped when all is well.
+        """
+        self.welcome()
+        self.stop()
+
+    def test_interface(self) -> None:
+        """
+        What watches an endpoint is one.
+        """
+        endpoint = TCP4ClientEndpoint(self.reactor, "edge", 9080)
+        verifyObject(IStreamClientEndpoint, _Watched(endpoint, self.fail))

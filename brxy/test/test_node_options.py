@@ -1,0 +1,161 @@
+"""
+Tests of the node's command line.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from brxy.interfaces import Address
+from brxy.node.tap import Options
+from brxy.test.refusals import RefusalTests
+
+
+def parse(*arguments: str, **environ: str) -> Any:
+    """
+    The options that these arguments make.
+    """
+    options = Options(environ)
+    options.parseOptions(list(arguments))
+    return options
+
+
+class NodeOptionsTests(RefusalTests):
+    """
+    Tests of L{Options}.
+    """
+
+    def test_defaults(self) -> None:
+        """
+        Only the app must be given.
+        """
+        self.assertEqual(
+            dict(parse("--", "true")),
+            {
+                "command": ("true",),
+                "edge": "tcp:127.0.0.1:9080",
+                "route": "default",
+                "capacity": 1,
+                "app": None,
+                "app-port": None,
+                "ready-path": None,
+                "idle-timeout": 300.0,
+                "old-idle-timeout": 10.0,
+                "stop-timeout": 10.0,
+                "drain-timeout": 25.0,
+                "token-file": None,
+                "exit-on-stdin-eof": 0,
+                "ticket": "",
+                "generation": 0,
+                "token": "",
+            },
+        )
+
+    _HANDED_OVER = {
+        "BRXY_EDGE": "tcp:edge.example.net:9080",
+        "ROUTE": "Example.com",
+        "BRXY_CAPACITY": "3",
+        "BRXY_IDLE_TIMEOUT": "1.5",
+        "BRXY_OLD_IDLE_TIMEOUT": "0",
+        "BRXY_TICKET": "t1",
+        "BRXY_GENERATION": "123",
+        "BRXY_TOKEN": "secret",
+    }
+
+    def test_environment(self) -> None:
+        """
+        What an edge hands over is heeded.
+        """
+        options = parse("--", "true", **self._HANDED_OVER)
+        self.assertEqual(options["edge"], "tcp:edge.example.net:9080")
+        self.assertEqual(options["route"], "example.com")
+        self.assertEqual(options["capacity"], 3)
+        self.assertEqual((options["idle-timeout"], options["old-idle-timeout"]), (1.5, 0.0))
+        self.assertEqual((options["ticket"], options["generation"]), ("t1", 123))
+        self.assertEqual(options["token"], "secret")
+
+    def test_optionsFirst(self) -> None:
+        """
+        What is given by an option counts, not the environment.
+        """
+        path = self.mktemp()
+        Path(path).write_text("other\n")
+        options = parse(
+            *("--edge", "unix:/x", "--route", "B", "-c", "5", "--idle-timeout", "0"),
+            *("--old-idle-timeout", "7", "--token-file", path, "--", "true"),
+            **self._HANDED_OVER,
+        )
+        self.assertEqual((options["edge"], options["route"]), ("unix:/x", "b"))
+        self.assertEqual(options["capacity"], 5)
+        self.assertEqual((options["idle-timeout"], options["old-idle-timeout"]), (0.0, 7.0))
+        self.assertEqual(options["token"], "other")
+
+    def test_empty(self) -> None:
+        """
+        A variable that is set to nothing is as good as none.
+        """
+        options = parse("--", "true", ROUTE="", BRXY_CAPACITY="", BRXY_EDGE="")
+        self.assertEqual(dict(options), dict(parse("--", "true")))
+
+    def test_app(self) -> None:
+        """
+        An app that runs already is given by its address.
+        """
+        self.assertEqual(parse("--app", "db:6379")["app"], Address("db", 6379))
+        self.assertEqual(parse("--app", "[::1]:80")["app"], Address("::1", 80))
+
+    def test_command(self) -> None:
+        """
+        What follows -- is left as it is.
+        """
+        options = parse("--app-port", "1", "--", "sh", "-c", "a b", "--edge", "x")
+        self.assertEqual(options["command"], ("sh", "-c", "a b", "--edge", "x"))
+        self.assertEqual(options["app-port"], 1)
+
+    def test_refused(self) -> None:
+        """
+        What can't be is told in a line that names it.
+        """
+        app = "give the app's command after --, or --app HOST:PORT"
+        for arguments, why in (
+            ([], app),
+            (["--app", "a:1", "--", "true"], app),
+            (["--app", "a"], "--app 'a' is not HOST:PORT"),
+            (["--app", ":1"], "--app ':1' is not HOST:PORT"),
+            (["--app", "a:65536"], "--app 'a:65536' is not HOST:PORT"),
+            (["--app", "a:0"], "--app 'a:0' is not HOST:PORT"),
+            (["--nonsense"], "option --nonsense not recognized"),
+            (["--", "no-such-app"], "can't run 'no-such-app': there is no such executable"),
+            (["--", "/etc/passwd"], "can't run '/etc/passwd': there is no such executable"),
+            (["--edge", "", "--", "true"], "bad --edge '': '' is no client endpoint"),
+            (["--edge", "a:1", "--", "true"], "bad --edge 'a:1': 'a:1' is no client endpoint"),
+            (["--edge", "tcp:a", "--", "true"], "bad --edge 'tcp:a': 'tcp:a' is no client"),
+            (["--route", "a b", "--", "true"], "bad --route 'a b': 'a b' is no name"),
+            (["--capacity", "0"], "bad --capacity '0': a whole number from 1 to 10000"),
+            (["--app-port", "65536"], "bad --app-port '65536': a whole number from 1 to 65535"),
+            (["--app-port", "0"], "bad --app-port '0': a whole number from 1 to 65535"),
+            (["--ready-path", "x"], "bad --ready-path 'x': a path that begins with /"),
+            (["--ready-path", "/a b"], "bad --ready-path '/a b': a path that begins with /"),
+            (["--stop-timeout", "x"], "bad --stop-timeout 'x': a number of seconds"),
+            (["--drain-timeout", "-1"], "bad --drain-timeout '-1': a number of seconds"),
+            (["--token-file", "/none", "--", "true"], "--token-file /none: No such file"),
+        ):
+            line = self.refuse(partial(Options, {}), arguments)
+            self.assertTrue(line.startswith(why), (arguments, line))
+
+    def test_badEnvironment(self) -> None:
+        """
+        So is what is wrong in the environment.
+        """
+        for variable, value in (
+            ("BRXY_EDGE", "x"),
+            ("ROUTE", "a b"),
+            ("BRXY_CAPACITY", "0"),
+            ("BRXY_IDLE_TIMEOUT", "x"),
+            ("BRXY_OLD_IDLE_TIMEOUT", "-1"),
+            ("BRXY_GENERATION", "1.5"),
+        ):
+            line = self.refuse(partial(Options, {variable: value}), ["--", "true"])
+            self.assertTrue(line.startswith(f"bad {variable} {value!r}: "), line)

@@ -1,0 +1,114 @@
+"""
+The page about the options, C{doc/options.rst}, says what the code does.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import attrs
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+import brxy
+from brxy.edge.tap import NODE_PORT
+from brxy.edge.tap import Options as EdgeOptions
+from brxy.node.tap import Options as NodeOptions
+from brxy.options import Options
+from brxy.spawners import app, process
+from brxy.spawners.spec import Common, optionKeys
+
+PAGE = Path(brxy.__file__).parents[1] / "doc" / "options.rst"
+
+# Twisted's own, which every program has.
+COMMON = {"help", "version"}
+
+
+def described(program: str) -> dict[str, str]:
+    """
+    What the page says of each long option of a program.
+    """
+    [part] = re.findall(
+        rf"^\.\. program:: {program}\n(.*?)(?=^\.\. program::|^Spawn strings$)",
+        PAGE.read_text(),
+        re.DOTALL | re.MULTILINE,
+    )
+    found = re.findall(
+        r"^\.\. option:: --([a-z-]+)[^\n]*\n\n((?:   [^\n]*\n|\n)+)", part, re.MULTILINE
+    )
+    return dict(found)
+
+
+def default(text: str) -> str:
+    """
+    The default that a text tells: the last value in the sentence about it.
+    """
+    sentence = re.search(r"Default:(.*?)\.(?:\s|$)", text, re.DOTALL)
+    values = re.findall(r"``([^`]+)``", sentence[1]) if sentence else []
+    return values[-1] if values else sentence[1].strip() if sentence else "not told"
+
+
+class OptionsDocTests(SynchronousTestCase):
+    """
+    Tests of what the page says of the command lines.
+    """
+
+    def setUp(self) -> None:
+        if not PAGE.exists():
+            raise SkipTest("needs doc/: run the tests in a checkout")
+
+    def _compare(self, options: Options, *arguments: str) -> dict[str, str]:
+        texts = described(options.program)
+        names = {name.rstrip("=") for name in options.longOpt} - COMMON
+        self.assertEqual(set(texts), names)
+        flags = {flag for flag, *_ in options.optFlags}  # type: ignore[attr-defined]
+        options.parseOptions(list(arguments))
+        values: dict[str, Any] = dict(options)
+        for name in names & values.keys():
+            if name in flags:
+                self.assertEqual(default(texts[name]), "off", name)
+            elif values[name] is not None:
+                value = values[name]
+                told = value if isinstance(value, str) else f"{value:g}"
+                self.assertEqual(default(texts[name]), told, name)
+        return texts
+
+    def test_edge(self) -> None:
+        """
+        All options of the edge are told, with their defaults.
+        """
+        texts = self._compare(EdgeOptions())
+        self.assertIn("Default: ``8080``", texts["port"])
+        self.assertEqual(NODE_PORT, "tcp:9080:interface=127.0.0.1")
+        self.assertIn(f"Default: ``{NODE_PORT}``", texts["node-port"])
+
+    def test_node(self) -> None:
+        """
+        So are all of the node.
+        """
+        self._compare(NodeOptions({}), "--", "true")
+
+    def test_spawners(self) -> None:
+        """
+        So are the keys of spawn strings.
+        """
+        page = PAGE.read_text()
+        page = page[page.index("Spawn strings\n---") :]
+        common, of_app, of_process = (
+            page[: page.index("\napp:\n")],
+            page[page.index("\napp:\n") : page.index("\nprocess:\n")],
+            page[page.index("\nprocess:\n") : page.index("\nOthers\n")],
+        )
+        for part, options in (
+            (common, Common),
+            (of_app, app.Options),
+            (of_process, process.Options),
+        ):
+            keys = optionKeys(options)
+            told = re.findall(r"^``([a-z-]+)=``(?:, ``([a-z-]+)=``)?$", part, re.MULTILINE)
+            self.assertEqual({key for pair in told for key in pair if key}, set(keys))
+            for key, each in keys.items():
+                if each.default not in (None, attrs.NOTHING):
+                    text = part[part.index(f"``{key}=``\n") :].split("\n\n")[0]
+                    self.assertIn(f"Default: ``{each.default:g}``", text)

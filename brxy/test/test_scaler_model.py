@@ -1,0 +1,269 @@
+"""
+Random histories of L{brxy.edge.scaler}, and what must hold in all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.instance import Instance, State
+from brxy.edge.ledger import Rule
+from brxy.test.fleets import FakeEdge
+
+RULES = (Rule("r", 2, 3), Rule(None, 3, 1))
+ROUTES = ("r", "s", "t")
+MAX_TOTAL = 5
+LIVE = (State.ORDERED, State.CONNECTED, State.READY)
+
+choices = st.integers(0, 1000)
+routes = st.sampled_from(ROUTES)
+
+
+class ScalerMachine(RuleBasedStateMachine):
+    """
+    An edge, clients, spawners and nodes that do whatever they may.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.edge = FakeEdge(RULES, MAX_TOTAL)
+        self.strangers = 0
+        self.rolled = False
+
+    @property
+    def all(self) -> list[Instance]:
+        return [each for route in ROUTES for each in self.edge.scaler.instances(route)]
+
+    def pick(self, choice: int, may: Callable[[Instance], bool]) -> Instance | None:
+        """
+        One of the instances that can do something, if there is one.
+        """
+        found = [each for each in self.all if may(each)]
+        return found[choice % len(found)] if found else None
+
+    # Clients
+
+    @rule(route=routes, number=st.integers(1, 8))
+    def hold(self, route: str, number: int) -> None:
+        before = len(self.edge.failures)
+        offers = self.offers(route)
+        spawned = self.edge.hold(number, route)
+        if len(self.edge.failures) == before and offers >= self.edge.waiting[route]:
+            assert not spawned
+
+    @rule(route=routes)
+    def leave(self, route: str) -> None:
+        del self.edge.waiting[route]
+        self.edge.demand(route)
+
+    @rule(choice=choices)
+    def serve(self, choice: int) -> None:
+        instance = self.pick(
+            choice,
+            lambda each: (
+                each.state is State.READY
+                and each.slots > 0
+                and not each.suspended
+                and each.in_flight < each.capacity
+                and self.edge.waiting[each.route] > 0
+            ),
+        )
+        if instance is not None:
+            self.edge.serve(instance)
+
+    @rule(choice=choices, answered=st.booleans())
+    def finish(self, choice: int, answered: bool) -> None:
+        instance = self.pick(choice, lambda each: each.in_flight > 0 and each.slots > 0)
+        if instance is not None:
+            if answered:
+                self.edge.perform(self.edge.scaler.answered(instance, self.edge.now))
+            self.edge.finish(instance)
+
+    # Nodes
+
+    @rule(choice=choices, capacity=st.sampled_from([1, 3]))
+    def connect(self, choice: int, capacity: int) -> None:
+        instance = self.pick(choice, lambda each: each.slots < 2)
+        if instance is not None:
+            node_id = instance.node_id or f"node of {instance.ticket}"
+            self.edge.dial(instance.ticket, node_id, instance.route, capacity)
+
+    @rule(route=routes)
+    def stranger(self, route: str) -> None:
+        if self.strangers < 3:
+            self.strangers += 1
+            self.edge.dial(node_id=f"stranger {self.strangers}", route=route)
+
+    @rule(choice=choices)
+    def ready(self, choice: int) -> None:
+        instance = self.pick(choice, lambda each: each.slots > 0)
+        if instance is not None:
+            self.edge.ready(instance)
+
+    @rule(choice=choices)
+    def unready(self, choice: int) -> None:
+        instance = self.pick(choice, lambda each: each.slots > 0)
+        if instance is not None:
+            instance.ready.clear()
+            self.edge.perform(self.edge.scaler.unready(instance))
+
+    @rule(choice=choices)
+    def lose(self, choice: int) -> None:
+        instance = self.pick(choice, lambda each: each.slots > 0)
+        if instance is not None:
+            self.edge.lose(instance)
+
+    @rule(choice=choices)
+    def suspend(self, choice: int) -> None:
+        instance = self.pick(choice, lambda each: each.slots > 0)
+        if instance is not None:
+            instance.suspended = not instance.suspended
+            self.edge.demand(instance.route)
+
+    # Spawners
+
+    @rule(choice=choices, detached=st.booleans())
+    def end(self, choice: int, detached: bool) -> None:
+        instance = self.pick(choice, lambda each: each.watched)
+        if instance is not None:
+            self.edge.end(instance, detached=detached)
+
+    # Operators and time
+
+    @rule(route=routes)
+    def roll(self, route: str) -> None:
+        self.rolled = True
+        self.edge.perform(self.edge.scaler.roll(route, self.edge.now))
+
+    @rule(seconds=st.sampled_from([0.1, 0.5, 1.0, 3.0, 5.0, 20.0, 60.0]))
+    def advance(self, seconds: float) -> None:
+        self.edge.advance(seconds)
+
+    # What always holds
+
+    def offers(self, route: str) -> int:
+        """
+        What a route can take, by the words of the specification.
+        """
+        return sum(
+            max(0, each.capacity - each.in_flight)
+            for each in self.edge.scaler.instances(route)
+            if each.state in LIVE
+            and not each.suspended
+            and not (each.lost_at is not None and each.lost_at + 5.0 <= self.edge.now)
+        )
+
+    @invariant()
+    def maxima(self) -> None:
+        above = int(self.rolled)
+        for route in ROUTES:
+            for index, each in enumerate(RULES):
+                mine = [i for i in self.edge.scaler.instances(route) if i.spawner == index]
+                assert len(mine) <= each.max_instances + above
+        ordered = [each for each in self.all if each.spawner is not None]
+        assert len(ordered) <= MAX_TOTAL + above
+        assert self.edge.scaler.total() == len(self.all)
+
+    @invariant()
+    def oneNewest(self) -> None:
+        for route in ROUTES:
+            instances = self.edge.scaler.instances(route)
+            serving = [i for i in instances if i.state in (State.CONNECTED, State.READY)]
+            newest = [each for each in instances if each.newest]
+            assert len(newest) == (1 if serving else 0)
+            for each in newest:
+                assert each in serving
+                assert each.generation == max(i.generation for i in serving)
+            told = [each for each in instances if self.edge.newest.get(each)]
+            assert told == newest
+
+    @invariant()
+    def nobodyWaitsForNothing(self) -> None:
+        """
+        Whoever waits has something coming, or a limit is reached.
+        """
+        for route in ROUTES:
+            if self.edge.waiting[route] > self.offers(route):
+                assert self.isLimited(route), self.edge.scaler.instances(route)
+
+    def isLimited(self, route: str) -> bool:
+        instances = self.edge.scaler.instances(route)
+        fleet = self.edge.scaler._ledger.fleet(route)
+        if self.edge.scaler.total() >= MAX_TOTAL:
+            return True
+        assert fleet is not None
+        for index in fleet.rules:
+            mine = [each for each in instances if each.spawner in (index, None)]
+            full = len(mine) >= RULES[index].max_instances
+            if not full and fleet.breaker(index).mayOrder(self.edge.now) != 0:
+                return False
+        # With all breakers open and nothing there, nobody is left waiting.
+        return bool(instances)
+
+    @invariant()
+    def retiredServeNobody(self) -> None:
+        for each in self.all:
+            assert not each.retired or each.state is State.DRAINING
+
+    @invariant()
+    def lookedAfter(self) -> None:
+        """
+        An instance that no spawner watches, and that has no slot, ends by itself.
+        """
+        for each in self.all:
+            if not each.watched and not each.slots:
+                assert self.edge.scaler.nextDeadline() is not None
+
+    def teardown(self) -> None:
+        """
+        In the end everything ends, and nothing is left.
+        """
+        self.edge.waiting.clear()
+        for instance in self.all:
+            while instance.slots:
+                self.edge.lose(instance)
+        self.edge.advance(120.0)
+        # Rolls may order some more while they end.
+        for _ in range(2 * MAX_TOTAL):
+            for instance in self.all:
+                assert instance.watched
+                self.edge.end(instance)
+        self.edge.advance(200.0)
+        assert self.all == []
+        assert all(each.state is State.GONE for each in self.edge.spawned)
+        assert self.edge.scaler.nextDeadline() is None
+        assert self.edge.scaler._ledger._fleets == {}
+        assert self.edge.scaler._rolls._rolls == {}
+
+
+class ModelTests(SynchronousTestCase):
+    """
+    L{brxy.edge.scaler.Scaler} in random histories.
+    """
+
+    def test_model(self) -> None:
+        """
+        Whatever happens in whatever order, the limits are kept, the demand is
+        met, there is one newest, and everything comes to an end.
+        """
+        run_state_machine_as_test(
+            ScalerMachine,
+            settings=settings(
+                max_examples=100,
+                stateful_step_count=50,
+                deadline=None,
+                derandomize=True,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )

@@ -1,0 +1,321 @@
+"""
+Tests of the command lines, by real processes: how they start, serve and stop.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import ConnectionRefusedError
+
+from brxy.edge.tap import Options as EdgeOptions
+from brxy.node.tap import Options as NodeOptions
+from brxy.test.programs import (
+    ANYWHERE,
+    DEMO,
+    PYTHON,
+    TWISTD,
+    Answer,
+    Program,
+    ProgramTests,
+)
+
+_NODE = f"twistd -n brxy-node -- python {DEMO}"
+_APP = f"app: -- python {DEMO}"
+
+
+class StartTests(ProgramTests):
+    """
+    Tests of the ways to start an edge and nodes.
+    """
+
+    async def _serves(self, edge: Program) -> None:
+        answer = await self.get(await self.address(edge))
+        self.assertEqual(answer.status, 200, answer)
+        self.assertIn("Hello from process", answer.body)
+
+    async def test_nodes(self) -> None:
+        """
+        An edge and the nodes it starts share a folder, write no pidfile, and
+        tell each step of an instance's life in order; at the end of it only
+        the edge runs.
+        """
+        edge = self.edge("--idle-timeout", "0.3", "--spawn", _NODE)
+        await self._serves(edge)
+        await self.said(edge, "gone: exit status 0")
+        self.assertEqual(self.running(), [edge.pid])
+        self.assertEqual(list(self.folder.glob("*.pid")), [])
+        steps = (
+            "default: holding clients, no instance is ready",
+            r"default/(\w+): ordered",
+            r"default/\1: node \w+ dialled in",
+            r"default/\1: ready after \d+ ms",
+            r"default/\1: drains",
+            r"default/\1: gone: exit status 0",
+        )
+        self.assertTrue(re.search(".*".join(steps), edge.out, re.DOTALL), edge.out)
+        await self.stopped(edge)
+
+    async def test_app(self) -> None:
+        """
+        C{app:} serves without a node, and no port for nodes is opened.
+        """
+        edge = self.start(TWISTD, "-n", "brxy-edge", "--port", ANYWHERE, "--spawn", _APP)
+        await self._serves(edge)
+        self.assertNotIn("SlotFactory", edge.out)
+        self.assertEqual(len(self.running()), 2)
+        await self.stopped(edge)
+
+    async def test_short(self) -> None:
+        """
+        C{python -m brxy.edge -- python -m brxy.node -- APP} serves; Ctrl-C
+        stops it all.
+        """
+        edge = self.start(
+            *(PYTHON, "-m", "brxy.edge", "-p", ANYWHERE, "--node-port", ANYWHERE),
+            *("--", "python", "-m", "brxy.node", "--", "python", DEMO),
+        )
+        await self._serves(edge)
+        await self.stopped(edge, signal.SIGINT)
+
+    async def test_launchedElsewhere(self) -> None:
+        """
+        A command that leaves a node running somewhere and exits 0 is as good,
+        and the node goes with the edge.
+        """
+        for spawn in (
+            f"sh -c 'setsid twistd -n brxy-node -- python {DEMO} >node.log 2>&1 &'",
+            f"twistd --pidfile=node.pid --logfile=node.log brxy-node -- python {DEMO}",
+        ):
+            edge = self.edge("--spawn", spawn)
+            await self._serves(edge)
+            await self.said(edge, r"its command ended \(exit status 0\), its node may not have")
+            await self.stopped(edge)
+            self.assertNotIn("Traceback", (self.folder / "node.log").read_text())
+
+    async def test_daemons(self) -> None:
+        """
+        Without C{-n} both go into the background, with a pidfile and a log
+        file, and SIGTERM ends them and removes the pidfile.
+        """
+        place = f"unix:{self.folder}/nodes"
+        edge = self.start(
+            *(TWISTD, "--pidfile=edge.pid", "--logfile=edge.log", "brxy-edge"),
+            *("--port", f"unix:{self.folder}/clients", "--node-port", place),
+        )
+        self.assertEqual((await self.ended(edge), edge.out, edge.err), (0, "", ""))
+        node = self.start(TWISTD, "brxy-node", "--edge", place, "--", "python", DEMO)
+        self.assertEqual((await self.ended(node), node.out, node.err), (0, "", ""))
+        answer = await self.get(f"unix:{self.folder}/clients")
+        self.assertEqual(answer.status, 200, answer)
+        for pidfile in ("twistd.pid", "edge.pid"):
+            pid = int((self.folder / pidfile).read_text())
+            self.assertIn(pid, self.running())
+            os.kill(pid, signal.SIGTERM)
+            await self.gone(pid)
+            self.assertFalse((self.folder / pidfile).exists())
+        self.assertEqual(self.running(), [])
+        for log in ("twistd.log", "edge.log"):
+            text = (self.folder / log).read_text()
+            self.assertIn("Server Shut Down", text)
+            self.assertNotIn("Traceback", text)
+
+    async def test_syslog(self) -> None:
+        """
+        With C{--syslog} it serves, and prints nothing.
+        """
+        place = f"unix:{self.folder}/clients"
+        edge = self.start(TWISTD, "-n", "--syslog", "brxy-edge", "--port", place, "--spawn", _APP)
+        await self.until((self.folder / "clients").exists)
+        self.assertEqual((await self.get(place)).status, 200)
+        await self.stopped(edge)
+        self.assertEqual(edge.out, "")
+
+
+class StopTests(ProgramTests):
+    """
+    Tests of the ends of an edge.
+    """
+
+    async def _asked(self, *arguments: str) -> tuple[Program, str, Deferred[list[Answer]]]:
+        """
+        An edge with a single instance that runs one request, and holds two.
+
+        @return: the edge, its address, and the answers to come.
+        """
+        edge = self.edge("--max-instances", "1", "--spawn", f"app: -- {self.gate()}", *arguments)
+        address = await self.address(edge)
+        answers = gatherResults([self.get(address, f"/{n}") for n in range(3)])
+        await self.said(edge, "asked")
+        return edge, address, answers
+
+    async def test_underLoad(self) -> None:
+        """
+        SIGTERM stops accepting, but who is served or held gets an answer.
+        """
+        edge, address, answers = await self._asked()
+        edge.signal(signal.SIGTERM)
+        await self.said(edge, "finishing with 3 clients")
+        with self.assertRaises(ConnectionRefusedError):
+            await self.get(address)
+        self.assertIs(edge.status, None)
+        self.openGate()
+        self.assertEqual([answer.status for answer in await answers], [200, 200, 200])
+        self.assertEqual(await self.ended(edge), -signal.SIGTERM)
+        self.assertNotIn("Traceback", edge.out)
+        self.assertEqual(self.running(), [])
+
+    async def _cutOff(self, edge: Program, answers: Deferred[list[Answer]]) -> None:
+        """
+        The held are told, the one that is served is cut off, and nothing is
+        left.
+        """
+        await self.said(edge, "not waiting for 3 clients any longer")
+        statuses = sorted([each.status for each in await answers])
+        # Being a GET, the one that was cut off is offered again, if there is
+        # time for it before the end.
+        self.assertIn(statuses, ([0, 503, 503], [503, 503, 503]))
+        self.assertEqual(await self.ended(edge), -signal.SIGTERM)
+        self.assertNotIn("Traceback", edge.out)
+        await self.until(lambda: not self.running())
+
+    async def test_drainTimeout(self) -> None:
+        """
+        C{--drain-timeout} bounds how long it waits for them.
+        """
+        edge, _, answers = await self._asked("--drain-timeout", "0.2")
+        edge.signal(signal.SIGTERM)
+        await self._cutOff(edge, answers)
+
+    async def test_secondSignal(self) -> None:
+        """
+        A second SIGTERM stops it at once.
+        """
+        edge, _, answers = await self._asked("--drain-timeout", "1000")
+        edge.signal(signal.SIGTERM)
+        await self.said(edge, "finishing with 3 clients")
+        edge.signal(signal.SIGTERM)
+        await self._cutOff(edge, answers)
+
+    async def test_twoSignalsAtOnce(self) -> None:
+        """
+        A terminal and a supervisor may both want it to stop.
+        """
+        edge, _, answers = await self._asked("--drain-timeout", "1000")
+        edge.signal(signal.SIGSTOP)
+        edge.signal(signal.SIGTERM)
+        edge.signal(signal.SIGINT)
+        edge.signal(signal.SIGCONT)
+        await self.said(edge, "finishing with 3 clients")
+        self.openGate()
+        await answers
+        self.assertIn(await self.ended(edge), (-signal.SIGTERM, -signal.SIGINT))
+        self.assertNotIn("Traceback", edge.out)
+        self.assertEqual(self.running(), [])
+
+    async def test_edgeKilled(self) -> None:
+        """
+        kill -9 of the edge leaves no app of C{app:} behind.
+        """
+        edge, _, answers = await self._asked()
+        self.assertEqual(len(self.running()), 2)
+        edge.signal(signal.SIGKILL)
+        await self.until(lambda: not self.running())
+        await answers
+
+
+class RefusalTests(ProgramTests):
+    """
+    Tests of starts that can't succeed: one line says why, and the status is 1.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        taken = socket.socket()
+        self.addCleanup(taken.close)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        self.taken = str(taken.getsockname()[1])
+
+    async def _refused(self, why: str, *argv: str, **environ: str) -> None:
+        program = self.start(TWISTD, *argv, **environ)
+        self.assertEqual(await self.ended(program), 1, argv)
+        self.assertEqual(program.err, f"{why}\n", argv)
+        self.assertNotIn("Traceback", program.out)
+
+    async def test_options(self) -> None:
+        """
+        An option that can't be is named, in the foreground and for a daemon.
+        """
+        why = "brxy-edge: --tcp 'foo' is not NAME=ENDPOINT"
+        await self._refused(why, "-n", "brxy-edge", "--tcp", "foo")
+        await self._refused(why, "brxy-edge", "--tcp", "foo")
+        why = "brxy-node: can't run 'no-such-app': there is no such executable on PATH"
+        await self._refused(why, "-n", "brxy-node", "--", "no-such-app")
+        await self._refused(why, "brxy-node", "--", "no-such-app")
+        self.assertEqual(list(self.folder.glob("twistd.*")), [])
+
+    async def test_making(self) -> None:
+        """
+        So are spawners that don't exist, and a state that can't be kept.
+        """
+        await self._refused(
+            "brxy-edge: there is no spawner 'nope' (known: app, process)",
+            *("-n", "brxy-edge", "--spawn", "nope: -- true"),
+        )
+        (self.folder / "file").touch()
+        await self._refused(
+            "brxy-edge: --state-dir file: File exists",
+            *("-n", "brxy-edge", "--state-dir", "file"),
+        )
+
+    async def test_ports(self) -> None:
+        """
+        So are ports that are taken.
+        """
+        taken = f"tcp:{self.taken}:interface=127.0.0.1"
+        why = f"brxy-edge: can't listen on {taken}: Address already in use"
+        await self._refused(
+            why, "-n", "--pidfile=mine.pid", "brxy-edge", "-p", taken, "--spawn", _APP
+        )
+        await self._refused(why, "-n", "brxy-edge", "-p", ANYWHERE, "--node-port", taken)
+        await self._refused(
+            f"brxy-node: port {self.taken} is taken already",
+            *("-n", "brxy-node", "--app-port", self.taken, "--", "true"),
+        )
+        self.assertEqual(list(self.folder.glob("*.pid")), [])
+
+    async def test_daemonPort(self) -> None:
+        """
+        What goes wrong in the background only, twistd tells in its own words;
+        the log has one line of it, and no pidfile stays.
+        """
+        taken = f"tcp:{self.taken}:interface=127.0.0.1"
+        edge = self.start(TWISTD, "brxy-edge", "-p", taken, "--spawn", _APP)
+        self.assertEqual(await self.ended(edge), 1)
+        self.assertIn(f"can't listen on tcp:{self.taken}", edge.err)
+        log = (self.folder / "twistd.log").read_text()
+        self.assertEqual(log.count("can't listen"), 1)
+        self.assertTrue(log.endswith("Address already in use\n"), log)
+        self.assertNotIn("Traceback", log + edge.err)
+        self.assertFalse((self.folder / "twistd.pid").exists())
+
+
+class HelpTests(ProgramTests):
+    """
+    Tests of C{--help}.
+    """
+
+    async def test_help(self) -> None:
+        """
+        It lists every option, and nothing complains.
+        """
+        for name, options in (("brxy-edge", EdgeOptions()), ("brxy-node", NodeOptions())):
+            program = self.start(TWISTD, name, "--help")
+            self.assertEqual((await self.ended(program), program.err), (0, ""))
+            listed = set(re.findall(r"--([a-z-]+)", program.out))
+            self.assertEqual({each.rstrip("=") for each in options.longOpt} - listed, set())

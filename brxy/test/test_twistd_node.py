@@ -1,0 +1,223 @@
+"""
+Tests of C{twistd brxy-node}, by real processes: what becomes of a node, its
+app and its edge.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+
+from twisted.internet.defer import Deferred
+
+from brxy.test.programs import PYTHON, Answer, Program, ProgramTests
+
+
+class NodeTests(ProgramTests):
+    """
+    Tests of a node on its own, at an edge that starts nothing.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.nodes = f"unix:{self.folder}/nodes"
+        self.clients = f"unix:{self.folder}/clients"
+
+    async def _edge(self, *arguments: str) -> Program:
+        """
+        An edge at known places.
+        """
+        places = ("--port", self.clients, "--node-port", self.nodes)
+        edge = self.start(PYTHON, "-m", "brxy.edge", *places, *arguments)
+        await self.said(edge, "HTTPFactory starting on")
+        return edge
+
+    def _node(self, *arguments: str, **environ: str) -> Program:
+        return self.start(PYTHON, "-m", "brxy.node", "--edge", self.nodes, *arguments, **environ)
+
+    async def test_environment(self) -> None:
+        """
+        The app gets PORT, HOST and ROUTE, and none of brxy's variables.
+        """
+        await self._edge()
+        self._node("--", *self.gate().split(), BRXY_TOKEN="secret", ROUTE="example.com")
+        answer = await self.get(self.clients, "/env", "example.com")
+        environ = json.loads(answer.body)
+        self.assertEqual((environ["HOST"], environ["ROUTE"]), ("127.0.0.1", "example.com"))
+        self.assertTrue(environ["PORT"].isdigit())
+        self.assertEqual([name for name in environ if name.startswith("BRXY_")], [])
+        self.assertNotIn("secret", answer.body)
+
+    async def test_placeholders(self) -> None:
+        """
+        An app that reads no PORT gets it as an argument; it is taken for
+        ready when C{--ready-path} answers.
+        """
+        await self._edge()
+        (self.folder / "ready").write_text("yes\n")
+        node = self._node(
+            *("--ready-path", "/ready", "--"),
+            *("python", "-m", "http.server", "--bind", "{host}", "{port}"),
+        )
+        answer = await self.get(self.clients, "/ready")
+        self.assertEqual((answer.status, answer.body), (200, "yes\n"))
+        self.assertIn('"GET /ready HTTP/1.1" 200', node.out + node.err)
+
+    async def test_notReady(self) -> None:
+        """
+        While C{--ready-path} answers 404, an app gets nothing; SIGTERM ends
+        its node all the same.
+        """
+        edge = await self._edge()
+        node = self._node(
+            *("--ready-path", "/ready", "--"),
+            *("python", "-m", "http.server", "--bind", "{host}", "{port}"),
+        )
+        await self.until(lambda: node.err.count('"GET /ready HTTP/1.1" 404') > 2)
+        self.assertNotIn("dialled in", edge.out)
+        node.signal(signal.SIGTERM)
+        self.assertEqual(await self.ended(node), -signal.SIGTERM)
+        self.assertNotIn("Traceback", node.out)
+        self.assertEqual(self.running(), [edge.pid])
+
+    async def test_appPort(self) -> None:
+        """
+        With C{--app-port} the app listens where we want it, and with
+        C{--app} a second node serves the app that runs there.
+        """
+        await self._edge()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        self._node("--app-port", port, "--route", "a", "--", *self.gate().split())
+        environ = json.loads((await self.get(self.clients, "/env", "a")).body)
+        self.assertEqual(environ["PORT"], port)
+        second = self._node("--app", f"127.0.0.1:{port}", "--route", "b")
+        answer = await self.get(self.clients, "/env", "b")
+        self.assertEqual(json.loads(answer.body), environ)
+        second.signal(signal.SIGTERM)
+        self.assertEqual(await self.ended(second), -signal.SIGTERM)
+        self.assertEqual((await self.get(self.clients, "/env", "a")).status, 200)
+
+    async def test_appExits(self) -> None:
+        """
+        When the app ends, its client's exchange ends, and its node with the
+        app's status.
+        """
+        edge = await self._edge("--retries", "0")
+        node = self._node("--", *self.gate().split())
+        self.assertEqual((await self.get(self.clients, "/exit")).status, 502)
+        self.assertEqual(await self.ended(node), 7)
+        self.assertIn("the app ended by itself: exit status 7", node.out)
+        self.assertNotIn("Traceback", node.out + edge.out)
+        self.assertEqual(self.running(), [edge.pid])
+
+    async def test_appKilled(self) -> None:
+        """
+        When a signal kills the app, the node ends as a shell would tell.
+        """
+        node = self._node("--", *self.gate().split())
+        await self.said(node, "the app answers at")
+        (app,) = set(self.running()) - {node.pid}
+        os.kill(app, signal.SIGKILL)
+        self.assertEqual(await self.ended(node), 128 + signal.SIGKILL)
+        self.assertIn("the app ended by itself: killed by SIGKILL", node.out)
+
+    async def test_nodeKilled(self) -> None:
+        """
+        kill -9 of a node leaves no app behind.
+        """
+        node = self._node("--", *self.gate().split())
+        await self.said(node, "the app answers at")
+        self.assertEqual(len(self.running()), 2)
+        node.signal(signal.SIGKILL)
+        await self.until(lambda: not self.running())
+
+    async def _asked(self, *arguments: str) -> tuple[Program, Program, Deferred[Answer]]:
+        """
+        @return: an edge, a node whose app runs a request, and the answer.
+        """
+        edge = await self._edge()
+        node = self._node(*arguments, "--", *self.gate().split())
+        answer = self.get(self.clients)
+        await self.said(node, "asked")
+        return edge, node, answer
+
+    async def test_drains(self) -> None:
+        """
+        SIGTERM lets a node finish what its app is doing.
+        """
+        edge, node, answer = await self._asked()
+        node.signal(signal.SIGTERM)
+        await self.said(node, "draining: 1 exchanges are running")
+        self.openGate()
+        self.assertEqual((await answer).status, 200)
+        self.assertEqual(await self.ended(node), -signal.SIGTERM)
+        self.assertNotIn("Traceback", node.out + edge.out)
+        self.assertEqual(self.running(), [edge.pid])
+
+    async def test_drainTimeout(self) -> None:
+        """
+        C{--drain-timeout} bounds that.
+        """
+        edge, node, answer = await self._asked("--drain-timeout", "0.2")
+        node.signal(signal.SIGTERM)
+        await self.said(node, "not waiting for 1 exchanges any longer")
+        self.assertEqual(await self.ended(node), -signal.SIGTERM)
+        self.assertNotIn("Traceback", node.out + edge.out)
+        self.assertEqual(self.running(), [edge.pid])
+        # The edge offers the request to whoever comes next.
+        self.openGate()
+        self._node("--", *self.gate().split())
+        self.assertEqual((await answer).status, 200)
+
+    async def test_standardInput(self) -> None:
+        """
+        With C{--exit-on-stdin-eof} a node ends, and its app, when its standard
+        input does.
+        """
+        edge = await self._edge()
+        node = self._node("--exit-on-stdin-eof", "--", *self.gate().split())
+        self.assertEqual((await self.get(self.clients, "/env")).status, 200)
+        node.closeInput()
+        self.assertEqual(await self.ended(node), 0)
+        self.assertNotIn("Traceback", node.out)
+        self.assertEqual(self.running(), [edge.pid])
+
+    async def test_comesBack(self) -> None:
+        """
+        A node outlives its edge, and serves for the next one; when that has
+        died and the app dies too, the node ends.
+        """
+        edge = await self._edge()
+        node = self._node("--", *self.gate().split())
+        self.assertEqual((await self.get(self.clients, "/env")).status, 200)
+        edge.signal(signal.SIGKILL)
+        await self.ended(edge)
+        edge = await self._edge()
+        self.assertEqual((await self.get(self.clients, "/env")).status, 200)
+        edge.signal(signal.SIGKILL)
+        await self.ended(edge)
+        (app,) = set(self.running()) - {node.pid}
+        os.kill(app, signal.SIGTERM)
+        self.assertEqual(await self.ended(node), 128 + signal.SIGTERM)
+        self.assertNotIn("Traceback", node.out)
+        self.assertEqual(self.running(), [])
+
+    async def test_wrongToken(self) -> None:
+        """
+        A node with a wrong token says so once and tries on; its edge says so
+        at each try; with the right one another serves.
+        """
+        (self.folder / "token").write_text("right\n")
+        edge = await self._edge("--token-file", "token")
+        node = self._node("--", *self.gate().split(), BRXY_TOKEN="wrong")
+        await self.until(lambda: edge.out.count("its token is not the edge's") > 1)
+        lines = [line for line in node.out.splitlines() if "token" in line]
+        self.assertEqual(len(lines), 1, node.out)
+        self.assertTrue(lines[0].endswith("its token is not the edge's; trying on"), lines)
+        self._node("--token-file", "token", "--", *self.gate().split())
+        self.assertEqual((await self.get(self.clients, "/env")).status, 200)
+        self.assertNotIn("Traceback", node.out + edge.out)
