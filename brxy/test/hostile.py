@@ -101,6 +101,7 @@ REFUSED_HEADS = (
     Hostile("17d absolute-form, no name", b"GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     Hostile("17e absolute-form, ftp", b"GET ftp://b/x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     Hostile("18 CONNECT", b"CONNECT a:22 HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+    Hostile("18b CONNECT in origin-form", b"CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
     Hostile("19b GET *", b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     Hostile("19c no slash", b"GET x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     Hostile("24 0.9", b"GET /\r\n\r\n", 400),

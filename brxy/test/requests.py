@@ -10,22 +10,25 @@ from hypothesis import strategies as st
 __all__ = ["chunkedBodies", "requests"]
 
 _METHODS = st.sampled_from(
-    [b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"DELETE", b"PATCH", b"CONNECT", b"x-y"]
+    [b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"DELETE", b"PATCH", b"x-y"]
 )
 _TARGETS = st.sampled_from(
+    [b"/", b"/a?b=c", b"//x//", b"/%00;|{}[]", b"http://b.c:80/d?e", b"HTTP://b?x"]
+)
+_VERSIONS = st.sampled_from([b"HTTP/1.1", b"HTTP/1.1", b"HTTP/1.0"])
+_ODD_LINES = st.sampled_from(
     [
-        b"/",
-        b"/a?b=c",
-        b"*",
-        b"//x//",
-        b"/%00;|{}[]",
-        b"http://b.c:80/d?e",
-        b"HTTP://b?x",
-        b"/a#b",
-        b"b",
+        b"CONNECT a:22 HTTP/1.1",
+        b"CONNECT / HTTP/1.1",
+        b"OPTIONS * HTTP/1.1",
+        b"OPTIONS http://b HTTP/1.1",
+        b"GET * HTTP/1.1",
+        b"GET b HTTP/1.1",
+        b"GET /a#b HTTP/1.1",
+        b"GET / HTTP/1.2",
+        b"GET / HTTP/2.0",
     ]
 )
-_VERSIONS = st.sampled_from([b"HTTP/1.1"] * 8 + [b"HTTP/1.0"] * 3 + [b"HTTP/1.2", b"HTTP/2.0"])
 _FIELDS = st.sampled_from(
     [
         b"Accept:*/*",
@@ -40,17 +43,26 @@ _FIELDS = st.sampled_from(
         b"Upgrade: websocket",
         b"Upgrade: h2c",
         b"Expect: 100-continue",
-        b"Host: b",
-        b"Content-Length: 0",
-        b"Content-Length: 10",
-        b"Content-Length: 003",
-        b"Transfer-Encoding: chunked",
-        b"Transfer-Encoding: Chunked ",
-        b"Transfer-Encoding: gzip, chunked",
         b'Cookie: a=b; c="d,e"',
         b"TE: trailers",
         b"X-Forwarded-For: 1.2.3.4",
         b"Content_Length: 7",
+    ]
+)
+_ODD_FIELDS = st.sampled_from(
+    [
+        b"Host: b",
+        b"Host: a b",
+        b"Content-Length: 3",
+        b"Content-Length: 003",
+        b"Content-Length: 3, 3",
+        b"Content-Length: +3",
+        b"Transfer-Encoding: chunked",
+        b"Transfer-Encoding: gzip, chunked",
+        b"Transfer-Encoding: identity",
+        b"Expect: something",
+        b" folded",
+        b"X : 1",
     ]
 )
 _EXTENSIONS = st.sampled_from([b""] * 6 + [b";a", b";a=b", b';a="b;c"', b";a=b;c"])
@@ -78,19 +90,42 @@ def chunkedBodies(draw: st.DrawFn) -> tuple[bytes, bytes]:
 
 
 @st.composite
+def _framed(draw: st.DrawFn, old: bool) -> tuple[list[bytes], bytes]:
+    """
+    The fields that frame a body, and that body.
+    """
+    kind = draw(st.sampled_from(["none", "length", "none" if old else "chunked"]))
+    if kind == "chunked":
+        name = draw(
+            st.sampled_from([b"Transfer-Encoding: chunked", b"transfer-encoding:Chunked "])
+        )
+        return [name], draw(chunkedBodies())[0]
+    if kind == "length":
+        body = draw(st.binary(max_size=20))
+        spelling = draw(st.sampled_from([b"Content-Length: %d", b"content-length:00%d "]))
+        return [spelling % len(body)], body
+    return [], b""
+
+
+@st.composite
 def requests(draw: st.DrawFn) -> bytes:
     """
     A request, whole or cut, legal or not, with something behind it sometimes.
     """
-    fields = draw(st.lists(_FIELDS, max_size=5))
-    if draw(st.integers(0, 9)):
-        fields.insert(draw(st.integers(0, len(fields))), b"Host: a.example:80")
-    line = b" ".join((draw(_METHODS), draw(_TARGETS), draw(_VERSIONS)))
-    head = b"\r\n" * draw(st.sampled_from([0, 0, 0, 1, 2])) + b"\r\n".join(
-        [line, *fields, b"", b""]
-    )
-    data = head + draw(st.one_of(chunkedBodies().map(lambda b: b[0]), st.binary(max_size=20)))
-    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+    version = draw(_VERSIONS)
+    odd, changes = draw(st.sampled_from([(0, 0)] * 4 + [(1, 0), (2, 0), (3, 0), (0, 1), (0, 2)]))
+    line = b" ".join((draw(_METHODS), draw(_TARGETS), version))
+    if odd & 1:
+        line = draw(_ODD_LINES)
+    framing, body = draw(_framed(version == b"HTTP/1.0"))
+    hosts = [b"Host: a.example:80"] if draw(st.integers(0, 19)) else []
+    fields = framing + hosts + draw(st.lists(_FIELDS, max_size=4))
+    if odd & 2:
+        fields.append(draw(_ODD_FIELDS))
+    blank = b"\r\n" * draw(st.sampled_from([0, 0, 0, 0, 0, 0, 1, 2]))
+    head = b"\r\n".join([line, *draw(st.permutations(fields)), b"", b""])
+    data = blank + head + body + draw(st.sampled_from([b"", b"", b"GET / HTTP/1.1\r\n", b"\0"]))
+    for _ in range(changes):
         place = draw(st.integers(0, len(data)))
         data = data[:place] + draw(_BAD_BYTES) + data[place + draw(st.integers(0, 1)) :]
     return data

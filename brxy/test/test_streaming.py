@@ -70,9 +70,11 @@ class StreamingTests(ProgramTests):
 
     @staticmethod
     def _transfer(port: int, transfer: Callable[[socket.socket, BinaryIO], None]) -> None:
-        with socket.create_connection(("127.0.0.1", port), timeout=100) as connection:
-            with connection.makefile("rb") as stream:
-                transfer(connection, stream)
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=100) as connection,
+            connection.makefile("rb") as stream,
+        ):
+            transfer(connection, stream)
 
     def _head(self, stream: BinaryIO) -> list[bytes]:
         """

@@ -1,0 +1,103 @@
+"""
+Short ways to heads, for tests.
+"""
+
+from __future__ import annotations
+
+from brxy.edge.http1 import (
+    RequestHead,
+    ResponseHead,
+    renderRequest,
+    requestHead,
+    responseHead,
+)
+from brxy.errors import BadRequest
+
+__all__ = [
+    "POST",
+    "answer",
+    "forwarded",
+    "get",
+    "lines",
+    "outcome",
+    "outcomeByBytes",
+    "request",
+    "response",
+]
+
+#: The beginning of a request that may have a body.
+POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
+
+
+def request(data: bytes) -> RequestHead:
+    """
+    The head that C{data} begins with.
+    """
+    parsed = requestHead(data)
+    assert parsed is not None, "the head is not whole"
+    return parsed[0]
+
+
+def get(fields: bytes = b"", version: bytes = b"1.1") -> RequestHead:
+    """
+    The head of a GET with a Host and some more fields.
+    """
+    return request(b"GET / HTTP/%b\r\nHost: a\r\n%b\r\n" % (version, fields))
+
+
+def response(data: bytes, method: bytes = b"GET") -> ResponseHead:
+    """
+    The response head that C{data} begins with.
+    """
+    parsed = responseHead(data, method)
+    assert parsed is not None, "the head is not whole"
+    return parsed[0]
+
+
+def answer(fields: bytes, status: bytes = b"200", version: bytes = b"1.1") -> ResponseHead:
+    """
+    The head of an answer to a GET.
+    """
+    return response(b"HTTP/%b %b X\r\n%b\r\n" % (version, status, fields))
+
+
+def forwarded(head: RequestHead) -> bytes:
+    """
+    A request's head as it goes to the app.
+    """
+    return renderRequest(
+        head, client=b"192.0.2.1", proto=b"http", via=b"1.1 brxy", request_id=b"made"
+    )
+
+
+def lines(head: bytes) -> list[bytes]:
+    """
+    The lines of a rendered head, without the one that ends it.
+    """
+    assert head.endswith(b"\r\n\r\n")
+    return head[:-4].split(b"\r\n")
+
+
+def outcome(data: bytes) -> tuple[int, int]:
+    """
+    The status that a request's head is refused with and 0, or 0 and the bytes it
+    took (-1 when it is not whole).
+    """
+    try:
+        parsed = requestHead(data)
+    except BadRequest as error:
+        return error.status, 0
+    return 0, -1 if parsed is None else parsed[1]
+
+
+def outcomeByBytes(data: bytes) -> tuple[int, int]:
+    """
+    L{outcome} for bytes that come one by one; longer heads come in larger pieces.
+    """
+    result = (0, -1)
+    step = 1 + len(data) // 2000
+    for end in range(step, len(data) + step, step):
+        result = outcome(data[:end])
+        if result != (0, -1):
+            break
+    return result

@@ -1,0 +1,293 @@
+"""
+L{brxy.edge.http1} and L{brxy.edge.framing} against two other parsers: what we
+read, an app behind us reads alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import h11
+import httptools
+from attrs import evolve, frozen
+from hypothesis import given, settings
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.framing import framingFor
+from brxy.edge.http1 import requestHead
+from brxy.errors import BadRequest
+from brxy.test.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
+from brxy.test.requests import requests
+
+_bounded = settings(max_examples=600, deadline=None, derandomize=True)
+
+
+@frozen
+class Reading:
+    """
+    What a parser made of a request.
+
+    @ivar target: as it was sent, but for absolute-form, of which only path and
+        query are left.
+    @ivar fields: names in lower case; Content-Length without leading zeros and
+        Transfer-Encoding in lower case, as we pass them on.
+    """
+
+    method: bytes
+    target: bytes
+    version: str
+    fields: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+def readOurs(data: bytes) -> tuple[Reading, int] | None:
+    """
+    Our reading and the bytes it took; L{None} when the request is not whole.
+    """
+    parsed = requestHead(data)
+    if parsed is None:
+        return None
+    head, taken = parsed
+    framing = framingFor(head.length, decode=True)
+    body, left = framing.feed(data[taken:])
+    if not framing.done:
+        return None
+    fields = [(lower, value) for lower, _, value in head.fields]
+    version = "1.1" if head.http11 else "1.0"
+    reading = Reading(head.method, head.target, version, fields, body)
+    return reading, len(data) - len(left)
+
+
+def originForm(target: bytes, method: bytes) -> bytes:
+    """
+    A target as L{Reading} has it.
+    """
+    scheme, separator, rest = target.partition(b"://")
+    if not separator or scheme.lower() not in (b"http", b"https"):
+        return target
+    path = rest[len(rest.replace(b"?", b"/").partition(b"/")[0]) :]
+    if not path and method == b"OPTIONS":
+        return b"*"
+    return path if path.startswith(b"/") else b"/" + path
+
+
+def canonical(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """
+    A field as L{Reading} has it.
+    """
+    name, value = name.lower(), value.rstrip(b" \t")
+    if name == b"content-length" and value.isdigit():
+        value = b"%d" % int(value)
+    elif name == b"transfer-encoding":
+        value = value.lower()
+    return name, value
+
+
+def readH11(data: bytes) -> Reading | None:
+    """
+    The reading of h11, L{None} when it refuses or waits for more.
+    """
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
+    body = b""
+    request: h11.Request | None = None
+    try:
+        connection.receive_data(data)
+        while True:
+            event = connection.next_event()
+            if isinstance(event, h11.Request):
+                request = event
+            elif isinstance(event, h11.Data):
+                body += bytes(event.data)
+            elif isinstance(event, h11.EndOfMessage):
+                break
+            else:
+                return None
+    except h11.RemoteProtocolError:
+        return None
+    assert request is not None, "an end without a beginning"
+    method, target = bytes(request.method), bytes(request.target)
+    return Reading(
+        method,
+        originForm(target, method),
+        request.http_version.decode("ascii"),
+        [canonical(bytes(name), bytes(value)) for name, value in request.headers],
+        body,
+    )
+
+
+class HttptoolsEvents:
+    """
+    Takes down what httptools tells of its first message.
+    """
+
+    def __init__(self) -> None:
+        self.target = self.body = b""
+        self.fields: list[tuple[bytes, bytes]] = []
+        self.head = self.whole = False
+
+    def on_url(self, url: bytes) -> None:
+        """
+        The target, or a piece of it.
+        """
+        if not self.whole:
+            self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """
+        A field, or a trailer.
+        """
+        if not self.head:
+            self.fields.append(canonical(name, value))
+
+    def on_headers_complete(self) -> None:
+        """
+        The head is whole.
+        """
+        self.head = True
+
+    def on_body(self, body: bytes) -> None:
+        """
+        A piece of the body.
+        """
+        if not self.whole:
+            self.body += body
+
+    def on_message_complete(self) -> None:
+        """
+        The message is whole.
+        """
+        self.whole = True
+
+
+def readHttptools(data: bytes) -> Reading | None:
+    """
+    The reading of httptools (which is llhttp, Node's parser), L{None} when it
+    refuses or waits for more.
+    """
+    events = HttptoolsEvents()
+    parser = httptools.HttpRequestParser(events)
+    with contextlib.suppress(httptools.HttpParserUpgrade, httptools.HttpParserError):
+        parser.feed_data(data)
+    if not events.whole:
+        return None
+    method = parser.get_method()
+    return Reading(
+        method,
+        originForm(events.target, method),
+        parser.get_http_version(),
+        events.fields,
+        events.body,
+    )
+
+
+#: Methods on llhttp's list that are generated.
+KNOWN = (b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"DELETE", b"PATCH")
+
+
+def framesInTrailers(data: bytes, ours: Reading) -> bool:
+    """
+    Whether there is a Content-Length among the trailers.
+    """
+    chunked = (b"transfer-encoding", b"chunked") in ours.fields
+    return chunked and b"\r\ncontent-length:" in data.lower().partition(b"\r\n0")[2]
+
+
+#: What others refuse and we accept.  Each is a test of the bytes of the request
+#: and of our reading of it, under the reason why it does no harm.
+LOOSER: dict[str, dict[str, Callable[[bytes, Reading], bool]]] = {
+    "h11": {
+        "RFC 9112 §2.2 asks to skip empty lines; they don't go on to the app": (
+            lambda data, ours: data.startswith(b"\r\n")
+        ),
+        "dropped, so that the app never sees it (RFC 9110 §6.5.1)": framesInTrailers,
+    },
+    "httptools": {
+        "methods are an open set (RFC 9110 §16.1); an app refuses what it doesn't know": (
+            lambda data, ours: ours.method not in KNOWN
+        ),
+        "dropped, so that the app never sees it (RFC 9110 §6.5.1)": framesInTrailers,
+    },
+}
+
+#: What others read differently: tests of our reading and theirs.
+DIFFERENT: dict[str, dict[str, Callable[[Reading, Reading], bool]]] = {
+    "h11": {},
+    "httptools": {
+        # To llhttp a body behind such a head belongs to the new protocol, to us
+        # and to h11 it does not.
+        "we never ask the app for an upgrade when there is a body": (
+            lambda ours, theirs: (
+                theirs == evolve(ours, body=b"")
+                and {b"upgrade", b"connection"} <= {name for name, _ in ours.fields}
+            )
+        ),
+    },
+}
+
+#: What we refuse and both others accept, by what we say.
+STRICTER = {
+    "malformed request line": "fragments (RFC 9112 §3.2), bare LF: never legal",
+    "malformed request target": "asterisk-form is for OPTIONS, authority-form for CONNECT",
+    "malformed trailer section": "bare LF: never legal",
+    "malformed or overlong trailer section": "bare LF: never legal",
+    "not HTTP/1.0 or HTTP/1.1": "2.0 is not spoken this way; 1.2 does not exist",
+    "CONNECT is not served here": "no proxy for addresses of the client's choice",
+    "Transfer-Encoding in HTTP/1.0": "faulty framing (RFC 9112 §6.1)",
+    "bad host name": "no name for a route",
+    "unknown expectation": "417 (RFC 9110 §10.1.1)",
+    "request target too long": "bounded",
+    "header fields too large": "bounded",
+    "too many header fields": "bounded",
+    "too many trailer fields": "bounded",
+}
+
+
+class DifferentialTests(SynchronousTestCase):
+    """
+    Three parsers agree, but for what the tables above say.
+    """
+
+    readers = {"h11": readH11, "httptools": readHttptools}
+
+    def check(self, data: bytes) -> None:
+        """
+        Compare the three.
+        """
+        try:
+            parsed = readOurs(data)
+        except BadRequest as error:
+            if all(read(data) is not None for read in self.readers.values()):
+                self.assertIn(str(error), STRICTER, data)
+            return
+        if parsed is not None:
+            ours, taken = parsed
+            for name in self.readers:
+                self.compare(name, ours, data[:taken])
+
+    def compare(self, name: str, ours: Reading, data: bytes) -> None:
+        """
+        Another parser reads what we accepted.
+        """
+        theirs = self.readers[name](data)
+        if theirs is None:
+            known = any(test(data, ours) for test in LOOSER[name].values())
+            self.assertTrue(known, f"{name} refuses {data!r}")
+        elif theirs != ours:
+            known = any(test(ours, theirs) for test in DIFFERENT[name].values())
+            self.assertTrue(known, f"{name} reads {data!r} as {theirs}, we as {ours}")
+
+    def test_hostile(self) -> None:
+        """
+        On hostile requests.
+        """
+        for case in PASSES + REFUSED_HEADS + REFUSED_BODIES:
+            self.check(case.data)
+
+    @_bounded
+    @given(requests())
+    def test_generated(self, data: bytes) -> None:
+        """
+        On generated ones.
+        """
+        self.check(data)

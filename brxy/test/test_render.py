@@ -1,0 +1,266 @@
+"""
+Tests for L{brxy.edge.render}.
+"""
+
+from __future__ import annotations
+
+import h11
+from hypothesis import given, settings
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.http1 import (
+    ResponseHead,
+    plainResponse,
+    renderResponse,
+    requestHead,
+    requestID,
+    responseHead,
+)
+from brxy.errors import BadRequest
+from brxy.test.heads import answer, forwarded, get, lines, response
+from brxy.test.requests import requests
+
+_bounded = settings(max_examples=150, deadline=None, derandomize=True)
+
+_END_TO_END = (
+    b"accept",
+    b"content-length",
+    b"cookie",
+    b"expect",
+    b"x-empty",
+    b"x-obs",
+    b"x_under",
+)
+
+
+class RenderRequestTests(SynchronousTestCase):
+    """
+    L{renderRequest} writes what the app may believe.
+    """
+
+    def test_forwarding(self) -> None:
+        """
+        What the client claims to know of itself is dropped, and said afresh.
+        """
+        head = get(
+            b"X-Forwarded-For: 1.2.3.4\r\nx-forwarded-proto: https\r\nX-FORWARDED-HOST: b\r\n"
+            b"X-Forwarded-Client-Cert: x\r\nForwarded: for=1.2.3.4\r\nX-Real-IP: 1.2.3.4\r\n"
+            b"Proxy: x\r\nVia: 1.1 x\r\n"
+        )
+        self.assertEqual(
+            lines(forwarded(head)),
+            [
+                b"GET / HTTP/1.1",
+                b"Host: a",
+                b"X-Forwarded-Host: a",
+                b"Via: 1.1 x",
+                b"X-Forwarded-For: 192.0.2.1",
+                b"X-Forwarded-Proto: http",
+                b"X-Request-ID: made",
+                b"Via: 1.1 brxy",
+            ],
+        )
+
+    def test_hopByHop(self) -> None:
+        """
+        Fields for this hop don't go on.
+        """
+        head = get(
+            b"Connection: close, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 1\r\nProxy-Connection: x\r\n"
+            b"Proxy-Authorization: x\r\nTE: trailers\r\nUpgrade: websocket\r\nX-A: 1\r\n"
+        )
+        self.assertEqual(lines(forwarded(head))[3], b"X-A: 1")
+        self.assertEqual(len(lines(forwarded(head))), 8)
+
+    def test_trailersWanted(self) -> None:
+        """
+        C{TE: trailers} is asked for again.
+        """
+        head = get(b"Connection: TE\r\nTE: gzip, trailers\r\n")
+        self.assertEqual(lines(forwarded(head))[-2:], [b"TE: trailers", b"Connection: TE"])
+        head = get(b"Connection: TE\r\nTE: gzip\r\n")
+        self.assertNotIn(b"TE:", forwarded(head))
+
+    def test_requestID(self) -> None:
+        """
+        A sane X-Request-ID is kept.
+        """
+        for fields, expected in (
+            (b"X-Request-ID: abc/1\r\n", b"abc/1"),
+            (b"X-Request-ID: " + b"a" * 128 + b"\r\n", b"a" * 128),
+            (b"X-Request-ID: " + b"a" * 129 + b"\r\n", None),
+            (b"X-Request-ID: a b\r\n", None),
+            (b"X-Request-ID: \xe9\r\n", None),
+            (b"X-Request-ID: \r\n", None),
+            (b"X-Request-ID: a\r\nX-Request-ID: b\r\n", None),
+            (b"", None),
+        ):
+            head = get(fields)
+            self.assertEqual(requestID(head), expected)
+            sent = [line for line in lines(forwarded(head)) if line.startswith(b"X-Request-ID")]
+            self.assertEqual(sent, [b"X-Request-ID: " + (expected or b"made")])
+
+    @_bounded
+    @given(requests())
+    def test_roundTrip(self, data: bytes) -> None:
+        """
+        What goes to the app is the same request, by another parser and by ours.
+        """
+        try:
+            parsed = requestHead(data)
+        except BadRequest:
+            return
+        if parsed is None:
+            return
+        head = parsed[0]
+        sent = forwarded(head)
+        again, taken = requestHead(sent) or self.fail("not whole")
+        self.assertEqual(taken, len(sent))
+        connection = h11.Connection(h11.SERVER)
+        connection.receive_data(sent)
+        event = connection.next_event()
+        assert isinstance(event, h11.Request)
+        self.assertEqual((event.method, event.target), (head.method, head.target))
+        self.assertEqual(event.http_version, b"1.1" if head.http11 else b"1.0")
+        self.assertEqual(list(event.headers), [(f[0], f[2]) for f in again.fields])
+        for name in ("method", "target", "host", "authority", "length", "upgrade"):
+            self.assertEqual(getattr(again, name), getattr(head, name), name)
+        self.assertEqual(
+            [f for f in again.fields if f[0] in _END_TO_END],
+            [f for f in head.fields if f[0] in _END_TO_END],
+        )
+
+
+class RenderResponseTests(SynchronousTestCase):
+    """
+    L{renderResponse} writes what the client can rely on.
+    """
+
+    def render(self, head: ResponseHead, http11: bool = True, keep: bool = True) -> list[bytes]:
+        """
+        The lines of a head as it goes to a client.
+        """
+        return lines(renderResponse(head, http11_client=http11, keep_alive=keep, via=b"1.1 brxy"))
+
+    def test_plain(self) -> None:
+        """
+        The rest goes through as it was.
+        """
+        head = answer(
+            b"Set-Cookie: a\r\nContent-Length: 5\r\nset-cookie: b\r\nKeep-Alive: 5\r\n"
+            b"Connection: keep-alive, X-Hop, Content-Length\r\nX-Hop: 1\r\nUpgrade: h2\r\n"
+            b"Proxy-Authenticate: x\r\n",
+            version=b"1.0",
+        )
+        self.assertEqual(
+            self.render(head),
+            [
+                b"HTTP/1.1 200 X",
+                b"Set-Cookie: a",
+                b"Content-Length: 5",
+                b"set-cookie: b",
+                b"Via: 1.1 brxy",
+            ],
+        )
+
+    def test_persistence(self) -> None:
+        """
+        The client is told whether its connection is kept.
+        """
+        head = answer(b"Content-Length: 5\r\n")
+        self.assertNotIn(b"Connection", b"".join(self.render(head)))
+        self.assertEqual(self.render(head, keep=False)[-1], b"Connection: close")
+        self.assertEqual(self.render(head, False)[-1], b"Connection: keep-alive")
+        self.assertEqual(self.render(head, False, False)[-1], b"Connection: close")
+
+    def test_endsByClose(self) -> None:
+        """
+        Where the end of the connection ends the body, the head says so.
+        """
+        self.assertEqual(self.render(answer(b""))[-1], b"Connection: close")
+
+    def test_chunked(self) -> None:
+        """
+        A client of HTTP/1.0 knows no chunks.
+        """
+        head = answer(b"Transfer-Encoding: chunked\r\nTrailer: X\r\n")
+        self.assertEqual(self.render(head)[1:3], [b"Transfer-Encoding: chunked", b"Trailer: X"])
+        self.assertEqual(self.render(head, False)[1:], [b"Via: 1.1 brxy", b"Connection: close"])
+
+    def test_interim(self) -> None:
+        """
+        Interim responses say nothing of the connection, and are not for HTTP/1.0.
+        """
+        head = answer(b"Link: x\r\nContent-Length: 5\r\n", b"103")
+        self.assertEqual(
+            self.render(head, keep=False), [b"HTTP/1.1 103 X", b"Link: x", b"Via: 1.1 brxy"]
+        )
+        self.assertEqual(
+            renderResponse(head, http11_client=False, keep_alive=True, via=b"1.1 brxy"), b""
+        )
+
+    def test_noContent(self) -> None:
+        """
+        A 204 announces no body; a 304 may tell the length that a 200 has.
+        """
+        self.assertEqual(
+            self.render(answer(b"Content-Length: 5\r\n", b"204"))[1:], [b"Via: 1.1 brxy"]
+        )
+        self.assertIn(b"Content-Length: 5", self.render(answer(b"Content-Length: 5\r\n", b"304")))
+
+    def test_switching(self) -> None:
+        """
+        A 101 keeps what makes it one.
+        """
+        head = answer(
+            b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n", b"101"
+        )
+        self.assertEqual(
+            self.render(head, keep=False)[1:],
+            [
+                b"Sec-WebSocket-Accept: x",
+                b"Via: 1.1 brxy",
+                b"Upgrade: websocket",
+                b"Connection: upgrade",
+            ],
+        )
+
+
+class PlainResponseTests(SynchronousTestCase):
+    """
+    L{plainResponse} is an answer of the edge's own.
+    """
+
+    def test_whole(self) -> None:
+        """
+        It parses, with its text as the body.
+        """
+        data = plainResponse(503, "no instance", keep_alive=True, retry_after=7)
+        head, taken = responseHead(data, b"GET") or self.fail("not whole")
+        self.assertEqual(data[taken:], b"no instance\n")
+        self.assertEqual((head.status, head.length), (503, 12))
+        self.assertIn((b"retry-after", b"Retry-After", b"7"), head.fields)
+        self.assertIn((b"cache-control", b"Cache-Control", b"no-store"), head.fields)
+        self.assertEqual(head.options, (b"keep-alive",))
+
+    def test_close(self) -> None:
+        """
+        It says that the connection ends, and what 405 allows.
+        """
+        head = response(plainResponse(405, "no", keep_alive=False))
+        self.assertFalse(head.keep_alive)
+        self.assertIn(b"allow", [f[0] for f in head.fields])
+
+    def test_headOnly(self) -> None:
+        """
+        For a HEAD it is the same without its body.
+        """
+        data = plainResponse(404, "no", keep_alive=True)
+        self.assertEqual(plainResponse(404, "no", keep_alive=True, head_only=True) + b"no\n", data)
+
+    def test_escaped(self) -> None:
+        """
+        21: nothing in its text is obeyed by a terminal or a browser.
+        """
+        data = plainResponse(404, "<script>\r\n\x1b[2J é\udc80", keep_alive=True)
+        self.assertTrue(data.endswith("\r\n\r\n&lt;script&gt;\\r\\n\\x1b[2J é\\udc80\n".encode()))

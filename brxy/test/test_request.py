@@ -1,0 +1,177 @@
+"""
+Tests for L{brxy.edge.request}.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.http1 import CHUNKED, MAX_HEAD, requestHead
+from brxy.test.heads import POST, forwarded, get, lines, outcome, request
+from brxy.test.requests import requests
+
+_bounded = settings(max_examples=150, deadline=None, derandomize=True)
+
+
+class RequestHeadTests(SynchronousTestCase):
+    """
+    L{requestHead} says all that the edge decides by.
+    """
+
+    def test_plain(self) -> None:
+        """
+        A plain request.
+        """
+        data = (
+            b"GET /a?b=%20 HTTP/1.1\r\nHost: Example.com:80\r\nACCEPT:\t*/* \t\r\nX:\r\n\r\nrest"
+        )
+        parsed = requestHead(bytearray(data))
+        assert parsed is not None
+        head, taken = parsed
+        self.assertEqual(data[taken:], b"rest")
+        self.assertEqual((head.method, head.target, head.http11), (b"GET", b"/a?b=%20", True))
+        self.assertEqual(
+            head.fields,
+            [
+                (b"host", b"Host", b"Example.com:80"),
+                (b"accept", b"ACCEPT", b"*/*"),
+                (b"x", b"X", b""),
+            ],
+        )
+        self.assertEqual((head.host, head.authority), ("example.com", b"Example.com:80"))
+        self.assertEqual(head.length, 0)
+        self.assertEqual(
+            (head.keep_alive, head.upgrade, head.expect_continue, head.idempotent),
+            (True, False, False, True),
+        )
+
+    def test_incomplete(self) -> None:
+        """
+        L{None} until the empty line is there.
+        """
+        for data in (b"", b"\r", b"\r\n", b"\r\n\r\n", b"G", b"GET / HTTP/1.0\r\n\r", POST):
+            self.assertIsNone(requestHead(data), data)
+
+    def test_oldClient(self) -> None:
+        """
+        HTTP/1.0 knows no Host, and asks when it wants to go on.
+        """
+        head = request(b"GET / HTTP/1.0\r\n\r\n")
+        self.assertEqual((head.http11, head.host, head.authority), (False, "", b""))
+        self.assertFalse(head.keep_alive)
+        self.assertTrue(get(b"Connection: Keep-Alive\r\n", b"1.0").keep_alive)
+        self.assertFalse(get(b"Connection: keep-alive, close\r\n", b"1.0").keep_alive)
+        self.assertNotIn(b"Host", forwarded(head))
+
+    def test_close(self) -> None:
+        """
+        Any C{close} among the options of any Connection field counts.
+        """
+        self.assertFalse(get(b"Connection: x\r\nconnection: y ,\t CLOSE\r\n").keep_alive)
+        self.assertTrue(get(b"Connection: closed\r\n").keep_alive)
+
+    def test_length(self) -> None:
+        """
+        Content-Length goes on in its shortest spelling.
+        """
+        head = request(POST + b"Content-Length: 007\r\n\r\n")
+        self.assertEqual(head.length, 7)
+        self.assertIn(b"\r\nContent-Length: 7\r\n", forwarded(head))
+        self.assertEqual(request(POST + b"Content-Length: 0\r\n\r\n").length, 0)
+        largest = request(POST + b"Content-Length: 9223372036854775807\r\n\r\n")
+        self.assertEqual(largest.length, 2**63 - 1)
+
+    def test_chunked(self) -> None:
+        """
+        C{chunked} is chunked in any case.
+        """
+        head = request(POST + b"transfer-encoding: CHUNKED \r\n\r\n")
+        self.assertEqual(head.length, CHUNKED)
+
+    def test_bounds(self) -> None:
+        """
+        What just fits is accepted.
+        """
+        target = b"/" + b"a" * 8191
+        self.assertEqual(request(b"GET %b HTTP/1.0\r\n\r\n" % target).target, target)
+        self.assertEqual(len(get(b"X: 1\r\n" * 99).fields), 100)
+        room = MAX_HEAD - len(b"GET / HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n")
+        self.assertEqual(len(get(b"X: %b\r\n" % (b"a" * room)).fields[1][2]), room)
+        data = b"GET / HTTP/1.1\r\nHost: a\r\nX: %b\r\n\r\n" % (b"a" * (room + 1))
+        self.assertEqual(outcome(data), (431, 0))
+        self.assertEqual(outcome(data[:-4]), (0, -1))
+        self.assertEqual(request(b"M" * 32 + b" / HTTP/1.0\r\n\r\n").method, b"M" * 32)
+
+    def test_obsText(self) -> None:
+        """
+        Bytes outside of ASCII pass in values.
+        """
+        self.assertEqual(get(b"X: \xe9\xff\x80\r\n").fields[1][2], b"\xe9\xff\x80")
+
+    def test_expect(self) -> None:
+        """
+        A client of HTTP/1.1 can wait for a 100.
+        """
+        self.assertTrue(get(b"Expect: 100-Continue\r\n").expect_continue)
+        self.assertFalse(get(b"Expect: 100-continue\r\n", b"1.0").expect_continue)
+
+    def test_upgrade(self) -> None:
+        """
+        An upgrade needs both fields, HTTP/1.1, a protocol that is not h2c, and
+        no body.
+        """
+        both = b"Connection: keep-alive, Upgrade\r\nUpgrade: h2c, websocket\r\n"
+        head = get(both)
+        self.assertTrue(head.upgrade)
+        self.assertEqual(
+            lines(forwarded(head))[-2:], [b"Upgrade: websocket", b"Connection: upgrade"]
+        )
+        self.assertFalse(get(both, b"1.0").upgrade)
+        self.assertFalse(get(b"Upgrade: websocket\r\n").upgrade)
+        with_body = request(POST + both + b"Content-Length: 1\r\n\r\n")
+        self.assertFalse(with_body.upgrade)
+        self.assertNotIn(b"Upgrade", forwarded(with_body))
+        self.assertFalse(get(b"Connection: upgrade\r\n").upgrade)
+
+    def test_idempotent(self) -> None:
+        """
+        RFC 9110 §9.2.2; methods are case-sensitive.
+        """
+        for method in (b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"):
+            self.assertTrue(request(b"%b / HTTP/1.0\r\n\r\n" % method).idempotent, method)
+        for method in (b"POST", b"PATCH", b"get", b"LOCK"):
+            self.assertFalse(request(b"%b / HTTP/1.0\r\n\r\n" % method).idempotent, method)
+
+    def test_targets(self) -> None:
+        """
+        Absolute-form loses its scheme and authority, and nothing else.
+        """
+        for target, method, expected in (
+            (b"http://b", b"GET", (b"/", "b")),
+            (b"HTTPS://B:443/x//y?z", b"GET", (b"/x//y?z", "b")),
+            (b"http://b?x=http://c/", b"GET", (b"/?x=http://c/", "b")),
+            (b"http://[::1]:8080/x", b"GET", (b"/x", "[::1]")),
+            (b"http://b", b"OPTIONS", (b"*", "b")),
+            (b"http://b/", b"OPTIONS", (b"/", "b")),
+            (b"//b/x", b"GET", (b"//b/x", "a")),
+            (b"/http://b/", b"GET", (b"/http://b/", "a")),
+        ):
+            head = request(b"%b %b HTTP/1.1\r\nHost: a\r\n\r\n" % (method, target))
+            self.assertEqual((head.target, head.host), expected, target)
+
+    @_bounded
+    @given(requests(), st.data())
+    def test_splits(self, data: bytes, draw: st.DataObject) -> None:
+        """
+        However the bytes come in, they make the same head: no beginning of a
+        good head is refused, none is a head.
+        """
+        status, taken = outcome(data)
+        for end in draw.draw(st.lists(st.integers(0, len(data)), max_size=20)):
+            early = outcome(data[:end])
+            if status:
+                self.assertTrue(early[0] or early[1] == -1)
+            else:
+                self.assertEqual(early, (0, taken if 0 <= taken <= end else -1))
