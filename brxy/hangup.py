@@ -83,6 +83,7 @@ class HangupWatcher(Reader):
                 continue
             self.unwatch(fd)
             try:
-                hungUp(bool(events & (select.EPOLLHUP | select.EPOLLERR)))
+                # EPOLLHUP says no more than that both directions have ended.
+                hungUp(bool(events & select.EPOLLERR))
             except Exception:
                 self._log.failure("while telling of a hang-up")

@@ -1,0 +1,179 @@
+"""
+An edge in the trial process, on the real reactor and loopback, and what stands
+around it: apps, spawners, clients.
+
+A test case derives from L{EdgeTests}, and has one hop: the edge fronts the app.
+From one whose tests shall hold for two hops as well another is derived, which
+says C{spawner_type = NodeSpawner}: a node stands between edge and app.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+from brxy.edge.scaler import Rule
+from brxy.edge.service import EdgeService, EdgeSettings, Spawn
+from brxy.edge.starter import Spawning
+from brxy.interfaces import Address, SpawnOrder
+from brxy.test.leftovers import RealTests
+from brxy.test.peers import App, Message, Peer, connect
+from brxy.test.spawning import FrontedSpawner, TestSpawner
+
+__all__ = ["LOOPBACK", "EdgeTests", "spawnRule"]
+
+LOOPBACK = "tcp:0:interface=127.0.0.1"
+
+
+def spawnRule(
+    spawner: Any,
+    *,
+    pattern: str | None = None,
+    max_instances: int = 10,
+    capacity: int = 1,
+    idle_timeout: float = 300.0,
+    old_idle_timeout: float = 10.0,
+) -> Spawn:
+    """
+    What one C{--spawn} would say.
+    """
+    return Spawn(
+        Rule(pattern, max_instances, capacity), Spawning(spawner, idle_timeout, old_idle_timeout)
+    )
+
+
+class EdgeTests(RealTests):
+    """
+    Base of tests with an edge.
+
+    @ivar edge: the edge, once L{startEdge} was called.
+    """
+
+    edge: EdgeService
+
+    #: The spawner of L{launch}.
+    spawner_type: type[TestSpawner] = FrontedSpawner
+
+    def setUp(self) -> None:
+        super().setUp()
+        # Edge and node have signals come to them; trial shall get them again.
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+
+    def startEdge(self, *spawns: Spawn, **settings: Any) -> EdgeService:
+        """
+        Start an edge; it is stopped after the test, without waiting for anyone.
+
+        @param settings: for L{EdgeSettings}, other than its defaults.
+        """
+        given: dict[str, Any] = {"ports": [LOOPBACK], "drain_timeout": 0.0, **settings}
+        if any(spawn.spawning.spawner.dials_back for spawn in spawns):
+            given.setdefault("node_ports", [LOOPBACK])
+        self.edge = edge = EdgeService(self.reactor, EdgeSettings(spawns=spawns, **given))
+        edge.startService()
+        self.addCleanup(lambda: edge.stopService() if edge.running else None)
+        return edge
+
+    def startApp(self, app: App, port: int = 0) -> Address:
+        """
+        Start an app; it is stopped after the test.
+
+        @param port: where; 0 for any.
+        """
+        address = app.listen(self.reactor, port)
+        self.addCleanup(lambda: Deferred.fromCoroutine(app.stop()))
+        return address
+
+    def launch(
+        self,
+        app: App | Mapping[str, App] | Callable[[SpawnOrder], Address],
+        rule: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> TestSpawner:
+        """
+        Start an edge whose one spawner fronts an app, or has a node for it.
+
+        @param app: the app; or one for each route; or what tells where the app
+            of an order is.
+        @param rule: for L{spawnRule}.
+        @param settings: for L{EdgeSettings}.
+        """
+        if isinstance(app, App):
+            address = self.startApp(app)
+            find: Callable[[SpawnOrder], Address] = lambda order: address  # noqa: E731
+        elif isinstance(app, Mapping):
+            addresses = {route: self.startApp(each) for route, each in app.items()}
+            find = lambda order: addresses[order.route]  # noqa: E731
+        else:
+            find = app
+        spawner = self.spawner_type(self.reactor, find)
+        self.startEdge(spawnRule(spawner, **(rule or {})), **settings)
+        return spawner
+
+    async def soon(self, turns: int = 1) -> None:
+        """
+        Let the reactor turn a few times.
+        """
+        for _ in range(turns):
+            await deferLater(self.reactor, 0)
+
+    async def connect(self, port: int = 0) -> Peer:
+        """
+        Connect to the edge; the connection is cut after the test.
+
+        @param port: which of its ports.
+        """
+        peer = await connect(self.reactor, self.edge.addresses[port])
+        self.cutLater(peer)
+        return peer
+
+    def begin(self, coroutine: Coroutine[Any, Any, None]) -> Deferred[None]:
+        """
+        Have something go on meanwhile.
+        """
+        return Deferred.fromCoroutine(coroutine)
+
+    async def untilRead(self) -> None:
+        """
+        Wait until the edge has read what clients have sent before: in the turn
+        in which it answers a request that was sent later, at the latest.
+        """
+        peer = await self.connect()
+        peer.write(b"GET / HTTP/1.1\r\n\r\n")
+        await peer.untilEnd()
+
+    def cutLater(self, peer: Peer) -> None:
+        """
+        Cut a connection after the test.
+        """
+        self.addCleanup(lambda: Deferred.fromCoroutine(_cut(peer)))
+
+    async def talk(self, *data: bytes, port: int = 0) -> bytes:
+        """
+        Send bytes on a connection of their own.
+
+        @return: all that comes until the edge ends it.
+        """
+        peer = await self.connect(port)
+        peer.write(*data)
+        return await peer.untilEnd()
+
+    async def ask(self, data: bytes, method: bytes = b"GET") -> Message:
+        """
+        Send a request on a connection of its own.
+
+        @return: its answer.
+        """
+        peer = await self.connect()
+        peer.write(data)
+        return await peer.answer(method)
+
+
+async def _cut(peer: Peer) -> None:
+    if peer.lost is None:
+        peer.abort()
+        await peer.untilLost()

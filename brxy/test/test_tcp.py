@@ -1,0 +1,306 @@
+"""
+TCP through the edge: a connection is one exchange.
+"""
+
+from __future__ import annotations
+
+from hashlib import md5
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+from brxy.interfaces import Address
+from brxy.test.edges import LOOPBACK, EdgeTests
+from brxy.test.peers import App, Peer
+from brxy.test.spawning import NodeSpawner, TestSpawner
+
+PIECE = bytes(range(256)) * 256
+TIMES = 512
+SIZE = len(PIECE) * TIMES
+SUM = md5(PIECE * TIMES).hexdigest()
+
+
+async def echo(peer: Peer) -> None:
+    """
+    Send back what comes, and end when it does.
+    """
+    while True:
+        await peer.until(lambda: peer.ended or peer.received)
+        data = bytes(peer.received)
+        peer.received.clear()
+        if data:
+            peer.write(data)
+        elif peer.ended:
+            return
+
+
+async def digest(peer: Peer) -> str:
+    """
+    Read to the end.
+
+    @return: the checksum of what came.
+    """
+    seen = md5()
+    while True:
+        await peer.until(lambda: peer.ended or peer.received)
+        seen.update(peer.received)
+        if not peer.received:
+            return seen.hexdigest()
+        peer.received.clear()
+
+
+class TCPTests(EdgeTests):
+    """
+    Tests of a TCP frontend.
+    """
+
+    def front(self, app: App | Address, **settings: Any) -> TestSpawner:
+        """
+        Start an edge with one TCP frontend.
+        """
+        return self.launch(
+            app if isinstance(app, App) else lambda order: app,
+            {"max_instances": 1},
+            ports=[],
+            frontends=[("db", LOOPBACK)],
+            **settings,
+        )
+
+    async def test_clientFirst(self) -> None:
+        """
+        The client speaks first, before there is any instance.
+        """
+        app = App(echo)
+        spawner = self.front(app)
+        peer = await self.connect()
+        peer.write(b"hello")
+        self.assertEqual(await peer.take(5), b"hello")
+        peer.write(b"again")
+        self.assertEqual(await peer.take(5), b"again")
+        self.assertEqual([order.route for order in spawner.orders], ["db"])
+        self.assertEqual(len(app.peers), 1)
+
+    async def test_appFirst(self) -> None:
+        """
+        The app speaks first.
+        """
+
+        async def greet(peer: Peer) -> None:
+            peer.write(b"220 welcome\r\n")
+            self.assertEqual(await peer.take(4), b"EHLO")
+
+        self.front(App(greet))
+        peer = await self.connect()
+        self.assertEqual(await peer.take(13), b"220 welcome\r\n")
+        peer.write(b"EHLO")
+        self.assertEqual(await peer.untilEnd(), b"")
+        self.assertTrue(peer.clean)
+
+    async def test_clientEnds(self) -> None:
+        """
+        When the client half-closes, so it is to the app, whose answer arrives
+        whole after that.
+        """
+
+        async def answer(peer: Peer) -> None:
+            seen = await digest(peer)
+            peer.write(seen.encode())
+            await peer.send(PIECE, TIMES)
+
+        self.front(App(answer))
+        peer = await self.connect()
+        peer.write(b"all I have")
+        peer.end()
+        self.assertEqual(await peer.take(32), md5(b"all I have").hexdigest().encode())
+        peer.forget()
+        self.assertEqual(await digest(peer), SUM)
+        self.assertTrue(peer.clean)
+
+    async def test_clientEndsHeld(self) -> None:
+        """
+        So it is when it half-closed before there was an instance.
+        """
+        spawner = self.front(App(echo))
+        spawner.holding = True
+        peer = await self.connect()
+        peer.write(b"early")
+        peer.end()
+        await self.until(lambda: spawner.orders)
+        await self.soon(20)
+        spawner.release()
+        self.assertEqual(await peer.untilEnd(), b"early")
+        self.assertTrue(peer.clean)
+
+    async def test_appEnds(self) -> None:
+        """
+        And the other way round: what the client sends after the app
+        half-closed arrives whole.
+        """
+        sums: list[str] = []
+
+        async def ask(peer: Peer) -> None:
+            peer.write(b"send it")
+            peer.end()
+            sums.append(await digest(peer))
+
+        self.front(App(ask))
+        peer = await self.connect()
+        self.assertEqual(await peer.untilEnd(), b"send it")
+        await peer.send(PIECE, TIMES)
+        peer.end()
+        await peer.untilLost()
+        self.assertTrue(peer.clean)
+        await self.until(lambda: sums)
+        self.assertEqual(sums, [SUM])
+
+    async def test_bothWays(self) -> None:
+        """
+        Much passes both ways at once.
+        """
+        self.front(App(echo))
+        peer = await self.connect()
+        sending = self.begin(self._sendAndEnd(peer))
+        self.assertEqual(await digest(peer), SUM)
+        await sending
+
+    async def _sendAndEnd(self, peer: Peer) -> None:
+        await peer.send(PIECE, TIMES)
+        peer.end()
+
+    async def test_slowApp(self) -> None:
+        """
+        An app that does not read stops the client; nothing piles up between.
+        """
+        go: Deferred[None] = Deferred()
+        sums: list[str] = []
+
+        async def read(peer: Peer) -> None:
+            peer.pause()
+            await go
+            peer.resume()
+            sums.append(await digest(peer))
+
+        self.front(App(read))
+        peer = await self.connect()
+        sending = self.begin(self._sendAndEnd(peer))
+        await self._untilStalled(peer)
+        go.callback(None)
+        await sending
+        await self.until(lambda: sums)
+        self.assertEqual(sums, [SUM])
+
+    async def test_slowClient(self) -> None:
+        """
+        A client that does not read stops the app.
+        """
+        app = App(self._sendAndEnd)
+        self.front(app)
+        peer = await self.connect()
+        peer.pause()
+        await self.until(lambda: app.peers)
+        await self._untilStalled(app.peers[0])
+        peer.resume()
+        self.assertEqual(await digest(peer), SUM)
+
+    async def _untilStalled(self, peer: Peer) -> None:
+        """
+        Wait until a sender does not get on: whoever reads on lets it.
+        """
+        await self.until(lambda: peer.full)
+        sent = -1
+        while sent != peer.sent:
+            sent = peer.sent
+            await deferLater(self.reactor, 0.1)
+        self.assertLess(sent, SIZE * 3 // 4)
+
+    async def test_leavesWhileHeld(self) -> None:
+        """
+        A client that closes while it is held, having sent nothing, is gone at
+        once, and so is one that resets; the app hears of neither.
+        """
+        app = App(echo)
+        spawner = self.front(app, max_held=1)
+        spawner.holding = True
+        for leave in (Peer.end, Peer.abort):
+            peer = await self.connect()
+            await self.until(lambda: spawner.orders)
+            await self.soon(20)
+            leave(peer)
+            await peer.untilLost()
+        # There is room for one: a connection that is not held is cut at once.
+        peer = await self._connectHeld()
+        spawner.release()
+        peer.write(b"x")
+        self.assertEqual(await peer.take(1), b"x")
+        self.assertEqual(len(app.peers), 1)
+
+    async def _connectHeld(self) -> Peer:
+        while True:
+            peer = await self.connect()
+            await self.soon(20)
+            if peer.lost is None:
+                return peer
+
+    async def test_clientAborts(self) -> None:
+        """
+        A reset passes, from the client to the app.
+        """
+        app = App(echo)
+        self.front(app)
+        peer = await self.connect()
+        peer.write(b"x")
+        await peer.take(1)
+        peer.abort()
+        await self.until(lambda: app.peers[0].lost)
+        self.assertFalse(app.peers[0].clean)
+
+    async def test_appAborts(self) -> None:
+        """
+        And from the app to the client.
+        """
+
+        async def abort(peer: Peer) -> None:
+            await peer.take(1)
+            peer.abort()
+
+        self.front(App(abort))
+        peer = await self.connect()
+        peer.write(b"x")
+        await peer.untilLost()
+        self.assertFalse(peer.clean)
+
+    async def test_refused(self) -> None:
+        """
+        While the app takes no connection the client is held; nothing of what
+        it said is lost.
+        """
+        app = App(echo)
+        address = app.listen(self.reactor)
+        await app.stop()
+        spawner = self.front(address)
+        peer = await self.connect()
+        peer.write(b"patient")
+        await self.until(lambda: spawner.instances)
+        await deferLater(self.reactor, 0.3)
+        self.assertIsNone(peer.lost)
+        self.startApp(app, address.port)
+        self.assertEqual(await peer.take(7), b"patient")
+
+    async def test_tooLong(self) -> None:
+        """
+        One that is held too long is cut off: there are no words for it.
+        """
+        spawner = self.front(App(echo), hold_timeout=0.05)
+        spawner.holding = True
+        peer = await self.connect()
+        await peer.untilLost()
+        self.assertFalse(peer.clean)
+
+
+class TCPTwoHopsTests(TCPTests):
+    """
+    Tests of a TCP frontend, two hops.
+    """
+
+    spawner_type = NodeSpawner
