@@ -180,7 +180,7 @@ class Backend:
         self._end_wanted = self._paused = False
         connection = self._connection
         if connection is not None:
-            if self._canServe(connection, once):
+            if not once or connection.isSure(self._shared.reactor.seconds()):
                 connection.exchanges += 1
                 if first:
                     connection.write(first)
@@ -189,11 +189,6 @@ class Backend:
             self._drop()
         self._outbox = [first]
         self._dial()
-
-    def _canServe(self, connection: AppConnection, once: bool) -> bool:
-        if not connection.alive:
-            return False
-        return not once or connection.isSure(self._shared.reactor.seconds())
 
     def _dial(self) -> None:
         endpoint = clientEndpoint(self._shared.reactor, self._address)
@@ -355,6 +350,9 @@ class Backend:
         """
         if connection is self._connection:
             self._connection = None
+            if connection.read_ended and self._end_wanted:
+                # Both directions ended before: the exchange is over by itself.
+                return
             relay, self._relay = self._relay, None
             if relay is not None:
                 self.broke(relay, reason)

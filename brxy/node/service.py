@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from brxy.app import App
 from brxy.child import Ended
 from brxy.connection import Shared
+from brxy.deadlines import Deadlines
 from brxy.interfaces import Address
 from brxy.keeper import Keeper
 from brxy.node.link import Link
@@ -109,6 +110,7 @@ class NodeService(Service):
         self._slots: EdgeSlotFactory | None = None
         self._keeper: Keeper | None = None
         self._idle: Deferred[None] | None = None
+        self._resting = Deadlines(reactor, REFUSED_PAUSE, self._rested)
         self._app: App | None = None
         if settings.command:
             self._app = App(
@@ -222,7 +224,7 @@ class NodeService(Service):
         """
         The app took no connection: pull again in a moment.
         """
-        self._reactor.callLater(REFUSED_PAUSE, self._rested, slot)
+        self._resting.start(slot)
 
     def _rested(self, slot: EdgeSlot) -> None:
         if self._keeper is not None and not self._keeper.leaving:
@@ -288,6 +290,7 @@ class NodeService(Service):
         await self._settle(hurry)
         await self._stopApp(hurry)
         hurry.stop()
+        self._resting.stopAll()
         if self._links:
             for slot in list(self._slots.slots if self._slots is not None else ()):
                 slot.close()

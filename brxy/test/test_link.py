@@ -15,7 +15,8 @@ from brxy.connection import Shared
 from brxy.interfaces import Address
 from brxy.node.link import Link, _Watched
 from brxy.node.slot import EdgeSlotFactory
-from brxy.test.fakes import FakeOwner, FakeReactor, settle
+from brxy.test.fakes import FakeOwner
+from brxy.test.network import FakeReactor, settle
 from brxy.wire import GOAWAY, VERSION, Welcome, frame
 
 

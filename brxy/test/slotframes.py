@@ -1,0 +1,32 @@
+"""
+Frames and log lines for the tests of both ends of a slot.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brxy.wire import KIND_HTTP, VERSION, Hello, Open, Welcome
+
+__all__ = ["HELLO_FRAME", "WELCOME_FRAME", "opening", "warnings"]
+
+HELLO_FRAME = Hello(VERSION, "", "node", "r", 1).encode()
+WELCOME_FRAME = Welcome(VERSION, "edge", 7, True).encode()
+
+
+def opening(number: int = 1, once: bool = False, kind: int = KIND_HTTP) -> bytes:
+    """
+    An OPEN.
+    """
+    return Open(kind, once, "192.0.2.1:5").encode(number)
+
+
+def warnings(events: Any) -> list[str]:
+    """
+    What was logged that an operator has to read.
+    """
+    return [
+        event["why"]
+        for event in events
+        if event["log_level"].name in ("warn", "error", "critical")
+    ]

@@ -1,0 +1,468 @@
+"""
+Tests of L{brxy.backend}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.error import DNSLookupError, TimeoutError
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from brxy.backend import CONNECT_TIMEOUT, IDLE_PROOF, IDLE_SURE, Backend, clientEndpoint
+from brxy.interfaces import Address, IExchangeEnd
+from brxy.relay import Relay
+from brxy.test.fakes import FakeEnd
+from brxy.test.network import FakeApp, FakeReactor, settle
+
+APP = Address("127.0.0.1", 20000)
+
+
+class _Relay(Relay):
+    """
+    What a backend tells, in order.
+    """
+
+    near: FakeEnd
+
+    def __init__(self, far: Backend) -> None:
+        super().__init__(FakeEnd(), far)
+        self.told: list[str] = []
+        self.onAccepted: Callable[[], object] = lambda: None
+
+    def accepted(self) -> None:
+        self.told.append("accepted")
+        self.onAccepted()
+
+    def refused(self, reason: str) -> None:
+        self.told.append(f"refused: {reason}")
+
+    def aborted(self, source: object, reason: str) -> None:
+        self.told.append("aborted")
+
+
+class BackendTests(SynchronousTestCase):
+    """
+    Tests of L{Backend}.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+        self.backend = Backend(self.reactor.shared, APP)
+
+    def begin(self, once: bool = False, first: bytes = b"") -> _Relay:
+        """
+        Begin an exchange.
+        """
+        relay = _Relay(self.backend)
+        self.backend.begin(relay, once, first)
+        return relay
+
+    def settle(self) -> None:
+        """
+        Deliver everything.
+        """
+        settle(self.reactor, lambda: self.reactor.ends)
+
+    def serve(self, idle: float = 0.0, rounds: int = 1) -> FakeApp:
+        """
+        Have so many exchanges on one connection, and let it be idle for a
+        while after each.
+        """
+        for number in range(rounds):
+            self.begin(first=b"x")
+            if not number:
+                self.reactor.accept()
+            self.settle()
+            self.backend.done(True)
+            self.reactor.advance(idle)
+        return self.reactor.apps[-1]
+
+    def isReused(self, once: bool = True) -> bool:
+        """
+        Does an exchange now go on the connection that is there?
+        """
+        before = len(self.reactor.connectors)
+        relay = self.begin(once)
+        reused = len(self.reactor.connectors) == before
+        self.assertEqual(relay.told, ["accepted"] if reused else [])
+        return reused
+
+    # Connecting
+
+    def test_interface(self) -> None:
+        """
+        A backend is an end of exchanges.
+        """
+        verifyObject(IExchangeEnd, self.backend)
+
+    def test_order(self) -> None:
+        """
+        What begins the exchange reaches the app before what is written on
+        acceptance, and that before what comes later.
+        """
+        relay = self.begin(first=b"one ")
+        relay.onAccepted = lambda: self.backend.write(b"three ")
+        self.backend.write(b"two ")
+        self.assertEqual(relay.told, [])
+        app = self.reactor.accept()
+        self.assertEqual(relay.told, ["accepted"])
+        self.backend.write(b"four")
+        self.settle()
+        self.assertEqual(app.received, b"one two three four")
+
+    def test_order_on_kept(self) -> None:
+        """
+        On a kept connection, too.
+        """
+        app = self.serve()
+        relay = _Relay(self.backend)
+        relay.onAccepted = lambda: self.backend.write(b"two")
+        self.backend.begin(relay, False, b"one ")
+        self.settle()
+        self.assertEqual(app.received, b"xone two")
+        self.assertEqual(relay.told, ["accepted"])
+
+    def test_one_write(self) -> None:
+        """
+        What came before the app's connection was up goes out in one write.
+        """
+        self.begin(first=b"head")
+        self.backend.write(b"body")
+        app = self.reactor.accept()
+        self.assertEqual(app.end.other.writes, [b"headbody"])
+
+    def test_refused(self) -> None:
+        """
+        An app that can't be reached refuses, no byte gets there, and the next
+        exchange tries anew.
+        """
+        relay = self.begin(first=b"one")
+        self.reactor.refuse()
+        [told] = relay.told
+        self.assertTrue(told.startswith("refused: "))
+        self.begin(first=b"two")
+        app = self.reactor.accept()
+        self.settle()
+        self.assertEqual(app.received, b"two")
+
+    def test_refused_for_any_reason(self) -> None:
+        """
+        A host that can't be found, or a connection that takes too long, are
+        refusals, too, and no errors of brxy's.
+        """
+        for error in (DNSLookupError("no such host"), TimeoutError(), OSError("strange")):
+            relay = self.begin()
+            self.reactor.refuse(error)
+            self.assertEqual(len(relay.told), 1)
+            self.assertTrue(relay.told[0].startswith("refused: "))
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_timeout(self) -> None:
+        """
+        An attempt has a limit.
+        """
+        self.begin()
+        self.assertEqual(self.reactor.tcpClients[0][3], CONNECT_TIMEOUT)
+
+    def test_reset_while_connecting(self) -> None:
+        """
+        A reset ends the attempt, and nobody hears of it.
+        """
+        relay = self.begin(first=b"one")
+        self.backend.reset()
+        self.assertEqual((relay.told, self.reactor.dialling()), ([], 0))
+        self.begin(first=b"two")
+        app = self.reactor.accept()
+        self.settle()
+        self.assertEqual(app.received, b"two")
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_done_while_connecting(self) -> None:
+        """
+        So does the end of the exchange.
+        """
+        self.begin(first=b"one")
+        self.backend.done(False)
+        self.assertEqual(self.reactor.dialling(), 0)
+
+    def test_end_while_connecting(self) -> None:
+        """
+        A half-close that comes before the connection reaches the app after
+        the bytes.
+        """
+        self.begin(first=b"one")
+        self.backend.end()
+        app = self.reactor.accept()
+        self.settle()
+        self.assertEqual((bytes(app.received), app.ended), (b"one", True))
+
+    def test_pause_while_connecting(self) -> None:
+        """
+        A pause that comes before the connection holds for it.
+        """
+        relay = self.begin()
+        self.backend.pause()
+        app = self.reactor.accept()
+        app.end.write(b"x")
+        self.settle()
+        self.assertEqual(relay.near.written, b"")
+        self.backend.resume()
+        self.settle()
+        self.assertEqual(relay.near.written, b"x")
+
+    def test_endpoint(self) -> None:
+        """
+        A name is looked up, a number is not.
+        """
+        named = clientEndpoint(self.reactor, Address("localhost", 1))
+        self.assertIsInstance(named, HostnameEndpoint)
+        self.assertNotIsInstance(clientEndpoint(self.reactor, APP), HostnameEndpoint)
+        self.assertIsInstance(clientEndpoint(self.reactor, Address("::1", 1)), HostnameEndpoint)
+
+    # Keeping
+
+    def test_kept(self) -> None:
+        """
+        A kept connection serves the next exchange; one that is not to be kept
+        is closed, and what the app still sends on it is lost.
+        """
+        first = self.serve()
+        self.assertTrue(self.isReused(once=False))
+        self.backend.done(False)
+        relay = self.begin()
+        first.end.write(b"late")
+        self.settle()
+        self.assertIsNotNone(first.lost)
+        self.assertEqual(relay.told, [])
+        self.reactor.accept()
+        self.settle()
+        self.assertEqual((relay.told, bytes(relay.near.written)), (["accepted"], b""))
+
+    def test_any_age(self) -> None:
+        """
+        A request that may be sent again takes a kept connection of any age.
+        """
+        self.serve(idle=1000)
+        self.assertTrue(self.isReused(once=False))
+
+    def test_sure(self) -> None:
+        """
+        One that must not be sent twice takes a connection that has served
+        twice, unless it has been idle for too long.
+        """
+        self.serve(rounds=2)
+        self.assertTrue(self.isReused())
+        self.backend.done(True)
+        self.reactor.advance(IDLE_SURE * 0.99)
+        self.assertTrue(self.isReused())
+        self.backend.done(True)
+        self.reactor.advance(IDLE_SURE * 1.01)
+        self.assertFalse(self.isReused())
+
+    def test_proof(self) -> None:
+        """
+        A connection that has served once must have stayed open for a moment
+        after it: many apps close after each response.
+        """
+        self.serve(idle=IDLE_PROOF * 0.9)
+        self.assertFalse(self.isReused())
+        self.backend.reset()
+        self.serve(idle=IDLE_PROOF * 1.01)
+        self.assertTrue(self.isReused())
+
+    def test_unsure_is_closed(self) -> None:
+        """
+        A connection that is not sure enough is closed for a new one.
+        """
+        app = self.serve()
+        self.assertFalse(self.isReused())
+        self.settle()
+        self.assertTrue(app.ended)
+
+    def test_looked_at(self) -> None:
+        """
+        A connection on which bytes or an end have come in, unread yet, is not
+        sure.
+        """
+        for leave in (lambda end: end.write(b"x"), lambda end: end.loseConnection()):
+            app = self.serve(rounds=2)
+            leave(app.end)
+            self.assertFalse(self.isReused())
+            self.backend.reset()
+
+    def test_broken_socket(self) -> None:
+        """
+        Nor is one whose socket reports an error.
+        """
+        app = self.serve(rounds=2)
+
+        class Broken:
+            def recv(self, size: int, flags: int) -> bytes:
+                raise ConnectionResetError
+
+        self.patch(app.end.other, "getHandle", Broken)
+        self.assertFalse(self.isReused())
+
+    def test_idle_bytes(self) -> None:
+        """
+        Bytes that nobody asked for, or an end, on an idle connection close it.
+        """
+        leaves: list[Callable[[Any], None]] = [
+            lambda end: end.write(b"HTTP/1.1 408 Request Timeout\r\n\r\n"),
+            lambda end: end.loseConnection(),
+            lambda end: end.loseWriteConnection(),
+            lambda end: end.abortConnection(),
+        ]
+        for leave in leaves:
+            app = self.serve()
+            leave(app.end)
+            self.settle()
+            self.assertTrue(app.end.other.lost)
+            self.assertFalse(self.isReused(once=False))
+            self.backend.reset()
+
+    def test_dying_is_not_reused(self) -> None:
+        """
+        A connection that we are aborting serves nobody, though it is gone only
+        in a later turn.
+        """
+        relay = self.begin()
+        app = self.reactor.accept()
+        self.backend.pause()
+        app.end.abortConnection()
+        app.end.other.deliver()
+        self.assertTrue(app.end.other.aborted)
+        self.assertEqual(relay.told, ["accepted"])
+        self.backend.done(True)
+        self.assertFalse(self.isReused(once=False))
+
+    def test_half_closed_is_not_kept(self) -> None:
+        """
+        A connection that either side has half-closed can't be kept.
+        """
+        relay = self.begin()
+        app = self.reactor.accept()
+        app.end.write(b"all")
+        app.end.loseWriteConnection()
+        self.settle()
+        self.assertTrue(relay.near.ended)
+        self.backend.done(True)
+        self.assertFalse(self.isReused(once=False))
+        self.reactor.accept()
+        self.backend.end()
+        self.backend.done(True)
+        self.assertFalse(self.isReused(once=False))
+
+    def test_pause_ends_with_exchange(self) -> None:
+        """
+        A pause does not outlive its exchange.
+        """
+        app = self.serve()
+        self.begin()
+        self.backend.pause()
+        self.backend.done(True)
+        relay = self.begin()
+        app.end.write(b"x")
+        self.settle()
+        self.assertEqual(relay.near.written, b"x")
+
+    # An exchange
+
+    def test_both_ways(self) -> None:
+        """
+        Bytes and half-closes pass both ways, and both half-closes together
+        are no abort.
+        """
+        relay = self.begin(first=b"one")
+        app = self.reactor.accept()
+        app.end.write(b"two")
+        relay.ended(relay.near)
+        self.settle()
+        self.assertTrue(app.ended)
+        app.end.write(b" three")
+        app.end.loseWriteConnection()
+        self.settle()
+        self.assertEqual(relay.near.written, b"two three")
+        self.assertTrue(relay.near.ended)
+        self.assertEqual(relay.told, ["accepted"])
+
+    def test_broke(self) -> None:
+        """
+        An app that aborts breaks the exchange off, once.
+        """
+        relay = self.begin()
+        app = self.reactor.accept()
+        app.end.abortConnection()
+        self.settle()
+        self.assertEqual(relay.told, ["accepted", "aborted"])
+        self.assertFalse(self.isReused(once=False))
+
+    def test_reset(self) -> None:
+        """
+        A reset aborts the app's connection, and nobody hears more of it.
+        """
+        relay = self.begin()
+        app = self.reactor.accept()
+        app.end.write(b"x")
+        self.backend.reset()
+        self.settle()
+        self.assertTrue(app.end.other.aborted)
+        self.assertIsNotNone(app.lost)
+        self.assertEqual((relay.told, bytes(relay.near.written)), (["accepted"], b""))
+
+    def test_close(self) -> None:
+        """
+        Closing breaks off what runs, and lets go of an idle connection.
+        """
+        relay = self.begin()
+        app = self.reactor.accept()
+        self.backend.close("the app is gone")
+        self.assertEqual(relay.told, ["accepted", "aborted"])
+        self.settle()
+        self.assertTrue(app.end.other.lost)
+        app = self.serve()
+        self.backend.close("the app is gone")
+        self.settle()
+        self.assertTrue(app.end.other.lost)
+
+    def test_backpressure(self) -> None:
+        """
+        An app that takes no more pauses the other end, until it does.
+        """
+        relay = self.begin()
+        app = self.reactor.accept()
+        self.assertFalse(self.backend.congested)
+        relay.data(relay.near, bytes(70_000))
+        self.assertTrue(self.backend.congested)
+        self.assertTrue(relay.near.paused)
+        app.end.deliver()
+        self.assertFalse(relay.near.paused)
+        self.assertFalse(self.backend.congested)
+
+    def test_dead_while_paused(self) -> None:
+        """
+        An app that half-closes while it is not read from is heard when it is
+        read again; one that is broken, at once.
+        """
+        relay = self.begin()
+        app = self.reactor.accept()
+        self.backend.pause()
+        app.end.write(b"x")
+        app.end.loseWriteConnection()
+        self.settle()
+        self.assertFalse(relay.near.ended)
+        self.backend.resume()
+        self.settle()
+        self.assertTrue(relay.near.ended)
+        self.assertEqual((relay.told, bytes(relay.near.written)), (["accepted"], b"x"))
+        self.backend.done(False)
+        relay = self.begin()
+        app = self.reactor.accept()
+        self.backend.pause()
+        app.end.abortConnection()
+        self.settle()
+        self.assertEqual(relay.told, ["accepted", "aborted"])

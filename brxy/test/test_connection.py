@@ -1,0 +1,366 @@
+"""
+Tests of L{brxy.connection}.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from brxy.connection import CLOSE_TIMEOUT, HOLD_PEER, Connection, Shared
+from brxy.test.network import TCP_ADDRESS, FakeReactor, Recorder, connect, settle
+
+HOLD_OTHER = 2
+
+
+class _Connection(Connection):
+    """
+    A connection that writes down what it is told.
+    """
+
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
+        self.received = b""
+        self.told: list[str] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
+    def filled(self) -> None:
+        self.told.append("filled")
+
+    def emptied(self) -> None:
+        self.told.append("emptied")
+
+    def hungUp(self, broken: bool) -> None:
+        self.told.append(f"hung up {broken}")
+
+    def closed(self, reason: Failure) -> None:
+        self.told.append("closed")
+
+
+class ConnectionTests(SynchronousTestCase):
+    """
+    Tests of L{Connection}.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+        self.dial()
+
+    def dial(self) -> None:
+        self.connection = _Connection(self.reactor.shared)
+        self.peer = Recorder()
+        self.end, self.peer_end = connect(self.reactor, self.connection, self.peer, TCP_ADDRESS)
+
+    def settle(self) -> None:
+        settle(self.reactor, lambda: [self.end, self.peer_end])
+
+    def test_interface(self) -> None:
+        """
+        A connection is half-closeable, and a producer.
+        """
+        verifyObject(IHalfCloseableProtocol, self.connection)
+        verifyObject(IPushProducer, self.connection)
+
+    def test_link(self) -> None:
+        """
+        A watched link has the kernel look after it: keepalive, and a limit on
+        what is not acknowledged; on TCP only.
+        """
+        self.assertEqual(self.end.options, [])
+        self.connection.watchLink()
+        self.assertIn((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), self.end.options)
+        self.assertIn((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10), self.end.options)
+        self.assertIn((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000), self.end.options)
+        unix = _Connection(self.reactor.shared)
+        end, _ = connect(self.reactor, unix, Recorder())
+        unix.watchLink()
+        self.assertEqual(end.options, [])
+
+    # Reading
+
+    def test_holds(self) -> None:
+        """
+        Reading goes on when every reason to hold it is gone; the same one
+        twice is one.
+        """
+        for why in (HOLD_PEER, HOLD_OTHER, HOLD_PEER):
+            self.connection.hold(why)
+        self.peer_end.write(b"x")
+        self.settle()
+        self.assertEqual(self.connection.received, b"")
+        self.connection.resume()
+        self.settle()
+        self.assertEqual(self.connection.received, b"")
+        self.connection.release(HOLD_OTHER)
+        self.settle()
+        self.assertEqual(self.connection.received, b"x")
+
+    def test_release_of_nothing(self) -> None:
+        """
+        Releasing what does not hold changes nothing.
+        """
+        self.connection.hold(HOLD_OTHER)
+        self.connection.release(HOLD_PEER)
+        self.assertFalse(self.end.reading)
+        self.connection.release(HOLD_PEER | HOLD_OTHER)
+        self.assertTrue(self.end.reading)
+
+    def test_hung_up(self) -> None:
+        """
+        While nothing is read a hang-up is told, once.
+        """
+        self.connection.pause()
+        self.peer_end.write(b"x")
+        self.peer_end.loseWriteConnection()
+        self.settle()
+        self.assertEqual(self.connection.told, ["hung up False"])
+        self.assertEqual(self.connection.received, b"")
+        self.connection.resume()
+        self.settle()
+        self.assertEqual(self.connection.received, b"x")
+        self.assertTrue(self.connection.read_ended)
+
+    def test_broken(self) -> None:
+        """
+        So is one that broke the connection.
+        """
+        self.connection.pause()
+        self.peer_end.abortConnection()
+        self.settle()
+        self.assertEqual(self.connection.told, ["hung up True"])
+
+    def test_not_watched(self) -> None:
+        """
+        Who is read from, or is gone, is not watched.
+        """
+        watched = self.reactor.hangups
+        self.connection.pause()
+        self.assertEqual(len(watched), 1)
+        self.connection.resume()
+        self.assertEqual(watched, {})
+        leaves: list[Callable[[], None]] = [
+            lambda: self.connection.close(),
+            lambda: self.connection.abort(),
+            lambda: self.connection.linger(),
+        ]
+        for leave in leaves:
+            self.dial()
+            self.connection.pause()
+            leave()
+            self.assertEqual(watched, {})
+            self.connection.pause()
+            self.connection.resume()
+            self.assertEqual(watched, {})
+
+    def test_end_seen_once(self) -> None:
+        """
+        After the peer's end, being held and released again asks for no more.
+        """
+        self.peer_end.loseWriteConnection()
+        self.patch(_Connection, "peerEnded", lambda self: self.told.append("ended"))
+        self.settle()
+        self.connection.pause()
+        self.assertEqual(self.reactor.hangups, {})
+        self.end.reading = False
+        self.connection.resume()
+        self.assertFalse(self.end.reading)
+        self.assertEqual(self.connection.told, ["ended"])
+
+    # Writing
+
+    def test_congested(self) -> None:
+        """
+        A full buffer is told, and that it is empty again.
+        """
+        self.connection.write(bytes(65_536))
+        self.assertFalse(self.connection.congested)
+        self.connection.write(b"x")
+        self.assertTrue(self.connection.congested)
+        self.peer_end.deliver(65_536)
+        self.assertTrue(self.connection.congested)
+        self.peer_end.deliver()
+        self.assertFalse(self.connection.congested)
+        self.assertEqual(self.connection.told, ["filled", "emptied"])
+
+    def test_end(self) -> None:
+        """
+        A half-close goes out after all bytes; the other direction stays open,
+        until it ends as well.
+        """
+        self.connection.write(b"all")
+        self.connection.end()
+        self.settle()
+        self.assertEqual((bytes(self.peer.received), self.peer.ended), (b"all", True))
+        self.peer_end.write(b"answer")
+        self.settle()
+        self.assertEqual(self.connection.received, b"answer")
+        self.assertTrue(self.connection.alive)
+        self.peer_end.loseWriteConnection()
+        self.settle()
+        self.assertEqual(self.connection.told, ["closed"])
+        self.assertTrue(self.end.lost)
+
+    def test_end_when_full(self) -> None:
+        """
+        A half-close of a full connection lets the other end go on: nothing more
+        will be written.
+        """
+        self.connection.write(bytes(70_000))
+        self.connection.end()
+        self.assertEqual(self.connection.told, ["filled", "emptied"])
+        self.settle()
+        self.assertEqual((len(self.peer.received), self.peer.ended), (70_000, True))
+
+    def test_both_ended(self) -> None:
+        """
+        When the peer has ended first, our own end closes the connection.
+        """
+        self.patch(_Connection, "peerEnded", lambda self: None)
+        self.peer_end.loseWriteConnection()
+        self.settle()
+        self.assertTrue(self.connection.alive)
+        self.connection.write(b"bye")
+        self.connection.end()
+        self.settle()
+        self.assertEqual(self.peer.received, b"bye")
+        self.assertTrue(self.end.lost)
+
+    # Closing
+
+    def test_close(self) -> None:
+        """
+        Closing waits for what was written, and leaves no timer counting.
+        """
+        self.connection.write(b"all")
+        self.connection.close()
+        self.assertFalse(self.connection.alive)
+        self.settle()
+        self.assertEqual((bytes(self.peer.received), self.peer.ended), (b"all", True))
+        self.assertEqual(self.connection.told, ["closed"])
+        self.assertEqual(len(self.reactor.shared.closing), 0)
+
+    def test_close_when_full(self) -> None:
+        """
+        Also when that was more than the buffer should hold.
+        """
+        self.connection.write(bytes(70_000))
+        self.connection.close()
+        self.settle()
+        self.assertEqual((len(self.peer.received), self.peer.ended), (70_000, True))
+        self.assertTrue(self.end.lost)
+        self.assertFalse(self.end.aborted)
+
+    def test_peer_does_not_read(self) -> None:
+        """
+        A peer that does not take what was written is cut off after a while,
+        whichever way we leave.
+        """
+        leaves: list[Callable[[], None]] = [
+            lambda: self.connection.close(),
+            lambda: self.connection.linger(),
+        ]
+        for leave in leaves:
+            self.dial()
+            self.connection.write(b"all")
+            leave()
+            self.reactor.advance(CLOSE_TIMEOUT * 0.99)
+            self.assertFalse(self.end.aborted)
+            self.reactor.advance(CLOSE_TIMEOUT * 0.3)
+            self.assertTrue(self.end.aborted)
+            self.reactor.advance(0)
+            self.assertEqual(self.connection.told, ["closed"])
+        self.assertEqual(len(self.reactor.shared.closing), 0)
+
+    def test_peer_closes(self) -> None:
+        """
+        By default a peer that closes is closed, too.
+        """
+        self.peer_end.loseConnection()
+        self.settle()
+        self.assertEqual(self.connection.told, ["closed"])
+        self.assertTrue(self.end.lost)
+
+    def test_linger(self) -> None:
+        """
+        A lingering close reads on, also when reading was held, so that the peer
+        gets all that was written; it ends with the peer's.
+        """
+        for held in (False, True):
+            self.dial()
+            if held:
+                self.connection.pause()
+            self.connection.write(b"413")
+            self.connection.linger()
+            self.peer_end.write(bytes(100_000))
+            self.settle()
+            self.assertEqual((bytes(self.peer.received), self.peer.ended), (b"413", True))
+            self.assertFalse(self.end.lost)
+            self.assertEqual(self.peer_end.other.pending(), b"")
+            self.assertIsNone(self.peer.lost)
+            self.peer_end.loseConnection()
+            self.settle()
+            self.assertTrue(self.end.lost)
+            self.assertFalse(self.end.aborted)
+
+    def test_linger_after_end(self) -> None:
+        """
+        When the peer has ended there is nothing to wait for.
+        """
+        self.patch(_Connection, "peerEnded", lambda self: None)
+        self.peer_end.loseWriteConnection()
+        self.settle()
+        self.connection.write(b"413")
+        self.connection.linger()
+        self.settle()
+        self.assertEqual(self.peer.received, b"413")
+        self.assertTrue(self.end.lost)
+
+    def test_abort(self) -> None:
+        """
+        An abort is at once, and told in a later turn, once.
+        """
+        self.connection.write(b"x")
+        self.connection.abort()
+        self.connection.abort()
+        self.connection.close()
+        self.connection.linger()
+        self.assertEqual(self.connection.told, [])
+        self.settle()
+        self.assertEqual(self.connection.told, ["closed"])
+        self.assertEqual(self.peer.received, b"")
+        self.assertIsNotNone(self.peer.lost)
+        self.assertEqual(len(self.reactor.shared.closing), 0)
+
+    def test_abort_unconnected(self) -> None:
+        """
+        What never was connected can be aborted, too.
+        """
+        _Connection(self.reactor.shared).abort()
+
+    def test_no_delay(self) -> None:
+        """
+        Small writes on TCP are not held back by the kernel.
+        """
+        asked: list[Any] = []
+        self.patch(type(self.end), "setTcpNoDelay", lambda end, on: asked.append(on))
+        self.dial()
+        connect(self.reactor, _Connection(self.reactor.shared), Recorder())
+        self.assertEqual(asked, [True])
+
+    def test_stop(self) -> None:
+        """
+        Stopping leaves no timer behind.
+        """
+        self.connection.write(b"x")
+        self.connection.close()
+        self.assertEqual(self.reactor.timers(), 1)
+        self.reactor.shared.stop()
+        self.assertEqual(self.reactor.timers(), 0)

@@ -1,0 +1,556 @@
+"""
+Tests of L{brxy.edge.exchange}, and a model of what becomes of an exchange when
+it is carried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.carrier import Carrier, TCPCarrier
+from brxy.edge.exchange import COPY_LIMIT, INTERIM_LIMIT, TABLE, Action, Exchange, Input, Progress
+from brxy.edge.http1 import requestHead
+from brxy.edge.httpcarrier import HTTPCarrier
+from brxy.test.fakes import FakeEnd
+from brxy.wire import KIND_HTTP, KIND_TCP
+
+LOSSES = {Input.REFUSED, Input.LOST_AGAIN, Input.LOST}
+
+#: What the client gets at the end of its exchange.
+CLIENT_ENDS = {Action.FAIL, Action.CUT, Action.NEXT, Action.LINGER, Action.CLOSE}
+
+
+class TableTests(SynchronousTestCase):
+    """
+    Tests of L{TABLE}.
+    """
+
+    def test_undeclared(self) -> None:
+        """
+        In each state an input is in the table, or raises and changes nothing.
+        """
+        for state in Progress:
+            for event in Input:
+                exchange = Exchange("r", KIND_HTTP, True, 3, None)
+                exchange.progress = state
+                if (state, event) in TABLE:
+                    after, actions = TABLE[state, event]
+                    self.assertEqual(exchange.step(event), actions)
+                    self.assertEqual(exchange.progress, after)
+                else:
+                    self.assertRaises(KeyError, exchange.step, event)
+                    self.assertEqual(exchange.progress, state)
+
+    def test_over(self) -> None:
+        """
+        What is over stays so, and nothing is done about it any more.
+        """
+        for (state, _), (after, actions) in TABLE.items():
+            if state == Progress.OVER:
+                self.assertEqual((after, actions), (Progress.OVER, ()))
+
+    def test_every_way_ends(self) -> None:
+        """
+        From every state a client that hangs up ends it, and so does a loss, or
+        a rejection of who is held.
+        """
+        for state in set(Progress) - {Progress.OVER}:
+            loss = Input.REJECTED if state == Progress.HELD else Input.LOST
+            for event in (Input.HANGUP, loss):
+                self.assertEqual(TABLE[state, event][0], Progress.OVER)
+
+    def test_client_ends_once(self) -> None:
+        """
+        The client gets exactly one end, when the exchange is over; one that got
+        a byte of the response gets no error of the edge's instead.
+        """
+        for (state, event), (after, actions) in TABLE.items():
+            if state == Progress.OVER:
+                continue
+            ends = CLIENT_ENDS.intersection(actions)
+            self.assertEqual(len(ends), int(after == Progress.OVER), (state, event))
+            if state >= Progress.ANSWERING:
+                self.assertNotIn(Action.FAIL, actions)
+            else:
+                self.assertNotIn(Action.CUT, actions)
+
+    def test_slot_let_go_once(self) -> None:
+        """
+        An exchange that is on a slot leaves it exactly once: the slot has freed
+        itself after a loss, and is released or reset otherwise.
+        """
+        for (state, event), (after, actions) in TABLE.items():
+            has_slot = Progress.OFFERED <= state <= Progress.TUNNEL
+            leaves = has_slot and after in (Progress.HELD, Progress.OVER)
+            let_go = sum(each in (Action.RELEASE, Action.RESET) for each in actions)
+            self.assertEqual(let_go, int(leaves and event not in LOSSES), (state, event))
+
+    def test_queue(self) -> None:
+        """
+        Who stops being held without a match is withdrawn, unless the broker
+        itself let go of it; who is held again is queued again.
+        """
+        for (state, event), (after, actions) in TABLE.items():
+            withdrawn = state == Progress.HELD and event in (Input.HANGUP, Input.BAD_REQUEST)
+            self.assertEqual(Action.WITHDRAW in actions, withdrawn)
+            self.assertEqual(Action.REQUEUE in actions, after == Progress.HELD)
+            self.assertEqual(Action.SEND in actions, event == Input.MATCHED)
+
+    def test_never_again_once_answered(self) -> None:
+        """
+        No way leads back to being held once a byte of the response is out, and
+        after acceptance only a loss that may be repeated does.
+        """
+        for (state, event), (after, _) in TABLE.items():
+            if after == Progress.HELD:
+                self.assertIn(state, (Progress.OFFERED, Progress.RUNNING))
+                self.assertTrue(event == Input.LOST_AGAIN or state == Progress.OFFERED)
+
+
+class ExchangeTests(SynchronousTestCase):
+    """
+    Tests of L{Exchange}.
+    """
+
+    def make(self, kind: int = KIND_HTTP, idempotent: bool = True, retries: int = 3) -> Exchange:
+        return Exchange("r", kind, idempotent, retries, None)
+
+    def test_room(self) -> None:
+        """
+        Before an instance has accepted, there is room for what the copy can
+        hold and no more; afterwards there always is.
+        """
+        exchange = self.make()
+        self.assertEqual(exchange.room(), COPY_LIMIT)
+        exchange.keep(bytes(60_000))
+        self.assertEqual(exchange.room(), 5536)
+        exchange.step(Input.MATCHED)
+        exchange.keep(bytes(5536))
+        self.assertEqual(exchange.room(), 0)
+        exchange.step(Input.ACCEPTED)
+        self.assertEqual(exchange.room(), COPY_LIMIT)
+
+    def test_copy(self) -> None:
+        """
+        The copy is all that came up to 64 KiB, and nothing beyond.
+        """
+        exchange = self.make()
+        exchange.keep(b"a" * 65_535)
+        exchange.keep(b"b")
+        self.assertEqual(b"".join(exchange.copy or ()), b"a" * 65_535 + b"b")
+        exchange.keep(b"c")
+        self.assertIsNone(exchange.copy)
+        exchange.keep(b"d")
+        self.assertIsNone(exchange.copy)
+
+    def test_loss(self) -> None:
+        """
+        A loss can be repeated as often as C{retries} says, before and after
+        acceptance.
+        """
+        exchange = self.make(retries=2)
+        for accepted in (False, True):
+            exchange.step(Input.MATCHED)
+            if accepted:
+                exchange.step(Input.ACCEPTED)
+            self.assertEqual(exchange.loss(), Input.LOST_AGAIN)
+            exchange.step(Input.LOST_AGAIN)
+        exchange.step(Input.MATCHED)
+        self.assertEqual(exchange.loss(), Input.LOST)
+
+    def test_lost_for_good(self) -> None:
+        """
+        It can't be repeated when it is not idempotent, when the copy is not
+        whole, or when a part of the response is out.
+        """
+        self.assertEqual(self.offered(self.make(idempotent=False)).loss(), Input.LOST)
+        large = self.offered(self.make())
+        large.keep(bytes(COPY_LIMIT + 1))
+        self.assertEqual(large.loss(), Input.LOST)
+        interim = self.offered(self.make())
+        interim.interim()
+        self.assertEqual(interim.loss(), Input.LOST)
+        answered = self.offered(self.make())
+        answered.forget()
+        self.assertEqual(answered.loss(), Input.LOST)
+
+    def offered(self, exchange: Exchange) -> Exchange:
+        exchange.step(Input.MATCHED)
+        return exchange
+
+    def test_loss_of_tcp(self) -> None:
+        """
+        A TCP connection can be offered again while it was not accepted and has
+        sent nothing.
+        """
+        self.assertEqual(self.offered(self.make(KIND_TCP, False)).loss(), Input.LOST_AGAIN)
+        spoken = self.offered(self.make(KIND_TCP, False))
+        spoken.keep(b"x")
+        self.assertEqual(spoken.loss(), Input.LOST)
+        tunnel = self.offered(self.make(KIND_TCP, False))
+        tunnel.step(Input.SWITCHED)
+        self.assertEqual(tunnel.loss(), Input.LOST)
+
+    def test_interims(self) -> None:
+        """
+        Informational responses are passed on, up to a limit.
+        """
+        exchange = self.make()
+        passed = [exchange.interim() for _ in range(INTERIM_LIMIT + 2)]
+        self.assertEqual(passed, [True] * INTERIM_LIMIT + [False] * 2)
+
+    def test_once(self) -> None:
+        """
+        What could not be offered again must arrive: a request that is not
+        idempotent, that is not complete yet, or whose copy is not whole.
+        """
+        exchange = self.make()
+        self.assertTrue(exchange.once)
+        exchange.complete = True
+        self.assertFalse(exchange.once)
+        exchange.forget()
+        self.assertTrue(exchange.once)
+        post = self.make(idempotent=False)
+        post.complete = True
+        self.assertTrue(post.once)
+
+
+class _Client(FakeEnd):
+    """
+    A client that counts how its exchange ends.
+    """
+
+    address = "192.0.2.1:5"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[str] = []
+
+    def reset(self) -> None:
+        self.ends.append("reset")
+
+    def fail(self, status: int, text: str, retry_after: int | None) -> None:
+        assert b"200 OK" not in self.written, "an error after a part of the response"
+        self.ends.append(f"fail {status}")
+
+    def accepted(self) -> None:
+        pass
+
+    def next(self, keep: bool) -> None:
+        self.ends.append("next")
+
+    def linger(self) -> None:
+        self.ends.append("linger")
+
+    def close(self) -> None:
+        self.ends.append("close")
+
+
+class _Slot(FakeEnd):
+    """
+    A slot that serves one exchange.
+
+    @ivar fate: how it got rid of it.
+    """
+
+    instance = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fate = ""
+        self.accepted = False
+        self.app_ended = False
+
+    def open(self, relay: Any, kind: int, once: bool, client: str, first: bytes) -> None:
+        self.first = first
+        self.written += first
+
+    def end(self) -> None:
+        assert not self.fate
+        super().end()
+
+    def write(self, data: bytes) -> None:
+        assert not self.fate, f"written to after {self.fate}"
+        super().write(data)
+
+    def done(self, keep: bool) -> None:
+        assert not self.fate, f"done after {self.fate}"
+        assert self.accepted, "done before it was accepted"
+        self.fate = "done"
+
+    def reset(self) -> None:
+        assert not self.fate, f"reset after {self.fate}"
+        self.fate = "reset"
+
+
+class _World:
+    """
+    One exchange, and all that can happen to it.  It is the brokerage, too.
+
+    @ivar slots: those that it was given to, in order.
+    """
+
+    leaving = False
+    responses = None
+
+    def __init__(self, what: str, retries: int) -> None:
+        self.retries = retries
+        self.client = _Client()
+        self.slots: list[_Slot] = []
+        self.queued = True
+        self.cancelled = 0
+        self.client_ended = False
+        self.body = b""
+        self.size = 0
+        brokerage: Any = self
+        self.carrier: Carrier
+        if what == "TCP":
+            self.size = 200_000
+            self.carrier = TCPCarrier(self.client, brokerage, "r")
+        else:
+            self.size = 0 if what == "GET" else 100_000
+            head = f"{what} / HTTP/1.1\r\nHost: a\r\nContent-Length: {self.size}\r\n\r\n"
+            parsed = requestHead(head.encode())
+            assert parsed is not None
+            self.carrier = HTTPCarrier(self.client, brokerage, "r", parsed[0], b"id")
+            if not self.size:
+                self.carrier.requestComplete()
+        self.exchange = self.carrier.exchange
+        self.http = self.carrier if isinstance(self.carrier, HTTPCarrier) else None
+
+    # As the brokerage
+
+    def requeue(self, exchange: Exchange) -> None:
+        assert not self.queued
+        self.queued = True
+
+    def cancel(self, exchange: Exchange) -> None:
+        assert self.queued
+        self.queued = False
+        self.cancelled += 1
+
+    def answered(self, instance: object) -> None:
+        pass
+
+    def lost(self, exchange: Exchange, reason: str) -> None:
+        pass
+
+    def badResponse(self, route: str, reason: str) -> None:
+        pass
+
+    # Steps
+
+    @property
+    def slot(self) -> _Slot | None:
+        """
+        The slot that has it.
+        """
+        if self.slots and not self.slots[-1].fate:
+            return self.slots[-1]
+        return None
+
+    def possible(self) -> list[Callable[[int], object]]:
+        """
+        What can happen next.
+        """
+        if self.exchange.progress == Progress.OVER:
+            # All that still can come is the end of the client's connection.
+            return [self.hangup]
+        steps: list[Callable[[int], object]] = []
+        if self.queued:
+            steps += [self.match] * 4 + [self.reject]
+        if self.size > len(self.body) and not self.exchange.complete:
+            steps += [self.send] * 2
+        slot = self.slot
+        if slot is not None:
+            steps += [self.lose] * 2
+            if not slot.accepted:
+                steps += [self.accept] * 3 + [self.refuse] * 2
+            elif not slot.app_ended:
+                steps += [self.answer] * 4 + [self.appEnds]
+        if not self.client_ended:
+            steps.append(self.clientEnds)
+            if self.http is not None and not self.exchange.complete:
+                steps.append(self.garble)
+        if self.http is not None:
+            steps.append(self.timeOut)
+        return [*steps, self.hangup]
+
+    def match(self, choice: int) -> None:
+        self.queued = False
+        self.slots.append(_Slot())
+        slot: Any = self.slots[-1]
+        self.carrier.matched(slot)
+
+    def reject(self, choice: int) -> None:
+        if choice % 5 == 0:
+            self.queued = False
+            self.carrier.reject(503, "no", 1)
+
+    def send(self, choice: int) -> None:
+        size = min(choice * 50, self.exchange.room(), self.size - len(self.body))
+        if size > 0:
+            self.body += bytes([choice % 256]) * size
+            self.carrier.received(self.body[-size:])
+            if len(self.body) == self.size and self.http is not None:
+                self.http.requestComplete()
+
+    def accept(self, choice: int) -> None:
+        self.slots[-1].accepted = True
+        self.carrier.accepted()
+
+    def refuse(self, choice: int) -> None:
+        self.slots[-1].fate = "refused"
+        self.carrier.refused("full")
+
+    def lose(self, choice: int) -> None:
+        slot = self.slots[-1]
+        slot.fate = "lost"
+        self.carrier.aborted(slot, "gone")
+
+    def answer(self, choice: int) -> None:
+        pieces = [
+            b"HTTP/1.1 103 Early Hints\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+            b"HTTP/1.1 200 OK\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nConte",
+            b"h",
+            b"garbage\r\n\r\n",
+        ]
+        self.carrier.data(self.slots[-1], pieces[choice % len(pieces)])
+
+    def appEnds(self, choice: int) -> None:
+        self.slots[-1].app_ended = True
+        self.carrier.ended(self.slots[-1])
+
+    def garble(self, choice: int) -> None:
+        if choice % 3 == 0 and self.http is not None:
+            self.http.badRequest(400, "no chunk")
+
+    def timeOut(self, choice: int) -> None:
+        if choice % 3 == 0 and self.http is not None:
+            self.http.silent()
+
+    def clientEnds(self, choice: int) -> None:
+        if choice % 3 == 0:
+            self.client_ended = True
+            self.size = len(self.body)
+            ended: Any = self.carrier
+            ended.clientEnded()
+
+    def hangup(self, choice: int) -> None:
+        if choice % 5 == 0:
+            self.carrier.hangup()
+
+
+class CarriedTests(SynchronousTestCase):
+    """
+    A model of exchanges with random histories.
+    """
+
+    @settings(max_examples=400, deadline=None, derandomize=True)
+    @given(
+        st.sampled_from(["GET", "PUT", "POST", "TCP"]),
+        st.integers(0, 3),
+        st.lists(st.integers(0, 999), min_size=20, max_size=40),
+    )
+    def test_model(self, what: str, retries: int, choices: list[int]) -> None:
+        """
+        What is not idempotent is never sent twice once an app may have seen a
+        byte; what is, at most C{retries} times more, with all that came of it
+        and before any byte of a response; and every history ends, once.
+        """
+        world = _World(what, retries)
+        for choice in choices:
+            possible = world.possible()
+            before = len(world.slots), len(world.client.written), world.client.ends[:]
+            was_over = world.exchange.progress == Progress.OVER
+            possible[choice % len(possible)](choice)
+            if was_over:
+                self.assertEqual(
+                    before, (len(world.slots), len(world.client.written), world.client.ends)
+                )
+            if len(world.slots) > before[0]:
+                self.checkSent(world, what)
+            self.check(world)
+        if world.exchange.progress != Progress.OVER:
+            world.hangup(0)
+        self.check(world)
+        self.assertEqual(world.exchange.progress, Progress.OVER)
+
+    def checkSent(self, world: _World, what: str) -> None:
+        """
+        It was given to a slot just now.
+        """
+        seen = [slot for slot in world.slots[:-1] if slot.fate != "refused"]
+        self.assertEqual(world.client.written, b"")
+        self.assertLessEqual(len(seen), world.retries)
+        if what == "POST":
+            self.assertEqual(seen, [])
+        if what == "TCP":
+            self.assertEqual([slot for slot in seen if slot.written or slot.accepted], [])
+            self.assertEqual(world.slots[-1].first, world.body)
+        else:
+            head, _, body = world.slots[-1].first.partition(b"\r\n\r\n")
+            self.assertTrue(head.startswith(what.encode()))
+            self.assertEqual(body, world.body)
+
+    def check(self, world: _World) -> None:
+        """
+        What is so at any time.
+        """
+        exchange = world.exchange
+        over = exchange.progress == Progress.OVER
+        self.assertEqual(len(world.client.ends), int(over))
+        self.assertEqual(world.queued, exchange.progress == Progress.HELD)
+        on_slot = Progress.OFFERED <= exchange.progress <= Progress.TUNNEL
+        self.assertEqual(world.slot is not None, on_slot)
+        self.assertLessEqual(sum(map(len, exchange.copy or ())), COPY_LIMIT)
+        slot = world.slot
+        if slot is not None and not slot.accepted:
+            self.assertLessEqual(len(slot.written), COPY_LIMIT + 1000)
+        if slot is not None:
+            self.assertTrue(slot.written.endswith(world.body))
+            if world.http is None:
+                self.assertEqual(slot.ended, world.client_ended)
+
+    def test_half_closed_and_refused(self) -> None:
+        """
+        A half-close of a TCP client goes with the bytes to each slot that it is
+        offered to.
+        """
+        world = _World("TCP", 1)
+        world.send(1)
+        world.match(0)
+        world.clientEnds(0)
+        world.refuse(0)
+        world.match(0)
+        for slot in world.slots:
+            self.assertEqual((bytes(slot.written), slot.ended), (world.body, True))
+
+    def test_half_a_head(self) -> None:
+        """
+        What a lost app had sent of its head is not taken for the beginning of
+        the next one's.
+        """
+        world = _World("GET", 1)
+        world.match(0)
+        world.accept(0)
+        world.carrier.data(world.slots[0], b"HTTP/1.1 200 OK\r\nX-First: ")
+        world.lose(0)
+        world.match(0)
+        world.accept(0)
+        world.carrier.data(
+            world.slots[1], b"HTTP/1.1 200 OK\r\nX-Second: b\r\nContent-Length: 2\r\n\r\nhi"
+        )
+        self.assertTrue(world.client.written.startswith(b"HTTP/1.1 200 OK\r\n"))
+        self.assertTrue(world.client.written.endswith(b"\r\n\r\nhi"))
+        self.assertNotIn(b"X-First", world.client.written)
+        self.assertIn(b"X-Second: b\r\n", world.client.written)
+        self.assertEqual((world.client.ends, world.slots[1].fate), (["next"], "done"))

@@ -1,0 +1,141 @@
+"""
+Tests of L{brxy.keeper}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.keeper import Keeper
+
+
+class KeeperTests(SynchronousTestCase):
+    """
+    Tests of L{Keeper}: 300 s for the newest instance, 10 s for an older one.
+    """
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.drains = self.exits = 0
+        self.keeper = Keeper(self.clock, 300.0, 10.0, self.drain, self.exit)
+        self.keeper.reconsider()
+
+    def drain(self) -> None:
+        self.drains += 1
+
+    def exit(self) -> None:
+        self.exits += 1
+
+    def timers(self) -> int:
+        return len(self.clock.getDelayedCalls())
+
+    def test_idle(self) -> None:
+        """
+        The newest instance drains and exits, once, when it was idle for its time.
+        """
+        self.clock.advance(299)
+        self.assertEqual((self.drains, self.exits, self.keeper.leaving), (0, 0, False))
+        self.clock.advance(1)
+        self.assertTrue(self.drains)
+        self.assertEqual((self.exits, self.keeper.leaving), (1, True))
+        self.keeper.reconsider()
+        self.keeper.retire()
+        self.clock.advance(1000)
+        self.assertEqual((self.exits, self.timers()), (1, 0))
+
+    def test_old(self) -> None:
+        """
+        An older one does after its shorter time, counted from when it became
+        older.
+        """
+        self.clock.advance(100)
+        self.keeper.setNewest(False)
+        self.clock.advance(9)
+        self.assertEqual(self.exits, 0)
+        self.clock.advance(1)
+        self.assertEqual(self.exits, 1)
+
+    def test_newest_again(self) -> None:
+        """
+        One that becomes the newest again has the long time again.
+        """
+        self.keeper.setNewest(False)
+        self.clock.advance(9)
+        self.keeper.setNewest(True)
+        self.clock.advance(299)
+        self.assertEqual(self.exits, 0)
+        self.clock.advance(1)
+        self.assertEqual(self.exits, 1)
+
+    def test_busy(self) -> None:
+        """
+        While an exchange runs nothing is idle, and the time counts from the
+        end of the last.
+        """
+        self.keeper.began()
+        self.keeper.began()
+        self.assertEqual(self.keeper.busy, 2)
+        self.clock.pump([1000, 1000])
+        self.keeper.finished()
+        self.clock.advance(1000)
+        self.assertEqual(self.exits, 0)
+        self.keeper.finished()
+        self.clock.advance(299)
+        self.assertEqual(self.exits, 0)
+        self.clock.advance(1)
+        self.assertEqual(self.exits, 1)
+
+    def test_one_timer(self) -> None:
+        """
+        Many exchanges cost no timer each, and there is never more than one.
+        """
+        before = list(self.clock.getDelayedCalls())
+        for _ in range(1000):
+            self.keeper.began()
+            self.keeper.finished()
+        self.assertEqual(self.clock.getDelayedCalls(), before)
+        self.assertEqual(self.timers(), 1)
+
+    def test_time_from_last(self) -> None:
+        """
+        Exchanges keep an instance, though the timer was set before them.
+        """
+        for _ in range(10):
+            self.clock.advance(200)
+            self.keeper.began()
+            self.keeper.finished()
+        self.assertEqual(self.exits, 0)
+        self.clock.advance(299)
+        self.assertEqual(self.exits, 0)
+        self.clock.advance(1)
+        self.assertEqual(self.exits, 1)
+
+    def test_retired(self) -> None:
+        """
+        A retired instance drains at once, and exits when what runs is over.
+        """
+        self.keeper.began()
+        self.keeper.began()
+        self.keeper.retire()
+        self.assertEqual((self.drains > 0, self.exits, self.keeper.leaving), (True, 0, True))
+        self.keeper.finished()
+        self.assertEqual(self.exits, 0)
+        self.keeper.finished()
+        self.assertEqual((self.exits, self.timers()), (1, 0))
+
+    def test_retired_idle(self) -> None:
+        """
+        An idle one exits at once.
+        """
+        self.keeper.retire()
+        self.assertEqual((self.exits, self.timers()), (1, 0))
+
+    def test_stop(self) -> None:
+        """
+        A stopped keeper leaves no timer and lets nobody exit.
+        """
+        self.keeper.stop()
+        self.assertEqual(self.timers(), 0)
+        self.clock.advance(1000)
+        self.assertEqual(self.exits, 0)

@@ -1,0 +1,554 @@
+"""
+Tests of L{brxy.node.service} with an app that runs already, the edge played by
+hand.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.interfaces import Address
+from brxy.node.service import REFUSED_PAUSE, NodeService, NodeSettings, passOn
+from brxy.test.network import FakeApp, FakeReactor
+from brxy.wire import (
+    ACCEPT,
+    DATA,
+    DONE,
+    HELLO,
+    KIND_HTTP,
+    NEWEST,
+    PING,
+    PONG,
+    READY,
+    REFUSE,
+    RETIRE,
+    SPAWN,
+    UNREADY,
+    VERSION,
+    Hello,
+    Open,
+    Welcome,
+    dataFrames,
+    frame,
+)
+
+SETTINGS = NodeSettings(
+    "tcp:127.0.0.1:9080",
+    "r",
+    2,
+    app=Address("127.0.0.1", 20000),
+    ticket="t1",
+    token="s3cret",
+    generation=7,
+)
+
+
+class _Edge:
+    """
+    The edge's end of one slot.
+    """
+
+    def __init__(self, peer: FakeApp) -> None:
+        self.peer = peer
+        self.ours = peer.end.other
+
+    def say(self, *frames: bytes) -> None:
+        """
+        Send frames.
+        """
+        self.peer.end.write(b"".join(frames))
+        self.ours.deliver()
+
+    def welcome(self, newest: bool = True, generation: int = 9) -> None:
+        """
+        Let the node in.
+        """
+        self.say(Welcome(VERSION, "edge", generation, newest).encode())
+
+    def open(self, number: int = 1) -> None:
+        """
+        Begin an exchange.
+        """
+        self.say(Open(KIND_HTTP, False, "").encode(number), dataFrames(number, b"GET"))
+
+    def heard(self) -> list[int]:
+        """
+        The types of the frames that came since the last time.
+        """
+        return [kind for kind, _, _ in self.ours.frames()]
+
+
+class NodeServiceTests(SynchronousTestCase):
+    """
+    Tests of L{NodeService}.
+    """
+
+    def setUp(self) -> None:
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+        self.reactor = FakeReactor()
+        self.exits: list[int] = []
+        self.make()
+
+    def make(self, **changes: Any) -> None:
+        """
+        Make another node.
+        """
+        settings = evolve(SETTINGS, **changes)
+        self.service = NodeService(self.reactor, settings, self.exits.append, environ={})
+
+    def start(self, newest: bool = True) -> list[_Edge]:
+        """
+        Start the node, and let it in.
+        """
+        self.service.startService()
+        edges = [_Edge(self.reactor.accept()) for _ in range(self.reactor.dialling())]
+        for edge in edges:
+            edge.welcome(newest)
+            edge.heard()
+        return edges
+
+    def hello(self, edge: _Edge) -> Hello:
+        """
+        The HELLO that a slot began with.
+        """
+        kind, _, payload = edge.ours.frames()[0]
+        self.assertEqual(kind, HELLO)
+        return Hello.decode(payload)
+
+    def advance(self, seconds: float) -> None:
+        """
+        Let time pass, in steps.
+        """
+        self.reactor.pump([seconds / 40] * 40)
+
+    def isStopped(self) -> bool:
+        """
+        Has the reactor been told to stop?
+        """
+        return bool(self.reactor.hasStopped)
+
+    # Coming up
+
+    def test_slots(self) -> None:
+        """
+        A node opens as many slots as its app takes exchanges, and says on each
+        who it is.
+        """
+        self.service.startService()
+        self.assertEqual(self.reactor.dialling(), 2)
+        edges = [_Edge(self.reactor.accept()) for _ in range(2)]
+        first, second = [self.hello(edge) for edge in edges]
+        self.assertEqual(first, second)
+        self.assertEqual(
+            (first.route, first.capacity, first.ticket, first.token, first.generation),
+            ("r", 2, "t1", "s3cret", 7),
+        )
+
+    def test_names(self) -> None:
+        """
+        Each instance has a name of its own.
+        """
+        names = set()
+        for _ in range(2):
+            self.make()
+            self.service.startService()
+            names.add(self.hello(_Edge(self.reactor.accept())).instance)
+            self.reactor.accept()
+        self.assertEqual(len(names), 2)
+
+    def test_ready(self) -> None:
+        """
+        A slot that was let in pulls.
+        """
+        self.service.startService()
+        edge = _Edge(self.reactor.accept())
+        self.assertEqual(edge.heard(), [HELLO])
+        edge.welcome()
+        self.assertEqual(edge.heard(), [READY])
+
+    def test_redials(self) -> None:
+        """
+        A slot that was lost is dialled again, and brings the generation that
+        the edge gave it.
+        """
+        edge, _ = self.start()
+        edge.peer.end.abortConnection()
+        edge.ours.deliver()
+        # The pause has up to a second of jitter.
+        self.advance(2)
+        self.assertEqual(self.reactor.dialling(), 1)
+        again = _Edge(self.reactor.accept())
+        self.assertEqual(self.hello(again).generation, 9)
+        again.welcome()
+        self.assertEqual(again.heard(), [READY])
+
+    def test_without_edge(self) -> None:
+        """
+        Without an edge the node tries on, and says so once.
+        """
+        with capturedLogs() as events:
+            self.service.startService()
+            for _ in range(20):
+                for _ in range(self.reactor.dialling()):
+                    self.reactor.refuse()
+                self.advance(10)
+        self.assertGreater(len(self.reactor.connectors), 20)
+        self.assertEqual(len([each for each in events if each["log_level"].name == "warn"]), 1)
+        self.assertFalse(self.isStopped())
+
+    def test_idle_without_edge(self) -> None:
+        """
+        A node without an edge is idle, and leaves in its time.
+        """
+        self.service.startService()
+        self.advance(299)
+        self.assertFalse(self.isStopped())
+        self.advance(2)
+        self.assertTrue(self.isStopped())
+
+    # Exchanges
+
+    def test_exchange(self) -> None:
+        """
+        An exchange goes to the app and back.
+        """
+        edge, _ = self.start()
+        edge.open()
+        app = self.reactor.accept()
+        app.end.deliver()
+        self.assertEqual(app.received, b"GET")
+        app.end.write(b"200")
+        app.end.other.deliver()
+        self.assertEqual(edge.heard(), [ACCEPT, DATA])
+
+    def test_refused(self) -> None:
+        """
+        A slot whose app took no connection pulls again in a moment.
+        """
+        edge, _ = self.start()
+        edge.open()
+        self.reactor.refuse()
+        self.assertEqual(edge.heard(), [REFUSE])
+        self.reactor.advance(REFUSED_PAUSE * 0.9)
+        self.assertEqual(edge.heard(), [])
+        self.reactor.advance(REFUSED_PAUSE * 0.4)
+        self.assertEqual(edge.heard(), [READY])
+
+    def test_refused_while_leaving(self) -> None:
+        """
+        Not if the node is leaving by then.
+        """
+        edge, _ = self.start()
+        edge.open()
+        self.reactor.refuse()
+        edge.say(frame(RETIRE))
+        edge.heard()
+        self.reactor.advance(1)
+        self.assertEqual(edge.heard(), [])
+
+    # How long it lives
+
+    def test_idle(self) -> None:
+        """
+        The newest instance leaves after the longer time without work.
+        """
+        self.start()
+        self.advance(299)
+        self.assertFalse(self.isStopped())
+        self.advance(2)
+        self.assertTrue(self.isStopped())
+
+    def test_old(self) -> None:
+        """
+        An older one after the shorter, be it so from the beginning or later.
+        """
+        self.start(newest=False)
+        self.advance(9)
+        self.assertFalse(self.isStopped())
+        self.advance(2)
+        self.assertTrue(self.isStopped())
+
+    def test_grows_old(self) -> None:
+        """
+        One that is told that there is a newer one has the shorter time from
+        then on.
+        """
+        edge, _ = self.start()
+        self.advance(20)
+        edge.say(frame(NEWEST, 0, b"\0"))
+        self.advance(9)
+        self.assertFalse(self.isStopped())
+        self.advance(2)
+        self.assertTrue(self.isStopped())
+
+    def test_busy(self) -> None:
+        """
+        A running exchange keeps an instance, however old.
+        """
+        edge, _ = self.start(newest=False)
+        edge.open()
+        self.reactor.accept()
+        self.advance(1000)
+        self.assertFalse(self.isStopped())
+        edge.say(frame(DONE, 1, b"\1"))
+        self.advance(9)
+        self.assertFalse(self.isStopped())
+        self.advance(2)
+        self.assertTrue(self.isStopped())
+
+    def test_retired(self) -> None:
+        """
+        A retired node takes nothing more on any slot, finishes what runs, and
+        leaves.
+        """
+        edge, other = self.start()
+        edge.open()
+        self.reactor.accept()
+        for each in (edge, other):
+            each.say(frame(RETIRE))
+        self.assertEqual((edge.heard(), other.heard()), ([UNREADY], [UNREADY]))
+        self.advance(100)
+        self.assertFalse(self.isStopped())
+        edge.say(frame(DONE, 1, b"\0"))
+        self.assertTrue(self.isStopped())
+
+    def test_let_in_while_leaving(self) -> None:
+        """
+        A slot that is let in when the node is leaving does not pull.
+        """
+        self.service.startService()
+        edge, other = [_Edge(self.reactor.accept()) for _ in range(2)]
+        edge.welcome()
+        edge.say(frame(RETIRE))
+        other.welcome()
+        self.assertNotIn(READY, other.heard())
+
+    # A roll
+
+    def test_roll(self) -> None:
+        """
+        SIGHUP asks the edge for newer instances, on one slot.
+        """
+        edges = self.start()
+        os.kill(os.getpid(), signal.SIGHUP)
+        self.reactor.advance(0)
+        heard = [kind for edge in edges for kind in edge.heard()]
+        self.assertEqual(heard, [SPAWN])
+
+    def test_roll_without_edge(self) -> None:
+        """
+        Without an edge that is just said.
+        """
+        self.service.startService()
+        with capturedLogs() as events:
+            os.kill(os.getpid(), signal.SIGHUP)
+            self.reactor.advance(0)
+        [event] = events
+        self.assertEqual(event["log_level"].name, "warn")
+
+    # Going down
+
+    def stop(self) -> Deferred[None]:
+        return self.service.stopService()
+
+    def settle(self, *edges: _Edge) -> None:
+        """
+        Have the edge answer what it is asked, and close when the node does.
+        """
+        for _ in range(3):
+            for edge in edges:
+                asked = edge.heard()
+                if PING in asked:
+                    edge.say(frame(PONG))
+                edge.peer.end.deliver()
+            self.reactor.advance(0)
+
+    def test_stop(self) -> None:
+        """
+        An idle node that is stopped takes nothing more, closes its slots, and
+        leaves no timer behind.
+        """
+        edge, other = self.start()
+        stopped = self.stop()
+        self.assertEqual(edge.heard()[:1], [UNREADY])
+        other.say(frame(PONG))
+        edge.say(frame(PONG))
+        self.settle(edge, other)
+        self.successResultOf(stopped)
+        self.assertTrue(edge.ours.lost and other.ours.lost)
+        self.assertFalse(edge.ours.aborted)
+        self.assertEqual(self.reactor.timers(), 0)
+
+    def test_stop_crosses_open(self) -> None:
+        """
+        An OPEN that crosses the UNREADY of a node that is stopped is refused
+        before the slot is closed, so that nothing gets lost.
+        """
+        edge, other = self.start()
+        stopped = self.stop()
+        edge.open()
+        self.assertIn(REFUSE, edge.heard())
+        edge.say(frame(PONG))
+        self.settle(edge, other)
+        self.successResultOf(stopped)
+
+    def test_stop_before_pong(self) -> None:
+        """
+        What an edge answers to an earlier PING does not count for that.
+        """
+        edge, other = self.start()
+        self.advance(19)
+        self.advance(19)
+        self.assertIn(PING, edge.heard())
+        stopped = self.stop()
+        for each in (edge, other):
+            each.say(frame(PONG))
+        edge.open()
+        self.assertIn(REFUSE, edge.heard())
+        self.assertFalse(edge.ours.disconnecting)
+        for each in (edge, other):
+            each.say(frame(PONG))
+        self.settle(edge, other)
+        self.successResultOf(stopped)
+
+    def test_stop_and_slot_lost(self) -> None:
+        """
+        A slot that is lost before the edge has answered is not waited for.
+        """
+        edge, other = self.start()
+        stopped = self.stop()
+        for each in (edge, other):
+            each.peer.end.abortConnection()
+            each.ours.deliver()
+        self.reactor.advance(0)
+        self.successResultOf(stopped)
+
+    def test_stop_with_silent_edge(self) -> None:
+        """
+        An edge that does not answer is not waited for longer than the drain
+        timeout.
+        """
+        self.make(drain_timeout=5.0)
+        edge, other = self.start()
+        stopped = self.stop()
+        self.advance(4.9)
+        self.assertNoResult(stopped)
+        self.advance(0.2)
+        for each in (edge, other):
+            each.peer.end.deliver()
+        self.advance(0.1)
+        self.successResultOf(stopped)
+
+    def test_stop_drains(self) -> None:
+        """
+        A running exchange is finished first.
+        """
+        edge, other = self.start()
+        edge.open()
+        app = self.reactor.accept()
+        stopped = self.stop()
+        self.advance(10)
+        self.assertNoResult(stopped)
+        app.end.write(b"200")
+        app.end.other.deliver()
+        self.assertIn(DATA, edge.heard())
+        edge.say(frame(DONE, 1, b"\1"), frame(PONG))
+        other.say(frame(PONG))
+        self.settle(edge, other)
+        self.successResultOf(stopped)
+        self.assertEqual(self.reactor.timers(), 0)
+
+    def test_stop_timeout(self) -> None:
+        """
+        For the drain timeout at most.
+        """
+        self.make(drain_timeout=5.0)
+        edge, other = self.start()
+        edge.open()
+        self.reactor.accept()
+        stopped = self.stop()
+        self.advance(4.9)
+        self.assertNoResult(stopped)
+        self.settle(edge, other)
+        self.advance(0.2)
+        self.settle(edge, other)
+        self.successResultOf(stopped)
+
+    def test_stop_at_once(self) -> None:
+        """
+        And not at all after a second signal.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.make()
+            edge, other = self.start()
+            edge.open()
+            self.reactor.accept()
+            stopped = self.stop()
+            self.settle(edge, other)
+            self.assertNoResult(stopped)
+            os.kill(os.getpid(), number)
+            self.reactor.advance(0)
+            self.settle(edge, other)
+            self.successResultOf(stopped)
+
+    def test_stop_after_refusal(self) -> None:
+        """
+        A slot that rests leaves no timer behind, either.
+        """
+        edge, other = self.start()
+        edge.open()
+        self.reactor.refuse()
+        stopped = self.stop()
+        for each in (edge, other):
+            each.say(frame(PONG))
+        self.settle(edge, other)
+        self.successResultOf(stopped)
+        self.assertEqual(self.reactor.timers(), 0)
+
+    def test_stop_without_edge(self) -> None:
+        """
+        A node without an edge stops at once.
+        """
+        self.service.startService()
+        self.successResultOf(self.stop())
+        self.assertEqual(self.reactor.timers(), 0)
+        self.assertEqual(self.reactor.dialling(), 0)
+
+
+class PassOnTests(SynchronousTestCase):
+    """
+    Tests of L{passOn} and L{NodeSettings}.
+    """
+
+    def test_line(self) -> None:
+        """
+        A line goes on to the same descriptor of ours.
+        """
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        passOn(writing, b"hello")
+        os.close(writing)
+        self.assertEqual(os.read(reading, 100), b"hello\n")
+
+    def test_nobody_reads(self) -> None:
+        """
+        That nobody reads it any more is no error.
+        """
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, writing)
+        os.close(reading)
+        passOn(writing, b"hello")
+
+    def test_secret(self) -> None:
+        """
+        The token is in no log.
+        """
+        self.assertNotIn("s3cret", repr(SETTINGS))

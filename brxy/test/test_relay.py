@@ -1,0 +1,96 @@
+"""
+Tests of L{brxy.relay}.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.relay import Relay
+from brxy.test.fakes import FakeEnd
+
+
+class _Relay(Relay):
+    """
+    Counts its ends.
+    """
+
+    ends = 0
+
+    def finished(self) -> None:
+        self.ends += 1
+
+
+class RelayTests(SynchronousTestCase):
+    """
+    Tests of L{Relay}.
+    """
+
+    def setUp(self) -> None:
+        self.near = FakeEnd()
+        self.far = FakeEnd()
+        self.relay = _Relay(self.near, self.far)
+
+    def test_data(self) -> None:
+        """
+        What one end receives is written to the other, at once.
+        """
+        self.relay.data(self.near, b"ping")
+        self.assertEqual((self.near.written, self.far.written), (b"", b"ping"))
+        self.relay.data(self.far, b"pong")
+        self.assertEqual((self.near.written, self.far.written), (b"pong", b"ping"))
+
+    def test_half_closes(self) -> None:
+        """
+        A half-close passes on and leaves the other direction open; both
+        together are the end, whichever came first.
+        """
+        for first, second in [(self.near, self.far), (self.far, self.near)]:
+            relay = _Relay(self.near, self.far)
+            self.near.ended = self.far.ended = False
+            relay.ended(first)
+            self.assertEqual((first.ended, second.ended, relay.ends), (False, True, 0))
+            relay.data(second, b"x")
+            relay.ended(second)
+            self.assertEqual((first.ended, relay.ends), (True, 1))
+
+    def test_ended_twice(self) -> None:
+        """
+        An end that is told twice is no end of both.
+        """
+        self.relay.ended(self.near)
+        self.relay.ended(self.near)
+        self.assertEqual(self.relay.ends, 0)
+
+    def test_aborted(self) -> None:
+        """
+        What breaks off on one side is reset on the other.
+        """
+        self.relay.aborted(self.far, "why")
+        self.assertEqual((self.near.was_reset, self.far.was_reset), (True, False))
+        self.relay.aborted(self.near, "why")
+        self.assertTrue(self.far.was_reset)
+
+    def test_backpressure(self) -> None:
+        """
+        While an end is full the other is not read from.
+        """
+        self.relay.full(self.near)
+        self.assertEqual((self.near.paused, self.far.paused), (False, True))
+        self.relay.full(self.far)
+        self.assertEqual((self.near.paused, self.far.paused), (True, True))
+        self.relay.drained(self.near)
+        self.assertEqual((self.near.paused, self.far.paused), (True, False))
+
+    def test_no_far_end(self) -> None:
+        """
+        While there is no far end, what the near one does goes nowhere.
+        """
+        relay = _Relay(self.near, None)
+        relay.data(self.near, b"x")
+        relay.ended(self.near)
+        relay.aborted(self.near, "why")
+        relay.full(self.near)
+        relay.drained(self.near)
+        self.assertEqual((relay.ends, self.near.written), (0, b""))
+        self.assertFalse(self.near.ended or self.near.paused or self.near.was_reset)

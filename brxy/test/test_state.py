@@ -1,0 +1,163 @@
+"""
+Tests of L{brxy.edge.state}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.state import StateFile
+from brxy.errors import UsageError
+from brxy.test.fleets import FakeEdge
+
+INSTANCE = {
+    "ticket": "t1",
+    "route": "r",
+    "capacity": 1,
+    "generation": 7,
+    "node_id": "n",
+    "adopted": True,
+}
+
+
+class StateTests(SynchronousTestCase):
+    """
+    Tests of L{StateFile}.
+    """
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "edge.json"
+
+    def state(self) -> StateFile:
+        return StateFile(str(self.folder))
+
+    def test_none(self) -> None:
+        """
+        Without a folder nothing is remembered, and each edge has a name of its
+        own.
+        """
+        first, second = StateFile(None), StateFile(None)
+        first.save([INSTANCE])
+        self.assertNotEqual(first.edge_id, second.edge_id)
+        self.assertEqual(second.instances, [])
+
+    def test_remembered(self) -> None:
+        """
+        The edge's name and its instances outlive it.
+        """
+        first = self.state()
+        self.assertEqual(first.instances, [])
+        first.save([INSTANCE])
+        second = self.state()
+        self.assertEqual((second.edge_id, second.instances), (first.edge_id, [INSTANCE]))
+        second.save([])
+        self.assertEqual(self.state().instances, [])
+
+    def test_name_at_once(self) -> None:
+        """
+        The name is kept also when nothing was ever saved.
+        """
+        self.assertEqual(self.state().edge_id, self.state().edge_id)
+
+    def test_private(self) -> None:
+        """
+        Nobody else can read the folder, nor the file, whatever the umask.
+        """
+        before = os.umask(0)
+        self.addCleanup(os.umask, before)
+        self.state().save([INSTANCE])
+        self.assertEqual(self.folder.stat().st_mode & 0o777, 0o700)
+        self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
+
+    def test_nested(self) -> None:
+        """
+        Folders are made as needed.
+        """
+        self.folder = self.folder / "a" / "b"
+        self.state()
+        self.assertTrue(self.file.exists())
+
+    def test_whole(self) -> None:
+        """
+        A file that was not written to its end is never seen: what is there
+        stays until the new one is whole.
+        """
+        first = self.state()
+        first.save([INSTANCE])
+        inode = self.file.stat().st_ino
+        with self.file.open() as old:
+            first.save([])
+            self.assertIn("t1", old.read())
+        self.assertNotEqual(self.file.stat().st_ino, inode)
+        # What a crash left behind does not matter.
+        (self.folder / "edge.new").write_text('{"edge": "x", "inst')
+        self.assertEqual(self.state().edge_id, first.edge_id)
+
+    def test_snapshot(self) -> None:
+        """
+        What a scaler takes down can be remembered and restored.
+        """
+        edge = FakeEdge()
+        edge.start(edge.hold()[0])
+        edge.dial(node_id="came by itself")
+        snapshot = edge.scaler.snapshot()
+        self.assertEqual(len(snapshot), 2)
+        self.state().save(snapshot)
+        self.assertEqual(self.state().instances, snapshot)
+        FakeEdge().scaler.restore(self.state().instances, 0.0)
+
+    def test_strange(self) -> None:
+        """
+        A file that no edge has written is not overwritten: one line says so.
+        """
+        self.state()
+        for text in (
+            "",
+            "hello",
+            "[]",
+            "{}",
+            '{"edge": "e"}',
+            '{"edge": "e", "instances": 1}',
+            '{"edge": "e", "instances": {"a": 1}}',
+            '{"edge": "e", "instances": [1]}',
+            '{"edge": "e", "instances": [{"ticket": "t"}]}',
+            '{"edge": "e", "instances": [{}]}',
+            json.dumps({"edge": "e", "instances": [INSTANCE | {"capacity": "1"}]}),
+            json.dumps({"edge": "e", "instances": [INSTANCE, INSTANCE | {"state": 1}]}),
+            "\xff",
+        ):
+            self.file.write_text(text, "latin-1")
+            error = self.assertRaises(UsageError, self.state)
+            self.assertIn(str(self.file), str(error))
+            self.assertNotIn("\n", str(error))
+            self.assertEqual(self.file.read_text("latin-1"), text)
+
+    def test_unusable(self) -> None:
+        """
+        A folder that can't be used is the fault of whoever named it.
+        """
+        self.folder.write_text("a file")
+        error = self.assertRaises(UsageError, self.state)
+        self.assertTrue(str(error).startswith(f"--state-dir {self.folder}: "))
+        self.folder = self.folder / "below"
+        self.assertRaises(UsageError, self.state)
+
+    def test_full(self) -> None:
+        """
+        A failure to save is the caller's to report, and what was saved before
+        stays.
+        """
+        state = self.state()
+        state.save([INSTANCE])
+        os.mkdir(self.folder / "edge.new")
+        self.assertRaises(OSError, state.save, [])
+        os.rmdir(self.folder / "edge.new")
+        self.assertEqual(self.state().instances, [INSTANCE])
