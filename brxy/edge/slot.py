@@ -271,15 +271,27 @@ class NodeSlot(Framed):
             return f"an unknown node at {self._tcp.getPeer()}"
         return f"{self.instance.route}/{self.instance.ticket}"
 
+    def letGo(self) -> None:
+        """
+        Nothing is left of the instance.  What it sent before, a REFUSE maybe,
+        is still to be read; the end of the connection should follow.
+        """
+        self._quit()
+        if self.alive:
+            self._factory.resets.start(self)
+
     def abort(self) -> None:
         """
         Close at once.  C{closed} comes in a later turn, and an exchange that
         was matched before that would be lost.
         """
+        self._quit()
+        super().abort()
+
+    def _quit(self) -> None:
         if self.standing:
             self.standing = False
             self._brokerage.leaves(self)
-        super().abort()
 
     def closed(self, reason: Failure) -> None:
         """

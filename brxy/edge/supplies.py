@@ -74,7 +74,7 @@ class NodeSupply:
         It is gone, and so are its slots.
         """
         for slot in list(self.slots):
-            slot.abort()
+            slot.letGo()
 
     def _tell(self, kind: int, payload: bytes = b"") -> None:
         # On all of them: any one may be stuck behind data that nobody reads.

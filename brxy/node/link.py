@@ -5,6 +5,7 @@ A connection to the edge that is made again whenever it is lost.
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import uniform
 from typing import Any
 
 from twisted.application.internet import ClientService, backoffPolicy
@@ -24,7 +25,7 @@ from brxy.node.slot import EdgeSlot, EdgeSlotFactory
 __all__ = ["Link"]
 
 # An edge that restarts is back at once, and its instances should be, too.
-_RETRY = backoffPolicy(initialDelay=0.1, maxDelay=5.0, factor=1.5)
+_RETRY = backoffPolicy(initialDelay=0.1, maxDelay=5.0, factor=1.5, jitter=lambda: uniform(0, 0.2))
 
 
 class Link(ClientService):
