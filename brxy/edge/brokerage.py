@@ -72,6 +72,7 @@ class Brokerage:
         self.retries = retries
         self._said_goodbye = False
         self.leaving = False
+        self._stopped = False
         self.responses: Deadlines[HTTPCarrier] | None = None
         if response_timeout is not None:
             self.responses = Deadlines(shared.reactor, response_timeout, HTTPCarrier.silent)
@@ -359,7 +360,8 @@ class Brokerage:
             for at in (self._broker.nextDeadline(), self._scaler.nextDeadline())
             if at is not None
         ]
-        if not due:
+        # Connections that were cut at the end are lost after it.
+        if not due or self._stopped:
             return
         at = min(due)
         if self._timer is not None:
@@ -397,6 +399,7 @@ class Brokerage:
         """
         Let go of the reactor.
         """
+        self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

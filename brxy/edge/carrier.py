@@ -88,6 +88,12 @@ class Carrier(Relay):
         if self.far is not None:
             self.far.write(data)
 
+    def clientEnded(self) -> None:
+        """
+        The client half-closed.
+        """
+        raise NotImplementedError
+
     def hangup(self) -> None:
         """
         The client is gone.

@@ -13,10 +13,10 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.connection import Connection, Shared
+from brxy.connection import Shared
 from brxy.deadlines import Deadlines
 from brxy.edge.brokerage import Brokerage
-from brxy.edge.clients import HOLD_COPY, ClientFactory, addressText
+from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
 from brxy.edge.exchange import Progress
 from brxy.edge.framing import Body, framingFor
 from brxy.edge.http1 import RequestHead, plainResponse, requestHead
@@ -40,19 +40,14 @@ IDLE_TIMEOUT = 75.0
 
 
 @implementer(IExchangeEnd)
-class HTTPClient(Connection):
+class HTTPClient(ClientConnection[HTTPCarrier]):
     """
     One client's connection: requests one after another, answered in order.
-
-    @ivar address: the client's address.
     """
 
     def __init__(self, factory: HTTPFactory) -> None:
-        super().__init__(factory.shared)
+        super().__init__(factory)
         self._factory = factory
-        self.address = ""
-        self._inbox = b""
-        self._carrier: HTTPCarrier | None = None
         self._head: RequestHead | None = None
         self._body: Body | None = None
         self._advancing = False
@@ -62,19 +57,12 @@ class HTTPClient(Connection):
         See L{twisted.internet.protocol.Protocol}.
         """
         super().connectionMade()
-        self.address = addressText(self._tcp.getPeer())
-        self._factory.clients.add(self)
         self._factory.idle.start(self)
 
-    def dataReceived(self, data: bytes) -> None:
+    def advance(self) -> None:
         """
-        See L{twisted.internet.protocol.Protocol}.
+        See L{ClientConnection}.
         """
-        if self.alive:
-            self._inbox = self._inbox + data if self._inbox else data
-            self._advance()
-
-    def _advance(self) -> None:
         # An answer of our own asks for the next request at once: a loop, not a
         # recursion, however many were sent ahead.
         if self._advancing:
@@ -184,17 +172,10 @@ class HTTPClient(Connection):
         if keep:
             self.next(True)
         else:
-            self._over()
+            self.over()
             self.linger()
 
     # As a carrier's client
-
-    def reset(self) -> None:
-        """
-        See L{IExchangeEnd}.
-        """
-        self._over()
-        self.abort()
 
     def fail(self, status: int, text: str, retry_after: int | None) -> None:
         """
@@ -210,7 +191,7 @@ class HTTPClient(Connection):
         straight through.
         """
         self.release(HOLD_COPY | HOLD_PIPELINE)
-        self._advance()
+        self.advance()
 
     def next(self, keep: bool) -> None:
         """
@@ -218,7 +199,7 @@ class HTTPClient(Connection):
 
         @param keep: the client may ask again on this connection.
         """
-        self._over()
+        self.over()
         if not keep or self._factory.brokerage.leaving:
             # Requests that nobody will read would make a close cut off the answer.
             if self._inbox:
@@ -232,35 +213,15 @@ class HTTPClient(Connection):
         self._factory.idle.start(self)
         self.resume()
         self.release(HOLD_COPY | HOLD_PIPELINE)
-        self._advance()
+        self.advance()
 
-    def _over(self) -> None:
+    def over(self) -> None:
+        """
+        See L{ClientConnection}.
+        """
         self._carrier = self._head = self._body = None
 
-    def filled(self) -> None:
-        """
-        The client takes no more for now.
-        """
-        if self._carrier is not None:
-            self._carrier.full(self)
-
-    def emptied(self) -> None:
-        """
-        The client takes more again.
-        """
-        if self._carrier is not None:
-            self._carrier.drained(self)
-
     # The end of it
-
-    def peerEnded(self) -> None:
-        """
-        The client half-closed: between requests it is gone.
-        """
-        if self._carrier is None:
-            self.close()
-        else:
-            self._carrier.clientEnded()
 
     def hungUp(self, broken: bool) -> None:
         """
@@ -276,14 +237,9 @@ class HTTPClient(Connection):
         """
         The connection is gone.
         """
-        factory = self._factory
-        factory.left(self)
-        factory.heads.stop(self)
-        factory.idle.stop(self)
-        carrier = self._carrier
-        self._over()
-        if carrier is not None:
-            carrier.hangup()
+        self._factory.heads.stop(self)
+        self._factory.idle.stop(self)
+        super().closed(reason)
 
     def leave(self) -> None:
         """

@@ -8,17 +8,20 @@ from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
 
 from brxy.connection import Connection, Shared
 from brxy.edge.brokerage import Brokerage
+from brxy.edge.carrier import Carrier
 
-__all__ = ["HOLD_COPY", "ClientFactory", "addressText"]
+__all__ = ["HOLD_COPY", "ClientConnection", "ClientFactory", "addressText"]
 
 # Why a client is not read from: no instance has accepted its exchange yet, and
 # the copy that is kept of it is full.
 HOLD_COPY = 2
 
-_C = TypeVar("_C", bound=Connection)
+_C = TypeVar("_C", bound="ClientConnection[Any]")
+_K = TypeVar("_K", bound=Carrier)
 
 
 def addressText(peer: Any) -> str:
@@ -29,6 +32,89 @@ def addressText(peer: Any) -> str:
     host = getattr(peer, "host", "")
     # An address with a zone (fe80::1%eth0) is of no use elsewhere.
     return host.partition("%")[0] if isinstance(host, str) else ""
+
+
+class ClientConnection(Connection, Generic[_K]):
+    """
+    One client's connection, with the exchange that is on it.
+
+    @ivar address: the client's address.
+    """
+
+    def __init__(self, factory: ClientFactory[Any]) -> None:
+        super().__init__(factory.shared)
+        self.address = ""
+        self._clients = factory
+        self._inbox = b""
+        self._carrier: _K | None = None
+
+    def connectionMade(self) -> None:
+        """
+        See L{twisted.internet.protocol.Protocol}.
+        """
+        super().connectionMade()
+        self.address = addressText(self._tcp.getPeer())
+        self._clients.clients.add(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        See L{twisted.internet.protocol.Protocol}.
+        """
+        if self.alive:
+            self._inbox = self._inbox + data if self._inbox else data
+            self.advance()
+
+    def advance(self) -> None:
+        """
+        Do what can be done with what has come in.
+        """
+        raise NotImplementedError
+
+    def over(self) -> None:
+        """
+        The exchange is not on this connection any more.
+        """
+        self._carrier = None
+
+    def reset(self) -> None:
+        """
+        See L{brxy.interfaces.IExchangeEnd}.
+        """
+        self.over()
+        self.abort()
+
+    def filled(self) -> None:
+        """
+        The client takes no more for now.
+        """
+        if self._carrier is not None:
+            self._carrier.full(self)
+
+    def emptied(self) -> None:
+        """
+        The client takes more again.
+        """
+        if self._carrier is not None:
+            self._carrier.drained(self)
+
+    def peerEnded(self) -> None:
+        """
+        The client half-closed: between exchanges it is gone.
+        """
+        if self._carrier is None:
+            self.close()
+        else:
+            self._carrier.clientEnded()
+
+    def closed(self, reason: Failure) -> None:
+        """
+        The connection is gone.
+        """
+        self._clients.left(self)
+        carrier = self._carrier
+        self.over()
+        if carrier is not None:
+            carrier.hangup()
 
 
 class ClientFactory(Factory, Generic[_C]):
