@@ -16,10 +16,9 @@ from zope.interface import implementer
 
 from brxy.app import App
 from brxy.child import Ended
-from brxy.errors import BadSpawnSpec
-from brxy.interfaces import Address, Gone, IInstance, ISpawner, ISpawnerFactory, SpawnOrder
+from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
 from brxy.readiness import urlPath
-from brxy.spawners.local import Running, lineLogger, ownBinFirst
+from brxy.spawners.local import CommandFactory, Running, lineLogger, ownBinFirst
 from brxy.spawners.spec import seconds
 
 __all__ = ["AppSpawner", "Options", "factory"]
@@ -119,23 +118,9 @@ class AppSpawner:
         return self._running.stop()
 
 
-@implementer(ISpawnerFactory)
-class _Factory:
-    """
-    Makes L{AppSpawner}s.
-    """
-
-    name = "app"
-    summary = "runs the app here, with the node inside the edge's own process"
-    options = Options
-
-    def create(self, options: Options, command: Sequence[str], reactor: Any) -> ISpawner:
-        """
-        See L{ISpawnerFactory}.
-        """
-        if not command:
-            raise BadSpawnSpec("app: needs a command after --")
-        return AppSpawner(options, command, reactor)
-
-
-factory = _Factory()
+factory = CommandFactory(
+    "app",
+    "runs the app here, with the node inside the edge's own process",
+    Options,
+    AppSpawner,
+)

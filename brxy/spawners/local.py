@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from zope.interface import implementer
 
-from brxy.errors import SpawnFailed
+from brxy.errors import BadSpawnSpec, SpawnFailed
+from brxy.interfaces import ISpawner, ISpawnerFactory
 
-__all__ = ["Running", "Stoppable", "lineLogger", "ownBinFirst"]
+__all__ = ["CommandFactory", "Running", "Stoppable", "lineLogger", "ownBinFirst"]
 
 
 def ownBinFirst(environ: Mapping[str, str], executable: str = sys.executable) -> dict[str, str]:
@@ -106,3 +109,26 @@ class Running:
             waiting, self._waiting = self._waiting, []
             for done in waiting:
                 done.callback(None)
+
+
+@implementer(ISpawnerFactory)
+@frozen
+class CommandFactory:
+    """
+    Makes spawners that run a command.
+
+    @ivar make: makes one, of its options, the command and the reactor.
+    """
+
+    name: str
+    summary: str
+    options: type[Any]
+    make: Callable[[Any, Sequence[str], Any], ISpawner]
+
+    def create(self, options: Any, command: Sequence[str], reactor: Any) -> ISpawner:
+        """
+        See L{ISpawnerFactory}.
+        """
+        if not command:
+            raise BadSpawnSpec(f"{self.name}: needs a command after --")
+        return self.make(options, command, reactor)

@@ -14,9 +14,8 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from brxy.child import Child, Ended
-from brxy.errors import BadSpawnSpec
-from brxy.interfaces import Address, Gone, IInstance, ISpawner, ISpawnerFactory, SpawnOrder
-from brxy.spawners.local import Running, lineLogger, ownBinFirst
+from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
+from brxy.spawners.local import CommandFactory, Running, lineLogger, ownBinFirst
 from brxy.spawners.spec import seconds
 
 __all__ = ["Options", "ProcessSpawner", "factory"]
@@ -117,23 +116,9 @@ class ProcessSpawner:
         return self._running.stop()
 
 
-@implementer(ISpawnerFactory)
-class _Factory:
-    """
-    Makes L{ProcessSpawner}s.
-    """
-
-    name = "process"
-    summary = "runs a command here, in its own process group, that runs a node"
-    options = Options
-
-    def create(self, options: Options, command: Sequence[str], reactor: Any) -> ISpawner:
-        """
-        See L{ISpawnerFactory}.
-        """
-        if not command:
-            raise BadSpawnSpec("process: needs a command after --")
-        return ProcessSpawner(options, command, reactor)
-
-
-factory = _Factory()
+factory = CommandFactory(
+    "process",
+    "runs a command here, in its own process group, that runs a node",
+    Options,
+    ProcessSpawner,
+)
