@@ -127,20 +127,6 @@ class Brokerage:
             self._perform(self._scaler.answered(instance, self._seconds()))
             self._arm()
 
-    def lost(self, exchange: Exchange, reason: str) -> None:
-        """
-        An exchange broke off and can't be offered again.
-        """
-        self._log.warn(
-            "{route}: an exchange was lost: {reason}", route=exchange.route, reason=reason
-        )
-
-    def badResponse(self, route: str, reason: str) -> None:
-        """
-        What an app sent can't be passed on.
-        """
-        self._log.warn("{route}: bad response: {reason}", route=route, reason=reason)
-
     def _held(self, route: str) -> None:
         held = self._broker.held(route)
         decisions = self._scaler.demand(route, held, self._seconds())

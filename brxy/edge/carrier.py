@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from twisted.logger import Logger
+
 from brxy.edge.exchange import Exchange, Input
 from brxy.edge.instance import Instance
 from brxy.relay import End, Relay
@@ -58,6 +60,8 @@ class Carrier(Relay):
 
     @ivar exchange: its state.
     """
+
+    _log = Logger()
 
     near: Client
     far: SlotEnd | None
@@ -135,7 +139,9 @@ class Carrier(Relay):
     def _lost(self, reason: str) -> None:
         event = self.exchange.loss()
         if event == Input.LOST:
-            self._brokerage.lost(self.exchange, reason)
+            self._log.warn(
+                "{route}: an exchange was lost: {why}", route=self.exchange.route, why=reason
+            )
         self._failure = (502, "the app broke off before its response was complete", None)
         self._perform(event)
 

@@ -123,7 +123,7 @@ class HTTPCarrier(Carrier):
                 self._readHead(self._inbox + data if self._inbox else data)
         except BadResponse as error:
             self._failure = (502, "the app's response can't be passed on", None)
-            self._brokerage.badResponse(self.exchange.route, str(error))
+            self._log.warn("{route}: bad response: {why}", route=self.exchange.route, why=error)
             self._perform(Input.BAD_RESPONSE)
 
     def ended(self, source: object) -> None:

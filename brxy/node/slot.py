@@ -5,7 +5,6 @@ A slot at an edge, from the node: the node's side of the slot protocol.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
@@ -14,9 +13,10 @@ from zope.interface import implementer
 
 from brxy.backend import Backend
 from brxy.connection import Shared
-from brxy.errors import BrxyError, SlotProtocolError
+from brxy.errors import SlotProtocolError
 from brxy.framed import Framed, FramedFactory
 from brxy.interfaces import Address, IExchangeEnd
+from brxy.node.owner import NotWelcome, Owner
 from brxy.relay import Relay
 from brxy.wire import (
     ACCEPT,
@@ -36,7 +36,6 @@ from brxy.wire import (
     SPAWN,
     UNREADY,
     WELCOME,
-    Hello,
     Open,
     Welcome,
     dataFrames,
@@ -54,32 +53,6 @@ UNACCEPTED_LIMIT = 65536
 # What a slot is doing.
 # ENDING: the client has ended its direction, and nothing more of it may come.
 GREETING, IDLE, BUSY, ENDING, RESETTING = range(5)
-
-
-class NotWelcome(BrxyError):
-    """
-    The edge did not let us in, or the slot was lost before it did.
-    """
-
-
-class Owner(Protocol):
-    """
-    The node, as its slots see it.
-    """
-
-    def hello(self) -> Hello: ...
-
-    def welcomed(self, slot: EdgeSlot, welcome: Welcome) -> None: ...
-
-    def began(self) -> None: ...
-
-    def finished(self) -> None: ...
-
-    def rest(self, slot: EdgeSlot) -> None: ...
-
-    def setNewest(self, newest: bool) -> None: ...
-
-    def retire(self) -> None: ...
 
 
 class _Exchange(Relay):

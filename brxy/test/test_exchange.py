@@ -337,12 +337,6 @@ class _World:
     def answered(self, instance: object) -> None:
         pass
 
-    def lost(self, exchange: Exchange, reason: str) -> None:
-        pass
-
-    def badResponse(self, route: str, reason: str) -> None:
-        pass
-
     # Steps
 
     @property

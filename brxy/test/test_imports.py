@@ -37,7 +37,7 @@ LAYERS = """
     brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients brxy.edge.client brxy.edge.tcpclient
     brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.starter
     brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.service
-    brxy.node.slot brxy.node.link brxy.node.service
+    brxy.node.owner brxy.node.slot brxy.node.link brxy.node.service
     brxy.spawners.registry brxy.spawners.local brxy.spawners.process
     brxy.spawners.app
 

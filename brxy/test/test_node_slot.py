@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from brxy.interfaces import Address, IExchangeEnd
-from brxy.node.slot import EdgeSlotFactory, NotWelcome
+from brxy.node.owner import NotWelcome
+from brxy.node.slot import EdgeSlotFactory
 from brxy.test.fakes import FakeOwner
 from brxy.test.network import FakeApp, FakeReactor, Recorder, connect, settle
 from brxy.test.slotframes import HELLO_FRAME, WELCOME_FRAME, opening, warnings
