@@ -1,0 +1,160 @@
+"""
+Crowds of clients for tests of scaling: an edge in the trial process whose
+clients are many, and one in memory whose clock is moved by hand.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+
+from brxy.edge.service import EdgeService, EdgeSettings, Spawn
+from brxy.test.edges import EdgeTests
+from brxy.test.network import TCP_ADDRESS, FakeReactor, PipeEnd, Recorder, connect
+from brxy.test.peers import Message, Peer
+
+__all__ = ["CrowdTests", "MemoryClient", "MemoryEdge", "get", "raiseFileLimit"]
+
+
+def get(target: str = "/", host: str = "localhost") -> bytes:
+    """
+    A request.
+    """
+    return f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+
+
+def raiseFileLimit() -> Callable[[], None]:
+    """
+    Let this process, and what it starts, have as many files open as it may.
+
+    @return: what takes that back.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class CrowdTests(EdgeTests):
+    """
+    Base of tests with many clients.
+    """
+
+    timeout = 120
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(raiseFileLimit())
+
+    async def crowd(self, number: int) -> list[Peer]:
+        """
+        Connect so many clients.
+        """
+        return await gatherResults([Deferred.fromCoroutine(self.connect()) for _ in range(number)])
+
+    async def hold(self, number: int) -> list[Peer]:
+        """
+        Have so many clients held, of an edge that holds no more than that: one
+        more is turned away, which tells that all others are held.
+
+        @return: those that are.
+        """
+        peers = await self.crowd(number + 1)
+        for peer in peers:
+            peer.write(get())
+        await self.until(lambda: any(peer.received for peer in peers))
+        turned_away = next(peer for peer in peers if peer.received)
+        self.assertEqual((await turned_away.answer()).status, 503)
+        held = [peer for peer in peers if peer is not turned_away]
+        self.assertFalse(any(peer.received for peer in held))
+        return held
+
+    async def answers(self, peers: list[Peer]) -> list[Message]:
+        """
+        What each of them gets.
+        """
+        return await gatherResults([Deferred.fromCoroutine(each.answer()) for each in peers])
+
+    async def statuses(self, peers: list[Peer]) -> set[int]:
+        """
+        The statuses that they get.
+        """
+        return {message.status for message in await self.answers(peers)}
+
+
+class MemoryClient(Recorder):
+    """
+    A client of a L{MemoryEdge}, which has sent one request.
+    """
+
+    @property
+    def status(self) -> int:
+        """
+        Of its answer; 0 as long as there is none.
+        """
+        return int(self.received.split(b" ", 2)[1]) if self.received else 0
+
+    @property
+    def retry_after(self) -> int:
+        """
+        After how many seconds it may try again; 0 if it was not told.
+        """
+        _, found, rest = bytes(self.received).partition(b"\r\nRetry-After: ")
+        return int(rest.split(b"\r\n")[0]) if found else 0
+
+
+class MemoryEdge:
+    """
+    An edge without a network.
+
+    @ivar reactor: its clock, and the connections to apps it asks for.
+    """
+
+    def __init__(self, reactor: FakeReactor, *spawns: Spawn, **settings: Any) -> None:
+        self.reactor = reactor
+        self.service = EdgeService(
+            reactor, EdgeSettings(ports=["tcp:8080"], spawns=spawns, **settings)
+        )
+        self.service.startService()
+        self._factory = reactor.tcpServers[0][1]
+        self._ends: list[PipeEnd] = []
+
+    def deliver(self) -> None:
+        """
+        Deliver what was sent, and what comes of it at once.  No time passes,
+        and the reactor does not turn.
+        """
+        while any([end.deliver() for end in (*self._ends, *self.reactor.ends)]):
+            pass
+
+    def turn(self) -> None:
+        """
+        Deliver what was sent and all that comes of it.  No time passes.  Apps
+        accept nothing by themselves.
+        """
+        self.deliver()
+        self.reactor.advance(0)
+        self.deliver()
+
+    def ask(self, request: bytes | None = None) -> MemoryClient:
+        """
+        Connect and send a request.
+        """
+        client = MemoryClient()
+        protocol = self._factory.buildProtocol(TCP_ADDRESS)
+        edge, end = connect(self.reactor, protocol, client)
+        self._ends += [edge, end]
+        end.write(get() if request is None else request)
+        self.deliver()
+        return client
+
+    def forget(self) -> None:
+        """
+        Let go of clients that have come and gone.
+        """
+        for end in self._ends:
+            end.abortConnection()
+        self.turn()
+        self._ends.clear()

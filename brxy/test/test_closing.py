@@ -1,0 +1,106 @@
+"""
+How connections close, on real sockets: whoever reads slowly still gets it all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.protocol import Factory
+
+from brxy.connection import Connection, Shared
+from brxy.interfaces import Address
+from brxy.test.edges import EdgeTests
+from brxy.test.peers import Peer, connect
+
+SIZE = 16 << 20
+
+
+class _Server(Connection):
+    """
+    A connection of brxy's.
+    """
+
+    emptied_count = 0
+
+    def emptied(self) -> None:
+        self.emptied_count += 1
+
+    def peerEnded(self) -> None:
+        pass
+
+
+class ClosingTests(EdgeTests):
+    """
+    Tests of the ways to close while not everything that was written has left.
+    """
+
+    async def make(self) -> tuple[_Server, Peer]:
+        """
+        Have a connection whose other end does not read yet, and much written
+        on it.
+        """
+        shared = Shared(self.reactor)
+        self.addCleanup(shared.stop)
+        servers: list[_Server] = []
+
+        def build(_: Any) -> _Server:
+            servers.append(_Server(shared))
+            return servers[0]
+
+        factory = Factory()
+        factory.noisy = False
+        factory.buildProtocol = build  # type: ignore[assignment, method-assign]
+        port = self.reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        host = port.getHost()
+        peer = await connect(self.reactor, Address(host.host, host.port))
+        self.cutLater(peer)
+        peer.pause()
+        await self.until(lambda: servers)
+        servers[0].write(b"x" * SIZE)
+        self.assertTrue(servers[0].congested)
+        return servers[0], peer
+
+    async def untilAll(self, peer: Peer) -> None:
+        """
+        Let the other end read: it gets everything, and then a proper end.
+        """
+        peer.resume()
+        await peer.untilEnd()
+        self.assertEqual(len(peer.received), SIZE)
+        self.assertTrue(peer.clean)
+
+    async def test_close(self) -> None:
+        """
+        Closing waits until everything has been sent.
+        """
+        server, peer = await self.make()
+        server.close()
+        await self.untilAll(peer)
+
+    async def test_linger(self) -> None:
+        """
+        So does closing to one who is still sending.
+        """
+        server, peer = await self.make()
+        server.linger()
+        peer.write(b"y" * 100_000)
+        await self.untilAll(peer)
+        peer.close()
+        await peer.untilLost()
+        self.assertTrue(peer.clean)
+
+    async def test_end(self) -> None:
+        """
+        So does half-closing; whoever feeds this end is told that it may go on,
+        and the other direction stays open.
+        """
+        server, peer = await self.make()
+        server.end()
+        self.assertEqual((server.congested, server.emptied_count), (False, 1))
+        await self.untilAll(peer)
+        peer.close()
+        await self.until(lambda: server.read_ended)
+        await peer.untilLost()
+        self.assertTrue(peer.clean)

@@ -1,0 +1,339 @@
+"""
+Clients that are held: what they are told, what is read of them, and how they
+leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import md5
+
+from twisted.internet.task import deferLater
+
+from brxy.test.edges import EdgeTests
+from brxy.test.peers import App, Message, Peer, answer, webApp
+from brxy.test.spawning import NodeSpawner, TestSpawner
+
+GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"
+POST = b"POST %b HTTP/1.1\r\nHost: a.example\r\nContent-Length: %d\r\n\r\n"
+
+#: More than is read of a held client, and little enough for the kernel to take
+#: it all: behind more the end of the connection would not arrive.
+AHEAD = GET % (b"/" + b"x" * 100) * 800
+
+#: One instance that takes one exchange at a time.
+SINGLE = {"max_instances": 1, "capacity": 1}
+
+
+class HeldTests(EdgeTests):
+    """
+    Tests of requests for which there is no instance yet.
+    """
+
+    def launchCold(self, app: App, **settings: object) -> TestSpawner:
+        """
+        Start an edge whose one instance does not start before C{release}.
+        """
+        spawner = self.launch(app, SINGLE, **settings)
+        spawner.holding = True
+        return spawner
+
+    async def hold(self, data: bytes) -> Peer:
+        """
+        Have a client that is held.
+        """
+        peer = await self.connect()
+        peer.write(data)
+        await self.untilRead()
+        return peer
+
+    async def test_full(self) -> None:
+        """
+        When as many are held as may be, the next gets 503 at once, and its
+        connection goes on; one that leaves makes room.
+        """
+        app = webApp(answer())
+        spawner = self.launchCold(app, max_held=2)
+        first, second = await self.hold(GET % b"/1"), await self.hold(GET % b"/2")
+        late = await self.connect()
+        late.write(GET % b"/3")
+        reply = await late.answer()
+        self.assertEqual((reply.status, reply[b"retry-after"]), (503, b"1"))
+        first.end()
+        await first.untilLost()
+        late.write(GET % b"/4")
+        await self.untilRead()
+        spawner.release()
+        self.assertEqual((await second.answer()).status, 200)
+        self.assertEqual((await late.answer()).status, 200)
+        self.assertEqual(app.targets(), [b"/2", b"/4"])
+
+    async def test_tooLong(self) -> None:
+        """
+        One that is held too long gets 503, and costs no exchange.
+        """
+        app = webApp(answer())
+        spawner = self.launchCold(app, hold_timeout=0.05)
+        peer = await self.connect()
+        peer.write(GET % b"/late")
+        self.assertEqual((await peer.answer()).status, 503)
+        spawner.release()
+        await self.untilReady()
+        peer.write(GET % b"/")
+        self.assertEqual((await peer.answer()).status, 200)
+        self.assertEqual(app.targets()[-1:], [b"/"])
+        self.assertNotIn(b"/late", app.targets())
+
+    async def untilReady(self) -> None:
+        """
+        Wait until an instance serves.
+        """
+        while (await self.ask(GET % b"/probe")).status != 200:
+            await self.soon()
+
+    async def test_cantStart(self) -> None:
+        """
+        When nothing can be started, all who are held get 503 with the time
+        after which it is tried again.
+        """
+        app = webApp(answer())
+        spawner = self.launchCold(app)
+        peers = [await self.hold(GET % b"/") for _ in range(3)]
+        spawner.instances[0].end("exit status 1")
+        for peer in peers:
+            reply = await peer.answer()
+            self.assertEqual((reply.status, reply[b"retry-after"]), (503, b"1"))
+        reply = await self.ask(GET % b"/")
+        self.assertEqual((reply.status, reply[b"retry-after"]), (503, b"1"))
+        self.assertEqual(len(spawner.orders), 1)
+
+    async def test_spawnFails(self) -> None:
+        """
+        So it is when the spawner says so at once.
+        """
+        spawner = self.launch(webApp(answer()))
+        spawner.failure = "no such executable"
+        reply = await self.ask(GET % b"/")
+        self.assertEqual((reply.status, reply[b"retry-after"]), (503, b"1"))
+        self.assertNotIn(b"executable", reply.body)
+
+    async def test_post(self) -> None:
+        """
+        A POST is held with its body, and goes whole once an instance is there.
+        """
+        app = webApp(answer())
+        spawner = self.launchCold(app)
+        body = bytes(range(256)) * 100
+        peer = await self.hold(POST % (b"/", len(body)) + body)
+        spawner.release()
+        self.assertEqual((await peer.answer()).status, 200)
+        self.assertEqual(app.requests[0].body, body)
+
+    async def test_largePost(self) -> None:
+        """
+        Of a large one only the beginning is read while it is held; then all of
+        it goes.
+        """
+        size = 48 << 20
+        seen = md5()
+
+        async def serve(peer: Peer) -> None:
+            await peer.head()
+            for _ in range(size >> 16):
+                seen.update(await peer.take(1 << 16))
+                # What was taken need not be kept.
+                peer.forget()
+            peer.write(answer())
+
+        spawner = self.launchCold(App(serve))
+        peer = await self.connect()
+        piece = bytes(range(256)) * 256
+        peer.write(POST % (b"/", size))
+        sending = self.begin(peer.send(piece, size >> 16))
+        await self.until(lambda: spawner.orders and peer.full)
+        # Whoever reads on does not stop here.
+        sent = 0
+        while sent != peer.sent:
+            sent = peer.sent
+            await deferLater(self.reactor, 0.1)
+        self.assertLess(sent, size // 2)
+        spawner.release()
+        self.assertEqual((await peer.answer()).status, 200)
+        await sending
+        self.assertEqual(seen.hexdigest(), md5(piece * (size >> 16)).hexdigest())
+
+
+class HangingUpTests(EdgeTests):
+    """
+    Tests of clients that hang up while they are held, or later.
+    """
+
+    async def gone(self, spawner: TestSpawner, app: App) -> None:
+        """
+        Whoever was held is gone: with room for one, another is held, and the
+        app hears of that one only.
+        """
+        while True:
+            peer = await self.connect()
+            peer.write(GET % b"/other")
+            await self.untilRead()
+            if not peer.received:
+                break
+            self.assertEqual((await peer.answer()).status, 503)
+        spawner.release()
+        self.assertEqual((await peer.answer()).status, 200)
+        self.assertEqual(app.targets(), [b"/other"])
+
+    async def leave(self, data: bytes, leave: Callable[[Peer], None]) -> None:
+        """
+        Have a client send, be held, and leave.
+        """
+        app = webApp(answer())
+        spawner = self.launch(app, SINGLE, max_held=1)
+        spawner.holding = True
+        peer = await self.connect()
+        peer.write(data)
+        await self.until(lambda: spawner.orders)
+        await self.untilRead()
+        leave(peer)
+        await peer.untilLost()
+        await self.gone(spawner, app)
+
+    async def test_end(self) -> None:
+        """
+        One that half-closes is gone at once (a killed curl looks like that),
+        and costs no exchange.
+        """
+        await self.leave(GET % b"/", Peer.end)
+
+    async def test_reset(self) -> None:
+        """
+        So is one that resets its connection.
+        """
+        await self.leave(GET % b"/", Peer.abort)
+
+    async def test_endOfPipelining(self) -> None:
+        """
+        One that has sent so much ahead that it is not read from is gone, too.
+        """
+        await self.leave(AHEAD, Peer.end)
+
+    async def test_resetOfPipelining(self) -> None:
+        """
+        By a reset as well.
+        """
+        await self.leave(AHEAD, Peer.abort)
+
+    async def test_endOfUpload(self) -> None:
+        """
+        And one that uploads more than is read.
+        """
+        await self.leave(POST % (b"/", 900_000) + AHEAD, Peer.end)
+
+    async def test_resetOfUpload(self) -> None:
+        """
+        By a reset as well.
+        """
+        await self.leave(POST % (b"/", 900_000) + AHEAD, Peer.abort)
+
+    async def test_endBehindRequest(self) -> None:
+        """
+        A client that half-closes right behind its whole request gets its
+        answer where an instance is free.
+        """
+        app = webApp(answer())
+        self.launch(app)
+        await self.ask(GET % b"/warm")
+        for data in (GET % b"/", POST % (b"/", 5) + b"hello"):
+            peer = await self.connect()
+            peer.write(data)
+            peer.end()
+            self.assertEqual((await peer.answer()).body, b"ok")
+            self.assertEqual(await peer.untilEnd(), b"")
+            self.assertTrue(peer.clean)
+
+    async def test_endAfterMatch(self) -> None:
+        """
+        And where it does so while the app is at work.
+        """
+
+        async def respond(request: Message, peer: Peer) -> None:
+            client.end()
+            await self.untilRead()
+            peer.write(answer(b"still"))
+
+        self.launch(webApp(respond))
+        client = await self.connect()
+        client.write(POST % (b"/", 5) + b"hello")
+        self.assertEqual((await client.answer()).body, b"still")
+
+    async def test_abortWhileRunning(self) -> None:
+        """
+        When the client breaks off while the app is at work, the app's
+        connection breaks, too, and is not used again.
+        """
+        await self.breakOff(GET % b"/", Peer.abort)
+
+    async def test_abortInBody(self) -> None:
+        """
+        So it does in the middle of a request's body.
+        """
+        for leave in (Peer.abort, Peer.end):
+            await self.breakOff(POST % (b"/", 1000) + b"x" * 500, leave)
+
+    async def breakOff(self, data: bytes, leave: Callable[[Peer], None]) -> None:
+        """
+        Have a client leave when the app has got what it sent.
+        """
+
+        async def serve(peer: Peer) -> None:
+            await peer.head()
+            if len(app.peers) == 1:
+                leave(client)
+                await peer.untilEnd()
+            else:
+                peer.write(answer())
+                await peer.untilEnd()
+
+        app = App(serve)
+        self.launch(app)
+        client = await self.connect()
+        client.write(data)
+        await client.untilLost()
+        await self.until(lambda: app.peers[0].ended)
+        self.assertEqual((await self.ask(GET % b"/")).body, b"ok")
+        self.assertEqual(len(app.peers), 2)
+
+    async def test_abortInAnswer(self) -> None:
+        """
+        And in the middle of the answer, which is not sent to nobody.
+        """
+
+        async def serve(peer: Peer) -> None:
+            await peer.head()
+            peer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+            await peer.send(b"x" * 65536, 100_000)
+
+        app = App(serve)
+        self.launch(app)
+        client = await self.connect()
+        client.write(GET % b"/")
+        await client.take(1000)
+        client.abort()
+        await self.until(lambda: app.peers[0].lost is not None)
+
+
+class HeldTwoHopsTests(HeldTests):
+    """
+    Tests of held requests, two hops.
+    """
+
+    spawner_type = NodeSpawner
+
+
+class HangingUpTwoHopsTests(HangingUpTests):
+    """
+    Tests of clients that hang up, two hops.
+    """
+
+    spawner_type = NodeSpawner

@@ -1,0 +1,536 @@
+"""
+HTTP through the edge, from a client's bytes to an app's and back.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from brxy.test.edges import EdgeTests
+from brxy.test.peers import App, Message, Peer, answer, webApp
+from brxy.test.spawning import NodeSpawner
+
+GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n"
+
+
+def get(host: bytes, target: bytes = b"/") -> bytes:
+    """
+    A request for a host.
+    """
+    return b"GET %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (target, host)
+
+
+class ConnectionTests(EdgeTests):
+    """
+    Tests of clients' connections: which requests they carry, in which order.
+    """
+
+    async def test_keepAlive(self) -> None:
+        """
+        One connection carries request after request, on one connection to the
+        app and by one instance.
+        """
+        app = webApp(answer())
+        spawner = self.launch(app)
+        peer = await self.connect()
+        for target in (b"/1", b"/2", b"/3"):
+            peer.write(GET % target)
+            reply = await peer.answer()
+            self.assertEqual((reply.status, reply.body), (200, b"ok"))
+        self.assertEqual(app.targets(), [b"/1", b"/2", b"/3"])
+        self.assertEqual((len(spawner.orders), len(app.peers)), (1, 1))
+
+    async def test_pipelined(self) -> None:
+        """
+        Requests sent at once are answered in their order, each by the app of
+        its Host, though the first takes longest.
+        """
+        slow: Deferred[None] = Deferred()
+
+        async def slowly(request: Message, peer: Peer) -> None:
+            await slow
+            peer.write(answer(b"slow"))
+
+        apps = {
+            "a.example": webApp(slowly),
+            "b.example": webApp(answer(b"b")),
+            "c.example": webApp(answer(b"c")),
+        }
+        spawner = self.launch(apps)
+        warm = await self.ask(get(b"b.example", b"/warm"))
+        self.assertEqual(warm.body, b"b")
+        peer = await self.connect()
+        hosts = (b"a.example", b"b.example", b"C.example:80", b"b.example.")
+        peer.write(*(get(host, b"/%d" % n) for n, host in enumerate(hosts)))
+        await self.until(lambda: apps["a.example"].requests)
+        self.assertEqual(bytes(peer.received), b"")
+        slow.callback(None)
+        self.assertEqual([(await peer.answer()).body for _ in hosts], [b"slow", b"b", b"c", b"b"])
+        self.assertEqual(apps["b.example"].targets(), [b"/warm", b"/1", b"/3"])
+        self.assertEqual(apps["c.example"].targets(), [b"/2"])
+        self.assertEqual(
+            [order.route for order in spawner.orders], ["b.example", "a.example", "c.example"]
+        )
+
+    async def test_otherHost(self) -> None:
+        """
+        A kept connection that changes its Host changes its route, and the
+        authority of an absolute target counts more than Host.
+        """
+        apps = {"a.example": webApp(answer(b"a")), "b.example": webApp(answer(b"b"))}
+        self.launch(apps)
+        peer = await self.connect()
+        for data, body in (
+            (get(b"a.example"), b"a"),
+            (get(b"b.example"), b"b"),
+            (get(b"b.example", b"http://A.example/x"), b"a"),
+        ):
+            peer.write(data)
+            self.assertEqual((await peer.answer()).body, body)
+        self.assertEqual(apps["a.example"].requests[1].target, b"/x")
+        self.assertEqual(apps["a.example"].requests[1][b"host"], b"A.example")
+
+    async def test_close(self) -> None:
+        """
+        C{Connection: close} is heeded, and nothing of it reaches the app,
+        whose connection is kept.
+        """
+        app = webApp(answer())
+        self.launch(app)
+        for _ in range(2):
+            data = await self.talk(
+                b"GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
+            )
+            self.assertIn(b"\r\nConnection: close\r\n", data)
+            self.assertTrue(data.endswith(b"\r\n\r\nok"))
+        self.assertEqual(app.requests[0].values(b"connection"), [])
+        self.assertEqual(len(app.peers), 1)
+
+    async def test_appCloses(self) -> None:
+        """
+        An app that says it closes does not make the edge close to the client.
+        """
+        app = webApp(answer(fields=[b"Connection: close"]))
+        self.launch(app)
+        peer = await self.connect()
+        for _ in range(2):
+            peer.write(GET % b"/")
+            reply = await peer.answer()
+            self.assertEqual((reply.body, reply.values(b"connection")), (b"ok", []))
+        self.assertEqual(len(app.peers), 2)
+
+    async def test_bytewise(self) -> None:
+        """
+        Requests and responses may come byte by byte.
+        """
+
+        async def respond(request: Message, peer: Peer) -> None:
+            for byte in CHUNKED + b"\r\n":
+                peer.write(bytes([byte]))
+                await self.soon()
+
+        app = webApp(respond)
+        self.launch(app)
+        peer = await self.connect()
+        data = b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\n\r\nxyz"
+        for byte in data:
+            peer.write(bytes([byte]))
+            await self.soon()
+        self.assertEqual((await peer.answer()).body, b"abcde")
+        self.assertEqual(app.requests[0].body, b"xyz")
+
+
+class WithoutBodyTests(EdgeTests):
+    """
+    Tests of responses that have no body, whatever their fields say.
+    """
+
+    async def test_head(self) -> None:
+        """
+        The answer to a HEAD has the length but no body, and the next request
+        is served.
+        """
+
+        async def respond(request: Message, peer: Peer) -> None:
+            reply = answer(b"hello")
+            peer.write(reply[:-5] if request.method == b"HEAD" else reply)
+
+        app = webApp(respond)
+        self.launch(app)
+        peer = await self.connect()
+        peer.write(b"HEAD / HTTP/1.1\r\nHost: a.example\r\n\r\n", GET % b"/")
+        reply = await peer.answer(b"HEAD")
+        self.assertEqual((reply.status, reply[b"content-length"]), (200, b"5"))
+        self.assertEqual((await peer.answer()).body, b"hello")
+        self.assertEqual(len(app.peers), 1)
+
+    async def test_headOfError(self) -> None:
+        """
+        An error of the edge's own has no body either, if it answers a HEAD.
+        """
+        self.launch(webApp(answer()), routes=["b.example"])
+        peer = await self.connect()
+        peer.write(b"HEAD / HTTP/1.1\r\nHost: a.example\r\n\r\n", GET % b"/")
+        self.assertEqual((await peer.answer(b"HEAD")).status, 404)
+        self.assertEqual((await peer.answer()).body, b"no such app\n")
+
+    async def test_noContentNotModified(self) -> None:
+        """
+        204 and 304 have no body, and the connections go on.
+        """
+        replies = [
+            b"HTTP/1.1 204 No Content\r\n\r\n",
+            b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: x\r\n\r\n",
+            answer(),
+        ]
+
+        async def respond(request: Message, peer: Peer) -> None:
+            peer.write(replies.pop(0))
+
+        app = webApp(respond)
+        self.launch(app)
+        peer = await self.connect()
+        peer.write((GET % b"/") * 3)
+        self.assertEqual([(await peer.answer()).status for _ in range(3)], [204, 304, 200])
+        self.assertEqual(len(app.peers), 1)
+
+
+class OldClientTests(EdgeTests):
+    """
+    Tests of clients that speak HTTP/1.0.
+    """
+
+    async def test_close(self) -> None:
+        """
+        The connection ends with the answer; the app sees a request of
+        HTTP/1.0; without a Host it is the default route's.
+        """
+        app = webApp(answer())
+        spawner = self.launch(app)
+        data = await self.talk(b"GET / HTTP/1.0\r\n\r\n")
+        self.assertTrue(data.endswith(b"\r\n\r\nok"), data)
+        self.assertIn(b"\r\nConnection: close\r\n", data)
+        self.assertEqual(app.requests[0].line, b"GET / HTTP/1.0")
+        self.assertEqual([order.route for order in spawner.orders], ["default"])
+
+    async def test_keepAlive(self) -> None:
+        """
+        One that asks for it may go on.
+        """
+        self.launch(webApp(answer()))
+        peer = await self.connect()
+        for _ in range(3):
+            peer.write(b"GET / HTTP/1.0\r\nHost: a.example\r\nConnection: keep-alive\r\n\r\n")
+            reply = await peer.answer()
+            self.assertEqual((reply.body, reply[b"connection"]), (b"ok", b"keep-alive"))
+
+    async def test_chunked(self) -> None:
+        """
+        A chunked answer reaches it without chunks, and ends with the
+        connection.
+        """
+        self.launch(webApp(CHUNKED + b"X-Sum: 1\r\n\r\n"))
+        data = await self.talk(
+            b"GET / HTTP/1.0\r\nHost: a.example\r\nConnection: keep-alive\r\n\r\n"
+        )
+        head, _, body = data.partition(b"\r\n\r\n")
+        self.assertEqual(body, b"abcde")
+        self.assertNotIn(b"transfer-encoding", head.lower())
+        self.assertIn(b"\r\nConnection: close", head)
+
+    async def test_interim(self) -> None:
+        """
+        It gets no interim response.
+        """
+        self.launch(webApp(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer()))
+        data = await self.talk(b"GET / HTTP/1.0\r\nHost: a.example\r\n\r\n")
+        self.assertTrue(data.startswith(b"HTTP/1.1 200 OK\r\n"), data)
+
+
+class BodyTests(EdgeTests):
+    """
+    Tests of bodies and of what goes before them.
+    """
+
+    async def test_chunked(self) -> None:
+        """
+        Chunked bodies pass both ways as they are, trailers too; but no field
+        in a trailer that frames or routes does.
+        """
+        trailers = b"X-Sum: 1\r\nContent-Length: 9\r\nHost: b\r\nX-Forwarded-For: x\r\n\r\n"
+        app = webApp(CHUNKED + trailers)
+        self.launch(app)
+        peer = await self.connect()
+        body = b"4\r\nwxyz\r\n00\r\n"
+        for _ in range(2):
+            peer.write(
+                b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n",
+                body + trailers,
+            )
+            reply = await peer.answer()
+            kept = b"\r\nX-Sum: 1\r\n\r\n"
+            self.assertTrue(reply.raw.endswith(b"2;x=y\r\nde\r\n0" + kept), reply.raw)
+            seen = app.requests[-1].raw
+            self.assertTrue(seen.endswith(b"\r\n\r\n4\r\nwxyz\r\n00" + kept), seen)
+
+    async def test_expectContinue(self) -> None:
+        """
+        100 Continue comes from the app: a held client gets none.
+        """
+
+        async def expecting(peer: Peer) -> None:
+            head = await peer.head()
+            self.assertEqual(head[b"expect"], b"100-continue")
+            peer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            peer.write(answer((await peer.body(head, 0)).body))
+
+        spawner = self.launch(App(expecting))
+        spawner.holding = True
+        peer = await self.connect()
+        peer.write(
+            b"POST / HTTP/1.1\r\nHost: a.example\r\n"
+            b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        )
+        await self.until(lambda: spawner.orders)
+        await self.soon(20)
+        self.assertEqual(bytes(peer.received), b"")
+        spawner.release()
+        self.assertEqual((await peer.answer()).status, 100)
+        peer.write(b"hello")
+        self.assertEqual((await peer.answer()).body, b"hello")
+        self.assertEqual(peer.received.count(b"HTTP/1.1 "), 2)
+
+    async def test_interim(self) -> None:
+        """
+        Interim responses pass, as many as there are.
+        """
+        hint = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\nConnection: y\r\nY: z\r\n\r\n"
+        self.launch(webApp(b"HTTP/1.1 102 Processing\r\n\r\n" + hint * 3 + answer()))
+        peer = await self.connect()
+        for _ in range(2):
+            peer.write(GET % b"/")
+            replies = [await peer.answer() for _ in range(5)]
+            self.assertEqual([reply.status for reply in replies], [102, 103, 103, 103, 200])
+            self.assertEqual(replies[1][b"link"], b"x")
+            self.assertEqual(replies[1].values(b"y"), [])
+
+    async def test_earlyAnswer(self) -> None:
+        """
+        An answer that is whole before the upload is: the client gets all of
+        it, though it goes on sending, and neither connection is used again.
+        """
+        body = b"too large " * 30_000
+
+        async def serve(peer: Peer) -> None:
+            await peer.head()
+            # Nobody reads the rest; but no reset must overtake the answer.
+            peer.write(answer(body, b"413 Content Too Large"))
+            await peer.untilEnd()
+
+        app = webApp(answer())
+        serve_well, app.serve_by = app.serve_by, serve
+        self.launch(app)
+        peer = await self.connect()
+        peer.write(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9000000\r\n\r\n")
+        await self.until(lambda: app.peers)
+        for _ in range(64):
+            peer.write(b"x" * 65536)
+        reply = await peer.answer()
+        self.assertEqual((reply.status, reply.body), (413, body))
+        self.assertEqual(await peer.untilEnd(), b"")
+        self.assertTrue(peer.clean)
+        app.serve_by = serve_well
+        self.assertEqual((await self.ask(GET % b"/")).body, b"ok")
+        self.assertEqual(len(app.peers), 2)
+
+
+class FieldsTests(EdgeTests):
+    """
+    Tests of what is added to heads and taken from them.
+    """
+
+    async def test_request(self) -> None:
+        """
+        The app is told of the client by fields that the client can't forge,
+        and hears nothing that was for the edge alone.
+        """
+        app = webApp(answer())
+        self.launch(app)
+        await self.ask(
+            b"GET / HTTP/1.1\r\nHost: A.example:8080\r\nX-Forwarded-For: 1.2.3.4\r\n"
+            b"X-Forwarded-Proto: https\r\nX_Forwarded_Host: b\r\nForwarded: for=x\r\n"
+            b"Connection: keep-alive, X-Mine, Host\r\nX-Mine: 1\r\nKeep-Alive: 5\r\n"
+            b"Proxy-Connection: keep-alive\r\nTE: trailers\r\nUpgrade: h2c\r\n"
+            b"Content_Length: 7\r\nX-Other: kept\r\nX-Other: twice\r\nVia: 1.0 before\r\n\r\n"
+        )
+        [request] = app.requests
+        for name, values in (
+            (b"host", [b"A.example:8080"]),
+            (b"x-forwarded-for", [b"127.0.0.1"]),
+            (b"x-forwarded-proto", [b"http"]),
+            (b"x-forwarded-host", [b"A.example:8080"]),
+            (b"via", [b"1.0 before", b"1.1 brxy"]),
+            (b"x-other", [b"kept", b"twice"]),
+        ):
+            self.assertEqual(request.values(name), values, name)
+        for gone in (
+            b"x_forwarded_host forwarded connection x-mine keep-alive proxy-connection te upgrade "
+            b"content_length"
+        ).split():
+            self.assertEqual(request.values(gone), [], gone)
+
+    async def test_requestId(self) -> None:
+        """
+        A request's id is kept, or one is made.
+        """
+        app = webApp(answer())
+        self.launch(app)
+        for line in (b"X-Request-ID: mine\r\n", b"", b""):
+            await self.ask(b"GET / HTTP/1.1\r\nHost: a.example\r\n" + line + b"\r\n")
+        mine, one, other = (request[b"x-request-id"] for request in app.requests)
+        self.assertEqual(mine, b"mine")
+        self.assertTrue(one and other and one != other)
+
+    async def test_response(self) -> None:
+        """
+        The client gets the app's fields, but those for the edge alone, and a
+        Via.
+        """
+        fields = [
+            b"Connection: X-Mine",
+            b"X-Mine: 1",
+            b"Keep-Alive: timeout=5",
+            b"Set-Cookie: a=1",
+            b"Set-Cookie: b=2",
+        ]
+        self.launch(webApp(answer(fields=fields)))
+        reply = await self.ask(GET % b"/")
+        self.assertEqual(reply.values(b"set-cookie"), [b"a=1", b"b=2"])
+        self.assertEqual(reply[b"via"], b"1.1 brxy")
+        for gone in (b"connection", b"x-mine", b"keep-alive"):
+            self.assertEqual(reply.values(gone), [], gone)
+
+
+class RefusedTests(EdgeTests):
+    """
+    Tests of requests that are answered by the edge itself.
+    """
+
+    async def test_unknownRoute(self) -> None:
+        """
+        With C{--route}, other hosts get 404 and start nothing, and the
+        connection goes on; unless there is a body that nobody wants.
+        """
+        app = webApp(answer())
+        spawner = self.launch(app, routes=["a.example"])
+        peer = await self.connect()
+        peer.write(get(b"b.example"), GET % b"/")
+        self.assertEqual((await peer.answer()).status, 404)
+        self.assertEqual((await peer.answer()).status, 200)
+        peer.write(b"POST / HTTP/1.1\r\nHost: b.example\r\nContent-Length: 5\r\n\r\nhello")
+        reply = await peer.answer()
+        self.assertEqual((reply.status, reply[b"connection"]), (404, b"close"))
+        self.assertEqual(await peer.untilEnd(), b"")
+        self.assertEqual([order.route for order in spawner.orders], ["a.example"])
+
+    async def test_bad(self) -> None:
+        """
+        What is no request, or too large a one, gets its status, and the
+        connection ends; nothing is started.
+        """
+        spawner = self.launch(webApp(answer()))
+        field = b"X: %b\r\n" % (b"x" * 1000)
+        for status, data in (
+            (400, b"GET / HTTP/1.1\r\n\r\n"),
+            (400, b"GET / HTTP/1.1\r\nHost: $(id)\r\n\r\n"),
+            (400, b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"),
+            (400, b"GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n"),
+            (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+            (400, b"PROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\n" + GET % b"/"),
+            (
+                400,
+                b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
+                b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            ),
+            (405, b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n"),
+            (414, GET % (b"/" + b"x" * 65536)),
+            (417, b"GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n"),
+            (431, b"GET / HTTP/1.1\r\nHost: a\r\n" + field * 64),
+            (431, b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 2000),
+            (501, b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n"),
+            (505, b"GET / HTTP/2.0\r\nHost: a\r\n\r\n"),
+        ):
+            reply = await self.talk(data)
+            self.assertTrue(reply.startswith(b"HTTP/1.1 %d " % status), (status, reply, data[:80]))
+            self.assertIn(b"\r\nConnection: close\r\n", reply)
+        self.assertEqual(spawner.orders, [])
+
+    async def test_badBehindGood(self) -> None:
+        """
+        A bad request is answered in its turn, after the good one before it.
+        """
+        self.launch(webApp(answer()))
+        data = await self.talk(GET % b"/", b"GET /\r\n\r\n", GET % b"/")
+        self.assertEqual(data.count(b"HTTP/1.1 200 "), 1)
+        self.assertLess(data.find(b"HTTP/1.1 200 "), data.find(b"HTTP/1.1 400 "))
+        self.assertEqual(data.count(b"HTTP/1.1 "), 2)
+
+    async def test_badBody(self) -> None:
+        """
+        A chunk that is none, after the app got the head: 400, and the app's
+        connection is not used again.
+        """
+        app = webApp(answer())
+        self.launch(app)
+        peer = await self.connect()
+        peer.write(
+            b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+        )
+        await self.until(lambda: app.peers and b"abc" in app.peers[0].received)
+        peer.write(b"0x1\r\na\r\n0\r\n\r\n")
+        self.assertEqual((await peer.answer()).status, 400)
+        await app.peers[0].untilLost()
+        self.assertEqual((await self.ask(GET % b"/")).body, b"ok")
+        self.assertEqual(app.targets(), [b"/"])
+
+
+class ConnectionTwoHopsTests(ConnectionTests):
+    """
+    Tests of clients' connections, two hops.
+    """
+
+    spawner_type = NodeSpawner
+
+
+class WithoutBodyTwoHopsTests(WithoutBodyTests):
+    """
+    Tests of responses without body, two hops.
+    """
+
+    spawner_type = NodeSpawner
+
+
+class OldClientTwoHopsTests(OldClientTests):
+    """
+    Tests of HTTP/1.0, two hops.
+    """
+
+    spawner_type = NodeSpawner
+
+
+class BodyTwoHopsTests(BodyTests):
+    """
+    Tests of bodies, two hops.
+    """
+
+    spawner_type = NodeSpawner
+
+
+class FieldsTwoHopsTests(FieldsTests):
+    """
+    Tests of fields, two hops.
+    """
+
+    spawner_type = NodeSpawner

@@ -1,0 +1,318 @@
+"""
+Tests of scaling, with all of an edge: from zero, up to a limit, one instance
+after another, and down to zero.
+"""
+
+from __future__ import annotations
+
+from select import POLLOUT, poll
+from socket import socket
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
+
+from brxy.interfaces import Address, SpawnOrder
+from brxy.test.crowds import CrowdTests, get
+from brxy.test.edges import LOOPBACK
+from brxy.test.peers import App, Message, Peer, answer, webApp
+from brxy.test.spawning import NodeInstance, NodeSpawner
+
+
+def gatedApp() -> tuple[App, Deferred[None]]:
+    """
+    @return: an app that answers nothing before what else is returned fires.
+    """
+    gate: Deferred[None] = Deferred()
+
+    async def respond(_: Message, peer: Peer) -> None:
+        if not gate.called:
+            passed: Deferred[None] = Deferred()
+            gate.addCallback(lambda _: passed.callback(None))
+            await passed
+        peer.write(answer())
+
+    return webApp(respond), gate
+
+
+class FromZeroTests(CrowdTests):
+    """
+    As many instances are ordered as the clients need, and no more.
+    """
+
+    async def _allServed(self, clients: int, capacity: int, spawns: int) -> None:
+        app, gate = gatedApp()
+        spawner = self.launch(app, {"capacity": capacity, "max_instances": 50}, max_held=clients)
+        spawner.holding = True
+        peers = await self.hold(clients)
+        self.assertEqual(len(spawner.orders), spawns)
+        spawner.release()
+        # All of them at the same time.
+        await self.until(lambda: len(app.requests) == clients)
+        gate.callback(None)
+        self.assertEqual(await self.statuses(peers), {200})
+        self.assertEqual(len(spawner.orders), spawns)
+
+    async def test_thousand(self) -> None:
+        """
+        A thousand clients at once, fifty for an instance, make twenty orders,
+        and all of them are served.
+        """
+        await self._allServed(1000, 50, 20)
+
+    async def test_thousandForOne(self) -> None:
+        """
+        A thousand first requests make one order if one instance takes them all.
+        """
+        await self._allServed(1000, 1000, 1)
+
+    async def test_inTurn(self) -> None:
+        """
+        At the maximum the clients take turns, in the order in which they came.
+        """
+        gates: list[Deferred[None]] = []
+
+        async def respond(_: Message, peer: Peer) -> None:
+            gate: Deferred[None] = Deferred()
+            gates.append(gate)
+            await gate
+            peer.write(answer())
+
+        app = webApp(respond)
+        spawner = self.launch(app, {"max_instances": 5}, max_held=100)
+        spawner.holding = True
+        peers = await self.hold(100)
+        spawner.release()
+        await self.until(lambda: len(gates) == 5)
+        for number in range(5, 100):
+            gates[number - 5].callback(None)
+            await self.until(lambda: len(gates) > number)  # noqa: B023
+            self.assertEqual(len(gates), number + 1)
+        for gate in gates[-5:]:
+            gate.callback(None)
+        self.assertEqual(await self.statuses(peers), {200})
+        # The edge numbers requests as they come, if they have no number yet.
+        came = [int(request[b"x-request-id"].split(b"-")[-1], 16) for request in app.requests]
+        self.assertEqual(came[5:], sorted(came)[5:])
+        self.assertEqual(len(spawner.orders), 5)
+
+
+class RushTests(CrowdTests):
+    """
+    Many clients at the same moment.
+    """
+
+    def test_connect(self) -> None:
+        """
+        None has to connect twice: they wait in line, however busy the edge is.
+        """
+        edge = self.startEdge(node_ports=[LOOPBACK])
+        for address in (*edge.addresses, *edge.node_addresses):
+            for _ in range(500):
+                client = socket()
+                self.addCleanup(client.close)
+                client.setblocking(False)
+                client.connect_ex((address.host, address.port))
+                # It is connected, though the edge has had no chance to look.
+                connected = poll()
+                connected.register(client, POLLOUT)
+                self.assertEqual(connected.poll(1000), [(client.fileno(), POLLOUT)])
+
+
+class QueueTests(CrowdTests):
+    """
+    More clients than slots.
+    """
+
+    async def test_hundred(self) -> None:
+        """
+        A hundred at once, of 50 ms each, are all served one by one for each
+        instance, from zero.
+        """
+        running: list[int] = [0, 0]
+
+        async def respond(_: Message, peer: Peer) -> None:
+            running[0] += 1
+            running[1] = max(running)
+            await deferLater(self.reactor, 0.05)
+            running[0] -= 1
+            peer.write(answer())
+
+        spawner = self.launch(webApp(respond))
+        peers = await self.crowd(100)
+        for peer in peers:
+            peer.write(get())
+        self.assertEqual(await self.statuses(peers), {200})
+        self.assertEqual(len(spawner.orders), 10)
+        self.assertLessEqual(running[1], 10)
+
+
+class QueueByNodesTests(QueueTests):
+    """
+    The same, with nodes.
+    """
+
+    spawner_type = NodeSpawner
+
+
+class ManyAppsTests(CrowdTests):
+    """
+    Tests in which each instance has an app of its own.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.apps: list[App] = []
+        self.gate: Deferred[None] = Deferred()
+
+    async def respond(self, request: Message, peer: Peer) -> None:
+        """
+        Answer after so many milliseconds, or when the gate is open.
+        """
+        if request.target == b"/gate":
+            await self.gate
+        else:
+            await deferLater(self.reactor, float(request.target[1:] or 0) / 1000)
+        peer.write(answer())
+
+    def newApp(self, order: SpawnOrder) -> Address:
+        """
+        One more.
+        """
+        app = webApp(self.respond)
+        self.apps.append(app)
+        return self.startApp(app)
+
+    def served(self) -> list[int]:
+        """
+        How many requests each has seen.
+        """
+        return [len(app.requests) for app in self.apps]
+
+
+class DownTests(ManyAppsTests):
+    """
+    Instances that are not needed go.
+    """
+
+    async def test_newestFirst(self) -> None:
+        """
+        The newest instance is asked first; older ones fall idle and go.
+        """
+        spawner = self.launch(self.newApp, {"old_idle_timeout": 0.3})
+        peers = await self.crowd(3)
+        for peer in peers:
+            peer.write(get("/100"))
+        self.assertEqual(await self.statuses(peers), {200})
+        self.assertEqual(self.served(), [1, 1, 1])
+        while len(spawner.alive) > 1:
+            self.assertEqual((await self.ask(get())).status, 200)
+        self.assertEqual(self.served()[:2], [1, 1])
+        self.assertEqual(spawner.alive, spawner.instances[2:])
+
+    async def test_staggered(self) -> None:
+        """
+        Nobody's answer is lost while instances come and go.
+        """
+        spawner = self.launch(self.newApp, {"old_idle_timeout": 0.03}, retries=0)
+        done: list[int] = []
+
+        async def client(number: int) -> None:
+            peer = await self.connect()
+            turn = 0
+            while len(spawner.instances) - len(spawner.alive) < 6 or turn < 4:
+                peer.write(get(f"/{20 + (37 * number + 61 * turn) % 180}"))
+                done.append((await peer.answer()).status)
+                await deferLater(self.reactor, (53 * number + 29 * turn) % 90 / 1000)
+                turn += 1
+
+        await gatherResults([Deferred.fromCoroutine(client(number)) for number in range(8)])
+        self.assertEqual(set(done), {200})
+
+    async def test_toZero(self) -> None:
+        """
+        When nobody comes for long enough, the newest instance goes as well,
+        and the next client has one started again.
+        """
+        spawner = self.launch(self.newApp, {"idle_timeout": 0.2, "old_idle_timeout": 0.1})
+        for total in (2, 4):
+            peers = await self.crowd(2)
+            for peer in peers:
+                peer.write(get("/50"))
+            self.assertEqual(await self.statuses(peers), {200})
+            await self.until(lambda: not spawner.alive)
+            self.assertEqual(len(spawner.orders), total)
+
+
+class PatientInstance(NodeInstance):
+    """
+    A node that finishes what runs when it goes.
+    """
+
+    drain_timeout = 25.0
+
+
+class PatientSpawner(NodeSpawner):
+    """
+    Starts such nodes.
+    """
+
+    kind = PatientInstance
+
+
+class DownByNodesTests(DownTests):
+    """
+    The same, with nodes.
+    """
+
+    spawner_type = PatientSpawner
+
+
+class MaxTotalTests(ManyAppsTests):
+    """
+    Routes share the maximum of all instances.
+    """
+
+    async def test_makesRoom(self) -> None:
+        """
+        An idle instance of another route goes to make room, not one that
+        serves.
+        """
+        spawner = self.launch(self.newApp, max_total=2)
+        peers = await self.crowd(3)
+        peers[0].write(get("/0", "idle.example"))
+        self.assertEqual((await peers[0].answer()).status, 200)
+        peers[1].write(get("/gate", "busy.example"))
+        await self.until(lambda: self.served() == [1, 1])
+        peers[2].write(get("/0", "new.example"))
+        self.assertEqual((await peers[2].answer()).status, 200)
+        self.gate.callback(None)
+        self.assertEqual((await peers[1].answer()).status, 200)
+        self.assertEqual(
+            [each.order.route for each in spawner.alive], ["busy.example", "new.example"]
+        )
+
+    async def test_never(self) -> None:
+        """
+        There are never more instances than that, whatever is asked for.
+        """
+        spawner = self.launch(self.newApp, max_total=3)
+        most = 0
+        for turn in range(4):
+            peers = await self.crowd(12)
+            for number, peer in enumerate(peers):
+                peer.write(get("/10", f"r{(number + turn) % 6}.example"))
+            waiting = self.answers(peers)
+            answers = Deferred.fromCoroutine(waiting)
+            while not answers.called:
+                most = max(most, len(spawner.alive))
+                await self.soon()
+            self.assertEqual({message.status for message in await answers}, {200})
+        self.assertEqual(most, 3)
+
+
+class MaxTotalByNodesTests(MaxTotalTests):
+    """
+    The same, with nodes.
+    """
+
+    spawner_type = NodeSpawner

@@ -1,0 +1,216 @@
+"""
+Tests of scaling by real processes: apps that fail, many at once, an edge that
+is killed, and that nothing is left in the end.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
+
+from brxy.test.crowds import get, raiseFileLimit
+from brxy.test.peers import Message, Peer, connect
+from brxy.test.programs import ANYWHERE, PYTHON, Program, ProgramTests
+from brxy.test.storms import LIGHT, StormTests
+
+
+class FailingAppTests(StormTests):
+    """
+    An app that does not start.
+    """
+
+    async def test_marker(self) -> None:
+        """
+        All who are held for it are told when to come again, and who does is
+        served if it starts by then.
+        """
+        fail, work = self.folder / "fail", self.folder / "work"
+        light = " ".join(self.command)
+        waiting = f"while [ ! -e {fail} ]; do sleep 0.02; done; echo no such module >&2; exit 1"
+        script = f"if [ -e {work} ]; then exec {light}; fi; {waiting}"
+        self.command = ["/bin/sh", "-c", script]
+        self.launchApps({"capacity": 500, "max_instances": 10}, max_held=500)
+        peers = await self.hold(500)
+        self.assertEqual(len(self.running()), 1)
+        fail.touch()
+        answers = await self.answers(peers)
+        self.assertEqual({answer.status for answer in answers}, {503})
+        self.assertEqual({answer[b"retry-after"] for answer in answers}, {b"1"})
+        work.touch()
+        while (answer := await self.ask(get())).status == 503:
+            await self.pause(int(answer[b"retry-after"]))
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(len(self.running()), 1)
+
+
+class NothingLeftTests(StormTests):
+    """
+    Instances that nobody needs any more.
+    """
+
+    async def test_apps(self) -> None:
+        """
+        Apps go when idle for long enough, the newest as well, and leave no
+        process behind.
+        """
+        self.launchApps(
+            {"capacity": 1, "max_instances": 4, "idle_timeout": 0.4, "old_idle_timeout": 0.2}
+        )
+        await self._comeAndGo()
+
+    async def test_nodes(self) -> None:
+        """
+        So do nodes, with theirs.
+        """
+        self.launchNodes(
+            {"capacity": 1, "max_instances": 4, "idle_timeout": 0.4, "old_idle_timeout": 0.2}
+        )
+        await self._comeAndGo()
+
+    async def _comeAndGo(self) -> None:
+        peers = await self.crowd(4)
+        for peer in peers:
+            peer.write(get("/100"))
+        self.assertEqual(await self.statuses(peers), {200})
+        self.assertTrue(self.running())
+        await self.until(lambda: not self.running())
+
+
+class _Clients(ProgramTests):
+    """
+    Base of tests with an edge of its own process, and clients.
+    """
+
+    async def connect(self, edge: Program) -> Peer:
+        """
+        Connect to the edge; the connection is cut after the test.
+        """
+        match = await self.said(edge, r"HTTPFactory starting on (\d+)\n")
+        peer = await connect(self.reactor, _Address(int(match[1])))
+        self.addCleanup(lambda: Deferred.fromCoroutine(self._cut(peer)))
+        return peer
+
+    async def _cut(self, peer: Peer) -> None:
+        if peer.lost is None:
+            peer.abort()
+            await peer.untilLost()
+
+    async def ask(self, edge: Program, number: int, target: str = "/") -> list[Message]:
+        """
+        Have so many clients ask at once, on connections that they keep.
+        """
+        peers = [await self.connect(edge) for _ in range(number)]
+        for peer in peers:
+            peer.write(get(target))
+        return await gatherResults([Deferred.fromCoroutine(each.answer()) for each in peers])
+
+    async def ready(self, edge: Program, number: int) -> None:
+        """
+        Wait until so many instances have become ready.
+        """
+        await self.until(lambda: edge.out.count(": ready after ") >= number)
+
+    def orders(self, edge: Program) -> int:
+        """
+        How many instances an edge has ordered.
+        """
+        return edge.out.count(": ordered\n")
+
+
+class _Address:
+    """
+    A port on loopback.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.host = "127.0.0.1"
+        self.port = port
+
+
+class ManyTests(_Clients):
+    """
+    Many clients that stay, and many instances.
+    """
+
+    async def test_quiet(self) -> None:
+        """
+        A hundred instances serve five thousand clients that stay.  As long as
+        nobody asks for anything then, the edge hardly does anything.
+        """
+        self.addCleanup(raiseFileLimit())
+        edge = self.edge(
+            *("--max-instances", "100", "--max-held", "5000"),
+            *("--spawn", f"app: -- {sys.executable} -I -S {LIGHT}"),
+        )
+        answers = await self.ask(edge, 5000, "/20")
+        self.assertEqual({answer.status for answer in answers}, {200})
+        await self.ready(edge, 100)
+        self.assertEqual(self.orders(edge), 100)
+        # What was just done may have something to follow.
+        before: tuple[int, int] = (0, 0)
+        while True:
+            await self._seconds(1)
+            after = _activity(edge.pid)
+            wakeups, ticks = after[0] - before[0], after[1] - before[1]
+            if wakeups <= 5 and ticks <= 2:
+                break
+            before = after
+        before = _activity(edge.pid)
+        await self._seconds(3)
+        after = _activity(edge.pid)
+        self.assertLessEqual(after[0] - before[0], 15)
+        self.assertLessEqual(after[1] - before[1], 5)
+
+    async def _seconds(self, seconds: float) -> None:
+        await deferLater(self.reactor, seconds)
+
+
+def _activity(pid: int) -> tuple[int, int]:
+    """
+    @return: how often a process has waited for something to happen, and how
+        long it has run, in hundredths of a second.
+    """
+    status = Path(f"/proc/{pid}/status").read_text()
+    [waits] = [line for line in status.splitlines() if line.startswith("voluntary_ctxt_switches")]
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(waits.split()[1]), int(fields[11]) + int(fields[12])
+
+
+class RestartTests(_Clients):
+    """
+    An edge that is killed.
+    """
+
+    def launch(self) -> Program:
+        """
+        Start an edge that remembers.
+        """
+        return self.start(
+            *(PYTHON, "-m", "brxy.edge", "--port", ANYWHERE, "--node-port", "unix:nodes"),
+            *("--state-dir", "state", "--max-instances", "3"),
+            *("--", "twistd", "-n", "brxy-node", "--", PYTHON, "-I", "-S", LIGHT),
+        )
+
+    async def test_killed(self) -> None:
+        """
+        Its nodes serve the next one, which starts none as long as they can do
+        it.
+        """
+        edge = self.launch()
+        await self.ask(edge, 3)
+        await self.ready(edge, 3)
+        before = {answer.body for answer in await self.ask(edge, 3, "/1000")}
+        self.assertEqual(len(before), 3)
+        edge.signal(signal.SIGKILL)
+        await self.ended(edge)
+        edge = self.launch()
+        self.assertEqual({answer.status for answer in await self.ask(edge, 3)}, {200})
+        await self.ready(edge, 3)
+        after = {answer.body for answer in await self.ask(edge, 3, "/1000")}
+        self.assertEqual(after, before)
+        self.assertEqual(self.orders(edge), 0)
+        self.assertNotIn("Traceback", edge.out)
