@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import ReactorNotRunning
 
-__all__ = ["Hurry", "firstOf", "onSignal", "stopOnce", "stopReactor"]
+__all__ = ["Hurry", "firstOf", "onSignal", "stopOnce"]
 
 
 def onSignal(reactor: Any, number: int, call: Callable[[], object]) -> None:
@@ -22,34 +22,18 @@ def onSignal(reactor: Any, number: int, call: Callable[[], object]) -> None:
     signal.signal(number, lambda *_: reactor.callFromThread(call))
 
 
-def stopReactor(reactor: Any) -> None:
-    """
-    Stop the reactor, unless it is being stopped already.
-    """
-    with suppress(ReactorNotRunning):
-        reactor.stop()
-
-
 def stopOnce(reactor: Any) -> None:
     """
-    Have only the first SIGTERM or Ctrl-C stop the reactor: it would complain,
-    with a traceback, about a second one in the same turn.  Later ones are for
-    L{Hurry}.
+    Have the reactor take it lightly when it is told to stop a second time, by
+    two signals in one turn, say: it would complain, with a traceback.
     """
-    reactor.callWhenRunning(_stopOnce)
+    stop = reactor.stop
 
+    def stopOnce() -> None:
+        with suppress(ReactorNotRunning):
+            stop()
 
-def _stopOnce() -> None:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def handle(number: int, frame: Any) -> None:
-        handler = handlers.get(signal.Signals(number))
-        handlers.clear()
-        if callable(handler):
-            handler(number, frame)
-
-    for number in list(handlers):
-        signal.signal(number, handle)
+    reactor.stop = stopOnce
 
 
 async def firstOf(done: Deferred[Any], other: Deferred[Any]) -> None:

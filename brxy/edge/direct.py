@@ -28,6 +28,10 @@ __all__ = ["DirectSlot", "Front"]
 # An app that refused a connection is offered none for so long (seconds).
 REFUSED_PAUSE = 0.1
 
+# The end of an app may be seen before what it sent last: its connections get so
+# long (seconds) to end by themselves.
+LAST_WORDS = 1.0
+
 
 @implementer(IExchangeEnd)
 class DirectSlot(Backend):
@@ -106,6 +110,7 @@ class Front:
         self._brokerage = brokerage
         self._keeper = Keeper(shared.reactor, idle_timeout, old_idle_timeout, self._lieDown, exit)
         self._resting: dict[DirectSlot, IDelayedCall] = {}
+        self._cut: IDelayedCall | None = None
         self._slots = [DirectSlot(self, shared, address) for _ in range(instance.capacity)]
 
     @property
@@ -135,6 +140,9 @@ class Front:
         """
         self._brokerage.over(slot)
         self._keeper.finished()
+        if self._cut is not None and not self._keeper.busy:
+            self._cut.cancel()
+            self._closeSlots()
 
     def free(self, slot: DirectSlot) -> None:
         """
@@ -177,12 +185,18 @@ class Front:
 
     def close(self) -> None:
         """
-        The app is gone, and what its slots were doing is lost.
+        The app is gone.
         """
-        self._lieDown()
+        self._keeper.retire()
+        if self._keeper.busy:
+            self._cut = self._reactor.callLater(LAST_WORDS, self._closeSlots)
+        else:
+            self._closeSlots()
+
+    def _closeSlots(self) -> None:
+        self._cut = None
         for slot in self._slots:
             slot.close("the app is gone")
-        self._keeper.stop()
 
     def _lieDown(self) -> None:
         for timer in self._resting.values():

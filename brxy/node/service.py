@@ -26,7 +26,7 @@ from brxy.keeper import Keeper
 from brxy.node.link import Link
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
 from brxy.pipes import EndReader
-from brxy.signals import Hurry, firstOf, onSignal, stopReactor
+from brxy.signals import Hurry, firstOf, onSignal
 from brxy.wire import VERSION, Hello, Welcome
 
 __all__ = ["NodeService", "NodeSettings", "passOn"]
@@ -133,7 +133,7 @@ class NodeService(Service):
         super().startService()
         onSignal(self._reactor, signal.SIGHUP, self.roll)
         if self._exit_on_stdin_eof:
-            EndReader(self._reactor, 0, lambda: stopReactor(self._reactor))
+            EndReader(self._reactor, 0, self._reactor.stop)
         app = self._app
         if app is None:
             assert self._settings.app is not None, "neither a command nor an app"
@@ -264,14 +264,14 @@ class NodeService(Service):
         # When it is being stopped it need not be told to.
         if self.running:
             self._log.info("nothing left to do")
-            stopReactor(self._reactor)
+            self._reactor.stop()
 
     def _appEnded(self, ended: Ended) -> None:
         if not self.running:
             return
         self._log.error("the app ended by itself: {how}", how=ended.describe())
         self._exitWith(128 + ended.signal if ended.signal is not None else ended.status or 0)
-        stopReactor(self._reactor)
+        self._reactor.stop()
 
     def stopService(self) -> Deferred[None]:
         """

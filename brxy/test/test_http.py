@@ -334,9 +334,14 @@ class BodyTests(EdgeTests):
         self.launch(app)
         peer = await self.connect()
         peer.write(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9000000\r\n\r\n")
+        # It reads only when the edge is done with the exchange.
+        peer.pause()
         await self.until(lambda: app.peers)
         for _ in range(64):
             peer.write(b"x" * 65536)
+        await self.until(lambda: app.peers[0].ended)
+        await self.soon(50)
+        peer.resume()
         reply = await peer.answer()
         self.assertEqual((reply.status, reply.body), (413, body))
         self.assertEqual(await peer.untilEnd(), b"")

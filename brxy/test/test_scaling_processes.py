@@ -144,6 +144,7 @@ class ManyTests(_Clients):
         self.addCleanup(raiseFileLimit())
         edge = self.edge(
             *("--max-instances", "100", "--max-held", "5000"),
+            *("--idle-timeout", "300", "--old-idle-timeout", "300"),
             *("--spawn", f"app: -- {sys.executable} -I -S {LIGHT}"),
         )
         answers = await self.ask(edge, 5000, "/20")
