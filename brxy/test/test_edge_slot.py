@@ -179,6 +179,32 @@ class EdgeSideTests(SynchronousTestCase):
                 self.assertDropped(events, why)
         self.assertEqual(self.brokerage.events, [])
 
+    # The end of the instance
+
+    def test_let_go(self) -> None:
+        """
+        When the instance's end is seen first, what its node sent last still
+        counts: an exchange it refused is refused, and not lost.
+        """
+        self.greet()
+        relay = self.open()
+        self.slot.letGo()
+        self.assertFalse(self.end.aborted)
+        self.say(frame(REFUSE, 1, b"takes nothing more"))
+        self.assertEqual(relay.told, ["refused"])
+        self.assertEqual(self.brokerage.free_slots, [])
+
+    def test_let_go_in_vain(self) -> None:
+        """
+        A slot that stays open after that is cut.
+        """
+        self.greet()
+        relay = self.open()
+        self.slot.letGo()
+        self.advance(1.3)
+        self.assertTrue(self.end.lost)
+        self.assertEqual(relay.told, ["aborted"])
+
     # Breaches after it
 
     def test_idle_breaches(self) -> None:

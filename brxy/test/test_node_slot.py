@@ -119,6 +119,33 @@ class NodeSideTests(SynchronousTestCase):
         self.assertEqual(self.owner.newest, [True])
         self.assertTrue(self.slot.welcomed.called)
 
+    def test_settle(self) -> None:
+        """
+        Before a slot closes for good the edge is asked to answer, and an OPEN
+        that was on its way is refused before that.
+        """
+        self.slot.ready()
+        self.greet()
+        self.slot.unready()
+        settled = self.slot.settle()
+        self.assertEqual(self.end.frames(), [(UNREADY, 0, b""), (PING, 0, b"")])
+        self.say(opening(1), dataFrames(1, b"GET"))
+        self.assertNoResult(settled)
+        self.assertEqual([kind for kind, _, _ in self.end.frames()], [REFUSE])
+        self.say(frame(PONG))
+        self.successResultOf(settled)
+
+    def test_settle_without_edge(self) -> None:
+        """
+        An edge that goes instead has nothing to be asked.
+        """
+        self.greet()
+        settled = self.slot.settle()
+        self.edge_end.loseConnection()
+        self.end.deliver()
+        self.advance(0.1)
+        self.successResultOf(settled)
+
     def test_not_let_in(self) -> None:
         """
         GOAWAY in place of WELCOME says why the edge does not let us in.
