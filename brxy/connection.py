@@ -6,6 +6,7 @@ several reasons at once, a flag for a full write buffer, and two ways to close.
 from __future__ import annotations
 
 import socket
+import sys
 import typing
 from typing import Any, cast
 
@@ -23,8 +24,12 @@ __all__ = ["HOLD_PEER", "Connection", "Shared"]
 # Why a connection is not read from.  The other end of the exchange is full:
 HOLD_PEER = 1
 
-# A peer that does not read, or does not close, gets this many seconds.
+# A peer that takes nothing of what is left, or does not close, gets this many
+# seconds.
 CLOSE_TIMEOUT = 10.0
+
+# Where tcp_info of linux/tcp.h has tcpi_bytes_acked, 64 bits.
+_BYTES_ACKED = slice(120, 128)
 
 # A link that was cut silently is found by the kernel (seconds; milliseconds).
 _LINK_OPTIONS = (
@@ -69,15 +74,15 @@ class Shared:
 
     @ivar reactor: the reactor, also the clock.
     @ivar hangups: tells of hang-ups while nothing is read.
-    @ivar closing: connections that are closing, and are aborted if that takes
-        too long.
+    @ivar closing: connections that are closing, and are aborted if nothing
+        comes of that.
     """
 
     def __init__(self, reactor: Any) -> None:
         self.reactor = reactor
         self.hangups = HangupWatcher(reactor)
         self.closing: Deadlines[Connection] = Deadlines(
-            reactor, CLOSE_TIMEOUT, lambda connection: connection.abort()
+            reactor, CLOSE_TIMEOUT, lambda connection: connection.closesSlowly()
         )
 
     def stop(self) -> None:
@@ -108,6 +113,7 @@ class Connection(Protocol):
     _watched = -1
     _lingering = False
     _producing = False
+    _taken = 0
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
@@ -277,8 +283,8 @@ class Connection(Protocol):
 
     def close(self) -> None:
         """
-        Close once everything written has been sent; at the latest after
-        L{CLOSE_TIMEOUT}.
+        Close once everything written has been sent, unless the peer takes
+        nothing for L{CLOSE_TIMEOUT}.
         """
         if self.alive:
             self._leave()
@@ -312,10 +318,29 @@ class Connection(Protocol):
             self._leave()
             self._tcp.abortConnection()
 
+    def closesSlowly(self) -> None:
+        """
+        Closing takes long: a peer that takes what is left gets more time.
+        """
+        before, self._taken = self._taken, self._countTaken()
+        if self._taken > before:
+            self.shared.closing.start(self)
+        else:
+            self.abort()
+
+    def _countTaken(self) -> int:
+        # What the peer has acknowledged; 0 where nobody can tell, as on Unix sockets.
+        handle = getattr(self.transport, "getHandle", None)
+        if handle is None or not isinstance(self._tcp.getPeer(), (IPv4Address, IPv6Address)):
+            return 0
+        info = handle().getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.stop)
+        return int.from_bytes(info[_BYTES_ACKED], sys.byteorder)
+
     def _leave(self) -> None:
         if self.alive:
             self.alive = False
             self._unwatch()
+            self._taken = self._countTaken()
             self.shared.closing.start(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

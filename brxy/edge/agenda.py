@@ -4,6 +4,7 @@ What to look at, and when.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
@@ -17,7 +18,7 @@ class Agenda(Generic[T]):
     Things that must be looked at later.
 
     Entries are never taken back: whoever looks sees for itself whether there
-    is still anything to do.
+    is still anything to do, and nobody is woken for one where there is not.
     """
 
     def __init__(self) -> None:
@@ -40,8 +41,13 @@ class Agenda(Generic[T]):
             due.append(heappop(self._entries)[2])
         return due
 
-    def nextDeadline(self) -> float | None:
+    def nextDeadline(self, isSettled: Callable[[T], bool]) -> float | None:
         """
         When there is something to look at next.
+
+        @param isSettled: tells whether there is nothing to do any more about
+            what an entry names.
         """
+        while self._entries and isSettled(self._entries[0][2]):
+            heappop(self._entries)
         return self._entries[0][0] if self._entries else None

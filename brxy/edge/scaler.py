@@ -28,7 +28,6 @@ from brxy.edge.instance import Instance, State
 from brxy.edge.ledger import Fleet, Ledger, Rule
 from brxy.edge.orders import Orders
 from brxy.edge.roll import Rolls
-from brxy.edge.routes import covers
 from brxy.edge.supply import PROVEN, Supply
 
 __all__ = [
@@ -85,12 +84,6 @@ class Scaler:
 
     # What there is
 
-    def byTicket(self, ticket: str) -> Instance | None:
-        """
-        The instance with this ticket, unless it is gone.
-        """
-        return self._ledger.byTicket(ticket)
-
     def instances(self, route: str) -> list[Instance]:
         """
         Every instance of a route that is not gone.
@@ -129,12 +122,6 @@ class Scaler:
         """
         fleet = self._ledger.fleet(route)
         return fleet is not None and bool(fleet.instances)
-
-    def covers(self, route: str) -> bool:
-        """
-        Whether a spawner could start instances of this route.
-        """
-        return any(covers(rule.pattern, route) for rule in self._rules)
 
     # Demand
 
@@ -307,7 +294,7 @@ class Scaler:
         """
         When to call L{tick} next.
         """
-        return self._agenda.nextDeadline()
+        return self._agenda.nextDeadline(_isSettled)
 
     # Restarts of the edge
 
@@ -392,3 +379,14 @@ class Scaler:
             return []
         instance.told = True
         return [Retire(instance)]
+
+
+def _isSettled(what: Instance | Fleet) -> bool:
+    """
+    Whether nothing will have to be done about this, unless something happens.
+    """
+    if isinstance(what, Fleet):
+        return False
+    if what.state is State.GONE:
+        return True
+    return what.judged and what.start_by is None and what.lost_at is None

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
 
 from brxy.connection import Connection, Shared
 from brxy.interfaces import Address
@@ -104,3 +105,35 @@ class ClosingTests(EdgeTests):
         await self.until(lambda: server.read_ended)
         await peer.untilLost()
         self.assertTrue(peer.clean)
+
+    async def test_slow(self) -> None:
+        """
+        Whoever takes long to read is waited for as long as it reads on.
+        """
+        server, peer = await self.make()
+        server.close()
+        for _ in range(SIZE >> 22):
+            peer.resume()
+            await peer.take(1 << 22)
+            peer.pause()
+            server.closesSlowly()
+        await self.untilAll(peer)
+
+    async def test_deaf(self) -> None:
+        """
+        Whoever does not read is cut off.
+        """
+        server, peer = await self.make()
+        server.close()
+        await self._untilFull(server)
+        server.closesSlowly()
+        peer.resume()
+        await peer.untilLost()
+        self.assertFalse(peer.clean)
+
+    async def _untilFull(self, server: _Server) -> None:
+        """
+        Wait until the kernel takes nothing more.
+        """
+        server.closesSlowly()
+        await deferLater(self.reactor, 0.2)

@@ -290,17 +290,17 @@ class HangingUpTests(EdgeTests):
             await peer.head()
             if len(app.peers) == 1:
                 leave(client)
-                await peer.untilEnd()
             else:
                 peer.write(answer())
-                await peer.untilEnd()
+            await peer.untilEnd()
 
         app = App(serve)
         self.launch(app)
         client = await self.connect()
         client.write(data)
         await client.untilLost()
-        await self.until(lambda: app.peers[0].ended)
+        await self.until(lambda: app.peers[0].lost)
+        self.assertFalse(app.peers[0].clean)
         self.assertEqual((await self.ask(GET % b"/")).body, b"ok")
         self.assertEqual(len(app.peers), 2)
 

@@ -42,7 +42,6 @@ class DemandTests(SynchronousTestCase):
         self.assertEqual(instance.state, State.ORDERED)
         self.assertEqual(instance.generation, int((EPOCH + 5.0) * 1e6))
         self.assertTrue(instance.watched)
-        self.assertIs(edge.scaler.byTicket("t1"), instance)
         self.assertEqual(edge.scaler.instances("r"), [instance])
         self.assertEqual(edge.scaler.instances("s"), [])
 
@@ -116,14 +115,6 @@ class DemandTests(SynchronousTestCase):
         instance.suspended = True
         self.assertEqual(len(edge.hold(0)), 1)
 
-    def test_covers(self) -> None:
-        """
-        The scaler knows which routes it could start.
-        """
-        scaler = FakeEdge([Rule("*.example.com", 1, 1)]).scaler
-        self.assertTrue(scaler.covers("a.example.com"))
-        self.assertFalse(scaler.covers("b.example"))
-
     def test_uncovered(self) -> None:
         """
         Nothing is ordered, and nothing remembered, for a route that no rule
@@ -180,8 +171,15 @@ class LifeTests(SynchronousTestCase):
         self.edge.ready(self.instance)
         self.edge.end(self.instance)
         self.assertEqual(self.instance.state, State.GONE)
-        self.assertIsNone(self.edge.scaler.byTicket(self.instance.ticket))
         self.assertFalse(self.edge.scaler.present("r"))
+
+    def test_settled(self) -> None:
+        """
+        Nobody is woken for the time of an order that was ready long before.
+        """
+        self.edge.start(self.instance)
+        self.edge.serve(self.instance)
+        self.assertIsNone(self.edge.scaler.nextDeadline())
 
     def test_graceWatched(self) -> None:
         """

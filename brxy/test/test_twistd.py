@@ -298,6 +298,8 @@ class RefusalTests(ProgramTests):
         edge = self.start(TWISTD, "brxy-edge", "-p", taken, "--spawn", _APP)
         self.assertEqual(await self.ended(edge), 1)
         self.assertIn(f"can't listen on tcp:{self.taken}", edge.err)
+        # What the terminal sees ends before what runs in the background does.
+        await self.until(lambda: not self.running())
         log = (self.folder / "twistd.log").read_text()
         self.assertEqual(log.count("can't listen"), 1)
         self.assertTrue(log.endswith("Address already in use\n"), log)
