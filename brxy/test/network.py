@@ -51,6 +51,13 @@ class _Handle:
     def setsockopt(self, *option: int) -> None:
         self._end.options.append(option)
 
+    def getsockopt(self, level: int, option: int, size: int) -> bytes:
+        """
+        What the kernel counts: nothing.
+        """
+        assert (level, option) == (socket.IPPROTO_TCP, socket.TCP_INFO)
+        return bytes(size)
+
     def recv(self, size: int, flags: int) -> bytes:
         """
         Look at what has come.
