@@ -304,6 +304,9 @@ class BackendTests(SynchronousTestCase):
             def recv(self, size: int, flags: int) -> bytes:
                 raise ConnectionResetError
 
+            def getsockopt(self, level: int, option: int, size: int) -> bytes:
+                return bytes(size)
+
         self.patch(app.end.other, "getHandle", Broken)
         self.assertFalse(self.isReused())
 
