@@ -110,7 +110,7 @@ class NodeSlot(Framed):
         # be taken for the next response.
         if self._owed:
             self._owe(False)
-        elif self._phase == IDLE:
+        elif self._phase != RESETTING:
             self.drop("its app sends more than was asked for")
 
     def _hello(self, payload: bytes) -> None:
