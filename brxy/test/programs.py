@@ -117,6 +117,22 @@ class _Client(Protocol):
         self.closed.callback(Answer(int(status[1]) if status else 0, head, body))
 
 
+def _isListenedAt(address: str) -> bool:
+    """
+    Whether somebody accepts connections there; nobody is disturbed by asking.
+
+    @param address: C{tcp:HOST:PORT} or C{unix:PATH}.
+    """
+    if address.startswith("unix:"):
+        # Num RefCount Protocol Flags Type St Inode Path, see proc(5).
+        sockets = Path("/proc/net/unix").read_text().splitlines()
+        accepting = [line.split() for line in sockets if line.endswith(address[5:])]
+        return any(fields[3] == "00010000" for fields in accepting)
+    port = int(address.rpartition(":")[2])
+    sockets = Path("/proc/net/tcp").read_text().splitlines()
+    return any(f":{port:04X} 00000000:0000 0A " in line for line in sockets)
+
+
 class Program:
     """
     A command that was started.
@@ -287,7 +303,16 @@ class ProgramTests(RealTests):
             as a client endpoint.
         """
         match = await self.said(program, rf"{factory} starting on (\d+)\n")
-        return f"tcp:127.0.0.1:{match[1]}"
+        address = f"tcp:127.0.0.1:{match[1]}"
+        await self.listening(address)
+        return address
+
+    async def listening(self, address: str) -> None:
+        """
+        Wait until somebody listens at an address: Twisted says that it starts
+        a moment before that.
+        """
+        await self.until(lambda: _isListenedAt(address))
 
     def get(self, address: str, path: str = "/", host: str = "localhost") -> Deferred[Answer]:
         """

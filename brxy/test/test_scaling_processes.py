@@ -85,12 +85,17 @@ class _Clients(ProgramTests):
     Base of tests with an edge of its own process, and clients.
     """
 
+    def setUp(self) -> None:
+        super().setUp()
+        self._ports: dict[Program, int] = {}
+
     async def connect(self, edge: Program) -> Peer:
         """
         Connect to the edge; the connection is cut after the test.
         """
-        match = await self.said(edge, r"HTTPFactory starting on (\d+)\n")
-        peer = await connect(self.reactor, _Address(int(match[1])))
+        if edge not in self._ports:
+            self._ports[edge] = int((await self.address(edge)).rpartition(":")[2])
+        peer = await connect(self.reactor, _Address(self._ports[edge]))
         self.addCleanup(lambda: Deferred.fromCoroutine(self._cut(peer)))
         return peer
 

@@ -31,7 +31,7 @@ class NodeTests(ProgramTests):
         """
         places = ("--port", self.clients, "--node-port", self.nodes)
         edge = self.start(PYTHON, "-m", "brxy.edge", *places, *arguments)
-        await self.said(edge, "HTTPFactory starting on")
+        await self.listening(self.clients)
         return edge
 
     def _node(self, *arguments: str, **environ: str) -> Program:
