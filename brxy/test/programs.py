@@ -133,6 +133,12 @@ def _isListenedAt(address: str) -> bool:
     return any(f":{port:04X} 00000000:0000 0A " in line for line in sockets)
 
 
+def _noticeInterrupts() -> None:
+    # A shell that runs the tests in the background has them, and whatever they
+    # start, ignore it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Program:
     """
     A command that was started.
@@ -143,7 +149,13 @@ class Program:
         self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._process = subprocess.Popen(
-                argv, cwd=folder, env=environ, stdin=subprocess.PIPE, stdout=out, stderr=err
+                argv,
+                cwd=folder,
+                env=environ,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=err,
+                preexec_fn=_noticeInterrupts,
             )
         self.pid = self._process.pid
 
