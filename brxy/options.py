@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, NoReturn
@@ -13,13 +14,16 @@ from typing import Any, NoReturn
 from twisted.application.service import Service
 from twisted.python import usage
 
+from brxy.epollreactor import EpollReactor
 from brxy.errors import BrxyError
 from brxy.hostname import routeName
+from brxy.signals import stopOnce
 
 __all__ = [
     "CannotStart",
     "Guarded",
     "Options",
+    "TRANSPORT",
     "capacity",
     "count",
     "fail",
@@ -27,6 +31,7 @@ __all__ = [
     "readToken",
     "route",
     "seconds",
+    "usedReactor",
 ]
 
 
@@ -102,6 +107,37 @@ def route(text: str) -> str:
     if name is None:
         raise usage.UsageError(f"{text!r} is no name that a route can have")
     return name
+
+
+def _transport(text: str) -> str:
+    if text not in ("epoll", "reactor"):
+        raise ValueError("epoll or reactor is needed")
+    return text
+
+
+#: The option that says how connections are made, see L{usedReactor}.
+TRANSPORT: list[Any] = [
+    "transport",
+    None,
+    "epoll",
+    "How connections are served: by brxy's own epoll transport, or by Twisted's reactor.",
+    _transport,
+]
+
+
+def usedReactor(transport: str) -> Any:
+    """
+    The reactor for a service, made fit for one: Twisted's, or the same with
+    connections of our own transport.
+
+    @param transport: C{epoll} or C{reactor}.
+    """
+    from twisted.internet import reactor
+
+    stopOnce(reactor)
+    # Twisted's timers follow the wall clock, and freeze or storm when it jumps.
+    setattr(reactor, "seconds", time.monotonic)  # noqa: B010 (mypy takes it for a method)
+    return EpollReactor(reactor) if transport == "epoll" else reactor
 
 
 def readToken(path: str) -> str:

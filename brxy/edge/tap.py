@@ -4,7 +4,6 @@ C{twistd brxy-edge}: its command line, and the service it makes.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,9 +16,18 @@ from brxy.edge.scaler import Rule
 from brxy.edge.service import EdgeService, EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
 from brxy.errors import UsageError
-from brxy.options import Guarded, capacity, count, fail, readToken, route, seconds
+from brxy.options import (
+    TRANSPORT,
+    Guarded,
+    capacity,
+    count,
+    fail,
+    readToken,
+    route,
+    seconds,
+    usedReactor,
+)
 from brxy.options import Options as CommonOptions
-from brxy.signals import stopOnce
 from brxy.spawners.registry import buildSpawner
 from brxy.spawners.spec import SpawnSpec
 
@@ -57,6 +65,7 @@ class Options(CommonOptions):
         ["old-idle-timeout", None, 10.0, "The same, if there is a newer instance.", seconds],
         ["state-dir", None, None, "A folder for what outlives a restart."],
         ["token-file", None, None, "A file with the token that nodes must bring."],
+        TRANSPORT,
     ]
 
     optFlags = [["default-route-for-all", None, "It is also the route of every host not named."]]
@@ -166,11 +175,7 @@ def makeService(options: Options) -> IService:
     """
     The edge as a service, for twistd.
     """
-    from twisted.internet import reactor
-
-    stopOnce(reactor)
-    # Twisted's timers follow the wall clock, and freeze or storm when it jumps.
-    setattr(reactor, "seconds", time.monotonic)  # noqa: B010 (mypy takes it for a method)
+    reactor = usedReactor(options["transport"])
     try:
         spawns, dialled = _spawns(options, reactor)
         node_ports: Sequence[str] = options["node_ports"]

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from typing import Any
 
 from twisted.application.service import IService
@@ -16,10 +15,19 @@ from twisted.python import usage
 from brxy.exitstatus import exitWith
 from brxy.interfaces import Address
 from brxy.node.service import NodeService, NodeSettings
-from brxy.options import Guarded, capacity, count, port, readToken, route, seconds
+from brxy.options import (
+    TRANSPORT,
+    Guarded,
+    capacity,
+    count,
+    port,
+    readToken,
+    route,
+    seconds,
+    usedReactor,
+)
 from brxy.options import Options as CommonOptions
 from brxy.readiness import urlPath
-from brxy.signals import stopOnce
 
 __all__ = ["Options", "makeService"]
 
@@ -55,6 +63,7 @@ class Options(CommonOptions):
         ["stop-timeout", None, 10.0, "From SIGTERM to SIGKILL for the app.", seconds],
         ["drain-timeout", None, 25.0, "For finishing when the node is stopped.", seconds],
         ["token-file", None, None, "A file with the token for the edge. [default: BRXY_TOKEN]"],
+        TRANSPORT,
     ]  # fmt: skip
 
     optFlags = [["exit-on-stdin-eof", None, "End when standard input is closed."]]
@@ -126,11 +135,7 @@ def makeService(options: Options) -> IService:
     """
     The node as a service, for twistd.
     """
-    from twisted.internet import reactor
-
-    stopOnce(reactor)
-    # Twisted's timers follow the wall clock, and freeze or storm when it jumps.
-    setattr(reactor, "seconds", time.monotonic)  # noqa: B010 (mypy takes it for a method)
+    reactor = usedReactor(options["transport"])
     settings = NodeSettings(
         edge=options["edge"],
         route=options["route"],

@@ -4,14 +4,17 @@ around it: apps, spawners, clients.
 
 A test case derives from L{EdgeTests}, and has one hop: the edge fronts the app.
 From one whose tests shall hold for two hops as well another is derived, which
-says C{spawner_type = NodeSpawner}: a node stands between edge and app.
+says C{spawner_type = NodeSpawner}: a node stands between edge and app.  Both
+are run on the transport of the edge's own, and once more on Twisted's where
+they are decorated by L{onBothTransports}.
 """
 
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -19,12 +22,13 @@ from twisted.internet.task import deferLater
 from brxy.edge.scaler import Rule
 from brxy.edge.service import EdgeService, EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
+from brxy.epollreactor import EpollReactor
 from brxy.interfaces import Address, SpawnOrder
 from brxy.test.leftovers import RealTests
 from brxy.test.peers import App, Message, Peer, connect
 from brxy.test.spawning import FrontedSpawner, TestSpawner
 
-__all__ = ["LOOPBACK", "EdgeTests", "spawnRule"]
+__all__ = ["LOOPBACK", "EdgeTests", "onBothTransports", "spawnRule"]
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
@@ -55,11 +59,18 @@ class EdgeTests(RealTests):
 
     edge: EdgeService
 
+    #: What the edge and its nodes are given as the reactor: their transports
+    #: are their own, or Twisted's.
+    own_transport = True
+
     #: The spawner of L{launch}.
     spawner_type: type[TestSpawner] = FrontedSpawner
 
     def setUp(self) -> None:
         super().setUp()
+        self.edge_reactor: Any = self.reactor
+        if self.own_transport:
+            self.edge_reactor = EpollReactor(self.reactor)
         # Edge and node have signals come to them; trial shall get them again.
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
@@ -73,7 +84,7 @@ class EdgeTests(RealTests):
         given: dict[str, Any] = {"ports": [LOOPBACK], "drain_timeout": 0.0, **settings}
         if any(spawn.spawning.spawner.dials_back for spawn in spawns):
             given.setdefault("node_ports", [LOOPBACK])
-        self.edge = edge = EdgeService(self.reactor, EdgeSettings(spawns=spawns, **given))
+        self.edge = edge = EdgeService(self.edge_reactor, EdgeSettings(spawns=spawns, **given))
         edge.startService()
         self.addCleanup(lambda: edge.stopService() if edge.running else None)
         return edge
@@ -110,7 +121,7 @@ class EdgeTests(RealTests):
             find = lambda order: addresses[order.route]  # noqa: E731
         else:
             find = app
-        spawner = self.spawner_type(self.reactor, find)
+        spawner = self.spawner_type(self.edge_reactor, find)
         self.startEdge(spawnRule(spawner, **(rule or {})), **settings)
         return spawner
 
@@ -171,6 +182,21 @@ class EdgeTests(RealTests):
         peer = await self.connect()
         peer.write(data)
         return await peer.answer(method)
+
+
+_T = TypeVar("_T", bound=EdgeTests)
+
+
+def onBothTransports(tests: type[_T]) -> type[_T]:
+    """
+    Decorate a class whose tests shall hold on Twisted's transport as well:
+    puts a subclass beside it that runs them there.
+    """
+    name = f"{tests.__name__}OnReactor"
+    module = sys.modules[tests.__module__]
+    body = {"own_transport": False, "__doc__": tests.__doc__, "__module__": tests.__module__}
+    setattr(module, name, type(name, (tests,), body))
+    return tests
 
 
 async def _cut(peer: Peer) -> None:

@@ -16,7 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from brxy.interfaces import Address
-from brxy.test.edges import EdgeTests
+from brxy.test.edges import EdgeTests, onBothTransports
 from brxy.test.peers import App, Peer, answer
 from brxy.test.spawning import NodeSpawner
 
@@ -27,6 +27,7 @@ POST = b"POST /%d HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello"
 IDLE = 1.0
 
 
+@onBothTransports
 class AppTests(EdgeTests):
     """
     Tests of apps that close sooner or later, say so or don't.
@@ -223,6 +224,7 @@ async def _all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     return [await each for each in running]
 
 
+@onBothTransports
 class AppTwoHopsTests(AppTests):
     """
     Tests of the same apps, two hops.

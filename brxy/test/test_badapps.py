@@ -8,7 +8,7 @@ from __future__ import annotations
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import deferLater
 
-from brxy.test.edges import EdgeTests
+from brxy.test.edges import EdgeTests, onBothTransports
 from brxy.test.peers import App, Broken, Message, Peer, answer, webApp
 from brxy.test.spawning import NodeSpawner
 
@@ -43,6 +43,7 @@ def breaker(times: int, before: bytes = b"", reset: bool = False) -> App:
     return app
 
 
+@onBothTransports
 class BadResponseTests(EdgeTests):
     """
     Tests of responses that can't be passed on.
@@ -207,6 +208,7 @@ class BadResponseTests(EdgeTests):
         self.assertEqual((await self.ask(GET % b"/slow")).body, b"slow")
 
 
+@onBothTransports
 class OfferedAgainTests(EdgeTests):
     """
     Tests of requests that get lost: some are offered again, some never.
@@ -305,6 +307,7 @@ class OfferedAgainTests(EdgeTests):
         self.assertEqual(app.targets(), [b"/0", b"/0", b"/1", b"/2"])
 
 
+@onBothTransports
 class BadResponseTwoHopsTests(BadResponseTests):
     """
     Tests of bad responses, two hops.
@@ -313,6 +316,7 @@ class BadResponseTwoHopsTests(BadResponseTests):
     spawner_type = NodeSpawner
 
 
+@onBothTransports
 class OfferedAgainTwoHopsTests(OfferedAgainTests):
     """
     Tests of lost requests, two hops.

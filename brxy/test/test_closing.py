@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 
 from brxy.connection import Connection, Shared
 from brxy.interfaces import Address
-from brxy.test.edges import EdgeTests
+from brxy.test.edges import EdgeTests, onBothTransports
 from brxy.test.peers import Peer, connect
 
 # More than the kernel takes for a peer that does not read.
@@ -32,6 +32,7 @@ class _Server(Connection):
         pass
 
 
+@onBothTransports
 class ClosingTests(EdgeTests):
     """
     Tests of the ways to close while not everything that was written has left.

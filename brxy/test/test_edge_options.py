@@ -56,6 +56,7 @@ class EdgeOptionsTests(RefusalTests):
                 "old-idle-timeout": 10.0,
                 "state-dir": None,
                 "token-file": None,
+                "transport": "epoll",
                 "token": "",
             },
         )

@@ -10,7 +10,7 @@ from hashlib import md5
 
 from twisted.internet.task import deferLater
 
-from brxy.test.edges import EdgeTests
+from brxy.test.edges import EdgeTests, onBothTransports
 from brxy.test.peers import App, Message, Peer, answer, webApp
 from brxy.test.spawning import NodeSpawner, TestSpawner
 
@@ -25,6 +25,7 @@ AHEAD = GET % (b"/" + b"x" * 100) * 800
 SINGLE = {"max_instances": 1, "capacity": 1}
 
 
+@onBothTransports
 class HeldTests(EdgeTests):
     """
     Tests of requests for which there is no instance yet.
@@ -163,6 +164,7 @@ class HeldTests(EdgeTests):
         self.assertEqual(seen.hexdigest(), md5(piece * (size >> 16)).hexdigest())
 
 
+@onBothTransports
 class HangingUpTests(EdgeTests):
     """
     Tests of clients that hang up while they are held, or later.
@@ -323,6 +325,7 @@ class HangingUpTests(EdgeTests):
         await self.until(lambda: app.peers[0].lost is not None)
 
 
+@onBothTransports
 class HeldTwoHopsTests(HeldTests):
     """
     Tests of held requests, two hops.
@@ -331,6 +334,7 @@ class HeldTwoHopsTests(HeldTests):
     spawner_type = NodeSpawner
 
 
+@onBothTransports
 class HangingUpTwoHopsTests(HangingUpTests):
     """
     Tests of clients that hang up, two hops.

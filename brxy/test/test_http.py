@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from brxy.test.edges import EdgeTests
+from brxy.test.edges import EdgeTests, onBothTransports
 from brxy.test.peers import App, Message, Peer, answer, webApp
 from brxy.test.spawning import NodeSpawner
 
@@ -22,6 +22,7 @@ def get(host: bytes, target: bytes = b"/") -> bytes:
     return b"GET %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (target, host)
 
 
+@onBothTransports
 class ConnectionTests(EdgeTests):
     """
     Tests of clients' connections: which requests they carry, in which order.
@@ -142,6 +143,7 @@ class ConnectionTests(EdgeTests):
         self.assertEqual(app.requests[0].body, b"xyz")
 
 
+@onBothTransports
 class WithoutBodyTests(EdgeTests):
     """
     Tests of responses that have no body, whatever their fields say.
@@ -197,6 +199,7 @@ class WithoutBodyTests(EdgeTests):
         self.assertEqual(len(app.peers), 1)
 
 
+@onBothTransports
 class OldClientTests(EdgeTests):
     """
     Tests of clients that speak HTTP/1.0.
@@ -249,6 +252,7 @@ class OldClientTests(EdgeTests):
         self.assertTrue(data.startswith(b"HTTP/1.1 200 OK\r\n"), data)
 
 
+@onBothTransports
 class BodyTests(EdgeTests):
     """
     Tests of bodies and of what goes before them.
@@ -351,6 +355,7 @@ class BodyTests(EdgeTests):
         self.assertEqual(len(app.peers), 2)
 
 
+@onBothTransports
 class FieldsTests(EdgeTests):
     """
     Tests of what is added to heads and taken from them.
@@ -418,6 +423,7 @@ class FieldsTests(EdgeTests):
             self.assertEqual(reply.values(gone), [], gone)
 
 
+@onBothTransports
 class RefusedTests(EdgeTests):
     """
     Tests of requests that are answered by the edge itself.
@@ -501,6 +507,7 @@ class RefusedTests(EdgeTests):
         self.assertEqual(app.targets(), [b"/"])
 
 
+@onBothTransports
 class ConnectionTwoHopsTests(ConnectionTests):
     """
     Tests of clients' connections, two hops.
@@ -509,6 +516,7 @@ class ConnectionTwoHopsTests(ConnectionTests):
     spawner_type = NodeSpawner
 
 
+@onBothTransports
 class WithoutBodyTwoHopsTests(WithoutBodyTests):
     """
     Tests of responses without body, two hops.
@@ -517,6 +525,7 @@ class WithoutBodyTwoHopsTests(WithoutBodyTests):
     spawner_type = NodeSpawner
 
 
+@onBothTransports
 class OldClientTwoHopsTests(OldClientTests):
     """
     Tests of HTTP/1.0, two hops.
@@ -525,6 +534,7 @@ class OldClientTwoHopsTests(OldClientTests):
     spawner_type = NodeSpawner
 
 
+@onBothTransports
 class BodyTwoHopsTests(BodyTests):
     """
     Tests of bodies, two hops.
@@ -533,6 +543,7 @@ class BodyTwoHopsTests(BodyTests):
     spawner_type = NodeSpawner
 
 
+@onBothTransports
 class FieldsTwoHopsTests(FieldsTests):
     """
     Tests of fields, two hops.

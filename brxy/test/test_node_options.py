@@ -46,6 +46,7 @@ class NodeOptionsTests(RefusalTests):
                 "stop-timeout": 10.0,
                 "drain-timeout": 25.0,
                 "token-file": None,
+                "transport": "epoll",
                 "exit-on-stdin-eof": 0,
                 "ticket": "",
                 "generation": 0,

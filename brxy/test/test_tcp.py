@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from brxy.interfaces import Address
-from brxy.test.edges import LOOPBACK, EdgeTests
+from brxy.test.edges import LOOPBACK, EdgeTests, onBothTransports
 from brxy.test.peers import App, Peer
 from brxy.test.spawning import NodeSpawner, TestSpawner
 
@@ -50,6 +50,7 @@ async def digest(peer: Peer) -> str:
         peer.received.clear()
 
 
+@onBothTransports
 class TCPTests(EdgeTests):
     """
     Tests of a TCP frontend.
@@ -298,6 +299,7 @@ class TCPTests(EdgeTests):
         self.assertFalse(peer.clean)
 
 
+@onBothTransports
 class TCPTwoHopsTests(TCPTests):
     """
     Tests of a TCP frontend, two hops.
