@@ -106,6 +106,7 @@ class Connection(Protocol):
     @ivar read_ended: the peer has half-closed.
     """
 
+    _tcp: _Transport
     congested = False
     alive = False
     read_ended = False
@@ -118,15 +119,12 @@ class Connection(Protocol):
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
 
-    @property
-    def _tcp(self) -> _Transport:
-        return cast(_Transport, self.transport)
-
     def connectionMade(self) -> None:
         """
         See L{Protocol}.
         """
         self.alive = True
+        self._tcp = cast(_Transport, self.transport)
         if isinstance(self._tcp.getPeer(), (IPv4Address, IPv6Address)):
             self._tcp.setTcpNoDelay(True)
         self._producing = True

@@ -51,6 +51,8 @@ class EpollReactor:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._poller = Poller(reactor)
+        # Asked for with each exchange.
+        self.seconds = reactor.seconds
         directlyProvides(self, providedBy(reactor))
 
     def __getattr__(self, name: str) -> Any:

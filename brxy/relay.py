@@ -48,11 +48,11 @@ class Relay:
 
     near: End
     far: End | None
+    _ended: object = None
 
     def __init__(self, near: End, far: End | None) -> None:
         self.near = near
         self.far = far
-        self._ended: object = None
 
     def _other(self, source: object) -> End | None:
         return self.far if source is self.near else self.near

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from twisted.logger import Logger
 
-from brxy.edge.exchange import Exchange, Input
+from brxy.edge.exchange import Exchange, Input, Progress
 from brxy.edge.instance import Instance
 from brxy.relay import End, Relay
 from brxy.wire import KIND_TCP
@@ -65,19 +65,23 @@ class Carrier(Relay):
 
     near: Client
     far: SlotEnd | None
+    _failure: tuple[int, str, int | None] = (502, "", None)
+    _keep_app = False
 
     def __init__(
         self, client: Client, brokerage: Brokerage, route: str, kind: int, idempotent: bool
     ) -> None:
         super().__init__(client, None)
         self._brokerage = brokerage
-        self._failure: tuple[int, str, int | None] = (502, "", None)
-        self._keep_app = False
         self.exchange = Exchange(route, kind, idempotent, brokerage.retries, self)
 
     def _perform(self, event: Input) -> None:
-        for action in self.exchange.step(event):
+        exchange = self.exchange
+        for action in exchange.step(event):
             getattr(self, _METHODS[action])()
+        if exchange.progress == Progress.OVER:
+            # Without this cycle it is gone at once, and not when Python finds it.
+            exchange.carrier = None
 
     # From the client
 

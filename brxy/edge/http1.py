@@ -4,7 +4,7 @@ written for the other side.  Bodies are L{brxy.edge.framing}'s.
 """
 
 from brxy.edge.fields import CHUNKED, MAX_FIELDS, MAX_HEAD, UNTIL_CLOSE, Field
-from brxy.edge.render import plainResponse, renderRequest, renderResponse, requestID
+from brxy.edge.render import plainResponse, renderRequest, renderResponse
 from brxy.edge.request import MAX_TARGET, RequestHead, requestHead
 from brxy.edge.response import ResponseHead, responseHead
 
@@ -21,6 +21,5 @@ __all__ = [
     "renderRequest",
     "renderResponse",
     "requestHead",
-    "requestID",
     "responseHead",
 ]

@@ -36,6 +36,10 @@ class HTTPCarrier(Carrier):
     @ivar head: the head of the request.
     """
 
+    _inbox = b""
+    _body: Body | None = None
+    _response: ResponseHead | None = None
+
     def __init__(
         self,
         client: Client,
@@ -47,9 +51,6 @@ class HTTPCarrier(Carrier):
         super().__init__(client, brokerage, route, KIND_HTTP, head.idempotent)
         self.head = head
         self._request_id = request_id
-        self._inbox = b""
-        self._body: Body | None = None
-        self._response: ResponseHead | None = None
         self._keep_client = head.keep_alive
 
     def _first(self) -> bytes:

@@ -5,92 +5,51 @@ edge gives by itself.
 
 from __future__ import annotations
 
-import re
 from html import escape
 from http import HTTPStatus
 
-from brxy.edge.fields import (
-    CHUNKED,
-    HOP_BY_HOP,
-    UNTIL_CLOSE,
-    Field,
-    isPrivate,
-    listMembers,
-    namedByConnection,
-    offeredProtocols,
-    valuesOf,
-)
+from brxy.edge.fields import CHUNKED, UNTIL_CLOSE, upgradeLines
 from brxy.edge.request import RequestHead
-from brxy.edge.response import ResponseHead
+from brxy.edge.response import ResponseHead, passedFields
 
-__all__ = ["plainResponse", "renderRequest", "renderResponse", "requestID"]
+__all__ = ["plainResponse", "renderRequest", "renderResponse"]
 
-_REQUEST_ID = re.compile(rb"[!-~]{1,128}")
-
-_BODY_FIELDS = frozenset((b"content-length", b"transfer-encoding", b"trailer"))
 _ONLY_CHUNKED = frozenset((b"transfer-encoding", b"trailer"))
 
 _ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
-
-
-def requestID(head: RequestHead) -> bytes | None:
-    """
-    The X-Request-ID that a client sent, if it is a sane one: one field, visible
-    ASCII, at most 128 bytes.
-    """
-    claimed = valuesOf(head.fields, b"x-request-id")
-    if len(claimed) == 1 and _REQUEST_ID.fullmatch(claimed[0]):
-        return claimed[0]
-    return None
 
 
 def renderRequest(
     head: RequestHead, *, client: bytes, proto: bytes, via: bytes, request_id: bytes
 ) -> bytes:
     """
-    A request's head as it goes to the app.  Connection says nothing about
-    keeping the app's connection: the version of HTTP does.
+    A request's head as it goes to the app.
 
     @param client: the client's address as text, for X-Forwarded-For.
     @param proto: C{b"http"} or C{b"https"}, for X-Forwarded-Proto.
     @param via: this proxy's member of Via, such as C{b"1.1 brxy"}.
-    @param request_id: for requests that bring no L{requestID}.
+    @param request_id: for requests that bring none.
     """
-    named = namedByConnection(head.options)
-    version = b" HTTP/1.1" if head.http11 else b" HTTP/1.0"
-    lines = [head.method + b" " + head.target + version]
-    if head.authority:
-        lines += (b"Host: " + head.authority, b"X-Forwarded-Host: " + head.authority)
-    lines += [
-        name + b": " + value
-        for lower, name, value in head.fields
-        if not (isPrivate(lower) or lower in named or lower == b"host")
-    ]
-    lines += (
-        b"X-Forwarded-For: " + client,
-        b"X-Forwarded-Proto: " + proto,
-        b"X-Request-ID: " + (requestID(head) or request_id),
-        b"Via: " + via,
+    authority = head.authority
+    return b"".join(
+        (
+            head.method,
+            b" ",
+            head.target,
+            b" HTTP/1.1\r\n" if head.http11 else b" HTTP/1.0\r\n",
+            b"Host: %b\r\nX-Forwarded-Host: %b\r\n" % (authority, authority) if authority else b"",
+            head.passed,
+            b"X-Forwarded-For: ",
+            client,
+            b"\r\nX-Forwarded-Proto: ",
+            proto,
+            b"\r\nX-Request-ID: ",
+            head.request_id or request_id,
+            b"\r\nVia: ",
+            via,
+            b"\r\n\r\n",
+        )
     )
-    if head.options:
-        lines += _requestConnection(head)
-    lines += (b"", b"")
-    return b"\r\n".join(lines)
-
-
-def _requestConnection(head: RequestHead) -> tuple[bytes, ...]:
-    """
-    The fields for the next hop that are ours to send again.
-    """
-    if head.upgrade:
-        return _upgradeLines(head.fields)
-    if b"te" in head.options and b"trailers" in listMembers(valuesOf(head.fields, b"te")):
-        return b"TE: trailers", b"Connection: TE"
-    return ()
-
-
-def _upgradeLines(fields: list[Field]) -> tuple[bytes, ...]:
-    return b"Upgrade: " + b", ".join(offeredProtocols(fields)), b"Connection: upgrade"
 
 
 def renderResponse(
@@ -106,32 +65,34 @@ def renderResponse(
     @param keep_alive: the client's connection shall be used again.
     @param via: this proxy's member of Via, such as C{b"1.1 brxy"}.
     """
-    interim = head.status < 200
-    if interim and not http11_client:
+    if head.status < 200 and not http11_client:
         return b""
-    dropped = HOP_BY_HOP | namedByConnection(head.options)
-    if interim or head.status == 204:
-        dropped |= _BODY_FIELDS
-    elif not http11_client:
-        dropped |= _ONLY_CHUNKED
-    lines = [b"HTTP/1.1 %d %b" % (head.status, head.reason)]
-    lines += [name + b": " + value for lower, name, value in head.fields if lower not in dropped]
-    lines.append(b"Via: " + via)
-    lines += _responseConnection(head, http11_client, keep_alive)
-    lines += (b"", b"")
-    return b"\r\n".join(lines)
+    return b"".join(
+        (
+            b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason),
+            head.passed if http11_client else _withoutChunks(head),
+            b"Via: ",
+            via,
+            b"\r\n",
+            _responseConnection(head, http11_client, keep_alive),
+            b"\r\n",
+        )
+    )
 
 
-def _responseConnection(
-    head: ResponseHead, http11_client: bool, keep_alive: bool
-) -> tuple[bytes, ...]:
+def _withoutChunks(head: ResponseHead) -> bytes:
+    fields = [field for field in head.fields if field[0] not in _ONLY_CHUNKED]
+    return passedFields(fields, head.options)
+
+
+def _responseConnection(head: ResponseHead, http11_client: bool, keep_alive: bool) -> bytes:
     if head.upgrade:
-        return _upgradeLines(head.fields)
+        return upgradeLines(head.fields)
     if head.status < 200:
-        return ()
+        return b""
     if not keep_alive or _endsByClose(head, http11_client):
-        return (b"Connection: close",)
-    return () if http11_client else (b"Connection: keep-alive",)
+        return b"Connection: close\r\n"
+    return b"" if http11_client else b"Connection: keep-alive\r\n"
 
 
 def _endsByClose(head: ResponseHead, http11_client: bool) -> bool:

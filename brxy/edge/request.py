@@ -16,12 +16,17 @@ from brxy.edge.fields import (
     Field,
     connectionOptions,
     isPartialSection,
+    isPrivate,
     listMembers,
+    namedByConnection,
     offeredProtocols,
     parsedLength,
+    remembered,
     respell,
     splitFields,
     staysOpen,
+    upgradeLines,
+    valuesOf,
 )
 from brxy.errors import BadRequest
 from brxy.hostname import routeName
@@ -56,15 +61,37 @@ _DECISIVE = frozenset(
 )
 
 
+_REQUEST_ID = re.compile(rb"[!-~]{1,128}")
+
+
 # Not frozen: that would cost a tenth of the time a head takes.
+@define(eq=False)
+class _Section:
+    """
+    What the field lines of a request say; see L{RequestHead}.
+    """
+
+    fields: list[Field]
+    host: str
+    authority: bytes
+    length: int
+    keep_alive: bool
+    upgrade: bool
+    expect_continue: bool
+    request_id: bytes | None
+    passed: bytes
+
+
 @define(eq=False)
 class RequestHead:
     """
-    A request without its body.  Nothing changes it after L{requestHead} made it.
+    A request without its body.  Nothing changes it after L{requestHead} made
+    it, and others may share its fields.
 
     @ivar target: in origin-form, or C{*}; what was in absolute-form comes
         without its scheme and authority.
     @ivar http11: whether the client speaks HTTP/1.1 (else 1.0).
+    @ivar idempotent: it does no harm to send it again (RFC 9110 §9.2.2).
     @ivar fields: as they were sent, but for the spelling of Content-Length and
         Transfer-Encoding: name in lower case, name as sent, value.
     @ivar host: the route name of L{authority}, or C{""} for a request of
@@ -75,13 +102,15 @@ class RequestHead:
     @ivar upgrade: the client asks for another protocol (h2c does not count,
         nor does a request with a body).
     @ivar expect_continue: the client waits for a 100 before it sends the body.
-    @ivar idempotent: it does no harm to send it again (RFC 9110 §9.2.2).
-    @ivar options: what Connection names, in lower case.
+    @ivar request_id: the X-Request-ID it brought, if that is a sane one: one
+        field, visible ASCII, at most 128 bytes.
+    @ivar passed: the field lines that go on to the app, without Host.
     """
 
     method: bytes
     target: bytes
     http11: bool
+    idempotent: bool
     fields: list[Field]
     host: str
     authority: bytes
@@ -89,8 +118,8 @@ class RequestHead:
     keep_alive: bool
     upgrade: bool
     expect_continue: bool
-    idempotent: bool
-    options: tuple[bytes, ...]
+    request_id: bytes | None
+    passed: bytes
 
 
 def requestHead(data: bytes | bytearray) -> tuple[RequestHead, int] | None:
@@ -112,13 +141,29 @@ def requestHead(data: bytes | bytearray) -> tuple[RequestHead, int] | None:
     line = _LINE.match(data, start)
     if line is None:
         raise _badLine(data, start)
-    fields = splitFields(data, line.end(), end + 2)
-    if fields is None:
-        raise BadRequest(400, "malformed header field")
-    if len(fields) > MAX_FIELDS:
-        raise BadRequest(431, "too many header fields")
     method, target, minor = line.groups()
-    return _interpreted(method, target, minor == b"1", fields), end + 4
+    if method == b"CONNECT":
+        raise BadRequest(405, "CONNECT is not served here")
+    section = _section(bytes(data[line.end() : end + 2]), minor == b"1")
+    authority, host = section.authority, section.host
+    if target[0] != 0x2F:  # "/", as nearly always
+        target, authority, host = _otherForm(method, target, authority, host)
+    head = RequestHead(
+        method,
+        target,
+        minor == b"1",
+        method in _IDEMPOTENT,
+        section.fields,
+        host,
+        authority,
+        section.length,
+        section.keep_alive,
+        section.upgrade,
+        section.expect_continue,
+        section.request_id,
+        section.passed,
+    )
+    return head, end + 4
 
 
 def _checkPartial(data: bytes | bytearray, start: int) -> None:
@@ -150,33 +195,58 @@ def _badLine(data: bytes | bytearray, start: int) -> BadRequest:
     return BadRequest(400, "malformed request line")
 
 
-def _interpreted(method: bytes, target: bytes, http11: bool, fields: list[Field]) -> RequestHead:
+@remembered
+def _section(section: bytes, http11: bool) -> _Section:
+    fields = splitFields(section, 0, len(section))
+    if fields is None:
+        raise BadRequest(400, "malformed header field")
+    if len(fields) > MAX_FIELDS:
+        raise BadRequest(431, "too many header fields")
     decisive: dict[bytes, list[bytes]] = {}
     for lower, _, value in fields:
         if lower in _DECISIVE:
             decisive.setdefault(lower, []).append(value)
-    if method == b"CONNECT":
-        raise BadRequest(405, "CONNECT is not served here")
     authority, host = _host(decisive.get(b"host"), http11)
-    if target[0] != 0x2F:  # "/", as nearly always
-        target, authority, host = _otherForm(method, target, authority, host)
     length = _bodyLength(decisive, http11, fields)
     connection = decisive.get(b"connection")
     options = connectionOptions(connection) if connection else ()
-    return RequestHead(
-        method,
-        target,
-        http11,
+    upgrade = b"upgrade" in options and _upgrades(fields, http11, length)
+    return _Section(
         fields,
         host,
         authority,
         length,
         staysOpen(options, http11),
-        b"upgrade" in options and _upgrades(fields, http11, length),
+        upgrade,
         b"expect" in decisive and _expectsContinue(decisive[b"expect"], http11),
-        method in _IDEMPOTENT,
-        options,
+        _requestID(fields),
+        _passed(fields, options, upgrade),
     )
+
+
+def _requestID(fields: list[Field]) -> bytes | None:
+    claimed = valuesOf(fields, b"x-request-id")
+    if len(claimed) == 1 and _REQUEST_ID.fullmatch(claimed[0]):
+        return claimed[0]
+    return None
+
+
+def _passed(fields: list[Field], options: tuple[bytes, ...], upgrade: bool) -> bytes:
+    """
+    Connection says nothing about keeping the app's connection: the version of
+    HTTP does.
+    """
+    named = namedByConnection(options)
+    lines = [
+        b"%b: %b\r\n" % (name, value)
+        for lower, name, value in fields
+        if not (isPrivate(lower) or lower in named or lower == b"host")
+    ]
+    if upgrade:
+        lines.append(upgradeLines(fields))
+    elif b"te" in options and b"trailers" in listMembers(valuesOf(fields, b"te")):
+        lines.append(b"TE: trailers\r\nConnection: TE\r\n")
+    return b"".join(lines)
 
 
 def _host(values: list[bytes] | None, http11: bool) -> tuple[bytes, str]:

@@ -10,6 +10,7 @@ from attrs import define
 
 from brxy.edge.fields import (
     CHUNKED,
+    HOP_BY_HOP,
     MAX_FIELDS,
     MAX_HEAD,
     UNTIL_CLOSE,
@@ -17,15 +18,17 @@ from brxy.edge.fields import (
     Field,
     connectionOptions,
     isPartialSection,
+    namedByConnection,
     offeredProtocols,
     parsedLength,
+    remembered,
     respell,
     splitFields,
     staysOpen,
 )
 from brxy.errors import BadResponse
 
-__all__ = ["ResponseHead", "responseHead"]
+__all__ = ["ResponseHead", "passedFields", "responseHead"]
 
 _MAX_REASON = 1024
 _LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: (%b{0,%d}+))?\r\n" % (VALUE, _MAX_REASON))
@@ -37,32 +40,53 @@ _PARTIAL_LINE = re.compile(rb"HTTP/1\.[01] [1-9][0-9]{2}(?: %b{0,%d}+)?\r?" % (V
 _DECISIVE = frozenset((b"connection", b"content-length", b"transfer-encoding"))
 
 
+_BODY_FIELDS = frozenset((b"content-length", b"transfer-encoding", b"trailer"))
+
+
 # Not frozen: that would cost a tenth of the time a head takes.
+@define(eq=False)
+class _Section:
+    """
+    What the field lines of a response say by themselves; see L{ResponseHead}.
+
+    @ivar length: the body's, if there is one.
+    @ivar keep_alive: the sender wants its connection kept.
+    """
+
+    fields: list[Field]
+    length: int
+    keep_alive: bool
+    options: tuple[bytes, ...]
+    passed: bytes
+
+
 @define(eq=False)
 class ResponseHead:
     """
     A response, or an interim one, without its body.  Nothing changes it after
-    L{responseHead} made it.
+    L{responseHead} made it, and others may share its fields.
 
     @ivar reason: the reason phrase, often empty.
     @ivar http11: whether the app answered in HTTP/1.1 (else 1.0).
-    @ivar fields: as they were sent, but for the spelling of Content-Length and
-        Transfer-Encoding: name in lower case, name as sent, value.
     @ivar length: of the body in bytes, L{CHUNKED}, or L{UNTIL_CLOSE}; 0 where
         there is none whatever the fields say.
     @ivar keep_alive: the app's connection can be used again afterwards.
     @ivar upgrade: this is a 101: from here on the connection is a tunnel.
+    @ivar fields: as they were sent, but for the spelling of Content-Length and
+        Transfer-Encoding: name in lower case, name as sent, value.
     @ivar options: what Connection names, in lower case.
+    @ivar passed: the field lines that go on to a client of HTTP/1.1.
     """
 
     status: int
     reason: bytes
     http11: bool
-    fields: list[Field]
     length: int
     keep_alive: bool
     upgrade: bool
+    fields: list[Field]
     options: tuple[bytes, ...]
+    passed: bytes
 
 
 def responseHead(data: bytes | bytearray, method: bytes) -> tuple[ResponseHead, int] | None:
@@ -82,13 +106,9 @@ def responseHead(data: bytes | bytearray, method: bytes) -> tuple[ResponseHead, 
     line = _LINE.match(data)
     if line is None:
         raise BadResponse("malformed status line")
-    fields = splitFields(data, line.end(), end + 2)
-    if fields is None:
-        raise BadResponse("malformed header field in the response")
-    if len(fields) > MAX_FIELDS:
-        raise BadResponse("too many header fields in the response")
     minor, status, reason = line.groups()
-    return _interpreted(int(status), reason or b"", minor == b"1", fields, method), end + 4
+    section = _section(bytes(data[line.end() : end + 2]), minor == b"1")
+    return _interpreted(int(status), reason or b"", minor == b"1", section, method), end + 4
 
 
 def _checkPartial(data: bytes | bytearray) -> None:
@@ -111,28 +131,64 @@ def _isPartialLine(data: bytes | bytearray) -> bool:
     return _PARTIAL_LINE.fullmatch(data) is not None
 
 
-def _interpreted(
-    status: int, reason: bytes, http11: bool, fields: list[Field], method: bytes
-) -> ResponseHead:
+@remembered
+def _section(section: bytes, http11: bool) -> _Section:
+    fields = splitFields(section, 0, len(section))
+    if fields is None:
+        raise BadResponse("malformed header field in the response")
+    if len(fields) > MAX_FIELDS:
+        raise BadResponse("too many header fields in the response")
     decisive: dict[bytes, list[bytes]] = {}
     for lower, _, value in fields:
         if lower in _DECISIVE:
             decisive.setdefault(lower, []).append(value)
-    if status == 101 and not offeredProtocols(fields):
-        raise BadResponse("101 without a protocol to upgrade to")
     connection = decisive.get(b"connection")
     options = connectionOptions(connection) if connection else ()
     length = _bodyLength(decisive, http11, fields)
-    keep_alive = staysOpen(options, http11)
+    return _Section(
+        fields, length, staysOpen(options, http11), options, passedFields(fields, options)
+    )
+
+
+def passedFields(fields: list[Field], options: tuple[bytes, ...]) -> bytes:
+    """
+    The lines of those fields that are not for this hop only.
+
+    @param options: what Connection names, in lower case.
+    """
+    dropped = HOP_BY_HOP | namedByConnection(options)
+    return b"".join(
+        [b"%b: %b\r\n" % (name, value) for lower, name, value in fields if lower not in dropped]
+    )
+
+
+def _interpreted(
+    status: int, reason: bytes, http11: bool, section: _Section, method: bytes
+) -> ResponseHead:
+    length, keep_alive, passed = section.length, section.keep_alive, section.passed
+    if status == 101 and not offeredProtocols(section.fields):
+        raise BadResponse("101 without a protocol to upgrade to")
     if status < 200 or status == 204:
         # A body that must not be there would be read as the next response.
         keep_alive = keep_alive and length in (0, UNTIL_CLOSE) and status != 101
         length = 0
+        bodiless = [field for field in section.fields if field[0] not in _BODY_FIELDS]
+        passed = passedFields(bodiless, section.options)
     elif method == b"HEAD" or status == 304:
         length = 0
     elif length == UNTIL_CLOSE:
         keep_alive = False
-    return ResponseHead(status, reason, http11, fields, length, keep_alive, status == 101, options)
+    return ResponseHead(
+        status,
+        reason,
+        http11,
+        length,
+        keep_alive,
+        status == 101,
+        section.fields,
+        section.options,
+        passed,
+    )
 
 
 def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool, fields: list[Field]) -> int:

@@ -13,7 +13,6 @@ from brxy.edge.http1 import (
     plainResponse,
     renderResponse,
     requestHead,
-    requestID,
     responseHead,
 )
 from brxy.errors import BadRequest
@@ -77,7 +76,7 @@ class RenderRequestTests(SynchronousTestCase):
         C{TE: trailers} is asked for again.
         """
         head = get(b"Connection: TE\r\nTE: gzip, trailers\r\n")
-        self.assertEqual(lines(forwarded(head))[-2:], [b"TE: trailers", b"Connection: TE"])
+        self.assertEqual(lines(forwarded(head))[-6:-4], [b"TE: trailers", b"Connection: TE"])
         head = get(b"Connection: TE\r\nTE: gzip\r\n")
         self.assertNotIn(b"TE:", forwarded(head))
 
@@ -96,7 +95,7 @@ class RenderRequestTests(SynchronousTestCase):
             (b"", None),
         ):
             head = get(fields)
-            self.assertEqual(requestID(head), expected)
+            self.assertEqual(head.request_id, expected)
             sent = [line for line in lines(forwarded(head)) if line.startswith(b"X-Request-ID")]
             self.assertEqual(sent, [b"X-Request-ID: " + (expected or b"made")])
 
