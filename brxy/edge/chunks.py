@@ -21,8 +21,8 @@ _MAX_CHUNK = 2**63 - 1
 
 # Extensions without the "bad" white space that the grammar tolerates: parsers
 # disagree about it.
-_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
-_EXTENSIONS = rb"(?:;%b++(?:=(?:%b++|%b))?)*+" % (TOKEN, TOKEN, _QUOTED)
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+_EXTENSIONS = rb"(?:;%b++(?:=(?:%b++|%b))?)*" % (TOKEN, TOKEN, _QUOTED)
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16}+)%b\r\n" % _EXTENSIONS)
 _PARTIAL_SIZE = re.compile(rb"(?:[0-9A-Fa-f]{1,16}+(?:;[\t -~\x80-\xff]*+)?\r?)?")
 

@@ -54,7 +54,9 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 VALUE = rb"[\t\x20-\x7e\x80-\xff]"
 
 _LINE = rb"%b++:%b*+\r\n" % (TOKEN, VALUE)
-_PARTIAL_SECTION = re.compile(rb"(?:%b)*+(?:\r|%b++(?::%b*+\r?)?)?" % (_LINE, TOKEN, VALUE))
+# Not "*+" behind a group: Python 3.11.2, which is Debian 12's, goes on from the
+# wrong place then.  No two alternatives begin alike, so nothing is tried twice.
+_PARTIAL_SECTION = re.compile(rb"(?:%b)*(?:\r|%b++(?::%b*+\r?)?)?" % (_LINE, TOKEN, VALUE))
 _MAX_LENGTH = 2**63 - 1
 _MAX_DIGITS = 19
 # Only whole lines: what precedes is the end of another one, or nothing.
