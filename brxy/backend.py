@@ -180,7 +180,7 @@ class Backend:
         self._end_wanted = self._paused = False
         connection = self._connection
         if connection is not None:
-            if not once or connection.isSure(self._shared.reactor.seconds()):
+            if not once or connection.isSure(self._shared.seconds()):
                 connection.exchanges += 1
                 if first:
                     connection.write(first)
@@ -280,13 +280,14 @@ class Backend:
         @param keep: the connection can serve again.
         """
         self._relay = None
-        self._abandon()
         connection = self._connection
         if connection is None:
+            self._abandon()
             return
         if keep and connection.alive and not connection.read_ended and not self._end_wanted:
-            connection.resume()
-            connection.idle_since = self._shared.reactor.seconds()
+            if self._paused:
+                connection.resume()
+            connection.idle_since = self._shared.seconds()
         else:
             self._drop()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import sys
 import typing
+from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -72,7 +73,8 @@ class Shared:
     """
     What the connections of one process share.
 
-    @ivar reactor: the reactor, also the clock.
+    @ivar reactor: the reactor.
+    @ivar seconds: its clock.
     @ivar hangups: tells of hang-ups while nothing is read.
     @ivar closing: connections that are closing, and are aborted if nothing
         comes of that.
@@ -80,6 +82,7 @@ class Shared:
 
     def __init__(self, reactor: Any) -> None:
         self.reactor = reactor
+        self.seconds: Callable[[], float] = reactor.seconds
         self.hangups = HangupWatcher(reactor)
         self.closing: Deadlines[Connection] = Deadlines(
             reactor, CLOSE_TIMEOUT, lambda connection: connection.closesSlowly()

@@ -19,6 +19,7 @@ class Keeper:
     Asks a L{Lifetime} whenever its answer may have changed.
 
     @ivar busy: how many exchanges run.
+    @ivar began: to be called when an exchange began.
     @ivar leaving: the instance takes nothing more.
     @param drain: called, maybe more than once, when it shall take nothing more.
     @param exit: called once when it shall end.
@@ -33,7 +34,9 @@ class Keeper:
         exit: Callable[[], None],
     ) -> None:
         self._clock = clock
+        self._seconds = clock.seconds
         self._lifetime = Lifetime(idle_timeout, old_idle_timeout, clock.seconds())
+        self.began: Callable[[], None] = self._lifetime.began
         self._drain = drain
         self._exit = exit
         self._timer: IDelayedCall | None = None
@@ -47,17 +50,11 @@ class Keeper:
         """
         return self._lifetime.busy
 
-    def began(self) -> None:
-        """
-        An exchange began.
-        """
-        self._lifetime.began()
-
     def finished(self) -> None:
         """
         An exchange is over.
         """
-        self._lifetime.finished(self._clock.seconds())
+        self._lifetime.finished(self._seconds())
         # A timer that runs asks by itself, and sets itself anew.
         if not self._lifetime.busy and (self.leaving or self._timer is None):
             self.reconsider()
@@ -66,7 +63,7 @@ class Keeper:
         """
         There is a newer instance of its route, or none.
         """
-        self._lifetime.setNewest(newest, self._clock.seconds())
+        self._lifetime.setNewest(newest, self._seconds())
         self.reconsider()
 
     def retire(self) -> None:
@@ -81,7 +78,7 @@ class Keeper:
         Ask now.
         """
         self.stop()
-        now = self._clock.seconds()
+        now = self._seconds()
         step = self._lifetime.next(now)
         if isinstance(step, Stay):
             if step.until is not None:

@@ -39,6 +39,8 @@ class Brokerage:
     Brings exchanges and slots together, and has instances started and ended.
 
     @ivar retries: how often an exchange that got lost is offered again.
+    @ivar over: to be called when the exchange on a slot is over; the slot may
+        not be free yet.
     @ivar leaving: the edge serves those who are here, and then stops.
     @ivar responses: exchanges that wait for the head of their response, if
         there is a limit on that.
@@ -69,6 +71,8 @@ class Brokerage:
         self._token = token
         self._instances = Instances(changed)
         self._timer: IDelayedCall | None = None
+        self._lacking = scaler.lacking
+        self.over: Callable[[NodeSlot | DirectSlot], None] = broker.finish
         self.retries = retries
         self._said_goodbye = False
         self.leaving = False
@@ -91,7 +95,7 @@ class Brokerage:
         """
         decision = self._broker.wait(exchange, self._seconds())
         if type(decision) is Match:
-            self._match(decision)
+            exchange.carrier.matched(decision.slot)
         elif type(decision) is Held:
             self._held(exchange.route)
         else:
@@ -116,7 +120,7 @@ class Brokerage:
 
     def _left(self, route: str) -> None:
         # A route that nobody waits for lacks no instances any more.
-        if self._scaler.isShort and not self._broker.held(route):
+        if self._lacking and not self._broker.held(route):
             self._demand(route)
 
     def answered(self, instance: Instance) -> None:
@@ -178,7 +182,7 @@ class Brokerage:
         match = self._broker.ready(slot)
         if match is not None:
             self._match(match)
-        elif self._scaler.isShort:
+        elif self._lacking:
             self._perform(self._scaler.idled(instance))
 
     def _ready(self, instance: Instance) -> bool:
@@ -189,12 +193,6 @@ class Brokerage:
             ms = (self._seconds() - instance.ordered_at) * 1e3
             self._instances.note(instance, "ready after {ms:.0f} ms", ms=ms)
         return instance.state == State.READY
-
-    def over(self, slot: NodeSlot | DirectSlot) -> None:
-        """
-        The exchange on a slot is over; the slot may not be free yet.
-        """
-        self._broker.finish(slot)
 
     def unready(self, slot: NodeSlot | DirectSlot) -> None:
         """

@@ -71,7 +71,8 @@ class Carrier(Relay):
     def __init__(
         self, client: Client, brokerage: Brokerage, route: str, kind: int, idempotent: bool
     ) -> None:
-        super().__init__(client, None)
+        self.near = client
+        self.far = None
         self._brokerage = brokerage
         self.exchange = Exchange(route, kind, idempotent, brokerage.retries, self)
 

@@ -13,7 +13,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.connection import Shared
+from brxy.connection import HOLD_PEER, Shared
 from brxy.deadlines import Deadlines
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
@@ -51,6 +51,8 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         self._head: RequestHead | None = None
         self._body: Body | None = None
         self._advancing = False
+        # Some bytes of a head have come.
+        self._begun = False
 
     def connectionMade(self) -> None:
         """
@@ -69,7 +71,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             return
         self._advancing = True
         try:
-            while self.alive and self._step():
+            while self.alive and (self._inbox or self._body is not None) and self._step():
                 pass
         finally:
             self._advancing = False
@@ -94,8 +96,6 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
 
     def _readHead(self) -> bool:
         factory = self._factory
-        if not self._inbox:
-            return False
         try:
             parsed = requestHead(self._inbox)
         except BadRequest as error:
@@ -104,12 +104,16 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         if parsed is None:
             if self.read_ended:
                 self.close()
-            elif self not in factory.heads:
+            elif not self._begun:
+                self._begun = True
                 factory.idle.stop(self)
                 factory.heads.start(self)
             return False
-        factory.heads.stop(self)
-        factory.idle.stop(self)
+        if self._begun:
+            self._begun = False
+            factory.heads.stop(self)
+        else:
+            factory.idle.stop(self)
         head, taken = parsed
         self._inbox = self._inbox[taken:]
         self._begin(head)
@@ -126,7 +130,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         carrier = HTTPCarrier(self, factory.brokerage, route, head, factory.requestId())
         self._carrier = carrier
         if head.length == 0:
-            carrier.requestComplete()
+            carrier.exchange.complete = True
         else:
             self._body = framingFor(head.length)
             # What has come with the head goes to the app in one write with it.
@@ -153,7 +157,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             carrier.received(out)
         if body.done and self._body is body:
             self._body = None
-            carrier.requestComplete()
+            carrier.exchange.complete = True
         return True
 
     def _refuse(
@@ -211,9 +215,10 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             self.close()
             return
         self._factory.idle.start(self)
-        self.resume()
-        self.release(HOLD_COPY | HOLD_PIPELINE)
-        self.advance()
+        if self._holds:
+            self.release(HOLD_PEER | HOLD_COPY | HOLD_PIPELINE)
+        if self._inbox:
+            self.advance()
 
     def over(self) -> None:
         """

@@ -92,6 +92,7 @@ class Front:
     """
     One instance that the edge fronts: its slots, and how long it lives.
 
+    @ivar began: to be called when an exchange began on one of the slots.
     @param exit: called once when the instance shall be stopped.
     """
 
@@ -109,6 +110,7 @@ class Front:
         self._reactor = shared.reactor
         self._brokerage = brokerage
         self._keeper = Keeper(shared.reactor, idle_timeout, old_idle_timeout, self._lieDown, exit)
+        self.began = self._keeper.began
         self._resting: dict[DirectSlot, IDelayedCall] = {}
         self._cut: IDelayedCall | None = None
         self._slots = [DirectSlot(self, shared, address) for _ in range(instance.capacity)]
@@ -127,12 +129,6 @@ class Front:
         self._keeper.reconsider()
         for slot in self._slots:
             self.free(slot)
-
-    def began(self) -> None:
-        """
-        An exchange began on one of the slots.
-        """
-        self._keeper.began()
 
     def over(self, slot: DirectSlot) -> None:
         """

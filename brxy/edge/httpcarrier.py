@@ -56,19 +56,13 @@ class HTTPCarrier(Carrier):
     def _first(self) -> bytes:
         head = renderRequest(
             self.head,
-            client=self.near.address.encode("ascii"),
+            client=self.near.address.encode(),
             proto=b"http",
             via=VIA,
             request_id=self._request_id,
         )
         copy = self.exchange.copy
         return b"".join((head, *copy)) if copy else head
-
-    def requestComplete(self) -> None:
-        """
-        The request is whole.
-        """
-        self.exchange.complete = True
 
     def badRequest(self, status: int, text: str) -> None:
         """
@@ -158,19 +152,26 @@ class HTTPCarrier(Carrier):
                 self._begin(Input.SWITCHED, data)
                 return
             if response.status >= 200:
-                decode = response.length == CHUNKED and not self.head.http11
-                body = framingFor(response.length, decode=decode, error=BadResponse)
-                # What comes with the head is judged before the head goes out.
-                out, rest = body.feed(data)
-                self._body = body
-                self._begin(Input.HEAD, out)
-                if body.done:
-                    self._whole(rest)
+                self._readBody(response.length, data)
                 return
             if not self.exchange.interim():
                 raise BadResponse("the app sends informational responses without end")
             self._perform(Input.INTERIM)
         self._inbox = data
+
+    def _readBody(self, length: int, data: bytes) -> None:
+        if 0 <= length <= len(data):
+            # All of it came with the head.
+            self._begin(Input.HEAD, data[:length])
+            self._whole(data[length:])
+            return
+        decode = length == CHUNKED and not self.head.http11
+        self._body = body = framingFor(length, decode=decode, error=BadResponse)
+        # What comes with the head is judged before the head goes out.
+        out, rest = body.feed(data)
+        self._begin(Input.HEAD, out)
+        if body.done:
+            self._whole(rest)
 
     def _begin(self, event: Input, first: bytes) -> None:
         self._inbox = first

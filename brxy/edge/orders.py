@@ -35,6 +35,7 @@ class Orders:
         self._max_total = max_total
         self._start_timeout = start_timeout
         self._shortage = Shortage()
+        self.lacking = self._shortage.lacking
 
     def demand(self, route: str, waiters: int, now: float) -> list[Decision]:
         """
@@ -53,13 +54,6 @@ class Orders:
             # Whoever is next in line may have what this one needs no more.
             decisions += self.recountShort(1)
         return decisions
-
-    @property
-    def isShort(self) -> bool:
-        """
-        Whether a route lacks room for the instances it wants.
-        """
-        return bool(self._shortage.first(1))
 
     def idled(self, instance: Instance) -> list[Decision]:
         """

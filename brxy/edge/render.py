@@ -90,16 +90,11 @@ def _responseConnection(head: ResponseHead, http11_client: bool, keep_alive: boo
         return upgradeLines(head.fields)
     if head.status < 200:
         return b""
-    if not keep_alive or _endsByClose(head, http11_client):
+    # Where only the end of the connection tells the client where the body ends.
+    endless = head.length == UNTIL_CLOSE or (head.length == CHUNKED and not http11_client)
+    if endless or not keep_alive:
         return b"Connection: close\r\n"
     return b"" if http11_client else b"Connection: keep-alive\r\n"
-
-
-def _endsByClose(head: ResponseHead, http11_client: bool) -> bool:
-    """
-    Whether only the end of the connection tells the client where the body ends.
-    """
-    return head.length == UNTIL_CLOSE or (head.length == CHUNKED and not http11_client)
 
 
 def plainResponse(

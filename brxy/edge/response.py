@@ -108,7 +108,8 @@ def responseHead(data: bytes | bytearray, method: bytes) -> tuple[ResponseHead, 
         raise BadResponse("malformed status line")
     minor, status, reason = line.groups()
     section = _section(bytes(data[line.end() : end + 2]), minor == b"1")
-    return _interpreted(int(status), reason or b"", minor == b"1", section, method), end + 4
+    head = _interpreted(int(status), reason or b"", minor == b"1", section, method)
+    return head, end + 4
 
 
 def _checkPartial(data: bytes | bytearray) -> None:

@@ -110,11 +110,12 @@ class Scaler:
         return any(each.state is State.READY for each in self.instances(route))
 
     @property
-    def isShort(self) -> bool:
+    def lacking(self) -> Mapping[str, int]:
         """
-        Whether a route lacks room for the instances it wants.
+        The routes that lack room for instances, and for how many: always the
+        same object, which tells as cheaply as can be that there is none.
         """
-        return self._orders.isShort
+        return self._orders.lacking
 
     def present(self, route: str) -> bool:
         """

@@ -15,10 +15,12 @@ class Shortage:
     """
     The routes that lack room, first come first, and the idle instances that
     are leaving to make it.
+
+    @ivar lacking: the routes, and for how many instances each; to be looked at.
     """
 
     def __init__(self) -> None:
-        self._lacking: dict[str, int] = {}
+        self.lacking: dict[str, int] = {}
         self._total = 0
         self._leaving: set[Instance] = set()
 
@@ -27,7 +29,7 @@ class Shortage:
         A route lacks room for so many instances; it stands last in line.
         """
         self.remove(route)
-        self._lacking[route] = instances
+        self.lacking[route] = instances
         self._total += instances
 
     def remove(self, route: str) -> bool:
@@ -36,7 +38,7 @@ class Shortage:
 
         @return: whether it did.
         """
-        lacked = self._lacking.pop(route, 0)
+        lacked = self.lacking.pop(route, 0)
         self._total -= lacked
         return lacked > 0
 
@@ -45,13 +47,13 @@ class Shortage:
         The routes that are to be looked at when there is room for so many
         instances.
         """
-        return list(islice(self._lacking, number))
+        return list(islice(self.lacking, number))
 
     def lacks(self, route: str) -> bool:
         """
         Whether this route lacks room.
         """
-        return route in self._lacking
+        return route in self.lacking
 
     def leaving(self, instance: Instance) -> None:
         """

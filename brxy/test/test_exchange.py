@@ -319,7 +319,7 @@ class _World:
             assert parsed is not None
             self.carrier = HTTPCarrier(self.client, brokerage, "r", parsed[0], b"id")
             if not self.size:
-                self.carrier.requestComplete()
+                self.carrier.exchange.complete = True
         self.exchange = self.carrier.exchange
         self.http = self.carrier if isinstance(self.carrier, HTTPCarrier) else None
 
@@ -392,7 +392,7 @@ class _World:
             self.body += bytes([choice % 256]) * size
             self.carrier.received(self.body[-size:])
             if len(self.body) == self.size and self.http is not None:
-                self.http.requestComplete()
+                self.http.exchange.complete = True
 
     def accept(self, choice: int) -> None:
         self.slots[-1].accepted = True

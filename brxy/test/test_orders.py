@@ -272,9 +272,9 @@ class RoomTests(SynchronousTestCase):
         for instance in busy:
             self.edge.start(instance)
             self.edge.serve(instance)
-        self.assertFalse(self.edge.scaler.isShort)
+        self.assertFalse(self.edge.scaler.lacking)
         self.edge.hold(1, "b")
-        self.assertTrue(self.edge.scaler.isShort)
+        self.assertTrue(self.edge.scaler.lacking)
         self.assertEqual(self.edge.retired, [])
         self.edge.finish(busy[1])
         self.assertEqual(self.edge.retired, [busy[1]])
@@ -316,7 +316,7 @@ class RoomTests(SynchronousTestCase):
             self.edge.hold(1, f"b{number}")
             del self.edge.waiting[f"b{number}"]
             self.edge.demand(f"b{number}")
-        self.assertEqual(self.edge.scaler._orders._shortage._lacking, {})
+        self.assertEqual(self.edge.scaler._orders._shortage.lacking, {})
         self.assertEqual(list(self.edge.scaler._ledger._fleets), ["a"])
 
     def startIdle(self, route: str, number: int) -> list[Instance]:
