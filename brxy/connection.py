@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from brxy.deadlines import Deadlines
+from brxy.epolltcp import EpollTransport
 from brxy.hangup import HangupWatcher
 
 __all__ = ["HOLD_PEER", "Connection", "Shared"]
@@ -128,6 +129,11 @@ class Connection(Protocol):
         """
         self.alive = True
         self._tcp = cast(_Transport, self.transport)
+        if type(self.transport) is EpollTransport:
+            self.transport.deliverTo(self.dataReceived)
+        if type(self).write is Connection.write:
+            # Nothing stands between: a call less for each write.
+            self.write = self._tcp.write  # type: ignore[method-assign]
         if isinstance(self._tcp.getPeer(), (IPv4Address, IPv6Address)):
             self._tcp.setTcpNoDelay(True)
         self._producing = True

@@ -205,6 +205,12 @@ def addressOf(family: int, name: Any) -> IAddress:
     return cast(IAddress, IPv4Address("TCP", *name))
 
 
+def _nobody(data: bytes) -> None:
+    """
+    Takes what comes before there is a protocol: nothing does.
+    """
+
+
 @implementer(ITCPTransport, IPushProducer, IConsumer, ISystemHandle)
 class EpollTransport:
     """
@@ -227,6 +233,7 @@ class EpollTransport:
         "_aborted",
         "_broken",
         "_buffer",
+        "_deliver",
         "_ended",
         "_ending",
         "_lost",
@@ -272,6 +279,7 @@ class EpollTransport:
         self.connected = False
         self.disconnecting = False
         self.protocol: Any = None
+        self._deliver: Callable[[bytes], object] = _nobody
 
     def start(self, protocol: IProtocol, lost: Callable[[Failure], object] | None = None) -> None:
         """
@@ -281,6 +289,7 @@ class EpollTransport:
         @param lost: who else is told when it is lost, after the protocol.
         """
         self.protocol = protocol
+        self._deliver = protocol.dataReceived
         self._lost = lost
         self.connected = True
         self._reading = True
@@ -289,6 +298,13 @@ class EpollTransport:
         except Exception:
             self.failed(Failure())
 
+    def deliverTo(self, deliver: Callable[[bytes], object]) -> None:
+        """
+        Call this with what comes in, and not what endpoints and other users of
+        Twisted's have wrapped around a protocol: such a layer only passes on.
+        """
+        self._deliver = deliver
+
     # What happens, told by the poller
 
     def happened(self, events: int) -> None:
@@ -296,16 +312,16 @@ class EpollTransport:
         See L{Served}.
         """
         if events & _READABLE:
-            self._read(events & _ENDING)
+            if self._reading:
+                self._read(events & _ENDING)
+            else:
+                self._unread = True
+                if self._read_ended and events & select.EPOLLERR:
+                    self._lose(_LOST)
         if self._buffer:
             self._flush()
 
     def _read(self, ending: int) -> None:
-        if not self._reading:
-            self._unread = True
-            if self._read_ended and ending & select.EPOLLERR:
-                self._lose(_LOST)
-            return
         try:
             data = self._recv(_SHORT)
         except BlockingIOError:
@@ -316,7 +332,7 @@ class EpollTransport:
         if not data:
             self._readEnd()
             return
-        self.protocol.dataReceived(data)
+        self._deliver(data)
         # After less than was asked for, the kernel tells when more comes.
         if ending or len(data) == _SHORT:
             self._readMore()
@@ -336,7 +352,7 @@ class EpollTransport:
         if not count:
             self._readEnd()
             return
-        self.protocol.dataReceived(bytes(buffer[:count]))
+        self._deliver(bytes(buffer[:count]))
         self._unread = True
         if self._reading:
             self._readAgain()
@@ -397,7 +413,8 @@ class EpollTransport:
             self._lose(_ABORTED)
         elif self._broken:
             # What came before that is still good.
-            self._read(_ENDING)
+            if self._reading:
+                self._read(_ENDING)
             if self.connected:
                 self._lose(_LOST)
         elif not self._buffer:
@@ -424,6 +441,7 @@ class EpollTransport:
         if producer is not None:
             producer.stopProducing()
         protocol, self.protocol = self.protocol, None
+        self._deliver = _nobody
         protocol.connectionLost(reason)
         if self._lost is not None:
             self._lost(reason)

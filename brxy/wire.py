@@ -10,6 +10,7 @@ alone.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from struct import Struct
 from typing import Any, Final, TypeVar
 
@@ -358,6 +359,14 @@ def _decodeGreeting(type: int, cls: type[_Greeting], payload: bytes) -> _Greetin
         raise SlotProtocolError(f"{name}: {error}") from None
 
 
+@lru_cache(1024)
+def openPayload(kind: int, once: bool, client: str) -> bytes:
+    """
+    What L{Open} says, for one who makes many.
+    """
+    return bytes((kind, once)) + client.encode("ascii")
+
+
 @frozen
 class Open:
     """
@@ -377,10 +386,11 @@ class Open:
         """
         The whole frame.
         """
-        client = self.client.encode("ascii")
-        return _pack(OPEN, exchange, 2 + len(client)) + bytes((self.kind, self.once)) + client
+        return frame(OPEN, exchange, openPayload(self.kind, self.once, self.client))
 
+    # The same few clients open nearly all exchanges.
     @classmethod
+    @lru_cache(1024)
     def decode(cls, payload: bytes) -> Open:
         """
         @param payload: of an OPEN that L{Decoder} has let pass.

@@ -6,15 +6,15 @@ intermediary keeps to itself (RFC 9110 §7.6.1).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeVar
 
 __all__ = [
     "CHUNKED",
     "HOP_BY_HOP",
     "MAX_FIELDS",
     "MAX_HEAD",
+    "REMEMBERED",
+    "SHORT",
     "TOKEN",
     "UNTIL_CLOSE",
     "VALUE",
@@ -27,7 +27,6 @@ __all__ = [
     "namedByConnection",
     "offeredProtocols",
     "parsedLength",
-    "remembered",
     "respell",
     "splitFields",
     "staysOpen",
@@ -116,28 +115,12 @@ _NOT_IN_TRAILERS = (
 )
 
 
-# Field sections that are remembered, of requests and of responses each, and how
-# long one may be for that (bytes): half a megabyte.
-_REMEMBERED = 256
-_SHORT = 2048
-
-_S = TypeVar("_S")
-
-
-def remembered(read: Callable[[bytes, bool], _S]) -> Callable[[bytes, bool], _S]:
-    """
-    Decorate what reads the field lines of a head, without its first line.
-
-    A client sends nearly the same fields with each of its requests, and so does
-    an app under load within one second: reading them again, byte for byte the
-    same, would be half of the work for an exchange.
-    """
-    again = lru_cache(_REMEMBERED)(read)
-
-    def readOrRemember(section: bytes, http11: bool) -> _S:
-        return (again if len(section) <= _SHORT else read)(section, http11)
-
-    return readOrRemember
+# A client sends nearly the same fields with each of its requests, and so does an
+# app under load within one second.  To read them anew, byte for byte the same,
+# would be half of the work for an exchange: so many of them are remembered, of
+# requests and of responses each, if they are no longer than this (bytes).
+REMEMBERED = 256
+SHORT = 2048
 
 
 def isPartialSection(data: bytes | bytearray, start: int) -> bool:

@@ -5,6 +5,7 @@ Heads of HTTP/1.x requests, as clients send them (RFC 9112 §3).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from attrs import define
 
@@ -12,6 +13,8 @@ from brxy.edge.fields import (
     CHUNKED,
     MAX_FIELDS,
     MAX_HEAD,
+    REMEMBERED,
+    SHORT,
     TOKEN,
     Field,
     connectionOptions,
@@ -21,7 +24,6 @@ from brxy.edge.fields import (
     namedByConnection,
     offeredProtocols,
     parsedLength,
-    remembered,
     respell,
     splitFields,
     staysOpen,
@@ -144,7 +146,8 @@ def requestHead(data: bytes | bytearray) -> tuple[RequestHead, int] | None:
     method, target, minor = line.groups()
     if method == b"CONNECT":
         raise BadRequest(405, "CONNECT is not served here")
-    section = _section(bytes(data[line.end() : end + 2]), minor == b"1")
+    raw = bytes(data[line.end() : end + 2])
+    section = (_remembered if len(raw) <= SHORT else _section)(raw, minor == b"1")
     authority, host = section.authority, section.host
     if target[0] != 0x2F:  # "/", as nearly always
         target, authority, host = _otherForm(method, target, authority, host)
@@ -195,7 +198,6 @@ def _badLine(data: bytes | bytearray, start: int) -> BadRequest:
     return BadRequest(400, "malformed request line")
 
 
-@remembered
 def _section(section: bytes, http11: bool) -> _Section:
     fields = splitFields(section, 0, len(section))
     if fields is None:
@@ -222,6 +224,9 @@ def _section(section: bytes, http11: bool) -> _Section:
         _requestID(fields),
         _passed(fields, options, upgrade),
     )
+
+
+_remembered = lru_cache(REMEMBERED)(_section)
 
 
 def _requestID(fields: list[Field]) -> bytes | None:

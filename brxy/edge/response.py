@@ -5,6 +5,7 @@ Heads of HTTP/1.x responses, as apps send them (RFC 9112 §4).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from attrs import define
 
@@ -13,6 +14,8 @@ from brxy.edge.fields import (
     HOP_BY_HOP,
     MAX_FIELDS,
     MAX_HEAD,
+    REMEMBERED,
+    SHORT,
     UNTIL_CLOSE,
     VALUE,
     Field,
@@ -21,7 +24,6 @@ from brxy.edge.fields import (
     namedByConnection,
     offeredProtocols,
     parsedLength,
-    remembered,
     respell,
     splitFields,
     staysOpen,
@@ -44,22 +46,6 @@ _BODY_FIELDS = frozenset((b"content-length", b"transfer-encoding", b"trailer"))
 
 
 # Not frozen: that would cost a tenth of the time a head takes.
-@define(eq=False)
-class _Section:
-    """
-    What the field lines of a response say by themselves; see L{ResponseHead}.
-
-    @ivar length: the body's, if there is one.
-    @ivar keep_alive: the sender wants its connection kept.
-    """
-
-    fields: list[Field]
-    length: int
-    keep_alive: bool
-    options: tuple[bytes, ...]
-    passed: bytes
-
-
 @define(eq=False)
 class ResponseHead:
     """
@@ -103,12 +89,8 @@ def responseHead(data: bytes | bytearray, method: bytes) -> tuple[ResponseHead, 
     if end < 0:
         _checkPartial(data)
         return None
-    line = _LINE.match(data)
-    if line is None:
-        raise BadResponse("malformed status line")
-    minor, status, reason = line.groups()
-    section = _section(bytes(data[line.end() : end + 2]), minor == b"1")
-    head = _interpreted(int(status), reason or b"", minor == b"1", section, method)
+    raw = bytes(data[: end + 2])
+    head = (_remembered if len(raw) <= SHORT else _head)(raw, method == b"HEAD")
     return head, end + 4
 
 
@@ -132,22 +114,59 @@ def _isPartialLine(data: bytes | bytearray) -> bool:
     return _PARTIAL_LINE.fullmatch(data) is not None
 
 
-@remembered
-def _section(section: bytes, http11: bool) -> _Section:
-    fields = splitFields(section, 0, len(section))
+def _head(data: bytes, bodiless: bool) -> ResponseHead:
+    """
+    @param data: the head without the empty line.
+    @param bodiless: it answers a HEAD.
+    """
+    line = _LINE.match(data)
+    if line is None:
+        raise BadResponse("malformed status line")
+    fields = splitFields(data, line.end(), len(data))
     if fields is None:
         raise BadResponse("malformed header field in the response")
     if len(fields) > MAX_FIELDS:
         raise BadResponse("too many header fields in the response")
+    minor, status, reason = line.groups()
+    return _interpreted(int(status), reason or b"", minor == b"1", fields, bodiless)
+
+
+_remembered = lru_cache(REMEMBERED)(_head)
+
+
+def _interpreted(
+    status: int, reason: bytes, http11: bool, fields: list[Field], bodiless: bool
+) -> ResponseHead:
     decisive: dict[bytes, list[bytes]] = {}
     for lower, _, value in fields:
         if lower in _DECISIVE:
             decisive.setdefault(lower, []).append(value)
+    if status == 101 and not offeredProtocols(fields):
+        raise BadResponse("101 without a protocol to upgrade to")
     connection = decisive.get(b"connection")
     options = connectionOptions(connection) if connection else ()
     length = _bodyLength(decisive, http11, fields)
-    return _Section(
-        fields, length, staysOpen(options, http11), options, passedFields(fields, options)
+    keep_alive = staysOpen(options, http11)
+    passed = fields
+    if status < 200 or status == 204:
+        # A body that must not be there would be read as the next response.
+        keep_alive = keep_alive and length in (0, UNTIL_CLOSE) and status != 101
+        length = 0
+        passed = [field for field in fields if field[0] not in _BODY_FIELDS]
+    elif bodiless or status == 304:
+        length = 0
+    elif length == UNTIL_CLOSE:
+        keep_alive = False
+    return ResponseHead(
+        status,
+        reason,
+        http11,
+        length,
+        keep_alive,
+        status == 101,
+        fields,
+        options,
+        passedFields(passed, options),
     )
 
 
@@ -160,35 +179,6 @@ def passedFields(fields: list[Field], options: tuple[bytes, ...]) -> bytes:
     dropped = HOP_BY_HOP | namedByConnection(options)
     return b"".join(
         [b"%b: %b\r\n" % (name, value) for lower, name, value in fields if lower not in dropped]
-    )
-
-
-def _interpreted(
-    status: int, reason: bytes, http11: bool, section: _Section, method: bytes
-) -> ResponseHead:
-    length, keep_alive, passed = section.length, section.keep_alive, section.passed
-    if status == 101 and not offeredProtocols(section.fields):
-        raise BadResponse("101 without a protocol to upgrade to")
-    if status < 200 or status == 204:
-        # A body that must not be there would be read as the next response.
-        keep_alive = keep_alive and length in (0, UNTIL_CLOSE) and status != 101
-        length = 0
-        bodiless = [field for field in section.fields if field[0] not in _BODY_FIELDS]
-        passed = passedFields(bodiless, section.options)
-    elif method == b"HEAD" or status == 304:
-        length = 0
-    elif length == UNTIL_CLOSE:
-        keep_alive = False
-    return ResponseHead(
-        status,
-        reason,
-        http11,
-        length,
-        keep_alive,
-        status == 101,
-        section.fields,
-        section.options,
-        passed,
     )
 
 

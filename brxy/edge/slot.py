@@ -27,6 +27,7 @@ from brxy.wire import (
     GOAWAY,
     HELLO,
     NAMES,
+    OPEN,
     PING,
     PONG,
     READY,
@@ -35,10 +36,10 @@ from brxy.wire import (
     SPAWN,
     UNREADY,
     Hello,
-    Open,
     dataFrames,
     frame,
     nextExchange,
+    openPayload,
     reasonPayload,
     reasonText,
 )
@@ -180,7 +181,8 @@ class NodeSlot(Framed):
     def _over(self) -> Relay | None:
         relay, self._relay = self._relay, None
         self._phase = IDLE
-        self.resume()
+        if self._holds:
+            self.resume()
         return relay
 
     # As an end of an exchange
@@ -193,7 +195,7 @@ class NodeSlot(Framed):
         self._number = number = nextExchange(self._number)
         self._relay = relay
         self._phase = OFFERED
-        opening = Open(kind, once, client).encode(number)
+        opening = frame(OPEN, number, openPayload(kind, once, client))
         self._factory.accepts.start(self)
         self._tcp.write(b"".join((self.takeOwed(), opening, dataFrames(number, first))))
 

@@ -259,7 +259,8 @@ class EdgeSlot(Framed):
         self.takeOwed()
         self._relay = None
         self._phase = IDLE
-        self.resume()
+        if self._holds:
+            self.resume()
 
     def _finish(self) -> None:
         if self._going and self.alive:
