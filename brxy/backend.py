@@ -4,22 +4,21 @@ A slot's connection to the app, kept from one exchange to the next.
 
 from __future__ import annotations
 
-import socket
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
-from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.connection import Connection, Shared
+from brxy.appconnection import AppConnection, AppFactory, Habits
+from brxy.connection import IDLE_PROOF, Shared
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.relay import Relay
 
-__all__ = ["AppConnection", "Backend", "clientEndpoint"]
+__all__ = ["Backend", "clientEndpoint"]
 
 # An app on the same machine accepts at once, or is in trouble.
 CONNECT_TIMEOUT = 5.0
@@ -28,115 +27,6 @@ CONNECT_TIMEOUT = 5.0
 # was idle for no longer than this: apps close idle connections, some after 1 s.
 IDLE_SURE = 0.5
 
-# ... and if the app is known to keep connections open: this one has served
-# twice, or was still open so long after its first response.
-IDLE_PROOF = 0.05
-
-
-class AppConnection(Connection):
-    """
-    One connection to the app.
-
-    @ivar exchanges: how many it has carried.
-    @ivar idle_since: when the last of them was over, in the clock's seconds.
-    """
-
-    exchanges = 0
-    idle_since = 0.0
-
-    def __init__(self, shared: Shared, backend: _Owner) -> None:
-        super().__init__(shared)
-        self._backend = backend
-
-    def dataReceived(self, data: bytes) -> None:
-        """
-        See L{twisted.internet.protocol.Protocol}.
-        """
-        if self.alive:
-            self._backend.received(self, data)
-
-    def peerEnded(self) -> None:
-        """
-        The app half-closed.
-        """
-        self._backend.appEnded(self)
-
-    def hungUp(self, broken: bool) -> None:
-        """
-        The app reset the connection while the client could take no more.
-        What it sent before is of no use: the exchange can't be whole.
-        """
-        if broken:
-            self.abort()
-
-    def closed(self, reason: Failure) -> None:
-        """
-        The connection is gone.
-        """
-        self._backend.appClosed(self, reason.getErrorMessage())
-
-    def filled(self) -> None:
-        """
-        The app takes no more for now.
-        """
-        self._backend.appFull(self)
-
-    def emptied(self) -> None:
-        """
-        The app takes more again.
-        """
-        self._backend.appDrained(self)
-
-    def isSure(self, now: float) -> bool:
-        """
-        Will the app surely read what is sent now?
-        """
-        idle = now - self.idle_since
-        if idle > IDLE_SURE or (self.exchanges < 2 and idle < IDLE_PROOF):
-            return False
-        try:
-            self._tcp.getHandle().recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        # An end, or bytes that nobody asked for.
-        return False
-
-
-class _AppFactory(Factory):
-    """
-    Makes one connection to the app.
-    """
-
-    noisy = False
-
-    def __init__(self, shared: Shared, backend: _Owner) -> None:
-        self._shared = shared
-        self._backend = backend
-
-    def buildProtocol(self, addr: IAddress | None) -> AppConnection:
-        """
-        See L{Factory}.
-        """
-        return AppConnection(self._shared, self._backend)
-
-
-class _Owner(Protocol):
-    """
-    Whom an L{AppConnection} tells what happens to it.
-    """
-
-    def received(self, connection: AppConnection, data: bytes) -> None: ...
-
-    def appEnded(self, connection: AppConnection) -> None: ...
-
-    def appClosed(self, connection: AppConnection, reason: str) -> None: ...
-
-    def appFull(self, connection: AppConnection) -> None: ...
-
-    def appDrained(self, connection: AppConnection) -> None: ...
-
 
 @implementer(IExchangeEnd)
 class Backend:
@@ -144,14 +34,16 @@ class Backend:
     The app as an end of exchanges, one after another.
 
     @param address: where the app accepts connections.
+    @param habits: what is known of this app, by all of its backends.
     @ivar congested: the app takes no more bytes for now.
     """
 
     _log = Logger()
 
-    def __init__(self, shared: Shared, address: Address) -> None:
+    def __init__(self, shared: Shared, address: Address, habits: Habits) -> None:
         self._shared = shared
         self._address = address
+        self._habits = habits
         self._connection: AppConnection | None = None
         self._dialing: Deferred[Any] | None = None
         self._outbox: list[bytes] = []
@@ -180,19 +72,44 @@ class Backend:
         self._end_wanted = self._paused = False
         connection = self._connection
         if connection is not None:
-            if not once or connection.isSure(self._shared.seconds()):
+            if not once or self._isSure(connection):
                 connection.exchanges += 1
                 if first:
                     connection.write(first)
                 relay.accepted()
                 return
-            self._drop()
+            self._setAside(connection)
         self._outbox = [first]
         self._dial()
 
+    def _isSure(self, connection: AppConnection) -> bool:
+        """
+        Will the app surely read what is sent now?
+        """
+        habits = self._habits
+        idle = self._shared.seconds() - connection.idle_since
+        if idle > IDLE_SURE or not (habits.keeps_open or idle >= IDLE_PROOF):
+            return False
+        quiet = connection.isQuiet()
+        if quiet and idle >= IDLE_PROOF:
+            habits.keeps_open = True
+        return quiet
+
+    def _setAside(self, connection: AppConnection) -> None:
+        """
+        It is not sure enough.  Where requests that must not be sent twice come
+        one upon the other, no connection is ever idle for long enough to prove
+        anything, and each would get a new one: so one is left idle for that.
+        """
+        if self._habits.keeps_open or self._habits.trial is not None:
+            self._drop()
+        else:
+            self._connection = None
+            connection.tryOut(self._habits)
+
     def _dial(self) -> None:
         endpoint = clientEndpoint(self._shared.reactor, self._address)
-        self._dialing = dialing = endpoint.connect(_AppFactory(self._shared, self))
+        self._dialing = dialing = endpoint.connect(AppFactory(self._shared, self))
         dialing.addCallbacks(self._connected, self._unreachable)
         dialing.addErrback(lambda failure: self._log.failure("while dialling the app", failure))
 
@@ -288,6 +205,8 @@ class Backend:
             if self._paused:
                 connection.resume()
             connection.idle_since = self._shared.seconds()
+            if connection.exchanges > 1:
+                self._habits.keeps_open = True
         else:
             self._drop()
 
@@ -341,6 +260,7 @@ class Backend:
         if connection is not self._connection:
             connection.close()
         elif self._relay is None:
+            self._closedIdle(connection)
             self._letGo()
         else:
             self._relay.ended(self)
@@ -357,6 +277,12 @@ class Backend:
             relay, self._relay = self._relay, None
             if relay is not None:
                 self.broke(relay, reason)
+            else:
+                self._closedIdle(connection)
+
+    def _closedIdle(self, connection: AppConnection) -> None:
+        if self._shared.seconds() - connection.idle_since < IDLE_SURE:
+            self._habits.keeps_open = False
 
     def appFull(self, connection: AppConnection) -> None:
         """

@@ -21,7 +21,7 @@ from brxy.deadlines import Deadlines
 from brxy.epolltcp import EpollTransport
 from brxy.hangup import HangupWatcher
 
-__all__ = ["HOLD_PEER", "Connection", "Shared"]
+__all__ = ["HOLD_PEER", "IDLE_PROOF", "Connection", "Shared"]
 
 # Why a connection is not read from.  The other end of the exchange is full:
 HOLD_PEER = 1
@@ -29,6 +29,10 @@ HOLD_PEER = 1
 # A peer that takes nothing of what is left, or does not close, gets this many
 # seconds.
 CLOSE_TIMEOUT = 10.0
+
+# An app that leaves a connection open for so long (seconds) after a response is
+# taken to keep its connections open.
+IDLE_PROOF = 0.05
 
 # Where tcp_info of linux/tcp.h has tcpi_bytes_acked, 64 bits.
 _BYTES_ACKED = slice(120, 128)
@@ -79,6 +83,8 @@ class Shared:
     @ivar hangups: tells of hang-ups while nothing is read.
     @ivar closing: connections that are closing, and are aborted if nothing
         comes of that.
+    @ivar trials: connections to apps that are left idle to see whether they
+        stay open.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -88,6 +94,9 @@ class Shared:
         self.closing: Deadlines[Connection] = Deadlines(
             reactor, CLOSE_TIMEOUT, lambda connection: connection.closesSlowly()
         )
+        self.trials: Deadlines[Any] = Deadlines(
+            reactor, IDLE_PROOF, lambda connection: connection.survived()
+        )
 
     def stop(self) -> None:
         """
@@ -95,6 +104,7 @@ class Shared:
         """
         self.hangups.stop()
         self.closing.stopAll()
+        self.trials.stopAll()
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
+from brxy.appconnection import Habits
 from brxy.backend import Backend
 from brxy.connection import Shared
 from brxy.edge.instance import Instance
@@ -42,8 +43,8 @@ class DirectSlot(Backend):
     @ivar standing: it takes exchanges.
     """
 
-    def __init__(self, front: Front, shared: Shared, address: Address) -> None:
-        super().__init__(shared, address)
+    def __init__(self, front: Front, shared: Shared, address: Address, habits: Habits) -> None:
+        super().__init__(shared, address, habits)
         self._front = front
         self.instance = front.instance
         self.standing = True
@@ -113,7 +114,8 @@ class Front:
         self.began = self._keeper.began
         self._resting: dict[DirectSlot, IDelayedCall] = {}
         self._cut: IDelayedCall | None = None
-        self._slots = [DirectSlot(self, shared, address) for _ in range(instance.capacity)]
+        habits = Habits()
+        self._slots = [DirectSlot(self, shared, address, habits) for _ in range(instance.capacity)]
 
     @property
     def standing(self) -> bool:

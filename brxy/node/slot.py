@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from brxy.appconnection import Habits
 from brxy.backend import Backend
 from brxy.connection import Shared
 from brxy.errors import SlotProtocolError
@@ -94,7 +95,7 @@ class EdgeSlot(Framed):
         super().__init__(factory)
         self._factory = factory
         self._owner = factory.owner
-        self._backend = Backend(factory.shared, factory.app)
+        self._backend = Backend(factory.shared, factory.app, factory.habits)
         self._phase = GREETING
         self._taken = 0
         self._going = False
@@ -397,6 +398,7 @@ class EdgeSlotFactory(FramedFactory[EdgeSlot]):
         super().__init__(shared)
         self.owner = owner
         self.app = app
+        self.habits = Habits()
 
     def buildProtocol(self, addr: IAddress | None) -> EdgeSlot:
         """

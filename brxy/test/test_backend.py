@@ -12,7 +12,9 @@ from twisted.internet.error import DNSLookupError, TimeoutError
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.backend import CONNECT_TIMEOUT, IDLE_PROOF, IDLE_SURE, Backend, clientEndpoint
+from brxy.appconnection import Habits
+from brxy.backend import CONNECT_TIMEOUT, IDLE_SURE, Backend, clientEndpoint
+from brxy.connection import IDLE_PROOF
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.relay import Relay
 from brxy.test.fakes import FakeEnd
@@ -51,7 +53,7 @@ class BackendTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
-        self.backend = Backend(self.reactor.shared, APP)
+        self.backend = Backend(self.reactor.shared, APP, Habits())
 
     def begin(self, once: bool = False, first: bytes = b"") -> _Relay:
         """
@@ -276,12 +278,52 @@ class BackendTests(SynchronousTestCase):
 
     def test_unsure_is_closed(self) -> None:
         """
-        A connection that is not sure enough is closed for a new one.
+        A connection that is not sure enough gives way to a new one; the first
+        such is left open for a moment, and the next ones are closed.
+        """
+        apps = []
+        for _ in range(3):
+            apps.append(self.serve())
+            self.assertFalse(self.isReused())
+            self.backend.reset()
+            self.settle()
+        self.assertEqual([app.ended for app in apps], [False, True, True])
+        self.reactor.advance(2 * IDLE_PROOF)
+        self.settle()
+        self.assertTrue(apps[0].ended)
+
+    def test_trial(self) -> None:
+        """
+        If the app leaves that one open, connections are kept from then on, also
+        for requests that come one upon the other; until one is closed while
+        they count on it.
+        """
+        self.serve()
+        self.assertFalse(self.isReused())
+        self.backend.reset()
+        self.reactor.advance(2 * IDLE_PROOF)
+        app = self.serve()
+        self.assertTrue(self.isReused())
+        self.backend.done(True)
+        app.end.loseConnection()
+        self.settle()
+        self.serve()
+        self.assertFalse(self.isReused())
+
+    def test_trial_failed(self) -> None:
+        """
+        If the app closes it, nothing is known, and the next one is tried.
         """
         app = self.serve()
         self.assertFalse(self.isReused())
+        self.backend.reset()
+        app.end.loseConnection()
         self.settle()
-        self.assertTrue(app.ended)
+        self.reactor.advance(2 * IDLE_PROOF)
+        app = self.serve()
+        self.assertFalse(self.isReused())
+        self.settle()
+        self.assertFalse(app.ended)
 
     def test_looked_at(self) -> None:
         """

@@ -33,7 +33,7 @@ LAYERS = """
 
     brxy.relay brxy.deadlines brxy.descriptor brxy.hangup brxy.connection
     brxy.epolltcp brxy.epollreactor
-    brxy.framed brxy.backend brxy.keeper brxy.pipes brxy.processes brxy.child
+    brxy.framed brxy.appconnection brxy.backend brxy.keeper brxy.pipes brxy.processes brxy.child
     brxy.ports brxy.readiness brxy.app brxy.exitstatus brxy.signals
     brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients brxy.edge.client brxy.edge.tcpclient
     brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.starter
