@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from brxy.appconnection import AppConnection, AppFactory, Habits
 from brxy.connection import IDLE_PROOF, Shared
+from brxy.epolltcp import EpollTransport
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.relay import Relay
 
@@ -57,6 +58,13 @@ class Backend:
         See L{brxy.relay.End}.
         """
         return self._connection is not None and self._connection.congested
+
+    @property
+    def stream(self) -> EpollTransport | None:
+        """
+        See L{brxy.relay.End}.
+        """
+        return None if self._connection is None else self._connection.stream
 
     def begin(self, relay: Relay, once: bool, first: bytes) -> None:
         """

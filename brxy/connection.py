@@ -149,6 +149,14 @@ class Connection(Protocol):
         self._producing = True
         self._tcp.registerProducer(self, True)
 
+    @property
+    def stream(self) -> EpollTransport | None:
+        """
+        See L{brxy.relay.End}.
+        """
+        transport = self.transport
+        return transport if type(transport) is EpollTransport else None
+
     def watchLink(self) -> None:
         """
         Let the kernel find out when the link was cut: by probes when nothing

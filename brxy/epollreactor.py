@@ -25,7 +25,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, providedBy
 
-from brxy.epolltcp import EVERYTHING, EpollTransport, Poller, addressOf
+from brxy.epolltcp import EVERYTHING, EpollTransport, addressOf
+from brxy.poller import Poller
 
 __all__ = ["EpollReactor"]
 
@@ -192,7 +193,7 @@ class _TCPPort(tcp.Port):
 
     def settle(self) -> None:
         """
-        See L{brxy.epolltcp.Served}.
+        See L{brxy.poller.Served}.
         """
 
     def happened(self, events: int) -> None:
@@ -240,7 +241,7 @@ class _TCPPort(tcp.Port):
 
     def failed(self, failure: Failure) -> None:
         """
-        See L{brxy.epolltcp.Served}.
+        See L{brxy.poller.Served}.
         """
         _log.failure("a protocol failed as it was made", failure)
 
@@ -364,7 +365,7 @@ class _Attempt:
 
     def happened(self, events: int) -> None:
         """
-        See L{brxy.epolltcp.Served}.
+        See L{brxy.poller.Served}.
         """
         sock, connector = self._socket, self._connector
         assert sock is not None and connector is not None, "an attempt was served after its end"
@@ -399,11 +400,11 @@ class _Attempt:
 
     def settle(self) -> None:
         """
-        See L{brxy.epolltcp.Served}.
+        See L{brxy.poller.Served}.
         """
 
     def failed(self, failure: Failure) -> None:
         """
-        See L{brxy.epolltcp.Served}.
+        See L{brxy.poller.Served}.
         """
         _log.failure("a protocol failed as it was made", failure)

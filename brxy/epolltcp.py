@@ -16,7 +16,7 @@ import socket
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -33,9 +33,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.descriptor import Reader
+from brxy.poller import Poller
+from brxy.splice import Move, Pipe
 
-__all__ = ["EVERYTHING", "EpollTransport", "Poller", "Served", "addressOf"]
+__all__ = ["EVERYTHING", "EpollTransport", "addressOf"]
 
 # What a connection is registered for, once for its life.
 EVERYTHING = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
@@ -43,16 +44,13 @@ EVERYTHING = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLL
 _ENDING = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _READABLE = select.EPOLLIN | _ENDING
 
-# Connections that are served before the reactor's timers and its other
-# descriptors get their turn.
-_BATCH = 64
-
 # Most messages are short; memory for a long one costs more than it is worth
 # before it is known that there is one.
 _SHORT = 16 * 1024
-# What is read at most from one connection before the others get their turn.
+# What else is read from one connection before the others get their turn.
 _LONG = 256 * 1024
-
+# How often bytes are moved between two connections in one turn.
+_MOVES = 4
 # A producer is told to pause when so much could not be sent.
 _FULL = 64 * 1024
 
@@ -62,131 +60,6 @@ _ABORTED = Failure(ConnectionAborted())
 
 # l_onoff and l_linger of socket(7): closing sends a reset.
 _RESET = struct.pack("ii", 1, 0)
-
-
-class Served(Protocol):
-    """
-    What a L{Poller} serves.
-    """
-
-    def happened(self, events: int) -> None:
-        """
-        Something happened on the descriptor; C{select.EPOLL*}.
-        """
-
-    def settle(self) -> None:
-        """
-        It asked for a turn of its own by L{Poller.later}.
-        """
-
-    def failed(self, failure: Failure) -> None:
-        """
-        One of the other two raised an exception.
-        """
-
-
-class Poller(Reader):
-    """
-    Serves descriptors by an epoll object of its own, as long as there are any.
-
-    @param reactor: an C{IReactorFDSet} and C{IReactorTime}.
-    @ivar buffer: for long reads; nobody keeps anything in it.
-    """
-
-    def __init__(self, reactor: Any) -> None:
-        super().__init__(reactor)
-        self._epoll: select.epoll | None = None
-        self._served: dict[int, Served] = {}
-        self._later: list[Served] = []
-        self._serving = False
-        self.buffer = memoryview(bytearray(_LONG))
-
-    def add(self, fd: int, served: Served, events: int) -> None:
-        """
-        Serve a descriptor from now on.
-        """
-        if self._epoll is None:
-            self._epoll = select.epoll()
-            self._reactor.addReader(self)
-        self._epoll.register(fd, events)
-        self._served[fd] = served
-
-    def again(self, fd: int, events: int) -> None:
-        """
-        Tell again of whatever stands, even if nothing new happens.
-        """
-        assert self._epoll is not None
-        self._epoll.modify(fd, events)
-
-    def replace(self, fd: int, served: Served) -> None:
-        """
-        A descriptor is someone else's from now on.
-        """
-        self._served[fd] = served
-
-    def remove(self, fd: int) -> None:
-        """
-        Serve a descriptor no more.  Does nothing for one that is not served.
-        """
-        if self._served.pop(fd, None) is not None and self._epoll is not None:
-            self._epoll.unregister(fd)
-            self._stopIfIdle()
-
-    def closed(self, fd: int) -> None:
-        """
-        A descriptor was closed: the kernel has forgotten it by itself.
-        """
-        del self._served[fd]
-        self._stopIfIdle()
-
-    def _stopIfIdle(self) -> None:
-        if not self._served and self._epoll is not None:
-            self._reactor.removeReader(self)
-            self._epoll.close()
-            self._epoll = None
-
-    def later(self, served: Served) -> None:
-        """
-        Call C{served.settle()} soon, when nothing of it is being called.
-        """
-        self._later.append(served)
-        if not self._serving and len(self._later) == 1:
-            self._reactor.callLater(0, self._settle)
-
-    def fileno(self) -> int:
-        """
-        See L{twisted.internet.interfaces.IReadDescriptor}.
-        """
-        return -1 if self._epoll is None else self._epoll.fileno()
-
-    def doRead(self) -> None:
-        """
-        Serve those on whom something happened.
-        """
-        assert self._epoll is not None
-        self._serving = True
-        try:
-            find = self._served.get
-            for fd, events in self._epoll.poll(0, _BATCH):
-                # One may be closed by what another one does.
-                served = find(fd)
-                if served is not None:
-                    try:
-                        served.happened(events)
-                    except Exception:
-                        served.failed(Failure())
-        finally:
-            self._serving = False
-        if self._later:
-            self._settle()
-
-    def _settle(self) -> None:
-        later, self._later = self._later, []
-        for served in later:
-            try:
-                served.settle()
-            except Exception:
-                served.failed(Failure())
 
 
 def addressOf(family: int, name: Any) -> IAddress:
@@ -246,6 +119,10 @@ class EpollTransport:
         "_reading",
         "_recv",
         "_send",
+        "_head",
+        "_move",
+        "_moved_from",
+        "_pipe",
         "_socket",
         "_unread",
         "connected",
@@ -276,6 +153,12 @@ class EpollTransport:
         self._ended = False
         self._broken = False
         self._aborted = False
+        # What comes in goes to another one unread; or what goes out comes from one.
+        self._move: Move | None = None
+        self._moved_from: EpollTransport | None = None
+        # What is to be sent before the buffer: these bytes, then what is in there.
+        self._head = b""
+        self._pipe: Pipe | None = None
         self.connected = False
         self.disconnecting = False
         self.protocol: Any = None
@@ -309,7 +192,7 @@ class EpollTransport:
 
     def happened(self, events: int) -> None:
         """
-        See L{Served}.
+        See L{brxy.poller.Served}.
         """
         if events & _READABLE:
             if self._reading:
@@ -318,10 +201,19 @@ class EpollTransport:
                 self._unread = True
                 if self._read_ended and events & select.EPOLLERR:
                     self._lose(_LOST)
-        if self._buffer:
+        if self._pending():
             self._flush()
 
+    def _pending(self) -> bool:
+        """
+        Something waits to be sent.
+        """
+        return bool(self._buffer) or self._pipe is not None
+
     def _read(self, ending: int) -> None:
+        if self._move is not None:
+            self._moveMore(self._move)
+            return
         try:
             data = self._recv(_SHORT)
         except BlockingIOError:
@@ -341,18 +233,20 @@ class EpollTransport:
         if not self._reading:
             self._unread = True
             return
-        buffer = self._poller.buffer
+        if self._move is not None:
+            self._moveMore(self._move)
+            return
         try:
-            count = self._socket.recv_into(buffer)
+            data = self._recv(_LONG)
         except BlockingIOError:
             return
         except OSError:
             self._lose(_LOST)
             return
-        if not count:
+        if not data:
             self._readEnd()
             return
-        self._deliver(bytes(buffer[:count]))
+        self._deliver(data)
         self._unread = True
         if self._reading:
             self._readAgain()
@@ -360,6 +254,98 @@ class EpollTransport:
     def _readAgain(self) -> None:
         self._unread = False
         self._poller.again(self._socket.fileno(), EVERYTHING)
+
+    # Moving without reading
+
+    def moveTo(self, move: Move) -> None:
+        """
+        Move what comes in to another connection, unread, from now on.
+        """
+        self._move = move
+        move.target._moved_from = self
+        self._unread = True
+        if self._reading:
+            self._readAgain()
+
+    def stopMoving(self) -> None:
+        """
+        What comes in is for the protocol again.  Does nothing if it is.
+        """
+        move, self._move = self._move, None
+        if move is not None:
+            move.target._moved_from = None
+
+    def _moveMore(self, move: Move) -> None:
+        """
+        Move what can be moved in one turn.
+        """
+        for _ in range(_MOVES):
+            if not self._reading or move.target._pending():
+                self._unread = True
+                return
+            if not self._moveOnce(move):
+                return
+        self._readAgain()
+
+    def _moveOnce(self, move: Move) -> bool:
+        """
+        @return: whether to go on.
+        """
+        try:
+            pipe = self._poller.pipes.take()
+        except OSError:
+            # Out of descriptors: the slow way needs none.
+            self.stopMoving()
+            self._readAgain()
+            return False
+        try:
+            count = pipe.fill(self._socket.fileno(), move.limit())
+        except OSError as error:
+            self._poller.pipes.give(pipe)
+            if not isinstance(error, BlockingIOError):
+                self._lose(_LOST)
+            return False
+        if not count:
+            self._poller.pipes.give(pipe)
+            self._readEnd()
+            return False
+        move.target._writePipe(pipe, move.head(count))
+        move.count -= count
+        if move.goesOn(count):
+            return True
+        self.stopMoving()
+        self._readAgain()
+        move.over()
+        return False
+
+    def _writePipe(self, pipe: Pipe, head: bytes) -> None:
+        if not self._writable():
+            self._poller.pipes.give(pipe)
+            return
+        self._pipe = pipe
+        self._head = head
+        try:
+            self._emptyPipe(pipe)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._breakOff()
+
+    def _emptyPipe(self, pipe: Pipe) -> bool:
+        """
+        @return: whether all of it is sent.
+        """
+        if self._head:
+            sent = self._socket.send(self._head, socket.MSG_MORE)
+            self._head = self._head[sent:]
+            if self._head:
+                return False
+        pipe.empty(self._socket.fileno())
+        if pipe.held:
+            return False
+        self._pipe = None
+        self._poller.pipes.give(pipe)
+        return True
 
     def _readEnd(self) -> None:
         self._reading = False
@@ -372,15 +358,20 @@ class EpollTransport:
 
     def _flush(self) -> None:
         try:
-            sent = self._send(self._buffer)
+            if self._pipe is not None and not self._emptyPipe(self._pipe):
+                return
+            if self._buffer:
+                del self._buffer[: self._send(self._buffer)]
         except BlockingIOError:
             return
         except OSError:
             self._breakOff()
             return
-        del self._buffer[:sent]
         if not self._buffer:
             self._sent()
+            source = self._moved_from
+            if source is not None and source._move is not None:
+                source._moveMore(source._move)
 
     def _sent(self) -> None:
         """
@@ -405,7 +396,7 @@ class EpollTransport:
 
     def settle(self) -> None:
         """
-        See L{Served}.
+        See L{brxy.poller.Served}.
         """
         if not self.connected:
             return
@@ -417,12 +408,12 @@ class EpollTransport:
                 self._read(_ENDING)
             if self.connected:
                 self._lose(_LOST)
-        elif not self._buffer:
+        elif not self._pending():
             self._sent()
 
     def failed(self, failure: Failure) -> None:
         """
-        See L{Served}.
+        See L{brxy.poller.Served}.
         """
         self._log.failure("a protocol failed, and loses its connection", failure)
         self._lose(failure)
@@ -436,6 +427,10 @@ class EpollTransport:
         if self._aborted:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._socket.close()
+        self.stopMoving()
+        if self._moved_from is not None:
+            self._moved_from.stopMoving()
+        self._dropPipe()
         self._poller.closed(fd)
         producer, self._producer = self._producer, None
         if producer is not None:
@@ -452,9 +447,9 @@ class EpollTransport:
         """
         Send bytes, now if the socket takes them.
         """
-        if not self.connected or self._ended or self._broken or self._aborted:
+        if not self._writable():
             return
-        if self._buffer:
+        if self._buffer or self._pipe is not None:
             self._buffer += data
             self._limitProducer()
             return
@@ -471,6 +466,9 @@ class EpollTransport:
         elif self._pulls:
             self._poller.later(self)
 
+    def _writable(self) -> bool:
+        return self.connected and not (self._ended or self._broken or self._aborted)
+
     def _limitProducer(self) -> None:
         if len(self._buffer) > _FULL and self._producer is not None and not self._producer_paused:
             self._producer_paused = True
@@ -482,7 +480,13 @@ class EpollTransport:
         """
         self._broken = True
         self._buffer.clear()
+        self._dropPipe()
         self._poller.later(self)
+
+    def _dropPipe(self) -> None:
+        if self._pipe is not None:
+            self._poller.pipes.give(self._pipe)
+            self._pipe = None
 
     def writeSequence(self, data: Any) -> None:
         """
@@ -515,6 +519,7 @@ class EpollTransport:
             self._aborted = self.disconnecting = True
             self._reading = False
             self._buffer.clear()
+            self._dropPipe()
             self._poller.later(self)
 
     def getPeer(self) -> Any:

@@ -59,6 +59,13 @@ class Framed(Connection):
         self._times.slots.add(self)
         self._times.greetings.start(self)
 
+    @property
+    def stream(self) -> None:
+        """
+        Frames stand between the bytes of an exchange.
+        """
+        return None
+
     def greeted(self) -> None:
         """
         Both sides know each other.

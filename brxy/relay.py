@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from brxy.epolltcp import EpollTransport
+
 __all__ = ["End", "Relay"]
 
 
@@ -19,10 +21,15 @@ class End(Protocol):
     know whether there is room now.
 
     @ivar congested: what was written has not left yet, and more should wait.
+    @ivar stream: the connection, if it carries the exchange's bytes and nothing
+        else, and bytes can be moved from one such to another unread.
     """
 
     @property
     def congested(self) -> bool: ...
+
+    @property
+    def stream(self) -> EpollTransport | None: ...
 
     def write(self, data: bytes) -> None: ...
 

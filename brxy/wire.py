@@ -113,6 +113,13 @@ def dataFrames(exchange: int, data: bytes) -> bytes:
     return b"".join(pieces)
 
 
+def dataHead(exchange: int, size: int) -> bytes:
+    """
+    What goes before so many bytes that make one DATA frame, L{MAX_DATA} at most.
+    """
+    return _pack(DATA, exchange, size)
+
+
 def nextExchange(exchange: int) -> int:
     """
     The number of the exchange that follows: 1 after 0 (none yet) and after 255.

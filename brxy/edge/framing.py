@@ -63,24 +63,26 @@ def framingFor(
 class LengthBody:
     """
     A body whose length is known; of 0, it is done from the beginning.
+
+    @ivar remaining: how many bytes are still to come.
     """
 
-    __slots__ = ("_remaining", "done")
+    __slots__ = ("done", "remaining")
 
     def __init__(self, length: int) -> None:
-        self._remaining = length
+        self.remaining = length
         self.done = length == 0
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """
         See L{Body.feed}.
         """
-        remaining = self._remaining
+        remaining = self.remaining
         if len(data) <= remaining:
-            self._remaining = remaining - len(data)
-            self.done = self._remaining == 0
+            self.remaining = remaining - len(data)
+            self.done = self.remaining == 0
             return data, b""
-        self._remaining = 0
+        self.remaining = 0
         self.done = True
         return data[:remaining], data[remaining:]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from brxy.edge.carrier import Carrier, Client
 from brxy.edge.exchange import Input, Progress
-from brxy.edge.framing import Body, framingFor
+from brxy.edge.framing import Body, LengthBody, framingFor
 from brxy.edge.http1 import (
     CHUNKED,
     UNTIL_CLOSE,
@@ -19,6 +19,7 @@ from brxy.edge.http1 import (
     responseHead,
 )
 from brxy.errors import BadResponse
+from brxy.splice import Move
 from brxy.wire import KIND_HTTP
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["VIA", "HTTPCarrier"]
 
 VIA = b"1.1 brxy"
+
+# Of a response's body with a known length, so many more bytes are worth the
+# trouble of moving them without reading them.
+MOVE_LEAST = 256 * 1024
 
 
 class HTTPCarrier(Carrier):
@@ -187,6 +192,14 @@ class HTTPCarrier(Carrier):
             self.near.write(out)
         if body.done:
             self._whole(rest)
+        elif type(body) is LengthBody and body.remaining >= MOVE_LEAST:
+            self._moveBody(body)
+
+    def _moveBody(self, body: LengthBody) -> None:
+        source = None if self.far is None else self.far.stream
+        target = self.near.stream
+        if source is not None and target is not None:
+            source.moveTo(Move(target, body.remaining, lambda: self._whole(b"")))
 
     def _whole(self, rest: bytes) -> None:
         response = self._response

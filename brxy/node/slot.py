@@ -14,11 +14,13 @@ from zope.interface import implementer
 from brxy.appconnection import Habits
 from brxy.backend import Backend
 from brxy.connection import Shared
+from brxy.epolltcp import EpollTransport
 from brxy.errors import SlotProtocolError
 from brxy.framed import Framed, FramedFactory
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.node.owner import NotWelcome, Owner
 from brxy.relay import Relay
+from brxy.splice import Move
 from brxy.wire import (
     ACCEPT,
     DATA,
@@ -40,6 +42,7 @@ from brxy.wire import (
     Open,
     Welcome,
     dataFrames,
+    dataHead,
     frame,
     nextExchange,
     reasonPayload,
@@ -50,6 +53,12 @@ __all__ = ["EdgeSlot", "EdgeSlotFactory", "NotWelcome", "Owner"]
 
 # The edge sends no more of a request before it has seen ACCEPT.
 UNACCEPTED_LIMIT = 65536
+
+# As long as an app sends so many bytes at once, they are moved unread.
+MOVE_LEAST = 16 * 1024
+
+# ... in frames of whole pages: one that ends within a page costs a tenth more.
+MOVE_MOST = 60 * 1024
 
 # What a slot is doing.
 # ENDING: the client has ended its direction, and nothing more of it may come.
@@ -62,6 +71,15 @@ class _Exchange(Relay):
     """
 
     near: EdgeSlot
+    far: Backend
+
+    def data(self, source: object, data: bytes) -> None:
+        """
+        Bytes came from an end.
+        """
+        super().data(source, data)
+        if source is self.far and len(data) > MOVE_MOST:
+            self.near.moveFrom(self.far.stream)
 
     def accepted(self) -> None:
         """
@@ -82,6 +100,30 @@ class _Exchange(Relay):
         self.near.resetByApp(reason)
 
 
+class _FramedMove(Move):
+    """
+    What an app sends goes to the edge, each time in a DATA frame, until little
+    comes at once.
+    """
+
+    def __init__(self, target: EpollTransport, number: int) -> None:
+        super().__init__(target, MOVE_MOST, lambda: None)
+        self._number = number
+
+    def head(self, count: int) -> bytes:
+        """
+        See L{Move}.
+        """
+        return dataHead(self._number, count)
+
+    def goesOn(self, count: int) -> bool:
+        """
+        See L{Move}.
+        """
+        self.count = MOVE_MOST
+        return count >= MOVE_LEAST
+
+
 @implementer(IExchangeEnd)
 class EdgeSlot(Framed):
     """
@@ -99,6 +141,7 @@ class EdgeSlot(Framed):
         self._phase = GREETING
         self._taken = 0
         self._going = False
+        self._source: EpollTransport | None = None
         self._settling: Deferred[None] | None = None
         self.welcomed: Deferred[None] = Deferred()
 
@@ -214,6 +257,16 @@ class EdgeSlot(Framed):
         else:
             self._tcp.write(dataFrames(self._number, data))
 
+    def moveFrom(self, source: EpollTransport | None) -> None:
+        """
+        The app sends much: have it moved here, as long as that is so, in
+        frames, but unread.
+        """
+        target = self.transport
+        if source is not None and type(target) is EpollTransport:
+            self._source = source
+            source.moveTo(_FramedMove(target, self._number))
+
     def end(self) -> None:
         """
         See L{IExchangeEnd}.
@@ -258,6 +311,9 @@ class EdgeSlot(Framed):
 
     def _over(self) -> None:
         self.takeOwed()
+        if self._source is not None:
+            self._source.stopMoving()
+            self._source = None
         self._relay = None
         self._phase = IDLE
         if self._holds:

@@ -22,6 +22,7 @@ class FakeEnd:
 
     def __init__(self) -> None:
         self.congested = False
+        self.stream = None
         self.written = bytearray()
         self.ended = False
         self.was_reset = False

@@ -32,7 +32,7 @@ LAYERS = """
     brxy.spawners.spec
 
     brxy.relay brxy.deadlines brxy.descriptor brxy.hangup brxy.connection
-    brxy.epolltcp brxy.epollreactor
+    brxy.splice brxy.poller brxy.epolltcp brxy.epollreactor
     brxy.framed brxy.appconnection brxy.backend brxy.keeper brxy.pipes brxy.processes brxy.child
     brxy.ports brxy.readiness brxy.app brxy.exitstatus brxy.signals
     brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients brxy.edge.client brxy.edge.tcpclient
