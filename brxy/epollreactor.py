@@ -12,13 +12,12 @@ import errno
 import os
 import select
 import socket
-from contextlib import suppress
 from typing import Any, cast
 
 from twisted.internet import base, tcp, unix
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.error import getConnectError
+from twisted.internet.error import ConnectError, getConnectError
 from twisted.internet.interfaces import IAddress, IConnector, IListeningPort, IProtocolFactory
 from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.logger import Logger
@@ -151,9 +150,18 @@ class EpollReactor:
 
 def _encrypted(context: Any, is_client: bool, factory: Any) -> Any:
     # Few need it, and loading it takes a third of what a node loads.
-    from twisted.protocols.tls import TLSMemoryBIOFactory
+    from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 
-    return TLSMemoryBIOFactory(context, is_client, factory)
+    class Encrypted(BufferingTLSTransport):
+        def abortConnection(self) -> None:
+            # First of all: TLS would have said that this is a proper end, which
+            # Twisted's transports have still in their buffers when they abort.
+            cast(Any, self.transport).abortConnection()
+            super().abortConnection()
+
+    encrypted = TLSMemoryBIOFactory(context, is_client, factory)
+    encrypted.protocol = Encrypted
+    return encrypted
 
 
 def _listening(port: Any) -> IListeningPort:
@@ -231,19 +239,20 @@ class _TCPPort(tcp.Port):
 
     def _rest(self, error: OSError) -> bool:
         _log.warn("can't accept connections for now: {why}", why=error.strerror)
-        self.stopReading()
+        # To be added to a poller again might take a descriptor.
+        self._poller.again(self.socket.fileno(), 0)
         cast(Any, self.reactor).callLater(_EXHAUSTED_PAUSE, self._goOn)
         return False
 
     def _goOn(self) -> None:
         if self.connected and not self.disconnecting:
-            self.startReading()
+            self._poller.again(self.socket.fileno(), select.EPOLLIN)
 
     def failed(self, failure: Failure) -> None:
         """
         See L{brxy.poller.Served}.
         """
-        _log.failure("a protocol failed as it was made", failure)
+        _log.failure("a factory failed", failure)
 
 
 class _UNIXPort(_TCPPort, unix.Port):
@@ -349,6 +358,7 @@ class _Attempt:
         self._poller = connector.poller
         self._connector: _Connector | None = connector
         self._socket: socket.socket | None = None
+        self._name: Any = None
         try:
             self._dial(*connector.name())
         except OSError as error:
@@ -356,10 +366,13 @@ class _Attempt:
             reactor.callLater(0, self.failIfNotConnected, failure)
 
     def _dial(self, family: int, name: Any) -> None:
+        self._name = name
         self._socket = sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setblocking(False)
-        with suppress(BlockingIOError):
-            sock.connect(name)
+        number = sock.connect_ex(name)
+        # A Unix socket that takes nobody for now is no connection in the making.
+        if number not in (0, errno.EINPROGRESS):
+            raise OSError(number, os.strerror(number))
         # Tells also of a connection that is there already.
         self._poller.add(sock.fileno(), self, EVERYTHING)
 
@@ -369,16 +382,19 @@ class _Attempt:
         """
         sock, connector = self._socket, self._connector
         assert sock is not None and connector is not None, "an attempt was served after its end"
-        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if number:
+        number = sock.connect_ex(self._name)
+        if number == errno.EALREADY:
+            # It was about another socket that had this number.
+            return
+        if number not in (0, errno.EISCONN):
             self.failIfNotConnected(getConnectError((number, os.strerror(number))))
             return
-        self._connector = None
         transport = EpollTransport(self._poller, sock, connector.getDestination())
         connector.transport = cast(Any, transport)
-        self._poller.replace(sock.fileno(), transport)
         protocol = connector.buildProtocol(transport.getPeer())
-        transport.start(protocol or Protocol(), connector.connectionLost)
+        self._connector = None
+        self._poller.replace(sock.fileno(), transport)
+        transport.start(Protocol() if protocol is None else protocol, connector.connectionLost)
         if protocol is None:
             # As Twisted does for a factory that wants no connection after all.
             transport.loseConnection()
@@ -407,4 +423,5 @@ class _Attempt:
         """
         See L{brxy.poller.Served}.
         """
-        _log.failure("a protocol failed as it was made", failure)
+        _log.failure("a factory failed", failure)
+        self.failIfNotConnected(ConnectError(string=failure))

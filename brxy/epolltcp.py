@@ -39,9 +39,12 @@ from brxy.splice import Move, Pipe
 __all__ = ["EVERYTHING", "EpollTransport", "addressOf"]
 
 # What a connection is registered for, once for its life.
-EVERYTHING = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
-# Events after which a read tells of an end or an error, maybe behind some bytes.
-_ENDING = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+EVERYTHING = (
+    select.EPOLLIN | select.EPOLLPRI | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+)
+# Events after which a short read need not be the last: behind it there may be
+# an end or an error, or what follows an urgent byte.
+_ENDING = select.EPOLLPRI | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _READABLE = select.EPOLLIN | _ENDING
 
 # Most messages are short; memory for a long one costs more than it is worth
@@ -252,8 +255,10 @@ class EpollTransport:
             self._readAgain()
 
     def _readAgain(self) -> None:
-        self._unread = False
-        self._poller.again(self._socket.fileno(), EVERYTHING)
+        # Once broken it is read in turns of its own, see settle.
+        self._unread = self._broken
+        if not self._broken:
+            self._poller.again(self._socket.fileno(), EVERYTHING)
 
     # Moving without reading
 
@@ -351,7 +356,10 @@ class EpollTransport:
         self._reading = False
         self._read_ended = True
         protocol = IHalfCloseableProtocol(self.protocol, None)
-        if protocol is None:
+        if self._broken:
+            # The write has taken the error that a read would have met here.
+            self._lose(_LOST)
+        elif protocol is None:
             self._lose(_DONE)
         else:
             protocol.readConnectionLost()
@@ -404,9 +412,12 @@ class EpollTransport:
             self._lose(_ABORTED)
         elif self._broken:
             # What came before that is still good.
+            self._unread = False
             if self._reading:
                 self._read(_ENDING)
-            if self.connected:
+            if self._reading and self._unread:
+                self._poller.later(self)
+            else:
                 self._lose(_LOST)
         elif not self._pending():
             self._sent()
@@ -463,14 +474,16 @@ class EpollTransport:
         if sent < len(data):
             self._buffer += memoryview(data)[sent:]
             self._limitProducer()
-        elif self._pulls:
+        elif self._pulls or self.disconnecting or self._ending:
             self._poller.later(self)
 
     def _writable(self) -> bool:
         return self.connected and not (self._ended or self._broken or self._aborted)
 
     def _limitProducer(self) -> None:
-        if len(self._buffer) > _FULL and self._producer is not None and not self._producer_paused:
+        if self._producer is None or self._pulls or self._producer_paused:
+            return
+        if len(self._buffer) > _FULL:
             self._producer_paused = True
             self._producer.pauseProducing()
 
@@ -601,15 +614,18 @@ class EpollTransport:
 
     def getTcpNoDelay(self) -> bool:
         """
-        @return: are short writes sent at once?
+        @return: are short writes sent at once?  No matter of Unix sockets.
         """
+        if self._socket.family == socket.AF_UNIX:
+            return False
         return bool(self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         """
         Send short writes at once, or not.
         """
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
+        if self._socket.family != socket.AF_UNIX:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
 
     def getTcpKeepAlive(self) -> bool:
         """

@@ -8,6 +8,7 @@ from __future__ import annotations
 import select
 from typing import Any, Protocol
 
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from brxy.descriptor import Reader
@@ -49,12 +50,15 @@ class Poller(Reader):
     @ivar pipes: for moving bytes without reading them.
     """
 
+    _log = Logger()
+
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
         self._epoll: select.epoll | None = None
         self._served: dict[int, Served] = {}
-        self._later: list[Served] = []
+        self._later: dict[Served, None] = {}
         self._serving = False
+        self._scheduled = False
         self.pipes = Pipes()
 
     def add(self, fd: int, served: Served, events: int) -> None:
@@ -104,11 +108,13 @@ class Poller(Reader):
 
     def later(self, served: Served) -> None:
         """
-        Call C{served.settle()} soon, when nothing of it is being called.
+        Call C{served.settle()} soon, when nothing of it is being called; once,
+        however often this is asked for before that.
         """
-        self._later.append(served)
-        if not self._serving and len(self._later) == 1:
-            self._reactor.callLater(0, self._settle)
+        self._later[served] = None
+        if not self._serving and not self._scheduled:
+            self._scheduled = True
+            self._reactor.callLater(0, self._settleScheduled)
 
     def fileno(self) -> int:
         """
@@ -131,16 +137,27 @@ class Poller(Reader):
                     try:
                         served.happened(events)
                     except Exception:
-                        served.failed(Failure())
+                        self._fail(served)
         finally:
             self._serving = False
         if self._later:
             self._settle()
 
+    def _settleScheduled(self) -> None:
+        self._scheduled = False
+        self._settle()
+
     def _settle(self) -> None:
-        later, self._later = self._later, []
+        later, self._later = self._later, {}
         for served in later:
             try:
                 served.settle()
             except Exception:
-                served.failed(Failure())
+                self._fail(served)
+
+    def _fail(self, served: Served) -> None:
+        try:
+            served.failed(Failure())
+        except Exception:
+            # The others have been told only this once of what happened on them.
+            self._log.failure("a failure that followed another")
