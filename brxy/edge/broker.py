@@ -2,15 +2,19 @@
 Where demand and supply of a route meet: who waits, which slots are ready, and
 who gets which.
 
-Pure: nothing here knows a connection or a clock.  Every step costs
-O(log n) or less, whatever the number of routes, waiters and slots, and
-nothing is kept for a route that has neither a waiter nor a ready slot.
+Pure: nothing here knows a connection or a clock.  What a step costs, averaged
+over many, does not depend on how many wait and on how many routes.  Only n
+instances that offer slots for one route, or n exchanges that are offered again,
+are put in order, by O(log n) comparisons.  Nothing is kept for a route that has
+neither a waiter nor a ready slot.
 """
 
 from __future__ import annotations
 
+from bisect import insort
+from collections import deque
 from collections.abc import Iterable
-from heapq import heapify, heappop, heappush, heapreplace
+from heapq import heapify, heappop, heappush
 from typing import Generic, Protocol, TypeVar
 
 from attrs import frozen
@@ -101,9 +105,10 @@ class Broker(Generic[W, S]):
         # Only routes where somebody waits, and only routes with a ready slot.
         self._lines: dict[str, _Line[W]] = {}
         self._pools: dict[str, Pool[S]] = {}
-        # One (deadline, route) for each line, never later than the line's
-        # first deadline; others are stale.
-        self._alarms: list[tuple[float, str]] = []
+        # Everybody who waits, and some who do no longer, for their deadlines:
+        # in order of arrival, and beside it those who are offered again.
+        self._arrived: deque[W] = deque()
+        self._again: list[tuple[int, W]] = []
 
     # Demand
 
@@ -120,7 +125,12 @@ class Broker(Generic[W, S]):
         line = self._lines.get(route)
         if (0 if line is None else line.count) >= self._max_held:
             return Reject(waiter, "full")
-        return self._hold(waiter, line)
+        if line is None:
+            line = self._lines[route] = _Line()
+        line.add(waiter)
+        self._arrived.append(waiter)
+        self._held_total += 1
+        return Held(waiter)
 
     def requeue(self, waiter: W, now: float) -> Match[W, S] | Held[W]:
         """
@@ -131,7 +141,10 @@ class Broker(Generic[W, S]):
         pool = self._pools.get(waiter.route)
         if pool is not None:
             return Match(waiter, self._take(waiter.route, pool))
-        return self._hold(waiter, self._lines.get(waiter.route))
+        self._lines.setdefault(waiter.route, _Line()).addAgain(waiter)
+        heappush(self._again, (waiter.number, waiter))
+        self._held_total += 1
+        return Held(waiter)
 
     def cancel(self, waiter: W) -> None:
         """
@@ -148,27 +161,17 @@ class Broker(Generic[W, S]):
         Let go of everyone whose deadline has come, earliest first.
         """
         expired: list[Expire[W]] = []
-        while (due := self.nextDeadline()) is not None and due <= now:
-            expired.append(Expire(self._first(self._alarms[0][1])))
+        while (oldest := self._oldest()) is not None and oldest.deadline <= now:
+            route = oldest.route
+            expired.append(Expire(self._first(route, self._lines[route])))
         return expired
 
     def nextDeadline(self) -> float | None:
         """
         When L{expire} has something to do next, or L{None} if nobody waits.
         """
-        alarms = self._alarms
-        while alarms:
-            when, route = alarms[0]
-            line = self._lines.get(route)
-            if line is None or line.alarm != when:
-                heappop(alarms)
-                continue
-            due = line.first().deadline
-            if due <= when:
-                return due
-            line.alarm = due
-            heapreplace(alarms, (due, route))
-        return None
+        oldest = self._oldest()
+        return None if oldest is None else oldest.deadline
 
     def takeAll(self, route: str) -> list[W]:
         """
@@ -207,12 +210,11 @@ class Broker(Generic[W, S]):
         A slot is free and its READY stands.
         """
         instance = slot.instance
-        route = instance.route
         if instance.suspended:
             instance.ready[slot] = None
-        elif route in self._lines:
+        elif (line := self._lines.get(instance.route)) is not None:
             instance.in_flight += 1
-            return Match(self._first(route), slot)
+            return Match(self._first(instance.route, line), slot)
         elif instance.ready:
             instance.ready[slot] = None
         else:
@@ -255,32 +257,21 @@ class Broker(Generic[W, S]):
         matches: list[Match[W, S]] = []
         if instance.suspended:
             instance.suspended = False
-            while instance.ready and instance.route in self._lines:
+            route = instance.route
+            while instance.ready and (line := self._lines.get(route)) is not None:
                 slot = instance.ready.popitem()[0]
                 instance.in_flight += 1
-                matches.append(Match(self._first(instance.route), slot))
+                matches.append(Match(self._first(route, line), slot))
             if instance.ready:
                 self._offer(instance)
         return matches
 
     # Lines and pools
 
-    def _hold(self, waiter: W, line: _Line[W] | None) -> Held[W]:
-        if line is None:
-            line = self._lines[waiter.route] = _Line()
-        line.add(waiter)
-        self._held_total += 1
-        if waiter.deadline < line.alarm:
-            line.alarm = waiter.deadline
-            heappush(self._alarms, (waiter.deadline, waiter.route))
-            self._trimAlarms()
-        return Held(waiter)
-
-    def _first(self, route: str) -> W:
+    def _first(self, route: str, line: _Line[W]) -> W:
         """
         Take the first out of a line.
         """
-        line = self._lines[route]
         waiter = line.pop()
         self._shorten(route, line, 1)
         return waiter
@@ -292,12 +283,24 @@ class Broker(Generic[W, S]):
         self._held_total -= left
         if not line.count:
             del self._lines[route]
-            self._trimAlarms()
+        if len(self._arrived) + len(self._again) > 2 * self._held_total:
+            self._arrived = deque(each for each in self._arrived if each.held)
+            self._again = [each for each in self._again if each[1].held]
+            heapify(self._again)
 
-    def _trimAlarms(self) -> None:
-        if len(self._alarms) > 2 * len(self._lines):
-            self._alarms = [(line.alarm, route) for route, line in self._lines.items()]
-            heapify(self._alarms)
+    def _oldest(self) -> W | None:
+        """
+        Who has waited longest, on any route; so its deadline is the next, and
+        it is the first of its line.
+        """
+        arrived, again = self._arrived, self._again
+        while arrived and not arrived[0].held:
+            arrived.popleft()
+        while again and not again[0][1].held:
+            heappop(again)
+        if again and (not arrived or again[0][0] < arrived[0].number):
+            return again[0][1]
+        return arrived[0] if arrived else None
 
     def _take(self, route: str, pool: Pool[S]) -> S:
         slot = pool.take()
@@ -320,59 +323,61 @@ class Broker(Generic[W, S]):
 
 class _Line(Generic[W]):
     """
-    Those who wait for one route.
+    Those who wait for one route, in order of arrival.
 
-    A heap by number, so that one who is offered again gets back in where it
-    stood.  Whoever cancels stays in it until its turn comes, or until more
-    than half of it is such.
+    Two lists: the elder with the first at its end, and the others with the last
+    at its end.  Whoever is offered again was first already, so it is older
+    than all who never were, and belongs near the elder's end.  Whoever cancels
+    stays until its turn comes, or until more than half of the line is such.
 
     @ivar count: how many wait.
-    @ivar alarm: the deadline under which the broker will look at this line.
     """
 
-    __slots__ = ("_heap", "alarm", "count")
+    __slots__ = ("_elder", "_others", "count")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, W]] = []
+        self._elder: list[W] = []
+        self._others: list[W] = []
         self.count = 0
-        self.alarm = float("inf")
 
     def add(self, waiter: W) -> None:
         waiter.held = True
         self.count += 1
-        heappush(self._heap, (waiter.number, waiter))
+        self._others.append(waiter)
 
-    def first(self) -> W:
-        """
-        Who is next; somebody must wait.
-        """
-        heap = self._heap
-        while not self._stands(heap[0]):
-            heappop(heap)
-        return heap[0][1]
+    def addAgain(self, waiter: W) -> None:
+        waiter.held = True
+        self.count += 1
+        insort(self._elder, waiter, key=_youngestFirst)
 
     def pop(self) -> W:
-        waiter = self.first()
-        heappop(self._heap)
-        waiter.held = False
-        self.count -= 1
-        return waiter
+        """
+        Take the first; somebody must wait.
+        """
+        while True:
+            if not self._elder:
+                self._elder, self._others = self._others, self._elder
+                self._elder.reverse()
+            waiter = self._elder.pop()
+            if waiter.held:
+                waiter.held = False
+                self.count -= 1
+                return waiter
 
     def drop(self, waiter: W) -> None:
         waiter.held = False
         self.count -= 1
-        if len(self._heap) > 2 * self.count:
-            self._heap = [entry for entry in self._heap if self._stands(entry)]
-            heapify(self._heap)
+        if len(self._elder) + len(self._others) > 2 * self.count:
+            self._elder = [each for each in self._elder if each.held]
+            self._others = [each for each in self._others if each.held]
 
     def clear(self) -> list[W]:
-        waiters = [entry[1] for entry in sorted(self._heap) if self._stands(entry)]
+        waiters = [each for each in (*reversed(self._elder), *self._others) if each.held]
         for waiter in waiters:
             waiter.held = False
         self.count = 0
         return waiters
 
-    @staticmethod
-    def _stands(entry: tuple[int, W]) -> bool:
-        # The number tells a waiter's second wait from its first, cancelled one.
-        return entry[1].held and entry[1].number == entry[0]
+
+def _youngestFirst(waiter: Waiter) -> int:
+    return -waiter.number

@@ -4,6 +4,11 @@ Tests for L{brxy.edge.broker}.
 
 from __future__ import annotations
 
+import sys
+from collections import deque
+from types import FrameType
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.broker import Expire, Held, Match, Reject
@@ -225,7 +230,7 @@ class BrokerTests(SynchronousTestCase):
         self.assertEqual(list(self.broker.routes()), [])
         self.assertEqual(self.broker.heldTotal(), 0)
         for kept in vars(self.broker).values():
-            if isinstance(kept, (dict, list)):
+            if isinstance(kept, (dict, list, deque)):
                 self.assertEqual(len(kept), 0)
 
     def test_cancelledAreDropped(self) -> None:
@@ -240,4 +245,92 @@ class BrokerTests(SynchronousTestCase):
             broker.wait(waiter, 0.0)
             broker.cancel(waiter)
         [line] = broker._lines.values()
-        self.assertLess(len(line._heap), 10)
+        self.assertLess(len(line._elder) + len(line._others), 10)
+        self.assertLess(len(broker._arrived), 10)
+
+    def test_servedAreDropped(self) -> None:
+        """
+        Nor do those who are served meanwhile, on another route.
+        """
+        self.wait("other")
+        for _ in range(1000):
+            waiter = self.wait()
+            self.assertEqual(self.broker.ready(self.slot), Match(waiter, self.slot))
+            self.broker.finish(self.slot)
+        self.assertLess(len(self.broker._arrived), 10)
+
+    def test_offeredAgainAndAgain(self) -> None:
+        """
+        Nor does one who is offered again and again while another waits.
+        """
+        patient, unlucky = self.wait("other", now=0.0), self.wait(now=1.0)
+        for _ in range(1000):
+            self.assertEqual(self.broker.ready(self.slot), Match(unlucky, self.slot))
+            self.broker.finish(self.slot)
+            self.assertEqual(self.broker.requeue(unlucky, 2.0), Held(unlucky))
+        self.assertLess(len(self.broker._again), 10)
+        self.assertEqual(self.broker.expire(61.0), [Expire(patient), Expire(unlucky)])
+
+    def test_deadlineOfAgain(self) -> None:
+        """
+        The deadline of one who is offered again counts before that of all who
+        came later, on whatever route.
+        """
+        first = self.wait(now=0.0)
+        self.broker.ready(self.slot)
+        second = self.wait("other", now=1.0)
+        self.assertEqual(self.broker.nextDeadline(), 61.0)
+        self.broker.requeue(first, 2.0)
+        self.assertEqual(self.broker.nextDeadline(), 60.0)
+        self.broker.cancel(first)
+        self.assertEqual(self.broker.nextDeadline(), 61.0)
+        self.assertEqual(self.broker.expire(61.0), [Expire(second)])
+
+
+class CostTests(SynchronousTestCase):
+    """
+    What a step costs, in instructions of Python.
+    """
+
+    def _cost(self, waiting: int, routes: int) -> float:
+        """
+        Let exchanges come and be served, on all routes by turns.
+
+        @return: instructions for each.
+        """
+        broker = FakeBroker(max_held=waiting + 1, hold_timeout=60.0)
+        slots = [FakeSlot(makeInstance("a", route=f"r{number}")) for number in range(routes)]
+        for number in range(waiting):
+            broker.wait(FakeWaiter(f"r{number % routes}"), 0.0)
+        executed, steps = 0, 200
+
+        def trace(frame: FrameType, event: str, _: object) -> Any:
+            nonlocal executed
+            frame.f_trace_lines, frame.f_trace_opcodes = False, True
+            executed += event == "opcode"
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            for number in range(steps):
+                slot = slots[number % routes]
+                broker.wait(FakeWaiter(slot.instance.route), 0.0)
+                broker.nextDeadline()
+                broker.ready(slot)
+                broker.finish(slot)
+        finally:
+            sys.settrace(before)
+        return executed / steps
+
+    def test_manyWait(self) -> None:
+        """
+        It costs the same, however many wait.
+        """
+        self.assertLess(self._cost(20_000, 10), 1.1 * self._cost(100, 10))
+
+    def test_manyRoutes(self) -> None:
+        """
+        It costs the same, on however many routes they wait.
+        """
+        self.assertLess(self._cost(20_000, 2_000), 1.1 * self._cost(100, 10))

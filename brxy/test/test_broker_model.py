@@ -205,7 +205,8 @@ class BrokerMachine(RuleBasedStateMachine):
         assert set(self.broker.routes()) == set(self.broker._lines) == waiting
         offering = {route for route in self.ROUTES if self.offered(route)}
         assert set(self.broker._pools) == offering
-        assert len(self.broker._alarms) <= 2 * len(waiting)
+        kept = len(self.broker._arrived) + len(self.broker._again)
+        assert kept <= 2 * len(self.line)
 
 
 class ModelTests(SynchronousTestCase):
