@@ -146,7 +146,7 @@ class ChunkedBody:
             if len(data) - pos >= MAX_TRAILERS or not isPartialSection(data, pos):
                 raise self._error("malformed or overlong trailer section")
             return pos, b"", pos
-        fields = splitFields(data, pos, end + 2)
+        fields = splitFields(bytes(data[pos : end + 2]))
         if fields is None:
             raise self._error("malformed trailer section")
         if len(fields) > MAX_TRAILER_FIELDS:

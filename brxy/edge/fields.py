@@ -6,6 +6,7 @@ intermediary keeps to itself (RFC 9110 §7.6.1).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "MAX_FIELDS",
     "MAX_HEAD",
     "REMEMBERED",
+    "REMEMBERED_LINES",
     "SHORT",
     "TOKEN",
     "UNTIL_CLOSE",
@@ -27,7 +29,7 @@ __all__ = [
     "namedByConnection",
     "offeredProtocols",
     "parsedLength",
-    "respell",
+    "readField",
     "splitFields",
     "staysOpen",
     "upgradeLines",
@@ -58,8 +60,7 @@ _LINE = rb"%b++:%b*+\r\n" % (TOKEN, VALUE)
 _PARTIAL_SECTION = re.compile(rb"(?:%b)*(?:\r|%b++(?::%b*+\r?)?)?" % (_LINE, TOKEN, VALUE))
 _MAX_LENGTH = 2**63 - 1
 _MAX_DIGITS = 19
-# Only whole lines: what precedes is the end of another one, or nothing.
-_FIELD = re.compile(rb"(?<![^\n])(%b++):[ \t]*+(%b*+)\r\n" % (TOKEN, VALUE))
+_FIELD = re.compile(rb"(%b++):[ \t]*+(%b*+)" % (TOKEN, VALUE))
 
 # What frames a message or says where it goes: never dropped because Connection
 # names it, dropped when it is hidden behind an underscore, and never a trailer.
@@ -117,9 +118,11 @@ _NOT_IN_TRAILERS = (
 
 # A client sends nearly the same fields with each of its requests, and so does an
 # app under load within one second.  To read them anew, byte for byte the same,
-# would be half of the work for an exchange: so many of them are remembered, of
-# requests and of responses each, if they are no longer than this (bytes).
+# would be half of the work for an exchange: so many sections of fields are
+# remembered, of requests and of responses each, if they are no longer than this
+# (bytes); and where one field differs, the lines of the others.
 REMEMBERED = 256
+REMEMBERED_LINES = 1024
 SHORT = 2048
 
 
@@ -131,21 +134,44 @@ def isPartialSection(data: bytes | bytearray, start: int) -> bool:
     return _PARTIAL_SECTION.fullmatch(data, start) is not None
 
 
-def splitFields(data: bytes | bytearray, start: int, end: int) -> list[Field] | None:
+def readField(line: bytes) -> Field | None:
     """
-    The fields in C{data[start:end]}; both places are where a line begins.
+    The field in a line without its end, but for the spelling of Content-Length
+    and Transfer-Encoding, which everybody behind us shall read alike.
 
-    @return: L{None} unless all of it is well-formed field lines: no folded
-        ones, no blank before a colon, no control bytes.
+    @return: L{None} for what is no well-formed one: a folded one, one with a
+        blank before the colon or with control bytes.
     """
-    found = _FIELD.findall(data, start, end)
-    # Lines that are no fields are passed over, and missing now.
-    if len(found) != data.count(b"\n", start, end):
+    match = _FIELD.fullmatch(line)
+    if match is None:
         return None
-    return [(name.lower(), name, value.rstrip(b" \t")) for name, value in found]
+    name, value = match.groups()
+    lower = name.lower()
+    value = value.rstrip(b" \t")
+    if lower == b"content-length":
+        length = parsedLength(value)
+        value = value if length is None else b"%d" % length
+    elif lower == b"transfer-encoding" and value.lower() == b"chunked":
+        value = b"chunked"
+    return lower, name, value
 
 
-def valuesOf(fields: list[Field], name: bytes) -> list[bytes]:
+def splitFields(section: bytes) -> list[Field] | None:
+    """
+    The fields of whole lines.
+
+    @return: L{None} unless all of them are well-formed.
+    """
+    fields = []
+    for line in section.split(b"\r\n")[:-1]:
+        field = readField(line)
+        if field is None:
+            return None
+        fields.append(field)
+    return fields
+
+
+def valuesOf(fields: Sequence[Field], name: bytes) -> list[bytes]:
     """
     The values of all fields of one name, in order.
 
@@ -184,6 +210,8 @@ def staysOpen(options: tuple[bytes, ...], http11: bool) -> bool:
     return http11 or b"keep-alive" in options
 
 
+# Nearly always of none, "keep-alive" or "close".
+@lru_cache(maxsize=64)
 def namedByConnection(options: tuple[bytes, ...]) -> frozenset[bytes]:
     """
     The names that C{Connection} reserves for this hop, except for what frames or
@@ -202,15 +230,7 @@ def parsedLength(value: bytes) -> int | None:
     return length if length <= _MAX_LENGTH else None
 
 
-def respell(fields: list[Field], lower: bytes, sent: bytes, value: bytes) -> None:
-    """
-    Give a field the one spelling that everybody behind us reads alike.
-    """
-    if sent != value:
-        fields[:] = [(f[0], f[1], value) if f[0] == lower else f for f in fields]
-
-
-def offeredProtocols(fields: list[Field]) -> list[bytes]:
+def offeredProtocols(fields: Sequence[Field]) -> list[bytes]:
     """
     The protocols that C{Upgrade} offers, without h2c: HTTP/2 in clear would
     pass by all that this proxy checks.
@@ -221,7 +241,7 @@ def offeredProtocols(fields: list[Field]) -> list[bytes]:
     return [p for p in protocols if p and p.lower() != b"h2c"]
 
 
-def upgradeLines(fields: list[Field]) -> bytes:
+def upgradeLines(fields: Sequence[Field]) -> bytes:
     """
     The lines of an upgrade's head that are sent afresh for the next hop.
     """

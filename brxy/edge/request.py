@@ -5,6 +5,7 @@ Heads of HTTP/1.x requests, as clients send them (RFC 9112 §3).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from attrs import define
@@ -14,6 +15,7 @@ from brxy.edge.fields import (
     MAX_FIELDS,
     MAX_HEAD,
     REMEMBERED,
+    REMEMBERED_LINES,
     SHORT,
     TOKEN,
     Field,
@@ -24,8 +26,7 @@ from brxy.edge.fields import (
     namedByConnection,
     offeredProtocols,
     parsedLength,
-    respell,
-    splitFields,
+    readField,
     staysOpen,
     upgradeLines,
     valuesOf,
@@ -59,7 +60,15 @@ _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE
 
 # What the head as a whole depends on; the other fields only pass through.
 _DECISIVE = frozenset(
-    (b"connection", b"content-length", b"expect", b"host", b"transfer-encoding", b"upgrade")
+    (
+        b"connection",
+        b"content-length",
+        b"expect",
+        b"host",
+        b"transfer-encoding",
+        b"upgrade",
+        b"x-request-id",
+    )
 )
 
 
@@ -73,7 +82,7 @@ class _Section:
     What the field lines of a request say; see L{RequestHead}.
     """
 
-    fields: list[Field]
+    fields: Sequence[Field]
     host: str
     authority: bytes
     length: int
@@ -113,7 +122,7 @@ class RequestHead:
     target: bytes
     http11: bool
     idempotent: bool
-    fields: list[Field]
+    fields: Sequence[Field]
     host: str
     authority: bytes
     length: int
@@ -199,17 +208,19 @@ def _badLine(data: bytes | bytearray, start: int) -> BadRequest:
 
 
 def _section(section: bytes, http11: bool) -> _Section:
-    fields = splitFields(section, 0, len(section))
-    if fields is None:
+    read = _rememberedLine if len(section) <= SHORT else _line
+    lines = [read(line) for line in section.split(b"\r\n")[:-1]]
+    if None in lines:
         raise BadRequest(400, "malformed header field")
-    if len(fields) > MAX_FIELDS:
+    if len(lines) > MAX_FIELDS:
         raise BadRequest(431, "too many header fields")
+    fields, passed = [line[0] for line in lines], [line[1] for line in lines]
     decisive: dict[bytes, list[bytes]] = {}
     for lower, _, value in fields:
         if lower in _DECISIVE:
             decisive.setdefault(lower, []).append(value)
     authority, host = _host(decisive.get(b"host"), http11)
-    length = _bodyLength(decisive, http11, fields)
+    length = _bodyLength(decisive, http11)
     connection = decisive.get(b"connection")
     options = connectionOptions(connection) if connection else ()
     upgrade = b"upgrade" in options and _upgrades(fields, http11, length)
@@ -221,37 +232,53 @@ def _section(section: bytes, http11: bool) -> _Section:
         staysOpen(options, http11),
         upgrade,
         b"expect" in decisive and _expectsContinue(decisive[b"expect"], http11),
-        _requestID(fields),
-        _passed(fields, options, upgrade),
+        _requestID(decisive.get(b"x-request-id", [])),
+        _passed(fields, passed, options, upgrade),
     )
 
 
 _remembered = lru_cache(REMEMBERED)(_section)
 
 
-def _requestID(fields: list[Field]) -> bytes | None:
-    claimed = valuesOf(fields, b"x-request-id")
+def _line(line: bytes) -> tuple[Field, bytes] | None:
+    """
+    @return: the field in a line, and the line as it goes on to the app, empty if
+        it does not; L{None} if there is no field in it.
+    """
+    field = readField(line)
+    if field is None:
+        return None
+    lower, name, value = field
+    if lower == b"host" or isPrivate(lower):
+        return field, b""
+    return field, b"%b: %b\r\n" % (name, value)
+
+
+_rememberedLine = lru_cache(REMEMBERED_LINES)(_line)
+
+
+def _requestID(claimed: list[bytes]) -> bytes | None:
     if len(claimed) == 1 and _REQUEST_ID.fullmatch(claimed[0]):
         return claimed[0]
     return None
 
 
-def _passed(fields: list[Field], options: tuple[bytes, ...], upgrade: bool) -> bytes:
+def _passed(
+    fields: Sequence[Field], lines: Sequence[bytes], options: tuple[bytes, ...], upgrade: bool
+) -> bytes:
     """
     Connection says nothing about keeping the app's connection: the version of
     HTTP does.
     """
+    if not options:
+        return b"".join(lines)
     named = namedByConnection(options)
-    lines = [
-        b"%b: %b\r\n" % (name, value)
-        for lower, name, value in fields
-        if not (isPrivate(lower) or lower in named or lower == b"host")
-    ]
+    kept = [line for field, line in zip(fields, lines, strict=True) if field[0] not in named]
     if upgrade:
-        lines.append(upgradeLines(fields))
+        kept.append(upgradeLines(fields))
     elif b"te" in options and b"trailers" in listMembers(valuesOf(fields, b"te")):
-        lines.append(b"TE: trailers\r\nConnection: TE\r\n")
-    return b"".join(lines)
+        kept.append(b"TE: trailers\r\nConnection: TE\r\n")
+    return b"".join(kept)
 
 
 def _host(values: list[bytes] | None, http11: bool) -> tuple[bytes, str]:
@@ -294,7 +321,7 @@ def _otherForm(
     return path, authority, _route(authority)
 
 
-def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool, fields: list[Field]) -> int:
+def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool) -> int:
     """
     RFC 9112 §6.3, without any of the guesses it allows.
     """
@@ -304,7 +331,6 @@ def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool, fields: list[F
         if lengths is not None:
             raise BadRequest(400, "both Content-Length and Transfer-Encoding")
         _checkCoding(codings, http11)
-        respell(fields, b"transfer-encoding", codings[0], b"chunked")
         return CHUNKED
     if lengths is None:
         return 0
@@ -313,7 +339,6 @@ def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool, fields: list[F
     length = parsedLength(lengths[0])
     if length is None:
         raise BadRequest(400, "bad Content-Length")
-    respell(fields, b"content-length", lengths[0], b"%d" % length)
     return length
 
 
@@ -331,7 +356,7 @@ def _checkCoding(codings: list[bytes], http11: bool) -> None:
     raise BadRequest(501, "unknown transfer coding")
 
 
-def _upgrades(fields: list[Field], http11: bool, length: int) -> bool:
+def _upgrades(fields: Sequence[Field], http11: bool, length: int) -> bool:
     """
     Whether an upgrade may be asked for.  Not with a body, though RFC 9110 §7.8
     knows such: apps that take what follows the head for the new protocol and

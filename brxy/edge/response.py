@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import cast
 
 from attrs import define
 
@@ -15,6 +16,7 @@ from brxy.edge.fields import (
     MAX_FIELDS,
     MAX_HEAD,
     REMEMBERED,
+    REMEMBERED_LINES,
     SHORT,
     UNTIL_CLOSE,
     VALUE,
@@ -24,8 +26,7 @@ from brxy.edge.fields import (
     namedByConnection,
     offeredProtocols,
     parsedLength,
-    respell,
-    splitFields,
+    readField,
     staysOpen,
 )
 from brxy.errors import BadResponse
@@ -122,16 +123,20 @@ def _head(data: bytes, bodiless: bool) -> ResponseHead:
     line = _LINE.match(data)
     if line is None:
         raise BadResponse("malformed status line")
-    fields = splitFields(data, line.end(), len(data))
-    if fields is None:
+    read = _rememberedLine if len(data) <= SHORT else readField
+    fields = [read(each) for each in data[line.end() :].split(b"\r\n")[:-1]]
+    if None in fields:
         raise BadResponse("malformed header field in the response")
     if len(fields) > MAX_FIELDS:
         raise BadResponse("too many header fields in the response")
     minor, status, reason = line.groups()
-    return _interpreted(int(status), reason or b"", minor == b"1", fields, bodiless)
+    return _interpreted(
+        int(status), reason or b"", minor == b"1", cast(list[Field], fields), bodiless
+    )
 
 
 _remembered = lru_cache(REMEMBERED)(_head)
+_rememberedLine = lru_cache(REMEMBERED_LINES)(readField)
 
 
 def _interpreted(
@@ -176,9 +181,13 @@ def passedFields(fields: list[Field], options: tuple[bytes, ...]) -> bytes:
 
     @param options: what Connection names, in lower case.
     """
-    dropped = HOP_BY_HOP | namedByConnection(options)
+    named = namedByConnection(options)
     return b"".join(
-        [b"%b: %b\r\n" % (name, value) for lower, name, value in fields if lower not in dropped]
+        [
+            b"%b: %b\r\n" % (name, value)
+            for lower, name, value in fields
+            if lower not in HOP_BY_HOP and lower not in named
+        ]
     )
 
 
@@ -193,7 +202,6 @@ def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool, fields: list[F
             raise BadResponse("both Content-Length and Transfer-Encoding in the response")
         if not http11 or len(codings) > 1 or codings[0].lower() != b"chunked":
             raise BadResponse("bad Transfer-Encoding in the response")
-        respell(fields, b"transfer-encoding", codings[0], b"chunked")
         return CHUNKED
     if lengths is None:
         return UNTIL_CLOSE
@@ -202,7 +210,6 @@ def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool, fields: list[F
         raise BadResponse("bad Content-Length in the response")
     if len(lengths) > 1:
         _removeRepeated(fields, b"content-length")
-    respell(fields, b"content-length", lengths[0], b"%d" % length)
     return length
 
 
