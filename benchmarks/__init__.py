@@ -1,0 +1,3 @@
+"""
+What brxy costs, and what others cost beside it: ./dev bench.
+"""

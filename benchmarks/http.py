@@ -1,0 +1,146 @@
+"""
+What a request costs: brxy and other proxies before the same origin.
+
+C{python -m benchmarks.http}, or C{./dev bench http}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.command import guarded
+from benchmarks.contender import Contender
+from benchmarks.load import LOADS
+from benchmarks.others import OTHERS
+from benchmarks.ours import OURS
+from benchmarks.results import Results
+from benchmarks.servers import BenchError
+from benchmarks.session import Plan, perform
+from benchmarks.table import report
+
+__all__ = ["main"]
+
+# What can be asked for: the loads, and these two.
+_SYSCALLS, _MEMORY = "syscalls", "memory"
+_EVERY = [*LOADS, _SYSCALLS, _MEMORY]
+
+# What --smoke stands for: all but what takes long (Go compiles its standard
+# library), or is there twice.
+_SMOKE = ["--without", "go,app-reactor,node-reactor", "--loads", "post,bulk,syscalls,memory"]
+_SMOKE += ["--rounds", "1", "--seconds", "0.2", "--connections", "20"]
+
+
+def _parser() -> argparse.ArgumentParser:
+    """
+    The command line.
+    """
+    parser = argparse.ArgumentParser(prog="bench http", description="What a request costs.")
+    add = parser.add_argument
+    add("--only", type=_words, metavar="A,B", help="these contenders: app-epoll, or app for all")
+    add("--without", type=_words, metavar="A,B", default=[], help="all but these contenders")
+    add("--loads", type=_words, default=_EVERY, help="default: " + ",".join(_EVERY))
+    add("--rounds", type=int, default=7, help="windows for each figure; default: 7")
+    add("--seconds", type=float, default=1.0, help="the length of a window; default: 1")
+    add("--connections", type=int, default=5000, help="when memory is measured; default: 5000")
+    add("--json", type=Path, metavar="FILE", help="for all figures")
+    add("--plots", type=Path, metavar="FOLDER", help="for plots")
+    add("--smoke", action="store_true", help="as little as shows that it works")
+    return parser
+
+
+def _words(text: str) -> list[str]:
+    """
+    A list with commas.
+    """
+    return text.split(",")
+
+
+def _isOne(contender: Contender, words: Sequence[str]) -> bool:
+    """
+    Do these words name it, by its name or by the first word of that?
+    """
+    return contender.name in words or contender.name.partition("-")[0] in words
+
+
+def _contenders(only: Sequence[str] | None, without: Sequence[str]) -> list[Contender]:
+    """
+    Those that the command line names.
+
+    @raise BenchError: it names one that does not exist.
+    """
+    # Two hops after one; otherwise as they are.
+    every = sorted([*OTHERS, *OURS], key=lambda one: one.reference == "haproxy-haproxy")
+    for word in [*(only or []), *without]:
+        if not any(_isOne(one, [word]) for one in every):
+            known = ", ".join(one.name for one in every)
+            raise BenchError(f"no contender is called {word!r}; there are {known}")
+    return [
+        one for one in every if (only is None or _isOne(one, only)) and not _isOne(one, without)
+    ]
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    """
+    What the command line asks for.
+
+    @raise BenchError: it makes no sense.
+    """
+    for word in arguments.loads:
+        if word not in _EVERY:
+            raise BenchError(f"no load is called {word!r}; there are {', '.join(_EVERY)}")
+    if arguments.rounds < 1 or not 0.1 <= arguments.seconds <= 60 or arguments.connections < 1:
+        raise BenchError("--rounds and --connections are 1 or more, --seconds 0.1 to 60")
+    return Plan(
+        contenders=_contenders(arguments.only, arguments.without),
+        loads=[load for load in LOADS.values() if load.name in arguments.loads],
+        rounds=arguments.rounds,
+        seconds=arguments.seconds,
+        syscalls=_SYSCALLS in arguments.loads,
+        connections=arguments.connections if _MEMORY in arguments.loads else 0,
+        strict=arguments.smoke,
+    )
+
+
+def _drawer(folder: Path) -> Callable[[Results], None]:
+    """
+    What makes plots.
+
+    @raise BenchError: there is no matplotlib.
+    """
+    try:
+        from benchmarks.plots import draw
+    except ImportError:
+        raise BenchError("plots need matplotlib (python -m pip install matplotlib)") from None
+    return lambda results: draw(results, folder)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    """
+    Do what the command line says.
+    """
+    plan = _plan(arguments)
+    uses: list[Callable[[Results], None]] = []
+    if arguments.json is not None:
+        uses.append(lambda results: results.write(arguments.json))
+    if arguments.plots is not None:
+        uses.append(_drawer(arguments.plots))
+    results = perform(plan)
+    print(report(results))
+    for use in uses:
+        use(results)
+
+
+def main(argv: Sequence[str]) -> int:
+    """
+    @return: the exit status.
+    """
+    words = [*_SMOKE, *argv] if "--smoke" in argv else argv
+    arguments = _parser().parse_args(words)
+    return guarded(lambda: _run(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

