@@ -255,9 +255,11 @@ class EpollTransport:
             self._readAgain()
 
     def _readAgain(self) -> None:
-        # Once broken it is read in turns of its own, see settle.
         self._unread = self._broken
-        if not self._broken:
+        if self._broken:
+            # It is read in turns of its own, see settle.
+            self._poller.later(self)
+        else:
             self._poller.again(self._socket.fileno(), EVERYTHING)
 
     # Moving without reading
@@ -279,6 +281,8 @@ class EpollTransport:
         move, self._move = self._move, None
         if move is not None:
             move.target._moved_from = None
+            if self._reading and self._unread:
+                self._readAgain()
 
     def _moveMore(self, move: Move) -> None:
         """
@@ -379,7 +383,10 @@ class EpollTransport:
             self._sent()
             source = self._moved_from
             if source is not None and source._move is not None:
-                source._moveMore(source._move)
+                if source._broken:
+                    source._readAgain()
+                else:
+                    source._moveMore(source._move)
 
     def _sent(self) -> None:
         """
@@ -415,9 +422,8 @@ class EpollTransport:
             self._unread = False
             if self._reading:
                 self._read(_ENDING)
-            if self._reading and self._unread:
-                self._poller.later(self)
-            else:
+            # What is moved may have to wait for room.
+            if not (self._reading and self._unread):
                 self._lose(_LOST)
         elif not self._pending():
             self._sent()

@@ -209,8 +209,9 @@ def _badLine(data: bytes | bytearray, start: int) -> BadRequest:
 
 def _section(section: bytes, http11: bool) -> _Section:
     read = _rememberedLine if len(section) <= SHORT else _line
-    lines = [read(line) for line in section.split(b"\r\n")[:-1]]
-    if None in lines:
+    found = [read(line) for line in section.split(b"\r\n")[:-1]]
+    lines = [line for line in found if line is not None]
+    if len(lines) < len(found):
         raise BadRequest(400, "malformed header field")
     if len(lines) > MAX_FIELDS:
         raise BadRequest(431, "too many header fields")

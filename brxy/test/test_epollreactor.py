@@ -1,0 +1,286 @@
+"""
+Tests of L{brxy.epollreactor}: of what is its own.  What it has in common with
+Twisted's reactors is tested by L{brxy.test.test_connecting}.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import socket
+from collections.abc import Callable
+from typing import Any, cast
+
+from twisted.internet.endpoints import (
+    clientFromString,
+    connectProtocol,
+    serverFromString,
+    wrapClientTLS,
+)
+from twisted.internet.error import (
+    ConnectError,
+)
+from twisted.internet.interfaces import (
+    IReactorCore,
+    IReactorFDSet,
+    IReactorSSL,
+    IReactorTCP,
+    IReactorTime,
+    IReactorUNIX,
+)
+from twisted.internet.protocol import Factory
+from twisted.internet.ssl import Certificate, optionsForClientTLS
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, globalLogPublisher
+from zope.interface import providedBy
+from zope.interface.verify import verifyObject
+
+from brxy.epollreactor import EpollReactor
+from brxy.epolltcp import EpollTransport
+from brxy.test.recorders import Dialer, Recorder, fail
+from brxy.test.transports import LITTLE, TCP, TransportTests, certificate
+
+
+class _HeldTimers:
+    """
+    A reactor whose timers fire by hand, unless they are to at once.
+    """
+
+    def __init__(self, reactor: Any, clock: Clock) -> None:
+        self._reactor = reactor
+        self._clock = clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def callLater(self, delay: float, *call: Any) -> Any:
+        return (self._clock if delay else self._reactor).callLater(delay, *call)
+
+
+class ExhaustedTests(TransportTests):
+    """
+    There may be no descriptor for one that comes.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = Clock()
+        self.tested = EpollReactor(_HeldTimers(self.reactor, self.clock))
+        self.warnings: list[Any] = []
+        observer = cast(ILogObserver, self.observe)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def observe(self, event: Any) -> None:
+        """
+        See L{ILogObserver}.
+        """
+        if event["log_namespace"] == "brxy.epollreactor":
+            self.warnings.append(event["log_level"].name)
+
+    async def exhaust(self, *socks: socket.socket) -> Callable[[], None]:
+        """
+        Leave this process no descriptor, and connect these until that is
+        noticed.
+
+        @return: what takes that back.
+        """
+        (port,) = self.ports
+        # Trial needs some to start the reactor.
+        await self.turns(1)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for sock in socks:
+            sock.connect(self.kind.name(port.getHost()))
+        await self.until(lambda: self.warnings)
+        # Whatever was freed since then, somebody else takes.
+        taken: list[int] = []
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+
+        def restore() -> None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            while taken:
+                os.close(taken.pop())
+
+        self.addCleanup(restore)
+        return restore
+
+    async def test_waiting(self) -> None:
+        """
+        Then all wait: it is looked again from time to time, each time with a
+        line in the log, and they get in when there are descriptors.
+        """
+        self.listen()
+        socks = [socket.socket() for _ in range(3)]
+        for sock in socks:
+            self.addCleanup(sock.close)
+        restore = await self.exhaust(*socks)
+        for times in (1, 2, 3):
+            await self.turns(50)
+            self.assertEqual((self.warnings, self.protocols), (["warn"] * times, []))
+            if times == 3:
+                restore()
+            self.clock.advance(0.25)
+        await self.until(lambda: len(self.protocols) == 3)
+        self.assertEqual(len(self.warnings), 3)
+
+    async def test_stopped(self) -> None:
+        """
+        Meanwhile the port can be stopped.
+        """
+        port = self.listen()
+        sock = socket.socket()
+        self.addCleanup(sock.close)
+        restore = await self.exhaust(sock)
+        await port.stopListening()
+        restore()
+        self.clock.advance(0.25)
+        self.assertEqual(self.protocols, [])
+
+
+class FailingFactoryTests(TransportTests):
+    """
+    A factory that fails harms nobody else.
+    """
+
+    async def test_server(self) -> None:
+        """
+        Others get in nevertheless.
+        """
+        server = Recorder()
+
+        def make() -> Recorder:
+            if len(port.factory.peers) == 1:
+                fail(server)
+            return server
+
+        port = self.listen(make)
+        self.rawClient(port.getHost())
+        self.rawClient(port.getHost())
+        await self.until(lambda: server.told)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    async def test_client(self) -> None:
+        """
+        The attempt has failed.
+        """
+        server = Recorder()
+        port = self.listen(lambda: server)
+        connector, dialer = self.connect(port.getHost(), lambda: fail(server))
+        await self.until(lambda: dialer.told[-1] == "stop")
+        self.assertEqual(dialer.told, ["start", "connecting", "built", "failed", "stop"])
+        self.assertEqual(dialer.reasons, [ConnectError])
+        self.assertEqual(connector.state, "disconnected")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        await self.untilLost(server)
+
+    async def test_failing(self) -> None:
+        """
+        Even if it fails to hear of that.
+        """
+        client, server = await self.pair()
+        (port,) = self.ports
+        port.factory.make = lambda: None
+        _, dialer = self.connect(
+            port.getHost(), lambda: fail(server), failed=lambda connector: fail(server)
+        )
+        await self.until(lambda: "failed" in dialer.told)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        client.transport.write(b"still here")
+        await self.untilReceived(server, b"still here")
+
+
+class EpollReactorTests(TransportTests):
+    """
+    Tests of L{EpollReactor}.
+    """
+
+    async def test_interfaces(self) -> None:
+        """
+        It is all that Twisted's reactor is.
+        """
+        for interface in providedBy(self.reactor):
+            self.assertTrue(verifyObject(interface, self.tested))
+        for interface in (
+            IReactorCore,
+            IReactorFDSet,
+            IReactorSSL,
+            IReactorTCP,
+            IReactorTime,
+            IReactorUNIX,
+        ):
+            self.assertTrue(interface.providedBy(self.tested))
+
+    async def test_otherTransports(self) -> None:
+        """
+        Names, and addresses to connect from, are left to Twisted.
+        """
+        port = self.listen()
+        number = port.getHost().port
+        for host, bound in (("localhost", None), (TCP.host, (TCP.host, 0))):
+            factory = Dialer(self.noted(Recorder))
+            self.tested.connectTCP(host, number, factory, bindAddress=bound)
+        await self.until(lambda: len(self.protocols) == 4)
+        own = [type(each.transport) is EpollTransport for each in self.protocols]
+        self.assertEqual(sorted(own), [False, False, True, True])
+
+    async def test_endpoints(self) -> None:
+        """
+        Twisted's endpoints get connections of ours from it, encrypted ones too.
+        """
+        pem = f"{self.folder}/pem"
+        with open(pem, "wb") as file:
+            file.write(certificate())
+        key = f"privateKey={pem}:certKey={pem}"
+        at = f"interface={TCP.host}"
+        factory = Factory.forProtocol(self.noted(Recorder))
+        factory.noisy = False
+        for server, client in (
+            (f"tcp:0:{at}", "tcp:127.0.0.1:{host.port}"),
+            (f"ssl:0:{at}:{key}", "tcp:127.0.0.1:{host.port}"),
+            (f"unix:{self.folder}/s", f"unix:{self.folder}/s"),
+        ):
+            port = await serverFromString(self.tested, server).listen(factory)
+            self.ports.append(port)
+            host = port.getHost()
+            endpoint = clientFromString(self.tested, client.format(host=host))
+            if server.startswith("ssl"):
+                trusted = Certificate.loadPEM(certificate())
+                endpoint = wrapClientTLS(optionsForClientTLS("localhost", trusted), endpoint)
+            protocol = await connectProtocol(endpoint, self.noted(Recorder)())
+            # Of TLS there is one on top.
+            transport = getattr(protocol.transport, "transport", protocol.transport)
+            self.assertIs(type(transport), EpollTransport)
+            protocol.transport.write(LITTLE)
+            await self.until(lambda: len(self.protocols[-1].received) == len(LITTLE))
+
+    async def test_mistaken(self) -> None:
+        """
+        An attempt is not taken for a connection for what happened on another
+        one's socket, whose number its own has got.
+        """
+        busy = self.busy()
+        port = self.listen()
+        first, dialer = self.connect(port.getHost())
+        await self.until(lambda: "built" in dialer.told)
+        attempts: list[Dialer] = []
+
+        def replace(protocol: Recorder) -> None:
+            connector.stopConnecting()
+            attempts.append(self.connect(busy)[1])
+
+        self.protocols[-1].hooks["data"] = replace
+        other = next(each for each in self.protocols if each is not self.protocols[-1])
+        await self.until(lambda: len(self.protocols) == 2)
+        other.transport.write(b"go")
+        connector, dialer = self.connect(port.getHost())
+        await self.until(lambda: attempts)
+        await self.turns()
+        self.assertEqual(dialer.told, ["start", "connecting", "failed", "stop"])
+        self.assertEqual(attempts[0].told, ["start", "connecting"])

@@ -1,0 +1,102 @@
+"""
+Random histories of a connection: nothing is lost, and nothing gets stuck, whatever
+its ends do.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from brxy.test.recorders import HalfRecorder, Recorder
+from brxy.test.transports import MUCH, TCP, UNIX, TransportTests, everywhere
+
+
+class End(HalfRecorder):
+    """
+    One end, which does what chance says: writes, is its own producer, and reads
+    or doesn't.
+
+    @ivar written: all that it wrote.
+    """
+
+    def __init__(self, random: Random) -> None:
+        super().__init__()
+        self.random = random
+        self.written = b""
+        self.full = False
+        self.hooks["data"] = self.react
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.transport.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:
+        self.full = True
+
+    def resumeProducing(self) -> None:
+        self.full = False
+
+    def stopProducing(self) -> None:
+        self.full = True
+
+    def react(self, protocol: Recorder) -> None:
+        """
+        Something came.
+        """
+        if self.random.random() < 0.3:
+            self.act()
+
+    def act(self) -> None:
+        """
+        Do one thing.
+        """
+        chance = self.random.random()
+        if chance < 0.3:
+            self.transport.pauseProducing()
+        elif chance < 0.6:
+            self.transport.resumeProducing()
+        elif not self.full or chance < 0.65:
+            data = MUCH[: int(10 ** self.random.uniform(0, 5.5))]
+            self.written += data
+            self.transport.write(data)
+
+
+@everywhere(TCP, UNIX)
+class HistoryTests(TransportTests):
+    """
+    What came of it.
+    """
+
+    async def play(self, random: Random) -> None:
+        """
+        Have two ends act, and then come to an end.
+        """
+        ends = End(random), End(random)
+        await self.pair(*ends)
+        for _ in range(random.randrange(60)):
+            random.choice(ends).act()
+            await self.turns(random.choice((0, 0, 1, 3)))
+        for end in ends:
+            end.hooks.clear()
+            end.transport.resumeProducing()
+        await self.until(lambda: not any(end.full for end in ends))
+        for end in ends:
+            end.transport.unregisterProducer()
+            end.transport.loseWriteConnection()
+        await self.until(lambda: all("readEnded" in end.told for end in ends))
+        for one, other in (ends, ends[::-1]):
+            self.assertReceived(one, other.written)
+            self.assertEqual(one.told.count("writeEnded"), 1)
+            one.transport.loseConnection()
+        await self.untilLost(*ends)
+
+    async def test_everythingArrives(self) -> None:
+        """
+        All that either end wrote has arrived at the other, in its order, both
+        have room again, and both ends are told once.
+        """
+        for seed in range(25):
+            try:
+                await self.play(Random(seed))
+            except Exception as error:
+                raise AssertionError(f"with seed {seed}") from error
