@@ -12,42 +12,15 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
+from brxy.appcommand import HOST, appCommand, appEnvironment
 from brxy.child import Child, Ended
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address
+from brxy.launch import Launched
 from brxy.ports import PORTS, Ports, isFree
 from brxy.readiness import waitUntilReady
 
-__all__ = ["App", "appCommand", "appEnvironment"]
-
-# Where an app listens: it is reached through a node or an edge beside it only.
-_HOST = "127.0.0.1"
-
-# Our own variables, the token among them, are none of an app's business.
-_OWN_PREFIX = "BRXY_"
-
-
-def appCommand(command: Sequence[str], port: int, host: str, route: str) -> list[str]:
-    """
-    The command with C{{port}}, C{{host}} and C{{route}} replaced in its
-    arguments, for apps that read no C{PORT}.
-    """
-    values = {"{port}": str(port), "{host}": host, "{route}": route}
-    arguments = []
-    for argument in command:
-        for placeholder, value in values.items():
-            argument = argument.replace(placeholder, value)
-        arguments.append(argument)
-    return arguments
-
-
-def appEnvironment(environ: Mapping[str, str], port: int, host: str, route: str) -> dict[str, str]:
-    """
-    The environment for an app: that of its parent, but for our own variables,
-    with C{PORT}, C{HOST} and C{ROUTE}.
-    """
-    kept = {name: value for name, value in environ.items() if not name.startswith(_OWN_PREFIX)}
-    return {**kept, "PORT": str(port), "HOST": host, "ROUTE": route}
+__all__ = ["App"]
 
 
 class App:
@@ -100,9 +73,16 @@ class App:
     @property
     def pid(self) -> int:
         """
-        The id of its process; 0 before L{start}.
+        The id of its process; 0 until it runs.
         """
         return 0 if self._child is None else self._child.pid
+
+    @property
+    def running(self) -> bool:
+        """
+        It was started, and has not ended.
+        """
+        return self._child is not None and not self.ended.called
 
     def start(self) -> None:
         """
@@ -111,26 +91,23 @@ class App:
         @raise SpawnFailed: it can't be started.
         """
         port = self._takePort()
-        child = Child(
-            self._reactor,
-            appCommand(self._command, port, _HOST, self._route),
-            appEnvironment(self._environ, port, _HOST, self._route),
-            self._output,
-            die_with_parent=True,
-        )
+        child = self._makeChild(port)
         try:
             child.start()
         except SpawnFailed:
             self._releasePort(port)
             raise
-        self._child = child
-        # Whoever ends in a hurry does not wait for it.
-        self._last_resort = self._reactor.addSystemEventTrigger("after", "shutdown", child.kill)
-        child.ended.addCallback(self._childEnded, port)
-        self._readiness = waitUntilReady(self._reactor, _HOST, port, self._ready_path)
-        self._readiness.addCallbacks(
-            lambda _: self.ready.callback(Address(_HOST, port)), self._readinessCancelled
-        )
+        self._await(child, port)
+
+    def adopt(self, launched: Launched, port: int) -> None:
+        """
+        Take one that was started already, in place of L{start}.
+
+        @param port: where it was told to listen.
+        """
+        child = self._makeChild(port)
+        child.adopt(launched)
+        self._await(child, port)
 
     def stop(self) -> None:
         """
@@ -148,6 +125,31 @@ class App:
         self._cancelReadiness()
         if self._child is not None:
             self._child.kill()
+
+    def _makeChild(self, port: int) -> Child:
+        """
+        Its process.
+        """
+        return Child(
+            self._reactor,
+            appCommand(self._command, port, HOST, self._route),
+            appEnvironment(self._environ, port, HOST, self._route),
+            self._output,
+            die_with_parent=True,
+        )
+
+    def _await(self, child: Child, port: int) -> None:
+        """
+        Wait for its answer, and for its end.
+        """
+        self._child = child
+        # Whoever ends in a hurry does not wait for it.
+        self._last_resort = self._reactor.addSystemEventTrigger("after", "shutdown", child.kill)
+        child.ended.addCallback(self._childEnded, port)
+        self._readiness = waitUntilReady(self._reactor, HOST, port, self._ready_path)
+        self._readiness.addCallbacks(
+            lambda _: self.ready.callback(Address(HOST, port)), self._readinessCancelled
+        )
 
     def _takePort(self) -> int:
         """

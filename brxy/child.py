@@ -15,13 +15,20 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from brxy.errors import SpawnFailed
+from brxy.launch import Launch, Launched, signalGroup
+from brxy.launcher import LAUNCHER
 from brxy.pipes import LineReader
-from brxy.processes import ExitReader, groupMembers, launch, signalGroup
+from brxy.processes import ExitReader, groupMembers
 
 __all__ = ["Child", "Ended"]
 
 _STDOUT, _STDERR = 1, 2
+
+# The status by which shells say that a program was found and can't be run.
+_CANNOT_RUN = 126
 
 # How much of a last line is worth keeping, in characters.
 _MAX_LAST_LINE = 200
@@ -91,7 +98,7 @@ class Child:
     SIGKILL at once if the leader ended by itself; within the time L{stop} gave
     if that is why.
 
-    @ivar pid: the leader's id, which is the group's as well; 0 before L{start}.
+    @ivar pid: the leader's id, which is the group's as well; 0 until it runs.
     @ivar ended: fires with L{Ended} when the leader is reaped and nothing is
         left of its group.
     @ivar left: the leader exited with status 0 unasked, and C{leave_on_success}
@@ -133,6 +140,7 @@ class Child:
         self._leave_on_success = leave_on_success
         self._readers: list[LineReader] = []
         self._last_lines = {_STDOUT: b"", _STDERR: b""}
+        self._started = False
         self._stopping = False
         self._killed_at: float | None = None
         self._kill_call: IDelayedCall | None = None
@@ -143,18 +151,24 @@ class Child:
 
     def start(self) -> None:
         """
-        Start the process.
+        Start the process.  It runs a little later; until then it can be
+        stopped already.
 
-        @raise brxy.errors.SpawnFailed: it can't be started.
+        @raise brxy.errors.SpawnFailed: it can't be started.  What is noticed
+            only when it should run is told by C{ended}.
         """
-        launched = launch(self._argv, self._environment, self._die_with_parent)
-        self.pid = launched.pid
-        self._readers = [
-            LineReader(self._reactor, launched.stdout, lambda line: self._line(_STDOUT, line)),
-            LineReader(self._reactor, launched.stderr, lambda line: self._line(_STDERR, line)),
-        ]
-        watch = ExitReader(self._reactor, self.pid, launched.pidfd, self._leaderEnded)
-        self._reactor.addReader(watch)
+        launch = Launch(self._argv, self._environment, self._die_with_parent)
+        self._started = True
+        launched = LAUNCHER.start(self._reactor, launch)
+        launched.addCallbacks(self._watch, self._notLaunched)
+        launched.addErrback(lambda failure: self._log.failure("while starting", failure))
+
+    def adopt(self, launched: Launched) -> None:
+        """
+        Take a process that runs already, in place of L{start}.
+        """
+        self._started = True
+        self._watch(launched)
 
     def stop(self, timeout: float) -> None:
         """
@@ -184,13 +198,36 @@ class Child:
         """
         Is there anything that could be stopped?
         """
-        return self.pid != 0 and not self._empty
+        return self._started and not self._empty
+
+    def _watch(self, launched: Launched) -> None:
+        """
+        The process runs.
+        """
+        self.pid = launched.pid
+        self._readers = [
+            LineReader(self._reactor, launched.stdout, lambda line: self._line(_STDOUT, line)),
+            LineReader(self._reactor, launched.stderr, lambda line: self._line(_STDERR, line)),
+        ]
+        watch = ExitReader(self._reactor, self.pid, launched.pidfd, self._leaderEnded)
+        self._reactor.addReader(watch)
+        if self._stopping:
+            self._signal(signal.SIGTERM if self._killed_at is None else signal.SIGKILL)
+
+    def _notLaunched(self, failure: Failure) -> None:
+        """
+        The kernel would not have it.
+        """
+        failure.trap(SpawnFailed)
+        self._result = Ended(_CANNOT_RUN, None, failure.getErrorMessage())
+        self._finish()
 
     def _signal(self, number: int) -> None:
         """
-        Signal the group, unless its number may by now be another's.
+        Signal the group, unless its number may by now be another's, or if it
+        has none yet.
         """
-        if self._result is None or groupMembers(self.pid):
+        if self.pid and (self._result is None or groupMembers(self.pid)):
             signalGroup(self.pid, number)
 
     def _line(self, descriptor: int, line: bytes) -> None:

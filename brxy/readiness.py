@@ -14,10 +14,15 @@ from twisted.python.failure import Failure
 
 __all__ = ["urlPath", "waitUntilReady"]
 
-# Seconds between two attempts: what an app needs to start is short of our
-# first one at best, and a start of seconds deserves no busy loop.
-_FIRST_PAUSE = 0.002
+# The pause between two attempts (seconds): a part of the time that the app has
+# taken so far, so that it is noticed late by 1 % on average, and within these.
+_PART = 1 / 50
+_SHORTEST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.1
+
+# An attempt takes some 60 µs.  When many apps start at once they take turns,
+# one in so many seconds.
+_TURN = 0.0005
 
 # Seconds an attempt may take: to connect, and to be answered.
 _CONNECT_TIMEOUT = 1
@@ -73,17 +78,21 @@ class _Attempts(ClientFactory):
 
     noisy = False
 
+    #: How many apps are waited for, in this process.
+    waited_for = 0
+
     def __init__(self, reactor: Any, host: str, port: int, request: bytes) -> None:
         self.ready: Deferred[None] = Deferred(lambda _: self._cancel())
         self.request = request
         self.reactor = reactor
         self._host = host
         self._port = port
-        self._pause = _FIRST_PAUSE
+        self._began = reactor.seconds()
         self._waiting: IDelayedCall | None = None
         self._connector: IConnector | None = None
         self._succeeded = False
         self._cancelled = False
+        _Attempts.waited_for += 1
 
     def begin(self) -> None:
         """
@@ -126,16 +135,25 @@ class _Attempts(ClientFactory):
         if self._cancelled:
             return
         if self._succeeded:
+            _Attempts.waited_for -= 1
             self.ready.callback(None)
             return
-        self._waiting = self.reactor.callLater(self._pause, self.begin)
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        self._waiting = self.reactor.callLater(self._pause(), self.begin)
+
+    def _pause(self) -> float:
+        """
+        Seconds until the next attempt.
+        """
+        elapsed: float = self.reactor.seconds() - self._began
+        pause = min(max(elapsed * _PART, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+        return max(pause, _Attempts.waited_for * _TURN)
 
     def _cancel(self) -> None:
         """
         Nobody wants to know any more.
         """
         self._cancelled = True
+        _Attempts.waited_for -= 1
         if self._waiting is not None:
             self._waiting.cancel()
         if self._connector is not None:

@@ -1,10 +1,19 @@
 """
-C{python -m brxy.node}: twistd -n brxy-node, shorter to type.
+C{python -m brxy.node}: twistd -n brxy-node, shorter to type, and faster.
 """
 
 from __future__ import annotations
 
-from brxy.main import run
+import os
+import sys
+
+from brxy.node.early import EARLY, plainLine
 
 if __name__ == "__main__":
+    if line := plainLine(sys.argv[1:], os.environ):
+        EARLY.start(line.command, line.route, line.port, os.environ)
+
+    # Not before the app was started.
+    from brxy.main import run
+
     run("brxy-node")

@@ -23,6 +23,7 @@ from brxy.connection import Shared
 from brxy.deadlines import Deadlines
 from brxy.interfaces import Address
 from brxy.keeper import Keeper
+from brxy.launch import Launched
 from brxy.node.link import Link
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
 from brxy.pipes import EndReader
@@ -83,6 +84,7 @@ class NodeService(Service):
 
     @param exitWith: takes the status that the process shall end with.
     @param output: takes the app's output, with the descriptor and line by line.
+    @param early: gives the app and its port if it was started before.
     @param exit_on_stdin_eof: end when standard input does: whoever started
         this node by ssh is gone then.
     """
@@ -97,12 +99,14 @@ class NodeService(Service):
         output: Callable[[int, bytes], None] = passOn,
         environ: Mapping[str, str] = os.environ,
         exit_on_stdin_eof: bool = False,
+        early: Callable[[Any], tuple[Launched, int] | None] = lambda reactor: None,
     ) -> None:
         self._reactor = reactor
         self._settings = settings
         self._exitWith = exitWith
         self._shared = Shared(reactor)
         self._exit_on_stdin_eof = exit_on_stdin_eof
+        self._early = early
         self._name = uuid4().hex
         self._generation = settings.generation
         self._links: list[Link] = []
@@ -139,7 +143,10 @@ class NodeService(Service):
             assert self._settings.app is not None, "neither a command nor an app"
             self._appReady(self._settings.app)
             return
-        app.start()
+        if started := self._early(self._reactor):
+            app.adopt(*started)
+        else:
+            app.start()
         app.ready.addCallback(self._appReady)
         app.ready.addErrback(lambda failure: self._log.failure("while coming up", failure))
         app.ended.addCallback(self._appEnded)
@@ -319,7 +326,7 @@ class NodeService(Service):
 
     async def _stopApp(self, hurry: Hurry) -> None:
         app = self._app
-        if app is None or app.pid == 0 or app.ended.called:
+        if app is None or not app.running:
             return
         ended: Deferred[None] = Deferred()
         app.ended.addCallback(lambda result: ended.callback(None))

@@ -9,12 +9,11 @@ import shutil
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.internet.endpoints import clientFromString
 from twisted.python import usage
 
 from brxy.exitstatus import exitWith
 from brxy.interfaces import Address
-from brxy.node.service import NodeService, NodeSettings
+from brxy.node.early import EARLY, isPlain
 from brxy.options import (
     TRANSPORT,
     Guarded,
@@ -97,6 +96,19 @@ class Options(CommonOptions):
         self._checkApp()
         self.withoutPidfile()
 
+    def inPlace(self) -> bool:
+        """
+        Does twistd leave this process as it is?  It may fork, so that what we
+        started is no child of ours any more, or change what children inherit.
+        """
+        changes = ("chroot", "uid", "gid", "umask")
+        parent = self.parent or {"rundir": "."}
+        return (
+            self.foreground()
+            and parent["rundir"] == "."
+            and all(parent.get(change) is None for change in changes)
+        )
+
     def _fromEnvironment(self, name: str, variable: str, default: str, coerce: Any) -> None:
         given = self.get(name)
         if given is not None and coerce not in (_endpoint, route):
@@ -124,6 +136,11 @@ class Options(CommonOptions):
 
 
 def _endpoint(text: str) -> str:
+    if isPlain("edge", text):
+        return text
+    # Takes long to load, and is hardly ever needed before the app was started.
+    from twisted.internet.endpoints import clientFromString
+
     try:
         clientFromString(None, text)
     except (ValueError, LookupError, TypeError) as error:
@@ -135,6 +152,12 @@ def makeService(options: Options) -> IService:
     """
     The node as a service, for twistd.
     """
+    if options["command"] and options.inPlace():
+        EARLY.start(options["command"], options["route"], options["app-port"], os.environ)
+
+    # Takes long to load, while the app starts.
+    from brxy.node.service import NodeService, NodeSettings
+
     reactor = usedReactor(options["transport"])
     settings = NodeSettings(
         edge=options["edge"],
@@ -153,6 +176,10 @@ def makeService(options: Options) -> IService:
         drain_timeout=options["drain-timeout"],
     )
     service = NodeService(
-        reactor, settings, exitWith, exit_on_stdin_eof=bool(options["exit-on-stdin-eof"])
+        reactor,
+        settings,
+        exitWith,
+        exit_on_stdin_eof=bool(options["exit-on-stdin-eof"]),
+        early=EARLY.take,
     )
     return Guarded(options.program, options.foreground(), service)

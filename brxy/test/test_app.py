@@ -14,9 +14,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.app import App, appCommand, appEnvironment
+from brxy.app import App
+from brxy.appcommand import appCommand, appEnvironment
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address
+from brxy.launch import launch
 from brxy.ports import Ports
 from brxy.test.leftovers import Output, RealTests, aliveInGroup, isAlive
 
@@ -102,7 +104,8 @@ class _OnePort(Ports):
         Take it back.
         """
         super().release(port)
-        self.out.remove(port)
+        if port in self.out:
+            self.out.remove(port)
 
 
 class AppTests(RealTests):
@@ -185,6 +188,24 @@ class AppTests(RealTests):
         self.assertEqual(await app.ready, Address("127.0.0.1", port))
         self.assertEqual(self.ports.out, [])
 
+    async def test_adopted(self) -> None:
+        """
+        One that was started already is as good as one that starts; its port
+        is not looked for.
+        """
+        port = Ports().take()
+        environ = {**os.environ, "PORT": str(port), "HOST": "127.0.0.1"}
+        launched = launch([sys.executable, "-c", _SERVER], environ, True)
+        app = self.app("anything")
+        self.assertFalse(app.running)
+        app.adopt(launched, port)
+        self.assertTrue(app.running)
+        self.assertEqual(await app.ready, Address("127.0.0.1", port))
+        app.stop()
+        self.assertEqual((await app.ended).signal, signal.SIGTERM)
+        self.assertFalse(app.running)
+        self.assertEqual(self.ports.out, [])
+
     def test_takenPort(self) -> None:
         """
         Someone else's server at the given port is not taken for the app.
@@ -265,7 +286,8 @@ class AppTests(RealTests):
         Does the server answer us?
         """
         try:
-            with socket.create_connection(("127.0.0.1", port)) as connection:
+            # The server may be serving an attempt that waits for our own reactor.
+            with socket.create_connection(("127.0.0.1", port), timeout=0.2) as connection:
                 connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
                 return connection.recv(100).startswith(b"HTTP/1.1 503")
         except OSError:

@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.child import Child, Ended
 from brxy.errors import SpawnFailed
+from brxy.launch import launch
 from brxy.pipes import MAX_LINE
 from brxy.test.leftovers import Output, RealTests, aliveInGroup, isAlive
 
@@ -28,7 +29,12 @@ child = Child(
     reactor, ["sleep", "1000"], os.environ, print, die_with_parent=sys.argv[1] == "die"
 )
 child.start()
-print(child.pid, flush=True)
+def tell():
+    if child.pid:
+        print(child.pid, flush=True)
+    else:
+        reactor.callLater(0.001, tell)
+tell()
 reactor.run()
 """
 
@@ -199,6 +205,35 @@ class EndTests(_Tests):
         child.kill()
         self.assertEqual(child.pid, 0)
 
+    async def test_cannotRun(self) -> None:
+        """
+        What the kernel won't run ends at once, with a line that says why.
+        """
+        program = Path(self.mktemp()).absolute()
+        program.write_bytes(b"\x7fELF and nothing more")
+        program.chmod(0o755)
+        child = Child(self.reactor, [str(program)], os.environ, print, die_with_parent=False)
+        child.start()
+        ended = await child.ended
+        self.assertEqual((ended.status, ended.signal), (126, None))
+        self.assertEqual(ended.last_line, f"cannot run '{program}': Exec format error")
+        await child.emptied
+        child.stop(1)
+        child.kill()
+
+    async def test_adopted(self) -> None:
+        """
+        One that runs already is as good as one that was started.
+        """
+        launched = launch(["sh", "-c", "echo up; exec sleep 1000"], os.environ, False)
+        output = Output()
+        child = Child(self.reactor, [], {}, output, die_with_parent=False)
+        child.adopt(launched)
+        self.assertEqual(child.pid, launched.pid)
+        await output.line(b"up")
+        child.stop(1000)
+        self.assertEqual(await child.ended, Ended(None, signal.SIGTERM, "up"))
+
     async def test_leftBehind(self) -> None:
         """
         What a leader leaves behind when it ends by itself is gone when that is
@@ -247,8 +282,20 @@ class StopTests(_Tests):
         """
         for dying in (False, True):
             child = self.child("exec sleep 1000", die_with_parent=dying)
+            self.assertEqual(child.pid, 0)
             child.stop(1000)
             self.assertEqual((await child.ended).signal, signal.SIGTERM)
+
+    async def test_killAtOnce(self) -> None:
+        """
+        Or killed, even if it is being stopped.
+        """
+        for stopped in (False, True):
+            child = self.child("trap '' TERM; while :; do sleep 1000; done")
+            if stopped:
+                child.stop(1000)
+            child.kill()
+            self.assertEqual((await child.ended).signal, signal.SIGKILL)
 
     async def test_graceful(self) -> None:
         """

@@ -146,6 +146,25 @@ class NodeOptionsTests(RefusalTests):
             line = self.refuse(partial(Options, {}), arguments)
             self.assertTrue(line.startswith(why), (arguments, line))
 
+    def test_inPlace(self) -> None:
+        """
+        It is known whether twistd will change what a process inherits.
+        """
+        options = parse("--", "true")
+        self.assertTrue(options.inPlace())
+        plain = {"nodaemon": 1, "rundir": ".", "umask": None, "uid": None, "gid": None}
+        for changes, in_place in (
+            ({}, True),
+            ({"nodaemon": 0}, False),
+            ({"rundir": "/"}, False),
+            ({"umask": 0}, False),
+            ({"uid": 0}, False),
+            ({"gid": 0}, False),
+            ({"chroot": "/"}, False),
+        ):
+            options.parent = {**plain, "chroot": None, **changes}
+            self.assertIs(options.inPlace(), in_place, changes)
+
     def test_badEnvironment(self) -> None:
         """
         So is what is wrong in the environment.

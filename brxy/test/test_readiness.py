@@ -38,7 +38,23 @@ class _Tests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
-        self.ready: Deferred[None] = waitUntilReady(self.reactor, "127.0.0.1", 20000, self.path)
+        self.began = self.reactor.seconds()
+        self.ready: Deferred[None] = self.wait("127.0.0.1")
+
+    def wait(self, host: str) -> Deferred[None]:
+        """
+        Wait for an app, at most until the test is over.
+        """
+        ready = waitUntilReady(self.reactor, host, 20000, self.path)
+        self.addCleanup(self.forget, ready)
+        return ready
+
+    def forget(self, ready: Deferred[None]) -> None:
+        """
+        Nobody waits any more.
+        """
+        ready.addErrback(lambda failure: failure.trap(CancelledError))
+        ready.cancel()
 
     def attempts(self) -> int:
         """
@@ -74,6 +90,17 @@ class _Tests(SynchronousTestCase):
         factory = self.reactor.tcpClients[-1][2]
         factory.clientConnectionLost(self.reactor.connectors[-1], reason)
 
+    def assertPause(self, milliseconds: float) -> None:
+        """
+        Refuse the latest attempt; the next one follows after this pause.
+        """
+        before = self.attempts()
+        self.refuse()
+        self.reactor.advance((milliseconds - 0.1) / 1000)
+        self.assertEqual(self.attempts(), before)
+        self.reactor.advance(0.0002)
+        self.assertEqual(self.attempts(), before + 1)
+
     def assertIdle(self) -> None:
         """
         No timer is left.
@@ -103,18 +130,23 @@ class ConnectTests(_Tests):
 
     def test_pauses(self) -> None:
         """
-        The pauses between attempts double from 2 ms to 100 ms.
+        The pauses between attempts are a fiftieth of the time that has passed,
+        from 2 to 100 ms.
         """
-        for pause in (2, 4, 8, 16, 32, 64, 100, 100):
-            before = self.attempts()
-            self.refuse()
-            self.reactor.advance((pause - 0.5) / 1000)
-            self.assertEqual(self.attempts(), before)
-            self.reactor.advance(0.001)
-            self.assertEqual(self.attempts(), before + 1)
+        for passed, pause in ((0, 2), (0.05, 2), (0.2, 4), (1, 20), (5, 100), (60, 100)):
+            self.reactor.advance(passed - (self.reactor.seconds() - self.began))
+            self.assertPause(pause)
         self.assertNoResult(self.ready)
-        self.ready.cancel()
-        self.failureResultOf(self.ready, CancelledError)
+
+    def test_turns(self) -> None:
+        """
+        Many who wait share 2,000 attempts a second.
+        """
+        others = [self.wait("127.0.0.1") for _ in range(9)]
+        self.assertPause(5)
+        for other in others[:8]:
+            self.forget(other)
+        self.assertPause(2)
 
     def test_itself(self) -> None:
         """
@@ -211,6 +243,7 @@ class GetTests(_Tests):
             self.assertNoResult(self.ready)
             self.reactor.advance(0.002)
             self.assertEqual(self.attempts(), 2)
+            self.forget(self.ready)
 
     def test_silence(self) -> None:
         """
@@ -222,13 +255,13 @@ class GetTests(_Tests):
         self.reactor.advance(0.2)
         self.assertTrue(transport.disconnected)
         self.close(protocol)
-        self.reactor.advance(0.002)
+        self.reactor.advance(0.11)
         self.assertEqual(self.attempts(), 2)
 
     def test_ipv6(self) -> None:
         """
         An IPv6 address goes in brackets.
         """
-        waitUntilReady(self.reactor, "::1", 20000, "/")
+        self.wait("::1")
         _, transport = self.accept()
         self.assertIn(b"\r\nHost: [::1]:20000\r\n", transport.value())

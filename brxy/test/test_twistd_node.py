@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 
 from twisted.internet.defer import Deferred
 
-from brxy.test.programs import PYTHON, Answer, Program, ProgramTests
+from brxy.test.programs import PYTHON, TWISTD, Answer, Program, ProgramTests
 
 
 class NodeTests(ProgramTests):
@@ -221,3 +222,46 @@ class NodeTests(ProgramTests):
         self._node("--token-file", "token", "--", *self.gate().split())
         self.assertEqual((await self.get(self.clients, "/env")).status, 200)
         self.assertNotIn("Traceback", node.out + edge.out)
+
+    async def test_nothingStarted(self) -> None:
+        """
+        When the command line can't be, no app is started, not even early.
+        """
+        command = ("--", "touch", "started")
+        for arguments in (("--capacity", "0"), ("--nonsense", "1"), ("--app-port", "x")):
+            for program in ((PYTHON, "-m", "brxy.node"), (TWISTD, "-n", "brxy-node")):
+                node = self.start(*program, *arguments, *command)
+                self.assertEqual(await self.ended(node), 1)
+                self.assertTrue(node.err.startswith("brxy-node: "), node.err)
+                self.assertEqual(node.err.count("\n"), 1, node.err)
+        self.assertFalse((self.folder / "started").exists())
+
+    async def test_stoppedEarly(self) -> None:
+        """
+        A node that is stopped as soon as its app runs, and has not come up
+        itself, takes the app with it.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            node = self._node("--", "sh", "-c", "echo up > up; exec sleep 1000")
+            up = self.folder / "up"
+            await self.until(up.exists)
+            up.unlink()
+            await self.stopped(node, number)
+
+    async def test_endsEarly(self) -> None:
+        """
+        An app that ends before its node has come up ends the node.
+        """
+        node = self._node("--", "sh", "-c", "echo bad >&2; exit 7")
+        self.assertEqual(await self.ended(node), 7)
+        self.assertIn("the app ended by itself: exit status 7: bad", node.out)
+
+    async def test_inAnotherFolder(self) -> None:
+        """
+        An app runs where twistd was told to, so it is not started before
+        twistd has gone there.
+        """
+        (self.folder / "apart").mkdir()
+        node = self.start(TWISTD, "-n", "--rundir", "apart", "brxy-node", "--", "pwd")
+        self.assertEqual(await self.ended(node), 0)
+        self.assertEqual(re.findall("^/.*", node.out, re.MULTILINE), [f"{self.folder}/apart"])

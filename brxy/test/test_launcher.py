@@ -1,0 +1,84 @@
+"""
+Tests of L{brxy.launcher}.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from brxy.errors import SpawnFailed
+from brxy.launch import Launch, Launched
+from brxy.launcher import Launcher
+from brxy.test.leftovers import RealTests
+
+
+class _Launch(Launch):
+    """
+    Says which thread performs it.
+
+    @ivar threads: of all of them.
+    """
+
+    def __init__(self, threads: list[int], argv: list[str], result: Exception | None = None):
+        super().__init__(argv, os.environ, False)
+        self._threads = threads
+        self._result = result
+
+    def perform(self) -> Launched:
+        """
+        Start the process, or fail.
+        """
+        self._threads.append(threading.get_ident())
+        if self._result is not None:
+            raise self._result
+        return super().perform()
+
+
+class LauncherTests(RealTests):
+    """
+    Tests of L{Launcher}.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.launcher = Launcher()
+        self.threads: list[int] = []
+
+    def start(self, *argv: str, **kw: Any) -> Any:
+        """
+        Start something.
+        """
+        return self.launcher.start(self.reactor, _Launch(self.threads, list(argv), **kw))
+
+    def reap(self, launched: Launched) -> int:
+        """
+        @return: how a process ended.
+        """
+        for descriptor in (launched.pidfd, launched.stdout, launched.stderr):
+            os.close(descriptor)
+        return os.waitstatus_to_exitcode(os.waitpid(launched.pid, 0)[1])
+
+    async def test_started(self) -> None:
+        """
+        Processes are started one after the other, all by the same thread,
+        which isn't the reactor's.
+        """
+        started = [self.start("sh", "-c", f"exit {status}") for status in range(5)]
+        self.assertEqual([self.reap(await each) for each in started], [0, 1, 2, 3, 4])
+        self.assertEqual(len(set(self.threads)), 1)
+        self.assertNotIn(threading.get_ident(), self.threads)
+
+    async def test_failed(self) -> None:
+        """
+        One that can't be started fails, whatever the reason, and others can.
+        """
+        failing = [
+            self.start("true", result=error) for error in (SpawnFailed("x"), ZeroDivisionError())
+        ]
+        started = self.start("true")
+        for each, error in zip(failing, (SpawnFailed, ZeroDivisionError), strict=True):
+            with self.assertRaises(error):
+                await each
+        self.assertEqual(self.reap(await started), 0)
