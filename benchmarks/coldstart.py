@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shlex
 import signal
 import statistics
@@ -48,8 +49,8 @@ while True:
 _NODE = (sys.executable, "-m", "brxy.node", "--")
 
 # Seconds between two looks whether an app that runs alone accepts connections:
-# short beside what is measured.
-_LOOK = 0.0003
+# short beside what is measured, and no shorter, for looking slows the app down.
+_LOOK = 0.001
 
 
 @frozen
@@ -184,13 +185,14 @@ def _starts(
     """
     How long each app takes, by each way.
     """
+    # What ran before has an influence: the same ways must not follow each other.
+    order = random.Random(1)
     found = {}
     for name, command in apps.items():
         say(f"starting {name}")
         found[name] = ways = _ways(servers, command)
-        for number in range(rounds):
-            first = number % len(ways)
-            for way in ways[first:] + ways[:first]:
+        for _ in range(rounds):
+            for way in order.sample(ways, len(ways)):
                 for other in ways:
                     if other.edge is not None:
                         other.edge.settle()

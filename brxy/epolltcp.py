@@ -296,29 +296,33 @@ class EpollTransport:
                 return
         self._readAgain()
 
+    def _moveOn(self) -> None:
+        """
+        There is room again where it goes to.
+        """
+        if self._broken:
+            self._readAgain()
+        elif self._move is not None:
+            try:
+                self._moveMore(self._move)
+            except Exception:
+                # It is ours, not that of who told us.
+                self.failed(Failure())
+
     def _moveOnce(self, move: Move) -> bool:
         """
         @return: whether to go on.
         """
         try:
-            pipe = self._poller.pipes.take()
-        except OSError:
-            # Out of descriptors: the slow way needs none.
-            self.stopMoving()
-            self._readAgain()
+            count = self._moveSome(move)
+        except BlockingIOError:
             return False
-        try:
-            count = pipe.fill(self._socket.fileno(), move.limit())
-        except OSError as error:
-            self._poller.pipes.give(pipe)
-            if not isinstance(error, BlockingIOError):
-                self._lose(_LOST)
+        except OSError:
+            self._lose(_LOST)
             return False
         if not count:
-            self._poller.pipes.give(pipe)
             self._readEnd()
             return False
-        move.target._writePipe(pipe, move.head(count))
         move.count -= count
         if move.goesOn(count):
             return True
@@ -326,6 +330,31 @@ class EpollTransport:
         self._readAgain()
         move.over()
         return False
+
+    def _moveSome(self, move: Move) -> int:
+        """
+        @return: how many bytes were moved; 0 at the end.
+        @raise OSError: as C{recv}.
+        """
+        pipes = self._poller.pipes
+        try:
+            pipe = pipes.take()
+        except OSError:
+            # Out of descriptors: copying needs none.
+            data = self._recv(min(move.limit(), _LONG))
+            if data:
+                move.target.write(move.head(len(data)) + data)
+            return len(data)
+        try:
+            count = pipe.fill(self._socket.fileno(), move.limit())
+        except OSError:
+            pipes.give(pipe)
+            raise
+        if count:
+            move.target._writePipe(pipe, move.head(count))
+        else:
+            pipes.give(pipe)
+        return count
 
     def _writePipe(self, pipe: Pipe, head: bytes) -> None:
         if not self._writable():
@@ -381,12 +410,8 @@ class EpollTransport:
             return
         if not self._buffer:
             self._sent()
-            source = self._moved_from
-            if source is not None and source._move is not None:
-                if source._broken:
-                    source._readAgain()
-                else:
-                    source._moveMore(source._move)
+            if self._moved_from is not None:
+                self._moved_from._moveOn()
 
     def _sent(self) -> None:
         """

@@ -12,7 +12,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 
 from brxy.epollreactor import EpollReactor
 from brxy.splice import Move
-from brxy.test.recorders import HalfRecorder, Recorder, pause
+from brxy.test.recorders import HalfRecorder, Recorder, fail, pause
 from brxy.test.transports import LITTLE, MUCH, UNIX, TransportTests, reset
 
 
@@ -57,9 +57,10 @@ class _CountingReactor:
         return self._reactor.callLater(*call)
 
 
-class MovingTests(TransportTests):
+class TwoConnectionsTests(TransportTests):
     """
-    From the server end of one connection to the server end of another.
+    Base of tests of moving: from the server end of one connection to the server
+    end of another.
 
     @ivar source: where it comes from.
     @ivar target: where it goes to.
@@ -92,6 +93,12 @@ class MovingTests(TransportTests):
         Begin to move.
         """
         self.source.transport.moveTo(Move(self.target.transport, count, self.over))
+
+
+class MovingTests(TwoConnectionsTests):
+    """
+    What is moved arrives, and stops where it shall.
+    """
 
     async def test_soMany(self) -> None:
         """
@@ -251,9 +258,9 @@ class MovingTests(TransportTests):
         await self.turns(50)
         self.target.transport.abortConnection()
         await self.untilLost(self.target)
-        await self.until(lambda: self.source.received)
-        self.assertIsNone(self.source.reason)
-        self.assertTrue(MUCH.endswith(self.source.received[-1000:]) or not self.overs)
+        await self.until(lambda: self.source.received.endswith(MUCH[-1000:]))
+        self.assertTrue(MUCH.endswith(self.source.received))
+        self.assertEqual((self.source.reason, self.overs), (None, 0))
 
 
 class UNIXMovingTests(MovingTests):
@@ -264,7 +271,7 @@ class UNIXMovingTests(MovingTests):
     kind = UNIX
 
 
-class BreakingTests(MovingTests):
+class BreakingTests(TwoConnectionsTests):
     """
     What happens when something breaks meanwhile.
     """
@@ -328,20 +335,44 @@ class BreakingTests(MovingTests):
         await self.until(lambda: self.source.received[-1:] == b"!")
         self.assertEqual((self.target.reason, self.source.reason), (ConnectionLost, None))
 
+    async def test_failing(self) -> None:
+        """
+        A source that fails as it is told of its end is lost, and the target is
+        not, though it was there that room was found for what came before.
+        """
+        await self.connectAll(HalfRecorder(readEnded=fail))
+        pause(self.receiver)
+        self.move(2 * len(MUCH))
+        self.sender.transport.write(MUCH)
+        self.sender.transport.loseConnection()
+        await self.turns(50)
+        self.receiver.transport.resumeProducing()
+        await self.untilLost(self.source)
+        await self.untilReceived(self.receiver, MUCH)
+        self.assertEqual((self.source.reason, self.target.reason), (ZeroDivisionError, None))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     async def test_noDescriptors(self) -> None:
         """
-        Without a descriptor to move by, what comes is for the protocol.
+        Without a descriptor to move by, what comes is copied, so many bytes and
+        no more, and so it is if there was one before.
         """
         await self.connectAll()
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         free = os.dup(0)
         os.close(free)
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        pause(self.receiver)
         self.move(len(MUCH))
+        for limit in (free, soft, free):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            self.sender.transport.write(MUCH[: len(MUCH) // 3])
+            await self.turns()
+        self.receiver.transport.resumeProducing()
         self.sender.transport.write(LITTLE)
+        await self.untilReceived(self.receiver, MUCH[: len(MUCH) // 3] * 3)
         await self.untilReceived(self.source, LITTLE)
-        self.assertEqual((self.receiver.received, self.overs), (b"", 0))
+        self.assertEqual(self.overs, 1)
 
     async def test_nothingLeft(self) -> None:
         """

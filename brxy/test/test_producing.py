@@ -321,6 +321,7 @@ class PullingTests(TransportTests):
         pause(server)
         producer = Pull(client.transport, [[MUCH], [MUCH]])
         client.transport.registerProducer(producer, False)
+        await self.turns()
         server.transport.abortConnection()
         await self.untilLost(client)
         self.assertEqual((producer.asked, producer.stopped), (1, True))
