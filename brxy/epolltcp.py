@@ -213,12 +213,12 @@ class EpollTransport:
         """
         return bool(self._buffer) or self._pipe is not None
 
-    def _read(self, ending: int) -> None:
+    def _read(self, ending: int, size: int = _SHORT) -> None:
         if self._move is not None:
             self._moveMore(self._move)
             return
         try:
-            data = self._recv(_SHORT)
+            data = self._recv(size)
         except BlockingIOError:
             return
         except OSError:
@@ -229,29 +229,18 @@ class EpollTransport:
             return
         self._deliver(data)
         # After less than was asked for, the kernel tells when more comes.
-        if ending or len(data) == _SHORT:
-            self._readMore()
+        if ending or len(data) == size:
+            self._readOn(size)
 
-    def _readMore(self) -> None:
+    def _readOn(self, size: int) -> None:
+        """
+        There may be more than was read, which was so much at most.
+        """
         if not self._reading:
             self._unread = True
-            return
-        if self._move is not None:
-            self._moveMore(self._move)
-            return
-        try:
-            data = self._recv(_LONG)
-        except BlockingIOError:
-            return
-        except OSError:
-            self._lose(_LOST)
-            return
-        if not data:
-            self._readEnd()
-            return
-        self._deliver(data)
-        self._unread = True
-        if self._reading:
+        elif size == _SHORT:
+            self._read(_ENDING, _LONG)
+        else:
             self._readAgain()
 
     def _readAgain(self) -> None:
