@@ -54,6 +54,9 @@ _SHORT = 16 * 1024
 _LONG = 256 * 1024
 # How often bytes are moved between two connections in one turn.
 _MOVES = 4
+# So many bytes are kept for the end of the turn: more would be copied together
+# for nothing.
+_TOGETHER = 16 * 1024
 # A producer is told to pause when so much could not be sent.
 _FULL = 64 * 1024
 
@@ -98,6 +101,10 @@ class EpollTransport:
     the peer hangs up.  Other than there, what had come in before a write failed
     is still delivered.
 
+    What is written while the poller serves its connections is sent at the end of
+    that turn, with what all others have to send: whoever it wakes up is then
+    busy for the next of it, and what is written piece by piece goes in one.
+
     @ivar connected: there is a connection.
     @ivar disconnecting: C{loseConnection} was called.
     @ivar protocol: who gets what comes in.
@@ -112,6 +119,7 @@ class EpollTransport:
         "_deliver",
         "_ended",
         "_ending",
+        "_fresh",
         "_lost",
         "_peer",
         "_poller",
@@ -143,6 +151,8 @@ class EpollTransport:
         self._send = sock.send
         self._peer = peer
         self._lost: Callable[[Failure], object] | None = None
+        # Written in this turn; only while the buffer is empty.
+        self._fresh = b""
         self._buffer = bytearray()
         self._producer: Any = None
         self._producer_paused = False
@@ -204,14 +214,14 @@ class EpollTransport:
                 self._unread = True
                 if self._read_ended and events & select.EPOLLERR:
                     self._lose(_LOST)
-        if self._pending():
+        if self._buffer or self._pipe is not None:
             self._flush()
 
     def _pending(self) -> bool:
         """
         Something waits to be sent.
         """
-        return bool(self._buffer) or self._pipe is not None
+        return bool(self._fresh or self._buffer) or self._pipe is not None
 
     def _read(self, ending: int, size: int = _SHORT) -> None:
         if self._move is not None:
@@ -399,8 +409,14 @@ class EpollTransport:
             return
         if not self._buffer:
             self._sent()
-            if self._moved_from is not None:
-                self._moved_from._moveOn()
+            self._takeMore()
+
+    def _takeMore(self) -> None:
+        """
+        There is room for what is moved here.
+        """
+        if self._moved_from is not None:
+            self._moved_from._moveOn()
 
     def _sent(self) -> None:
         """
@@ -453,6 +469,11 @@ class EpollTransport:
         if not self.connected:
             return
         self.connected = self._reading = False
+        fresh = self._takeFresh()
+        if fresh and not (self._aborted or self._broken):
+            # What was written before this happened is as good as sent.
+            with suppress(OSError):
+                self._send(fresh)
         self._buffer.clear()
         fd = self._socket.fileno()
         if self._aborted:
@@ -483,7 +504,28 @@ class EpollTransport:
         if self._buffer or self._pipe is not None:
             self._buffer += data
             self._limitProducer()
-            return
+        elif self._poller.serving and len(self._fresh) + len(data) <= _TOGETHER:
+            if not self._fresh:
+                self._poller.unsent.append(self)
+            self._fresh += data
+        else:
+            self._sendNow(self._takeFresh() + data)
+
+    def send(self) -> None:
+        """
+        The turn is over: send what was written in it.
+        """
+        data = self._takeFresh()
+        if data and self._writable():
+            self._sendNow(data)
+            if not self._pending():
+                self._takeMore()
+
+    def _takeFresh(self) -> bytes:
+        data, self._fresh = self._fresh, b""
+        return data
+
+    def _sendNow(self, data: bytes) -> None:
         try:
             sent = self._send(data)
         except BlockingIOError:
@@ -512,6 +554,10 @@ class EpollTransport:
         The peer takes nothing more.
         """
         self._broken = True
+        self._dropUnsent()
+
+    def _dropUnsent(self) -> None:
+        self._fresh = b""
         self._buffer.clear()
         self._dropPipe()
         self._poller.later(self)
@@ -551,9 +597,7 @@ class EpollTransport:
         if self.connected and not self._aborted:
             self._aborted = self.disconnecting = True
             self._reading = False
-            self._buffer.clear()
-            self._dropPipe()
-            self._poller.later(self)
+            self._dropUnsent()
 
     def getPeer(self) -> Any:
         """

@@ -6,6 +6,7 @@ one reader.
 from __future__ import annotations
 
 import select
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from twisted.logger import Logger
@@ -16,9 +17,11 @@ from brxy.splice import Pipes
 
 __all__ = ["Poller", "Served"]
 
-# Connections that are served before the reactor's timers and its other
-# descriptors get their turn.
+# Before the reactor's timers and its other descriptors get their turn, so many
+# connections are served, in so many turns of ours at most: under load, what is
+# sent in one has brought answers by the next.
 _BATCH = 64
+_TURNS = 4
 
 
 class Served(Protocol):
@@ -38,7 +41,18 @@ class Served(Protocol):
 
     def failed(self, failure: Failure) -> None:
         """
-        One of the other two raised an exception.
+        One of the others raised an exception.
+        """
+
+
+class Sender(Served, Protocol):
+    """
+    ... and that sends something.
+    """
+
+    def send(self) -> None:
+        """
+        The turn is over in which it put itself into L{Poller.unsent}.
         """
 
 
@@ -47,6 +61,8 @@ class Poller(Reader):
     Serves descriptors by an epoll object of its own, as long as there are any.
 
     @param reactor: an C{IReactorFDSet} and C{IReactorTime}.
+    @ivar serving: a turn is under way.
+    @ivar unsent: who has something to send at the end of it.
     @ivar pipes: for moving bytes without reading them.
     """
 
@@ -57,7 +73,8 @@ class Poller(Reader):
         self._epoll: select.epoll | None = None
         self._served: dict[int, Served] = {}
         self._later: dict[Served, None] = {}
-        self._serving = False
+        self.serving = False
+        self.unsent: list[Sender] = []
         self._scheduled = False
         self.pipes = Pipes()
 
@@ -112,7 +129,7 @@ class Poller(Reader):
         however often this is asked for before that.
         """
         self._later[served] = None
-        if not self._serving and not self._scheduled:
+        if not self.serving and not self._scheduled:
             self._scheduled = True
             self._reactor.callLater(0, self._settleScheduled)
 
@@ -126,20 +143,33 @@ class Poller(Reader):
         """
         Serve those on whom something happened.
         """
-        assert self._epoll is not None
-        self._serving = True
-        try:
-            find = self._served.get
-            for fd, events in self._epoll.poll(0, _BATCH):
-                # One may be closed by what another one does.
-                served = find(fd)
-                if served is not None:
-                    try:
-                        served.happened(events)
-                    except Exception:
-                        self._fail(served)
-        finally:
-            self._serving = False
+        turns, room = _TURNS, _BATCH
+        while turns and room and self._epoll is not None:
+            happened = self._epoll.poll(0, room)
+            if not happened:
+                break
+            self._serve(happened)
+            turns -= 1
+            room -= len(happened)
+
+    def _serve(self, happened: Sequence[tuple[int, int]]) -> None:
+        find = self._served.get
+        self.serving = True
+        for fd, events in happened:
+            # One may be closed by what another one does.
+            served = find(fd)
+            if served is not None:
+                try:
+                    served.happened(events)
+                except Exception:
+                    self._fail(served)
+        self.serving = False
+        unsent, self.unsent = self.unsent, []
+        for sender in unsent:
+            try:
+                sender.send()
+            except Exception:
+                self._fail(sender)
         if self._later:
             self._settle()
 

@@ -354,7 +354,8 @@ class PullingSocketTests(TransportTests):
         producer = Pull(client.transport, [[b"one", b"two", b"three"]] * 1000)
         client.transport.registerProducer(producer, False)
         await self.turns(20)
-        self.assertLess(producer.asked, 50)
+        # The poller has up to four turns in each of the reactor's.
+        self.assertLess(producer.asked, 4 * 50)
         client.transport.unregisterProducer()
         client.transport.loseConnection()
         await self.untilLost(client, server)
