@@ -58,7 +58,8 @@ class Deadlines(Generic[_T]):
         Give this item its full time, from now on.
         """
         due = self._due
-        due.pop(item, None)
+        if item in due:
+            del due[item]
         due[item] = self._seconds() + self._delay
         if self._call is None:
             self._call = self._clock.callLater(self._delay + self._slack, self._sweep)

@@ -136,6 +136,7 @@ class EpollTransport:
         "_pipe",
         "_socket",
         "_unread",
+        "_writable",
         "connected",
         "disconnecting",
         "protocol",
@@ -172,6 +173,8 @@ class EpollTransport:
         # What is to be sent before the buffer: these bytes, then what is in there.
         self._head = b""
         self._pipe: Pipe | None = None
+        # What is written is sent: nothing has ended that.
+        self._writable = False
         self.connected = False
         self.disconnecting = False
         self.protocol: Any = None
@@ -187,8 +190,7 @@ class EpollTransport:
         self.protocol = protocol
         self._deliver = protocol.dataReceived
         self._lost = lost
-        self.connected = True
-        self._reading = True
+        self.connected = self._writable = self._reading = True
         try:
             protocol.makeConnection(self)
         except Exception:
@@ -356,7 +358,7 @@ class EpollTransport:
         return count
 
     def _writePipe(self, pipe: Pipe, head: bytes) -> None:
-        if not self._writable():
+        if not self._writable:
             self._poller.pipes.give(pipe)
             return
         self._pipe = pipe
@@ -409,14 +411,6 @@ class EpollTransport:
             return
         if not self._buffer:
             self._sent()
-            self._takeMore()
-
-    def _takeMore(self) -> None:
-        """
-        There is room for what is moved here.
-        """
-        if self._moved_from is not None:
-            self._moved_from._moveOn()
 
     def _sent(self) -> None:
         """
@@ -429,9 +423,12 @@ class EpollTransport:
             self._lose(_DONE)
         elif self._ending and not self._ended:
             self._endWriting()
+        if self._moved_from is not None:
+            self._moved_from._moveOn()
 
     def _endWriting(self) -> None:
         self._ended = True
+        self._writable = False
         # Where it is gone already, the next read tells.
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
@@ -468,12 +465,12 @@ class EpollTransport:
     def _lose(self, reason: Failure) -> None:
         if not self.connected:
             return
-        self.connected = self._reading = False
-        fresh = self._takeFresh()
-        if fresh and not (self._aborted or self._broken):
+        self.connected = self._writable = self._reading = False
+        if self._fresh:
             # What was written before this happened is as good as sent.
             with suppress(OSError):
-                self._send(fresh)
+                self._send(self._fresh)
+            self._fresh = b""
         self._buffer.clear()
         fd = self._socket.fileno()
         if self._aborted:
@@ -497,9 +494,9 @@ class EpollTransport:
 
     def write(self, data: bytes) -> None:
         """
-        Send bytes, now if the socket takes them.
+        Send bytes: at the end of the turn, or now if none is under way.
         """
-        if not self._writable():
+        if not self._writable:
             return
         if self._buffer or self._pipe is not None:
             self._buffer += data
@@ -509,23 +506,16 @@ class EpollTransport:
                 self._poller.unsent.append(self)
             self._fresh += data
         else:
-            self._sendNow(self._takeFresh() + data)
+            self._fresh += data
+            self.send()
 
     def send(self) -> None:
         """
-        The turn is over: send what was written in it.
+        See L{brxy.poller.Sender}.
         """
-        data = self._takeFresh()
-        if data and self._writable():
-            self._sendNow(data)
-            if not self._pending():
-                self._takeMore()
-
-    def _takeFresh(self) -> bytes:
         data, self._fresh = self._fresh, b""
-        return data
-
-    def _sendNow(self, data: bytes) -> None:
+        if not data:
+            return
         try:
             sent = self._send(data)
         except BlockingIOError:
@@ -536,11 +526,8 @@ class EpollTransport:
         if sent < len(data):
             self._buffer += memoryview(data)[sent:]
             self._limitProducer()
-        elif self._pulls or self.disconnecting or self._ending:
+        elif self._moved_from is not None or self._pulls or self.disconnecting or self._ending:
             self._poller.later(self)
-
-    def _writable(self) -> bool:
-        return self.connected and not (self._ended or self._broken or self._aborted)
 
     def _limitProducer(self) -> None:
         if self._producer is None or self._pulls or self._producer_paused:
@@ -554,9 +541,10 @@ class EpollTransport:
         The peer takes nothing more.
         """
         self._broken = True
-        self._dropUnsent()
+        self._writeNoMore()
 
-    def _dropUnsent(self) -> None:
+    def _writeNoMore(self) -> None:
+        self._writable = False
         self._fresh = b""
         self._buffer.clear()
         self._dropPipe()
@@ -597,7 +585,7 @@ class EpollTransport:
         if self.connected and not self._aborted:
             self._aborted = self.disconnecting = True
             self._reading = False
-            self._dropUnsent()
+            self._writeNoMore()
 
     def getPeer(self) -> Any:
         """

@@ -54,9 +54,10 @@ class Keeper:
         """
         An exchange is over.
         """
-        self._lifetime.finished(self._seconds())
+        lifetime = self._lifetime
+        lifetime.finished(self._seconds())
         # A timer that runs asks by itself, and sets itself anew.
-        if not self._lifetime.busy and (self.leaving or self._timer is None):
+        if not lifetime.busy and (self.leaving or self._timer is None):
             self.reconsider()
 
     def setNewest(self, newest: bool) -> None:

@@ -120,6 +120,22 @@ def dataHead(exchange: int, size: int) -> bytes:
     return _pack(DATA, exchange, size)
 
 
+@lru_cache(512)
+def acceptFrame(exchange: int) -> bytes:
+    """
+    ACCEPT, for one who says it with each exchange.
+    """
+    return frame(ACCEPT, exchange)
+
+
+@lru_cache(1024)
+def doneFrame(exchange: int, keep: bool) -> bytes:
+    """
+    DONE, for one who says it with each exchange.
+    """
+    return frame(DONE, exchange, FLAGS[keep])
+
+
 def nextExchange(exchange: int) -> int:
     """
     The number of the exchange that follows: 1 after 0 (none yet) and after 255.

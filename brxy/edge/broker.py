@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 from typing import Generic, Protocol, TypeVar
 
-from attrs import frozen
+from attrs import define
 
 from brxy.edge.instance import Instance, Slot
 from brxy.edge.pool import Pool
@@ -45,7 +45,8 @@ W = TypeVar("W", bound=Waiter)
 S = TypeVar("S", bound=Slot)
 
 
-@frozen
+# What is decided is not frozen: that takes twice as long to make.
+@define
 class Match(Generic[W, S]):
     """
     This slot is the waiter's from now on; its instance has one more in flight.
@@ -55,7 +56,7 @@ class Match(Generic[W, S]):
     slot: S
 
 
-@frozen
+@define
 class Held(Generic[W]):
     """
     No slot is ready: the waiter stands in line.
@@ -64,7 +65,7 @@ class Held(Generic[W]):
     waiter: W
 
 
-@frozen
+@define
 class Reject(Generic[W]):
     """
     The waiter can't even stand in line.
@@ -76,7 +77,7 @@ class Reject(Generic[W]):
     reason: str
 
 
-@frozen
+@define
 class Expire(Generic[W]):
     """
     The waiter stood in line until its deadline; it does no longer.
@@ -121,7 +122,7 @@ class Broker(Generic[W, S]):
         waiter.deadline = now + self._hold_timeout
         pool = self._pools.get(route)
         if pool is not None:
-            return Match(waiter, self._take(route, pool))
+            return self._take(waiter, route, pool)
         line = self._lines.get(route)
         if (0 if line is None else line.count) >= self._max_held:
             return Reject(waiter, "full")
@@ -140,7 +141,7 @@ class Broker(Generic[W, S]):
         """
         pool = self._pools.get(waiter.route)
         if pool is not None:
-            return Match(waiter, self._take(waiter.route, pool))
+            return self._take(waiter, waiter.route, pool)
         self._lines.setdefault(waiter.route, _Line()).addAgain(waiter)
         heappush(self._again, (waiter.number, waiter))
         self._held_total += 1
@@ -302,11 +303,11 @@ class Broker(Generic[W, S]):
             return again[0][1]
         return arrived[0] if arrived else None
 
-    def _take(self, route: str, pool: Pool[S]) -> S:
-        slot = pool.take()
+    def _take(self, waiter: W, route: str, pool: Pool[S]) -> Match[W, S]:
+        match = Match(waiter, pool.take())
         if not pool.offering:
             del self._pools[route]
-        return slot
+        return match
 
     def _offer(self, instance: Instance) -> None:
         pool = self._pools.get(instance.route)

@@ -33,6 +33,8 @@ from brxy.wire import VERSION, Hello, Welcome
 
 __all__ = ["Brokerage"]
 
+_READY = State.READY
+
 
 class Brokerage:
     """
@@ -125,11 +127,10 @@ class Brokerage:
 
     def answered(self, instance: Instance) -> None:
         """
-        An instance has served a whole exchange.
+        An instance has served its first whole exchange.
         """
-        if not instance.answered:
-            self._perform(self._scaler.answered(instance, self._seconds()))
-            self._arm()
+        self._perform(self._scaler.answered(instance, self._seconds()))
+        self._arm()
 
     def _held(self, route: str) -> None:
         held = self._broker.held(route)
@@ -176,7 +177,7 @@ class Brokerage:
         A slot can take an exchange now.
         """
         instance = slot.instance
-        if instance.state != State.READY and not self._ready(instance):
+        if instance.state is not _READY and not self._ready(instance):
             # It was told to go, and has not heard it yet.
             return
         match = self._broker.ready(slot)

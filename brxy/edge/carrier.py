@@ -7,11 +7,12 @@ decides.  It is the relay between the client's connection and the slot.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from twisted.logger import Logger
 
-from brxy.edge.exchange import Exchange, Input, Progress
+from brxy.edge.exchange import OVER, Exchange, Input
 from brxy.edge.instance import Instance
 from brxy.relay import End, Relay
 from brxy.wire import KIND_TCP
@@ -20,6 +21,24 @@ if TYPE_CHECKING:
     from brxy.edge.brokerage import Brokerage
 
 __all__ = ["Carrier", "Client", "SlotEnd", "TCPCarrier"]
+
+_MATCHED = Input.MATCHED
+
+# The method for each action, in the order of Action.
+_METHODS = (
+    "_send",
+    "_requeue",
+    "_withdraw",
+    "_passInterim",
+    "_answer",
+    "_fail",
+    "_cut",
+    "_release",
+    "_reset",
+    "_next",
+    "_linger",
+    "_close",
+)
 
 
 class SlotEnd(End, Protocol):
@@ -64,23 +83,24 @@ class Carrier(Relay):
     _log = Logger()
 
     near: Client
-    far: SlotEnd | None
+    far: SlotEnd | None = None
+    _brokerage: Brokerage
+    exchange: Exchange
     _failure: tuple[int, str, int | None] = (502, "", None)
     _keep_app = False
+    # What performs each action, in the order of Action.
+    _methods: ClassVar[tuple[Callable[[Any], None], ...]]
 
-    def __init__(
-        self, client: Client, brokerage: Brokerage, route: str, kind: int, idempotent: bool
-    ) -> None:
-        self.near = client
-        self.far = None
-        self._brokerage = brokerage
-        self.exchange = Exchange(route, kind, idempotent, brokerage.retries, self)
+    def __init_subclass__(cls) -> None:
+        # Looked up once, and not with each action.
+        cls._methods = tuple(getattr(cls, name) for name in _METHODS)
 
     def _perform(self, event: Input) -> None:
         exchange = self.exchange
+        methods = self._methods
         for action in exchange.step(event):
-            getattr(self, _METHODS[action])()
-        if exchange.progress == Progress.OVER:
+            methods[action](self)
+        if exchange.progress is OVER:
             # Without this cycle it is gone at once, and not when Python finds it.
             exchange.carrier = None
 
@@ -116,7 +136,7 @@ class Carrier(Relay):
         A slot takes the exchange.
         """
         self.far = slot
-        self._perform(Input.MATCHED)
+        self._perform(_MATCHED)
 
     def reject(self, status: int, text: str, retry_after: int | None) -> None:
         """
@@ -188,7 +208,8 @@ class Carrier(Relay):
         if far is not None:
             far.done(self._keep_app)
             # What is missing counts from here: one more may have been taken.
-            self._brokerage.answered(far.instance)
+            if not far.instance.answered:
+                self._brokerage.answered(far.instance)
 
     def _reset(self) -> None:
         far, self.far = self.far, None
@@ -217,7 +238,9 @@ class TCPCarrier(Carrier):
     """
 
     def __init__(self, client: Client, brokerage: Brokerage, route: str) -> None:
-        super().__init__(client, brokerage, route, KIND_TCP, False)
+        self.near = client
+        self._brokerage = brokerage
+        self.exchange = Exchange(route, KIND_TCP, False, brokerage.retries, self)
 
     def _first(self) -> bytes:
         return b"".join(self.exchange.copy or ())
@@ -246,20 +269,3 @@ class TCPCarrier(Carrier):
         self._perform(Input.SWITCHED)
         self.exchange.forget()
         self.near.accepted()
-
-
-# The method for each action, in the order of Action.
-_METHODS = (
-    "_send",
-    "_requeue",
-    "_withdraw",
-    "_passInterim",
-    "_answer",
-    "_fail",
-    "_cut",
-    "_release",
-    "_reset",
-    "_next",
-    "_linger",
-    "_close",
-)

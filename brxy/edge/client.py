@@ -17,7 +17,7 @@ from brxy.connection import HOLD_PEER, Shared
 from brxy.deadlines import Deadlines
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
-from brxy.edge.exchange import Progress
+from brxy.edge.exchange import HELD, TUNNEL
 from brxy.edge.framing import Body, framingFor
 from brxy.edge.http1 import RequestHead, plainResponse, requestHead
 from brxy.edge.httpcarrier import HTTPCarrier
@@ -33,10 +33,14 @@ HOLD_PIPELINE = 4
 # What a client may send ahead of the answer it waits for.
 PIPELINE_LIMIT = 65536
 
-# Seconds for a whole request head, from its first byte; and for a client that
-# has nothing to ask.
+# Seconds for a whole request head, from its first byte.
 HEAD_TIMEOUT = 15.0
-IDLE_TIMEOUT = 75.0
+
+# A client that was found idle so many times, at looks so many seconds apart, is let
+# go: after 75 s and before 115.  To note each request in a queue of deadlines instead
+# would cost more than all the looks.
+IDLE_LOOKS = 6
+IDLE_PAUSE = 15.0
 
 
 @implementer(IExchangeEnd)
@@ -53,13 +57,14 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         self._advancing = False
         # Some bytes of a head have come.
         self._begun = False
+        self._idle_looks = 0
 
     def connectionMade(self) -> None:
         """
         See L{twisted.internet.protocol.Protocol}.
         """
         super().connectionMade()
-        self._factory.idle.start(self)
+        self._factory.looks.start(self)
 
     def advance(self) -> None:
         """
@@ -71,31 +76,34 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             return
         self._advancing = True
         try:
-            while self.alive and (self._inbox or self._body is not None) and self._step():
-                pass
+            more = True
+            while more and self.alive and (self._inbox or self._body is not None):
+                more = self._readHead() if self._carrier is None else self._readOn(self._carrier)
         finally:
             self._advancing = False
 
-    def _step(self) -> bool:
+    def _readOn(self, carrier: HTTPCarrier) -> bool:
         """
-        Do one thing with what has come in.
+        Do one thing with what has come in since a request began.
 
         @return: whether there may be more to do.
         """
-        if self._carrier is None:
-            return self._readHead()
         if self._body is not None:
-            return self._readBody(self._body, self._carrier)
-        if self._carrier.exchange.progress == Progress.TUNNEL:
+            return self._readBody(self._body, carrier)
+        if carrier.exchange.progress is TUNNEL:
             data, self._inbox = self._inbox, b""
             if data:
-                self._carrier.received(data)
+                carrier.received(data)
         elif len(self._inbox) > PIPELINE_LIMIT:
             self.hold(HOLD_PIPELINE)
         return False
 
     def _readHead(self) -> bool:
-        factory = self._factory
+        """
+        Begin the next request, if all of its head is there.
+
+        @return: whether there may be more to do.
+        """
         try:
             parsed = requestHead(self._inbox)
         except BadRequest as error:
@@ -106,14 +114,11 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
                 self.close()
             elif not self._begun:
                 self._begun = True
-                factory.idle.stop(self)
-                factory.heads.start(self)
+                self._factory.heads.start(self)
             return False
         if self._begun:
             self._begun = False
-            factory.heads.stop(self)
-        else:
-            factory.idle.stop(self)
+            self._factory.heads.stop(self)
         head, taken = parsed
         self._inbox = self._inbox[taken:]
         self._begin(head)
@@ -127,6 +132,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             self._refuse(404, "no such app", keep=head.keep_alive and head.length == 0, head=head)
             return
         self._head = head
+        self._idle_looks = 0
         carrier = HTTPCarrier(self, factory.brokerage, route, head, factory.requestId())
         self._carrier = carrier
         if head.length == 0:
@@ -214,7 +220,6 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         if self.read_ended and not self._inbox:
             self.close()
             return
-        self._factory.idle.start(self)
         if self._holds:
             self.release(HOLD_PEER | HOLD_COPY | HOLD_PIPELINE)
         if self._inbox:
@@ -235,7 +240,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         carrier = self._carrier
         if broken:
             self.abort()
-        elif carrier is not None and carrier.exchange.progress == Progress.HELD:
+        elif carrier is not None and carrier.exchange.progress is HELD:
             carrier.hangup()
 
     def closed(self, reason: Failure) -> None:
@@ -243,7 +248,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         The connection is gone.
         """
         self._factory.heads.stop(self)
-        self._factory.idle.stop(self)
+        self._factory.looks.stop(self)
         super().closed(reason)
 
     def leave(self) -> None:
@@ -259,6 +264,19 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         """
         self._refuse(408, "the request took too long")
 
+    def look(self) -> None:
+        """
+        Has nothing been asked for a long while?
+        """
+        if self._carrier is not None or self._begun:
+            self._idle_looks = 0
+        else:
+            self._idle_looks += 1
+        if self._idle_looks < IDLE_LOOKS:
+            self._factory.looks.start(self)
+        else:
+            self.close()
+
 
 class HTTPFactory(ClientFactory[HTTPClient]):
     """
@@ -266,7 +284,7 @@ class HTTPFactory(ClientFactory[HTTPClient]):
 
     @param route: tells the route of a host, or L{None} where there is no app.
     @ivar heads: clients that have begun to send a request.
-    @ivar idle: clients that have nothing to ask.
+    @ivar looks: when to look next at each client.
     """
 
     def __init__(
@@ -276,7 +294,7 @@ class HTTPFactory(ClientFactory[HTTPClient]):
         self.route = route
         reactor = shared.reactor
         self.heads: Deadlines[HTTPClient] = Deadlines(reactor, HEAD_TIMEOUT, HTTPClient.tooSlow)
-        self.idle: Deadlines[HTTPClient] = Deadlines(reactor, IDLE_TIMEOUT, HTTPClient.close)
+        self.looks: Deadlines[HTTPClient] = Deadlines(reactor, IDLE_PAUSE, HTTPClient.look)
         self._ids = count(1)
         self._id_prefix = urandom(6).hex().encode("ascii")
 
@@ -305,4 +323,4 @@ class HTTPFactory(ClientFactory[HTTPClient]):
         """
         super().abort()
         self.heads.stopAll()
-        self.idle.stopAll()
+        self.looks.stopAll()

@@ -61,7 +61,7 @@ class ClientConnection(Connection, Generic[_K]):
         See L{twisted.internet.protocol.Protocol}.
         """
         if self.alive:
-            self._inbox = self._inbox + data if self._inbox else data
+            self._inbox += data
             self.advance()
 
     def advance(self) -> None:

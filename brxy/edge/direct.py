@@ -61,16 +61,14 @@ class DirectSlot(Backend):
         The exchange is over.
         """
         super().done(keep)
-        self._front.over(self)
-        self._front.free(self)
+        self._front.next(self)
 
     def reset(self) -> None:
         """
         Abort the exchange.  See L{IExchangeEnd}.
         """
         super().reset()
-        self._front.over(self)
-        self._front.free(self)
+        self._front.next(self)
 
     def refused(self, relay: Relay, reason: str) -> None:
         """
@@ -112,6 +110,7 @@ class Front:
         self._brokerage = brokerage
         self._keeper = Keeper(shared.reactor, idle_timeout, old_idle_timeout, self._lieDown, exit)
         self.began = self._keeper.began
+        self._finished = self._keeper.finished
         self._resting: dict[DirectSlot, IDelayedCall] = {}
         self._cut: IDelayedCall | None = None
         habits = Habits()
@@ -137,10 +136,18 @@ class Front:
         An exchange is over.
         """
         self._brokerage.over(slot)
-        self._keeper.finished()
+        self._finished()
         if self._cut is not None and not self._keeper.busy:
             self._cut.cancel()
             self._closeSlots()
+
+    def next(self, slot: DirectSlot) -> None:
+        """
+        An exchange is over, and its slot can take the next one.
+        """
+        self.over(slot)
+        if slot.standing:
+            self._brokerage.free(slot)
 
     def free(self, slot: DirectSlot) -> None:
         """

@@ -20,7 +20,20 @@ from typing import Any
 
 from brxy.wire import KIND_HTTP, KIND_TCP
 
-__all__ = ["COPY_LIMIT", "TABLE", "Action", "Exchange", "Input", "Progress"]
+__all__ = [
+    "ANSWERING",
+    "COPY_LIMIT",
+    "HELD",
+    "OFFERED",
+    "OVER",
+    "RUNNING",
+    "TABLE",
+    "TUNNEL",
+    "Action",
+    "Exchange",
+    "Input",
+    "Progress",
+]
 
 # So much of a request is kept for offering it again, and no more than this is
 # sent before an instance has accepted it.
@@ -63,6 +76,7 @@ class Input(IntEnum):
     BAD_REQUEST = 12  # the request's body can't be passed on
     SILENT = 13  # the app took too long for its response
     HANGUP = 14  # the client is gone
+    ANSWERED = 15  # the final response, head and all; and the request was complete
 
 
 class Action(IntEnum):
@@ -86,6 +100,10 @@ class Action(IntEnum):
 
 _P, _I, _A = Progress, Input, Action
 
+# For what is asked with each exchange: to look a member up in its class takes
+# ten times as long.
+HELD, OFFERED, RUNNING, ANSWERING, TUNNEL, OVER = Progress
+
 #: (state, input) → (next state, actions in their order)
 TABLE: dict[tuple[int, int], tuple[Progress, tuple[Action, ...]]] = {
     (_P.HELD, _I.MATCHED): (_P.OFFERED, (_A.SEND,)),
@@ -103,6 +121,7 @@ TABLE: dict[tuple[int, int], tuple[Progress, tuple[Action, ...]]] = {
     # An app may have seen it; no byte of a final response has gone out.
     (_P.RUNNING, _I.INTERIM): (_P.RUNNING, (_A.PASS_INTERIM,)),
     (_P.RUNNING, _I.HEAD): (_P.ANSWERING, (_A.ANSWER,)),
+    (_P.RUNNING, _I.ANSWERED): (_P.OVER, (_A.ANSWER, _A.RELEASE, _A.NEXT)),
     (_P.RUNNING, _I.SWITCHED): (_P.TUNNEL, (_A.ANSWER,)),
     (_P.RUNNING, _I.LOST_AGAIN): (_P.HELD, (_A.REQUEUE,)),
     (_P.RUNNING, _I.LOST): (_P.OVER, (_A.FAIL,)),
@@ -142,21 +161,14 @@ class Exchange:
         long as it can be sent again; L{None} once it can't.
     """
 
-    __slots__ = (
-        "_copied",
-        "_interims",
-        "_retries",
-        "carrier",
-        "complete",
-        "copy",
-        "deadline",
-        "held",
-        "idempotent",
-        "kind",
-        "number",
-        "progress",
-        "route",
-    )
+    # What each one begins with is not set in each one.
+    progress = HELD
+    complete = False
+    number = 0
+    deadline = 0.0
+    held = False
+    _copied = 0
+    _interims = 0
 
     def __init__(
         self, route: str, kind: int, idempotent: bool, retries: int, carrier: Any
@@ -165,14 +177,7 @@ class Exchange:
         self.kind = kind
         self.idempotent = idempotent
         self.carrier = carrier
-        self.progress = Progress.HELD
-        self.complete = False
         self.copy: list[bytes] | None = []
-        self.number = 0
-        self.deadline = 0.0
-        self.held = False
-        self._copied = 0
-        self._interims = 0
         self._retries = retries
 
     def step(self, event: Input) -> tuple[Action, ...]:
@@ -190,7 +195,7 @@ class Exchange:
         How many more bytes of the request may be taken now: before an
         instance has accepted it, only what the copy can hold.
         """
-        if self.progress <= Progress.OFFERED:
+        if self.progress <= OFFERED:
             return COPY_LIMIT - self._copied
         return COPY_LIMIT
 
@@ -231,13 +236,13 @@ class Exchange:
         is while it has sent nothing, for then it can't be told from a new one.
         """
         repeatable = self.idempotent or (
-            self.kind == KIND_TCP and self.progress == Progress.OFFERED and self._copied == 0
+            self.kind == KIND_TCP and self.progress is OFFERED and self._copied == 0
         )
         if (
             repeatable
             and self.copy is not None
             and self._retries > 0
-            and self.progress in (Progress.OFFERED, Progress.RUNNING)
+            and self.progress in (OFFERED, RUNNING)
         ):
             self._retries -= 1
             return Input.LOST_AGAIN

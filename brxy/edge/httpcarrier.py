@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brxy.edge.carrier import Carrier, Client
-from brxy.edge.exchange import Input, Progress
+from brxy.edge.exchange import ANSWERING, HELD, RUNNING, TUNNEL, Exchange, Input
 from brxy.edge.framing import Body, LengthBody, framingFor
 from brxy.edge.http1 import (
     CHUNKED,
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["VIA", "HTTPCarrier"]
 
 VIA = b"1.1 brxy"
+
+_ACCEPTED, _ANSWERED, _HEAD = Input.ACCEPTED, Input.ANSWERED, Input.HEAD
 
 # Of a response's body with a known length, so many more bytes are worth the
 # trouble of moving them without reading them.
@@ -53,7 +55,9 @@ class HTTPCarrier(Carrier):
         head: RequestHead,
         request_id: bytes,
     ) -> None:
-        super().__init__(client, brokerage, route, KIND_HTTP, head.idempotent)
+        self.near = client
+        self._brokerage = brokerage
+        self.exchange = Exchange(route, KIND_HTTP, head.idempotent, brokerage.retries, self)
         self.head = head
         self._request_id = request_id
         self._keep_client = head.keep_alive
@@ -83,16 +87,16 @@ class HTTPCarrier(Carrier):
         still gets its answer; a held one is gone.
         """
         exchange = self.exchange
-        if exchange.progress == Progress.TUNNEL:
+        if exchange.progress is TUNNEL:
             self.ended(self.near)
-        elif not exchange.complete or exchange.progress == Progress.HELD:
+        elif not exchange.complete or exchange.progress is HELD:
             self.hangup()
 
     def silent(self) -> None:
         """
         The app takes too long for its response.
         """
-        if self.exchange.progress == Progress.RUNNING:
+        if self.exchange.progress is RUNNING:
             self._failure = (504, "the app did not answer in time", None)
             self._perform(Input.SILENT)
 
@@ -102,7 +106,7 @@ class HTTPCarrier(Carrier):
         """
         The app is there, and gets the request.
         """
-        self._perform(Input.ACCEPTED)
+        self._perform(_ACCEPTED)
         if self._brokerage.responses is not None:
             self._brokerage.responses.start(self)
         if not self.exchange.complete:
@@ -113,14 +117,14 @@ class HTTPCarrier(Carrier):
         Bytes of the response.
         """
         progress = self.exchange.progress
-        if progress == Progress.TUNNEL:
+        if progress is TUNNEL:
             self.near.write(data)
             return
         try:
-            if progress == Progress.ANSWERING:
+            if progress is ANSWERING:
                 self._passBody(data)
             else:
-                self._readHead(self._inbox + data if self._inbox else data)
+                self._readHead(self._inbox + data)
         except BadResponse as error:
             self._failure = (502, "the app's response can't be passed on", None)
             self._log.warn("{route}: bad response: {why}", route=self.exchange.route, why=error)
@@ -132,9 +136,9 @@ class HTTPCarrier(Carrier):
         response only where nothing else marks it.
         """
         exchange = self.exchange
-        if exchange.progress == Progress.TUNNEL:
+        if exchange.progress is TUNNEL:
             super().ended(source)
-        elif exchange.progress == Progress.ANSWERING and self._delimitedByClose():
+        elif exchange.progress is ANSWERING and self._delimitedByClose():
             self._whole(b"")
         else:
             far, self.far = self.far, None
@@ -165,16 +169,16 @@ class HTTPCarrier(Carrier):
         self._inbox = data
 
     def _readBody(self, length: int, data: bytes) -> None:
-        if 0 <= length <= len(data):
-            # All of it came with the head.
-            self._begin(Input.HEAD, data[:length])
-            self._whole(data[length:])
+        if 0 <= length <= len(data) and self.exchange.complete:
+            # All of it came with the head, as of most responses.
+            self._keepApp(data[length:])
+            self._begin(_ANSWERED, data[:length])
             return
         decode = length == CHUNKED and not self.head.http11
         self._body = body = framingFor(length, decode=decode, error=BadResponse)
         # What comes with the head is judged before the head goes out.
         out, rest = body.feed(data)
-        self._begin(Input.HEAD, out)
+        self._begin(_HEAD, out)
         if body.done:
             self._whole(rest)
 
@@ -202,12 +206,19 @@ class HTTPCarrier(Carrier):
             source.moveTo(Move(target, body.remaining, lambda: self._whole(b"")))
 
     def _whole(self, rest: bytes) -> None:
+        self._keepApp(rest)
+        self._perform(Input.WHOLE if self.exchange.complete else Input.WHOLE_EARLY)
+
+    def _keepApp(self, rest: bytes) -> None:
+        """
+        The response is whole: is the app's connection good for another?
+
+        @param rest: what came behind it.  Nobody asked for that, and it would
+            be taken for the next response.
+        """
         response = self._response
         assert response is not None, "a response ended that never began"
-        complete = self.exchange.complete
-        # Bytes nobody asked for would be taken for the next response.
-        self._keep_app = response.keep_alive and complete and not rest
-        self._perform(Input.WHOLE if complete else Input.WHOLE_EARLY)
+        self._keep_app = response.keep_alive and self.exchange.complete and not rest
 
     # Actions
 
@@ -216,10 +227,10 @@ class HTTPCarrier(Carrier):
         if response is not None and self.head.http11:
             self.near.write(renderResponse(response, http11_client=True, keep_alive=True, via=VIA))
 
-    def _send(self) -> None:
-        # What came of an earlier answer was not whole.
+    def _requeue(self) -> None:
+        # What came of an answer was not whole.
         self._inbox = b""
-        super()._send()
+        super()._requeue()
 
     def _answer(self) -> None:
         response = self._response

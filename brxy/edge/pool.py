@@ -24,9 +24,9 @@ class Pool(Generic[S]):
     What changes an instance's place rarely touches the heap: its best entry
     may stand better than it deserves, never worse, and is put right when it
     comes to the top.  That holds because the exchanges in flight of an
-    instance rise only by L{take}, at the top, as long as its pool exists.
-    Entries that are left over are dropped there too, or when more than half
-    are such.
+    instance rise only by L{take}, at the top, as long as its pool exists; an
+    entry that is alone is put right when it gets company.  Entries that are
+    left over are dropped at the top too, or when more than half are such.
 
     @ivar offering: how many instances have a ready slot and are not suspended.
     """
@@ -42,7 +42,10 @@ class Pool(Generic[S]):
         An instance offers slots that did not.
         """
         self.offering += 1
-        heappush(self._heap, _entry(instance))
+        heap = self._heap
+        if len(heap) == 1:
+            heap[0] = _entry(heap[0][3])
+        heappush(heap, _entry(instance))
 
     def leave(self) -> None:
         """
@@ -59,15 +62,17 @@ class Pool(Generic[S]):
         The best slot, of those of its instance the last that became ready;
         its instance has one more in flight.  There must be one.
         """
-        instance = self._best()
+        heap = self._heap
+        alone = len(heap) == 1
+        instance = heap[0][3] if alone else self._best()
         slot = instance.ready.popitem()[0]
         instance.in_flight += 1
         if not instance.ready:
-            heappop(self._heap)
+            heappop(heap)
             self.offering -= 1
-        elif -self._heap[0][1] < instance.in_flight:
+        elif not alone and -heap[0][1] < instance.in_flight:
             # It is the best and has become better, so the top is its place.
-            self._heap[0] = _entry(instance)
+            heap[0] = _entry(instance)
         return cast(S, slot)
 
     def _best(self) -> Instance:
@@ -77,7 +82,7 @@ class Pool(Generic[S]):
             instance = entry[3]
             if not _offers(instance):
                 heappop(heap)
-            elif -entry[1] == instance.in_flight or len(heap) == 1:
+            elif -entry[1] == instance.in_flight:
                 return instance
             else:
                 heapreplace(heap, _entry(instance))

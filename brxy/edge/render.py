@@ -30,14 +30,12 @@ def renderRequest(
     @param via: this proxy's member of Via, such as C{b"1.1 brxy"}.
     @param request_id: for requests that bring none.
     """
-    authority = head.authority
     return b"".join(
         (
             head.method,
             b" ",
             head.target,
             b" HTTP/1.1\r\n" if head.http11 else b" HTTP/1.0\r\n",
-            b"Host: %b\r\nX-Forwarded-Host: %b\r\n" % (authority, authority) if authority else b"",
             head.passed,
             b"X-Forwarded-For: ",
             client,
@@ -63,10 +61,19 @@ def renderResponse(
     connection ends the body, the head says so whatever C{keep_alive} is.
 
     @param keep_alive: the client's connection shall be used again.
-    @param via: this proxy's member of Via, such as C{b"1.1 brxy"}.
+    @param via: this proxy's member of Via, such as C{b"1.1 brxy"}; always the same.
     """
+    if http11_client and keep_alive:
+        # Apps answer many requests by the same head, and that is remembered.
+        if not head.usual:
+            head.usual = _response(head, True, True, via)
+        return head.usual
     if head.status < 200 and not http11_client:
         return b""
+    return _response(head, http11_client, keep_alive, via)
+
+
+def _response(head: ResponseHead, http11_client: bool, keep_alive: bool, via: bytes) -> bytes:
     return b"".join(
         (
             b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason),

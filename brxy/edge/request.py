@@ -80,6 +80,8 @@ _REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 class _Section:
     """
     What the field lines of a request say; see L{RequestHead}.
+
+    @ivar others: C{passed} without the lines that say where the request was for.
     """
 
     fields: Sequence[Field]
@@ -91,6 +93,7 @@ class _Section:
     expect_continue: bool
     request_id: bytes | None
     passed: bytes
+    others: bytes
 
 
 @define(eq=False)
@@ -115,7 +118,8 @@ class RequestHead:
     @ivar expect_continue: the client waits for a 100 before it sends the body.
     @ivar request_id: the X-Request-ID it brought, if that is a sane one: one
         field, visible ASCII, at most 128 bytes.
-    @ivar passed: the field lines that go on to the app, without Host.
+    @ivar passed: the field lines that go on to the app, with those that say where
+        the request was for: Host and X-Forwarded-Host.
     """
 
     method: bytes
@@ -157,9 +161,10 @@ def requestHead(data: bytes | bytearray) -> tuple[RequestHead, int] | None:
         raise BadRequest(405, "CONNECT is not served here")
     raw = bytes(data[line.end() : end + 2])
     section = (_remembered if len(raw) <= SHORT else _section)(raw, minor == b"1")
-    authority, host = section.authority, section.host
+    authority, host, passed = section.authority, section.host, section.passed
     if target[0] != 0x2F:  # "/", as nearly always
         target, authority, host = _otherForm(method, target, authority, host)
+        passed = _placed(authority, section.others)
     head = RequestHead(
         method,
         target,
@@ -173,7 +178,7 @@ def requestHead(data: bytes | bytearray) -> tuple[RequestHead, int] | None:
         section.upgrade,
         section.expect_continue,
         section.request_id,
-        section.passed,
+        passed,
     )
     return head, end + 4
 
@@ -225,6 +230,7 @@ def _section(section: bytes, http11: bool) -> _Section:
     connection = decisive.get(b"connection")
     options = connectionOptions(connection) if connection else ()
     upgrade = b"upgrade" in options and _upgrades(fields, http11, length)
+    others = _passed(fields, passed, options, upgrade)
     return _Section(
         fields,
         host,
@@ -234,7 +240,8 @@ def _section(section: bytes, http11: bool) -> _Section:
         upgrade,
         b"expect" in decisive and _expectsContinue(decisive[b"expect"], http11),
         _requestID(decisive.get(b"x-request-id", [])),
-        _passed(fields, passed, options, upgrade),
+        _placed(authority, others),
+        others,
     )
 
 
@@ -280,6 +287,15 @@ def _passed(
     elif b"te" in options and b"trailers" in listMembers(valuesOf(fields, b"te")):
         kept.append(b"TE: trailers\r\nConnection: TE\r\n")
     return b"".join(kept)
+
+
+def _placed(authority: bytes, lines: bytes) -> bytes:
+    """
+    The lines that go on to the app, after those that say where the request was for.
+    """
+    if not authority:
+        return lines
+    return b"Host: %b\r\nX-Forwarded-Host: %b\r\n%b" % (authority, authority, lines)
 
 
 def _host(values: list[bytes] | None, http11: bool) -> tuple[bytes, str]:

@@ -51,7 +51,7 @@ _BODY_FIELDS = frozenset((b"content-length", b"transfer-encoding", b"trailer"))
 class ResponseHead:
     """
     A response, or an interim one, without its body.  Nothing changes it after
-    L{responseHead} made it, and others may share its fields.
+    L{responseHead} made it, but for C{usual}, and others may share it.
 
     @ivar reason: the reason phrase, often empty.
     @ivar http11: whether the app answered in HTTP/1.1 (else 1.0).
@@ -63,6 +63,8 @@ class ResponseHead:
         Transfer-Encoding: name in lower case, name as sent, value.
     @ivar options: what Connection names, in lower case.
     @ivar passed: the field lines that go on to a client of HTTP/1.1.
+    @ivar usual: the head as it goes on to nearly all clients, once it has to one;
+        see L{brxy.edge.render.renderResponse}.
     """
 
     status: int
@@ -74,6 +76,7 @@ class ResponseHead:
     fields: list[Field]
     options: tuple[bytes, ...]
     passed: bytes
+    usual: bytes = b""
 
 
 def responseHead(data: bytes | bytearray, method: bytes) -> tuple[ResponseHead, int] | None:

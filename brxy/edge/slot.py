@@ -21,9 +21,7 @@ from brxy.relay import Relay
 from brxy.wire import (
     ACCEPT,
     DATA,
-    DONE,
     END,
-    FLAGS,
     GOAWAY,
     HELLO,
     NAMES,
@@ -37,6 +35,7 @@ from brxy.wire import (
     UNREADY,
     Hello,
     dataFrames,
+    doneFrame,
     frame,
     nextExchange,
     openPayload,
@@ -81,23 +80,22 @@ class NodeSlot(Framed):
         """
         See L{Framed}.
         """
-        if kind == DATA and self._phase == RUNNING and number == self._number:
-            self._relay.data(self, payload)  # type: ignore[union-attr]
-        else:
-            self._frame(kind, number, payload)
-
-    def _frame(self, kind: int, number: int, payload: bytes) -> None:
-        if number and (number != self._number or self._phase <= IDLE):
+        phase = self._phase
+        if number and (number != self._number or phase <= IDLE):
             self._late(kind, number)
             return
-        received = _RECEIVED.get((self._phase, kind))
+        received = _RECEIVED.get((phase, kind))
         if received is None:
-            received = _RECEIVED_ANYTIME.get(kind) if self._phase != GREETING else None
+            received = _RECEIVED_ANYTIME.get(kind) if phase != GREETING else None
         if received is None:
             raise SlotProtocolError(f"{NAMES[kind]} came out of turn")
-        if self._phase != GREETING and self.instance.suspended:
+        # Bytes may have been on their way when it fell silent.
+        if kind != DATA and phase != GREETING and self.instance.suspended:
             self._brokerage.answers(self.instance)
         received(self, payload)
+
+    def _data(self, payload: bytes) -> None:
+        self._relay.data(self, payload)  # type: ignore[union-attr]
 
     def _late(self, kind: int, number: int) -> None:
         # Of an exchange that the node did not know was over when it sent this.
@@ -225,7 +223,7 @@ class NodeSlot(Framed):
 
     def _owe(self, keep: bool) -> None:
         self._kept = keep
-        self._owed = frame(DONE, self._number, FLAGS[keep])
+        self._owed = doneFrame(self._number, keep)
 
     def reset(self) -> None:
         """
@@ -319,6 +317,7 @@ _RECEIVED: dict[tuple[int, int], _Received] = {
     (OFFERED, ACCEPT): NodeSlot._accept,
     (OFFERED, REFUSE): NodeSlot._refuse,
     (OFFERED, RESET): NodeSlot._resetByNode,
+    (RUNNING, DATA): NodeSlot._data,
     (RUNNING, END): NodeSlot._endOfApp,
     (RUNNING, RESET): NodeSlot._resetByNode,
     (ENDING, RESET): NodeSlot._resetByNode,

@@ -12,7 +12,7 @@ from brxy.connection import Shared
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.carrier import TCPCarrier
 from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
-from brxy.edge.exchange import Progress
+from brxy.edge.exchange import TUNNEL
 from brxy.interfaces import IExchangeEnd
 
 __all__ = ["TCPClient", "TCPFactory"]
@@ -45,7 +45,7 @@ class TCPClient(ClientConnection[TCPCarrier]):
         if carrier is None:
             return
         room = carrier.exchange.room()
-        if carrier.exchange.progress == Progress.TUNNEL:
+        if carrier.exchange.progress is TUNNEL:
             data, self._inbox = self._inbox, b""
         else:
             data, self._inbox = self._inbox[:room], self._inbox[room:]

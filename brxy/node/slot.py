@@ -22,7 +22,6 @@ from brxy.node.owner import NotWelcome, Owner
 from brxy.relay import Relay
 from brxy.splice import Move
 from brxy.wire import (
-    ACCEPT,
     DATA,
     DONE,
     END,
@@ -41,6 +40,7 @@ from brxy.wire import (
     WELCOME,
     Open,
     Welcome,
+    acceptFrame,
     dataFrames,
     dataHead,
     frame,
@@ -75,10 +75,11 @@ class _Exchange(Relay):
 
     def data(self, source: object, data: bytes) -> None:
         """
-        Bytes came from an end.
+        Bytes came from the app; those of the client come as frames, see
+        L{EdgeSlot}.
         """
-        super().data(source, data)
-        if source is self.far and len(data) > MOVE_MOST:
+        self.near.write(data)
+        if len(data) > MOVE_MOST:
             self.near.moveFrom(self.far.stream)
 
     def accepted(self) -> None:
@@ -158,12 +159,6 @@ class EdgeSlot(Framed):
         """
         See L{Framed}.
         """
-        if kind == DATA and self._phase == BUSY and number == self._number:
-            self._data(payload)
-        else:
-            self._frame(kind, number, payload)
-
-    def _frame(self, kind: int, number: int, payload: bytes) -> None:
         if kind == OPEN:
             self._open(number, payload)
             return
@@ -283,7 +278,7 @@ class EdgeSlot(Framed):
         """
         The app gets the bytes: say so with its first answer, or soon.
         """
-        self._owed = frame(ACCEPT, self._number)
+        self._owed = acceptFrame(self._number)
         if self._taken >= UNACCEPTED_LIMIT:
             self.payOwed()
         else:
@@ -422,6 +417,7 @@ _RECEIVED: dict[tuple[int, int], _Received] = {
     # Sent before the edge knew of our REFUSE.
     (IDLE, DATA): EdgeSlot._ignore,
     (IDLE, END): EdgeSlot._ignore,
+    (BUSY, DATA): EdgeSlot._data,
     (BUSY, END): EdgeSlot._endOfClient,
     (BUSY, DONE): EdgeSlot._done,
     (BUSY, RESET): EdgeSlot._resetByEdge,

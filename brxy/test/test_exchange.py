@@ -16,6 +16,7 @@ from brxy.edge.carrier import Carrier, TCPCarrier
 from brxy.edge.exchange import COPY_LIMIT, INTERIM_LIMIT, TABLE, Action, Exchange, Input, Progress
 from brxy.edge.http1 import requestHead
 from brxy.edge.httpcarrier import HTTPCarrier
+from brxy.edge.instance import Instance
 from brxy.test.fakes import FakeEnd
 from brxy.wire import KIND_HTTP, KIND_TCP
 
@@ -258,7 +259,7 @@ class _Slot(FakeEnd):
     @ivar fate: how it got rid of it.
     """
 
-    instance = None
+    instance = Instance("t1", "r", 1, 1)
 
     def __init__(self) -> None:
         super().__init__()
