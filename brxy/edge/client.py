@@ -19,8 +19,8 @@ from brxy.edge.brokerage import Brokerage
 from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
 from brxy.edge.exchange import HELD, TUNNEL
 from brxy.edge.framing import Body, framingFor
-from brxy.edge.http1 import RequestHead, plainResponse, requestHead
-from brxy.edge.httpcarrier import HTTPCarrier
+from brxy.edge.http1 import RequestHead, forwardedLines, plainResponse, requestHead
+from brxy.edge.httpcarrier import VIA, HTTPCarrier
 from brxy.errors import BadRequest
 from brxy.interfaces import IExchangeEnd
 
@@ -47,6 +47,8 @@ IDLE_PAUSE = 15.0
 class HTTPClient(ClientConnection[HTTPCarrier]):
     """
     One client's connection: requests one after another, answered in order.
+
+    @ivar forwarded: see L{brxy.edge.httpcarrier.HTTPSource}.
     """
 
     def __init__(self, factory: HTTPFactory) -> None:
@@ -58,12 +60,14 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         # Some bytes of a head have come.
         self._begun = False
         self._idle_looks = 0
+        self.forwarded = b""
 
     def connectionMade(self) -> None:
         """
         See L{twisted.internet.protocol.Protocol}.
         """
         super().connectionMade()
+        self.forwarded = forwardedLines(self.address.encode(), b"http", VIA)
         self._factory.looks.start(self)
 
     def advance(self) -> None:
@@ -209,7 +213,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
 
         @param keep: the client may ask again on this connection.
         """
-        self.over()
+        self._carrier = self._head = self._body = None
         if not keep or self._factory.brokerage.leaving:
             # Requests that nobody will read would make a close cut off the answer.
             if self._inbox:

@@ -4,7 +4,7 @@ written for the other side.  Bodies are L{brxy.edge.framing}'s.
 """
 
 from brxy.edge.fields import CHUNKED, MAX_FIELDS, MAX_HEAD, UNTIL_CLOSE, Field
-from brxy.edge.render import plainResponse, renderRequest, renderResponse
+from brxy.edge.render import forwardedLines, plainResponse, renderRequest, renderResponse
 from brxy.edge.request import MAX_TARGET, RequestHead, requestHead
 from brxy.edge.response import ResponseHead, responseHead
 
@@ -17,6 +17,7 @@ __all__ = [
     "Field",
     "RequestHead",
     "ResponseHead",
+    "forwardedLines",
     "plainResponse",
     "renderRequest",
     "renderResponse",

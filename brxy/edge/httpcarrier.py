@@ -4,7 +4,7 @@ Carrying one HTTP request and its response.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from brxy.edge.carrier import Carrier, Client
 from brxy.edge.exchange import ANSWERING, HELD, RUNNING, TUNNEL, Exchange, Input
@@ -25,7 +25,7 @@ from brxy.wire import KIND_HTTP
 if TYPE_CHECKING:
     from brxy.edge.brokerage import Brokerage
 
-__all__ = ["VIA", "HTTPCarrier"]
+__all__ = ["VIA", "HTTPCarrier", "HTTPSource"]
 
 VIA = b"1.1 brxy"
 
@@ -36,6 +36,17 @@ _ACCEPTED, _ANSWERED, _HEAD = Input.ACCEPTED, Input.ANSWERED, Input.HEAD
 MOVE_LEAST = 256 * 1024
 
 
+class HTTPSource(Client, Protocol):
+    """
+    An HTTP client's connection as a carrier uses it.
+
+    @ivar forwarded: what an app is told of it, see
+        L{brxy.edge.render.forwardedLines}.
+    """
+
+    forwarded: bytes
+
+
 class HTTPCarrier(Carrier):
     """
     One HTTP request with its response.
@@ -43,13 +54,14 @@ class HTTPCarrier(Carrier):
     @ivar head: the head of the request.
     """
 
+    near: HTTPSource
     _inbox = b""
     _body: Body | None = None
     _response: ResponseHead | None = None
 
     def __init__(
         self,
-        client: Client,
+        client: HTTPSource,
         brokerage: Brokerage,
         route: str,
         head: RequestHead,
@@ -63,13 +75,7 @@ class HTTPCarrier(Carrier):
         self._keep_client = head.keep_alive
 
     def _first(self) -> bytes:
-        head = renderRequest(
-            self.head,
-            client=self.near.address.encode(),
-            proto=b"http",
-            via=VIA,
-            request_id=self._request_id,
-        )
+        head = renderRequest(self.head, self.near.forwarded, self._request_id)
         copy = self.exchange.copy
         return b"".join((head, *copy)) if copy else head
 

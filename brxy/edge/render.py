@@ -12,22 +12,29 @@ from brxy.edge.fields import CHUNKED, UNTIL_CLOSE, upgradeLines
 from brxy.edge.request import RequestHead
 from brxy.edge.response import ResponseHead, passedFields
 
-__all__ = ["plainResponse", "renderRequest", "renderResponse"]
+__all__ = ["forwardedLines", "plainResponse", "renderRequest", "renderResponse"]
 
 _ONLY_CHUNKED = frozenset((b"transfer-encoding", b"trailer"))
 
 _ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
 
-def renderRequest(
-    head: RequestHead, *, client: bytes, proto: bytes, via: bytes, request_id: bytes
-) -> bytes:
+def forwardedLines(client: bytes, proto: bytes, via: bytes) -> bytes:
+    """
+    The lines that tell an app about a client: the same with each of its requests.
+
+    @param client: its address as text.
+    @param proto: C{b"http"} or C{b"https"}.
+    @param via: this proxy's member of Via, such as C{b"1.1 brxy"}.
+    """
+    return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nVia: %b\r\n" % (client, proto, via)
+
+
+def renderRequest(head: RequestHead, forwarded: bytes, request_id: bytes) -> bytes:
     """
     A request's head as it goes to the app.
 
-    @param client: the client's address as text, for X-Forwarded-For.
-    @param proto: C{b"http"} or C{b"https"}, for X-Forwarded-Proto.
-    @param via: this proxy's member of Via, such as C{b"1.1 brxy"}.
+    @param forwarded: the L{forwardedLines} of its client.
     @param request_id: for requests that bring none.
     """
     return b"".join(
@@ -37,14 +44,9 @@ def renderRequest(
             head.target,
             b" HTTP/1.1\r\n" if head.http11 else b" HTTP/1.0\r\n",
             head.passed,
-            b"X-Forwarded-For: ",
-            client,
-            b"\r\nX-Forwarded-Proto: ",
-            proto,
-            b"\r\nX-Request-ID: ",
+            forwarded,
+            b"X-Request-ID: ",
             head.request_id or request_id,
-            b"\r\nVia: ",
-            via,
             b"\r\n\r\n",
         )
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 from brxy.edge.http1 import (
     RequestHead,
     ResponseHead,
+    forwardedLines,
     renderRequest,
     requestHead,
     responseHead,
@@ -65,9 +66,7 @@ def forwarded(head: RequestHead) -> bytes:
     """
     A request's head as it goes to the app.
     """
-    return renderRequest(
-        head, client=b"192.0.2.1", proto=b"http", via=b"1.1 brxy", request_id=b"made"
-    )
+    return renderRequest(head, forwardedLines(b"192.0.2.1", b"http", b"1.1 brxy"), b"made")
 
 
 def lines(head: bytes) -> list[bytes]:

@@ -55,8 +55,8 @@ class RenderRequestTests(SynchronousTestCase):
                 b"Via: 1.1 x",
                 b"X-Forwarded-For: 192.0.2.1",
                 b"X-Forwarded-Proto: http",
-                b"X-Request-ID: made",
                 b"Via: 1.1 brxy",
+                b"X-Request-ID: made",
             ],
         )
 
