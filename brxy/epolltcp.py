@@ -116,6 +116,7 @@ class EpollTransport:
         "_aborted",
         "_broken",
         "_buffer",
+        "_clear",
         "_deliver",
         "_ended",
         "_ending",
@@ -136,6 +137,7 @@ class EpollTransport:
         "_pipe",
         "_socket",
         "_unread",
+        "_watched",
         "_writable",
         "connected",
         "disconnecting",
@@ -173,8 +175,12 @@ class EpollTransport:
         # What is to be sent before the buffer: these bytes, then what is in there.
         self._head = b""
         self._pipe: Pipe | None = None
-        # What is written is sent: nothing has ended that.
+        # What is written is sent, for nothing has ended that; and there is nothing
+        # else to be sent before it.
         self._writable = False
+        self._clear = False
+        # Somebody waits for the moment at which all is sent.
+        self._watched = False
         self.connected = False
         self.disconnecting = False
         self.protocol: Any = None
@@ -190,7 +196,7 @@ class EpollTransport:
         self.protocol = protocol
         self._deliver = protocol.dataReceived
         self._lost = lost
-        self.connected = self._writable = self._reading = True
+        self.connected = self._writable = self._clear = self._reading = True
         try:
             protocol.makeConnection(self)
         except Exception:
@@ -216,7 +222,7 @@ class EpollTransport:
                 self._unread = True
                 if self._read_ended and events & select.EPOLLERR:
                     self._lose(_LOST)
-        if self._buffer or self._pipe is not None:
+        if not self._clear and (self._buffer or self._pipe is not None):
             self._flush()
 
     def _pending(self) -> bool:
@@ -270,7 +276,7 @@ class EpollTransport:
         Move what comes in to another connection, unread, from now on.
         """
         self._move = move
-        move.target._moved_from = self
+        move.target._moveFrom(self)
         self._unread = True
         if self._reading:
             self._readAgain()
@@ -281,9 +287,13 @@ class EpollTransport:
         """
         move, self._move = self._move, None
         if move is not None:
-            move.target._moved_from = None
+            move.target._moveFrom(None)
             if self._reading and self._unread:
                 self._readAgain()
+
+    def _moveFrom(self, source: EpollTransport | None) -> None:
+        self._moved_from = source
+        self._watch()
 
     def _moveMore(self, move: Move) -> None:
         """
@@ -363,6 +373,7 @@ class EpollTransport:
             return
         self._pipe = pipe
         self._head = head
+        self._clear = False
         try:
             self._emptyPipe(pipe)
         except BlockingIOError:
@@ -384,6 +395,7 @@ class EpollTransport:
             return False
         self._pipe = None
         self._poller.pipes.give(pipe)
+        self._clear = not self._buffer
         return True
 
     def _readEnd(self) -> None:
@@ -410,6 +422,7 @@ class EpollTransport:
             self._breakOff()
             return
         if not self._buffer:
+            self._clear = True
             self._sent()
 
     def _sent(self) -> None:
@@ -428,7 +441,7 @@ class EpollTransport:
 
     def _endWriting(self) -> None:
         self._ended = True
-        self._writable = False
+        self._writable = self._clear = False
         # Where it is gone already, the next read tells.
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
@@ -465,7 +478,7 @@ class EpollTransport:
     def _lose(self, reason: Failure) -> None:
         if not self.connected:
             return
-        self.connected = self._writable = self._reading = False
+        self.connected = self._writable = self._clear = self._reading = False
         if self._fresh:
             # What was written before this happened is as good as sent.
             with suppress(OSError):
@@ -496,18 +509,19 @@ class EpollTransport:
         """
         Send bytes: at the end of the turn, or now if none is under way.
         """
-        if not self._writable:
-            return
-        if self._buffer or self._pipe is not None:
+        poller = self._poller
+        if self._clear and poller.serving and len(data) <= _TOGETHER:
+            self._clear = False
+            # Of a bytearray, which may change until then, this is a copy.
+            self._fresh += data
+            poller.unsent.append(self)
+        elif self._buffer or self._pipe is not None:
             self._buffer += data
             self._limitProducer()
-        elif self._poller.serving and len(self._fresh) + len(data) <= _TOGETHER:
-            if not self._fresh:
-                self._poller.unsent.append(self)
+        elif self._writable:
             self._fresh += data
-        else:
-            self._fresh += data
-            self.send()
+            if not poller.serving or len(self._fresh) > _TOGETHER:
+                self.send()
 
     def send(self) -> None:
         """
@@ -524,10 +538,18 @@ class EpollTransport:
             self._breakOff()
             return
         if sent < len(data):
+            self._clear = False
             self._buffer += memoryview(data)[sent:]
             self._limitProducer()
-        elif self._moved_from is not None or self._pulls or self.disconnecting or self._ending:
+            return
+        self._clear = True
+        if self._watched:
             self._poller.later(self)
+
+    def _watch(self) -> None:
+        self._watched = (
+            self._moved_from is not None or self._pulls or self.disconnecting or self._ending
+        )
 
     def _limitProducer(self) -> None:
         if self._producer is None or self._pulls or self._producer_paused:
@@ -544,7 +566,7 @@ class EpollTransport:
         self._writeNoMore()
 
     def _writeNoMore(self) -> None:
-        self._writable = False
+        self._writable = self._clear = False
         self._fresh = b""
         self._buffer.clear()
         self._dropPipe()
@@ -568,6 +590,7 @@ class EpollTransport:
         if self.connected and not self.disconnecting:
             self.disconnecting = True
             self._reading = False
+            self._watch()
             self._poller.later(self)
 
     def loseWriteConnection(self) -> None:
@@ -576,6 +599,7 @@ class EpollTransport:
         """
         if self.connected and not self._ending:
             self._ending = True
+            self._watch()
             self._poller.later(self)
 
     def abortConnection(self) -> None:
@@ -638,6 +662,7 @@ class EpollTransport:
         self._producer = producer
         self._producer_paused = False
         self._pulls = not streaming
+        self._watch()
         if not streaming:
             producer.resumeProducing()
 
@@ -647,6 +672,7 @@ class EpollTransport:
         """
         self._producer = None
         self._pulls = False
+        self._watch()
         if self.connected and (self.disconnecting or self._ending):
             self._poller.later(self)
 
