@@ -26,10 +26,12 @@ class Site:
     Where contenders are started.
 
     @ivar origin: the port of the origin.
+    @ivar clients: so many at once they must have room for.
     """
 
     servers: Servers
     origin: int
+    clients: int
 
     @property
     def folder(self) -> Path:

@@ -33,7 +33,9 @@ def _direct(name: str, site: Site) -> Running:
 _HAPROXY = """\
 global
     nbthread 1
-    maxconn 6000
+    maxconn {clients}
+    # It wants two files for each of them, and may have enough with fewer.
+    no strict-limits
 defaults
     mode http
     option forwardfor
@@ -56,7 +58,7 @@ def _haproxyCommand(site: Site, name: str, port: int, origin: int) -> list[str]:
     """
     _needs("haproxy", "haproxy")
     config = site.folder / f"{name}.cfg"
-    config.write_text(_HAPROXY.format(port=port, origin=origin))
+    config.write_text(_HAPROXY.format(port=port, origin=origin, clients=site.clients))
     return ["haproxy", "-db", "-f", str(config)]
 
 
@@ -107,7 +109,8 @@ def _nginx(name: str, site: Site) -> Running:
     """
     port = freePort()
     rest = _NGINX.format(port=port, origin=site.origin)
-    return site.start(name, {"proxy": nginxCommand(site.folder, name, rest)}, port)
+    command = nginxCommand(site.folder, name, rest, 2 * site.clients)
+    return site.start(name, {"proxy": command}, port)
 
 
 def _go(name: str, site: Site) -> Running:

@@ -42,6 +42,9 @@ _REFERENCE, _IDEAL = "brxy, app:", "one queue, simulated"
 _STAY = ["--idle-timeout", "86400", "--old-idle-timeout", "86400"]
 _HOLD = ["--max-held", "100000"]
 
+# More clients than there ever are at once.
+_CLIENTS = 6000
+
 # Until all instances are there: as many requests of this many seconds at once.
 _WARM, _WARM_TRIES = 0.2, 50
 
@@ -177,7 +180,7 @@ def _nginx(place: Place, name: str, method: str) -> int:
 _HAPROXY = """\
 global
     nbthread 1
-    maxconn 6000
+    maxconn {clients}
 defaults
     mode http
     timeout connect 10s
@@ -201,7 +204,7 @@ def _haproxy(place: Place) -> int:
     port = freePort()
     servers = "\n".join(f"    server app{app} 127.0.0.1:{app} maxconn 1" for app in place.apps)
     config = place.servers.folder / "haproxy.cfg"
-    config.write_text(_HAPROXY.format(port=port, servers=servers))
+    config.write_text(_HAPROXY.format(port=port, servers=servers, clients=_CLIENTS))
     process = place.servers.start("haproxy", ["haproxy", "-db", "-f", str(config)])
     place.servers.waitUntilListening(port, [process])
     return port
@@ -357,7 +360,8 @@ def _run(options: argparse.Namespace) -> None:
     Measure, and tell.
     """
     plan = _SMOKE if options.smoke else _FULL
-    raiseLimit()
+    # HAProxy wants two files for each.
+    raiseLimit(2 * _CLIENTS)
     with Servers() as servers:
         place = Place(servers, plan.instances, _apps(servers, plan.instances))
         ports, left_out = _launch(place)
