@@ -4,6 +4,7 @@ What a contender is: one way to reach the origin.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,13 +12,23 @@ from attrs import frozen
 
 from benchmarks.servers import Process, Servers
 
-__all__ = ["Contender", "Missing", "Running", "Site"]
+__all__ = ["Contender", "Missing", "Running", "Site", "needs"]
 
 
 class Missing(Exception):
     """
     What a contender needs is not there.  Its text says what, and how to get it.
     """
+
+
+def needs(program: str) -> None:
+    """
+    See that there is a program; Debian's package has the same name.
+
+    @raise Missing: there is none.
+    """
+    if shutil.which(program) is None:
+        raise Missing(f"{program} is not there (apt install {program})")
 
 
 @frozen

@@ -4,23 +4,14 @@ The proxies that brxy is compared with.
 
 from __future__ import annotations
 
-import shutil
 import sys
 
-from benchmarks.contender import Contender, Missing, Running, Site
+from benchmarks.contender import Contender, Missing, Running, Site, needs
 from benchmarks.goproxy import compileProxy, goExecutable
 from benchmarks.origin import nginxCommand
 from benchmarks.servers import freePort
 
 __all__ = ["OTHERS"]
-
-
-def _needs(program: str, package: str) -> None:
-    """
-    @raise Missing: there is no such program.
-    """
-    if shutil.which(program) is None:
-        raise Missing(f"{program} is not there (apt install {package})")
 
 
 def _direct(name: str, site: Site) -> Running:
@@ -56,7 +47,7 @@ def _haproxyCommand(site: Site, name: str, port: int, origin: int) -> list[str]:
     """
     An HAProxy of one thread.
     """
-    _needs("haproxy", "haproxy")
+    needs("haproxy")
     config = site.folder / f"{name}.cfg"
     config.write_text(_HAPROXY.format(port=port, origin=origin, clients=site.clients))
     return ["haproxy", "-db", "-f", str(config)]

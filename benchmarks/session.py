@@ -71,9 +71,7 @@ def perform(plan: Plan) -> Results:
         windows = measure(running, plan.loads, plan.rounds, plan.seconds, say)
         counted = _calls(plan, site, running, left_out) if plan.syscalls else []
     if plan.strict:
-        _check(windows)
-    for line in dict.fromkeys(left_out):
-        say(f"left out: {line}")
+        _check(windows, counted)
     return Results(
         describe(), plan.contenders, list(dict.fromkeys(left_out)), windows, counted, held
     )
@@ -139,10 +137,13 @@ def _calls(plan: Plan, site: Site, running: Sequence[Running], left_out: list[st
     return found
 
 
-def _check(windows: Sequence[Window]) -> None:
+def _check(windows: Sequence[Window], counted: Sequence[Calls]) -> None:
     """
     @raise BenchError: a contender did nothing or made errors.
     """
+    for one in counted:
+        if one.errors or not one.each:
+            raise BenchError(f"{one.contender} under strace: {one.errors} errors, {one.each}")
     for window in windows:
         if window.outcome.errors or not window.outcome.bytes:
             raise BenchError(
