@@ -18,6 +18,9 @@ __all__: list[str] = []
 
 _PARTS = ("http", "broker", "queueing", "coldstart")
 
+# What they want beside Python; Debian's packages have the same names.
+_PROGRAMS = ("haproxy", "nginx", "wrk", "strace")
+
 # What each can be told to draw.
 _PLOTS = {"http": ("--plots", "."), "queueing": ("--plot", "bench-queueing.png")}
 
@@ -30,7 +33,8 @@ def _parser(own_help: bool) -> argparse.ArgumentParser:
         prog="./dev bench",
         usage="%(prog)s [PART] [options] [options of PART]",
         description=f"Parts: {', '.join(_PARTS)}; all of them if none is named.",
-        epilog="./dev bench PART --help lists the options of a part.",
+        epilog="./dev bench PART --help lists the options of a part.  Nothing is installed for"
+        f" you: apt install {' '.join(_PROGRAMS)}",
         add_help=own_help,
         allow_abbrev=False,
     )
@@ -81,6 +85,9 @@ def _run(parts: Sequence[str], arguments: argparse.Namespace, options: Sequence[
     """
     Run these benchmarks.
     """
+    missing = [program for program in _PROGRAMS if shutil.which(program) is None]
+    if missing:
+        say(f"not everything can be measured: apt install {' '.join(missing)}")
     folder: Path = arguments.out.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     for part in parts:

@@ -272,8 +272,8 @@ def _run(options: argparse.Namespace) -> None:
     """
     Measure, and tell.
     """
-    raiseLimit()
     rounds, sizes = (1, [20]) if options.smoke else (options.rounds, [0, options.connections])
+    raiseLimit(max(sizes))
     with Servers() as servers:
         apps = _apps(servers.folder, options.smoke)
         starts = _starts(servers, apps, rounds)

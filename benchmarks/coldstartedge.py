@@ -75,7 +75,16 @@ def firstByte(port: int, host: str) -> None:
     """
     with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as client:
         client.sendall(_REQUEST.format(host).encode())
-        answer = client.recv(65536)
+        _good(client, host)
+
+
+def _good(client: socket.socket, host: str) -> None:
+    """
+    Wait for the first byte of an answer that is good.
+
+    @raise BenchError: it is not.
+    """
+    answer = client.recv(65536)
     if b" 200 " not in answer[:13]:
         raise BenchError(f"{host} answered {answer[:40]!r}")
 
@@ -102,24 +111,29 @@ def startEdge(servers: Servers, program: Sequence[str], spawn: str) -> Edge:
 def crowd(stack: ExitStack, port: int, connections: int) -> None:
     """
     Clients that have had an answer, and stay.
+
+    @raise BenchError: it was no good one.
     """
-    request = _REQUEST.format("crowd.example").encode()
+    host = "crowd.example"
+    request = _REQUEST.format(host).encode()
     for _ in range(connections):
         client = stack.enter_context(socket.create_connection(("127.0.0.1", port), TIMEOUT))
         client.sendall(request)
-        client.recv(65536)
+        _good(client, host)
 
 
 def several(port: int, number: int) -> None:
     """
     Ask for several apps that don't run, at once.
+
+    @raise BenchError: an answer is no good one.
     """
     with ExitStack() as stack:
-        clients = []
+        clients = {}
         for _ in range(number):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", port), TIMEOUT))
-            clients.append(client)
-        for client in clients:
-            client.sendall(_REQUEST.format(next(HOSTS)).encode())
-        for client in clients:
-            client.recv(65536)
+            clients[client] = next(HOSTS)
+        for client, host in clients.items():
+            client.sendall(_REQUEST.format(host).encode())
+        for client, host in clients.items():
+            _good(client, host)

@@ -4,14 +4,15 @@ What the command lines of benchmarks have in common.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.servers import BenchError
 
-__all__ = ["guarded", "say"]
+__all__ = ["guarded", "say", "sayLeftOut"]
 
 
 def say(line: str) -> None:
@@ -19,6 +20,18 @@ def say(line: str) -> None:
     A line for whoever waits, apart from the results.
     """
     print(f"bench: {line}", file=sys.stderr, flush=True)
+
+
+def sayLeftOut(lines: Sequence[str]) -> None:
+    """
+    Say what is missing from the results, and why.
+
+    @raise BenchError: something is, and C{BRXY_TEST_ALL=1} forbids it.
+    """
+    for line in lines:
+        say(f"left out: {line}")
+    if lines and os.environ.get("BRXY_TEST_ALL") == "1":
+        raise BenchError("BRXY_TEST_ALL=1 makes that a failure")
 
 
 def _terminated(*_: Any) -> None:

@@ -4,6 +4,7 @@ What a contender is: one way to reach the origin.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from attrs import frozen
 
 from benchmarks.servers import Process, Servers
 
-__all__ = ["Contender", "Missing", "Running", "Site"]
+__all__ = ["Contender", "Missing", "Running", "Site", "needs"]
 
 
 class Missing(Exception):
@@ -20,16 +21,28 @@ class Missing(Exception):
     """
 
 
+def needs(program: str) -> None:
+    """
+    See that there is a program; Debian's package has the same name.
+
+    @raise Missing: there is none.
+    """
+    if shutil.which(program) is None:
+        raise Missing(f"{program} is not there (apt install {program})")
+
+
 @frozen
 class Site:
     """
     Where contenders are started.
 
     @ivar origin: the port of the origin.
+    @ivar clients: so many at once they must have room for.
     """
 
     servers: Servers
     origin: int
+    clients: int
 
     @property
     def folder(self) -> Path:

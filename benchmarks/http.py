@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.command import guarded
+from benchmarks.command import guarded, say, sayLeftOut
 from benchmarks.contender import Contender
 from benchmarks.load import LOADS
 from benchmarks.others import OTHERS
@@ -30,7 +30,7 @@ _EVERY = [*LOADS, _SYSCALLS, _MEMORY]
 # What --smoke stands for: all but what takes long (Go compiles its standard
 # library), or is there twice.
 _SMOKE = ["--without", "go,app-reactor,node-reactor", "--loads", "post,bulk,syscalls,memory"]
-_SMOKE += ["--rounds", "1", "--seconds", "0.2", "--connections", "20"]
+_SMOKE += ["--rounds", "1", "--seconds", "0.1", "--connections", "20"]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -117,11 +117,23 @@ def _drawer(folder: Path) -> Callable[[Results], None]:
     return lambda results: draw(results, folder)
 
 
+def _sayAbridged(plan: Plan) -> None:
+    """
+    Say what a smoke does not even try.
+    """
+    names = [one.name for one in _contenders(None, []) if one not in plan.contenders]
+    loads = [load for load in LOADS.values() if load not in plan.loads]
+    names += [load.name for load in loads]
+    say("a smoke is without " + ", ".join(names))
+
+
 def _run(arguments: argparse.Namespace) -> None:
     """
     Do what the command line says.
     """
     plan = _plan(arguments)
+    if arguments.smoke:
+        _sayAbridged(plan)
     uses: list[Callable[[Results], None]] = []
     if arguments.json is not None:
         uses.append(lambda results: results.write(arguments.json))
@@ -131,6 +143,7 @@ def _run(arguments: argparse.Namespace) -> None:
     print(report(results))
     for use in uses:
         use(results)
+    sayLeftOut(results.left_out)
 
 
 def main(argv: Sequence[str]) -> int:

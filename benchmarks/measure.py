@@ -58,6 +58,9 @@ def measure(
             said(f"{load.name}: " + (f"round {number} of {rounds}" if number else "warming up"))
             for contender in chance.sample(contenders, len(contenders)):
                 found = window(load, number, contender, seconds)
+                if not found.outcome.bytes and not found.outcome.errors:
+                    # A moment of a busy machine can be longer than a short window.
+                    found = window(load, number, contender, 10 * seconds)
                 if number:
                     windows.append(found)
     return windows

@@ -5,8 +5,10 @@ What a connection costs in memory: many clients that wait, or do nothing.
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import socket
+import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -16,15 +18,27 @@ from benchmarks import wrk
 from benchmarks.contender import Running
 from benchmarks.load import LOADS
 from benchmarks.servers import BenchError
-from benchmarks.usage import residentSize
+from benchmarks.usage import cpuTime, residentSize
 
 __all__ = ["Held", "held", "idle", "raiseLimit"]
 
-# HAProxy sets two aside for each of the 6000 connections it is told to expect.
-_FILES = 14_000
+# What a process has open besides the connections of those clients: an edge its 128
+# slots, all of them those of the load that warms them up, and some of their own.
+_OTHER_FILES = 200
 
-# Until what a process does about its clients' last bytes is done.
-_SETTLE = 0.2
+# So many clients come from one address of loopback, the others from the next ones:
+# the kernel has 28,000 ports for each, and searches long for the last of them.
+_PER_ADDRESS = 5000
+
+# It ends by a reset: in TIME_WAIT it would slow down those who come after it.
+_NO_TRACE = struct.pack("ii", 1, 0)
+
+# From linux/in.h: the port is chosen when it is known where to.
+_BIND_ADDRESS_NO_PORT = 24
+
+# A process is at rest when it spends less than this share of so many seconds.
+# Whatever takes longer to get there is broken.
+_LOOK, _REST, _PATIENCE = 0.04, 0.02, 30.0
 
 
 @frozen
@@ -42,18 +56,19 @@ class Held:
     size: Mapping[str, float]
 
 
-def raiseLimit() -> None:
+def raiseLimit(connections: int) -> None:
     """
-    Let this process, and those it starts, have all the connections they need.
+    Let this process, and those it starts, have so many connections each.
 
     @raise BenchError: the system does not allow it.
     """
+    files = connections + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < _FILES:
+    if soft < files:
         try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, max(hard, _FILES)))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, max(hard, files)))
         except (OSError, ValueError):
-            raise BenchError(f"needs ulimit -n {_FILES}; {hard} are allowed") from None
+            raise BenchError(f"needs ulimit -n {files}; {hard} are allowed") from None
 
 
 def idle(contender: Running, connections: int, seconds: float) -> Held:
@@ -77,14 +92,42 @@ def held(edge: Running, connections: int) -> Held:
 def _grown(contender: Running, kind: str, connections: int, answered: bool) -> Held:
     """
     By how much the processes grow when so many clients are connected.
+
+    @raise BenchError: they don't have them all.
     """
-    time.sleep(_SETTLE)
+    _rest(contender)
     before = _sizes(contender)
     with _clients(contender.port, connections, answered):
-        time.sleep(_SETTLE)
+        _rest(contender)
         after = _sizes(contender)
+        most = max(_openFiles(process.pid) for process in contender.parts.values())
+        if most < connections:
+            raise BenchError(f"{contender.name} has {most} files open for {connections} clients")
     size = {part: (after[part] - before[part]) / connections for part in before}
     return Held(contender.name, kind, connections, size)
+
+
+def _rest(contender: Running) -> None:
+    """
+    Wait until the processes have done all that there was to do.
+
+    @raise BenchError: there is no end to it.
+    """
+    pids = [process.pid for process in contender.parts.values()]
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        before = sum(map(cpuTime, pids))
+        time.sleep(_LOOK)
+        if sum(map(cpuTime, pids)) - before < _LOOK * _REST:
+            return
+    raise BenchError(f"{contender.name} does not come to rest")
+
+
+def _openFiles(pid: int) -> int:
+    """
+    How many descriptors a process has.
+    """
+    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def _sizes(contender: Running) -> dict[str, int]:
@@ -107,9 +150,7 @@ def _clients(port: int, connections: int, answered: bool) -> Iterator[Sequence[s
     with contextlib.ExitStack() as stack:
         try:
             for number in range(connections):
-                client = stack.enter_context(
-                    socket.create_connection(("127.0.0.1", port), timeout=10)
-                )
+                client = stack.enter_context(_client(port, number // _PER_ADDRESS))
                 clients.append(client)
                 client.sendall(f"{before}{number}{after}".encode())
                 if answered and b" 200 " not in client.recv(65536):
@@ -119,6 +160,26 @@ def _clients(port: int, connections: int, answered: bool) -> Iterator[Sequence[s
         yield clients
         if not answered and any(_readable(client) for client in clients):
             raise BenchError("clients that should be held were answered")
+
+
+def _client(port: int, address: int) -> socket.socket:
+    """
+    A connection.
+
+    @param address: the number of the address it comes from.
+    @raise OSError: it is not accepted.
+    """
+    client = socket.socket()
+    try:
+        client.settimeout(10)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_TRACE)
+        client.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+        client.bind((f"127.0.0.{1 + address}", 0))
+        client.connect(("127.0.0.1", port))
+    except OSError:
+        client.close()
+        raise
+    return client
 
 
 def _readable(client: socket.socket) -> bool:

@@ -17,6 +17,9 @@ __all__ = ["BULK_SIZE", "COMMON", "nginxCommand", "originCommand"]
 # Some such responses are finished in each window.
 BULK_SIZE = 32 << 20
 
+# More than a load has at once, by far.
+_CONNECTIONS = 12_000
+
 # One process, and no limits that a load would meet.
 COMMON = """\
 daemon off;
@@ -24,7 +27,7 @@ master_process off;
 worker_processes 1;
 pid {folder}/{name}.pid;
 error_log stderr crit;
-events {{ worker_connections 12000; }}
+events {{ worker_connections {connections}; }}
 """
 
 _HTTP = """\
@@ -54,15 +57,17 @@ _ORIGIN = """
 """
 
 
-def nginxCommand(folder: Path, name: str, rest: str) -> list[str]:
+def nginxCommand(folder: Path, name: str, rest: str, connections: int = _CONNECTIONS) -> list[str]:
     """
     The command of an nginx.
 
     @param folder: where its files go.
     @param rest: what its C{http} section says of its own.
+    @param connections: to clients and origins, at most.
     """
     config = folder / f"{name}.conf"
-    config.write_text((COMMON + _HTTP).format(folder=folder, name=name, rest=rest))
+    text = (COMMON + _HTTP).format(folder=folder, name=name, rest=rest, connections=connections)
+    config.write_text(text)
     return ["nginx", "-e", "stderr", "-p", str(folder), "-c", str(config)]
 
 

@@ -4,23 +4,14 @@ The proxies that brxy is compared with.
 
 from __future__ import annotations
 
-import shutil
 import sys
 
-from benchmarks.contender import Contender, Missing, Running, Site
+from benchmarks.contender import Contender, Missing, Running, Site, needs
 from benchmarks.goproxy import compileProxy, goExecutable
 from benchmarks.origin import nginxCommand
 from benchmarks.servers import freePort
 
 __all__ = ["OTHERS"]
-
-
-def _needs(program: str, package: str) -> None:
-    """
-    @raise Missing: there is no such program.
-    """
-    if shutil.which(program) is None:
-        raise Missing(f"{program} is not there (apt install {package})")
 
 
 def _direct(name: str, site: Site) -> Running:
@@ -33,7 +24,9 @@ def _direct(name: str, site: Site) -> Running:
 _HAPROXY = """\
 global
     nbthread 1
-    maxconn 6000
+    maxconn {clients}
+    # It wants two files for each of them, and may have enough with fewer.
+    no strict-limits
 defaults
     mode http
     option forwardfor
@@ -54,9 +47,9 @@ def _haproxyCommand(site: Site, name: str, port: int, origin: int) -> list[str]:
     """
     An HAProxy of one thread.
     """
-    _needs("haproxy", "haproxy")
+    needs("haproxy")
     config = site.folder / f"{name}.cfg"
-    config.write_text(_HAPROXY.format(port=port, origin=origin))
+    config.write_text(_HAPROXY.format(port=port, origin=origin, clients=site.clients))
     return ["haproxy", "-db", "-f", str(config)]
 
 
@@ -107,7 +100,8 @@ def _nginx(name: str, site: Site) -> Running:
     """
     port = freePort()
     rest = _NGINX.format(port=port, origin=site.origin)
-    return site.start(name, {"proxy": nginxCommand(site.folder, name, rest)}, port)
+    command = nginxCommand(site.folder, name, rest, 2 * site.clients)
+    return site.start(name, {"proxy": command}, port)
 
 
 def _go(name: str, site: Site) -> Running:

@@ -15,16 +15,16 @@ import json
 import math
 import random
 import shlex
-import shutil
 import statistics
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from attrs import field, frozen
 
-from benchmarks.command import guarded, say
-from benchmarks.contender import Missing
+from benchmarks.command import guarded, say, sayLeftOut
+from benchmarks.contender import Missing, needs
 from benchmarks.machine import describe
 from benchmarks.memory import raiseLimit
 from benchmarks.origin import nginxCommand
@@ -42,8 +42,11 @@ _REFERENCE, _IDEAL = "brxy, app:", "one queue, simulated"
 _STAY = ["--idle-timeout", "86400", "--old-idle-timeout", "86400"]
 _HOLD = ["--max-held", "100000"]
 
-# Until all instances are there: as many requests of this many seconds at once.
-_WARM, _WARM_TRIES = 0.2, 50
+# More clients than there ever are at once.
+_CLIENTS = 6000
+
+# Instances that are not there after so many seconds won't come.
+_PATIENCE = 10.0
 
 
 @frozen
@@ -53,16 +56,19 @@ class Plan:
 
     @ivar mean: of the service times, in seconds.
     @ivar number: of requests in a window.
+    @ivar warm: what requests take that are made before, as many at once as there
+        are instances, until all of those have answered; in seconds.
     """
 
     instances: int
     mean: float
     number: int
     rounds: int
+    warm: float
 
 
-_FULL = Plan(instances=16, mean=0.02, number=8000, rounds=5)
-_SMOKE = Plan(instances=2, mean=0.01, number=60, rounds=1)
+_FULL = Plan(instances=16, mean=0.02, number=8000, rounds=5, warm=0.2)
+_SMOKE = Plan(instances=2, mean=0.01, number=30, rounds=1, warm=0.05)
 
 
 @frozen
@@ -165,7 +171,7 @@ def _nginx(place: Place, name: str, method: str) -> int:
     """
     An nginx that chooses by this method.
     """
-    _needs("nginx")
+    needs("nginx")
     port = freePort()
     servers = "\n".join(f"server 127.0.0.1:{app} max_fails=0;" for app in place.apps)
     rest = _NGINX.format(method=method, servers=servers, port=port)
@@ -177,7 +183,7 @@ def _nginx(place: Place, name: str, method: str) -> int:
 _HAPROXY = """\
 global
     nbthread 1
-    maxconn 6000
+    maxconn {clients}
 defaults
     mode http
     timeout connect 10s
@@ -197,22 +203,14 @@ def _haproxy(place: Place) -> int:
     """
     An HAProxy that gives no instance more than one, and lets the others wait.
     """
-    _needs("haproxy")
+    needs("haproxy")
     port = freePort()
     servers = "\n".join(f"    server app{app} 127.0.0.1:{app} maxconn 1" for app in place.apps)
     config = place.servers.folder / "haproxy.cfg"
-    config.write_text(_HAPROXY.format(port=port, servers=servers))
+    config.write_text(_HAPROXY.format(port=port, servers=servers, clients=_CLIENTS))
     process = place.servers.start("haproxy", ["haproxy", "-db", "-f", str(config)])
     place.servers.waitUntilListening(port, [process])
     return port
-
-
-def _needs(program: str) -> None:
-    """
-    @raise Missing: there is no such program.
-    """
-    if shutil.which(program) is None:
-        raise Missing(f"{program} is not there (apt install {program})")
 
 
 _CONTENDERS: Mapping[str, Callable[[Place], int]] = {
@@ -242,21 +240,22 @@ def _apps(servers: Servers, number: int) -> list[int]:
     return ports
 
 
-def _warm(name: str, port: int, instances: int) -> None:
+def _warm(name: str, port: int, plan: Plan) -> None:
     """
     Wait until all instances take part.
 
     @raise BenchError: they don't.
     """
     seen: set[bytes] = set()
-    for _ in range(_WARM_TRIES):
-        seen.update(answer.who for answer in perform(port, [Request(0.0, _WARM)] * instances))
-        if len(seen) >= instances:
-            return
-    raise BenchError(f"{name}: {len(seen)} of {instances} instances answer")
+    deadline = time.monotonic() + _PATIENCE
+    while len(seen) < plan.instances:
+        if time.monotonic() > deadline:
+            raise BenchError(f"{name}: {len(seen)} of {plan.instances} instances answer")
+        work = [Request(0.0, plan.warm)] * plan.instances
+        seen.update(answer.who for answer in perform(port, work))
 
 
-def _launch(place: Place) -> tuple[dict[str, int], list[str]]:
+def _launch(place: Place, plan: Plan) -> tuple[dict[str, int], list[str]]:
     """
     Start all contenders.
 
@@ -270,7 +269,7 @@ def _launch(place: Place) -> tuple[dict[str, int], list[str]]:
         except Missing as missing:
             left_out.append(f"{name}: {missing}")
     for name, port in ports.items():
-        _warm(name, port, place.instances)
+        _warm(name, port, plan)
     return ports, left_out
 
 
@@ -357,13 +356,12 @@ def _run(options: argparse.Namespace) -> None:
     Measure, and tell.
     """
     plan = _SMOKE if options.smoke else _FULL
-    raiseLimit()
+    # HAProxy wants two files for each.
+    raiseLimit(2 * _CLIENTS)
     with Servers() as servers:
         place = Place(servers, plan.instances, _apps(servers, plan.instances))
-        ports, left_out = _launch(place)
+        ports, left_out = _launch(place, plan)
         found = _measure(plan, ports)
-    for line in left_out:
-        say(f"left out: {line}")
     print(_report(plan, found))
     if options.json is not None:
         _write(options.json, plan, found, left_out)
@@ -372,6 +370,7 @@ def _run(options: argparse.Namespace) -> None:
         from benchmarks.queueingplot import draw
 
         draw({name: one.windows for name, one in found.items()}, options.plot)
+    sayLeftOut(left_out)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -28,6 +28,9 @@ __all__ = ["Plan", "perform"]
 # Under which system calls are counted.
 _TRACED = LOADS["c16"]
 
+# Besides the clients whose memory is measured, a contender has room for so many.
+_LOADING = 1000
+
 
 @frozen
 class Plan:
@@ -59,27 +62,23 @@ def perform(plan: Plan) -> Results:
     for program in ("nginx", "wrk"):
         if shutil.which(program) is None:
             raise BenchError(f"needs {program} (apt install {program})")
-    memory.raiseLimit()
+    memory.raiseLimit(plan.connections)
     left_out: list[str] = []
     held: list[Held] = []
     if plan.connections:
         held = _memory(plan, left_out)
-    with _launched(plan.contenders, left_out) as (site, running):
+    with _launched(plan, left_out) as (site, running):
         windows = measure(running, plan.loads, plan.rounds, plan.seconds, say)
         counted = _calls(plan, site, running, left_out) if plan.syscalls else []
     if plan.strict:
-        _check(windows)
-    for line in dict.fromkeys(left_out):
-        say(f"left out: {line}")
+        _check(windows, counted)
     return Results(
         describe(), plan.contenders, list(dict.fromkeys(left_out)), windows, counted, held
     )
 
 
 @contextmanager
-def _launched(
-    contenders: Sequence[Contender], left_out: list[str]
-) -> Iterator[tuple[Site, Sequence[Running]]]:
+def _launched(plan: Plan, left_out: list[str]) -> Iterator[tuple[Site, Sequence[Running]]]:
     """
     Have those up whose programs are there.
 
@@ -90,9 +89,9 @@ def _launched(
         port = freePort()
         origin = servers.start("origin", originCommand(servers.folder, port))
         servers.waitUntilAnswering(port, [origin])
-        site = Site(servers, port)
+        site = Site(servers, port, plan.connections + _LOADING)
         running = []
-        for contender in contenders:
+        for contender in plan.contenders:
             try:
                 running.append(contender.launch(contender.name, site))
             except Missing as missing:
@@ -107,7 +106,7 @@ def _memory(plan: Plan, left_out: list[str]) -> list[Held]:
     What connections cost, with processes that have done nothing else yet.
     """
     found = []
-    with _launched(plan.contenders, left_out) as (site, running):
+    with _launched(plan, left_out) as (site, running):
         for one in running:
             if one.parts:
                 say(f"memory: {one.name}")
@@ -138,10 +137,13 @@ def _calls(plan: Plan, site: Site, running: Sequence[Running], left_out: list[st
     return found
 
 
-def _check(windows: Sequence[Window]) -> None:
+def _check(windows: Sequence[Window], counted: Sequence[Calls]) -> None:
     """
     @raise BenchError: a contender did nothing or made errors.
     """
+    for one in counted:
+        if one.errors or not one.each:
+            raise BenchError(f"{one.contender} under strace: {one.errors} errors, {one.each}")
     for window in windows:
         if window.outcome.errors or not window.outcome.bytes:
             raise BenchError(

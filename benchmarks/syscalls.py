@@ -28,12 +28,14 @@ class Calls:
     The system calls of one process.
 
     @ivar each: how often it made each of them for a request, the most frequent first.
+    @ivar errors: of the load's clients, see L{wrk.Outcome}.
     """
 
     contender: str
     part: str
     load: str
     each: Mapping[str, float]
+    errors: int = 0
 
 
 def parseSummary(text: str) -> dict[str, int]:
@@ -70,7 +72,7 @@ def calls(load: Load, contender: Running, seconds: float, folder: Path) -> list[
     for part, file in files.items():
         counts = sorted(parseSummary(file.read_text()).items(), key=lambda item: -item[1])
         each = {name: count / max(1, outcome.requests) for name, count in counts}
-        found.append(Calls(contender.name, part, load.name, each))
+        found.append(Calls(contender.name, part, load.name, each, outcome.errors))
     return found
 
 

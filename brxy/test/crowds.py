@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -26,14 +27,18 @@ def get(target: str = "/", host: str = "localhost") -> bytes:
     return f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
 
 
-def raiseFileLimit() -> Callable[[], None]:
+def raiseFileLimit(wanted: int = 0) -> Callable[[], None]:
     """
     Let this process, and what it starts, have as many files open as it may.
 
+    @param wanted: so many, if root is allowed to raise that.
     @return: what takes that back.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard < wanted:
+        with suppress(ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 

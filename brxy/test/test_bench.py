@@ -5,7 +5,10 @@ Tests of what benchmarks make of their measurements.
 from __future__ import annotations
 
 import json
+import os
+import sys
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from unittest import SkipTest
 
@@ -14,11 +17,13 @@ from twisted.trial.unittest import SynchronousTestCase
 if find_spec("benchmarks") is None:
     raise SkipTest("needs benchmarks/: run the tests in a checkout")
 
+from benchmarks.command import sayLeftOut
 from benchmarks.contender import Contender, Running, Site
 from benchmarks.figures import Row, Window, lowerQuartile, summary
 from benchmarks.load import LOADS
 from benchmarks.memory import Held
 from benchmarks.results import Results
+from benchmarks.servers import BenchError
 from benchmarks.syscalls import Calls, parseSummary
 from benchmarks.table import report, table
 from benchmarks.wrk import Outcome
@@ -177,6 +182,39 @@ class SyscallsTests(SynchronousTestCase):
         A process that did nothing made no calls.
         """
         self.assertEqual(parseSummary(""), {})
+
+
+class LeftOutTests(SynchronousTestCase):
+    """
+    Tests of L{sayLeftOut}.
+    """
+
+    def setUp(self) -> None:
+        """
+        Nothing is forbidden.
+        """
+        self.said = StringIO()
+        self.patch(sys, "stderr", self.said)
+        self.patch(os, "environ", {})
+
+    def test_said(self) -> None:
+        """
+        What is left out is said, each in a line.
+        """
+        sayLeftOut(["A: it is not there", "B: nor this"])
+        expected = "bench: left out: A: it is not there\nbench: left out: B: nor this\n"
+        self.assertEqual(self.said.getvalue(), expected)
+
+    def test_forbidden(self) -> None:
+        """
+        With BRXY_TEST_ALL=1 it is an error as well, if there is any.
+        """
+        os.environ["BRXY_TEST_ALL"] = "1"
+        sayLeftOut([])
+        self.assertEqual(self.said.getvalue(), "")
+        with self.assertRaisesRegex(BenchError, "BRXY_TEST_ALL=1"):
+            sayLeftOut(["A: it is not there"])
+        self.assertIn("A: it is", self.said.getvalue())
 
 
 class ResultsTests(SynchronousTestCase):

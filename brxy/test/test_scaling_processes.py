@@ -5,16 +5,19 @@ is killed, and that nothing is left in the end.
 
 from __future__ import annotations
 
+import os
+import resource
 import signal
 import sys
 from pathlib import Path
+from unittest import SkipTest
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from brxy.test.crowds import get, raiseFileLimit
 from brxy.test.peers import Message, Peer, connect
-from brxy.test.programs import ANYWHERE, PYTHON, Program, ProgramTests
+from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 from brxy.test.storms import LIGHT, StormTests
 
 
@@ -168,6 +171,48 @@ class ManyTests(_Clients):
 
     async def _seconds(self, seconds: float) -> None:
         await deferLater(self.reactor, seconds)
+
+
+class MultitudeTests(ProgramTests):
+    """
+    An edge whose limit of open files was raised for many clients.
+    """
+
+    #: How many there are.  Where the limit can't be raised beyond so many files,
+    #: there are less by those that an edge needs otherwise.
+    CLIENTS = 20_000
+    OTHERS = 100
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(raiseFileLimit(self.CLIENTS + self.OTHERS))
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if files < self.CLIENTS:
+            raise SkipTest(f"needs {self.CLIENTS} open files: ulimit -Hn {self.CLIENTS}")
+        self.number = min(self.CLIENTS, files - self.OTHERS)
+
+    async def test_held(self) -> None:
+        """
+        All are held, and one more is turned away.  A node that comes up serves
+        them; those who have not been served by then hang up, and nothing is left
+        of them.
+        """
+        edge = self.edge("--max-held", str(self.number))
+        port = (await self.address(edge)).rpartition(":")[2]
+        dial = ("--edge", await self.address(edge, "SlotFactory"))
+        clients = self.start(PYTHON, "-m", "brxy.test.multitude", port, str(self.number + 1))
+        await self.said(clients, "held\n")
+        app = ("--capacity", "10", "--", PYTHON, "-I", "-S", LIGHT)
+        node = self.start(TWISTD, "-n", "brxy-node", *dial, *app)
+        await self.said(clients, "served\n")
+        clients.closeInput()
+        self.assertEqual(await self.ended(clients), 0)
+        await self.until(lambda: len(os.listdir(f"/proc/{edge.pid}/fd")) < self.OTHERS)
+        self.assertEqual((await self.get(f"tcp:127.0.0.1:{port}")).status, 200)
+        node.signal(signal.SIGTERM)
+        await self.ended(node)
+        await self.stopped(edge)
+        self.assertNotRegex(edge.out, "#(warn|error|critical)")
 
 
 def _activity(pid: int) -> tuple[int, int]:
