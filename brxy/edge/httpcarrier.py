@@ -161,13 +161,14 @@ class HTTPCarrier(Carrier):
             response, taken = parsed
             self._response = response
             data = data[taken:]
+            if response.status >= 200:
+                self._readBody(response.length, data)
+                return
             if response.status == 101:
                 if not self.head.upgrade:
                     raise BadResponse("the app switched protocols unasked")
                 self._begin(Input.SWITCHED, data)
-                return
-            if response.status >= 200:
-                self._readBody(response.length, data)
+                self.near.accepted()
                 return
             if not self.exchange.interim():
                 raise BadResponse("the app sends informational responses without end")
@@ -242,17 +243,15 @@ class HTTPCarrier(Carrier):
         response = self._response
         assert response is not None, "answering without a response"
         self.exchange.forget()
-        http11 = self.head.http11
-        endless = response.length == UNTIL_CLOSE or (response.length == CHUNKED and not http11)
-        if endless or self._brokerage.leaving:
+        http11, length = self.head.http11, response.length
+        if length < 0 and (length == UNTIL_CLOSE or not http11) or self._brokerage.leaving:
+            # Only the end of the connection tells the end of it, or we are going.
             self._keep_client = False
         head = renderResponse(
             response, http11_client=http11, keep_alive=self._keep_client, via=VIA
         )
         first, self._inbox = self._inbox, b""
         self.near.write(head + first)
-        if response.status == 101:
-            self.near.accepted()
 
     def _next(self) -> None:
         self.near.next(self._keep_client)

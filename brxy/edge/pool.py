@@ -5,7 +5,7 @@ The ready slots of one route, best instance first.
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush, heapreplace
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from brxy.edge.instance import Instance, Slot
 
@@ -65,7 +65,7 @@ class Pool(Generic[S]):
         heap = self._heap
         alone = len(heap) == 1
         instance = heap[0][3] if alone else self._best()
-        slot = instance.ready.popitem()[0]
+        slot: S = instance.ready.popitem()[0]
         instance.in_flight += 1
         if not instance.ready:
             heappop(heap)
@@ -73,7 +73,7 @@ class Pool(Generic[S]):
         elif not alone and -heap[0][1] < instance.in_flight:
             # It is the best and has become better, so the top is its place.
             heap[0] = _entry(instance)
-        return cast(S, slot)
+        return slot
 
     def _best(self) -> Instance:
         heap = self._heap

@@ -146,21 +146,20 @@ def requestHead(data: bytes | bytearray) -> tuple[RequestHead, int] | None:
     @raise BadRequest: this is no request to be served, or can't become one
         whatever comes next.  The connection is of no use any more.
     """
-    start = 0
-    while start < _MAX_BLANK and data.startswith(b"\r\n", start):
-        start += 2
-    end = data.find(b"\r\n\r\n", start, start + MAX_HEAD)
-    if end < 0:
-        _checkPartial(data, start)
-        return None
-    line = _LINE.match(data, start)
+    line = _LINE.match(data)
     if line is None:
-        raise _badLine(data, start)
+        return _withoutLine(data)
+    end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
+    if end < 0:
+        _checkPartial(data, line.end())
+        return None
     method, target, minor = line.groups()
-    if method == b"CONNECT":
+    idempotent = method in _IDEMPOTENT
+    if not idempotent and method == b"CONNECT":
         raise BadRequest(405, "CONNECT is not served here")
     raw = bytes(data[line.end() : end + 2])
-    section = (_remembered if len(raw) <= SHORT else _section)(raw, minor == b"1")
+    http11 = minor == b"1"
+    section = (_remembered if len(raw) <= SHORT else _section)(raw, http11)
     authority, host, passed = section.authority, section.host, section.passed
     if target[0] != 0x2F:  # "/", as nearly always
         target, authority, host = _otherForm(method, target, authority, host)
@@ -168,8 +167,8 @@ def requestHead(data: bytes | bytearray) -> tuple[RequestHead, int] | None:
     head = RequestHead(
         method,
         target,
-        minor == b"1",
-        method in _IDEMPOTENT,
+        http11,
+        idempotent,
         section.fields,
         host,
         authority,
@@ -183,21 +182,33 @@ def requestHead(data: bytes | bytearray) -> tuple[RequestHead, int] | None:
     return head, end + 4
 
 
+def _withoutLine(data: bytes | bytearray) -> tuple[RequestHead, int] | None:
+    """
+    L{requestHead} for what does not begin with a whole request line.
+    """
+    blank = 0
+    while blank < _MAX_BLANK and data.startswith(b"\r\n", blank):
+        blank += 2
+    if _LINE.match(data, blank):
+        parsed = requestHead(data[blank:])
+        return None if parsed is None else (parsed[0], blank + parsed[1])
+    incomplete = data.find(b"\n", blank) < 0
+    if not (incomplete and _PARTIAL_LINE.fullmatch(data, blank)):
+        raise _badLine(data, blank)
+    return None
+
+
 def _checkPartial(data: bytes | bytearray, start: int) -> None:
     """
     Nobody shall wait, until a deadline, for the rest of what can't become a head.
+
+    @param start: where its field lines begin.
     """
-    line = _LINE.match(data, start)
-    if line is None:
-        incomplete = data.find(b"\n", start) < 0
-        if not (incomplete and _PARTIAL_LINE.fullmatch(data, start)):
-            raise _badLine(data, start)
-        return
-    if len(data) - start >= MAX_HEAD:
+    if len(data) >= MAX_HEAD:
         raise BadRequest(431, "header fields too large")
-    if not isPartialSection(data, line.end()):
+    if not isPartialSection(data, start):
         raise BadRequest(400, "malformed header field")
-    if data.count(b"\n", line.end()) > MAX_FIELDS:
+    if data.count(b"\n", start) > MAX_FIELDS:
         raise BadRequest(431, "too many header fields")
 
 

@@ -96,8 +96,8 @@ class HostileTests(SynchronousTestCase):
                 b"Via: 1.1 x",
                 b"X-Forwarded-For: 192.0.2.1",
                 b"X-Forwarded-Proto: http",
-                b"X-Request-ID: 1",
                 b"Via: 1.1 brxy",
+                b"X-Request-ID: 1",
             ],
         )
 
