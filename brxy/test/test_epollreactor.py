@@ -76,7 +76,7 @@ class ExhaustedTests(TransportTests):
         """
         See L{ILogObserver}.
         """
-        if event["log_namespace"] == "brxy.epollreactor":
+        if event["log_namespace"] == "brxy.accepting":
             self.warnings.append(event["log_level"].name)
 
     async def exhaust(self, *socks: socket.socket) -> Callable[[], None]:

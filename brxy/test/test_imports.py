@@ -32,7 +32,8 @@ LAYERS = """
     brxy.spawners.spec
 
     brxy.relay brxy.deadlines brxy.descriptor brxy.hangup brxy.connection
-    brxy.splice brxy.poller brxy.epolltcp brxy.epollreactor
+    brxy.splice brxy.poller brxy.socketend brxy.sending brxy.epolltcp
+    brxy.accepting brxy.dialing brxy.epollreactor
     brxy.framed brxy.appconnection brxy.backend brxy.keeper brxy.pipes brxy.processes brxy.launch
     brxy.launcher brxy.child brxy.ports brxy.readiness brxy.appcommand brxy.app
     brxy.exitstatus brxy.signals

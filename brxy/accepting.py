@@ -1,0 +1,116 @@
+"""
+Ports whose connections are of our own transport.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+from typing import Any, cast
+
+from twisted.internet import tcp, unix
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from brxy.epolltcp import EVERYTHING, EpollTransport
+from brxy.poller import Poller
+from brxy.socketend import addressOf
+
+__all__ = ["TCPPort", "UNIXPort"]
+
+_log = Logger()
+
+# A crowd is let in by so many at once, then those inside get their turn.
+_MOST_ACCEPTS = 64
+
+# Out of descriptors or memory: whoever waits is let in when there are some
+# again (seconds between two looks).
+_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+_EXHAUSTED_PAUSE = 0.25
+
+
+class TCPPort(tcp.Port):
+    """
+    A port of Twisted's, served by a L{Poller}.  All of its life but accepting
+    connections is left to Twisted, with its logs and its errors.
+    """
+
+    _accepts = 1
+
+    def __init__(self, poller: Poller, *arguments: Any) -> None:
+        self._poller = poller
+        super().__init__(*arguments)
+
+    def startReading(self) -> None:
+        """
+        Accept connections.
+        """
+        self._poller.add(self.socket.fileno(), self, select.EPOLLIN)
+
+    def stopReading(self) -> None:
+        """
+        Accept no more.
+        """
+        if self.connected:
+            self._poller.remove(self.socket.fileno())
+
+    def settle(self) -> None:
+        """
+        See L{brxy.poller.Served}.
+        """
+
+    def happened(self, events: int) -> None:
+        """
+        Let in who waits, more at once if a crowd does.
+        """
+        accepted = 0
+        while accepted < self._accepts and self._accept():
+            accepted += 1
+        # As long as somebody waits the poller tells again.
+        crowd = accepted == self._accepts
+        self._accepts = min(2 * accepted, _MOST_ACCEPTS) if crowd else max(1, accepted)
+
+    def _accept(self) -> bool:
+        """
+        @return: whether there was somebody.
+        """
+        try:
+            sock, name = self.socket.accept()
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            # Anything else is over with the connection that it befell.
+            return error.errno not in _EXHAUSTED or self._rest(error)
+        sock.setblocking(False)
+        peer = addressOf(self.addressFamily, name)
+        protocol = cast(Any, self.factory).buildProtocol(peer)
+        if protocol is None:
+            sock.close()
+        else:
+            transport = EpollTransport(self._poller, sock, peer)
+            self._poller.add(sock.fileno(), transport, EVERYTHING)
+            transport.start(protocol)
+        return True
+
+    def _rest(self, error: OSError) -> bool:
+        _log.warn("can't accept connections for now: {why}", why=error.strerror)
+        # To be added to a poller again might take a descriptor.
+        self._poller.again(self.socket.fileno(), 0)
+        cast(Any, self.reactor).callLater(_EXHAUSTED_PAUSE, self._goOn)
+        return False
+
+    def _goOn(self) -> None:
+        if self.connected and not self.disconnecting:
+            self._poller.again(self.socket.fileno(), select.EPOLLIN)
+
+    def failed(self, failure: Failure) -> None:
+        """
+        See L{brxy.poller.Served}.
+        """
+        _log.failure("a factory failed", failure)
+
+
+class UNIXPort(TCPPort, unix.Port):
+    """
+    The same, on a Unix socket.
+    """
