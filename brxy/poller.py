@@ -146,9 +146,10 @@ class Poller(Reader):
         turns, room = _TURNS, _BATCH
         while turns and room and self._epoll is not None:
             happened = self._epoll.poll(0, room)
-            if not happened:
-                break
             self._serve(happened)
+            if len(happened) < 2:
+                # Where there is so little, looking again finds nothing mostly.
+                break
             turns -= 1
             room -= len(happened)
 
