@@ -85,9 +85,15 @@ _FRAMES: Final[dict[int, tuple[str, int, int, bool]]] = {
 NAMES: Final = {type: rule[0] for type, rule in _FRAMES.items()}
 """The name of each type of frame, for logs."""
 
-# By the byte itself, so that one look-up also finds what is no type: no length
-# lies within 1 and 0.
-_RULES: Final = [_FRAMES.get(type, ("", 1, 0, False))[1:] for type in range(256)]
+# By the byte itself, whether it comes with the number of an exchange or without: the
+# shortest and the longest payload.  One look-up also finds what must not be, for no
+# length lies within 1 and 0.
+_IN_EXCHANGE: Final = [
+    rule[1:3] if (rule := _FRAMES.get(type)) and rule[3] else (1, 0) for type in range(256)
+]
+_ABOUT_SLOT: Final = [
+    rule[1:3] if (rule := _FRAMES.get(type)) and not rule[3] else (1, 0) for type in range(256)
+]
 
 
 def frame(type: int, exchange: int = 0, payload: bytes = b"") -> bytes:
@@ -207,8 +213,8 @@ class Decoder:
         needed = _HEADER_SIZE
         while (body := start + _HEADER_SIZE) <= size:
             type, exchange, length = _unpack_from(data, start)
-            shortest, longest, in_exchange = _RULES[type]
-            if not shortest <= length <= longest or in_exchange is not (exchange > 0):
+            shortest, longest = (_IN_EXCHANGE if exchange else _ABOUT_SLOT)[type]
+            if not shortest <= length <= longest:
                 raise SlotProtocolError(_complaint(type, exchange, length))
             end = body + length
             if end > size:
