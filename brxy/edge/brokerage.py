@@ -288,6 +288,13 @@ class Brokerage:
                 instance, "its command ended ({reason}), its node may not have", reason=gone.reason
             )
 
+    def unfound(self, instance: Instance) -> None:
+        """
+        Nobody can say what became of an instance of an earlier run.
+        """
+        self._perform(self._scaler.unfound(instance.ticket, self._seconds()))
+        self._arm()
+
     def failed(self, instance: Instance, reason: str) -> None:
         """
         An instance could not even be started.

@@ -26,11 +26,14 @@ class Rule:
     @ivar pattern: the routes it is for, as L{brxy.edge.routes.covers} reads it.
     @ivar max_instances: how many instances a route may have by it.
     @ivar capacity: how many exchanges at once each of them is counted on for.
+    @ivar recovers: if its spawner finds its instances again after a restart of
+        the edge, the name by which they are remembered as its own.
     """
 
     pattern: str | None
     max_instances: int
     capacity: int
+    recovers: str | None = None
 
 
 @define(eq=False)
@@ -198,7 +201,7 @@ class Ledger:
 
     def expect(self, instance: Instance, start_by: float) -> None:
         """
-        Write down an instance that was connected before the edge restarted.
+        Write down an instance that was there before the edge restarted.
         """
         instance.start_by = start_by
         self._agenda.add(start_by, instance)

@@ -14,7 +14,7 @@ from twisted.plugin import getCache
 
 import twisted.plugins
 from brxy.errors import BadSpawnSpec
-from brxy.interfaces import ISpawner, ISpawnerFactory
+from brxy.interfaces import SPAWNER_VERSION, ISpawner, ISpawnerFactory
 from brxy.spawners.spec import Common, SpawnSpec, parseSpawn, splitCommon
 
 __all__ = ["GROUP", "buildSpawner", "findSpawner"]
@@ -58,6 +58,7 @@ def findSpawner(
             return _load(offer)
     factories, broken = _loadPlugins(plugins)
     if name in factories:
+        _checkVersion(name, factories[name])
         return factories[name]
     known = ", ".join(sorted({offer.name for offer in offers} | factories.keys()))
     notes = "".join(f"; {each}" for each in broken)
@@ -78,7 +79,22 @@ def _load(offer: EntryPoint) -> ISpawnerFactory:
         raise BadSpawnSpec(
             f"the spawner {offer.name!r} can't be used: {offer.value} is no ISpawnerFactory"
         )
+    _checkVersion(offer.name, factory)
     return ISpawnerFactory(factory)
+
+
+def _checkVersion(name: str, factory: Any) -> None:
+    """
+    @raise BadSpawnSpec: it needs what only a newer brxy has.
+    """
+    version = getattr(factory, "written_for", 1)
+    if type(version) is not int or version < 1:
+        raise BadSpawnSpec(f"the spawner {name!r} can't be used: its written_for is no version")
+    if version > SPAWNER_VERSION:
+        raise BadSpawnSpec(
+            f"the spawner {name!r} can't be used: it was written for version {version} of brxy's"
+            f" spawner interfaces, and this brxy has {SPAWNER_VERSION}"
+        )
 
 
 def _loadPlugins(package: ModuleType) -> tuple[dict[str, ISpawnerFactory], list[str]]:

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from brxy.errors import BadSpawnSpec
-from brxy.interfaces import ISpawner, ISpawnerFactory
+from brxy.interfaces import SPAWNER_VERSION, ISpawner, ISpawnerFactory
 from brxy.spawners import process
 from brxy.spawners.app import AppSpawner
 from brxy.spawners.process import ProcessSpawner
@@ -159,6 +159,34 @@ class FindTests(SynchronousTestCase):
             "wrong",
             installed=offers,
         )
+
+    def test_version(self) -> None:
+        """
+        One that says what version it was written for is found, unless that is
+        newer than ours, or no version.
+        """
+        now = SPAWNER_VERSION
+        self.assertEqual(findSpawner("v", [], self.versioned(now)).name, "v")
+        for version, why in (
+            (
+                now + 1,
+                f"it was written for version {now + 1} of brxy's spawner interfaces,"
+                f" and this brxy has {now}",
+            ),
+            (0, "its written_for is no version"),
+            ("1", "its written_for is no version"),
+        ):
+            message = f"the spawner 'v' can't be used: {why}"
+            self.assertBad(message, "v", plugins=self.versioned(version))
+            offer = self.offer("v", f"{self.versioned(version).__name__}.v:it")
+            self.assertBad(message, "v", installed=[offer])
+
+    def versioned(self, version: object) -> ModuleType:
+        """
+        @return: a package of plugins, with a spawner that says this.
+        """
+        self.forget(f"plugins_{id(self)}")
+        return self.package(v=_PLUGIN.format(name="v") + f"Factory.written_for = {version!r}\n")
 
     def test_brokenPlugin(self) -> None:
         """
