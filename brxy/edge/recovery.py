@@ -50,5 +50,5 @@ class Recovery:
     def _failed(self, failure: Failure, who: str) -> None:
         why = f"no answer within {LIMIT:g} s"
         if not failure.check(TimeoutError):
-            why = " ".join(f"{failure.type.__name__}: {failure.getErrorMessage()}".split())
+            why = " ".join(f"{type(failure.value).__name__}: {failure.getErrorMessage()}".split())
         self._log.warn("{who} can't tell what an earlier run has left: {why}", who=who, why=why)
