@@ -43,6 +43,7 @@ LAYERS = """
     brxy.node.owner brxy.node.slot brxy.node.link brxy.node.service brxy.node.early
     brxy.spawners.registry brxy.spawners.local brxy.spawners.process
     brxy.spawners.app
+    brxy.spawners.testapp brxy.spawners.testtools brxy.spawners.testbed brxy.spawners.testing
 
     brxy.options brxy.main
     brxy.edge.tap brxy.edge.__main__
