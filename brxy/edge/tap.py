@@ -4,6 +4,7 @@ C{twistd brxy-edge}: its command line, and the service it makes.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +31,8 @@ from brxy.options import (
     usedReactor,
 )
 from brxy.options import Options as CommonOptions
-from brxy.spawners.registry import buildSpawner
+from brxy.spawners.describe import describeSpawners
+from brxy.spawners.registry import buildSpawner, findSpawners
 from brxy.spawners.spec import SpawnSpec, parseSpawn
 
 __all__ = ["Options", "makeService"]
@@ -112,6 +114,13 @@ class Options(CommonOptions):
         running a node. May be repeated; the first that serves a route starts its instances.
         """
         self["spawns"].append(value)
+
+    def opt_help_spawners(self) -> None:
+        """
+        Tell which spawners there are, and what each can be told.
+        """
+        sys.stdout.write(describeSpawners(*findSpawners()))
+        raise SystemExit(0)
 
     def opt_route(self, value: str) -> None:
         """

@@ -17,7 +17,7 @@ from brxy.errors import BadSpawnSpec
 from brxy.interfaces import SPAWNER_VERSION, ISpawner, ISpawnerFactory
 from brxy.spawners.spec import Common, SpawnSpec, parseSpawn, splitCommon
 
-__all__ = ["GROUP", "buildSpawner", "findSpawner"]
+__all__ = ["GROUP", "buildSpawner", "findSpawner", "findSpawners"]
 
 # The entry point group for spawners.
 GROUP = "brxy.spawners"
@@ -52,7 +52,7 @@ def findSpawner(
     @param plugins: the package whose modules are looked at last.
     @raise BadSpawnSpec: there is none of this name, or it can't be loaded.
     """
-    offers = [*_BUILT_IN, *(entry_points(group=GROUP) if installed is None else installed)]
+    offers = _offers(installed)
     for offer in offers:
         if offer.name == name:
             return _load(offer)
@@ -63,6 +63,40 @@ def findSpawner(
     known = ", ".join(sorted({offer.name for offer in offers} | factories.keys()))
     notes = "".join(f"; {each}" for each in broken)
     raise BadSpawnSpec(f"there is no spawner {name!r} (known: {known}){notes}")
+
+
+def findSpawners(
+    installed: Iterable[EntryPoint] | None = None,
+    plugins: ModuleType = twisted.plugins,
+) -> tuple[dict[str, ISpawnerFactory], list[str]]:
+    """
+    All that L{findSpawner} would find.
+
+    @return: the factories by their names, and a line about each that can't be
+        used.
+    """
+    factories: dict[str, ISpawnerFactory] = {}
+    others, broken = _loadPlugins(plugins)
+    names = set()
+    for offer in _offers(installed):
+        if offer.name in names:
+            continue
+        names.add(offer.name)
+        try:
+            factories[offer.name] = _load(offer)
+        except BadSpawnSpec as error:
+            broken.append(str(error))
+    for name in others.keys() - names:
+        try:
+            _checkVersion(name, others[name])
+            factories[name] = others[name]
+        except BadSpawnSpec as error:
+            broken.append(str(error))
+    return factories, broken
+
+
+def _offers(installed: Iterable[EntryPoint] | None) -> list[EntryPoint]:
+    return [*_BUILT_IN, *(entry_points(group=GROUP) if installed is None else installed)]
 
 
 def _load(offer: EntryPoint) -> ISpawnerFactory:
@@ -113,6 +147,8 @@ def _loadPlugins(package: ModuleType) -> tuple[dict[str, ISpawnerFactory], list[
                 continue
             try:
                 factory = ISpawnerFactory(plugin.load())
+                if not isinstance(factory.name, str):
+                    raise TypeError("its name is no text")
                 factories.setdefault(factory.name, factory)
             except Exception as error:
                 broken.append(f"the plugin {dropin.moduleName} is broken: {_oneLine(error)}")

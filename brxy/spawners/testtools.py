@@ -22,7 +22,7 @@ from twisted.internet.interfaces import IAddress, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from brxy.wire import HELLO, READY, VERSION, Decoder, Hello, Welcome
+from brxy.wire import HELLO, PING, PONG, READY, VERSION, Decoder, Hello, Welcome, frame
 
 __all__ = ["Answer", "Client", "EdgeProcess", "NodePort", "processesWith"]
 
@@ -149,6 +149,9 @@ class _Slot(Protocol):
                 self._ticket = hello.ticket
                 welcome = Welcome(VERSION, "test", hello.generation or 1, True)
                 self.transport.write(welcome.encode())
+            elif kind == PING:
+                # A node that is stopped waits for this.
+                self.transport.write(frame(PONG))
             elif kind == READY:
                 ready = self._all.pop(self._ticket, None)
                 if ready is not None:

@@ -20,7 +20,7 @@ from brxy.interfaces import SPAWNER_VERSION, ISpawner, ISpawnerFactory
 from brxy.spawners import process
 from brxy.spawners.app import AppSpawner
 from brxy.spawners.process import ProcessSpawner
-from brxy.spawners.registry import GROUP, buildSpawner, findSpawner
+from brxy.spawners.registry import GROUP, buildSpawner, findSpawner, findSpawners
 from brxy.spawners.spec import Common, SpawnSpec, optionKeys
 
 # A module with a plugin that looks like a spawner, named by {name}.
@@ -200,6 +200,38 @@ class FindTests(SynchronousTestCase):
             f" {package.__name__}.broken is broken: ZeroDivisionError: division by zero",
             "nomad",
             plugins=package,
+        )
+
+    def test_all(self) -> None:
+        """
+        All can be had at once: ours, what is installed and plugins, each by the
+        name it would be found by; and why the others can't be used.
+        """
+        package = self.package(
+            good=_PLUGIN.format(name="mesos"),
+            taken=_PLUGIN.format(name="good"),
+            new=_PLUGIN.format(name="new") + "Factory.written_for = 1000",
+            broken=_PLUGIN.format(name="nomad") + "Factory.name = None",
+        )
+        factories, broken = findSpawners(
+            [
+                self.offer("good", "brxy.spawners.process:factory"),
+                self.offer("app", "no_such_module:factory"),
+                self.offer("gone", "no_such_module:factory"),
+            ],
+            package,
+        )
+        self.assertEqual(sorted(factories), ["app", "good", "mesos", "process"])
+        for name, factory in factories.items():
+            offers = [self.offer("good", "brxy.spawners.process:factory")]
+            self.assertIs(findSpawner(name, offers, package), factory)
+        self.assertEqual(
+            [each.split(":")[0] for each in broken],
+            [
+                f"the plugin {package.__name__}.broken is broken",
+                "the spawner 'gone' can't be loaded from no_such_module",
+                "the spawner 'new' can't be used",
+            ],
         )
 
 
