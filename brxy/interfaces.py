@@ -30,7 +30,8 @@ __all__ = [
 #: The version of what a spawner is to implement and may rely on: here
 #: L{ISpawnerFactory}, L{ISpawner}, L{IInstance}, L{IRecovering} and the values
 #: that cross them, L{brxy.errors.SpawnFailed} and L{brxy.errors.BadSpawnSpec},
-#: and all that L{brxy.spawners.testing} offers.
+#: L{brxy.readiness.waitUntilReady}, the converters of L{brxy.spawners.spec}, and
+#: all that L{brxy.spawners.testing} offers.
 #:
 #: It rises by one with each release that adds to them.  What a lower version
 #: had stays as it was: nothing is taken away or renamed, no attribute or method

@@ -5,6 +5,7 @@ and what they do again and again.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -50,7 +51,9 @@ class SpawnerBed(TestCase):
     @cvar environment: what an edge finds in its environment besides our own.
     @cvar patience: how long, in seconds, anything may take.
     @ivar folder: the test's own, with a short name; removed after it.
-    @ivar edge_id: the id of the edge in L{order}, another one in each test.
+    @ivar edge_id: the id of the edges and in the orders of this test, and of
+        no other.
+    @ivar state: the state folder of its edges.
     @ivar mark: C{NAME=value} in the environment of all that the test starts.
     """
 
@@ -132,6 +135,10 @@ class SpawnerBed(TestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.edge_id = f"test-{uuid4().hex[:16]}"
         self.mark = f"{_MARK}={self.edge_id}"
+        self.state = self.folder / "state"
+        self.state.mkdir()
+        known = {"edge": self.edge_id, "instances": []}
+        (self.state / "edge.json").write_text(json.dumps(known))
         before = dict(os.environ)
         os.environ[_MARK] = self.edge_id
         for name in (each for each in before if each in _NOT_INHERITED or each[:5] == "BRXY_"):
@@ -243,7 +250,7 @@ class SpawnerBed(TestCase):
         Start an edge with the spawner, and wait until it takes requests.
         """
         ports = ["--port", "tcp:0:interface=127.0.0.1", "--node-port", self.nodePort("nodes")]
-        spawn = ["--spawn", spec or self.spec()]
+        spawn = ["--state-dir", str(self.state), "--spawn", spec or self.spec()]
         environment = {**os.environ, **self.environment}
         edge = EdgeProcess([*ports, *spawn, *arguments], self.folder, environment)
         self.addCleanup(edge.kill)

@@ -23,9 +23,7 @@ of them, and how they are killed and removed.
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
-from pathlib import Path
 
 from zope.interface.verify import verifyObject
 
@@ -251,21 +249,14 @@ class SpawnerTests(SpawnerBed):
         if not IRecovering.providedBy(earlier):
             return
         stands = await self.bystander()
-        arguments = ("--state-dir", str(self.folder / "state"))
-        edge = await self.startEdge(*arguments)
+        edge = await self.startEdge()
         before = await self.ask(edge)
-        state = self.folder / "state" / "edge.json"
-        await self.until(lambda: "ticket" in state.read_text(), "nothing is remembered")
         edge.kill()
-        stray = await self.started(earlier, self.order(edge=_edgeId(state)))
-        edge = await self.startEdge(*arguments)
+        stray = await self.started(earlier, self.order())
+        edge = await self.startEdge()
         self.assertEqual((await self.ask(edge))["instance"], before["instance"])
         self.assertNotIn(": ordered\n", edge.log)
         await self.gone(stray)
         self.assertTrue(await stands())
         await self.stopEdge(edge)
         self.assertTrue(await stands())
-
-
-def _edgeId(state: Path) -> str:
-    return str(json.loads(state.read_text())["edge"])
