@@ -85,14 +85,15 @@ class Fleet:
 
     def candidate(self) -> Instance | None:
         """
-        The instance that should be the newest.
+        The instance that should be the newest: only of the first spawner that
+        has any, so that what is there because that had no room leaves before.
         """
         connected = [
             each
             for each in self.instances.values()
             if each.state is State.CONNECTED or each.state is State.READY
         ]
-        return max(connected, key=lambda each: (each.generation, each.ticket), default=None)
+        return max(connected, key=lambda each: (-each.place, each.ticket), default=None)
 
 
 class Ledger:
@@ -159,6 +160,12 @@ class Ledger:
             fleet = self._fleets[route] = Fleet(route, rules)
         return fleet
 
+    def rank(self, route: str, rule: int) -> int:
+        """
+        How late a rule's turn comes on a route.
+        """
+        return self.fleetFor(route).rules.index(rule)
+
     def forget(self, fleet: Fleet, now: float) -> None:
         """
         Keep nothing of a route that has no instances, as soon as its breakers
@@ -190,6 +197,7 @@ class Ledger:
             capacity=self._rules[rule].capacity,
             generation=self._nextGeneration(now),
             spawner=rule,
+            rank=fleet.rules.index(rule),
             watched=True,
             ordered_at=now,
             start_by=start_by,

@@ -337,7 +337,9 @@ class Scaler:
         sought = []
         for record in records:
             spawner = self._finder(record.get("spawner"), record["route"])
-            instance = Instance(**{**record, "spawner": spawner}, ordered_at=now)
+            rank = 0 if spawner is None else self._ledger.rank(record["route"], spawner)
+            known = {**record, "spawner": spawner, "rank": rank}
+            instance = Instance(**known, ordered_at=now)
             if spawner is not None:
                 # Whatever becomes of it, it says nothing about new orders.
                 instance.watched = instance.judged = True
