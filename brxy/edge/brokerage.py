@@ -273,6 +273,8 @@ class Brokerage:
         )
         self._instances.front(instance, front)
         self._perform(self._scaler.fronted(instance.ticket))
+        # One that never was the newest was not told so; a node is by WELCOME.
+        front.setNewest(instance.newest)
         front.start()
 
     def gone(self, instance: Instance, gone: Gone) -> None:
