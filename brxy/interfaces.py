@@ -20,10 +20,27 @@ __all__ = [
     "Gone",
     "IExchangeEnd",
     "IInstance",
+    "IRecovering",
     "ISpawner",
     "ISpawnerFactory",
+    "SPAWNER_VERSION",
     "SpawnOrder",
 ]
+
+#: The version of what a spawner is to implement and may rely on: here
+#: L{ISpawnerFactory}, L{ISpawner}, L{IInstance}, L{IRecovering} and the values
+#: that cross them, L{brxy.errors.SpawnFailed} and L{brxy.errors.BadSpawnSpec},
+#: L{brxy.readiness.waitUntilReady}, the converters of L{brxy.spawners.spec}, and
+#: all that L{brxy.spawners.testing} offers.
+#:
+#: It rises by one with each release that adds to them.  What a lower version
+#: had stays as it was: nothing is taken away or renamed, no attribute or method
+#: becomes required, no argument is added to a method that a spawner implements,
+#: and what is added to a value has a default.  So a spawner runs on every brxy
+#: whose version is the one it was written for, or higher.  Should that ever have
+#: to end for old versions, C{CHANGES.rst} says so one release before, and they
+#: are refused with one line as those that are too new are.
+SPAWNER_VERSION = 1
 
 
 @frozen
@@ -51,12 +68,16 @@ class SpawnOrder:
     @ivar environment: what the spawned thing must find in its environment
         for a node to find back: C{ROUTE}, C{BRXY_EDGE}, C{BRXY_TICKET},
         C{BRXY_CAPACITY}, C{BRXY_GENERATION}, and C{BRXY_TOKEN} if there is one.
+    @ivar edge: the id of the edge, for this spawner: letters, digits and C{-},
+        40 at most.  With C{--state-dir} it is the same after a restart.
+        Spawners label with it what they start where that can outlive the edge.
     """
 
     ticket: str
     route: str
     capacity: int
     environment: Mapping[str, str] = field(factory=dict)
+    edge: str = ""
 
 
 @frozen
@@ -135,12 +156,43 @@ class ISpawner(Interface):
         """
 
 
+class IRecovering(Interface):
+    """
+    What a spawner may provide besides L{ISpawner}, if what it starts can
+    outlive the edge.
+    """
+
+    def recover(edge: str, orders: Sequence[SpawnOrder]) -> Deferred[dict[str, IInstance]]:
+        """
+        Find what an earlier run of the edge with this id has left running by
+        this spawner.
+
+        The edge calls this once, when it starts with a C{--state-dir}, before
+        any L{ISpawner.spawn}; orders that come meanwhile wait.  It waits 30 s:
+        then the Deferred is cancelled, and the edge goes on without, as it does
+        after a failure.  An instance that is returned is like one that
+        C{spawn} returned: C{ready} fires if the edge is to front it, C{gone}
+        when it is over, and L{ISpawner.stop} ends it as well.
+
+        @param edge: what the orders had as their C{edge}.
+        @param orders: what the edge remembers to have ordered of this spawner,
+            and not to be gone.
+        @return: by ticket, an L{IInstance} for each of the orders that still
+            runs; everything else that bears the edge's id is stopped and
+            removed before the Deferred fires; nothing else is touched.
+        """
+
+
 class ISpawnerFactory(Interface):
     """
     A kind of spawner, found by its name in C{--spawn "NAME: key=value -- command"}.
 
     Offer one by an entry point in the group C{brxy.spawners}, or as a plugin
     in C{twisted.plugins}.
+
+    It may have one attribute more, C{written_for}: the L{SPAWNER_VERSION} it
+    was written for, 1 if it does not say.  A brxy that is older refuses it with
+    one line.
     """
 
     name: str = Attribute("What stands before the colon: letters, digits and C{-}.")

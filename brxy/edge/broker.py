@@ -89,9 +89,10 @@ class Expire(Generic[W]):
 class Broker(Generic[W, S]):
     """
     Matches waiters, first come first served, with the ready slots of their
-    route: newest generation first, then the instance with the most exchanges
-    in flight (so that the others fall idle and can leave), then by ticket.  No
-    waiter is ever held while a slot of its route is ready.
+    route: those of the first spawner first, of these the newest generation, then
+    the instance with the most exchanges in flight (so that the others fall idle
+    and can leave), then by ticket.  No waiter is ever held while a slot of its
+    route is ready.
     """
 
     def __init__(self, max_held: int, hold_timeout: float) -> None:

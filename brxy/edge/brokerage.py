@@ -273,6 +273,8 @@ class Brokerage:
         )
         self._instances.front(instance, front)
         self._perform(self._scaler.fronted(instance.ticket))
+        # One that never was the newest was not told so; a node is by WELCOME.
+        front.setNewest(instance.newest)
         front.start()
 
     def gone(self, instance: Instance, gone: Gone) -> None:
@@ -287,6 +289,13 @@ class Brokerage:
             self._instances.note(
                 instance, "its command ended ({reason}), its node may not have", reason=gone.reason
             )
+
+    def unfound(self, instance: Instance) -> None:
+        """
+        Nobody can say what became of an instance of an earlier run.
+        """
+        self._perform(self._scaler.unfound(instance.ticket, self._seconds()))
+        self._arm()
 
     def failed(self, instance: Instance, reason: str) -> None:
         """

@@ -46,6 +46,10 @@ class Instance:
         epoch, made to rise strictly.
     @ivar spawner: the position of the C{--spawn} that ordered it, or L{None}
         for one that came by itself.
+    @ivar rank: how late that spawner's turn comes on its route; 0 is the first,
+        and whatever came by itself.
+    @ivar place: orders the instances of a route, the lowest first: by rank, and
+        of one rank the newest generation.
     @ivar node_id: the name its node gave itself, once one has dialled in.
     @ivar watched: a spawner's handle will tell when it is gone; otherwise it
         is gone a while after its last slot.
@@ -73,6 +77,7 @@ class Instance:
     capacity: int
     generation: int
     spawner: int | None = None
+    rank: int = 0
     node_id: str | None = None
     state: State = State.ORDERED
     watched: bool = False
@@ -90,3 +95,9 @@ class Instance:
     start_by: float | None = None
     ready_since: float | None = None
     lost_at: float | None = None
+    place: int = field(init=False)
+
+    @place.default
+    def _place(self) -> int:
+        # As one number it is compared as fast as the generation alone.
+        return (self.rank << 64) - self.generation

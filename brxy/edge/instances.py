@@ -70,6 +70,7 @@ class Instances:
         The edge fronts this instance itself.
         """
         self._supplies[instance] = front
+        self._changed()
 
     # What becomes of them
 
@@ -79,6 +80,7 @@ class Instances:
         """
         self.note(instance, "ordered")
         assert self._starter is not None, "an order before there is anybody to perform it"
+        self._changed()
         self._starter.start(instance)
 
     def setNewest(self, instance: Instance, newest: bool) -> None:

@@ -26,11 +26,14 @@ class Rule:
     @ivar pattern: the routes it is for, as L{brxy.edge.routes.covers} reads it.
     @ivar max_instances: how many instances a route may have by it.
     @ivar capacity: how many exchanges at once each of them is counted on for.
+    @ivar recovers: if its spawner finds its instances again after a restart of
+        the edge, the name by which they are remembered as its own.
     """
 
     pattern: str | None
     max_instances: int
     capacity: int
+    recovers: str | None = None
 
 
 @define(eq=False)
@@ -82,14 +85,15 @@ class Fleet:
 
     def candidate(self) -> Instance | None:
         """
-        The instance that should be the newest.
+        The instance that should be the newest: only of the first spawner that
+        has any, so that what is there because that had no room leaves before.
         """
         connected = [
             each
             for each in self.instances.values()
             if each.state is State.CONNECTED or each.state is State.READY
         ]
-        return max(connected, key=lambda each: (each.generation, each.ticket), default=None)
+        return max(connected, key=lambda each: (-each.place, each.ticket), default=None)
 
 
 class Ledger:
@@ -156,6 +160,12 @@ class Ledger:
             fleet = self._fleets[route] = Fleet(route, rules)
         return fleet
 
+    def rank(self, route: str, rule: int) -> int:
+        """
+        How late a rule's turn comes on a route.
+        """
+        return self.fleetFor(route).rules.index(rule)
+
     def forget(self, fleet: Fleet, now: float) -> None:
         """
         Keep nothing of a route that has no instances, as soon as its breakers
@@ -187,6 +197,7 @@ class Ledger:
             capacity=self._rules[rule].capacity,
             generation=self._nextGeneration(now),
             spawner=rule,
+            rank=fleet.rules.index(rule),
             watched=True,
             ordered_at=now,
             start_by=start_by,
@@ -198,7 +209,7 @@ class Ledger:
 
     def expect(self, instance: Instance, start_by: float) -> None:
         """
-        Write down an instance that was connected before the edge restarted.
+        Write down an instance that was there before the edge restarted.
         """
         instance.start_by = start_by
         self._agenda.add(start_by, instance)

@@ -151,7 +151,8 @@ class Orders:
 
     def _makeRoom(self) -> list[Decision]:
         """
-        Retire idle instances of routes that lack nothing, older ones first.
+        Retire idle instances of routes that lack nothing: of those that are
+        not the newest the ones of later spawners first, then older ones.
         """
         number = self._shortage.unmet()
         if not number:
@@ -161,7 +162,7 @@ class Orders:
             for each in self._ledger.instances()
             if self._supply.isIdle(each) and not self._shortage.lacks(each.route)
         ]
-        idle.sort(key=lambda each: (each.newest, each.generation))
+        idle.sort(key=lambda each: (each.newest, -each.rank, each.generation))
         decisions: list[Decision] = []
         for instance in idle[:number]:
             self._shortage.leaving(instance)

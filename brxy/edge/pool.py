@@ -13,7 +13,7 @@ __all__ = ["Pool"]
 
 S = TypeVar("S", bound=Slot)
 
-# Sorts as instances do: newest generation, most in flight, ticket.
+# Sorts as instances do: place, most in flight, ticket.
 _Entry = tuple[int, int, str, Instance]
 
 
@@ -89,7 +89,7 @@ class Pool(Generic[S]):
 
 
 def _entry(instance: Instance) -> _Entry:
-    return (-instance.generation, -instance.in_flight, instance.ticket, instance)
+    return (instance.place, -instance.in_flight, instance.ticket, instance)
 
 
 def _offers(instance: Instance) -> bool:

@@ -28,6 +28,7 @@ from brxy.edge.instance import Instance, State
 from brxy.edge.ledger import Fleet, Ledger, Rule
 from brxy.edge.orders import Orders
 from brxy.edge.roll import Rolls
+from brxy.edge.routes import covers
 from brxy.edge.supply import PROVEN, Supply
 
 __all__ = [
@@ -311,17 +312,65 @@ class Scaler:
                 "capacity": each.capacity,
                 "generation": each.generation,
                 "adopted": each.adopted or each.spawner is not None,
+                "spawner": self._recovers(each),
             }
             for each in self._ledger.instances()
-            if each.node_id is not None and State.CONNECTED <= each.state <= State.READY
+            if self._isWorthKeeping(each)
         ]
 
-    def restore(self, records: Iterable[Mapping[str, Any]], now: float) -> None:
+    def _isWorthKeeping(self, instance: Instance) -> bool:
+        if self._recovers(instance) is not None:
+            return instance.state <= State.READY
+        return instance.node_id is not None and State.CONNECTED <= instance.state <= State.READY
+
+    def _recovers(self, instance: Instance) -> str | None:
+        return None if instance.spawner is None else self._rules[instance.spawner].recovers
+
+    def restore(self, records: Iterable[Mapping[str, Any]], now: float) -> list[Instance]:
         """
-        Expect the instances of a L{snapshot} back until the grace is over.
+        Expect the instances of a L{snapshot} back until the grace is over, and
+        those that a spawner can find until it was asked.
+
+        @return: the latter.  Tell L{gone} or L{unfound} of each that is not
+            found.
         """
+        sought = []
         for record in records:
-            self._ledger.expect(Instance(**record, ordered_at=now), now + self._grace)
+            spawner = self._finder(record.get("spawner"), record["route"])
+            rank = 0 if spawner is None else self._ledger.rank(record["route"], spawner)
+            known = {**record, "spawner": spawner, "rank": rank}
+            instance = Instance(**known, ordered_at=now)
+            if spawner is not None:
+                # Whatever becomes of it, it says nothing about new orders.
+                instance.watched = instance.judged = True
+                self._ledger.expect(instance, now + self._start_timeout)
+                sought.append(instance)
+            elif instance.node_id is not None:
+                self._ledger.expect(instance, now + self._grace)
+        return sought
+
+    def _finder(self, name: str | None, route: str) -> int | None:
+        """
+        The rule whose spawner may find an instance again.
+        """
+        for position, rule in enumerate(self._rules):
+            if name is not None and rule.recovers == name and covers(rule.pattern, route):
+                return position
+        return None
+
+    def unfound(self, ticket: str, now: float) -> list[Decision]:
+        """
+        Nobody can say what became of an instance of the last run.  If it has a
+        node, that may dial in until the grace is over; else it is gone.
+        """
+        instance = self._ledger.byTicket(ticket)
+        if instance is None:
+            return []
+        has_node = instance.node_id is not None
+        if has_node and instance.state is State.ORDERED:
+            instance.start_by = now + self._grace
+            self._agenda.add(instance.start_by, instance)
+        return self.gone(ticket, "can't be found again", has_node, now)
 
     # What time brings
 

@@ -126,7 +126,7 @@ class EdgeService(Service):
             epoch=time() - reactor.seconds(),
             start_timeout=settings.start_timeout,
         )
-        self._scaler.restore(self._state.instances, reactor.seconds())
+        self._sought = self._scaler.restore(self._state.instances, reactor.seconds())
         self._brokerage = Brokerage(
             self._shared,
             Broker(settings.max_held, settings.hold_timeout),
@@ -185,8 +185,13 @@ class EdgeService(Service):
             self._brokerage.fronted,
             self._brokerage.gone,
             self._brokerage.failed,
+            self._brokerage.unfound,
+            self._state.edge_id,
         )
         self._brokerage.useStarter(self._starter)
+        # Without a state this edge is a new one, and has left nothing.
+        if settings.state_dir is not None:
+            self._starter.recover(self._sought, self._reactor)
         for endpoint in settings.ports:
             self._ports.append(self._listen(endpoint, self._http))
         for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):

@@ -4,7 +4,7 @@ Starting instances by spawners, and ending them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -12,9 +12,10 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from brxy.edge.instance import Instance
+from brxy.edge.instance import Instance, State
+from brxy.edge.recovery import Recovery
 from brxy.errors import SpawnFailed
-from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
+from brxy.interfaces import Address, Gone, IInstance, IRecovering, ISpawner, SpawnOrder
 
 __all__ = ["Spawning", "Starter"]
 
@@ -27,11 +28,14 @@ class Spawning:
     @ivar idle_timeout: how long the newest instance of a route may be idle,
         in seconds.
     @ivar old_idle_timeout: the same for an older one.
+    @ivar mark: what follows the edge's id in its orders, where several use the
+        same kind of spawner: one must not take the other's instances for its own.
     """
 
     spawner: ISpawner
     idle_timeout: float
     old_idle_timeout: float
+    mark: str = ""
 
 
 class Starter:
@@ -40,6 +44,8 @@ class Starter:
 
     @param edge: where nodes dial the edge, as a Twisted client endpoint.
     @param token: what they bring; C{""} if none is asked for.
+    @param unfound: told of what L{recover} can't say anything about.
+    @param edge_id: the name of the edge.
     """
 
     _log = Logger()
@@ -52,6 +58,8 @@ class Starter:
         ready: Callable[[Instance, Address, Spawning], None],
         gone: Callable[[Instance, Gone], None],
         failed: Callable[[Instance, str], None],
+        unfound: Callable[[Instance], None] = lambda instance: None,
+        edge_id: str = "",
     ) -> None:
         self._spawnings = spawnings
         self._edge = edge
@@ -59,22 +67,65 @@ class Starter:
         self._ready = ready
         self._gone = gone
         self._failed = failed
+        self._unfound = unfound
+        self._edge_id = edge_id
         self._handles: dict[Instance, IInstance] = {}
+        self._recoveries: dict[int, Recovery] = {}
+        self._stopping = False
+
+    # What an earlier run has left
+
+    def recover(self, remembered: Iterable[Instance], clock: Any) -> None:
+        """
+        Have every spawner that can find what an earlier run of the edge has
+        left.  Until it has, its orders wait.
+
+        @param remembered: the instances that there were.
+        """
+        sought = list(remembered)
+        for position, spawning in enumerate(self._spawnings):
+            if not IRecovering.providedBy(spawning.spawner):
+                continue
+            mine = [each for each in sought if each.spawner == position]
+            recovery = self._recoveries[position] = Recovery()
+            recovery.over.addCallback(self._recovered, position, mine)
+            recovery.over.addErrback(lambda failure: self._log.failure("after recovery", failure))
+            orders = [self._order(each, spawning) for each in mine]
+            edge = self._edge_id + spawning.mark
+            recovery.ask(IRecovering(spawning.spawner), edge, orders, clock)
+
+    def _recovered(
+        self, found: Mapping[str, IInstance] | None, position: int, sought: Sequence[Instance]
+    ) -> None:
+        waiting = self._recoveries.pop(position).waiting
+        for instance in sought:
+            handle = None if found is None else found.get(instance.ticket)
+            if handle is not None:
+                self._watch(instance, handle, self._spawnings[position])
+                if instance.retired or instance.state is State.GONE:
+                    handle.stop()
+            elif found is None:
+                self._unfound(instance)
+            else:
+                # One whose node has dialled in is there, whatever is said.
+                self._gone(instance, Gone("not found again", detached=instance.slots > 0))
+        for instance in waiting:
+            if not self._stopping:
+                self.start(instance)
+
+    # Orders
 
     def start(self, instance: Instance) -> None:
         """
         Start what was ordered.
         """
         assert instance.spawner is not None, "an order without a spawner"
+        if instance.spawner in self._recoveries:
+            self._recoveries[instance.spawner].waiting[instance] = None
+            return
         spawning = self._spawnings[instance.spawner]
-        order = SpawnOrder(
-            instance.ticket,
-            instance.route,
-            instance.capacity,
-            self._environment(instance, spawning),
-        )
         try:
-            handle = spawning.spawner.spawn(order)
+            handle = spawning.spawner.spawn(self._order(instance, spawning))
         except SpawnFailed as error:
             self._failed(instance, str(error))
             return
@@ -82,6 +133,18 @@ class Starter:
             self._log.failure("the spawner of {route} is broken", route=instance.route)
             self._failed(instance, "its spawner is broken")
             return
+        self._watch(instance, handle, spawning)
+
+    def _order(self, instance: Instance, spawning: Spawning) -> SpawnOrder:
+        return SpawnOrder(
+            instance.ticket,
+            instance.route,
+            instance.capacity,
+            self._environment(instance, spawning),
+            self._edge_id + spawning.mark,
+        )
+
+    def _watch(self, instance: Instance, handle: IInstance, spawning: Spawning) -> None:
         self._handles[instance] = handle
         handle.ready.addCallbacks(
             lambda address: self._ready(instance, address, spawning), self._unready
@@ -120,6 +183,10 @@ class Starter:
         handle = self._handles.get(instance)
         if handle is not None:
             handle.stop()
+        elif any(instance in each.waiting for each in self._recoveries.values()):
+            for each in self._recoveries.values():
+                each.waiting.pop(instance, None)
+            self._gone(instance, Gone("not started"))
 
     def forget(self, instance: Instance) -> None:
         """
@@ -133,4 +200,16 @@ class Starter:
 
         @return: fires when it is gone.
         """
-        return gatherResults([each.spawner.stop() for each in self._spawnings])
+        self._stopping = True
+        return gatherResults(
+            [
+                Deferred.fromCoroutine(self._stopSpawner(position, each.spawner))
+                for position, each in enumerate(self._spawnings)
+            ]
+        )
+
+    async def _stopSpawner(self, position: int, spawner: ISpawner) -> None:
+        if position in self._recoveries:
+            # Only what was found can be stopped.
+            await self._recoveries[position].over
+        await spawner.stop()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import NoneType
 from typing import Any
 from uuid import uuid4
 
@@ -14,22 +15,23 @@ from brxy.errors import UsageError
 
 __all__ = ["StateFile"]
 
-# What is remembered of an instance.
-_RECORD = {
-    "ticket": str,
-    "node_id": str,
-    "route": str,
-    "capacity": int,
-    "generation": int,
-    "adopted": bool,
+# What is remembered of an instance.  Files of before C{spawner} was have none.
+_RECORD: dict[str, tuple[type, ...]] = {
+    "ticket": (str,),
+    "node_id": (str, NoneType),
+    "route": (str,),
+    "capacity": (int,),
+    "generation": (int,),
+    "adopted": (bool,),
+    "spawner": (str, NoneType),
 }
 
 
 def _isRecord(value: object) -> bool:
     return (
         isinstance(value, dict)
-        and value.keys() == _RECORD.keys()
-        and all(type(value[key]) is kind for key, kind in _RECORD.items())
+        and value.keys() | {"spawner"} == _RECORD.keys()
+        and all(type(value.get(key)) in kinds for key, kinds in _RECORD.items())
     )
 
 

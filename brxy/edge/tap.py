@@ -4,6 +4,8 @@ C{twistd brxy-edge}: its command line, and the service it makes.
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +18,7 @@ from brxy.edge.scaler import Rule
 from brxy.edge.service import EdgeService, EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
 from brxy.errors import UsageError
+from brxy.interfaces import IRecovering
 from brxy.options import (
     TRANSPORT,
     Guarded,
@@ -28,8 +31,9 @@ from brxy.options import (
     usedReactor,
 )
 from brxy.options import Options as CommonOptions
-from brxy.spawners.registry import buildSpawner
-from brxy.spawners.spec import SpawnSpec
+from brxy.spawners.describe import describeSpawners
+from brxy.spawners.registry import buildSpawner, findSpawners
+from brxy.spawners.spec import SpawnSpec, parseSpawn
 
 __all__ = ["Options", "makeService"]
 
@@ -111,6 +115,13 @@ class Options(CommonOptions):
         """
         self["spawns"].append(value)
 
+    def opt_help_spawners(self) -> None:
+        """
+        Tell which spawners there are, and what each can be told.
+        """
+        sys.stdout.write(describeSpawners(*findSpawners()))
+        raise SystemExit(0)
+
     def opt_route(self, value: str) -> None:
         """
         A host that is served; when given, all others get 404. May be repeated.
@@ -150,18 +161,24 @@ def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
     """
     spawns = []
     dialled = False
+    names: Counter[str] = Counter()
     for each in options["spawns"]:
-        common, spawner = buildSpawner(each, reactor)
+        spec = parseSpawn(each) if isinstance(each, str) else each
+        common, spawner = buildSpawner(spec, reactor)
         dialled = dialled or spawner.dials_back
+        names[spec.name] += 1
+        mark = f"-{names[spec.name]}" if names[spec.name] > 1 else ""
         rule = Rule(
             None if common.route is None else canonical(common.route, options["default-route"]),
             options["max-instances"] if common.max is None else common.max,
             options["capacity"] if common.capacity is None else common.capacity,
+            spec.name + mark if IRecovering.providedBy(spawner) else None,
         )
         spawning = Spawning(
             spawner,
             _given(common.idle_timeout, options["idle-timeout"]),
             _given(common.old_idle_timeout, options["old-idle-timeout"]),
+            mark,
         )
         spawns.append(Spawn(rule, spawning))
     return spawns, dialled

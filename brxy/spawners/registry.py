@@ -14,10 +14,10 @@ from twisted.plugin import getCache
 
 import twisted.plugins
 from brxy.errors import BadSpawnSpec
-from brxy.interfaces import ISpawner, ISpawnerFactory
+from brxy.interfaces import SPAWNER_VERSION, ISpawner, ISpawnerFactory
 from brxy.spawners.spec import Common, SpawnSpec, parseSpawn, splitCommon
 
-__all__ = ["GROUP", "buildSpawner", "findSpawner"]
+__all__ = ["GROUP", "buildSpawner", "findSpawner", "findSpawners"]
 
 # The entry point group for spawners.
 GROUP = "brxy.spawners"
@@ -52,16 +52,51 @@ def findSpawner(
     @param plugins: the package whose modules are looked at last.
     @raise BadSpawnSpec: there is none of this name, or it can't be loaded.
     """
-    offers = [*_BUILT_IN, *(entry_points(group=GROUP) if installed is None else installed)]
+    offers = _offers(installed)
     for offer in offers:
         if offer.name == name:
             return _load(offer)
     factories, broken = _loadPlugins(plugins)
     if name in factories:
+        _checkVersion(name, factories[name])
         return factories[name]
     known = ", ".join(sorted({offer.name for offer in offers} | factories.keys()))
     notes = "".join(f"; {each}" for each in broken)
     raise BadSpawnSpec(f"there is no spawner {name!r} (known: {known}){notes}")
+
+
+def findSpawners(
+    installed: Iterable[EntryPoint] | None = None,
+    plugins: ModuleType = twisted.plugins,
+) -> tuple[dict[str, ISpawnerFactory], list[str]]:
+    """
+    All that L{findSpawner} would find.
+
+    @return: the factories by their names, and a line about each that can't be
+        used.
+    """
+    factories: dict[str, ISpawnerFactory] = {}
+    others, broken = _loadPlugins(plugins)
+    names = set()
+    for offer in _offers(installed):
+        if offer.name in names:
+            continue
+        names.add(offer.name)
+        try:
+            factories[offer.name] = _load(offer)
+        except BadSpawnSpec as error:
+            broken.append(str(error))
+    for name in others.keys() - names:
+        try:
+            _checkVersion(name, others[name])
+            factories[name] = others[name]
+        except BadSpawnSpec as error:
+            broken.append(str(error))
+    return factories, broken
+
+
+def _offers(installed: Iterable[EntryPoint] | None) -> list[EntryPoint]:
+    return [*_BUILT_IN, *(entry_points(group=GROUP) if installed is None else installed)]
 
 
 def _load(offer: EntryPoint) -> ISpawnerFactory:
@@ -78,7 +113,22 @@ def _load(offer: EntryPoint) -> ISpawnerFactory:
         raise BadSpawnSpec(
             f"the spawner {offer.name!r} can't be used: {offer.value} is no ISpawnerFactory"
         )
+    _checkVersion(offer.name, factory)
     return ISpawnerFactory(factory)
+
+
+def _checkVersion(name: str, factory: Any) -> None:
+    """
+    @raise BadSpawnSpec: it needs what only a newer brxy has.
+    """
+    version = getattr(factory, "written_for", 1)
+    if type(version) is not int or version < 1:
+        raise BadSpawnSpec(f"the spawner {name!r} can't be used: its written_for is no version")
+    if version > SPAWNER_VERSION:
+        raise BadSpawnSpec(
+            f"the spawner {name!r} can't be used: it was written for version {version} of brxy's"
+            f" spawner interfaces, and this brxy has {SPAWNER_VERSION}"
+        )
 
 
 def _loadPlugins(package: ModuleType) -> tuple[dict[str, ISpawnerFactory], list[str]]:
@@ -97,6 +147,8 @@ def _loadPlugins(package: ModuleType) -> tuple[dict[str, ISpawnerFactory], list[
                 continue
             try:
                 factory = ISpawnerFactory(plugin.load())
+                if not isinstance(factory.name, str):
+                    raise TypeError("its name is no text")
                 factories.setdefault(factory.name, factory)
             except Exception as error:
                 broken.append(f"the plugin {dropin.moduleName} is broken: {_oneLine(error)}")

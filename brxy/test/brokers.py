@@ -28,5 +28,5 @@ class FakeSlot:
 FakeBroker = Broker[FakeWaiter, FakeSlot]
 
 
-def makeInstance(ticket: str, generation: int = 1, route: str = "r") -> Instance:
-    return Instance(ticket=ticket, route=route, capacity=10, generation=generation)
+def makeInstance(ticket: str, generation: int = 1, route: str = "r", rank: int = 0) -> Instance:
+    return Instance(ticket=ticket, route=route, capacity=10, generation=generation, rank=rank)

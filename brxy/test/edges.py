@@ -23,7 +23,7 @@ from brxy.edge.scaler import Rule
 from brxy.edge.service import EdgeService, EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
 from brxy.epollreactor import EpollReactor
-from brxy.interfaces import Address, SpawnOrder
+from brxy.interfaces import Address, IRecovering, SpawnOrder
 from brxy.test.leftovers import RealTests
 from brxy.test.peers import App, Message, Peer, connect
 from brxy.test.spawning import FrontedSpawner, TestSpawner
@@ -45,8 +45,10 @@ def spawnRule(
     """
     What one C{--spawn} would say.
     """
+    recovers = "spawner" if IRecovering.providedBy(spawner) else None
     return Spawn(
-        Rule(pattern, max_instances, capacity), Spawning(spawner, idle_timeout, old_idle_timeout)
+        Rule(pattern, max_instances, capacity, recovers),
+        Spawning(spawner, idle_timeout, old_idle_timeout),
     )
 
 

@@ -39,9 +39,9 @@ class BrokerMachine(RuleBasedStateMachine):
         self.busy: list[tuple[FakeWaiter, FakeSlot]] = []
         self.resting: list[FakeSlot] = []
         self.instances = [
-            makeInstance(ticket, generation, route)
+            makeInstance(ticket, generation, route, rank)
             for route in self.ROUTES
-            for ticket, generation in (("a", 1), ("b", 1), ("c", 2))
+            for ticket, generation, rank in (("a", 1, 0), ("b", 1, 0), ("c", 2, 0), ("d", 3, 1))
         ]
         self.flights = dict.fromkeys(self.instances, 0)
         self.resting = [FakeSlot(each) for each in self.instances for _ in range(3)]
@@ -60,11 +60,11 @@ class BrokerMachine(RuleBasedStateMachine):
         The slot that must be taken: of the best instance, the last one ready.
         """
 
-        def rank(slot: FakeSlot) -> tuple[int, int, str]:
-            instance = slot.instance
-            return (-instance.generation, -self.flights[instance], instance.ticket)
+        def place(slot: FakeSlot) -> tuple[int, int, int, str]:
+            one = slot.instance
+            return (one.rank, -one.generation, -self.flights[one], one.ticket)
 
-        return min(reversed(self.offered(route)), key=rank)
+        return min(reversed(self.offered(route)), key=place)
 
     def waiting(self, route: str) -> list[FakeWaiter]:
         line = [waiter for waiter in self.line if waiter.route == route]
@@ -159,11 +159,11 @@ class BrokerMachine(RuleBasedStateMachine):
         assert self.broker.takeAll(route) == waiting
         self.line = [waiter for waiter in self.line if waiter not in waiting]
 
-    @rule(choice=st.integers(0, 5))
+    @rule(choice=st.integers(0, 7))
     def suspend(self, choice: int) -> None:
         self.broker.suspend(self.instances[choice])
 
-    @rule(choice=st.integers(0, 5))
+    @rule(choice=st.integers(0, 7))
     def restore(self, choice: int) -> None:
         instance = self.instances[choice]
         waiting = self.waiting(instance.route)
@@ -261,6 +261,6 @@ class ModelTests(SynchronousTestCase):
         elif kind == 21:
             machine.expire(choices.random() * 4)
         elif kind == 22:
-            machine.suspend(number % 6)
+            machine.suspend(number % 8)
         elif kind == 23:
-            machine.restore(number % 6)
+            machine.restore(number % 8)

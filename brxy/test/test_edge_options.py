@@ -5,6 +5,8 @@ Tests of the edge's command line.
 from __future__ import annotations
 
 import os
+import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,17 @@ class EdgeOptionsTests(RefusalTests):
             options.parseOptions([*arguments, "brxy-edge"])
             pidfiles.append(os.path.basename(options["pidfile"]))
         self.assertEqual(pidfiles, ["", "x", "twistd.pid", "x"])
+
+    def test_helpSpawners(self) -> None:
+        """
+        What spawners there are is told on standard output; that is a success.
+        """
+        out = StringIO()
+        self.patch(sys, "stdout", out)
+        error = self.assertRaises(SystemExit, parse, "--help-spawners")
+        self.assertEqual(error.code, 0)
+        for line in ("app: runs the app here", "process: runs", "All of them:", "  max= "):
+            self.assertIn(f"\n{line}", out.getvalue())
 
     def test_refused(self) -> None:
         """

@@ -29,7 +29,7 @@ LAYERS = """
     brxy.edge.broker brxy.edge.breaker brxy.edge.ledger brxy.edge.roll
     brxy.edge.agenda brxy.edge.orders brxy.edge.shortage brxy.edge.supply
     brxy.edge.scaler
-    brxy.spawners.spec
+    brxy.spawners.spec brxy.spawners.describe
 
     brxy.relay brxy.deadlines brxy.descriptor brxy.hangup brxy.connection
     brxy.splice brxy.poller brxy.socketend brxy.sending brxy.epolltcp
@@ -38,11 +38,12 @@ LAYERS = """
     brxy.launcher brxy.child brxy.ports brxy.readiness brxy.appcommand brxy.app
     brxy.exitstatus brxy.signals
     brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients brxy.edge.client brxy.edge.tcpclient
-    brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.starter
+    brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.recovery brxy.edge.starter
     brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.service
     brxy.node.owner brxy.node.slot brxy.node.link brxy.node.service brxy.node.early
     brxy.spawners.registry brxy.spawners.local brxy.spawners.process
     brxy.spawners.app
+    brxy.spawners.testapp brxy.spawners.testtools brxy.spawners.testbed brxy.spawners.testing
 
     brxy.options brxy.main
     brxy.edge.tap brxy.edge.__main__

@@ -8,7 +8,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.instance import State
+from brxy.edge.instance import Instance, State
 from brxy.edge.ledger import Rule
 from brxy.errors import NodeRefused
 from brxy.test.fleets import EPOCH, FakeEdge
@@ -154,6 +154,85 @@ class RestartTests(SynchronousTestCase):
         self.assertEqual(len(self.edge.spawned), 3)
         self.assertEqual(self.edge.failures, [])
         self.assertEqual(self.edge.stopped, [])
+
+    def test_sought(self) -> None:
+        """
+        What a spawner can find again is remembered from its order on, as its
+        own; only what its rule still covers is looked for.
+        """
+        rules = [Rule("x", 4, 1, "docker"), Rule("r", 4, 1, "docker-2"), Rule(None, 4, 1)]
+        before = FakeEdge(rules)
+        ordered, draining = before.hold(2)
+        before.start(draining)
+        before.waiting.clear()
+        before.perform(before.scaler.unready(draining))
+        before.hold(route="s")
+        [record] = json.loads(json.dumps(before.scaler.snapshot()))
+        self.assertEqual((record["ticket"], record["spawner"]), (ordered.ticket, "docker-2"))
+        edge = FakeEdge(rules)
+        [sought] = edge.scaler.restore([record], 0.0)
+        self.assertEqual((sought.spawner, sought.watched, sought.adopted), (1, True, True))
+        self.assertEqual(edge.hold(), [])
+        for other in ([Rule("r", 4, 1, "docker")], [Rule("x", 4, 1, "docker-2")]):
+            edge = FakeEdge(other)
+            self.assertEqual(edge.scaler.restore([record], 0.0), [])
+            self.assertEqual(edge.scaler.total(), 0)
+
+    def seek(self, node_id: str | None) -> tuple[FakeEdge, Instance]:
+        """
+        @return: an edge that has restarted, and the instance it looks for,
+            with one waiting.
+        """
+        rules = [Rule(None, 1, 1, "docker")]
+        before = FakeEdge(rules)
+        before.hold()
+        [record] = before.scaler.snapshot()
+        edge = FakeEdge(rules)
+        [sought] = edge.scaler.restore([{**record, "node_id": node_id}], 0.0)
+        self.assertEqual(edge.hold(), [])
+        return edge, sought
+
+    def test_found(self) -> None:
+        """
+        What was found lives as what was ordered: it is given up when it is not
+        ready in time.
+        """
+        edge, sought = self.seek(None)
+        edge.advance(49.0)
+        self.assertEqual(edge.stopped, [])
+        edge.advance(2.0)
+        self.assertEqual([each.instance for each in edge.stopped], [sought])
+
+    def test_notFound(self) -> None:
+        """
+        What was not found is gone at once and replaced; that is no failure.
+        """
+        edge, sought = self.seek("n")
+        edge.end(sought, "not found")
+        self.assertEqual(sought.state, State.GONE)
+        self.assertEqual(len(edge.spawned), 1)
+        self.assertEqual(edge.failures, [])
+
+    def test_unfound(self) -> None:
+        """
+        What nobody can say anything about is gone when it has no node, and
+        else if that does not dial in within the grace.
+        """
+        edge, sought = self.seek(None)
+        edge.perform(edge.scaler.unfound(sought.ticket, edge.now))
+        self.assertEqual(len(edge.spawned), 1)
+        edge, sought = self.seek("n")
+        edge.perform(edge.scaler.unfound(sought.ticket, edge.now))
+        edge.advance(4.9)
+        self.assertEqual(edge.spawned, [])
+        edge.advance(0.2)
+        self.assertEqual(len(edge.spawned), 1)
+        edge, sought = self.seek("n")
+        edge.dial(sought.ticket, "n")
+        edge.perform(edge.scaler.unfound(sought.ticket, edge.now))
+        edge.advance(10.0)
+        self.assertEqual(sought.state, State.CONNECTED)
+        self.assertEqual(edge.scaler.unfound("nobody", edge.now), [])
 
     def test_generationsRise(self) -> None:
         """

@@ -263,6 +263,20 @@ class RoomTests(SynchronousTestCase):
         self.edge.hold(1, "c")
         self.assertEqual(self.edge.retired, [both[0], newest[0]])
 
+    def test_overflowMakesRoom(self) -> None:
+        """
+        Those of a later rule go before older ones of the first.
+        """
+        edge = FakeEdge([Rule("a", 2, 1), Rule(None, 5, 1)], max_total=3)
+        first, newest, overflow = edge.hold(3, "a")
+        for instance in (first, newest, overflow):
+            edge.start(instance)
+        del edge.waiting["a"]
+        edge.hold(1, "b")
+        self.assertEqual(edge.retired, [overflow])
+        edge.hold(1, "c")
+        self.assertEqual(edge.retired, [overflow, first])
+
     def test_idleLater(self) -> None:
         """
         An instance that falls idle while another route lacks room is retired

@@ -4,29 +4,12 @@ What is installed from a checkout works, in each way to install it.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import sysconfig
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from shutil import copytree, ignore_patterns, unpack_archive
-from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from brxy.test.builds import BuildTests
 
-import brxy
-
-CHECKOUT = Path(brxy.__file__).parent.parent
-
-#: What a checkout gathers that is none of its sources.
-DEBRIS = ignore_patterns(
-    ".*", "_*build", "build", "dist", "*.egg-info", "__pycache__", "_trial_temp*", "dropin.cache"
-)
-
-#: Calls one of the hooks of PEP 517, as pip does, in the folder of the sources.
-BUILD = "import sys; from setuptools import build_meta as b; getattr(b, sys.argv[1])(sys.argv[2])"
+__all__ = ["ExampleTests", "InstallTests"]
 
 #: C{twistd --help}, and then where its plugin is.
 HELP = """
@@ -39,87 +22,10 @@ finally:
 """
 
 
-def needBuildTools() -> None:
-    """
-    @raise SkipTest: brxy can't be built here without fetching something.
-    """
-    if not (CHECKOUT / "setup.cfg").exists():
-        raise SkipTest("needs a checkout of brxy: git clone it")
-    try:
-        if int(version("setuptools").split(".")[0]) >= 77:
-            return
-    except PackageNotFoundError:
-        pass
-    raise SkipTest("needs setuptools 77 or newer: pip install -e '.[test]'")
-
-
-class InstallTests(SynchronousTestCase):
+class InstallTests(BuildTests):
     """
     The wheel, the sdist and the editable install, in fresh environments.
     """
-
-    def setUp(self) -> None:
-        needBuildTools()
-        scratch = TemporaryDirectory(prefix="brxy-packaging-")
-        self.addCleanup(scratch.cleanup)
-        self.scratch = Path(scratch.name)
-        self.source = self.scratch / "source"
-        copytree(CHECKOUT, self.source, ignore=DEBRIS)
-
-    def output(self, *command: str | Path, cwd: Path | None = None) -> str:
-        """
-        Run something to its end, untouched by how this test was started.
-
-        @return: what it printed.
-        """
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-        done = subprocess.run(
-            command,
-            cwd=cwd or self.scratch,
-            env=environment | {"PYTHONNOUSERSITE": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.assertEqual(done.returncode, 0, done.stdout)
-        return done.stdout
-
-    def build(self, hook: str, source: Path) -> Path:
-        """
-        @return: the file that the build made.
-        """
-        into = self.scratch / hook
-        self.output(sys.executable, "-c", BUILD, hook, into, cwd=source)
-        (made,) = into.iterdir()
-        return made
-
-    def unpacked(self, sdist: Path) -> Path:
-        """
-        @return: the folder that was in an sdist.
-        """
-        unpack_archive(sdist, self.scratch / "unpacked")
-        (source,) = (self.scratch / "unpacked").iterdir()
-        return source
-
-    def install(self, wheel: Path) -> tuple[Path, Path]:
-        """
-        Install a wheel alone in a fresh environment; what brxy needs it finds
-        where this test has it from.
-
-        @return: the environment's Python, and where it has its packages.
-        """
-        home = self.scratch / "venv"
-        self.output(sys.executable, "-m", "venv", "--without-pip", home)
-        python = home / "bin" / "python"
-        pip = [sys.executable, "-m", "pip", "--python", str(python)]
-        self.output(*pip, "install", "-q", "--no-index", "--no-deps", wheel)
-        paths = {"base": str(home), "platbase": str(home)}
-        packages = Path(sysconfig.get_path("purelib", "venv", paths))
-        # Behind the environment's own packages, and without the .pth files in
-        # it: should brxy be there too, it isn't found first.
-        (packages / "zz-dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-        return python, packages
 
     def check(self, wheel: Path, where: Path | None = None) -> None:
         """
@@ -164,3 +70,31 @@ class InstallTests(SynchronousTestCase):
         files = (path for path in (self.source / "brxy").rglob("*") if path.is_file())
         expected = {str(path.relative_to(self.source)) for path in files}
         self.assertEqual(packed, expected | {"twisted/plugins/brxy_plugin.py"})
+
+
+class ExampleTests(BuildTests):
+    """
+    The package of C{examples/spawner}, installed beside brxy.
+    """
+
+    def test_example(self) -> None:
+        """
+        Built from its own sdist and installed, its spawners are listed by
+        twistd with their keys, and C{stay:} passes the tests that come with
+        it, by edges that find it by its name.
+        """
+        example = self.source / "examples" / "spawner"
+        wheels = [self.build("build_wheel", self.source)]
+        sources = self.unpacked(self.build("build_sdist", example))
+        wheels.append(self.build("build_wheel", sources))
+        python, packages = self.install(*wheels)
+        for name in ("brxy_stay.py", "brxy_wake.py"):
+            self.assertTrue((packages / name).exists(), name)
+        twistd = "from twisted.scripts.twistd import run; run()"
+        said = self.output(python, "-c", twistd, "brxy-edge", "--help-spawners")
+        for line in ("stay: runs", "  stop-timeout= ", "wake: wakes", "  mac= ", "  packet-to= "):
+            self.assertIn(f"\n{line}", said)
+        self.assertRegex(said, r"mac= +the machine's hardware address \[must be given\]")
+        self.assertNotIn("Can't be used", said)
+        said = self.output(python, "-m", "twisted.trial", "test_brxy_stay", cwd=sources)
+        self.assertRegex(said, r"PASSED \(successes=1\d\)\s*\Z")

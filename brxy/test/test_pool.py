@@ -47,6 +47,16 @@ class PoolTests(SynchronousTestCase):
         self.assertIs(self.take().instance, newer)
         self.assertIs(self.take().instance, older)
 
+    def test_firstSpawnerFirst(self) -> None:
+        """
+        What an earlier spawner started comes first, though it is older.
+        """
+        first, second = makeInstance("a", 1, rank=0), makeInstance("b", 2, rank=1)
+        self.offer(second, 2)
+        self.offer(first, 2)
+        order = [self.take().instance for _ in range(4)]
+        self.assertEqual(order, [first, first, second, second])
+
     def test_busiestFirst(self) -> None:
         """
         Among instances of one generation the busiest comes first, so that the

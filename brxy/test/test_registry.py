@@ -16,11 +16,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from brxy.errors import BadSpawnSpec
-from brxy.interfaces import ISpawner, ISpawnerFactory
+from brxy.interfaces import SPAWNER_VERSION, ISpawner, ISpawnerFactory
 from brxy.spawners import process
 from brxy.spawners.app import AppSpawner
 from brxy.spawners.process import ProcessSpawner
-from brxy.spawners.registry import GROUP, buildSpawner, findSpawner
+from brxy.spawners.registry import GROUP, buildSpawner, findSpawner, findSpawners
 from brxy.spawners.spec import Common, SpawnSpec, optionKeys
 
 # A module with a plugin that looks like a spawner, named by {name}.
@@ -160,6 +160,34 @@ class FindTests(SynchronousTestCase):
             installed=offers,
         )
 
+    def test_version(self) -> None:
+        """
+        One that says what version it was written for is found, unless that is
+        newer than ours, or no version.
+        """
+        now = SPAWNER_VERSION
+        self.assertEqual(findSpawner("v", [], self.versioned(now)).name, "v")
+        for version, why in (
+            (
+                now + 1,
+                f"it was written for version {now + 1} of brxy's spawner interfaces,"
+                f" and this brxy has {now}",
+            ),
+            (0, "its written_for is no version"),
+            ("1", "its written_for is no version"),
+        ):
+            message = f"the spawner 'v' can't be used: {why}"
+            self.assertBad(message, "v", plugins=self.versioned(version))
+            offer = self.offer("v", f"{self.versioned(version).__name__}.v:it")
+            self.assertBad(message, "v", installed=[offer])
+
+    def versioned(self, version: object) -> ModuleType:
+        """
+        @return: a package of plugins, with a spawner that says this.
+        """
+        self.forget(f"plugins_{id(self)}")
+        return self.package(v=_PLUGIN.format(name="v") + f"Factory.written_for = {version!r}\n")
+
     def test_brokenPlugin(self) -> None:
         """
         A broken plugin may be the one that is missing.
@@ -172,6 +200,38 @@ class FindTests(SynchronousTestCase):
             f" {package.__name__}.broken is broken: ZeroDivisionError: division by zero",
             "nomad",
             plugins=package,
+        )
+
+    def test_all(self) -> None:
+        """
+        All can be had at once: ours, what is installed and plugins, each by the
+        name it would be found by; and why the others can't be used.
+        """
+        package = self.package(
+            good=_PLUGIN.format(name="mesos"),
+            taken=_PLUGIN.format(name="good"),
+            new=_PLUGIN.format(name="new") + "Factory.written_for = 1000",
+            broken=_PLUGIN.format(name="nomad") + "Factory.name = None",
+        )
+        factories, broken = findSpawners(
+            [
+                self.offer("good", "brxy.spawners.process:factory"),
+                self.offer("app", "no_such_module:factory"),
+                self.offer("gone", "no_such_module:factory"),
+            ],
+            package,
+        )
+        self.assertEqual(sorted(factories), ["app", "good", "mesos", "process"])
+        for name, factory in factories.items():
+            offers = [self.offer("good", "brxy.spawners.process:factory")]
+            self.assertIs(findSpawner(name, offers, package), factory)
+        self.assertEqual(
+            [each.split(":")[0] for each in broken],
+            [
+                f"the plugin {package.__name__}.broken is broken",
+                "the spawner 'gone' can't be loaded from no_such_module",
+                "the spawner 'new' can't be used",
+            ],
         )
 
 

@@ -97,6 +97,45 @@ class DemandTests(SynchronousTestCase):
         spawned = edge.hold(100)
         self.assertEqual([instance.spawner for instance in spawned], [0, 0, 2, 2, 2])
 
+    def test_spilloverBreaker(self) -> None:
+        """
+        The next rule orders, too, while what the first one orders fails.
+        """
+        edge = FakeEdge([Rule(None, 2, 1), Rule(None, 2, 1)])
+        [first] = edge.hold()
+        edge.end(first)
+        self.assertEqual([each.spawner for each in edge.spawned], [0, 1])
+
+    def test_spilloverOnlyAtMaximum(self) -> None:
+        """
+        As soon as the first rule has room again, it is the first to order.
+        """
+        edge = FakeEdge([Rule(None, 1, 1), Rule(None, 5, 1)])
+        local, other = edge.hold(2)
+        for instance in (local, other):
+            edge.start(instance)
+            edge.serve(instance)
+            edge.perform(edge.scaler.answered(instance, edge.now))
+        edge.advance(2.0)
+        edge.end(local)
+        self.assertEqual([each.spawner for each in edge.hold(2)], [0, 1])
+
+    def test_spilloverLeavesFirst(self) -> None:
+        """
+        However new it is, what a later rule ordered is not the newest as long
+        as there is anything of an earlier one; so it does not stay for long.
+        """
+        edge = FakeEdge([Rule(None, 1, 1), Rule(None, 5, 1)])
+        local, other = edge.hold(2)
+        edge.start(other)
+        self.assertTrue(edge.newest[other])
+        edge.start(local)
+        self.assertFalse(edge.newest[other])
+        self.assertTrue(edge.newest[local])
+        edge.waiting.clear()
+        edge.end(local)
+        self.assertTrue(edge.newest[other])
+
     def test_adoptedCount(self) -> None:
         """
         Instances that came by themselves count towards the maximum.

@@ -20,7 +20,7 @@ from brxy.edge.instance import Instance, State
 from brxy.edge.ledger import Rule
 from brxy.test.fleets import FakeEdge
 
-RULES = (Rule("r", 2, 3), Rule(None, 3, 1))
+RULES = (Rule("r", 1, 2), Rule(None, 3, 1))
 ROUTES = ("r", "s", "t")
 MAX_TOTAL = 5
 LIVE = (State.ORDERED, State.CONNECTED, State.READY)
@@ -58,6 +58,8 @@ class ScalerMachine(RuleBasedStateMachine):
         before = len(self.edge.failures)
         offers = self.offers(route)
         spawned = self.edge.hold(number, route)
+        for each in spawned:
+            assert self.isItsTurn(each)
         if len(self.edge.failures) == before and offers >= self.edge.waiting[route]:
             assert not spawned
 
@@ -163,6 +165,19 @@ class ScalerMachine(RuleBasedStateMachine):
             and not (each.lost_at is not None and each.lost_at + 5.0 <= self.edge.now)
         )
 
+    def isItsTurn(self, instance: Instance) -> bool:
+        """
+        Whether all spawners before that of an instance have as many as they
+        may, or fail.
+        """
+        fleet = self.edge.scaler._ledger.fleet(instance.route)
+        assert fleet is not None and instance.spawner is not None
+        return all(
+            fleet.number(rule) >= RULES[rule].max_instances
+            or fleet.breaker(rule).mayOrder(self.edge.now) == 0
+            for rule in fleet.rules[: instance.rank]
+        )
+
     @invariant()
     def maxima(self) -> None:
         above = int(self.rolled)
@@ -183,7 +198,9 @@ class ScalerMachine(RuleBasedStateMachine):
             assert len(newest) == (1 if serving else 0)
             for each in newest:
                 assert each in serving
-                assert each.generation == max(i.generation for i in serving)
+                assert each.rank == min(i.rank for i in serving)
+                peers = [i.generation for i in serving if i.rank == each.rank]
+                assert each.generation == max(peers)
             told = [each for each in instances if self.edge.newest.get(each)]
             assert told == newest
 

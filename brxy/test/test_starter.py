@@ -4,9 +4,12 @@ Tests of L{brxy.edge.starter}.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -14,7 +17,7 @@ from zope.interface.verify import verifyObject
 from brxy.edge.instance import Instance
 from brxy.edge.starter import Spawning, Starter
 from brxy.errors import SpawnFailed
-from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
+from brxy.interfaces import Address, Gone, IInstance, IRecovering, ISpawner, SpawnOrder
 
 
 @implementer(IInstance)
@@ -218,3 +221,181 @@ class StarterTests(SynchronousTestCase):
         self.assertNoResult(stopped)
         self.spawners[1].stopped.callback(None)
         self.successResultOf(stopped)
+
+
+@implementer(IRecovering)
+class _Recovering(_Spawner):
+    """
+    Is asked for what is left, and has not answered yet.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, list[SpawnOrder]]] = []
+        self.answer: Deferred[dict[str, IInstance]] = Deferred()
+
+    def recover(self, edge: str, orders: Sequence[SpawnOrder]) -> Deferred[dict[str, IInstance]]:
+        self.asked.append((edge, list(orders)))
+        return self.answer
+
+
+class RecoverTests(SynchronousTestCase):
+    """
+    Tests of what L{Starter} does with what an earlier run has left.
+    """
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.spawner, self.other = _Recovering(), _Spawner()
+        self.told: list[tuple[Any, ...]] = []
+        spawners: list[Any] = [self.other, self.spawner]
+        self.starter = Starter(
+            [Spawning(spawners[0], 1.0, 1.0), Spawning(spawners[1], 1.0, 1.0, "-2")],
+            "tcp:127.0.0.1:9080",
+            "",
+            lambda *what: self.told.append(("ready", *what)),
+            lambda *what: self.told.append(("gone", *what)),
+            lambda *what: self.told.append(("failed", *what)),
+            lambda *what: self.told.append(("unfound", *what)),
+            "e",
+        )
+        self.one, self.two = (Instance(each, "r", 1, 7, spawner=1) for each in ("t1", "t2"))
+
+    def recover(self, *instances: Instance) -> None:
+        """
+        Have the spawner asked for these.
+        """
+        self.starter.recover(instances, self.clock)
+
+    def logged(self) -> list[str]:
+        """
+        @return: what was logged as a warning.
+        """
+        return [formatEvent(each) for each in self.events if each["log_level"] is LogLevel.warn]
+
+    def observe(self) -> None:
+        """
+        Keep what is logged.
+        """
+        self.events: list[Any] = []
+        observer: Any = self.events.append
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def test_fakes(self) -> None:
+        """
+        The fake here is what it stands for.
+        """
+        verifyObject(IRecovering, self.spawner)
+
+    def test_asked(self) -> None:
+        """
+        Who can find something is asked once, with the orders that were its
+        own, as they were when it got them.
+        """
+        self.recover(self.one, Instance("t3", "r", 1, 7, spawner=0))
+        [(edge, [order])] = self.spawner.asked
+        self.assertEqual(edge, "e-2")
+        self.spawner.answer.callback({})
+        self.starter.start(self.one)
+        self.assertEqual(self.spawner.orders, [order])
+        self.starter.start(Instance("t4", "r", 1, 7, spawner=0))
+        self.assertEqual([each.edge for each in self.other.orders], ["e"])
+
+    def test_adopted(self) -> None:
+        """
+        What was found is watched; what was not is gone, but for one whose node
+        is here.
+        """
+        dialled = Instance("t3", "r", 1, 7, spawner=1, slots=1)
+        self.recover(self.one, self.two, dialled)
+        handle: Any = _Handle()
+        self.spawner.answer.callback({"t1": handle})
+        self.assertEqual(
+            self.told,
+            [
+                ("gone", self.two, Gone("not found again")),
+                ("gone", dialled, Gone("not found again", detached=True)),
+            ],
+        )
+        handle.ready.callback(Address("127.0.0.1", 1))
+        self.starter.stop(self.one)
+        handle.gone.callback(Gone("stopped"))
+        self.assertEqual(
+            [each[:2] for each in self.told[2:]], [("ready", self.one), ("gone", self.one)]
+        )
+        self.assertEqual(handle.stops, 1)
+
+    def test_given_up(self) -> None:
+        """
+        What was given up meanwhile is stopped once it is found.
+        """
+        self.recover(self.one)
+        self.one.retired = True
+        self.starter.stop(self.one)
+        handle: Any = _Handle()
+        self.spawner.answer.callback({"t1": handle})
+        self.assertEqual(handle.stops, 1)
+
+    def test_orders_wait(self) -> None:
+        """
+        Orders wait for the answer, and can be taken back until then; those of
+        other spawners don't.
+        """
+        self.recover()
+        self.starter.start(self.one)
+        self.starter.start(self.two)
+        self.starter.start(Instance("t3", "r", 1, 7, spawner=0))
+        self.assertEqual([len(each.orders) for each in (self.spawner, self.other)], [0, 1])
+        self.starter.stop(self.one)
+        self.assertEqual(self.told, [("gone", self.one, Gone("not started"))])
+        self.spawner.answer.callback({})
+        self.assertEqual([each.ticket for each in self.spawner.orders], ["t2"])
+
+    def test_fails(self) -> None:
+        """
+        A failure is one line in the log, and the edge goes on.
+        """
+        self.observe()
+        self.recover(self.one)
+        self.starter.start(self.two)
+        self.spawner.answer.errback(OSError("no\nsocket"))
+        self.assertEqual(self.told, [("unfound", self.one)])
+        self.assertEqual([each.ticket for each in self.spawner.orders], ["t2"])
+        self.assertEqual(
+            self.logged(),
+            ["_Recovering can't tell what an earlier run has left: OSError: no socket"],
+        )
+
+    def test_late(self) -> None:
+        """
+        So is no answer within 30 s; nobody waits for it any longer.
+        """
+        self.observe()
+        cancelled: list[Any] = []
+        self.spawner.answer = Deferred(cancelled.append)
+        self.recover(self.one)
+        self.clock.advance(29.9)
+        self.assertEqual(self.told, [])
+        self.clock.advance(0.2)
+        self.assertEqual(self.told, [("unfound", self.one)])
+        self.assertEqual(len(cancelled), 1)
+        self.assertEqual(
+            self.logged(),
+            ["_Recovering can't tell what an earlier run has left: no answer within 30 s"],
+        )
+
+    def test_stop_all(self) -> None:
+        """
+        Stopping waits for the answer, so that what is found is stopped too;
+        what was ordered meanwhile is not started.
+        """
+        self.recover(self.one)
+        self.starter.start(self.two)
+        stopped = self.starter.stopAll()
+        self.other.stopped.callback(None)
+        self.spawner.stopped.callback(None)
+        self.assertNoResult(stopped)
+        self.spawner.answer.callback({})
+        self.successResultOf(stopped)
+        self.assertEqual(self.spawner.orders, [])

@@ -1,0 +1,311 @@
+"""
+What the tests of L{brxy.spawners.testing} stand on: what they have to be told,
+and what they do again and again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import clientFromString, connectProtocol, serverFromString
+from twisted.internet.task import deferLater
+
+from brxy.interfaces import Gone, IInstance, ISpawner, ISpawnerFactory, SpawnOrder
+from brxy.spawners import testapp
+from brxy.spawners.spec import parseSpawn, splitCommon
+from brxy.spawners.testtools import Answer, Client, EdgeProcess, NodePort, processesWith
+
+if TYPE_CHECKING:
+    from twisted.trial.unittest import TestCase
+else:
+    TestCase = object
+
+__all__ = ["SpawnerBed"]
+
+_MARK = "SPAWNER_TEST"
+
+# Not for what an edge or a test starts, though whoever runs the tests has them.
+_NOT_INHERITED = ("ROUTE", "PORT", "HOST")
+
+
+class SpawnerBed(TestCase):
+    """
+    A mixin to L{twisted.trial.unittest.TestCase}.
+
+    @cvar factory: the spawner's.
+    @cvar app: the command that runs L{brxy.spawners.testapp} on this machine.
+        A spawner that runs things elsewhere has that file there.
+    @cvar environment: what an edge finds in its environment besides our own.
+    @cvar patience: how long, in seconds, anything may take.
+    @ivar folder: the test's own, with a short name; removed after it.
+    @ivar edge_id: the id of the edges and in the orders of this test, and of
+        no other.
+    @ivar state: the state folder of its edges.
+    @ivar mark: C{NAME=value} in the environment of all that the test starts.
+    """
+
+    factory: ISpawnerFactory
+    app: Sequence[str] = (sys.executable, "-I", "-S", testapp.__file__)
+    environment: Mapping[str, str] = {}
+    patience = 60.0
+    timeout = 300
+
+    # What the tests have to be told
+
+    def spec(self) -> str:
+        """
+        What C{--spawn} is to be for a spawner that runs L{app}, without
+        C{max=}, C{capacity=}, C{route=} and idle times.
+        """
+        raise NotImplementedError
+
+    def brokenSpec(self) -> str:
+        """
+        The same for instances that can't be started, such as for a program or
+        an image that is not there.
+        """
+        raise NotImplementedError
+
+    def nodePort(self, name: str) -> str:
+        """
+        Where an instance that dials back can reach this machine: a server
+        endpoint, the same whenever it is asked for by the same name.
+        """
+        return f"unix:{self.folder}/{name}"
+
+    async def left(self) -> Sequence[str]:
+        """
+        What there is of all that this test has started by the spawner, one
+        line each; by default the processes on this machine.
+        """
+        return [f"process {pid}" for pid in processesWith(self.mark, "ROUTE=")]
+
+    async def kill(self, order: SpawnOrder) -> None:
+        """
+        Kill the only instance that runs, from outside: its spawner is not
+        told.  By default its processes on this machine, by SIGKILL.
+        """
+        _kill(processesWith(self.mark, "ROUTE="))
+
+    async def remove(self) -> None:
+        """
+        After a test that failed: remove all that it has left.
+        """
+        _kill(processesWith(self.mark))
+
+    async def bystander(self) -> Callable[[], Awaitable[bool]]:
+        """
+        Start something that looks like an instance of ours, but does not bear
+        our edge's id: by default an instance of another edge.
+
+        @return: tells whether it runs still.  It is ended after the test.
+        """
+        spawner = await self.make(self.spec())
+        instance = await self.started(spawner, self.order(edge=f"other-{self.edge_id}"))
+
+        async def runs() -> bool:
+            return not instance.gone.called
+
+        return runs
+
+    # What they do
+
+    def setUp(self) -> None:
+        """
+        Prepare what all tests need.
+        """
+        from twisted.internet import reactor
+
+        super().setUp()
+        self.reactor: Any = reactor
+        self.folder = Path(tempfile.mkdtemp(prefix="brxy-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.edge_id = f"test-{uuid4().hex[:16]}"
+        self.mark = f"{_MARK}={self.edge_id}"
+        self.state = self.folder / "state"
+        self.state.mkdir()
+        known = {"edge": self.edge_id, "instances": []}
+        (self.state / "edge.json").write_text(json.dumps(known))
+        before = dict(os.environ)
+        os.environ[_MARK] = self.edge_id
+        for name in (each for each in before if each in _NOT_INHERITED or each[:5] == "BRXY_"):
+            del os.environ[name]
+        self.addCleanup(os.environ.update, before)
+        self.addCleanup(os.environ.pop, _MARK)
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.remove()))
+        self._node_port: NodePort | None = None
+        self._edge = ""
+
+    async def until(self, condition: Callable[[], Any], what: str) -> None:
+        """
+        Wait until something is so, or fail.
+
+        @param condition: what tells, at once or as a coroutine.
+        @param what: what did not happen, should it fail.
+        """
+        end = self.reactor.seconds() + self.patience
+        while True:
+            result = condition()
+            if hasattr(result, "__await__"):
+                result = await result
+            if result:
+                return
+            if self.reactor.seconds() > end:
+                self.fail(f"{what}, within {self.patience:g} s")
+            await deferLater(self.reactor, 0.02)
+
+    async def nothingLeft(self) -> None:
+        """
+        Wait until nothing is left.
+        """
+
+        async def isNothing() -> bool:
+            return not await self.left()
+
+        await self.until(isNothing, "something is left")
+
+    # A spawner in this process
+
+    def order(self, route: str = "a_b.x-1.example", edge: str = "") -> SpawnOrder:
+        """
+        An order, with a ticket of its own.  Make the spawner first: where an
+        instance shall dial is not known before.
+        """
+        ticket = uuid4().hex[:16]
+        environment = {
+            "ROUTE": route,
+            "BRXY_EDGE": self._edge,
+            "BRXY_TICKET": ticket,
+            "BRXY_CAPACITY": "1",
+            "BRXY_GENERATION": "1",
+            "BRXY_IDLE_TIMEOUT": "300",
+            "BRXY_OLD_IDLE_TIMEOUT": "300",
+        }
+        return SpawnOrder(ticket, route, 1, environment, edge or self.edge_id)
+
+    async def make(self, spec: str) -> ISpawner:
+        """
+        @return: a spawner, as the edge would have it.
+        """
+        parsed = parseSpawn(spec)
+        _, options = splitCommon(parsed, self.factory.options)
+        spawner = self.factory.create(options, parsed.command, self.reactor)
+        if spawner.dials_back and self._node_port is None:
+            self._node_port = NodePort()
+            endpoint = serverFromString(self.reactor, self.nodePort("test"))
+            port = await endpoint.listen(self._node_port)
+            self.addCleanup(port.stopListening)
+            self.addCleanup(self._node_port.stop)
+            self._edge = _clientEndpoint(port.getHost())
+        self.addCleanup(lambda: spawner.stop().addTimeout(self.patience, self.reactor))
+        return spawner
+
+    def ready(self, spawner: ISpawner, order: SpawnOrder, instance: IInstance) -> Deferred[Any]:
+        """
+        @return: fires when an instance serves.
+        """
+        if spawner.dials_back:
+            assert self._node_port is not None
+            return self._node_port.ready(order.ticket)
+        return instance.ready
+
+    async def started(self, spawner: ISpawner, order: SpawnOrder | None = None) -> IInstance:
+        """
+        Have an instance started, and wait until it serves.
+        """
+        order = order or self.order()
+        instance = spawner.spawn(order)
+        ready = self.ready(spawner, order, instance)
+        await self.until(lambda: ready.called or instance.gone.called, "it is not ready")
+        self.assertFalse(instance.gone.called, "it ended before it was ready")
+        return instance
+
+    async def gone(self, instance: IInstance) -> Gone:
+        """
+        Wait until an instance is gone, and look at the reason.
+        """
+        await self.until(lambda: instance.gone.called, "it is not gone")
+        result = await instance.gone
+        self.assertIsInstance(result, Gone)
+        self.assertRegex(result.reason, r"\A[^\r\n]{1,1000}\Z")
+        return result
+
+    # An edge in a process of its own
+
+    async def startEdge(self, *arguments: str, spec: str = "") -> EdgeProcess:
+        """
+        Start an edge with the spawner, and wait until it takes requests.
+        """
+        ports = ["--port", "tcp:0:interface=127.0.0.1", "--node-port", self.nodePort("nodes")]
+        spawn = ["--state-dir", str(self.state), "--spawn", spec or self.spec()]
+        environment = {**os.environ, **self.environment}
+        edge = EdgeProcess([*ports, *spawn, *arguments], self.folder, environment)
+        self.addCleanup(edge.kill)
+        await self.until(lambda: edge.port or edge.ended, "the edge does not start")
+        self.assertFalse(edge.ended, edge.log)
+        return edge
+
+    async def begin(self, edge: EdgeProcess, path: str = "/", host: str = "localhost") -> Client:
+        """
+        Make a request, on a connection of its own.
+        """
+        endpoint = clientFromString(self.reactor, f"tcp:127.0.0.1:{edge.port}")
+        client: Client = await connectProtocol(endpoint, Client(path, host))
+        self.addCleanup(client.hangUp)
+        return client
+
+    async def ask(self, edge: EdgeProcess, host: str = "localhost") -> Mapping[str, Any]:
+        """
+        @return: what the app that answers a request says of itself.
+        """
+        answer = await self.answered(edge, await self.begin(edge, host=host))
+        self.assertEqual(answer.status, 200, edge.log)
+        return answer.about
+
+    async def answered(self, edge: EdgeProcess, client: Client) -> Answer:
+        """
+        Wait for an answer.
+        """
+        await self.until(lambda: client.answered.called, "no answer")
+        return await client.answered
+
+    async def stopEdge(self, edge: EdgeProcess) -> None:
+        """
+        Stop an edge as people do, and see that it ends without a complaint.
+        """
+        edge.signal(signal.SIGTERM)
+        await self.until(lambda: edge.ended, "the edge does not stop")
+        # What an instance has printed, with its ticket before it, is not the edge's.
+        own = [line for line in edge.log.splitlines() if "| " not in line]
+        self.assertNotIn("Traceback", "\n".join(own))
+
+    def appCommand(self) -> str:
+        """
+        @return: L{app} as it is written into a spec.
+        """
+        return shlex.join(self.app)
+
+
+def _clientEndpoint(address: Any) -> str:
+    if isinstance(address, UNIXAddress):
+        return f"unix:{os.fsdecode(address.name or b'')}"
+    return f"tcp:{address.host}:{address.port}"
+
+
+def _kill(pids: Sequence[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,119 @@
+"""
+Tests of routes that several spawners serve, with all of an edge: what the first
+has no room for goes to the next, and what that has started leaves first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from brxy.interfaces import Address
+from brxy.test.crowds import get
+from brxy.test.edges import EdgeTests, spawnRule
+from brxy.test.peers import Message, Peer, answer, webApp
+from brxy.test.spawning import NodeSpawner, TestSpawner
+
+__all__ = ["SpilloverByNodesTests", "SpilloverTests"]
+
+_TIMES: dict[str, Any] = {"idle_timeout": 300.0, "old_idle_timeout": 1.0}
+
+
+class SpilloverTests(EdgeTests):
+    """
+    Two instances here, and more elsewhere.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.gates: dict[str, list[Deferred[None]]] = {"here": [], "there": []}
+        self.here, self.there = self._spawner("here"), self._spawner("there")
+        self.startEdge(
+            spawnRule(self.here, max_instances=2, **_TIMES),
+            spawnRule(self.there, max_instances=3, **_TIMES),
+        )
+
+    def _spawner(self, place: str) -> TestSpawner:
+        async def respond(request: Message, peer: Peer) -> None:
+            if request.target == b"/gate":
+                gate: Deferred[None] = Deferred()
+                self.gates[place].append(gate)
+                await gate
+            peer.write(answer(place.encode()))
+
+        app: Address = self.startApp(webApp(respond))
+        return self.spawner_type(self.edge_reactor, lambda order: app)
+
+    async def gated(self, number: int, here: int, there: int) -> list[Peer]:
+        """
+        Have so many clients ask for what takes time, and wait until they are
+        being served here and there.
+        """
+        peers = [await self.connect() for _ in range(number)]
+        for peer in peers:
+            peer.write(get("/gate"))
+        counts = {"here": here, "there": there}
+        await self.until(
+            lambda: counts == {place: len(gates) for place, gates in self.gates.items()}
+        )
+        return peers
+
+    async def open(self, peers: list[Peer]) -> list[bytes]:
+        """
+        Have all clients answered.
+
+        @return: where they were served.
+        """
+        for gates in self.gates.values():
+            while gates:
+                gates.pop().callback(None)
+        return sorted([(await peer.answer()).body for peer in peers])
+
+    async def test_overflow(self) -> None:
+        """
+        Only what there is no room for here is started elsewhere.  When there
+        is less to do it is done here, and the instance elsewhere, though it is
+        the newest, leaves, and no other does.
+        """
+        peers = await self.gated(2, 2, 0)
+        self.assertEqual((len(self.here.orders), len(self.there.orders)), (2, 0))
+        peers += await self.gated(1, 2, 1)
+        self.assertEqual((len(self.here.orders), len(self.there.orders)), (2, 1))
+        self.assertEqual(await self.open(peers), [b"here", b"here", b"there"])
+        peers = await self.gated(2, 2, 0)
+        await self.until(lambda: not self.there.alive)
+        self.assertEqual(len(self.here.alive), 2)
+        self.assertEqual(await self.open(peers), [b"here", b"here"])
+
+    async def test_oneByOne(self) -> None:
+        """
+        As long as there is an instance here, nobody is served elsewhere who
+        need not be.
+        """
+        self.assertEqual(len(await self.open(await self.gated(3, 2, 1))), 3)
+        peer = await self.connect()
+        for _ in range(10):
+            peer.write(get())
+            self.assertEqual((await peer.answer()).body, b"here")
+        await self.until(lambda: not self.there.alive)
+        self.assertEqual(len(self.here.orders), 2)
+        self.assertEqual(len(self.there.orders), 1)
+
+    async def test_broken(self) -> None:
+        """
+        When nothing can be started here it is started elsewhere at once.
+        """
+        self.here.failure = "no room"
+        peer = await self.connect()
+        peer.write(get())
+        self.assertEqual((await peer.answer()).body, b"there")
+        self.assertEqual(len(self.here.orders), 1)
+
+
+class SpilloverByNodesTests(SpilloverTests):
+    """
+    The same with nodes.
+    """
+
+    spawner_type = NodeSpawner
