@@ -78,7 +78,6 @@ class Instances:
         """
         Have an instance started.
         """
-        self.note(instance, "ordered")
         assert self._starter is not None, "an order before there is anybody to perform it"
         self._changed()
         self._starter.start(instance)

@@ -179,6 +179,7 @@ class EdgeService(Service):
             self._node_ports.append(self._listen(_private(endpoint), self._slots))
         self._warnOfStrangers()
         self._starter = Starter(
+            self._reactor,
             [spawn.spawning for spawn in settings.spawns],
             edgeEndpoint(self.node_addresses),
             settings.token,
@@ -191,7 +192,7 @@ class EdgeService(Service):
         self._brokerage.useStarter(self._starter)
         # Without a state this edge is a new one, and has left nothing.
         if settings.state_dir is not None:
-            self._starter.recover(self._sought, self._reactor)
+            self._starter.recover(self._sought)
         for endpoint in settings.ports:
             self._ports.append(self._listen(endpoint, self._http))
         for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from brxy.edge.instance import Instance, State
+from brxy.edge.pace import Pace
 from brxy.edge.recovery import Recovery
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, IRecovering, ISpawner, SpawnOrder
@@ -52,6 +53,7 @@ class Starter:
 
     def __init__(
         self,
+        clock: Any,
         spawnings: Sequence[Spawning],
         edge: str,
         token: str,
@@ -61,6 +63,7 @@ class Starter:
         unfound: Callable[[Instance], None] = lambda instance: None,
         edge_id: str = "",
     ) -> None:
+        self._clock = clock
         self._spawnings = spawnings
         self._edge = edge
         self._token = token
@@ -71,11 +74,13 @@ class Starter:
         self._edge_id = edge_id
         self._handles: dict[Instance, IInstance] = {}
         self._recoveries: dict[int, Recovery] = {}
+        # To start a process takes most of a millisecond, and to log that some more.
+        self._pace = Pace(clock, self._spawn)
         self._stopping = False
 
     # What an earlier run has left
 
-    def recover(self, remembered: Iterable[Instance], clock: Any) -> None:
+    def recover(self, remembered: Iterable[Instance]) -> None:
         """
         Have every spawner that can find what an earlier run of the edge has
         left.  Until it has, its orders wait.
@@ -92,7 +97,7 @@ class Starter:
             recovery.over.addErrback(lambda failure: self._log.failure("after recovery", failure))
             orders = [self._order(each, spawning) for each in mine]
             edge = self._edge_id + spawning.mark
-            recovery.ask(IRecovering(spawning.spawner), edge, orders, clock)
+            recovery.ask(IRecovering(spawning.spawner), edge, orders, self._clock)
 
     def _recovered(
         self, found: Mapping[str, IInstance] | None, position: int, sought: Sequence[Instance]
@@ -117,13 +122,18 @@ class Starter:
 
     def start(self, instance: Instance) -> None:
         """
-        Start what was ordered.
+        Start what was ordered, soon.
         """
         assert instance.spawner is not None, "an order without a spawner"
         if instance.spawner in self._recoveries:
             self._recoveries[instance.spawner].waiting[instance] = None
-            return
+        else:
+            self._pace.add(instance)
+
+    def _spawn(self, instance: Instance) -> None:
+        assert instance.spawner is not None, "an order without a spawner"
         spawning = self._spawnings[instance.spawner]
+        self._log.info("{i.route}/{i.ticket}: ordered", i=instance)
         try:
             handle = spawning.spawner.spawn(self._order(instance, spawning))
         except SpawnFailed as error:
@@ -183,6 +193,8 @@ class Starter:
         handle = self._handles.get(instance)
         if handle is not None:
             handle.stop()
+        elif self._pace.drop(instance):
+            self._gone(instance, Gone("not started"))
         elif any(instance in each.waiting for each in self._recoveries.values()):
             for each in self._recoveries.values():
                 each.waiting.pop(instance, None)
@@ -201,6 +213,7 @@ class Starter:
         @return: fires when it is gone.
         """
         self._stopping = True
+        self._pace.stop()
         return gatherResults(
             [
                 Deferred.fromCoroutine(self._stopSpawner(position, each.spawner))

@@ -55,6 +55,7 @@ class DoomedTests(SynchronousTestCase):
         self.launch(capacity=50)
         self.spawner.holding = True
         clients = [self.edge.ask() for _ in range(500)]
+        self.edge.turn()
         self.assertEqual(len(self.spawner.instances), 10)
         for instance in self.spawner.instances[:-1]:
             instance.end("exit status 1")

@@ -67,6 +67,7 @@ class StarterTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
+        self.clock = Clock()
         self.spawners = [_Spawner(), _Spawner()]
         spawners: list[Any] = list(self.spawners)
         self.spawnings = [Spawning(spawners[0], 300.0, 10.0), Spawning(spawners[1], 0.5, 0.25)]
@@ -76,6 +77,7 @@ class StarterTests(SynchronousTestCase):
 
     def make(self, token: str) -> Starter:
         return Starter(
+            self.clock,
             self.spawnings,
             "tcp:127.0.0.1:9080",
             token,
@@ -200,6 +202,7 @@ class StarterTests(SynchronousTestCase):
         self.starter.start(self.instance)
         self.spawners[0].handles[0].ready.cancel()
         self.assertEqual(self.flushLoggedErrors(), [])
+        self.clock.advance(0)
         self.starter.start(self.instance)
         self.spawners[0].handles[1].ready.errback(ZeroDivisionError())
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
@@ -250,6 +253,7 @@ class RecoverTests(SynchronousTestCase):
         self.told: list[tuple[Any, ...]] = []
         spawners: list[Any] = [self.other, self.spawner]
         self.starter = Starter(
+            self.clock,
             [Spawning(spawners[0], 1.0, 1.0), Spawning(spawners[1], 1.0, 1.0, "-2")],
             "tcp:127.0.0.1:9080",
             "",
@@ -265,7 +269,7 @@ class RecoverTests(SynchronousTestCase):
         """
         Have the spawner asked for these.
         """
-        self.starter.recover(instances, self.clock)
+        self.starter.recover(instances)
 
     def logged(self) -> list[str]:
         """
@@ -299,6 +303,7 @@ class RecoverTests(SynchronousTestCase):
         self.spawner.answer.callback({})
         self.starter.start(self.one)
         self.assertEqual(self.spawner.orders, [order])
+        self.clock.advance(0)
         self.starter.start(Instance("t4", "r", 1, 7, spawner=0))
         self.assertEqual([each.edge for each in self.other.orders], ["e"])
 
@@ -349,7 +354,22 @@ class RecoverTests(SynchronousTestCase):
         self.assertEqual([len(each.orders) for each in (self.spawner, self.other)], [0, 1])
         self.starter.stop(self.one)
         self.assertEqual(self.told, [("gone", self.one, Gone("not started"))])
+        self.clock.advance(0)
         self.spawner.answer.callback({})
+        self.assertEqual([each.ticket for each in self.spawner.orders], ["t2"])
+
+    def test_paced(self) -> None:
+        """
+        Each order has a turn of the reactor to itself, and can be taken back
+        until then.
+        """
+        self.starter.start(Instance("t3", "r", 1, 7, spawner=0))
+        self.starter.start(self.one)
+        self.starter.start(self.two)
+        self.assertEqual([len(each.orders) for each in (self.spawner, self.other)], [0, 1])
+        self.starter.stop(self.one)
+        self.assertEqual(self.told, [("gone", self.one, Gone("not started"))])
+        self.clock.advance(0)
         self.assertEqual([each.ticket for each in self.spawner.orders], ["t2"])
 
     def test_fails(self) -> None:

@@ -1,0 +1,93 @@
+"""
+Tests for L{brxy.edge.pace}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.pace import Pace
+
+
+class _Turns(Clock):
+    """
+    A clock that can have single turns, as a reactor has: what is asked for in
+    one is done in the next.
+    """
+
+    def turn(self) -> None:
+        due, self.calls[:] = self.calls[:], []
+        for call in due:
+            call.called = 1
+            call.func(*call.args, **call.kw)
+
+
+class PaceTests(SynchronousTestCase):
+    """
+    Tests for L{Pace}.
+    """
+
+    def setUp(self) -> None:
+        self.clock = _Turns()
+        self.done: list[int] = []
+        self.pace: Pace[int] = Pace(self.clock, self.done.append)
+
+    def test_first(self) -> None:
+        """
+        The first is done at once, and so is one that comes in a later turn.
+        """
+        self.pace.add(1)
+        self.assertEqual(self.done, [1])
+        self.clock.turn()
+        self.pace.add(2)
+        self.assertEqual(self.done, [1, 2])
+
+    def test_one(self) -> None:
+        """
+        Of many one is done in each turn, in their order.
+        """
+        for number in range(4):
+            self.pace.add(number)
+        steps = [list(self.done)]
+        for _ in range(4):
+            self.clock.turn()
+            steps.append(list(self.done))
+        self.assertEqual(steps, [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3]])
+        self.clock.turn()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_within(self) -> None:
+        """
+        What is added by what is done waits for its turn.
+        """
+        self.pace = Pace(self.clock, self.again)
+        self.pace.add(3)
+        self.assertEqual(self.done, [3])
+        self.clock.turn()
+        self.assertEqual(self.done, [3, 2])
+
+    def again(self, number: int) -> None:
+        self.done.append(number)
+        if number:
+            self.pace.add(number - 1)
+
+    def test_dropped(self) -> None:
+        """
+        What is dropped is not done, unless it was done already.
+        """
+        for number in range(3):
+            self.pace.add(number)
+        self.assertEqual([self.pace.drop(number) for number in (0, 1, 1)], [False, True, False])
+        self.clock.turn()
+        self.assertEqual(self.done, [0, 2])
+
+    def test_stopped(self) -> None:
+        """
+        Once it is stopped nothing more is done, and nothing is left behind.
+        """
+        for number in range(3):
+            self.pace.add(number)
+        self.pace.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.done, [0])
