@@ -183,6 +183,14 @@ class Dockerd:
             os.kill(pid, 15)
         self._daemon.wait(_LIMIT)
 
+    def joinSwarm(self) -> None:
+        """
+        Be a swarm of one node.
+        """
+        if self.docker("node", "ls", check=False).returncode:
+            here = ("--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1:2377")
+            self.docker("swarm", "init", *here)
+
     def docker(
         self, *arguments: str, check: bool = True, stdin: Any = subprocess.DEVNULL
     ) -> subprocess.CompletedProcess[str]:

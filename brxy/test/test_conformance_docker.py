@@ -11,11 +11,18 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from brxy.interfaces import SpawnOrder
-from brxy.spawners import docker
+from brxy.spawners import docker, swarm
 from brxy.spawners.engine import Engine, labelFilter
 from brxy.spawners.testing import SpawnerTests
 from brxy.test.dockerd import MISSING, MOUNTS, NODE, theDockerd
 from brxy.test.programs import PYTHON
+
+# Where no edge is, but what the suite puts in its place, a node does not drain.
+_NODE = f"{PYTHON} -m brxy.node --drain-timeout 1 --"
+
+
+def _filter(labels: Mapping[str, str]) -> str:
+    return labelFilter({f"brxy.{name}": value for name, value in labels.items()})
 
 
 class _DaemonTests(SpawnerTests):
@@ -23,15 +30,12 @@ class _DaemonTests(SpawnerTests):
     What is run by the tests' own daemon.
     """
 
-    #: What the daemon calls them.
-    things = "containers"
-
     def setUp(self) -> None:
         """
         Prepare what all tests need.
         """
         super().setUp()
-        dockerd = theDockerd()
+        self.dockerd = dockerd = theDockerd()
         self.engine = Engine(self.reactor, dockerd.host)
         before = os.environ.get("DOCKER_HOST")
         os.environ["DOCKER_HOST"] = dockerd.host
@@ -48,8 +52,7 @@ class _DaemonTests(SpawnerTests):
         return f"unix:{self.folder}/{name}/socket"
 
     async def _find(self, **labels: str) -> list[Mapping[str, Any]]:
-        filters = labelFilter({f"brxy.{name}": value for name, value in labels.items()})
-        found = await self.engine.ask("GET", "/containers/json", all=1, filters=filters)
+        found = await self.engine.ask("GET", "/containers/json", all=1, filters=_filter(labels))
         return list(found)
 
     async def left(self) -> Sequence[str]:
@@ -110,12 +113,70 @@ class NodeDockerTests(_DaemonTests, TestCase):
         """
         See L{SpawnerTests}.
         """
-        return (
-            f"docker: image={NODE} volume={MOUNTS} -- {PYTHON} -m brxy.node -- {self.appCommand()}"
-        )
+        return f"docker: image={NODE} volume={MOUNTS} -- {_NODE} {self.appCommand()}"
 
     def brokenSpec(self) -> str:
         """
         See L{SpawnerTests}.
         """
         return "docker: image=no-such-image pull=never -- sh"
+
+
+class SwarmTests(_DaemonTests, TestCase):
+    """
+    C{swarm:} passes.
+    """
+
+    if MISSING:
+        skip = MISSING
+
+    factory = swarm.factory
+
+    def setUp(self) -> None:
+        """
+        Prepare what all tests need.
+        """
+        super().setUp()
+        self.dockerd.joinSwarm()
+
+    def spec(self) -> str:
+        """
+        See L{SpawnerTests}.
+        """
+        return f"swarm: image={NODE} volume={MOUNTS} -- {_NODE} {self.appCommand()}"
+
+    def brokenSpec(self) -> str:
+        """
+        See L{SpawnerTests}.
+        """
+        return "swarm: image=no-such-image -- sh"
+
+    async def _services(self, **labels: str) -> list[Any]:
+        found = await self.engine.ask("GET", "/services", filters=_filter(labels))
+        return list(found)
+
+    async def left(self) -> Sequence[str]:
+        """
+        See L{SpawnerTests}.  The swarm removes the containers of tasks that are
+        over at its leisure.
+        """
+        running = await self.engine.ask("GET", "/containers/json")
+        return [str(each) for each in (*await self._services(), *running)]
+
+    async def kill(self, order: SpawnOrder) -> None:
+        """
+        See L{SpawnerTests}.
+        """
+        [service] = await self._services(ticket=order.ticket)
+        for each in await self.engine.ask("GET", "/tasks"):
+            if each["ServiceID"] == service["ID"]:
+                container = each["Status"]["ContainerStatus"]["ContainerID"]
+                await self.engine.ask("POST", f"/containers/{container}/kill")
+
+    async def remove(self) -> None:
+        """
+        See L{SpawnerTests}.
+        """
+        for each in await self._services():
+            await self.engine.ask("DELETE", f"/services/{each['ID']}")
+        await super().remove()
