@@ -183,6 +183,14 @@ class Dockerd:
             os.kill(pid, 15)
         self._daemon.wait(_LIMIT)
 
+    def restart(self, live_restore: bool = False) -> None:
+        """
+        Start it anew; see L{start}.
+        """
+        if self._daemon is not None and self._daemon.poll() is None:
+            self.stop()
+        self.start(live_restore)
+
     def joinSwarm(self) -> None:
         """
         Be a swarm of one node.
