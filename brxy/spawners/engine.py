@@ -19,7 +19,13 @@ from urllib.parse import urlsplit
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
-from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost, DNSLookupError
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionDone,
+    ConnectionLost,
+    DNSLookupError,
+)
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.web.client import (
     Agent,
@@ -227,7 +233,7 @@ class Engine:
         limit = self._reactor.callLater(seconds, work.cancel)
         try:
             return await work
-        except (*_BROKEN, CancelledError) as error:
+        except (*_BROKEN, *_CANCELLED) as error:
             if _isCancelled(error):
                 if limit.active():
                     raise CancelledError() from None
@@ -252,9 +258,13 @@ _BROKEN = (
 )
 
 
+# What it looks like when nobody wants the answer any more.
+_CANCELLED = (CancelledError, ConnectingCancelledError)
+
+
 def _isCancelled(error: Exception) -> bool:
     reasons = getattr(error, "reasons", ())
-    return isinstance(error, CancelledError) or any(each.check(CancelledError) for each in reasons)
+    return isinstance(error, _CANCELLED) or any(each.check(*_CANCELLED) for each in reasons)
 
 
 def _broken(error: Exception) -> str:

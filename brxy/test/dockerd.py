@@ -199,6 +199,12 @@ class Dockerd:
             here = ("--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1:2377")
             self.docker("swarm", "init", *here)
 
+    def leaveSwarm(self) -> None:
+        """
+        Be none any more.
+        """
+        self.docker("swarm", "leave", "--force")
+
     def docker(
         self, *arguments: str, check: bool = True, stdin: Any = subprocess.DEVNULL
     ) -> subprocess.CompletedProcess[str]:
