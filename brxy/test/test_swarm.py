@@ -101,7 +101,8 @@ class SwarmTests(ContainerTests):
         """
         Have the swarm's node take tasks, or not.
         """
-        self.dockerd.docker("node", "update", "--availability", what, "self")
+        node = self.dockerd.docker("info", "--format", "{{.Swarm.NodeID}}").stdout.strip()
+        self.dockerd.docker("node", "update", "--availability", what, node)
 
     async def tasks(self) -> list[Any]:
         """
