@@ -93,7 +93,7 @@ class Tasks:
         """
         Look again and again, as long as that is needed.
         """
-        if self._work is None:
+        if self._work is None or self._work.called:
             self._work = Deferred.fromCoroutine(self._follow())
             self._work.addErrback(self._broken)
 
@@ -124,4 +124,3 @@ class Tasks:
                 failed = False
                 self._told()
             await deferLater(self._reactor, _PAUSE)
-        self._work = None

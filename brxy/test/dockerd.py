@@ -185,8 +185,10 @@ class Dockerd:
 
     def restart(self, live_restore: bool = False) -> None:
         """
-        Start it anew; see L{start}.
+        Start it anew; see L{start}.  What is in a swarm can't live through that.
         """
+        if live_restore:
+            self.docker("swarm", "leave", "--force", check=False)
         if self._daemon is not None and self._daemon.poll() is None:
             self.stop()
         self.start(live_restore)

@@ -5,8 +5,10 @@ Tests of C{docker:} on a real daemon: what the suite for all spawners does not a
 from __future__ import annotations
 
 import time
+from typing import cast
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.failure import Failure
@@ -29,12 +31,12 @@ class _Silent(Protocol):
     A registry that never says a word.
 
     @ivar asked: fires when somebody wants something.
-    @ivar left: fires when that one has hung up.
+    @ivar lost: fires when the connection is closed.
     """
 
     def __init__(self) -> None:
         self.asked: Deferred[None] = Deferred()
-        self.left: Deferred[None] = Deferred()
+        self.lost: Deferred[None] = Deferred()
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -45,9 +47,15 @@ class _Silent(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        They have hung up.
+        It is over.
         """
-        self.left.callback(None)
+        self.lost.callback(None)
+
+    def hangUp(self) -> None:
+        """
+        The daemon waits for ten seconds, whether anybody wants that or not.
+        """
+        cast(ITCPTransport, self.transport).abortConnection()
 
 
 class _SpawnerTests(ContainerTests):
@@ -278,8 +286,10 @@ class ManyTests(_SpawnerTests):
         await registry.asked
         instance.stop()
         self.assertEqual((await instance.gone).reason, "stopped before it was started")
+        self.assertNoResult(instance.ready)
+        registry.hangUp()
+        await registry.lost
         await spawner.stop()
-        await registry.left
         self.assertEqual(await self.containers(), [])
 
 
