@@ -15,10 +15,10 @@ from brxy.interfaces import Address
 from brxy.readiness import waitUntilReady
 from brxy.spawners.answers import EngineError, EngineUnreachable
 from brxy.spawners.ending import exitReason, lastLine, startFailed
-from brxy.spawners.engine import ANSWER_TIMEOUT, Engine
+from brxy.spawners.engine import Engine
 from brxy.spawners.managed import Managed, insist
 from brxy.spawners.pulls import Pulls
-from brxy.spawners.removal import removeContainer
+from brxy.spawners.removal import removeContainer, stopContainer
 from brxy.spawners.watch import Watch
 
 __all__ = ["Container", "Daemon", "Plan"]
@@ -146,21 +146,12 @@ class Container(Managed):
         """
         never = self._plan.port is not None and not self.ready.called
         self._stopWaiting()
-        seconds = self._plan.stop_timeout
-
-        async def stop() -> None:
-            try:
-                await self._engine.ask(
-                    "POST", f"{self._path}/stop", timeout=seconds + ANSWER_TIMEOUT, t=seconds
-                )
-            except EngineError as error:
-                # Stopped already, or gone.
-                if error.status not in (304, 404):
-                    raise
-
-        await insist(self._daemon.reactor, stop)
+        plan = self._plan
+        await insist(
+            self._daemon.reactor, lambda: stopContainer(self._engine, plan.name, plan.stop_timeout)
+        )
         reason = await self.look() or "stopped"
-        return f"port {self._plan.port} never answered; {reason}" if never else reason
+        return f"port {plan.port} never answered; {reason}" if never else reason
 
     def _stopWaiting(self) -> None:
         if self._answers is not None:

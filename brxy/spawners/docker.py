@@ -29,7 +29,7 @@ from brxy.spawners.managing import (
     orderLabels,
 )
 from brxy.spawners.pulls import Pulls
-from brxy.spawners.removal import removeContainer
+from brxy.spawners.removal import removeContainer, stopContainer
 from brxy.spawners.watch import Watch
 
 __all__ = ["DockerSpawner", "Options", "factory"]
@@ -164,7 +164,8 @@ class DockerSpawner(ManagingSpawner):
             if name in self._managed:
                 continue
             if order is not None and order.ticket not in found and mine and _runs(each):
-                adopted = self._container(name, self._body(order))
+                # It is there: nothing is needed that would create it.
+                adopted = self._container(name, {})
                 found[order.ticket] = self.keep(name, adopted, found=True)
             else:
                 removals.append(Deferred.fromCoroutine(self._remove(name)))
@@ -173,8 +174,7 @@ class DockerSpawner(ManagingSpawner):
 
     async def _remove(self, name: str) -> None:
         try:
-            path = f"/containers/{name}/stop"
-            await self._engine.ask("POST", path, t=_LEFTOVER_TIMEOUT)
+            await stopContainer(self._engine, name, _LEFTOVER_TIMEOUT)
             await removeContainer(self._engine, name)
         except EngineError as error:
             self._log.warn("{name} of an earlier run: {e}", name=name, e=error)

@@ -12,9 +12,11 @@ from brxy.spawners.engine import Engine
 
 __all__ = ["exitReason", "lastLine", "startFailed"]
 
-# Lines that are asked for to find one that is not empty, and the bytes before each.
-_TAIL = 5
+# Lines that are asked for, to find one that is not empty; the bytes before each;
+# and the streams.
+_TAIL = 20
 _HEAD = 8
+_STDOUT, _STDERR = 1, 2
 
 # How runc, and the init in a container, say that there is no such command.
 _NO_COMMAND = re.compile(
@@ -58,18 +60,23 @@ def _why(missing: re.Match[str]) -> str:
 async def lastLine(engine: Engine, path: str) -> str:
     """
     @param path: of the logs of a container or a service.
-    @return: the last line that was printed there; C{""} if there is none, or
-        if it can't be had.
+    @return: the last line on standard error, or on standard output if there is
+        none: which of two came later is not known.  C{""} if there is no line,
+        or if it can't be had.
     """
     try:
         data = await engine.read("GET", path, stdout=1, stderr=1, tail=_TAIL)
     except EngineError:
         return ""
-    text = ""
+    texts = {_STDOUT: b"", _STDERR: b""}
     # Each piece has a head: of which stream, three bytes of nothing, its length.
     while len(data) >= _HEAD:
         end = _HEAD + int.from_bytes(data[4:_HEAD], "big")
-        text += data[_HEAD:end].decode("utf-8", "backslashreplace")
+        texts[_STDERR if data[0] == _STDERR else _STDOUT] += data[_HEAD:end]
         data = data[end:]
-    lines = [line for line in text.splitlines() if line.strip()]
-    return oneLine(lines[-1]) if lines else ""
+    for stream in (_STDERR, _STDOUT):
+        text = texts[stream].decode("utf-8", "backslashreplace")
+        lines = [line for line in text.splitlines() if line.strip()]
+        if lines:
+            return oneLine(lines[-1])
+    return ""

@@ -5,9 +5,24 @@ Has the daemon remove what it ran.
 from __future__ import annotations
 
 from brxy.spawners.answers import EngineError
-from brxy.spawners.engine import Engine
+from brxy.spawners.engine import ANSWER_TIMEOUT, Engine
 
-__all__ = ["removeContainer", "removeService"]
+__all__ = ["removeContainer", "removeService", "stopContainer"]
+
+
+async def stopContainer(engine: Engine, name: str, seconds: int) -> None:
+    """
+    Stop a container, if there is one: by SIGTERM, and by SIGKILL after so many
+    seconds.
+
+    @raise EngineError: it can't be.
+    """
+    try:
+        limit = seconds + ANSWER_TIMEOUT
+        await engine.ask("POST", f"/containers/{name}/stop", timeout=limit, t=seconds)
+    except EngineError as error:
+        if error.status != 404:
+            raise
 
 
 async def removeContainer(engine: Engine, name: str) -> None:

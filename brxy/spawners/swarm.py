@@ -128,7 +128,8 @@ class SwarmSpawner(ManagingSpawner):
             mine = labels.get(IMAGE) == self._options.image
             alive = mine and isAlive(self._following.of(each["ID"]))
             if order is not None and order.ticket not in found and alive:
-                service = self._service(name, self._body(name, order), each["ID"])
+                # It is there: nothing is needed that would create it.
+                service = self._service(name, {}, each["ID"])
                 found[order.ticket] = self.keep(name, service, found=True)
             else:
                 removals.append(Deferred.fromCoroutine(self._remove(name, each["ID"])))
