@@ -44,6 +44,11 @@ LAYERS = """
     brxy.node.owner brxy.node.slot brxy.node.link brxy.node.service brxy.node.early
     brxy.spawners.registry brxy.spawners.local brxy.spawners.process
     brxy.spawners.app
+    brxy.spawners.answers brxy.spawners.engine brxy.spawners.containeroptions
+    brxy.spawners.dialback brxy.spawners.removal brxy.spawners.ending
+    brxy.spawners.managed brxy.spawners.managing brxy.spawners.watch brxy.spawners.pulls
+    brxy.spawners.container brxy.spawners.docker
+    brxy.spawners.tasks brxy.spawners.service brxy.spawners.swarm
     brxy.spawners.testapp brxy.spawners.testtools brxy.spawners.testbed brxy.spawners.testing
 
     brxy.options brxy.main

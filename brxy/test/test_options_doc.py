@@ -16,7 +16,7 @@ from brxy.edge.tap import NODE_PORT
 from brxy.edge.tap import Options as EdgeOptions
 from brxy.node.tap import Options as NodeOptions
 from brxy.options import Options
-from brxy.spawners import app, process
+from brxy.spawners import app, docker, process, swarm
 from brxy.spawners.spec import Common, optionKeys
 
 PAGE = Path(brxy.__file__).parents[1] / "doc" / "options.rst"
@@ -95,20 +95,18 @@ class OptionsDocTests(SynchronousTestCase):
         """
         page = PAGE.read_text()
         page = page[page.index("Spawn strings\n---") :]
-        common, of_app, of_process = (
-            page[: page.index("\napp:\n")],
-            page[page.index("\napp:\n") : page.index("\nprocess:\n")],
-            page[page.index("\nprocess:\n") : page.index("\nOthers\n")],
-        )
-        for part, options in (
-            (common, Common),
-            (of_app, app.Options),
-            (of_process, process.Options),
-        ):
+        names = ("app", "process", "docker", "swarm")
+        starts = [page.index(f"\n{name}:\n~") for name in names] + [page.index("\nOthers\n")]
+        parts = [page[: starts[0]]]
+        parts += [page[start:end] for start, end in zip(starts, starts[1:], strict=False)]
+        classes = (Common, app.Options, process.Options, docker.Options, swarm.Options)
+        for part, options in zip(parts, classes, strict=True):
             keys = optionKeys(options)
             told = re.findall(r"^``([a-z-]+)=``(?:, ``([a-z-]+)=``)?$", part, re.MULTILINE)
             self.assertEqual({key for pair in told for key in pair if key}, set(keys))
             for key, each in keys.items():
                 if each.default not in (None, attrs.NOTHING):
                     text = part[part.index(f"``{key}=``\n") :].split("\n\n")[0]
-                    self.assertIn(f"Default: ``{each.default:g}``", text)
+                    value = each.default
+                    told_default = value if isinstance(value, str) else f"{value:g}"
+                    self.assertIn(f"Default: ``{told_default}``", text)

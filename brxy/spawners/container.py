@@ -1,0 +1,179 @@
+"""
+One container that Docker runs for us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from brxy.interfaces import Address
+from brxy.readiness import waitUntilReady
+from brxy.spawners.answers import EngineError, EngineUnreachable
+from brxy.spawners.ending import exitReason, lastLine, startFailed
+from brxy.spawners.engine import Engine
+from brxy.spawners.managed import Managed, insist
+from brxy.spawners.pulls import Pulls
+from brxy.spawners.removal import removeContainer, stopContainer
+from brxy.spawners.watch import Watch
+
+__all__ = ["Container", "Daemon", "Plan"]
+
+
+@frozen
+class Daemon:
+    """
+    What the containers of one spawner share.
+
+    @ivar watch: tells them when something may have become of them.
+    """
+
+    reactor: Any
+    engine: Engine
+    watch: Watch
+    pulls: Pulls
+
+
+@frozen
+class Plan:
+    """
+    What shall run.
+
+    @ivar name: of the container.
+    @ivar body: what it is created by, see the API.
+    @ivar pull: when its image is fetched: missing, always, never.
+    @ivar port: at which the edge fronts it; L{None}: a node runs in it.
+    @ivar stop_timeout: seconds between SIGTERM and SIGKILL.
+    """
+
+    name: str
+    body: Mapping[str, Any]
+    pull: str
+    port: int | None
+    stop_timeout: int
+
+
+class Container(Managed):
+    """
+    Runs a plan.
+    """
+
+    def __init__(self, daemon: Daemon, plan: Plan) -> None:
+        super().__init__()
+        self._daemon = daemon
+        self._engine = daemon.engine
+        self._plan = plan
+        self._path = f"/containers/{plan.name}"
+        self._answers: Deferred[None] | None = None
+
+    async def begin(self) -> None:
+        """
+        See L{Managed}.
+        """
+        plan = self._plan
+        if plan.pull == "always":
+            await self._pull()
+        try:
+            await self._create()
+        except EngineError as error:
+            if error.status != 404 or plan.pull != "missing":
+                raise
+            await self._pull()
+            await self._create()
+        self.checkStopping()
+        await self._daemon.watch.up()
+        self.checkStopping()
+        try:
+            await self._engine.ask("POST", f"{self._path}/start")
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            raise EngineError(startFailed(error), error.status) from None
+
+    async def _pull(self) -> None:
+        await self.unlessStopped(self._daemon.pulls.pull(self._plan.body["Image"]))
+
+    async def _create(self) -> None:
+        await self._engine.ask("POST", "/containers/create", self._plan.body, name=self._plan.name)
+
+    async def look(self) -> str | None:
+        """
+        See L{Managed}.
+        """
+        try:
+            found = await self._engine.ask("GET", f"{self._path}/json")
+        except EngineError as error:
+            if error.status == 404:
+                return "removed by somebody else"
+            raise
+        if found["State"]["Running"]:
+            self._front(found)
+            return None
+        return await self._ended(found)
+
+    async def _ended(self, found: Any) -> str:
+        state = found["State"]
+        if state["OOMKilled"]:
+            return "killed, having used up its memory"
+        line = await lastLine(self._engine, f"{self._path}/logs") if state["ExitCode"] else ""
+        return exitReason(state["ExitCode"], line)
+
+    def _front(self, found: Any) -> None:
+        """
+        Wait until the app answers, once.
+        """
+        port = self._plan.port
+        if port is None or self._answers is not None:
+            return
+        host = _address(found["NetworkSettings"]["Networks"])
+        if host is None:
+            raise EngineError("port= needs a network in which the container has an address")
+        self._answers = waitUntilReady(self._daemon.reactor, host, port)
+        self._answers.addCallbacks(
+            lambda _: self.ready.callback(Address(host, port)), self._unanswered
+        )
+
+    def _unanswered(self, failure: Failure) -> None:
+        failure.trap(CancelledError)
+
+    async def end(self) -> str:
+        """
+        See L{Managed}.
+        """
+        never = self._plan.port is not None and not self.ready.called
+        self._stopWaiting()
+        plan = self._plan
+        await insist(
+            self._daemon.reactor, lambda: stopContainer(self._engine, plan.name, plan.stop_timeout)
+        )
+        reason = await self.look() or "stopped"
+        return f"port {plan.port} never answered; {reason}" if never else reason
+
+    def _stopWaiting(self) -> None:
+        if self._answers is not None:
+            self._answers.cancel()
+
+    async def clear(self) -> None:
+        """
+        See L{Managed}.
+        """
+        self._stopWaiting()
+        try:
+            await removeContainer(self._engine, self._plan.name)
+        except EngineError:
+            self._daemon.watch.doom(self._plan.name)
+
+
+def _address(networks: Mapping[str, Any]) -> str | None:
+    """
+    Where a container is reached.
+    """
+    for each in networks.values():
+        for key in ("IPAddress", "GlobalIPv6Address"):
+            if each.get(key):
+                return str(each[key])
+    return None

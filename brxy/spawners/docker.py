@@ -1,0 +1,203 @@
+"""
+C{docker:} runs each instance in a container of its own, by the Docker Engine API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from secrets import token_hex
+from typing import Any
+
+from attrs import field, frozen
+from attrs.converters import optional
+from twisted.internet.defer import Deferred, gatherResults
+
+from brxy.errors import BadSpawnSpec
+from brxy.interfaces import IInstance, SpawnOrder
+from brxy.spawners.answers import EngineError
+from brxy.spawners.container import Container, Daemon, Plan
+from brxy.spawners.containeroptions import ContainerOptions, oneOf, portNumber
+from brxy.spawners.dialback import dialBack
+from brxy.spawners.engine import Engine, labelFilter
+from brxy.spawners.managed import Managed
+from brxy.spawners.managing import (
+    IMAGE,
+    TICKET,
+    EngineFactory,
+    ManagingSpawner,
+    edgeLabels,
+    orderLabels,
+)
+from brxy.spawners.pulls import Pulls
+from brxy.spawners.removal import removeContainer, stopContainer
+from brxy.spawners.watch import Watch
+
+__all__ = ["DockerSpawner", "Options", "factory"]
+
+# Seconds that something left by an earlier run gets to end: the edge waits for
+# 30 at most, and clients wait for the edge.
+_LEFTOVER_TIMEOUT = 10
+
+
+def _whenPulled(text: str) -> str:
+    return oneOf(text, "missing", "always", "never")
+
+
+@frozen(kw_only=True)
+class Options(ContainerOptions):
+    """
+    The keys of C{docker:}.
+    """
+
+    port: int | None = field(
+        default=None,
+        converter=optional(portNumber),
+        metadata={"help": "where the app listens in the container; without it a node runs there"},
+    )
+    pull: str = field(
+        default="missing",
+        converter=_whenPulled,
+        metadata={"help": "when the image is fetched: missing, always or never"},
+    )
+
+
+class DockerSpawner(ManagingSpawner):
+    """
+    Runs one more container of the same image for each instance.
+
+    @raise BadSpawnSpec: the options don't go together.
+    """
+
+    kind = "docker"
+
+    _watch: Watch | None = None
+
+    def __init__(
+        self, options: Options, command: Sequence[str], reactor: Any, engine: Engine
+    ) -> None:
+        super().__init__(options, command, reactor, engine)
+        if options.port is not None and options.network in ("host", "none"):
+            raise BadSpawnSpec(
+                "docker: port= needs an address of the container's own, "
+                f"which network={options.network} has not"
+            )
+        self.dials_back = options.port is None
+        self._pulls = Pulls(engine)
+
+    def prepare(self, edge: str) -> None:
+        """
+        See L{ManagingSpawner}.
+        """
+        if self._watch is None:
+            self._watch = Watch(
+                self._reactor, self._engine, edgeLabels(self.kind, edge), self.told
+            )
+
+    @property
+    def _daemon(self) -> Daemon:
+        assert self._watch is not None, "not prepared"
+        return Daemon(self._reactor, self._engine, self._watch, self._pulls)
+
+    def make(self, order: SpawnOrder) -> tuple[str, Managed]:
+        """
+        See L{ManagingSpawner}.
+        """
+        name = f"brxy-{token_hex(8)}"
+        return name, self._container(name, self._body(order))
+
+    def _container(self, name: str, body: Mapping[str, Any]) -> Container:
+        options = self._options
+        patience = options.patience(options.port is not None)
+        return Container(self._daemon, Plan(name, body, options.pull, options.port, patience))
+
+    def _body(self, order: SpawnOrder) -> dict[str, Any]:
+        """
+        What creates the container of an order.
+        """
+        options = self._options
+        ours, mounts, port = self._surroundings(order)
+        replaced = [
+            each.replace("{route}", order.route).replace("{port}", port) for each in self._command
+        ]
+        host = {
+            "Binds": [*(options.volume or ()), *mounts],
+            "Init": True,
+            "NetworkMode": options.network or "default",
+            "Memory": options.memory or 0,
+            "NanoCpus": int((options.cpus or 0) * 1e9),
+        }
+        return {
+            "Image": options.image,
+            "Env": options.environment(ours),
+            "Labels": orderLabels(self.kind, order, options.image),
+            "HostConfig": host,
+            "User": options.user or "",
+            **({"Cmd": replaced} if replaced else {}),
+        }
+
+    def _surroundings(self, order: SpawnOrder) -> tuple[dict[str, str], Sequence[str], str]:
+        """
+        @return: what is in its environment and what is mounted because of us,
+            and its C{{port}}.
+        """
+        options = self._options
+        if options.port is not None:
+            port = str(options.port)
+            return {"ROUTE": order.route, "PORT": port, "HOST": "0.0.0.0"}, (), port
+        host_network = options.network == "host"
+        back = dialBack(order.environment["BRXY_EDGE"], options.edge, host_network)
+        # The node knows the port.
+        return {**order.environment, "BRXY_EDGE": back.edge}, back.mounts, "{port}"
+
+    async def find(self, edge: str, orders: Mapping[str, SpawnOrder]) -> dict[str, IInstance]:
+        """
+        See L{ManagingSpawner}.
+        """
+        await self._daemon.watch.up()
+        filters = labelFilter(edgeLabels(self.kind, edge))
+        found: dict[str, IInstance] = {}
+        removals = []
+        for each in await self._engine.ask("GET", "/containers/json", all=1, filters=filters):
+            name, labels = each["Names"][0].lstrip("/"), each["Labels"]
+            order = orders.get(labels.get(TICKET))
+            mine = labels.get(IMAGE) == self._options.image
+            if name in self._managed:
+                continue
+            if order is not None and order.ticket not in found and mine and _runs(each):
+                # It is there: nothing is needed that would create it.
+                adopted = self._container(name, {})
+                found[order.ticket] = self.keep(name, adopted, found=True)
+            else:
+                removals.append(Deferred.fromCoroutine(self._remove(name)))
+        await gatherResults(removals)
+        return found
+
+    async def _remove(self, name: str) -> None:
+        try:
+            await stopContainer(self._engine, name, _LEFTOVER_TIMEOUT)
+            await removeContainer(self._engine, name)
+        except EngineError as error:
+            self._log.warn("{name} of an earlier run: {e}", name=name, e=error)
+            self._daemon.watch.doom(name)
+        else:
+            self._log.info("removed {name} of an earlier run", name=name)
+
+    def close(self) -> None:
+        """
+        See L{ManagingSpawner}.
+        """
+        self._pulls.stop()
+        if self._watch is not None:
+            self._watch.stop()
+
+
+def _runs(container: Mapping[str, Any]) -> bool:
+    return bool(container["State"] == "running")
+
+
+factory = EngineFactory(
+    "docker",
+    "runs each instance in a container of its own, by the Docker Engine API",
+    Options,
+    DockerSpawner,
+)

@@ -1,0 +1,82 @@
+"""
+How what ran in a container ended, in words.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from brxy.spawners.answers import EngineError, oneLine
+from brxy.spawners.engine import Engine
+
+__all__ = ["exitReason", "lastLine", "startFailed"]
+
+# Lines that are asked for, to find one that is not empty; the bytes before each;
+# and the streams.
+_TAIL = 20
+_HEAD = 8
+_STDOUT, _STDERR = 1, 2
+
+# How runc, and the init in a container, say that there is no such command.
+_NO_COMMAND = re.compile(
+    r'exec: "?(?P<a>[^":]+)"?: (?P<b>[^:]*)|exec (?P<c>\S+) failed: (?P<d>.*)'
+)
+_NOT_RUN = (126, 127)
+
+
+def exitReason(status: int, line: str) -> str:
+    """
+    How a container ended, for a log.
+
+    @param status: its exit status; a signal n makes it 128 + n.
+    @param line: the last line it printed.
+    """
+    missing = _NO_COMMAND.search(line) if status in _NOT_RUN else None
+    if missing:
+        return f"can't run {missing['a'] or missing['c']!r} in the image: {_why(missing)}"
+    if status > 128:
+        try:
+            return f"killed by {signal.Signals(status - 128).name}"
+        except ValueError:
+            pass
+    return f"exit status {status}: {line}" if status and line else f"exit status {status}"
+
+
+def startFailed(error: EngineError) -> str:
+    """
+    Why a container could not be started, for a log.
+    """
+    missing = _NO_COMMAND.search(str(error))
+    return (
+        f"can't run {missing['a'] or missing['c']!r}: {_why(missing)}" if missing else str(error)
+    )
+
+
+def _why(missing: re.Match[str]) -> str:
+    return (missing["b"] or missing["d"] or "").strip()
+
+
+async def lastLine(engine: Engine, path: str) -> str:
+    """
+    @param path: of the logs of a container or a service.
+    @return: the last line on standard error, or on standard output if there is
+        none: which of two came later is not known.  C{""} if there is no line,
+        or if it can't be had.
+    """
+    try:
+        data = await engine.read("GET", path, stdout=1, stderr=1, tail=_TAIL)
+    except EngineError:
+        return ""
+    texts = {_STDOUT: b"", _STDERR: b""}
+    # Each piece has a head: of which stream, three bytes of nothing, its length.
+    while len(data) >= _HEAD:
+        end = _HEAD + int.from_bytes(data[4:_HEAD], "big")
+        texts[_STDERR if data[0] == _STDERR else _STDOUT] += data[_HEAD:end]
+        data = data[end:]
+    for stream in (_STDERR, _STDOUT):
+        text = texts[stream].decode("utf-8", "backslashreplace")
+        lines = [line for line in text.splitlines() if line.strip()]
+        if lines:
+            return oneLine(lines[-1])
+    return ""

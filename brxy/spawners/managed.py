@@ -1,0 +1,180 @@
+"""
+What a daemon runs for us: from its order until nothing of it is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from brxy.errors import SpawnFailed
+from brxy.interfaces import Address, Gone, IInstance
+from brxy.spawners.answers import EngineError, EngineUnreachable
+
+__all__ = ["Managed", "insist"]
+
+# Seconds for which a daemon that went away is asked again to stop something.
+# One that is only started anew is back in three.
+_INSIST = 10.0
+_PAUSE = 0.5
+
+
+async def insist(reactor: Any, ask: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """
+    Have something done though the daemon may be away for a moment.
+
+    @raise EngineError: it was refused, or the daemon did not come back.
+    """
+    give_up = reactor.seconds() + _INSIST
+    while True:
+        try:
+            return await ask()
+        except EngineUnreachable:
+            if reactor.seconds() > give_up:
+                raise
+        await deferLater(reactor, _PAUSE)
+
+
+@implementer(IInstance)
+class Managed:
+    """
+    One instance.  What there is to do with the daemon says a subclass.
+
+    @ivar over: fires after C{gone}.
+    """
+
+    _log = Logger()
+
+    def __init__(self) -> None:
+        self.ready: Deferred[Address] = Deferred()
+        self.gone: Deferred[Gone] = Deferred()
+        self.over: Deferred[None] = Deferred()
+        self.stopping = False
+        self._looking_again = False
+        self._idle: Deferred[None] | None = None
+        self._waiting: Deferred[Any] | None = None
+
+    # What a subclass does
+
+    async def begin(self) -> None:
+        """
+        Have the daemon run it.  C{stopping} may become true meanwhile.
+
+        @raise EngineError: it can't.
+        """
+        raise NotImplementedError
+
+    async def look(self) -> str | None:
+        """
+        @return: how it ended; L{None} if it still runs.
+        @raise EngineError: nobody can say.
+        """
+        raise NotImplementedError
+
+    async def end(self) -> str:
+        """
+        Stop it, by force in the end.
+
+        @return: how it ended.
+        @raise EngineError: it can't be stopped.
+        """
+        raise NotImplementedError
+
+    async def clear(self) -> None:
+        """
+        Remove what is left.
+        """
+        raise NotImplementedError
+
+    # Its life
+
+    def start(self, found: bool = False) -> None:
+        """
+        Begin.
+
+        @param found: it runs already.
+        """
+        life = Deferred.fromCoroutine(self._live(found))
+        life.addErrback(self._broken)
+        life.addBoth(self.over.callback)
+
+    def stop(self) -> None:
+        """
+        See L{IInstance}.
+        """
+        if not self.stopping:
+            self.stopping = True
+            if self._waiting is not None:
+                self._waiting.cancel()
+            self.lookAgain()
+
+    def lookAgain(self) -> None:
+        """
+        Something may have become of it.
+        """
+        self._looking_again = True
+        if self._idle is not None:
+            idle, self._idle = self._idle, None
+            idle.callback(None)
+
+    async def unlessStopped(self, what: Deferred[Any]) -> None:
+        """
+        Wait for something that need not be waited for once it is stopped.
+
+        @raise CancelledError: it is.
+        """
+        self._waiting = what
+        try:
+            self.checkStopping()
+            await what
+        finally:
+            self._waiting = None
+        self.checkStopping()
+
+    def checkStopping(self) -> None:
+        """
+        @raise CancelledError: it is to be stopped.
+        """
+        if self.stopping:
+            raise CancelledError()
+
+    async def _live(self, found: bool) -> None:
+        try:
+            reason = await self._serve(found)
+        except CancelledError:
+            reason = "stopped before it was started"
+        except (EngineError, SpawnFailed) as error:
+            reason = str(error)
+        await self.clear()
+        self.gone.callback(Gone(reason))
+
+    async def _serve(self, found: bool) -> str:
+        self.checkStopping()
+        if not found:
+            await self.begin()
+        while not self.stopping:
+            self._looking_again = False
+            reason = await self._lookOnce()
+            if reason is not None:
+                return reason
+            if not self._looking_again:
+                self._idle = Deferred()
+                await self._idle
+        return await self.end()
+
+    async def _lookOnce(self) -> str | None:
+        try:
+            return await self.look()
+        except EngineUnreachable:
+            # Whoever told us to look tells again when the daemon is back.
+            return None
+
+    def _broken(self, failure: Any) -> None:
+        self._log.failure("an instance is lost", failure)
+        if not self.gone.called:
+            self.gone.callback(Gone("brxy failed to follow it"))

@@ -1,0 +1,91 @@
+"""
+Fetches images, each once at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from brxy.spawners.answers import EngineError
+from brxy.spawners.engine import Engine
+
+__all__ = ["Pulls"]
+
+# Seconds for an image: some have many gigabytes.
+_LONGEST = 3600.0
+
+
+def _query(image: str) -> dict[str, str]:
+    """
+    An image as the API wants it for a pull.  Without a tag that would be all
+    there are.
+    """
+    name, at, digest = image.partition("@")
+    if at:
+        return {"fromImage": name, "tag": digest}
+    folder, slash, last = image.rpartition("/")
+    last, _, tag = last.partition(":")
+    return {"fromImage": folder + slash + last, "tag": tag or "latest"}
+
+
+def _progress(event: Any) -> None:
+    """
+    One line of what the daemon tells while it pulls.
+
+    @raise EngineError: it failed.
+    """
+    if "error" in event:
+        raise EngineError(str(event["error"]))
+
+
+class Pulls:
+    """
+    Whoever wants an image that is being pulled waits for the same pull.  It
+    goes on when nobody waits any more: an image that takes longer than an
+    order may take is there for a later one.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._running: dict[str, Deferred[None]] = {}
+        self._waiting: dict[str, list[Deferred[None]]] = {}
+
+    def pull(self, image: str) -> Deferred[None]:
+        """
+        @return: fires when the image is there, or fails with L{EngineError}.
+            Cancel it to wait no longer.
+        """
+        waiting = self._waiting.setdefault(image, [])
+        deferred: Deferred[None] = Deferred(waiting.remove)
+        waiting.append(deferred)
+        if image not in self._running:
+            running = self._running[image] = Deferred.fromCoroutine(self._pull(image))
+            running.addBoth(self._over, image)
+        return deferred
+
+    def stop(self) -> None:
+        """
+        End all pulls.
+        """
+        for running in list(self._running.values()):
+            running.cancel()
+
+    async def _pull(self, image: str) -> None:
+        try:
+            stream = await self._engine.follow(
+                "POST", "/images/create", _progress, **_query(image)
+            )
+            await self._engine.whole(stream, _LONGEST)
+        except EngineError as error:
+            raise EngineError(f"can't pull {image}: {error}", error.status) from None
+
+    def _over(self, result: None | Failure, image: str) -> None:
+        self._running.pop(image, None)
+        for each in self._waiting.pop(image, []):
+            if isinstance(result, Failure) and result.check(CancelledError):
+                each.errback(EngineError(f"the pull of {image} was stopped"))
+            else:
+                each.callback(result)

@@ -1,0 +1,54 @@
+"""
+Has the daemon remove what it ran.
+"""
+
+from __future__ import annotations
+
+from brxy.spawners.answers import EngineError
+from brxy.spawners.engine import ANSWER_TIMEOUT, Engine
+
+__all__ = ["removeContainer", "removeService", "stopContainer"]
+
+
+async def stopContainer(engine: Engine, name: str, seconds: int) -> None:
+    """
+    Stop a container, if there is one: by SIGTERM, and by SIGKILL after so many
+    seconds.
+
+    @raise EngineError: it can't be.
+    """
+    try:
+        limit = seconds + ANSWER_TIMEOUT
+        await engine.ask("POST", f"/containers/{name}/stop", timeout=limit, t=seconds)
+    except EngineError as error:
+        if error.status != 404:
+            raise
+
+
+async def removeContainer(engine: Engine, name: str) -> None:
+    """
+    Remove a container, by force, with the volumes that came into being for it
+    alone.  One that is not there is removed already.
+
+    @raise EngineError: it can't be.
+    """
+    try:
+        await engine.ask("DELETE", f"/containers/{name}", force=1, v=1)
+    except EngineError as error:
+        # 409: somebody else removes it.
+        if error.status not in (404, 409):
+            raise
+
+
+async def removeService(engine: Engine, name: str) -> None:
+    """
+    Remove a service; its tasks are stopped then.  One that is not there is
+    removed already.
+
+    @raise EngineError: it can't be.
+    """
+    try:
+        await engine.ask("DELETE", f"/services/{name}")
+    except EngineError as error:
+        if error.status != 404:
+            raise

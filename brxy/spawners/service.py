@@ -1,0 +1,114 @@
+"""
+One service of one task that a swarm runs for us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from brxy.spawners.answers import EngineError
+from brxy.spawners.ending import exitReason, lastLine, startFailed
+from brxy.spawners.engine import Engine
+from brxy.spawners.managed import Managed, insist
+from brxy.spawners.removal import removeService
+from brxy.spawners.tasks import Tasks
+
+__all__ = ["Service", "isAlive"]
+
+# The states of a task that are its last, see the API.
+_OVER = frozenset(["complete", "failed", "rejected", "shutdown", "orphaned", "remove"])
+
+# Seconds for the swarm's own part in stopping a task.
+_MARGIN = 30.0
+
+
+def isAlive(tasks: Sequence[Any]) -> bool:
+    """
+    Is this all that is to be of a service?  A swarm whose node went away starts
+    another task elsewhere: that is none that anybody ordered.
+    """
+    return len(tasks) == 1 and tasks[0]["Status"]["State"] not in _OVER
+
+
+class Service(Managed):
+    """
+    @param name: of the service.
+    @param body: what it is created by, see the API.
+    @param stop_timeout: seconds between SIGTERM and SIGKILL.
+    @param service: its id, if it is there already.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        engine: Engine,
+        tasks: Tasks,
+        name: str,
+        body: Mapping[str, Any],
+        stop_timeout: int,
+        service: str = "",
+    ) -> None:
+        super().__init__()
+        self._reactor = reactor
+        self._engine = engine
+        self._tasks = tasks
+        self._name = name
+        self._body = body
+        self._stop_timeout = stop_timeout
+        self._id = service
+        self._seen = False
+
+    async def begin(self) -> None:
+        """
+        See L{Managed}.
+        """
+        self._id = (await self._engine.ask("POST", "/services/create", self._body))["ID"]
+        self._tasks.follow()
+
+    async def look(self) -> str | None:
+        """
+        See L{Managed}.
+        """
+        tasks = self._tasks.of(self._id)
+        if not tasks:
+            return "removed by somebody else" if self._seen else None
+        self._seen = True
+        return None if isAlive(tasks) else await self._reason(tasks)
+
+    async def _reason(self, tasks: Sequence[Any]) -> str:
+        if len(tasks) > 1:
+            return "its node is gone from the swarm"
+        status = tasks[0]["Status"]
+        code = status.get("ContainerStatus", {}).get("ExitCode", 0)
+        if status["State"] == "complete" or code:
+            line = await lastLine(self._engine, f"/services/{self._id}/logs") if code else ""
+            return exitReason(code, line)
+        return startFailed(EngineError(status.get("Err") or status["State"]))
+
+    async def end(self) -> str:
+        """
+        See L{Managed}.
+        """
+        tasks = self._tasks.of(self._id)
+        await insist(self._reactor, self._remove)
+        status = tasks[0]["Status"] if tasks else {}
+        if status.get("Err"):
+            return f"never ran: {EngineError(status['Err'])}"
+        return "stopped"
+
+    async def _remove(self) -> None:
+        await removeService(self._engine, self._name)
+        limit = self._stop_timeout + _MARGIN
+        if self._id and not await self._tasks.vanished(self._id, limit):
+            raise EngineError(f"the swarm did not end {self._name} within {limit:g} s")
+
+    async def clear(self) -> None:
+        """
+        See L{Managed}.
+        """
+        try:
+            await self._remove()
+        except EngineError as error:
+            self._log.warn("{error}", error=error)
+            self._tasks.doom(self._name)

@@ -1,0 +1,176 @@
+"""
+C{swarm:} runs each instance as a service of one task, by the Docker Engine API
+of a manager.
+
+Not as a job: a running task of a job that is removed goes on (seen in 20.10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from secrets import token_hex
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, gatherResults
+
+from brxy.interfaces import IInstance, SpawnOrder
+from brxy.spawners.answers import EngineError
+from brxy.spawners.containeroptions import ContainerOptions
+from brxy.spawners.dialback import dialBack
+from brxy.spawners.engine import labelFilter
+from brxy.spawners.managed import Managed
+from brxy.spawners.managing import (
+    IMAGE,
+    TICKET,
+    EngineFactory,
+    ManagingSpawner,
+    edgeLabels,
+    orderLabels,
+)
+from brxy.spawners.removal import removeService
+from brxy.spawners.service import Service, isAlive
+from brxy.spawners.tasks import Tasks
+
+__all__ = ["Options", "SwarmSpawner", "factory"]
+
+# Seconds that something left by an earlier run gets to end.
+_LEFTOVER_TIMEOUT = 20.0
+
+
+@frozen(kw_only=True)
+class Options(ContainerOptions):
+    """
+    The keys of C{swarm:}.
+    """
+
+
+class SwarmSpawner(ManagingSpawner):
+    """
+    Runs one more service of the same image for each instance.
+    """
+
+    kind = "swarm"
+
+    _tasks: Tasks | None = None
+
+    def prepare(self, edge: str) -> None:
+        """
+        See L{ManagingSpawner}.
+        """
+        if self._tasks is None:
+            labels = edgeLabels(self.kind, edge)
+            self._tasks = Tasks(
+                self._reactor,
+                self._engine,
+                labels,
+                lambda: self.told(""),
+                lambda: bool(self._managed),
+            )
+
+    @property
+    def _following(self) -> Tasks:
+        assert self._tasks is not None, "not prepared"
+        return self._tasks
+
+    def make(self, order: SpawnOrder) -> tuple[str, Managed]:
+        """
+        See L{ManagingSpawner}.
+        """
+        name = f"brxy-{token_hex(8)}"
+        return name, self._service(name, self._body(name, order))
+
+    def _service(self, name: str, body: Mapping[str, Any], service: str = "") -> Service:
+        patience = self._options.patience(fronted=False)
+        return Service(self._reactor, self._engine, self._following, name, body, patience, service)
+
+    def _body(self, name: str, order: SpawnOrder) -> dict[str, Any]:
+        """
+        What creates the service of an order.
+        """
+        options = self._options
+        network = options.network or "host"
+        back = dialBack(order.environment["BRXY_EDGE"], options.edge, network == "host")
+        container = {
+            "Image": options.image,
+            "Args": [each.replace("{route}", order.route) for each in self._command],
+            "Env": options.environment({**order.environment, "BRXY_EDGE": back.edge}),
+            "Mounts": [_mount(each) for each in (*(options.volume or ()), *back.mounts)],
+            "User": options.user or "",
+            "Init": True,
+            "StopGracePeriod": options.patience(fronted=False) * 10**9,
+        }
+        limits = {"MemoryBytes": options.memory or 0, "NanoCPUs": int((options.cpus or 0) * 1e9)}
+        return {
+            "Name": name,
+            "Labels": orderLabels(self.kind, order, options.image),
+            "Mode": {"Replicated": {"Replicas": 1}},
+            "TaskTemplate": {
+                "ContainerSpec": container,
+                "Resources": {"Limits": limits},
+                "RestartPolicy": {"Condition": "none"},
+                "Networks": [{"Target": network}],
+            },
+        }
+
+    async def find(self, edge: str, orders: Mapping[str, SpawnOrder]) -> dict[str, IInstance]:
+        """
+        See L{ManagingSpawner}.
+        """
+        filters = labelFilter(edgeLabels(self.kind, edge))
+        services = await self._engine.ask("GET", "/services", filters=filters)
+        await self._following.look()
+        found: dict[str, IInstance] = {}
+        removals = []
+        for each in services:
+            name, labels = each["Spec"]["Name"], each["Spec"]["Labels"]
+            order = orders.get(labels.get(TICKET))
+            mine = labels.get(IMAGE) == self._options.image
+            alive = mine and isAlive(self._following.of(each["ID"]))
+            if order is not None and order.ticket not in found and alive:
+                # It is there: nothing is needed that would create it.
+                service = self._service(name, {}, each["ID"])
+                found[order.ticket] = self.keep(name, service, found=True)
+            else:
+                removals.append(Deferred.fromCoroutine(self._remove(name, each["ID"])))
+        await gatherResults(removals)
+        self._following.follow()
+        return found
+
+    async def _remove(self, name: str, service: str) -> None:
+        try:
+            await removeService(self._engine, name)
+            await self._following.vanished(service, _LEFTOVER_TIMEOUT)
+        except EngineError as error:
+            self._log.warn("{name} of an earlier run: {e}", name=name, e=error)
+            self._following.doom(name)
+        else:
+            self._log.info("removed {name} of an earlier run", name=name)
+
+    def close(self) -> None:
+        """
+        See L{ManagingSpawner}.
+        """
+        if self._tasks is not None:
+            self._tasks.stop()
+
+
+def _mount(volume: str) -> dict[str, Any]:
+    """
+    A volume of the options as the API has it for services.
+    """
+    source, target, *mode = volume.split(":")
+    return {
+        "Type": "bind" if source.startswith("/") else "volume",
+        "Source": source,
+        "Target": target,
+        "ReadOnly": mode == ["ro"],
+    }
+
+
+factory = EngineFactory(
+    "swarm",
+    "runs each instance as a service of a Docker swarm, by the Engine API of a manager",
+    Options,
+    SwarmSpawner,
+)

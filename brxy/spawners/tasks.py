@@ -1,0 +1,126 @@
+"""
+Follows what becomes of the tasks of swarm services, by asking for all of them
+together: a manager has no events of what happens on other nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from brxy.spawners.answers import EngineError
+from brxy.spawners.engine import Engine, labelFilter
+from brxy.spawners.removal import removeService
+
+__all__ = ["Tasks"]
+
+# Seconds between two looks, while there is something to see.
+_PAUSE = 0.5
+
+
+class Tasks:
+    """
+    @param labels: what the services bear.
+    @param told: called after each look.
+    @param needed: is there anything to look for?
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        engine: Engine,
+        labels: Mapping[str, str],
+        told: Callable[[], None],
+        needed: Callable[[], bool],
+    ) -> None:
+        self._reactor = reactor
+        self._engine = engine
+        self._filters = labelFilter(labels)
+        self._told = told
+        self._needed = needed
+        self._work: Deferred[None] | None = None
+        self._found: dict[str, list[Any]] = {}
+        self._waiting: list[Deferred[None]] = []
+        self._doomed: set[str] = set()
+
+    def of(self, service: str) -> Sequence[Any]:
+        """
+        @param service: its id.
+        @return: its tasks as the API has them, at the last look.
+        """
+        return self._found.get(service, ())
+
+    async def look(self) -> None:
+        """
+        Look now.
+
+        @raise EngineError: the daemon can't say.
+        """
+        found: dict[str, list[Any]] = {}
+        for each in await self._engine.ask("GET", "/tasks", filters=self._filters):
+            found.setdefault(each["ServiceID"], []).append(each)
+        self._found = found
+
+    async def vanished(self, service: str, seconds: float) -> bool:
+        """
+        Wait until nothing is left of the tasks of a service that was removed.
+
+        @param seconds: so long at most.
+        @return: whether nothing is.
+        @raise EngineError: the daemon can't say.
+        """
+        give_up = self._reactor.seconds() + seconds
+        while True:
+            await self.look()
+            if not self.of(service) or self._reactor.seconds() > give_up:
+                return not self.of(service)
+            await deferLater(self._reactor, _PAUSE)
+
+    def doom(self, name: str) -> None:
+        """
+        Remove a service once the daemon can be reached again.
+        """
+        self._doomed.add(name)
+        self.follow()
+
+    def follow(self) -> None:
+        """
+        Look again and again, as long as that is needed.
+        """
+        if self._work is None or self._work.called:
+            self._work = Deferred.fromCoroutine(self._follow())
+            self._work.addErrback(self._broken)
+
+    def stop(self) -> None:
+        """
+        Look no more.
+        """
+        if self._work is not None:
+            self._work.cancel()
+
+    def _broken(self, failure: Any) -> None:
+        if not failure.check(CancelledError):
+            self._log.failure("the look at services broke", failure)
+
+    async def _follow(self) -> None:
+        failed = False
+        while self._needed() or self._doomed:
+            try:
+                await self.look()
+                for name in list(self._doomed):
+                    await removeService(self._engine, name)
+                    self._doomed.discard(name)
+            except EngineError as error:
+                if not failed:
+                    self._log.warn("{error}", error=error)
+                failed = True
+            else:
+                failed = False
+                self._told()
+            await deferLater(self._reactor, _PAUSE)

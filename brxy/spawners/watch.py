@@ -1,0 +1,140 @@
+"""
+Follows what becomes of containers, by one stream of events for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.application.internet import backoffPolicy
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+
+from brxy.spawners.answers import EngineError
+from brxy.spawners.engine import Engine, labelFilter
+from brxy.spawners.removal import removeContainer
+
+__all__ = ["Watch"]
+
+# Seconds after which the stream is opened anew, and all is looked at: whatever
+# was missed is noticed then.
+_RENEW = 300.0
+
+
+class Watch:
+    """
+    @param labels: what the containers bear.
+    @param told: called with the name of a container of which something may
+        have become; with C{""} if that may be any of them.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        engine: Engine,
+        labels: Mapping[str, str],
+        told: Callable[[str], None],
+    ) -> None:
+        self._reactor = reactor
+        self._engine = engine
+        self._labels = labels
+        self._told = told
+        self._work: Deferred[None] | None = None
+        self._pause: Deferred[None] | None = None
+        self._is_up = False
+        self._waiting: list[Deferred[None]] = []
+        self._doomed: set[str] = set()
+
+    async def up(self) -> None:
+        """
+        Wait until the stream stands: from then on nothing is missed.
+
+        @raise EngineError: it can't be had now.
+        """
+        if self._is_up:
+            return
+        waiting: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(waiting)
+        if self._work is None:
+            self._work = Deferred.fromCoroutine(self._follow())
+            self._work.addErrback(self._ended)
+        else:
+            self._wake()
+        await waiting
+
+    def doom(self, name: str) -> None:
+        """
+        Remove a container once the daemon can be reached again.
+        """
+        self._doomed.add(name)
+
+    def stop(self) -> None:
+        """
+        Follow no more.
+        """
+        if self._work is not None:
+            self._work.cancel()
+
+    def _ended(self, failure: Any) -> None:
+        if not failure.check(CancelledError):
+            self._log.failure("the watch over containers broke", failure)
+
+    async def _follow(self) -> None:
+        failures = 0
+        delay = backoffPolicy(initialDelay=0.2, maxDelay=30.0)
+        while True:
+            try:
+                await self._once()
+            except EngineError as error:
+                failures = 1 if self._is_up else failures + 1
+                if failures == 1:
+                    self._log.warn("{error}", error=error)
+                self._is_up = False
+                self._tell(error)
+                await self._rest(delay(failures))
+
+    async def _once(self) -> None:
+        """
+        Follow one stream to its end.
+        """
+        filters = labelFilter(self._labels, type=["container"], event=["die", "destroy"])
+        stream = await self._engine.follow("GET", "/events", self._event, filters=filters)
+        if not self._is_up:
+            self._is_up = True
+            self._log.debug("following the containers of {labels}", labels=self._labels)
+        self._tell(None)
+        # Of what happened while there was no stream there are no events.
+        self._told("")
+        for name in list(self._doomed):
+            await removeContainer(self._engine, name)
+            self._doomed.discard(name)
+        await self._engine.whole(stream, _RENEW)
+
+    def _event(self, event: Any) -> None:
+        self._told(str(event["Actor"]["Attributes"]["name"]))
+
+    def _tell(self, error: EngineError | None) -> None:
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            if error is None:
+                each.callback(None)
+            else:
+                each.errback(error)
+
+    async def _rest(self, seconds: float) -> None:
+        self._pause = Deferred()
+        timer = self._reactor.callLater(seconds, self._wake)
+        try:
+            await self._pause
+        finally:
+            self._pause = None
+            if timer.active():
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._pause is not None:
+            pause, self._pause = self._pause, None
+            pause.callback(None)

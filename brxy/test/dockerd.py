@@ -1,0 +1,272 @@
+"""
+A Docker daemon for tests: with folders, a bridge and a process namespace of its
+own, so that no other is touched and nothing of it outlives the tests.
+
+All its processes, its containers among them, are in a process namespace; with
+the first of them the kernel ends them all.  Beside it stands a janitor, who does
+that and tidies up as soon as a pipe to the tests is closed: when they are over,
+and as well when they are killed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import brxy
+
+__all__ = ["MISSING", "MOUNTS", "NODE", "WEB", "Dockerd", "theDockerd"]
+
+#: An image with busybox in it, whose httpd serves C{/www}.
+WEB = "web:1"
+
+#: An image with nothing in it, for what is mounted.
+NODE = "node:1"
+
+_ROOT = Path(brxy.__file__).parents[1]
+
+#: What a container needs that shall run our own Python: the machine's, and us.
+MOUNTS = ",".join(
+    f"{path}:{path}:ro"
+    for path in ("/usr", "/bin", "/lib", "/lib64", str(_ROOT))
+    if os.path.exists(path)
+)
+
+# What there must be, and how to get it.
+_NEEDED = {
+    "dockerd": "docker.io",
+    "busybox": "busybox-static",
+    "ip": "iproute2",
+    "unshare": "util-linux",
+}
+
+# Waits until the pipe is closed; then ends the namespace, and removes what
+# outlives processes.
+_JANITOR = """
+cat > /dev/null
+kill -KILL "$1" 2> /dev/null
+while kill -0 "$2" 2> /dev/null; do sleep 0.05; done
+for link in "$3" "$3g"; do ip link delete "$link" 2> /dev/null; done
+find /sys/fs/cgroup -depth -type d -path "*/$3/*" -exec rmdir {} + 2> /dev/null
+find /sys/fs/cgroup -depth -type d -name "$3" -exec rmdir {} + 2> /dev/null
+rm -rf --one-file-system "$4"
+"""
+
+# Seconds until the daemon answers, or has ended.
+_LIMIT = 30.0
+
+
+def _missing() -> str:
+    """
+    @return: why there can be no daemon; C{""} if there can.
+    """
+    if os.geteuid() != 0:
+        return "needs root: dockerd does"
+    packages = [package for name, package in _NEEDED.items() if shutil.which(name) is None]
+    return f"needs {', '.join(_NEEDED)}: apt install {' '.join(packages)}" if packages else ""
+
+
+MISSING = _missing()
+
+
+def _until(condition: Any, what: str) -> None:
+    """
+    Wait for the daemon, with nothing else going on.
+    """
+    give_up = time.monotonic() + _LIMIT
+    while not condition():
+        if time.monotonic() > give_up:
+            raise AssertionError(f"{what}: not within {_LIMIT:g} s")
+        time.sleep(0.05)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [int(each) for each in text.split()]
+
+
+class Dockerd:
+    """
+    The daemon.
+
+    @ivar host: its C{DOCKER_HOST}.
+    @ivar bridge: the address of its containers' bridge on this machine.
+    """
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="brxy-dockerd-"))
+        self.socket = self.folder / "socket"
+        self.host = f"unix://{self.socket}"
+        self._link = f"brxy{os.getpid()}"
+        self._subnet = f"10.{213 + os.getpid() // 256 % 40}.{os.getpid() % 256}"
+        self._namespace = subprocess.Popen(
+            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+            + ["docker-init", "--", "sleep", "infinity"],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        _until(lambda: _children(self._namespace.pid), "a process namespace")
+        [self._first] = _children(self._namespace.pid)
+        self._janitor = subprocess.Popen(
+            ["sh", "-c", _JANITOR, "sh", str(self._namespace.pid), str(self._first)]
+            + [self._link, str(self.folder)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._daemon: subprocess.Popen[bytes] | None = None
+        _until(lambda: _children(self._first), "the first process")
+        self._ip("link", "add", self._link, "type", "bridge")
+        self._ip("address", "add", f"{self._subnet}.1/24", "dev", self._link)
+        self._ip("link", "set", self._link, "up")
+
+    def _ip(self, *arguments: str) -> None:
+        subprocess.run(["ip", *arguments], check=True)
+
+    def start(self, live_restore: bool = False) -> None:
+        """
+        Start the daemon, and wait until it answers.
+
+        @param live_restore: what runs goes on when the daemon is stopped.
+        """
+        config = self.folder / "config"
+        config.write_text(
+            json.dumps(
+                {
+                    "data-root": str(self.folder / "data"),
+                    "exec-root": str(self.folder / "exec"),
+                    "pidfile": str(self.folder / "pid"),
+                    "hosts": [self.host],
+                    "bridge": self._link,
+                    "iptables": False,
+                    "ip-forward": False,
+                    "ip-masq": False,
+                    "cgroup-parent": f"/{self._link}",
+                    "exec-opts": ["native.cgroupdriver=cgroupfs"],
+                    "live-restore": live_restore,
+                }
+            )
+        )
+        with (self.folder / "log").open("ab") as log:
+            self._daemon = subprocess.Popen(
+                ["nsenter", "--target", str(self._first), "--mount", "--pid"]
+                + ["dockerd", "--config-file", str(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        _until(self._answers, "dockerd")
+
+    def _answers(self) -> bool:
+        assert self._daemon is not None
+        if self._daemon.poll() is not None:
+            log = (self.folder / "log").read_text()
+            raise AssertionError(f"dockerd ended:\n{log[-3000:]}")
+        return self.docker("version", check=False).returncode == 0
+
+    def stop(self) -> None:
+        """
+        Stop the daemon alone, and wait until it has ended.
+        """
+        assert self._daemon is not None
+        for pid in _children(self._daemon.pid):
+            os.kill(pid, 15)
+        self._daemon.wait(_LIMIT)
+
+    def restart(self, live_restore: bool = False) -> None:
+        """
+        Start it anew; see L{start}.  What is in a swarm can't live through that.
+        """
+        if live_restore:
+            self.docker("swarm", "leave", "--force", check=False)
+        if self._daemon is not None and self._daemon.poll() is None:
+            self.stop()
+        self.start(live_restore)
+
+    def joinSwarm(self) -> None:
+        """
+        Be a swarm of one node.
+        """
+        if self.docker("node", "ls", check=False).returncode:
+            here = ("--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1:2377")
+            self.docker("swarm", "init", *here)
+
+    def leaveSwarm(self) -> None:
+        """
+        Be none any more.
+        """
+        self.docker("swarm", "leave", "--force")
+
+    def docker(
+        self, *arguments: str, check: bool = True, stdin: Any = subprocess.DEVNULL
+    ) -> subprocess.CompletedProcess[str]:
+        """
+        Run C{docker} and wait for it.
+        """
+        return subprocess.run(
+            ["docker", "--host", self.host, *arguments],
+            check=check,
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT,
+        )
+
+    def makeImages(self) -> None:
+        """
+        Have L{WEB} and L{NODE}, without any registry.
+        """
+        busybox = shutil.which("busybox")
+        assert busybox is not None
+        web, node = self.folder / "web", self.folder / "node"
+        for name in ("bin", "www", "tmp"):
+            (web / name).mkdir(parents=True)
+        shutil.copy(busybox, web / "bin")
+        for name in ("sh", "httpd", "sleep", "cat", "env", "head", "tail"):
+            (web / "bin" / name).symlink_to("busybox")
+        (web / "www" / "index.html").write_text("hello\n")
+        (node / "tmp").mkdir(parents=True)
+        for image, root in ((WEB, web), (NODE, node)):
+            tar = subprocess.run(["tar", "-C", str(root), "-c", "."], stdout=-1, check=True)
+            with tempfile.TemporaryFile() as file:
+                file.write(tar.stdout)
+                file.seek(0)
+                self.docker("import", "-", image, stdin=file)
+
+    def end(self) -> None:
+        """
+        End everything, and wait until nothing is left.
+        """
+        assert self._janitor.stdin is not None
+        self._janitor.stdin.close()
+        self._janitor.wait(_LIMIT)
+        for process in (self._namespace, self._daemon):
+            if process is not None:
+                process.wait(_LIMIT)
+
+
+_dockerd: list[Dockerd] = []
+
+
+def theDockerd() -> Dockerd:
+    """
+    The daemon that all tests share; it is started for the first, and ends with
+    this process.
+    """
+    if not _dockerd:
+        dockerd = Dockerd()
+        _dockerd.append(dockerd)
+        atexit.register(dockerd.end)
+        dockerd.start()
+        dockerd.makeImages()
+    return _dockerd[0]

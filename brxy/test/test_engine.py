@@ -1,0 +1,164 @@
+"""
+Tests of L{brxy.spawners.engine}, L{brxy.spawners.answers} and
+L{brxy.spawners.ending}: what goes wrong with a daemon.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.protocol import Factory, Protocol
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.errors import BadSpawnSpec
+from brxy.spawners.answers import EngineError, EngineUnreachable, Lines, Whole, oneLine
+from brxy.spawners.ending import exitReason, startFailed
+from brxy.spawners.engine import Engine
+from brxy.test.leftovers import RealTests
+
+
+class LinesTests(SynchronousTestCase):
+    """
+    Tests of L{Lines}, L{Whole} and L{oneLine}.
+    """
+
+    @given(st.lists(st.integers(0, 30)))
+    def test_split(self, cuts: list[int]) -> None:
+        """
+        However a stream arrives, its objects are the same.
+        """
+        data = b'{"a": 1}\n\n{"b": "\xc3\xa4"}\n{"c"'
+        got: list[Any] = []
+        lines = Lines(got.append)
+        edges = sorted({0, *(min(cut, len(data)) for cut in cuts), len(data)})
+        for start, end in zip(edges, edges[1:], strict=False):
+            lines(data[start:end])
+        self.assertEqual(got, [{"a": 1}, {"b": "ä"}])
+
+    def test_bounds(self) -> None:
+        """
+        What does not end is not kept.
+        """
+        piece = bytes(5 << 20)
+        for taker in (Lines(lambda _: None), Whole()):
+            taker(piece)
+            self.assertRaises(EngineError, taker, piece)
+
+    def test_garbage(self) -> None:
+        """
+        What is no JSON is an error of its own.
+        """
+        self.assertRaises(EngineError, Lines(lambda _: None), b"hello\n")
+
+    def test_oneLine(self) -> None:
+        """
+        A message is one bounded line, with nothing that moves a cursor.
+        """
+        self.assertEqual(oneLine("a\r\nb\x1b[2J" + "c" * 999), "a b?[2J" + "c" * 293)
+
+
+class EndingTests(SynchronousTestCase):
+    """
+    Tests of L{exitReason} and L{startFailed}.
+    """
+
+    def test_reasons(self) -> None:
+        """
+        Signals are named, and failures have the last line.
+        """
+        for status, line, reason in (
+            (0, "bye", "exit status 0"),
+            (1, "", "exit status 1"),
+            (1, "no such module", "exit status 1: no such module"),
+            (143, "bye", "killed by SIGTERM"),
+            (255, "ssh", "exit status 255: ssh"),
+            (127, "sh: x: not found", "exit status 127: sh: x: not found"),
+            (
+                127,
+                "[FATAL tini (7)] exec x failed: No such file or directory",
+                "can't run 'x' in the image: No such file or directory",
+            ),
+        ):
+            self.assertEqual(exitReason(status, line), reason)
+
+    def test_startFailed(self) -> None:
+        """
+        Of what runc says only what matters is told.
+        """
+        said = 'failed to create shim task: exec: "x": executable file not found in $PATH: unknown'
+        for message, reason in (
+            (said, "can't run 'x': executable file not found in $PATH"),
+            ("network a not found", "network a not found"),
+        ):
+            self.assertEqual(startFailed(EngineError(message)), reason)
+
+
+class _HangsUp(Protocol):
+    """
+    A daemon that breaks off.
+    """
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Begin an answer.
+        """
+        assert self.transport is not None
+        self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n[")
+        self.transport.loseConnection()
+
+
+class EngineTests(RealTests):
+    """
+    Tests of L{Engine}, with what a daemon never does.
+    """
+
+    def serve(self, protocol: type[Protocol]) -> Engine:
+        """
+        @return: a client of something that is no daemon.
+        """
+        factory = Factory.forProtocol(protocol)
+        port = self.reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        return Engine(self.reactor, f"tcp://127.0.0.1:{port.getHost().port}")
+
+    async def error(self, engine: Engine, **more: float) -> str:
+        """
+        @return: what a request fails with.
+        """
+        try:
+            await engine.ask("GET", "/info", **more)  # type: ignore[arg-type]
+        except EngineUnreachable as error:
+            return str(error).partition("can't be reached: ")[2]
+        raise AssertionError("it did not fail")
+
+    async def test_hangsUp(self) -> None:
+        """
+        An answer that breaks off is none.
+        """
+        self.assertEqual(await self.error(self.serve(_HangsUp)), "it hung up")
+
+    async def test_silent(self) -> None:
+        """
+        Nor is one that does not come.
+        """
+        reason = await self.error(self.serve(Protocol), timeout=0.1)
+        self.assertEqual(reason, "no answer within 0.1 s")
+
+    async def test_refused(self) -> None:
+        """
+        A port where nobody listens says so.
+        """
+        port = self.reactor.listenTCP(0, Factory(), interface="127.0.0.1")
+        number = port.getHost().port
+        await port.stopListening()
+        engine = Engine(self.reactor, f"tcp://127.0.0.1:{number}")
+        self.assertEqual(await self.error(engine), "Connection refused")
+
+    def test_addresses(self) -> None:
+        """
+        What is no address is said.
+        """
+        for host in ("", "here", "unix://a", "tcp://", "tcp://a:b", "ssh://a", "http://a"):
+            self.assertRaises(BadSpawnSpec, Engine, self.reactor, host)
