@@ -304,6 +304,15 @@ class ManyTests(_SpawnerTests):
             visitor.hangUp()
         await self.until(lambda: not registry.visitors)
 
+
+class EdgeTests(ContainerTests):
+    """
+    An edge, and stock software.
+    """
+
+    if MISSING:
+        skip = MISSING
+
     async def test_four(self) -> None:
         """
         From zero, four at once, and back to zero.
