@@ -139,23 +139,7 @@ class Dockerd:
         @param live_restore: what runs goes on when the daemon is stopped.
         """
         config = self.folder / "config"
-        config.write_text(
-            json.dumps(
-                {
-                    "data-root": str(self.folder / "data"),
-                    "exec-root": str(self.folder / "exec"),
-                    "pidfile": str(self.folder / "pid"),
-                    "hosts": [self.host],
-                    "bridge": self._link,
-                    "iptables": False,
-                    "ip-forward": False,
-                    "ip-masq": False,
-                    "cgroup-parent": f"/{self._link}",
-                    "exec-opts": ["native.cgroupdriver=cgroupfs"],
-                    "live-restore": live_restore,
-                }
-            )
-        )
+        config.write_text(json.dumps({**self._settings(), "live-restore": live_restore}))
         with (self.folder / "log").open("ab") as log:
             self._daemon = subprocess.Popen(
                 ["nsenter", "--target", str(self._first), "--mount", "--pid"]
@@ -166,6 +150,20 @@ class Dockerd:
                 start_new_session=True,
             )
         _until(self._answers, "dockerd")
+
+    def _settings(self) -> dict[str, object]:
+        return {
+            "data-root": str(self.folder / "data"),
+            "exec-root": str(self.folder / "exec"),
+            "pidfile": str(self.folder / "pid"),
+            "hosts": [self.host],
+            "bridge": self._link,
+            "iptables": False,
+            "ip-forward": False,
+            "ip-masq": False,
+            "cgroup-parent": f"/{self._link}",
+            "exec-opts": ["native.cgroupdriver=cgroupfs"],
+        }
 
     def _answers(self) -> bool:
         assert self._daemon is not None

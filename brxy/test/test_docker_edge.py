@@ -1,0 +1,107 @@
+"""
+Tests of an edge with C{docker:} and stock software, by real processes.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import gatherResults
+from twisted.internet.task import deferLater
+
+from brxy.test.containers import NODE_SPEC, WEB_SPEC, ContainerTests
+from brxy.test.dockerd import MISSING
+
+# Names that no route has; the last is one that no client could send.
+_HOSTILE = ("$(touch /x)", "a;b", "../..", "-rf", "a" * 300, "b\u00fccher", "*", "a b")
+
+
+class EdgeTests(ContainerTests):
+    """
+    An edge, and stock software.
+    """
+
+    if MISSING:
+        skip = MISSING
+
+    async def test_four(self) -> None:
+        """
+        From zero, four at once, and back to zero.
+        """
+        edge = self.dockerEdge(f"docker: max=4 idle-timeout=1 old-idle-timeout=0.5 {WEB_SPEC}")
+        address = await self.address(edge)
+        answers = await gatherResults([self.get(address) for _ in range(4)])
+        self.assertEqual([each.body for each in answers], ["hello\n"] * 4)
+        self.assertEqual(edge.out.count(": ordered"), 4)
+        await self.until(lambda: edge.out.count(": gone: ") == 4)
+        self.assertEqual(await self.containers(), [])
+        await self.stopped(edge)
+
+    async def test_hostile(self) -> None:
+        """
+        A host that is no name starts nothing.
+        """
+        edge = self.dockerEdge(f"docker: {WEB_SPEC}")
+        address = await self.address(edge)
+        for host in _HOSTILE:
+            answer = await self.get(address, host=host)
+            self.assertIn(answer.status, (400, 404), host)
+        self.assertEqual(await self.containers(), [])
+        self.assertNotIn(": ordered", edge.out)
+        await self.stopped(edge)
+
+    async def test_noWayBack(self) -> None:
+        """
+        That a node could not reach the edge is said in one line.
+        """
+        edge = self.dockerEdge(
+            f"docker: {NODE_SPEC} true", "--node-port", "tcp:0:interface=127.0.0.1"
+        )
+        answer = await self.get(await self.address(edge))
+        self.assertEqual(answer.status, 503)
+        await self.said(
+            edge, r"can't reach the edge at tcp:127\.0\.0\.1:\d+: it needs --node-port"
+        )
+        await self.stopped(edge)
+
+    async def test_restart(self) -> None:
+        """
+        After kill -9 an edge finds its container again; a stranger's is not
+        touched.
+        """
+        stranger = await self.stranger()
+        spawn, state = f"docker: {WEB_SPEC}", ("--state-dir", str(self.folder / "state"))
+        edge = self.dockerEdge(spawn, *state)
+        self.assertEqual((await self.get(await self.address(edge))).status, 200)
+        [before] = await self.containers(spawner="docker")
+        await self.until(lambda: "ticket" in (self.folder / "state/edge.json").read_text())
+        edge.signal(9)
+        await self.ended(edge)
+        again = self.dockerEdge(spawn, *state)
+        self.assertEqual((await self.get(await self.address(again))).status, 200)
+        [after] = await self.containers(spawner="docker")
+        self.assertEqual(before["Id"], after["Id"])
+        await self.stopped(again)
+        self.assertEqual(await self.containers(spawner="docker"), [])
+        self.assertTrue(await self.runs(stranger))
+
+    async def test_daemonRestarts(self) -> None:
+        """
+        While the daemon is away what runs goes on to serve, and what is
+        ordered fails with a reason; when it is back all is well.
+        """
+        self.addCleanup(self.dockerd.restart)
+        self.dockerd.restart(live_restore=True)
+        edge = self.dockerEdge(f"docker: {WEB_SPEC}")
+        address = await self.address(edge)
+        self.assertEqual((await self.get(address, host="a")).status, 200)
+        self.dockerd.stop()
+        load = [self.get(address, host="a") for _ in range(20)]
+        self.assertEqual({each.status for each in await gatherResults(load)}, {200})
+        self.assertEqual((await self.get(address, host="b")).status, 503)
+        await self.said(edge, r"b: .*can't be reached: ")
+        self.dockerd.start(live_restore=True)
+        while (await self.get(address, host="b")).status == 503:
+            await deferLater(self.reactor, 0.2)
+        self.assertEqual((await self.get(address, host="a")).status, 200)
+        [one, _] = await self.containers(spawner="docker")
+        await self.stopped(edge)
+        self.assertEqual(await self.containers(), [])
