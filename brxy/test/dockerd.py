@@ -196,8 +196,10 @@ class Dockerd:
         Be a swarm of one node.
         """
         if self.docker("node", "ls", check=False).returncode:
-            here = ("--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1:2377")
-            self.docker("swarm", "init", *here)
+            # Its ports are fixed, so that each daemon has an address of its own.
+            pid = os.getpid()
+            here = f"127.{1 + pid // 62500 % 250}.{pid // 250 % 250}.{1 + pid % 250}"
+            self.docker("swarm", "init", "--advertise-addr", here, "--listen-addr", here)
 
     def leaveSwarm(self) -> None:
         """
