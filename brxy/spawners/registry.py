@@ -25,7 +25,8 @@ GROUP = "brxy.spawners"
 # Ours are known without metadata, so that a plain checkout runs; and they come
 # first, so that nothing installed changes what they mean.
 _BUILT_IN = tuple(
-    EntryPoint(name, f"brxy.spawners.{name}:factory", GROUP) for name in ("process", "app")
+    EntryPoint(name, f"brxy.spawners.{name}:factory", GROUP)
+    for name in ("process", "app", "kubernetes")
 )
 
 

@@ -29,7 +29,7 @@ LAYERS = """
     brxy.edge.broker brxy.edge.breaker brxy.edge.ledger brxy.edge.roll
     brxy.edge.agenda brxy.edge.orders brxy.edge.shortage brxy.edge.supply
     brxy.edge.scaler
-    brxy.spawners.spec brxy.spawners.describe
+    brxy.spawners.spec brxy.spawners.describe brxy.spawners.kubestatus brxy.spawners.kubemake
 
     brxy.relay brxy.deadlines brxy.descriptor brxy.hangup brxy.connection
     brxy.splice brxy.poller brxy.socketend brxy.sending brxy.epolltcp
@@ -43,6 +43,9 @@ LAYERS = """
     brxy.node.owner brxy.node.slot brxy.node.link brxy.node.service brxy.node.early
     brxy.spawners.registry brxy.spawners.local brxy.spawners.process
     brxy.spawners.app
+    brxy.spawners.kubefiles brxy.spawners.kubeauth brxy.spawners.kubeconfig
+    brxy.spawners.kubelink brxy.spawners.kubebody brxy.spawners.kubeapi brxy.spawners.kubepods
+    brxy.spawners.kubewatch brxy.spawners.kubeinstance brxy.spawners.kubernetes
     brxy.spawners.testapp brxy.spawners.testtools brxy.spawners.testbed brxy.spawners.testing
 
     brxy.options brxy.main

@@ -131,7 +131,7 @@ class FindTests(SynchronousTestCase):
         An unknown name is answered with those that are known.
         """
         self.assertBad(
-            "there is no spawner 'x' (known: app, installed, mesos, process)",
+            "there is no spawner 'x' (known: app, installed, kubernetes, mesos, process)",
             "x",
             installed=[self.offer("installed", "no.such:thing")],
             plugins=self.package(good=_PLUGIN.format(name="mesos")),
@@ -196,7 +196,7 @@ class FindTests(SynchronousTestCase):
             broken=_PLUGIN.format(name="nomad") + "Factory.name = property(lambda _: 1 / 0)"
         )
         self.assertBad(
-            "there is no spawner 'nomad' (known: app, process); the plugin"
+            "there is no spawner 'nomad' (known: app, kubernetes, process); the plugin"
             f" {package.__name__}.broken is broken: ZeroDivisionError: division by zero",
             "nomad",
             plugins=package,
@@ -221,7 +221,7 @@ class FindTests(SynchronousTestCase):
             ],
             package,
         )
-        self.assertEqual(sorted(factories), ["app", "good", "mesos", "process"])
+        self.assertEqual(sorted(factories), ["app", "good", "kubernetes", "mesos", "process"])
         for name, factory in factories.items():
             offers = [self.offer("good", "brxy.spawners.process:factory")]
             self.assertIs(findSpawner(name, offers, package), factory)
