@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.web.client import Agent, ResponseFailed
 from twisted.web.http_headers import Headers
@@ -158,7 +159,7 @@ class KubeAPI:
             limit = self._reactor.callLater(seconds, work.cancel)
         try:
             return await work
-        except (*BROKEN, CancelledError) as error:
+        except (*BROKEN, CancelledError, ConnectingCancelledError) as error:
             if not _isCancelled(error):
                 raise self._unreachable(describeBroken(error), wasSent(error)) from None
             if limit is None or limit.active():
@@ -175,4 +176,4 @@ class KubeAPI:
 def _isCancelled(error: Exception) -> bool:
     if isinstance(error, ResponseFailed):
         return any(each.check(CancelledError) for each in error.reasons)
-    return isinstance(error, CancelledError)
+    return isinstance(error, (CancelledError, ConnectingCancelledError))

@@ -52,6 +52,7 @@ class PodWatch:
         self._failures = 0
         self._backoff = backoffPolicy(0.5, 30.0)
         self._running: Deferred[None] | None = None
+        self._stopped = False
 
     def start(self) -> None:
         """
@@ -65,6 +66,7 @@ class PodWatch:
         """
         Want to know nothing more.
         """
+        self._stopped = True
         if self._running is not None:
             self._running.cancel()
 
@@ -80,18 +82,22 @@ class PodWatch:
             self._log.failure("the watch of Pods is broken", failure)
 
     async def _run(self) -> None:
-        while True:
+        # A connection that is cancelled has many ways to say so.
+        while not self._stopped:
             try:
                 if not self._version:
                     await self._list()
-                await self._follow()
+                # Whoever heard of that may have stopped us.
+                if not self._stopped:
+                    await self._follow()
             except KubeError as error:
                 if isinstance(error, Refused) and error.code == _GONE:
                     self._version = ""
                     if not self._failures:
                         self._failures = 1
                         continue
-                await self._pause(error)
+                if not self._stopped:
+                    await self._pause(error)
 
     async def _pause(self, error: KubeError) -> None:
         self._failures += 1

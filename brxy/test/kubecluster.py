@@ -35,6 +35,8 @@ class Cluster(Resource):
     @ivar refuses: called with method and path; an L{APIError} that it returns
         is the answer.
     @ivar tokens: what is taken.
+    @ivar silent: who has a Pod made gets no answer.
+    @ivar watched: how many watches there were.
     """
 
     isLeaf = True
@@ -47,6 +49,8 @@ class Cluster(Resource):
         self.asked: list[tuple[str, str, Any]] = []
         self.refuses: Callable[[str, str], APIError | None] = lambda method, path: None
         self.tokens = {TOKEN}
+        self.silent = False
+        self.watched = 0
         self._reactor = reactor
         self._port: Any = None
         self._number = 0
@@ -194,6 +198,8 @@ class Cluster(Resource):
         if method == "POST":
             pod = self.store.create(namespace, body)
             self.kubelet.run(pod)
+            if self.silent:
+                return NOT_DONE_YET
             return _json(request, pod, 201)
         if query.get("watch") in ("1", "true"):
             return self._watch(request, matches, query)
@@ -229,6 +235,7 @@ class Cluster(Resource):
             if limit.active():
                 limit.cancel()
 
+        self.watched += 1
         watcher = Watcher(matches, tell)
         request.setHeader("Content-Type", "application/json")
         limit = self._reactor.callLater(float(query.get("timeoutSeconds", "300")), request.finish)
