@@ -27,8 +27,9 @@ API_VERSIONS = (
     "client.authentication.k8s.io/v1beta1",
 )
 
-# Seconds that such a program gets, and how much it may print, in bytes.
-_EXEC_TIMEOUT = 30.0
+# Seconds that such a program gets, less than the request that it is for, and how
+# much it may print, in bytes.
+_EXEC_TIMEOUT = 15.0
 _MAX_OUTPUT = 2**20
 
 # Seconds before the end of its time that a credential is not used any more.
@@ -45,7 +46,7 @@ class Credential:
     @ivar key: its key, PEM.
     """
 
-    token: str = ""
+    token: str = field(default="", repr=False)
     certificate: bytes = b""
     key: bytes = field(default=b"", repr=False)
 

@@ -106,6 +106,7 @@ class PodInstance:
         """
         Take a Pod that is there already.
         """
+        self._watch.expect(pod)
         self.told(pod)
         self._own(self._live(None))
 

@@ -50,6 +50,7 @@ class PodWatch:
         self._known: dict[str, Mapping[str, Any]] = {}
         self._version = ""
         self._failures = 0
+        self._told = False
         self._backoff = backoffPolicy(0.5, 30.0)
         self._running: Deferred[None] | None = None
         self._stopped = False
@@ -93,6 +94,7 @@ class PodWatch:
             except KubeError as error:
                 if isinstance(error, Refused) and error.code == _GONE:
                     self._version = ""
+                    # Once it is nothing but the way of things.
                     if not self._failures:
                         self._failures = 1
                         continue
@@ -101,14 +103,15 @@ class PodWatch:
 
     async def _pause(self, error: KubeError) -> None:
         self._failures += 1
-        if self._failures == 1:
+        if not self._told:
+            self._told = True
             self._log.warn("Pods can't be watched for the time being: {why}", why=str(error))
         await deferLater(self._reactor, self._backoff(self._failures - 1))
 
     def _works(self) -> None:
-        if self._failures > 1:
+        if self._told:
             self._log.info("Pods are watched again")
-        self._failures = 0
+        self._failures, self._told = 0, False
 
     async def _list(self) -> None:
         # What is made while we ask may be missing in the answer.

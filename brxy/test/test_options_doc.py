@@ -16,7 +16,7 @@ from brxy.edge.tap import NODE_PORT
 from brxy.edge.tap import Options as EdgeOptions
 from brxy.node.tap import Options as NodeOptions
 from brxy.options import Options
-from brxy.spawners import app, process
+from brxy.spawners import app, kubernetes, process
 from brxy.spawners.spec import Common, optionKeys
 
 PAGE = Path(brxy.__file__).parents[1] / "doc" / "options.rst"
@@ -95,15 +95,17 @@ class OptionsDocTests(SynchronousTestCase):
         """
         page = PAGE.read_text()
         page = page[page.index("Spawn strings\n---") :]
-        common, of_app, of_process = (
+        common, of_app, of_process, of_kubernetes = (
             page[: page.index("\napp:\n")],
             page[page.index("\napp:\n") : page.index("\nprocess:\n")],
-            page[page.index("\nprocess:\n") : page.index("\nOthers\n")],
+            page[page.index("\nprocess:\n") : page.index("\nkubernetes:\n")],
+            page[page.index("\nkubernetes:\n") : page.index("\nOthers\n")],
         )
         for part, options in (
             (common, Common),
             (of_app, app.Options),
             (of_process, process.Options),
+            (of_kubernetes, kubernetes.Options),
         ):
             keys = optionKeys(options)
             told = re.findall(r"^``([a-z-]+)=``(?:, ``([a-z-]+)=``)?$", part, re.MULTILINE)
