@@ -29,7 +29,7 @@ LAYERS = """
     brxy.edge.broker brxy.edge.breaker brxy.edge.ledger brxy.edge.roll
     brxy.edge.agenda brxy.edge.orders brxy.edge.shortage brxy.edge.supply
     brxy.edge.scaler
-    brxy.spawners.spec brxy.spawners.describe
+    brxy.spawners.spec brxy.spawners.describe brxy.spawners.kubestatus brxy.spawners.kubemake
 
     brxy.relay brxy.deadlines brxy.descriptor brxy.hangup brxy.connection
     brxy.splice brxy.poller brxy.socketend brxy.sending brxy.epolltcp
@@ -49,6 +49,9 @@ LAYERS = """
     brxy.spawners.managed brxy.spawners.managing brxy.spawners.watch brxy.spawners.pulls
     brxy.spawners.container brxy.spawners.docker
     brxy.spawners.tasks brxy.spawners.service brxy.spawners.swarm
+    brxy.spawners.kubefiles brxy.spawners.kubeauth brxy.spawners.kubeconfig
+    brxy.spawners.kubelink brxy.spawners.kubebody brxy.spawners.kubeapi brxy.spawners.kubepods
+    brxy.spawners.kubewatch brxy.spawners.kubeinstance brxy.spawners.kubernetes
     brxy.spawners.testapp brxy.spawners.testtools brxy.spawners.testbed brxy.spawners.testing
 
     brxy.options brxy.main

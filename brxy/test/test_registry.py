@@ -131,7 +131,8 @@ class FindTests(SynchronousTestCase):
         An unknown name is answered with those that are known.
         """
         self.assertBad(
-            "there is no spawner 'x' (known: app, docker, installed, mesos, process, swarm)",
+            "there is no spawner 'x' (known: app, docker, installed, kubernetes, mesos,"
+            " process, swarm)",
             "x",
             installed=[self.offer("installed", "no.such:thing")],
             plugins=self.package(good=_PLUGIN.format(name="mesos")),
@@ -196,8 +197,9 @@ class FindTests(SynchronousTestCase):
             broken=_PLUGIN.format(name="nomad") + "Factory.name = property(lambda _: 1 / 0)"
         )
         self.assertBad(
-            "there is no spawner 'nomad' (known: app, docker, process, swarm); the plugin"
-            f" {package.__name__}.broken is broken: ZeroDivisionError: division by zero",
+            "there is no spawner 'nomad' (known: app, docker, kubernetes, process, swarm);"
+            f" the plugin {package.__name__}.broken is broken:"
+            " ZeroDivisionError: division by zero",
             "nomad",
             plugins=package,
         )
@@ -221,7 +223,9 @@ class FindTests(SynchronousTestCase):
             ],
             package,
         )
-        self.assertEqual(sorted(factories), ["app", "docker", "good", "mesos", "process", "swarm"])
+        self.assertEqual(
+            sorted(factories), ["app", "docker", "good", "kubernetes", "mesos", "process", "swarm"]
+        )
         for name, factory in factories.items():
             offers = [self.offer("good", "brxy.spawners.process:factory")]
             self.assertIs(findSpawner(name, offers, package), factory)

@@ -1,0 +1,236 @@
+"""
+Who we are to the Kubernetes API: tokens, certificates, and programs that hand
+them out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred, DeferredLock
+
+from brxy.child import Child, Ended
+from brxy.errors import SpawnFailed
+from brxy.pipes import MAX_LINE
+from brxy.spawners.kubestatus import Unreachable, oneLine
+
+__all__ = ["API_VERSIONS", "Credential", "Credentials", "ExecCredentials", "FileCredentials"]
+
+#: What we speak with programs that hand out credentials.
+API_VERSIONS = (
+    "client.authentication.k8s.io/v1",
+    "client.authentication.k8s.io/v1beta1",
+)
+
+# Seconds that such a program gets, less than the request that it is for, and how
+# much it may print, in bytes.
+_EXEC_TIMEOUT = 15.0
+_MAX_OUTPUT = 2**20
+
+# Seconds before the end of its time that a credential is not used any more.
+_MARGIN = 5.0
+
+
+@frozen
+class Credential:
+    """
+    What a request bears.
+
+    @ivar token: for C{Authorization: Bearer}; C{""}: none.
+    @ivar certificate: of the client, PEM; C{b""}: none.
+    @ivar key: its key, PEM.
+    """
+
+    token: str = field(default="", repr=False)
+    certificate: bytes = b""
+    key: bytes = field(default=b"", repr=False)
+
+
+class Credentials(Protocol):
+    """
+    Where credentials come from.
+    """
+
+    async def get(self) -> Credential:
+        """
+        @return: what the next request shall bear.
+        @raise Unreachable: there is none.
+        """
+
+    def refused(self) -> bool:
+        """
+        The API did not take it (401).
+
+        @return: another may be better.
+        """
+
+
+@frozen
+class FileCredentials:
+    """
+    Credentials that are written down.  Files are read for every request, so
+    that it does not matter when they are replaced.
+
+    @ivar given: those that stand in the configuration itself.
+    """
+
+    given: Credential = Credential()
+    token_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+
+    def read(self) -> Credential:
+        """
+        @raise Unreachable: a file can't be read.
+        """
+        token = self.given.token
+        if self.token_file is not None:
+            token = _read(self.token_file).decode("ascii", "replace").strip()
+        certificate, key = self.given.certificate, self.given.key
+        if self.certificate_file is not None:
+            certificate = _read(self.certificate_file)
+        if self.key_file is not None:
+            key = _read(self.key_file)
+        return Credential(token, certificate, key)
+
+    async def get(self) -> Credential:
+        """
+        See L{Credentials}.
+        """
+        return self.read()
+
+    def refused(self) -> bool:
+        """
+        See L{Credentials}.
+        """
+        return False
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unreachable(f"{path}: {error.strerror or error}", sent=False) from None
+
+
+class ExecCredentials:
+    """
+    Credentials from a program, as C{client.authentication.k8s.io} has it; kept
+    until their time is over.
+
+    @param argv: the program and its arguments.
+    @param environment: all of its environment.
+    @param hint: what to say when the program is not there.
+    @param wallClock: the time, in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        api_version: str,
+        hint: str,
+        wallClock: Callable[[], float],
+    ) -> None:
+        self._reactor = reactor
+        self._argv = argv
+        self._environment = environment
+        self._api_version = api_version
+        self._hint = hint
+        self._wallClock = wallClock
+        self._turn = DeferredLock()
+        self._kept: Credential | None = None
+        self._expires: float | None = None
+
+    async def get(self) -> Credential:
+        """
+        See L{Credentials}.
+        """
+        # However many requests need it, the program runs once.
+        return await self._turn.run(lambda: Deferred.fromCoroutine(self._get()))
+
+    async def _get(self) -> Credential:
+        due = self._expires is not None and self._wallClock() > self._expires - _MARGIN
+        if self._kept is None or due:
+            status = self._status(await self._output())
+            self._expires = _expiry(status.get("expirationTimestamp"))
+            self._kept = _credential(status)
+        return self._kept
+
+    def refused(self) -> bool:
+        """
+        See L{Credentials}.
+        """
+        self._kept = None
+        return True
+
+    async def _output(self) -> bytes:
+        output = bytearray()
+
+        def take(descriptor: int, line: bytes) -> None:
+            if descriptor == 1 and len(output) < _MAX_OUTPUT:
+                # Lines that are too long come in pieces.
+                output.extend(line if len(line) == MAX_LINE else line + b"\n")
+
+        try:
+            child = Child(self._reactor, self._argv, self._environment, take, die_with_parent=True)
+            child.start()
+        except SpawnFailed as error:
+            raise self._error(" ".join(filter(None, [f"{error}.", self._hint]))) from None
+        limit = self._reactor.callLater(_EXEC_TIMEOUT, child.kill)
+        try:
+            ended: Ended = await child.ended
+        finally:
+            in_time = limit.active()
+            child.kill()
+            if in_time:
+                limit.cancel()
+        if not in_time:
+            raise self._error(f"it did not end within {_EXEC_TIMEOUT:g} s")
+        if ended.status != 0:
+            raise self._error(ended.describe())
+        return bytes(output)
+
+    def _status(self, output: bytes) -> Mapping[str, Any]:
+        try:
+            answer = json.loads(output)
+            kind, version = answer["kind"], answer["apiVersion"]
+            if kind != "ExecCredential" or version != self._api_version:
+                raise self._error(f"it printed {oneLine(kind)} of {oneLine(version)}")
+            status = answer["status"]
+            if not isinstance(status, dict):
+                raise ValueError
+            return status
+        except (ValueError, KeyError, TypeError):
+            raise self._error("it printed no ExecCredential with a status") from None
+
+    def _error(self, what: str) -> Unreachable:
+        name = self._argv[0]
+        return Unreachable(f"no credentials from {name!r}: {oneLine(what)}", sent=False)
+
+
+def _expiry(text: Any) -> float | None:
+    """
+    @param text: a time as RFC 3339 has it.
+    """
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        # Not understood is used once.
+        return 0.0
+
+
+def _credential(status: Mapping[str, Any]) -> Credential:
+    return Credential(
+        str(status.get("token") or ""),
+        str(status.get("clientCertificateData") or "").encode(),
+        str(status.get("clientKeyData") or "").encode(),
+    )

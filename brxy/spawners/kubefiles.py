@@ -1,0 +1,140 @@
+"""
+Reading kubeconfig files and templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from brxy.errors import BadSpawnSpec
+from brxy.spawners.kubemake import checkTemplate
+from brxy.spawners.kubestatus import oneLine
+
+__all__ = ["Entry", "Kubeconfig", "loadKubeconfig", "loadTemplate"]
+
+
+@frozen
+class Entry:
+    """
+    A context, cluster or user.
+
+    @ivar folder: what paths in it are relative to.
+    """
+
+    kind: str
+    name: str
+    value: Mapping[str, Any]
+    folder: Path
+
+    def text(self, key: str) -> str:
+        """
+        @return: a value; C{""} if there is none.
+        @raise BadSpawnSpec: it is no text.
+        """
+        value = self.value.get(key)
+        if value is not None and not isinstance(value, str):
+            raise self.error(f"{key} is no text")
+        return value or ""
+
+    def path(self, key: str) -> Path | None:
+        """
+        @return: a value that is a path, made absolute.
+        """
+        text = self.text(key)
+        return self.folder / text if text else None
+
+    def within(self, key: str) -> Entry:
+        """
+        @return: a value that is a mapping itself.
+        """
+        value = self.value.get(key)
+        if not isinstance(value, dict):
+            raise self.error(f"{key} is no mapping")
+        return Entry(self.kind, self.name, value, self.folder)
+
+    def error(self, what: str) -> BadSpawnSpec:
+        """
+        @return: an error that says where it is.
+        """
+        return BadSpawnSpec(f"kubernetes: kubeconfig: the {self.kind} {self.name!r}: {what}")
+
+
+@frozen
+class Kubeconfig:
+    """
+    All that some files say together: of entries of one name the first counts.
+
+    @ivar named: the files, for messages.
+    """
+
+    named: str
+    current: str
+    entries: Mapping[tuple[str, str], Entry]
+
+    def entry(self, kind: str, name: str) -> Entry:
+        """
+        @param kind: C{context}, C{cluster} or C{user}.
+        @raise BadSpawnSpec: there is none of this name.
+        """
+        found = self.entries.get((kind, name))
+        if found is None:
+            raise BadSpawnSpec(f"kubernetes: {self.named}: there is no {kind} {name!r}")
+        return found
+
+
+def loadKubeconfig(paths: Sequence[Path]) -> Kubeconfig:
+    """
+    @raise BadSpawnSpec: one of them can't be read, or is no kubeconfig.
+    """
+    current = ""
+    entries: dict[tuple[str, str], Entry] = {}
+    for path in paths:
+        content = _loadYAML(path)
+        if not isinstance(content, dict):
+            raise BadSpawnSpec(f"kubernetes: {path}: it is no kubeconfig")
+        current = current or str(content.get("current-context") or "")
+        for kind in ("context", "cluster", "user"):
+            for each in content.get(f"{kind}s") or ():
+                entry = _entry(path, kind, each)
+                entries.setdefault((kind, entry.name), entry)
+    return Kubeconfig(", ".join(map(str, paths)), current, entries)
+
+
+def _entry(path: Path, kind: str, listed: Any) -> Entry:
+    try:
+        name, value = listed["name"], listed.get(kind) or {}
+        if isinstance(name, str) and isinstance(value, dict):
+            return Entry(kind, name, value, path.absolute().parent)
+    except (TypeError, KeyError, AttributeError):
+        pass
+    raise BadSpawnSpec(f"kubernetes: {path}: one of its {kind}s has no name, or is no mapping")
+
+
+def loadTemplate(path: Path) -> dict[str, Any]:
+    """
+    @return: the Pod in a file, YAML or JSON.
+    @raise BadSpawnSpec: it can't be read, or is none.
+    """
+    try:
+        return checkTemplate(_loadYAML(path))
+    except ValueError as error:
+        raise BadSpawnSpec(f"kubernetes: template {path}: {error}") from None
+
+
+def _loadYAML(path: Path) -> Any:
+    """
+    What is in a file with one document of YAML, or of JSON, which is YAML too.
+    """
+    # It takes a while, and most edges never need it.
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise BadSpawnSpec(f"kubernetes: {path}: {error.strerror or error}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise BadSpawnSpec(f"kubernetes: {path}: {oneLine(error)}") from None

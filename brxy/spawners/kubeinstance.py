@@ -1,0 +1,308 @@
+"""
+An instance that is a Pod, from its order to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from brxy.interfaces import Address, Gone, IInstance
+from brxy.readiness import waitUntilReady
+from brxy.spawners.kubemake import TICKET
+from brxy.spawners.kubepods import KubePods
+from brxy.spawners.kubestatus import (
+    KubeError,
+    Refused,
+    Unreachable,
+    appAddress,
+    endOf,
+    hindranceOf,
+    mainContainer,
+    stageOf,
+)
+from brxy.spawners.kubewatch import PodWatch
+
+__all__ = ["Habits", "PodInstance"]
+
+_TOO_MANY = 429
+
+# A full API is asked so often, when it names no longer time to wait (seconds).
+_TRIES = 3
+_LONGEST_WAIT = 10.0
+
+# Seconds beyond the time to end by itself that the API gets to remove a Pod,
+# and between two attempts.
+_REMOVAL = 40.0
+_AGAIN = 5.0
+_SOON = 1.0
+
+
+@frozen
+class Habits:
+    """
+    How all instances of a spawner live.
+
+    @ivar port: where the app listens; 0: a node dials back.
+    @ivar ready_path: what must be answered before it is ready.
+    @ivar stop_timeout: seconds from SIGTERM to SIGKILL.
+    @ivar unschedulable_timeout: seconds that no machine may have room for it.
+    """
+
+    port: int
+    ready_path: str | None
+    stop_timeout: float
+    unschedulable_timeout: float
+
+
+@implementer(IInstance)
+class PodInstance:
+    """
+    One Pod.
+
+    @ivar over: fires after C{gone}.
+    @ivar name: the Pod's; C{""}: not known yet.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, reactor: Any, pods: KubePods, habits: Habits, ticket: str, watch: PodWatch
+    ) -> None:
+        self.ready: Deferred[Address] = Deferred()
+        self.gone: Deferred[Gone] = Deferred()
+        self.over: Deferred[None] = Deferred()
+        self.name = ""
+        self.ticket = ticket
+        self._reactor = reactor
+        self._pods = pods
+        self._habits = habits
+        self._watch = watch
+        self._pod: Mapping[str, Any] = {}
+        self._end: Deferred[str] = Deferred()
+        self._stopped = False
+        self._grace = 0.0
+        self._vanished = False
+        self._pausing: Deferred[None] | None = None
+        self._unschedulable: IDelayedCall | None = None
+        self._waiting: Deferred[None] | None = None
+
+    def begin(self, pod: Mapping[str, Any]) -> None:
+        """
+        Have the Pod made.
+        """
+        self._own(self._live(pod))
+
+    def adopt(self, pod: Mapping[str, Any]) -> None:
+        """
+        Take a Pod that is there already.
+        """
+        self._watch.expect(pod)
+        self.told(pod)
+        self._own(self._live(None))
+
+    def _own(self, life: Any) -> None:
+        Deferred.fromCoroutine(life).addErrback(self._broken)
+
+    def _broken(self, failure: Failure) -> None:
+        self._log.failure("the life of the Pod {name} is broken", failure, name=self.name)
+        self._finish("its spawner is broken")
+
+    def stop(self) -> None:
+        """
+        See L{IInstance}.
+        """
+        self.stopWithin(self._habits.stop_timeout)
+
+    def stopWithin(self, seconds: float) -> None:
+        """
+        Stop it, with a time of its own.
+        """
+        if not self._end.called:
+            self._stopped = True
+            self._decide("stopped", seconds)
+
+    # What is heard of it
+
+    def told(self, pod: Mapping[str, Any]) -> None:
+        """
+        The Pod is there, or has changed.
+        """
+        self._pod = pod
+        self.name = pod["metadata"]["name"]
+        if self._end.called:
+            return
+        reason = endOf(pod)
+        if reason is not None:
+            self._decide(reason, 0)
+            return
+        self._hindered(pod)
+        address = appAddress(pod, self._habits.port) if self._habits.port else None
+        if address is not None and self._waiting is None and not self._end.called:
+            self._await(address)
+
+    def vanished(self, pod: Mapping[str, Any]) -> None:
+        """
+        The Pod is there no more.
+
+        @param pod: as it was last.
+        """
+        self._pod = pod
+        self._vanished = True
+        if self._pausing is not None:
+            self._pausing.cancel()
+        if not self._end.called:
+            reason = endOf(pod)
+            text = "the Pod was deleted"
+            self._decide(f"{text}: {reason}" if reason else text, 0)
+
+    def _hindered(self, pod: Mapping[str, Any]) -> None:
+        hindrance = hindranceOf(pod)
+        if hindrance is not None and hindrance.hopeless:
+            self._decide(hindrance.reason, 0)
+        elif hindrance is None:
+            self._patient()
+        elif self._unschedulable is None:
+            # Some more machines may be on their way.
+            self._unschedulable = self._reactor.callLater(
+                self._habits.unschedulable_timeout, self._decide, hindrance.reason, 0
+            )
+
+    def _patient(self) -> None:
+        if self._unschedulable is not None and self._unschedulable.active():
+            self._unschedulable.cancel()
+        self._unschedulable = None
+
+    def _await(self, address: Address) -> None:
+        waiting = waitUntilReady(
+            self._reactor, address.host, address.port, self._habits.ready_path
+        )
+        self._waiting = waiting
+        waiting.addCallbacks(lambda _: self.ready.callback(address), self._cancelled)
+
+    def _cancelled(self, failure: Failure) -> None:
+        failure.trap(CancelledError)
+
+    def _decide(self, reason: str, grace: float) -> None:
+        """
+        It has ended, or is to.
+        """
+        self._patient()
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._grace = grace
+        self._end.callback(reason)
+        if self._pausing is not None:
+            self._pausing.cancel()
+
+    # Its life
+
+    async def _live(self, pod: Mapping[str, Any] | None) -> None:
+        if pod is not None:
+            try:
+                await self._create(pod)
+            except KubeError as error:
+                self._finish(str(error))
+                return
+        reason = await self._end
+        stage = stageOf(self._pod) if self._pod else "Pending"
+        if not self._stopped and not self._vanished:
+            reason = await self._explained(reason)
+        if self.name:
+            await self._remove()
+        if self._stopped:
+            # How it has taken that.
+            reason = (endOf(self._pod) if self._pod else None) or f"stopped while {stage}"
+        self._finish(reason)
+
+    async def _explained(self, reason: str) -> str:
+        """
+        What the app has said last, where nothing else says why it ended.
+        """
+        if endOf(self._pod) is None or ":" in reason or reason == "exit status 0":
+            return reason
+        line = await self._pods.lastLine(self.name, mainContainer(self._pod))
+        return f"{reason}: {line}" if line else reason
+
+    def _finish(self, reason: str) -> None:
+        if not self.gone.called:
+            if not self._end.called:
+                self._decide(reason, 0)
+            self.gone.callback(Gone(reason))
+            self.over.callback(None)
+
+    async def _create(self, pod: Mapping[str, Any]) -> None:
+        for left in reversed(range(_TRIES)):
+            if self._end.called:
+                return
+            try:
+                self._made(await self._pods.create(pod))
+                return
+            except Refused as error:
+                wait = error.retry_after
+                if error.code != _TOO_MANY or wait is None or wait > _LONGEST_WAIT or not left:
+                    raise
+                await self._pause(wait)
+            except Unreachable as error:
+                if not error.sent or not await self._wasMade():
+                    raise
+                return
+
+    def _made(self, pod: Mapping[str, Any]) -> None:
+        # What we are told by the watch may be newer.
+        if not self.name:
+            self._watch.expect(pod)
+            self.told(pod)
+
+    async def _wasMade(self) -> bool:
+        """
+        Nobody knows whether it was: look.
+        """
+        await deferLater(self._reactor, _SOON)
+        if not self.name:
+            pods, _ = await self._pods.list(f"{TICKET}={self.ticket}")
+            for pod in pods:
+                self._made(pod)
+        return bool(self.name)
+
+    async def _remove(self) -> None:
+        """
+        Delete the Pod, and wait until it is gone.
+        """
+        began = self._reactor.seconds()
+        uid, problem = self._pod["metadata"]["uid"], "it is still there"
+        while not self._vanished:
+            passed = self._reactor.seconds() - began
+            left = max(0, ceil(self._grace - passed))
+            if passed > self._grace + _REMOVAL:
+                self._log.warn("the Pod {name} may be left: {why}", name=self.name, why=problem)
+                return
+            try:
+                if not await self._pods.delete(self.name, uid, left):
+                    return
+                if not self._vanished:
+                    await self._pause(left + _AGAIN)
+            except KubeError as error:
+                problem = str(error)
+                await self._pause(_SOON)
+
+    async def _pause(self, seconds: float) -> None:
+        """
+        Wait until something happens, so long at most.
+        """
+        self._pausing = deferLater(self._reactor, seconds)
+        try:
+            await self._pausing
+        except CancelledError:
+            pass
+        finally:
+            self._pausing = None

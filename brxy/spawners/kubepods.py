@@ -1,0 +1,133 @@
+"""
+The Pods of one namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from brxy.spawners.kubeapi import KubeAPI
+from brxy.spawners.kubestatus import KubeError, Refused, Unreachable, oneLine
+
+__all__ = ["WATCH_TIMEOUT", "KubePods"]
+
+#: Seconds after which the API ends a watch, and we begin the next.  A
+#: connection that was cut unnoticed is noticed a little later than that.
+WATCH_TIMEOUT = 60
+_GRACE = 15.0
+
+# How much is read of an app's last line, in bytes.
+_MAX_LOG = 1000
+
+_NOT_FOUND, _CONFLICT = 404, 409
+
+
+class KubePods:
+    """
+    What we do with Pods.
+
+    @ivar namespace: where they are.
+    """
+
+    def __init__(self, api: KubeAPI, namespace: str) -> None:
+        self.namespace = namespace
+        self._api = api
+        self._path = f"/api/v1/namespaces/{namespace}/pods"
+
+    async def create(self, pod: Mapping[str, Any]) -> Mapping[str, Any]:
+        """
+        @return: the Pod as it is now, with its name.
+        @raise KubeError: it can't be made.
+        """
+        return _isPod(await self._api.ask("POST", self._path, pod))
+
+    async def list(self, selector: str) -> tuple[list[Mapping[str, Any]], str]:
+        """
+        @param selector: the labels to look for.
+        @return: all Pods that bear them, and the version to watch from.
+        @raise KubeError: they can't be listed.
+        """
+        answer = await self._api.ask("GET", self._path, labelSelector=selector)
+        try:
+            items = [_isPod(each) for each in answer.get("items") or ()]
+            return items, str(answer["metadata"]["resourceVersion"])
+        except (KeyError, TypeError, AttributeError):
+            raise Unreachable("the API answered no list of Pods", sent=True) from None
+
+    async def watch(
+        self, selector: str, version: str, receive: Callable[[Mapping[str, Any]], None]
+    ) -> None:
+        """
+        Be told of what happens to Pods, until the API ends that.
+
+        @param version: after which it is wanted.
+        @param receive: called with each event.
+        @raise KubeError: it broke, or C{receive} raised that.
+        """
+        await self._api.follow(
+            self._path,
+            receive,
+            WATCH_TIMEOUT + _GRACE,
+            watch="true",
+            labelSelector=selector,
+            resourceVersion=version,
+            allowWatchBookmarks="true",
+            timeoutSeconds=WATCH_TIMEOUT,
+        )
+
+    async def delete(self, name: str, uid: str, grace: int) -> bool:
+        """
+        Have a Pod end.
+
+        @param grace: seconds for its processes; 0: it is forgotten at once.
+        @return: there is still one.
+        @raise KubeError: it can't be deleted.
+        """
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "gracePeriodSeconds": grace,
+            # Of the same name there may be another meanwhile.
+            "preconditions": {"uid": uid},
+        }
+        try:
+            await self._api.ask("DELETE", f"{self._path}/{name}", options)
+        except Refused as error:
+            if error.code in (_NOT_FOUND, _CONFLICT):
+                return False
+            raise
+        return True
+
+    async def lastLine(self, name: str, container: str) -> str:
+        """
+        @return: the last line that a container has printed; C{""} if that is
+            not known.
+        """
+        try:
+            data = await self._api.read(
+                "GET",
+                f"{self._path}/{name}/log",
+                container=container,
+                tailLines=1,
+                limitBytes=_MAX_LOG,
+            )
+        except KubeError:
+            # It is only to say more about why it ended.
+            return ""
+        return oneLine(data.decode("utf-8", "replace"))
+
+
+def _isPod(answer: Any) -> Mapping[str, Any]:
+    """
+    See that it has what we rely on.
+    """
+    try:
+        metadata = answer["metadata"]
+        texts = (metadata["name"], metadata["uid"])
+        named = [each["name"] for each in answer["spec"]["containers"]]
+        if named and all(isinstance(each, str) for each in (*texts, *named)):
+            return answer  # type: ignore[no-any-return]
+    except (KeyError, TypeError):
+        pass
+    raise Unreachable("the API answered no Pod", sent=True)

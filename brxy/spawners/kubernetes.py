@@ -1,0 +1,316 @@
+"""
+C{kubernetes:} runs each instance in a Pod of its own, by the Kubernetes API.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+from attrs.converters import optional
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import clientFromString
+from zope.interface import implementer
+
+from brxy.errors import BadSpawnSpec
+from brxy.interfaces import IInstance, IRecovering, ISpawner, ISpawnerFactory, SpawnOrder
+from brxy.readiness import urlPath
+from brxy.spawners.kubeapi import KubeAPI
+from brxy.spawners.kubeauth import FileCredentials
+from brxy.spawners.kubeconfig import MOUNTED, Access, findAccess
+from brxy.spawners.kubefiles import loadTemplate
+from brxy.spawners.kubeinstance import Habits, PodInstance
+from brxy.spawners.kubelink import tlsFor
+from brxy.spawners.kubemake import EDGE, TICKET, Owner, Plan, imageTemplate, labelValue, makePod
+from brxy.spawners.kubepods import KubePods
+from brxy.spawners.kubestatus import Unreachable, endOf
+from brxy.spawners.kubewatch import PodWatch
+from brxy.spawners.local import Running
+from brxy.spawners.spec import positiveInt, seconds
+
+__all__ = ["KubernetesFactory", "KubernetesSpawner", "Options", "factory"]
+
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+# Seconds that something an earlier run has left gets to end: the edge waits for
+# 30 at most, and clients wait for the edge.
+_LEFTOVER_TIMEOUT = 10.0
+
+
+def _namespace(text: str) -> str:
+    if not _NAMESPACE.fullmatch(text):
+        raise ValueError("a name of small letters, digits and - is needed")
+    return text
+
+
+def _port(text: str) -> int:
+    if positiveInt(text) > 65535:
+        raise ValueError("a port number is needed")
+    return int(text)
+
+
+@frozen(kw_only=True)
+class Options:
+    """
+    The keys of C{kubernetes:}.
+    """
+
+    image: str | None = field(default=None, metadata={"help": "the image of a Pod"})
+    template: str | None = field(
+        default=None, metadata={"help": "a file with a Pod, YAML or JSON, in place of image="}
+    )
+    edge: str | None = field(
+        default=None,
+        metadata={"help": "where a node in a Pod reaches the edge, as tcp:brxy-edge:9080"},
+    )
+    port: int | None = field(
+        default=None,
+        converter=optional(_port),
+        metadata={"help": "where the app listens in its Pod; without it a node runs there"},
+    )
+    ready_path: str | None = field(
+        default=None,
+        converter=optional(urlPath),
+        metadata={"help": "with port=: ready when a GET of this path is answered 2xx or 3xx"},
+    )
+    namespace: str | None = field(
+        default=None,
+        converter=optional(_namespace),
+        metadata={"help": "where the Pods are made; else the template's, or our own"},
+    )
+    kubeconfig: str | None = field(
+        default=None, metadata={"help": "the file that says where the cluster is"}
+    )
+    context: str | None = field(
+        default=None, metadata={"help": "which context of it; else its current one"}
+    )
+    stop_timeout: float = field(
+        default=30.0,
+        converter=seconds,
+        metadata={"help": "seconds between SIGTERM and SIGKILL"},
+    )
+    unschedulable_timeout: float = field(
+        default=20.0,
+        converter=seconds,
+        metadata={"help": "seconds that the cluster may have no room for a Pod"},
+    )
+
+
+@implementer(ISpawner, IRecovering)
+class KubernetesSpawner:
+    """
+    Makes one more Pod of the same plan for each instance.
+    """
+
+    dials_back = True
+
+    def __init__(self, reactor: Any, api: KubeAPI, plan: Plan, habits: Habits) -> None:
+        self.dials_back = not habits.port
+        self._reactor = reactor
+        self._plan = plan
+        self._habits = habits
+        self._pods = KubePods(api, plan.namespace)
+        self._running = Running()
+        self._instances: set[PodInstance] = set()
+        self._watch: PodWatch | None = None
+
+    def spawn(self, order: SpawnOrder) -> IInstance:
+        """
+        See L{ISpawner}.
+        """
+        self._running.check()
+        watch = self._watching(order.edge)
+        instance = self._instance(order.ticket, watch)
+        instance.begin(makePod(order, self._plan))
+        return instance
+
+    def _watching(self, edge: str) -> PodWatch:
+        # All orders of a spawner come from the same edge.
+        if self._watch is None:
+            selector = f"{EDGE}={labelValue(edge)}"
+            self._watch = PodWatch(
+                self._reactor, self._pods, selector, self._changed, self._vanished
+            )
+            self._watch.start()
+        return self._watch
+
+    def _instance(self, ticket: str, watch: PodWatch) -> PodInstance:
+        instance = PodInstance(self._reactor, self._pods, self._habits, labelValue(ticket), watch)
+        self._instances.add(instance)
+        self._running.add(instance, instance.over)
+        instance.over.addCallback(lambda _: self._instances.discard(instance))
+        return instance
+
+    def stop(self) -> Deferred[None]:
+        """
+        See L{ISpawner}.
+        """
+        return self._running.stop().addCallback(self._stopped)
+
+    def _stopped(self, _: None) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+
+    # What the watch tells
+
+    def _changed(self, pod: Mapping[str, Any]) -> None:
+        for instance in self._owners(pod):
+            instance.told(pod)
+
+    def _vanished(self, pod: Mapping[str, Any]) -> None:
+        for instance in self._owners(pod):
+            instance.vanished(pod)
+
+    def _owners(self, pod: Mapping[str, Any]) -> list[PodInstance]:
+        name, ticket = pod["metadata"]["name"], _ticket(pod)
+        return [
+            each for each in self._instances if each.ticket == ticket and each.name in ("", name)
+        ]
+
+    # What an earlier run has left
+
+    def recover(self, edge: str, orders: Sequence[SpawnOrder]) -> Deferred[dict[str, IInstance]]:
+        """
+        See L{IRecovering}.
+        """
+        return Deferred.fromCoroutine(self._recover(edge, orders))
+
+    async def _recover(self, edge: str, orders: Sequence[SpawnOrder]) -> dict[str, IInstance]:
+        there, _ = await self._pods.list(f"{EDGE}={labelValue(edge)}")
+        watch = self._watching(edge)
+        wanted = {labelValue(order.ticket): order.ticket for order in orders}
+        found: dict[str, IInstance] = {}
+        leaving = []
+        for pod in there:
+            instance = self._instance(_ticket(pod), watch)
+            ticket = wanted.get(instance.ticket)
+            lives = endOf(pod) is None and not pod["metadata"].get("deletionTimestamp")
+            if ticket is not None and ticket not in found and lives:
+                found[ticket] = IInstance(instance)
+            else:
+                leaving.append(_overOf(instance))
+            instance.adopt(pod)
+            if instance is not found.get(ticket or ""):
+                instance.stopWithin(_LEFTOVER_TIMEOUT)
+        await gatherResults(leaving)
+        return found
+
+
+def _ticket(pod: Mapping[str, Any]) -> str:
+    return str((pod["metadata"].get("labels") or {}).get(TICKET, ""))
+
+
+def _overOf(instance: PodInstance) -> Deferred[None]:
+    """
+    @return: fires when it is over; others wait for that as well, and whoever
+        cancels this does nothing to them.
+    """
+    told: Deferred[None] = Deferred()
+    instance.over.addCallback(lambda _: None if told.called else told.callback(None))
+    return told
+
+
+@implementer(ISpawnerFactory)
+class KubernetesFactory:
+    """
+    Makes L{KubernetesSpawner}s.
+
+    @param environ: where the cluster and our own Pod are named.
+    @param mounted: where a Pod finds its service account.
+    """
+
+    name = "kubernetes"
+    summary = "runs a Pod in a Kubernetes cluster, with a node in it or fronted by the edge"
+    options = Options
+    written_for = 1
+
+    def __init__(self, environ: Mapping[str, str] = os.environ, mounted: Path = MOUNTED) -> None:
+        self._environ = environ
+        self._mounted = mounted
+
+    def create(self, options: Options, command: Sequence[str], reactor: Any) -> ISpawner:
+        """
+        See L{ISpawnerFactory}.
+        """
+        _checkTogether(options, reactor)
+        if options.template is not None:
+            template = loadTemplate(Path(options.template))
+        else:
+            template = imageTemplate(options.image or "")
+        access = findAccess(
+            reactor, self._environ, options.kubeconfig, options.context, self._mounted
+        )
+        _checkTLS(access)
+        named = (template.get("metadata") or {}).get("namespace")
+        namespace = options.namespace or named or access.namespace or "default"
+        if not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
+            raise BadSpawnSpec(f"kubernetes: {namespace!r} is no namespace")
+        owner = self._owner(namespace)
+        plan = Plan(template, namespace, command, options.edge or "", options.port or 0, owner)
+        habits = Habits(
+            options.port or 0,
+            options.ready_path,
+            options.stop_timeout,
+            options.unschedulable_timeout,
+        )
+        return KubernetesSpawner(reactor, KubeAPI(reactor, access), plan, habits)
+
+    def _owner(self, namespace: str) -> Owner | None:
+        """
+        Our own Pod, if the others shall go with it.
+        """
+        name, uid = self._environ.get("POD_NAME"), self._environ.get("POD_UID")
+        own = self._environ.get("POD_NAMESPACE")
+        if own is None and (self._mounted / "namespace").exists():
+            own = (self._mounted / "namespace").read_text().strip()
+        # An owner in another namespace is taken for one that is gone.
+        return Owner(name, uid) if name and uid and own == namespace else None
+
+
+def _checkTogether(options: Options, reactor: Any) -> None:
+    """
+    @raise BadSpawnSpec: these options don't go together.
+    """
+    if (options.image is None) == (options.template is None):
+        raise BadSpawnSpec("kubernetes: needs image= or template=, one of them")
+    if options.ready_path is not None and options.port is None:
+        raise BadSpawnSpec("kubernetes: ready-path= goes with port=; a node has its own option")
+    if options.port is not None:
+        if options.edge is not None:
+            raise BadSpawnSpec("kubernetes: edge= is for nodes, port= for apps without one")
+        return
+    if options.edge is None:
+        raise BadSpawnSpec(
+            "kubernetes: needs edge=, where a node in a Pod reaches the edge (such as "
+            "edge=tcp:brxy-edge:9080), or port= of an app without a node"
+        )
+    try:
+        clientFromString(reactor, options.edge)
+    except (ValueError, TypeError):
+        raise BadSpawnSpec(
+            f"kubernetes: bad value for edge: {options.edge!r} (a client endpoint is needed, "
+            "such as tcp:brxy-edge:9080)"
+        ) from None
+
+
+def _checkTLS(access: Access) -> None:
+    """
+    See at the start that what is written down can be used.
+
+    @raise BadSpawnSpec: it can't.
+    """
+    if not access.server.startswith("https:") or not isinstance(
+        access.credentials, FileCredentials
+    ):
+        return
+    try:
+        tlsFor(access, access.credentials.read())
+    except Unreachable as error:
+        raise BadSpawnSpec(f"kubernetes: {error}") from None
+
+
+factory = KubernetesFactory()

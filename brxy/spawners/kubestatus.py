@@ -1,0 +1,222 @@
+"""
+What the Kubernetes API says of Pods, and when it refuses something.
+
+Shapes are those of U{https://kubernetes.io/docs/reference/kubernetes-api/}.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from brxy.errors import BrxyError
+from brxy.interfaces import Address
+
+__all__ = [
+    "Hindrance",
+    "KubeError",
+    "Refused",
+    "Unreachable",
+    "appAddress",
+    "endOf",
+    "hindranceOf",
+    "mainContainer",
+    "oneLine",
+    "refusal",
+    "stageOf",
+]
+
+# How much of what somebody else wrote is worth a place in our log, in characters.
+_MAX_TEXT = 300
+
+# What keeps a container from being started, and does not go away by itself.
+_HOPELESS = {
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "ErrImageNeverPull",
+    "ErrImagePull",
+    "ImageInspectError",
+    "ImagePullBackOff",
+    "InvalidImageName",
+}
+
+
+class KubeError(BrxyError):
+    """
+    The Kubernetes API did not do what it was asked for.
+    """
+
+
+class Unreachable(KubeError):
+    """
+    There was no answer, or none that can be understood.
+
+    @ivar sent: the API may have done it nevertheless.
+    """
+
+    def __init__(self, message: str, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class Refused(KubeError):
+    """
+    It answered with an error.
+
+    @ivar code: the HTTP status.
+    @ivar retry_after: seconds after which it may be asked again; L{None} if it
+        does not say.
+    """
+
+    def __init__(self, message: str, code: int, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry_after = retry_after
+
+
+def oneLine(text: object) -> str:
+    """
+    @return: what somebody else wrote as a bounded line that is safe to show.
+    """
+    words = " ".join(str(text).split())[:_MAX_TEXT]
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in words)
+
+
+def refusal(code: int, body: bytes, retry_after: str | None = None) -> Refused:
+    """
+    The error in an answer.
+
+    @param body: a C{Status} object, or whatever a proxy has answered.
+    @param retry_after: the header of this name.
+    """
+    try:
+        status = json.loads(body)
+        reason, message = status.get("reason") or "", status.get("message") or ""
+    except (ValueError, AttributeError):
+        reason, message = "", body[:_MAX_TEXT].decode("utf-8", "replace")
+    text = oneLine(message)
+    head = " ".join(filter(None, [str(code), oneLine(reason)]))
+    seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
+    return Refused(f"{head}: {text}" if text else head, code, seconds)
+
+
+def mainContainer(pod: Mapping[str, Any]) -> str:
+    """
+    @return: the name of the container that is ours: C{brxy} if there is one,
+        else the first.
+    """
+    names = [str(each.get("name", "")) for each in pod["spec"]["containers"]]
+    return "brxy" if "brxy" in names else names[0]
+
+
+def _status(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    return pod.get("status") or {}
+
+
+def _containers(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """
+    The statuses of all containers, ours first.
+    """
+    status = _status(pod)
+    main = mainContainer(pod)
+    containers = list(status.get("containerStatuses") or ())
+    containers.sort(key=lambda each: each.get("name") != main)
+    return containers + list(status.get("initContainerStatuses") or ())
+
+
+def _states(pod: Mapping[str, Any], kind: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """
+    @param kind: C{waiting}, C{running} or C{terminated}.
+    @return: name and state of the containers that are so.
+    """
+    for each in _containers(pod):
+        state = each.get("state") or {}
+        if state.get(kind) is not None:
+            yield str(each.get("name", "")), state[kind]
+
+
+def endOf(pod: Mapping[str, Any]) -> str | None:
+    """
+    @return: how the app has ended, in a line; L{None} as long as it has not.
+    """
+    phase = _status(pod).get("phase")
+    main = mainContainer(pod)
+    terminated = dict(_states(pod, "terminated"))
+    if phase not in ("Succeeded", "Failed") and main not in terminated:
+        return None
+    # An init container that failed is why ours never ran.
+    failed = (state for state in terminated.values() if state.get("exitCode"))
+    state = terminated.get(main) or next(failed, None)
+    status = _status(pod)
+    why = [status.get("reason"), status.get("message")]
+    words = [oneLine(each) for each in why if each]
+    if state is not None:
+        words.insert(0, _exit(state))
+    return ": ".join(words) or f"the Pod is {oneLine(phase)}"
+
+
+def _exit(state: Mapping[str, Any]) -> str:
+    text = f"exit status {state.get('exitCode', '?')}"
+    reason = state.get("reason")
+    if reason and reason not in ("Completed", "Error"):
+        text = f"{oneLine(reason)}, {text}"
+    message = state.get("message")
+    return f"{text}: {oneLine(message)}" if message else text
+
+
+@frozen
+class Hindrance:
+    """
+    What keeps a Pod from running.
+
+    @ivar reason: a line for the log.
+    @ivar hopeless: it does not go away by itself.
+    """
+
+    reason: str
+    hopeless: bool
+
+
+def hindranceOf(pod: Mapping[str, Any]) -> Hindrance | None:
+    """
+    @return: what keeps a Pod from running, if something does.
+    """
+    for _, state in _states(pod, "waiting"):
+        if state.get("reason") in _HOPELESS:
+            return Hindrance(_described(state), True)
+    for each in _status(pod).get("conditions") or ():
+        if (each.get("type"), each.get("status")) == ("PodScheduled", "False"):
+            return Hindrance(_described(each), False)
+    return None
+
+
+def _described(state: Mapping[str, Any]) -> str:
+    message = state.get("message")
+    reason = oneLine(state.get("reason", "?"))
+    return f"{reason}: {oneLine(message)}" if message else reason
+
+
+def stageOf(pod: Mapping[str, Any]) -> str:
+    """
+    @return: how far a Pod is, such as C{Pending, ContainerCreating}.
+    """
+    phase = oneLine(_status(pod).get("phase") or "Pending")
+    waiting = next((oneLine(s.get("reason", "")) for _, s in _states(pod, "waiting")), "")
+    return f"{phase}, {waiting}" if waiting else phase
+
+
+def appAddress(pod: Mapping[str, Any], port: int) -> Address | None:
+    """
+    @return: where the app is to be reached; L{None} as long as the Pod has no
+        address, or is not ready by its own probes.
+    """
+    status = _status(pod)
+    ready = any(
+        (each.get("type"), each.get("status")) == ("Ready", "True")
+        for each in status.get("conditions") or ()
+    )
+    address = status.get("podIP")
+    return Address(str(address), port) if ready and address else None

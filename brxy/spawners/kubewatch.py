@@ -1,0 +1,164 @@
+"""
+Being told what happens to Pods, whatever happens to the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.application.internet import backoffPolicy
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from brxy.spawners.kubepods import KubePods
+from brxy.spawners.kubestatus import KubeError, Refused, Unreachable, refusal
+
+__all__ = ["PodWatch"]
+
+_GONE = 410
+
+# Seconds: a watch that is over sooner, and has told nothing, was none.
+_SHORTEST = 1.0
+
+_Told = Callable[[Mapping[str, Any]], None]
+
+
+class PodWatch:
+    """
+    Lists the Pods with some labels and watches them from there on; after an
+    error again, later each time up to half a minute.
+
+    @param selector: the labels.
+    @param changed: called with a Pod that is new or has changed, maybe twice.
+    @param vanished: called with a Pod, as it was known last, that is there no
+        more.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, reactor: Any, pods: KubePods, selector: str, changed: _Told, vanished: _Told
+    ) -> None:
+        self._reactor = reactor
+        self._pods = pods
+        self._selector = selector
+        self._changed = changed
+        self._vanished = vanished
+        self._known: dict[str, Mapping[str, Any]] = {}
+        self._version = ""
+        self._failures = 0
+        self._told = False
+        self._backoff = backoffPolicy(0.5, 30.0)
+        self._running: Deferred[None] | None = None
+        self._stopped = False
+
+    def start(self) -> None:
+        """
+        Begin, unless that was done.
+        """
+        if self._running is None:
+            self._running = Deferred.fromCoroutine(self._run())
+            self._running.addErrback(self._ended)
+
+    def stop(self) -> None:
+        """
+        Want to know nothing more.
+        """
+        self._stopped = True
+        if self._running is not None:
+            self._running.cancel()
+
+    def expect(self, pod: Mapping[str, Any]) -> None:
+        """
+        There is a Pod that may not have been told of yet: should it be missed
+        in the next list, it has vanished.
+        """
+        self._known.setdefault(pod["metadata"]["name"], pod)
+
+    def _ended(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self._log.failure("the watch of Pods is broken", failure)
+
+    async def _run(self) -> None:
+        # A connection that is cancelled has many ways to say so.
+        while not self._stopped:
+            try:
+                if not self._version:
+                    await self._list()
+                # Whoever heard of that may have stopped us.
+                if not self._stopped:
+                    await self._follow()
+            except KubeError as error:
+                if isinstance(error, Refused) and error.code == _GONE:
+                    self._version = ""
+                    # Once it is nothing but the way of things.
+                    if not self._failures:
+                        self._failures = 1
+                        continue
+                if not self._stopped:
+                    await self._pause(error)
+
+    async def _pause(self, error: KubeError) -> None:
+        self._failures += 1
+        if not self._told:
+            self._told = True
+            self._log.warn("Pods can't be watched for the time being: {why}", why=str(error))
+        await deferLater(self._reactor, self._backoff(self._failures - 1))
+
+    def _works(self) -> None:
+        if self._told:
+            self._log.info("Pods are watched again")
+        self._failures, self._told = 0, False
+
+    async def _list(self) -> None:
+        # What is made while we ask may be missing in the answer.
+        before = dict(self._known)
+        items, version = await self._pods.list(self._selector)
+        there = {pod["metadata"]["name"]: pod for pod in items}
+        for name, pod in before.items():
+            known = there.get(name)
+            if known is None or known["metadata"]["uid"] != pod["metadata"]["uid"]:
+                self._forget(pod)
+        for pod in items:
+            self._learn(pod)
+        self._version = version
+
+    async def _follow(self) -> None:
+        began = self._reactor.seconds()
+        version = self._version
+        await self._pods.watch(self._selector, version, self._event)
+        if version == self._version and self._reactor.seconds() - began < _SHORTEST:
+            raise Unreachable("the API ends the watch at once", sent=True)
+
+    def _event(self, event: Mapping[str, Any]) -> None:
+        try:
+            kind, object_ = event["type"], event["object"]
+            if kind == "ERROR":
+                raise _eventError(object_)
+            version = str(object_["metadata"]["resourceVersion"])
+            if kind in ("ADDED", "MODIFIED"):
+                self._learn(object_)
+            elif kind == "DELETED":
+                self._forget(object_)
+        except (KeyError, TypeError, AttributeError):
+            raise Unreachable("the watch told something that is no event", sent=True) from None
+        self._version = version
+        self._works()
+
+    def _learn(self, pod: Mapping[str, Any]) -> None:
+        self._known[pod["metadata"]["name"]] = pod
+        self._changed(pod)
+
+    def _forget(self, pod: Mapping[str, Any]) -> None:
+        self._known.pop(pod["metadata"]["name"], None)
+        self._vanished(pod)
+
+
+def _eventError(status: Mapping[str, Any]) -> Refused:
+    code = status.get("code")
+    reason, message = status.get("reason"), status.get("message")
+    error = refusal(code if isinstance(code, int) else 500, b"{}")
+    return Refused(f"{error}: {reason}: {message}", error.code)

@@ -1,0 +1,274 @@
+"""
+A Kubernetes API server for tests: real HTTPS, and real processes in its Pods.
+
+It speaks what a spawner and C{kubectl} use of
+U{https://kubernetes.io/docs/reference/kubernetes-api/}.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from brxy.test.authority import Authority
+from brxy.test.kubediscovery import DISCOVERY
+from brxy.test.kubelet import Kubelet
+from brxy.test.kubestore import APIError, Object, PodStore, Watcher
+
+__all__ = ["TOKEN", "Cluster"]
+
+#: What a client without a certificate must bear.
+TOKEN = "a-token-of-the-tests"
+
+
+class Cluster(Resource):
+    """
+    One cluster, on loopback.
+
+    @ivar asked: the method, path and body of every request.
+    @ivar refuses: called with method and path; an L{APIError} that it returns
+        is the answer.
+    @ivar tokens: what is taken.
+    @ivar silent: who has a Pod made gets no answer.
+    @ivar watched: how many watches there were.
+    """
+
+    isLeaf = True
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__()
+        self.authority = Authority()
+        self.store = PodStore()
+        self.kubelet = Kubelet(reactor, self.store)
+        self.asked: list[tuple[str, str, Any]] = []
+        self.refuses: Callable[[str, str], APIError | None] = lambda method, path: None
+        self.tokens = {TOKEN}
+        self.silent = False
+        self.watched = 0
+        self._reactor = reactor
+        self._port: Any = None
+        self._number = 0
+        self._streams: set[Request] = set()
+
+    def start(self, port: int = 0) -> None:
+        """
+        Listen.
+        """
+        issued = self.authority.server("localhost", "127.0.0.1")
+        site = Site(self)
+        site.noisy = False
+        context = self.authority.context(issued)
+        self._port = self._reactor.listenSSL(port, site, context, interface="127.0.0.1")
+        self._number = self._port.getHost().port
+
+    async def stop(self) -> None:
+        """
+        Listen no more, and end everything.
+        """
+        await self.cut()
+        await self.kubelet.stop()
+
+    async def cut(self) -> None:
+        """
+        Be away; Pods go on.
+        """
+        if self._port is not None:
+            port, self._port = self._port, None
+            await port.stopListening()
+        self.cutWatches()
+
+    def cutWatches(self) -> None:
+        """
+        Break the connections of all who watch.
+        """
+        for request in list(self._streams):
+            transport: Any = request.transport
+            transport.abortConnection()
+
+    def back(self) -> None:
+        """
+        Listen again.
+        """
+        self.start(self._number)
+
+    @property
+    def url(self) -> str:
+        """
+        Where it is.
+        """
+        return f"https://127.0.0.1:{self._number}"
+
+    def config(self, user: Object | None = None, **cluster: Any) -> Object:
+        """
+        @return: a kubeconfig.
+        """
+        ca = base64.b64encode(self.authority.pem).decode()
+        there = {"server": self.url, "certificate-authority-data": ca, **cluster}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "contexts": [{"name": "test", "context": {"cluster": "here", "user": "me"}}],
+            "clusters": [{"name": "here", "cluster": there}],
+            "users": [{"name": "me", "user": user or {"token": TOKEN}}],
+        }
+
+    def writeConfig(self, path: Path, user: Object | None = None, **cluster: Any) -> str:
+        """
+        Write a kubeconfig.
+
+        @return: the path.
+        """
+        path.write_text(json.dumps(self.config(user, **cluster)))
+        return str(path)
+
+    @property
+    def pods(self) -> list[Object]:
+        """
+        The Pods that there are.
+        """
+        return list(self.store.pods.values())
+
+    # HTTP
+
+    def render(self, request: Request) -> Any:
+        """
+        See L{Resource}.
+        """
+        method, path = request.method.decode(), request.path.decode()
+        try:
+            content: Any = request.content
+            body = json.loads(content.read() or b"null")
+            self.asked.append((method, path, body))
+            self._authenticate(request)
+            refused = self.refuses(method, path)
+            if refused is not None:
+                raise refused
+            query = {k.decode(): v[-1].decode() for k, v in request.args.items()}
+            return self._answer(request, method, path.strip("/").split("/"), query, body)
+        except APIError as error:
+            if error.retry_after:
+                request.setHeader("Retry-After", str(error.retry_after))
+            return _json(request, error.status, error.code)
+
+    def _authenticate(self, request: Request) -> None:
+        bearer = request.getHeader("Authorization") or ""
+        transport: Any = request.transport
+        if transport.getPeerCertificate() is not None:
+            return
+        if bearer.removeprefix("Bearer ") not in self.tokens:
+            raise APIError(401, "Unauthorized", "Unauthorized")
+
+    def _answer(
+        self, request: Request, method: str, path: list[str], query: Mapping[str, str], body: Any
+    ) -> Any:
+        match path:
+            case ["api", "v1", "namespaces", namespace, "pods"]:
+                return self._collection(request, method, namespace, query, body)
+            case ["api", "v1", "namespaces", namespace, "pods", name]:
+                pod = self.store.get(namespace, name)
+                if method == "DELETE":
+                    self._delete(pod, query, body or {})
+                return _json(request, pod)
+            case ["api", "v1", "namespaces", namespace, "pods", name, "log"]:
+                lines = self.kubelet.log(self.store.get(namespace, name)["metadata"]["uid"])
+                kept = lines[-int(query.get("tailLines", "0")) :]
+                request.setHeader("Content-Type", "text/plain")
+                return "".join(f"{line}\n" for line in kept).encode()
+        found = DISCOVERY.get("/" + "/".join(path))
+        if found is None or method != "GET":
+            raise APIError(404, "NotFound", "the server could not find the requested resource")
+        return _json(request, found)
+
+    def _collection(
+        self,
+        request: Request,
+        method: str,
+        namespace: str,
+        query: Mapping[str, str],
+        body: Any,
+    ) -> Any:
+        matches = _selector(namespace, query)
+        if method == "POST":
+            pod = self.store.create(namespace, body)
+            self.kubelet.run(pod)
+            if self.silent:
+                return NOT_DONE_YET
+            return _json(request, pod, 201)
+        if query.get("watch") in ("1", "true"):
+            return self._watch(request, matches, query)
+        metadata = {"resourceVersion": str(self.store.version)}
+        items = self.store.matching(matches)
+        return _json(
+            request,
+            {"kind": "PodList", "apiVersion": "v1", "metadata": metadata, "items": items},
+        )
+
+    def _delete(self, pod: Object, query: Mapping[str, str], options: Mapping[str, Any]) -> None:
+        wanted = (options.get("preconditions") or {}).get("uid", pod["metadata"]["uid"])
+        if wanted != pod["metadata"]["uid"]:
+            text = "the UID in the precondition does not match the UID in record"
+            raise APIError(409, "Conflict", text)
+        grace = options.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
+        if grace is None:
+            grace = pod["spec"]["terminationGracePeriodSeconds"]
+        self.kubelet.delete(pod, int(grace))
+
+    def _watch(
+        self, request: Request, matches: Callable[[Object], bool], query: Mapping[str, str]
+    ) -> int:
+        def tell(kind: str, object_: Object) -> None:
+            line = json.dumps({"type": kind, "object": object_}) + "\n"
+            # In two chunks, as a proxy in between may make of it.
+            request.write(line[:20].encode())
+            request.write(line[20:].encode())
+
+        def over(_: Any) -> None:
+            self._streams.discard(request)
+            self.store.watchers.discard(watcher)
+            if limit.active():
+                limit.cancel()
+
+        self.watched += 1
+        watcher = Watcher(matches, tell)
+        request.setHeader("Content-Type", "application/json")
+        limit = self._reactor.callLater(float(query.get("timeoutSeconds", "300")), request.finish)
+        request.notifyFinish().addBoth(over)
+        self._streams.add(request)
+        try:
+            self.store.watch(query.get("resourceVersion", ""), watcher)
+        except APIError as error:
+            tell("ERROR", error.status)
+            request.finish()
+            return NOT_DONE_YET
+        if query.get("allowWatchBookmarks") == "true":
+            version = {"resourceVersion": str(self.store.version)}
+            tell("BOOKMARK", {"kind": "Pod", "apiVersion": "v1", "metadata": version})
+        return NOT_DONE_YET
+
+
+def _json(request: Request, answer: Any, code: int = 200) -> bytes:
+    request.setResponseCode(code)
+    request.setHeader("Content-Type", "application/json")
+    return json.dumps(answer).encode()
+
+
+def _selector(namespace: str, query: Mapping[str, str]) -> Callable[[Object], bool]:
+    labels = [each.split("=") for each in query.get("labelSelector", "").split(",") if each]
+    fields = [each.split("=") for each in query.get("fieldSelector", "").split(",") if each]
+
+    def matches(pod: Object) -> bool:
+        metadata = pod["metadata"]
+        return (
+            metadata["namespace"] == namespace
+            and all(metadata.get("labels", {}).get(e[0]) == e[-1] for e in labels)
+            and all(metadata.get(e[0].removeprefix("metadata.")) == e[-1] for e in fields)
+        )
+
+    return matches
