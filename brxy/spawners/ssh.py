@@ -266,7 +266,7 @@ class SshSpawner:
         self._running.check()
         edge = order.environment.get("BRXY_EDGE")
         try:
-            target = forwardTarget(edge) if edge else None
+            target = forwardTarget(edge, os.getcwd()) if edge else None
         except ValueError as error:
             raise SpawnFailed(str(error)) from None
         instance = _Instance(self, order, target)

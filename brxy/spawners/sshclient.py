@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from math import ceil
+from posixpath import join
 
 from attrs import frozen
 
@@ -109,10 +110,11 @@ def _path(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def forwardTarget(endpoint: str) -> str:
+def forwardTarget(endpoint: str, folder: str) -> str:
     """
     @param endpoint: where nodes on this machine dial the edge, as a Twisted
         client endpoint.
+    @param folder: where a relative path of it begins.
     @return: the same as C{ssh -R} has it.
     @raise ValueError: ssh can't forward to such.
     """
@@ -120,7 +122,7 @@ def forwardTarget(endpoint: str) -> str:
         re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"(?:\\.|[^:\\])+", endpoint)
     )
     if kind == "unix" and len(rest) == 1:
-        return _path(rest[0]).replace("\\", "\\\\").replace(":", "\\:")
+        return _path(join(folder, rest[0])).replace("\\", "\\\\").replace(":", "\\:")
     if kind == "tcp" and len(rest) == 2:
         host, port = rest
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -34,7 +34,7 @@ def _quoted(script: str) -> str:
 HOLD = _quoted(
     """
     IFS= read -r folder && mkdir -m 700 "$folder" && echo "brxy-ssh: folder made" &&
-    { trap : HUP INT TERM; IFS= read -r end; rm -rf "$folder"; }
+    { trap : HUP INT PIPE TERM; IFS= read -r end; rm -rf "$folder"; }
     """
 )
 
@@ -45,6 +45,8 @@ HOLD = _quoted(
 # ends with the connection, so a command that makes its own non-blocking does no
 # harm.  The status comes as a line, since what ssh exits with can be its own
 # failure too, and since SIGKILL for the group ends this shell with the others.
+# When the connection is lost, nobody takes what is printed, by the shell of who
+# was killed too: SIGPIPE must not end it before it has ended the rest.
 #: Does what L{instructions} say: runs a command, prints how it ended, and ends
 #: what is left of it.  When the input ends, the command gets SIGTERM, and
 #: SIGKILL after the time it was given.
@@ -62,17 +64,17 @@ RUN = _quoted(
     done;
     [ "$told" ] || exit 125;
     unset backslash line told;
-    exec 3<&0 4>&1; trap : HUP INT TERM;
+    exec 3<&0 4>&1; trap : HUP INT PIPE TERM;
     {
-      trap : HUP INT TERM;
+      trap : HUP INT PIPE TERM;
       cat <&3;
       kill -TERM "-$$";
-      sleep "$patience" && { trap "" PIPE; echo "brxy-ssh: exit 137" >&4; kill -KILL "-$$"; };
+      sleep "$patience" && { echo "brxy-ssh: exit 137" >&4; kill -KILL "-$$"; };
     } | {
-      trap : HUP INT TERM;
+      trap : HUP INT PIPE TERM;
       "$@" 3<&- 4>&-;
       code=$?;
-      trap "" PIPE; echo; echo "brxy-ssh: exit $code";
+      echo; echo "brxy-ssh: exit $code";
       kill -KILL "-$$";
     }
     """
