@@ -98,10 +98,9 @@ class Session:
         """
         The command printed a line, or the shell or the ssh around it.
         """
-        if self._status is not None:
-            return
-        self._status = readStatus(line)
-        if self._status is not None:
+        status = readStatus(line)
+        if status is not None:
+            self._status = status
             self._endBy(_LEFTOVERS)
         elif line:
             text = printable(line)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import brxy
 from brxy.ports import PORTS
+from brxy.spawners.sshremote import HOLD
 from brxy.test.programs import Program, ProgramTests
 
 __all__ = ["SSHD", "Sshd", "SshTests"]
@@ -59,6 +60,13 @@ def _makeKey(path: Path) -> str:
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _holds(pid: int) -> bool:
+    try:
+        return HOLD.encode()[len("exec sh -c '") : -1] in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 class Sshd:
@@ -109,6 +117,8 @@ class Sshd:
     async def _end(self) -> None:
         if self._program is not None:
             await self.kill()
+        # What holds a folder over there removes it now, before it is killed.
+        await self._tests.until(lambda: not any(map(_holds, self._tests.running())))
 
     def sessions(self) -> list[int]:
         """

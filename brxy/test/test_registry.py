@@ -87,7 +87,7 @@ class FindTests(SynchronousTestCase):
         Our own are found without being installed, by the names they have, with
         help for each of their keys.
         """
-        for name in ("process", "app"):
+        for name in ("process", "app", "ssh"):
             factory = findSpawner(name, installed=[])
             verifyObject(ISpawnerFactory, factory)
             self.assertEqual(factory.name, name)
@@ -131,7 +131,7 @@ class FindTests(SynchronousTestCase):
         An unknown name is answered with those that are known.
         """
         self.assertBad(
-            "there is no spawner 'x' (known: app, docker, installed, mesos, process, swarm)",
+            "there is no spawner 'x' (known: app, docker, installed, mesos, process, ssh, swarm)",
             "x",
             installed=[self.offer("installed", "no.such:thing")],
             plugins=self.package(good=_PLUGIN.format(name="mesos")),
@@ -196,7 +196,7 @@ class FindTests(SynchronousTestCase):
             broken=_PLUGIN.format(name="nomad") + "Factory.name = property(lambda _: 1 / 0)"
         )
         self.assertBad(
-            "there is no spawner 'nomad' (known: app, docker, process, swarm); the plugin"
+            "there is no spawner 'nomad' (known: app, docker, process, ssh, swarm); the plugin"
             f" {package.__name__}.broken is broken: ZeroDivisionError: division by zero",
             "nomad",
             plugins=package,

@@ -10,7 +10,6 @@ import signal
 from pathlib import Path
 
 from twisted.internet.defer import Deferred, gatherResults
-
 from twisted.internet.task import deferLater
 
 from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Answer, Program
@@ -46,6 +45,12 @@ class _Tests(SshTests):
         await self.sshd.start()
         edge = self.edge("--spawn", self.node(**options), *arguments)
         return edge, await self.address(edge)
+
+    def start(self, *argv: str, **environ: str) -> Program:
+        """
+        Start a command whose temporary files are gone after the test.
+        """
+        return super().start(*argv, TMPDIR=str(self.folder), **environ)
 
     def node(self, **options: str) -> str:
         """
@@ -123,6 +128,7 @@ class ServingTests(_Tests):
         self.assertEqual((await self.ask(address)).status, 200)
         await self.stopped(edge)
         self.assertFalse(folder.exists())
+        self.assertEqual([*self.folder.glob("brxy-ssh-*")], [])
 
     async def test_unixNodePort(self) -> None:
         """
@@ -158,6 +164,8 @@ class EndingTests(_Tests):
         edge.signal(signal.SIGKILL)
         await self.until(lambda: not self.running() and not folder.exists())
         self.assertEqual(self.sshd.sessions(), [])
+        # No socket is left here either.
+        self.assertEqual([*self.folder.glob("brxy-ssh-*/*")], [])
 
     async def test_clientKilled(self) -> None:
         """
