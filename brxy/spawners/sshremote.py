@@ -22,8 +22,9 @@ _STATUS = re.compile(rb"brxy-ssh: exit (\d{1,3})")
 
 def _quoted(script: str) -> str:
     """
-    @param script: without apostrophes, backslashes and exclamation marks:
-        these mean different things to different shells.
+    @param script: without apostrophes and backslashes, and with nothing but
+        blanks after exclamation marks: these mean different things to
+        different shells.
     @return: it as a command, on one line.
     """
     return f"exec sh -c '{' '.join(script.split())}'"
@@ -46,7 +47,9 @@ HOLD = _quoted(
 # harm.  The status comes as a line, since what ssh exits with can be its own
 # failure too, and since SIGKILL for the group ends this shell with the others.
 # When the connection is lost, nobody takes what is printed, by the shell of who
-# was killed too: SIGPIPE must not end it before it has ended the rest.
+# was killed too: SIGPIPE must not end it before it has ended the rest.  SIGTERM
+# waits until two things were reported: that the input has ended, and that there
+# is a command that can be told so.
 #: Does what L{instructions} say: runs a command, prints how it ended, and ends
 #: what is left of it.  When the input ends, the command gets SIGTERM, and
 #: SIGKILL after the time it was given.
@@ -65,18 +68,19 @@ RUN = _quoted(
     [ "$told" ] || exit 125;
     unset backslash line told;
     exec 3<&0 4>&1; trap : HUP INT PIPE TERM;
-    {
-      trap : HUP INT PIPE TERM;
-      cat <&3;
-      kill -TERM "-$$";
-      sleep "$patience" && { echo "brxy-ssh: exit 137" >&4; kill -KILL "-$$"; };
+    { {
+      trap "" HUP INT PIPE TERM;
+      cat <&3; echo ended >&5;
+      sleep "$patience"; echo "brxy-ssh: exit 137" >&4; kill -KILL "-$$";
     } | {
-      trap : HUP INT PIPE TERM;
-      "$@" 3<&- 4>&-;
-      code=$?;
-      echo; echo "brxy-ssh: exit $code";
+      exec 6<&0;
+      "$@" <&6 >&4 3<&- 4>&- 5>&- 6<&- & child=$! ;
+      trap "" HUP INT PIPE TERM;
+      echo begun >&5;
+      wait "$child"; code=$?;
+      { echo; echo "brxy-ssh: exit $code"; } >&4;
       kill -KILL "-$$";
-    }
+    }; } 5>&1 | { read -r line && read -r line && kill -TERM "-$$"; }
     """
 )
 

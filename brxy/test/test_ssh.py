@@ -34,8 +34,9 @@ class _Tests(SshTests):
     def setUp(self) -> None:
         super().setUp()
         self.logged: list[str] = []
-        globalLogPublisher.addObserver(self._log)
-        self.addCleanup(globalLogPublisher.removeObserver, self._log)
+        observer: Any = self._log
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
         os.environ["TMPDIR"], before = str(self.folder), os.environ.get("TMPDIR")
         self.addCleanup(self._restore, before)
         self._number = 0
@@ -280,9 +281,10 @@ class HostTests(_Tests):
         reason = (await self.spawn(spawner).gone).reason
         self.assertRegex(reason, "^gone: connect to .* refused; web1: full; web2: full$")
         instances[0].stop()
-        await instances[0].gone
+        self.assertEqual((await instances[0].gone).reason, "killed by SIGTERM")
+        self.logged.clear()
         again = self.spawn(spawner)
-        await self.printed(3)
+        await self.printed(1)
         self.assertNoResult(again.gone)
 
 

@@ -21,7 +21,7 @@ __all__ = ["HoldTests", "InstructionsTests", "RunTests"]
 
 #: Every kind of sh that is here.
 _SHELLS = [
-    name for name in ("dash", "bash", "busybox sh", "ksh", "zsh") if shutil.which(name.split()[0])
+    name for name in ("dash", "bash", "busybox sh") if shutil.which(name.split()[0])
 ]
 
 # What a shell might do something with.
@@ -98,8 +98,9 @@ class InstructionsTests(SynchronousTestCase):
         """
         for script in (HOLD, RUN):
             self.assertEqual(script.count("'"), 2)
-            for character in "\\!\n":
+            for character in "\\\n":
                 self.assertNotIn(character, script)
+            self.assertEqual(script.count("!"), script.count("! "))
 
 
 class RunTests(_Tests):
@@ -160,6 +161,17 @@ class RunTests(_Tests):
         for shell in _SHELLS:
             trap = "trap 'sleep 0.1; exit 7' TERM; echo up; while :; do sleep 0.02; done"
             self.assertEqual(self.ending(shell, trap), [b"", b"brxy-ssh: exit 7"], shell)
+
+    def test_endsAtOnce(self) -> None:
+        """
+        It does not matter if that comes before the command.
+        """
+        for shell in _SHELLS:
+            process = self.start(shell, "sleep", "1000", patience=1000)
+            assert process.stdout is not None and process.stdin is not None
+            process.stdin.close()
+            self.assertEqual(process.stdout.read(), b"\nbrxy-ssh: exit 143\n", shell)
+            self.ended(process)
 
     def test_stubborn(self) -> None:
         """
