@@ -68,7 +68,7 @@ RUN = _quoted(
     [ "$told" ] || exit 125;
     unset backslash line told;
     exec 3<&0 4>&1; trap : HUP INT PIPE TERM;
-    { {
+    { trap : HUP INT PIPE TERM; {
       trap "" HUP INT PIPE TERM;
       cat <&3; echo ended >&5;
       sleep "$patience"; echo "brxy-ssh: exit 137" >&4; kill -KILL "-$$";

@@ -55,19 +55,18 @@ class _Tests(SynchronousTestCase):
             if pipe is not None:
                 pipe.close()
 
-    def ended(self, process: subprocess.Popen[bytes]) -> int:
+    def ended(self, process: subprocess.Popen[bytes]) -> None:
         """
         Wait until it has ended, and all that it started.
 
-        @return: how it ended.
+        What leads them must do so to the end: a session is over with it.
         """
-        status = process.wait(50)
+        self.assertEqual(process.wait(50), -signal.SIGKILL)
         # SIGKILL takes its time.
         deadline = time.monotonic() + 10
         while aliveInGroup(process.pid):
             self.assertTrue(time.monotonic() < deadline, "something was left")
             time.sleep(0.005)
-        return status
 
 
 class InstructionsTests(SynchronousTestCase):
