@@ -221,7 +221,7 @@ class FindTests(SynchronousTestCase):
             ],
             package,
         )
-        self.assertEqual(sorted(factories), ["app", "docker", "good", "mesos", "process", "swarm"])
+        self.assertEqual(sorted(factories), ["app", "docker", "good", "mesos", "process", "ssh", "swarm"])
         for name, factory in factories.items():
             offers = [self.offer("good", "brxy.spawners.process:factory")]
             self.assertIs(findSpawner(name, offers, package), factory)

@@ -20,9 +20,7 @@ from brxy.test.leftovers import aliveInGroup
 __all__ = ["HoldTests", "InstructionsTests", "RunTests"]
 
 #: Every kind of sh that is here.
-_SHELLS = [
-    name for name in ("dash", "bash", "busybox sh") if shutil.which(name.split()[0])
-]
+_SHELLS = [name for name in ("dash", "bash", "busybox sh") if shutil.which(name.split()[0])]
 
 # What a shell might do something with.
 _AWKWARD = ("a b", "", "-n", "é\x81", "x\n\ny\n", "\\n \\\\", "$(exit)", "'\"`!*", "  ", ".", "=")
