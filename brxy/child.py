@@ -23,7 +23,7 @@ from brxy.launcher import LAUNCHER
 from brxy.pipes import LineReader
 from brxy.processes import ExitReader, groupMembers
 
-__all__ = ["Child", "Ended"]
+__all__ = ["Child", "Ended", "printable"]
 
 _STDOUT, _STDERR = 1, 2
 
@@ -79,7 +79,7 @@ def _signalName(number: int) -> str:
         return f"signal {number}"
 
 
-def _printable(line: bytes) -> str:
+def printable(line: bytes) -> str:
     """
     A line as one that is safe to show: bounded, and nothing in it moves a
     cursor.
@@ -119,6 +119,7 @@ class Child:
         *,
         die_with_parent: bool,
         leave_on_success: bool = False,
+        stdin: int | None = None,
     ) -> None:
         """
         @param environment: all of the process's environment.
@@ -127,6 +128,7 @@ class Child:
         @param die_with_parent: the kernel is to end the leader when we die,
             even by SIGKILL.
         @param leave_on_success: see L{left}.
+        @param stdin: see L{Launch}.
         """
         self.pid = 0
         self.left = False
@@ -138,6 +140,7 @@ class Child:
         self._output = output
         self._die_with_parent = die_with_parent
         self._leave_on_success = leave_on_success
+        self._stdin = stdin
         self._readers: list[LineReader] = []
         self._last_lines = {_STDOUT: b"", _STDERR: b""}
         self._started = False
@@ -157,7 +160,7 @@ class Child:
         @raise brxy.errors.SpawnFailed: it can't be started.  What is noticed
             only when it should run is told by C{ended}.
         """
-        launch = Launch(self._argv, self._environment, self._die_with_parent)
+        launch = Launch(self._argv, self._environment, self._die_with_parent, self._stdin)
         self._started = True
         launched = LAUNCHER.start(self._reactor, launch)
         launched.addCallbacks(self._watch, self._notLaunched)
@@ -250,7 +253,7 @@ class Child:
         """
         for reader in self._readers:
             reader.drain()
-        last_line = _printable(self._last_lines[_STDERR] or self._last_lines[_STDOUT])
+        last_line = printable(self._last_lines[_STDERR] or self._last_lines[_STDOUT])
         status, number = (None, -code) if code < 0 else (code, None)
         self._result = result = Ended(status, number, last_line)
         if self._leave_on_success and code == 0 and not self._stopping:

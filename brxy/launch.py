@@ -67,21 +67,28 @@ class Launched(NamedTuple):
 
 class Launch:
     """
-    A process that is to be started, with C{/dev/null} as its input and no
-    descriptor of ours but its two outputs.
+    A process that is to be started, with no descriptor of ours but its two
+    outputs, and its input if it is given one.
     """
 
     def __init__(
-        self, argv: Sequence[str], environment: Mapping[str, str], die_with_parent: bool
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        die_with_parent: bool,
+        stdin: int | None = None,
     ) -> None:
         """
         @param die_with_parent: have the kernel send it SIGTERM when this
             process ends in whatever way.
+        @param stdin: what becomes its input; L{perform} closes it, come what
+            may.  L{None}: C{/dev/null}.
         @raise SpawnFailed: with one line that names the program and says why.
         """
         if not argv:
             raise SpawnFailed("cannot run an empty command")
         self._name = argv[0]
+        self._stdin = stdin
         command = [_executable(argv[0], environment), *argv[1:]]
         if die_with_parent:
             command = [*_dyingWithParent(), *command]
@@ -115,6 +122,8 @@ class Launch:
                 os.close(descriptor)
             raise self._failed(str(error.strerror)) from error
         finally:
+            if self._stdin is not None:
+                theirs.append(self._stdin)
             for descriptor in theirs:
                 os.close(descriptor)
 
@@ -126,8 +135,11 @@ class Launch:
         actions = ctypes.create_string_buffer(_STRUCTURE)
         _check(_libc.posix_spawn_file_actions_init(actions))
         try:
-            null = os.fsencode(os.devnull)
-            _check(_libc.posix_spawn_file_actions_addopen(actions, 0, null, os.O_RDONLY, 0))
+            if self._stdin is None:
+                null = os.fsencode(os.devnull)
+                _check(_libc.posix_spawn_file_actions_addopen(actions, 0, null, os.O_RDONLY, 0))
+            else:
+                _check(_libc.posix_spawn_file_actions_adddup2(actions, self._stdin, 0))
             _check(_libc.posix_spawn_file_actions_adddup2(actions, stdout, 1))
             _check(_libc.posix_spawn_file_actions_adddup2(actions, stderr, 2))
             for descriptor in _INHERITED:

@@ -1,5 +1,5 @@
 """
-The lines that a child prints.
+The lines that a child prints, and what it is told.
 """
 
 from __future__ import annotations
@@ -9,9 +9,14 @@ from collections.abc import Callable
 from select import select
 from typing import Any
 
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.fdesc import writeToFD
+from twisted.internet.main import CONNECTION_LOST
+from twisted.python.failure import Failure
+
 from brxy.descriptor import Reader
 
-__all__ = ["MAX_LINE", "LineReader", "LineSplitter"]
+__all__ = ["MAX_LINE", "LineReader", "LineSplitter", "PipeWriter"]
 
 # A line that is longer comes in pieces of this size: what an app prints must
 # not grow our memory.
@@ -141,3 +146,49 @@ class LineReader(Reader):
         os.close(self._descriptor)
         for line in self._lines.finish():
             self._deliver(line)
+
+
+class PipeWriter(FileDescriptor):
+    """
+    Writes into a pipe, as fast as it is read; C{loseConnection} closes it
+    after that.
+    """
+
+    def __init__(self, reactor: Any, descriptor: int) -> None:
+        """
+        @param descriptor: the writing end; this closes it.
+        """
+        super().__init__(reactor)
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self.connected = 1
+
+    def fileno(self) -> int:
+        """
+        See L{IWriteDescriptor}.
+        """
+        return self._descriptor
+
+    def writeSomeData(self, data: bytes) -> int | Exception:
+        """
+        See L{FileDescriptor}.
+        """
+        written: int | Exception = writeToFD(self._descriptor, data)
+        return written
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        All was written, or nobody reads it any more.
+        """
+        super().connectionLost(reason)
+        if self._descriptor != -1:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def abandon(self) -> None:
+        """
+        Close it now: whoever should read it is gone.
+        """
+        if self.connected:
+            self.stopWriting()
+            self.connectionLost(Failure(CONNECTION_LOST))

@@ -26,7 +26,7 @@ GROUP = "brxy.spawners"
 # first, so that nothing installed changes what they mean.
 _BUILT_IN = tuple(
     EntryPoint(name, f"brxy.spawners.{name}:factory", GROUP)
-    for name in ("process", "app", "docker", "swarm", "kubernetes")
+    for name in ("process", "app", "ssh", "docker", "swarm", "kubernetes")
 )
 
 

@@ -205,6 +205,7 @@ class ProgramTests(RealTests):
     """
     Base of tests of command lines.
 
+    @ivar mark: what all that they start has in its environment, C{NAME=value}.
     @ivar folder: where they run, of each test's own and with a short name (a
         unix socket's may not be long).
     """
@@ -214,7 +215,7 @@ class ProgramTests(RealTests):
     def setUp(self) -> None:
         super().setUp()
         self.folder = Path(tempfile.mkdtemp(prefix="brxy-"))
-        self._mark = uuid4().hex
+        self.mark = f"{_MARK}={uuid4().hex}"
         self._programs: list[Program] = []
         self.addCleanup(shutil.rmtree, self.folder)
         self.addCleanup(self._endAll)
@@ -232,7 +233,7 @@ class ProgramTests(RealTests):
         """
         @return: all processes that run because of this test.
         """
-        mark = f"{_MARK}={self._mark}".encode()
+        mark = self.mark.encode()
         found = []
         for name in os.listdir("/proc"):
             if name.isdigit():
@@ -262,7 +263,8 @@ class ProgramTests(RealTests):
             for name, value in os.environ.items()
             if not name.startswith("BRXY_") and name not in ("ROUTE", "PORT", "HOST")
         }
-        ours = {"PYTHONPATH": str(_ROOT), _MARK: self._mark}
+        name, _, value = self.mark.partition("=")
+        ours = {"PYTHONPATH": str(_ROOT), name: value}
         program = Program(argv, self.folder, {**inherited, **ours, **environ})
         self._programs.append(program)
         return program

@@ -29,7 +29,9 @@ LAYERS = """
     brxy.edge.broker brxy.edge.breaker brxy.edge.ledger brxy.edge.roll
     brxy.edge.agenda brxy.edge.orders brxy.edge.shortage brxy.edge.supply
     brxy.edge.scaler
-    brxy.spawners.spec brxy.spawners.describe brxy.spawners.kubestatus brxy.spawners.kubemake
+    brxy.spawners.spec brxy.spawners.describe brxy.spawners.sshclient brxy.spawners.sshhosts
+    brxy.spawners.sshremote
+    brxy.spawners.kubestatus brxy.spawners.kubemake
 
     brxy.relay brxy.deadlines brxy.descriptor brxy.hangup brxy.connection
     brxy.splice brxy.poller brxy.socketend brxy.sending brxy.epolltcp
@@ -44,6 +46,7 @@ LAYERS = """
     brxy.node.owner brxy.node.slot brxy.node.link brxy.node.service brxy.node.early
     brxy.spawners.registry brxy.spawners.local brxy.spawners.process
     brxy.spawners.app
+    brxy.spawners.sshfolder brxy.spawners.sshlink brxy.spawners.sshsession brxy.spawners.ssh
     brxy.spawners.answers brxy.spawners.engine brxy.spawners.containeroptions
     brxy.spawners.dialback brxy.spawners.removal brxy.spawners.ending
     brxy.spawners.managed brxy.spawners.managing brxy.spawners.watch brxy.spawners.pulls

@@ -16,7 +16,7 @@ from brxy.edge.tap import NODE_PORT
 from brxy.edge.tap import Options as EdgeOptions
 from brxy.node.tap import Options as NodeOptions
 from brxy.options import Options
-from brxy.spawners import app, docker, kubernetes, process, swarm
+from brxy.spawners import app, docker, kubernetes, process, ssh, swarm
 from brxy.spawners.spec import Common, optionKeys
 
 PAGE = Path(brxy.__file__).parents[1] / "doc" / "options.rst"
@@ -95,11 +95,12 @@ class OptionsDocTests(SynchronousTestCase):
         """
         page = PAGE.read_text()
         page = page[page.index("Spawn strings\n---") :]
-        names = ("app", "process", "docker", "swarm", "kubernetes")
+        names = ("app", "process", "ssh", "docker", "swarm", "kubernetes")
         starts = [page.index(f"\n{name}:\n~") for name in names] + [page.index("\nOthers\n")]
         parts = [page[: starts[0]]]
         parts += [page[start:end] for start, end in zip(starts, starts[1:], strict=False)]
-        classes = (Common, *(each.Options for each in (app, process, docker, swarm, kubernetes)))
+        owns = (app, process, ssh, docker, swarm, kubernetes)
+        classes = (Common, *(each.Options for each in owns))
         for part, options in zip(parts, classes, strict=True):
             keys = optionKeys(options)
             told = re.findall(r"^``([a-z-]+)=``(?:, ``([a-z-]+)=``)?$", part, re.MULTILINE)

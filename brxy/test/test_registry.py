@@ -87,7 +87,7 @@ class FindTests(SynchronousTestCase):
         Our own are found without being installed, by the names they have, with
         help for each of their keys.
         """
-        for name in ("process", "app"):
+        for name in ("process", "app", "ssh"):
             factory = findSpawner(name, installed=[])
             verifyObject(ISpawnerFactory, factory)
             self.assertEqual(factory.name, name)
@@ -132,7 +132,7 @@ class FindTests(SynchronousTestCase):
         """
         self.assertBad(
             "there is no spawner 'x' (known: app, docker, installed, kubernetes, mesos,"
-            " process, swarm)",
+            " process, ssh, swarm)",
             "x",
             installed=[self.offer("installed", "no.such:thing")],
             plugins=self.package(good=_PLUGIN.format(name="mesos")),
@@ -197,7 +197,7 @@ class FindTests(SynchronousTestCase):
             broken=_PLUGIN.format(name="nomad") + "Factory.name = property(lambda _: 1 / 0)"
         )
         self.assertBad(
-            "there is no spawner 'nomad' (known: app, docker, kubernetes, process, swarm);"
+            "there is no spawner 'nomad' (known: app, docker, kubernetes, process, ssh, swarm);"
             f" the plugin {package.__name__}.broken is broken:"
             " ZeroDivisionError: division by zero",
             "nomad",
@@ -224,7 +224,8 @@ class FindTests(SynchronousTestCase):
             package,
         )
         self.assertEqual(
-            sorted(factories), ["app", "docker", "good", "kubernetes", "mesos", "process", "swarm"]
+            sorted(factories),
+            ["app", "docker", "good", "kubernetes", "mesos", "process", "ssh", "swarm"],
         )
         for name, factory in factories.items():
             offers = [self.offer("good", "brxy.spawners.process:factory")]

@@ -1,0 +1,342 @@
+"""
+C{ssh:} runs a command on another host, by OpenSSH's own client.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from attrs import field, frozen
+from attrs.converters import optional
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from brxy.errors import BadSpawnSpec, SpawnFailed
+from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
+from brxy.spawners.local import CommandFactory, Running, lineLogger
+from brxy.spawners.spec import positiveInt, seconds
+from brxy.spawners.sshclient import Client, forwardTarget
+from brxy.spawners.sshfolder import ControlFolder
+from brxy.spawners.sshhosts import Hosts
+from brxy.spawners.sshlink import Link
+from brxy.spawners.sshremote import instructions
+from brxy.spawners.sshsession import Session
+
+__all__ = ["Options", "SshSpawner", "factory"]
+
+# A name, an address or a Host of ssh's configuration, with a user before it if
+# need be; what begins with "-" would be an option.
+_HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+\\-]*")
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if not all(map(_HOST.fullmatch, names)) or len(set(names)) < len(names):
+        raise ValueError("names of different hosts are needed, with commas between them")
+    return names
+
+
+def _user(text: str) -> str:
+    if not _USER.fullmatch(text):
+        raise ValueError("the name of a user is needed")
+    return text
+
+
+def _port(text: str) -> int:
+    port = positiveInt(text)
+    if port > 65535:
+        raise ValueError("a port is needed")
+    return port
+
+
+def _file(text: str) -> str:
+    path = os.path.abspath(os.path.expanduser(text))
+    try:
+        with open(path, "rb"):
+            return path
+    except OSError as error:
+        raise ValueError(error.strerror) from None
+
+
+@frozen
+class Options:
+    """
+    The keys of C{ssh:}.
+    """
+
+    host: tuple[str, ...] = field(
+        converter=_hosts,
+        metadata={"help": "where to run it, as ssh itself takes it; several with commas"},
+    )
+    per_host: int | None = field(
+        default=None,
+        converter=optional(positiveInt),
+        metadata={"help": "instances on a host at most; hosts are then filled in their order"},
+    )
+    user: str | None = field(
+        default=None,
+        converter=optional(_user),
+        metadata={"help": "the user there, else as ssh's configuration says"},
+    )
+    port: int | None = field(
+        default=None,
+        converter=optional(_port),
+        metadata={"help": "the port of the sshd there, else as ssh's configuration says"},
+    )
+    key: str | None = field(
+        default=None,
+        converter=optional(_file),
+        metadata={"help": "a file with the private key to use, and no other"},
+    )
+    config: str | None = field(
+        default=None,
+        converter=optional(_file),
+        metadata={"help": "a file to use in place of ssh's own configuration"},
+    )
+    connect_timeout: float = field(
+        default=10.0,
+        converter=seconds,
+        metadata={"help": "seconds until a host counts as not to be reached"},
+    )
+    # As for process: a node finishes what runs within its --drain-timeout.
+    stop_timeout: float = field(
+        default=30.0,
+        converter=seconds,
+        metadata={"help": "seconds between SIGTERM and SIGKILL over there"},
+    )
+
+
+class _Links:
+    """
+    The connections to all hosts.
+    """
+
+    def __init__(self, reactor: Any, options: Options, environ: Mapping[str, str]) -> None:
+        self._reactor = reactor
+        self._options = options
+        self._environ = environ
+        self._folder = ControlFolder()
+        self._links: dict[str, list[Link]] = {host: [] for host in options.host}
+
+    def take(self, host: str, target: str | None) -> Link:
+        """
+        @return: a connection with room for one more instance, which is counted;
+            it may not be up yet.
+        @raise SpawnFailed: there is none to be had.
+        """
+        links = self._links[host]
+        link = next((each for each in links if each.room and each.target == target), None)
+        if link is None:
+            control = self._folder.next()
+            client = self._client(host)
+            link = Link(self._reactor, client, self._environ, control, target, links.remove)
+            link.start()
+            links.append(link)
+        link.sessions += 1
+        return link
+
+    def release(self, host: str, link: Link) -> None:
+        """
+        An instance needs a connection no more.  One is kept for the next.
+        """
+        link.sessions -= 1
+        others = [each for each in self._links[host] if each is not link and each.room]
+        if others and not link.sessions and link.room:
+            # Whoever stops us meanwhile waits for it too.
+            link.close()
+
+    async def close(self) -> None:
+        """
+        Leave all hosts.
+        """
+        await gatherResults([link.close() for links in self._links.values() for link in links])
+        self._folder.remove()
+
+    def _client(self, host: str) -> Client:
+        options = self._options
+        return Client(
+            host, options.user, options.port, options.key, options.config, options.connect_timeout
+        )
+
+
+@implementer(IInstance)
+class _Instance:
+    """
+    One run of the command.
+
+    @ivar over: fires when it is gone, before C{gone} does.
+    """
+
+    _log = Logger()
+
+    def __init__(self, spawner: SshSpawner, order: SpawnOrder, target: str | None) -> None:
+        self.ready: Deferred[Address] = Deferred()
+        self.gone: Deferred[Gone] = Deferred()
+        self.over: Deferred[None] = Deferred()
+        self._spawner = spawner
+        self._order = order
+        self._target = target
+        self._session: Session | None = None
+        self._run: Deferred[str] | None = None
+
+    def start(self) -> None:
+        """
+        Begin.
+        """
+        self._run = Deferred.fromCoroutine(self._live())
+        self._run.addBoth(self._end)
+
+    def stop(self) -> None:
+        """
+        See L{IInstance}.
+        """
+        if self._session is not None:
+            self._session.stop()
+        elif self._run is not None:
+            self._run.cancel()
+
+    async def _live(self) -> str:
+        """
+        @return: how it ended.
+        """
+        try:
+            host, link = await self._spawner.place(self._target)
+            try:
+                self._log.info("{ticket}: on {host}", ticket=self._order.ticket, host=host)
+                return await self._work(link)
+            finally:
+                self._spawner.leave(host, link)
+        except SpawnFailed as error:
+            return str(error)
+        except CancelledError:
+            return "stopped before it ran"
+
+    async def _work(self, link: Link) -> str:
+        order, spawner = self._order, self._spawner
+        environment = dict(order.environment)
+        if link.edge is not None:
+            environment["BRXY_EDGE"] = link.edge
+        told = instructions(environment, spawner.command(order.route), spawner.stop_timeout)
+        output = lineLogger(self._log, order.ticket)
+        self._session = Session(spawner.reactor, link, output, spawner.stop_timeout)
+        return await self._session.run(told)
+
+    def _end(self, result: Any) -> None:
+        if not isinstance(result, str):
+            self._log.failure("the ssh spawner is broken", result)
+            result = "the spawner is broken"
+        self.over.callback(None)
+        self.gone.callback(Gone(result))
+
+
+@implementer(ISpawner)
+class SshSpawner:
+    """
+    Runs the same command for each instance, on one of some hosts.
+    """
+
+    dials_back = True
+
+    def __init__(
+        self,
+        options: Options,
+        command: Sequence[str],
+        reactor: Any,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        if shutil.which("ssh", path=environ.get("PATH", os.defpath)) is None:
+            raise BadSpawnSpec("ssh: needs OpenSSH's client (apt install openssh-client)")
+        self.reactor = reactor
+        self.stop_timeout = options.stop_timeout
+        self._command = command
+        self._hosts = Hosts(options.host, options.per_host)
+        self._links = _Links(reactor, options, environ)
+        self._running = Running()
+
+    def spawn(self, order: SpawnOrder) -> IInstance:
+        """
+        See L{ISpawner}.
+        """
+        self._running.check()
+        edge = order.environment.get("BRXY_EDGE")
+        try:
+            target = forwardTarget(edge, os.getcwd()) if edge else None
+        except ValueError as error:
+            raise SpawnFailed(str(error)) from None
+        instance = _Instance(self, order, target)
+        self._running.add(instance, instance.over)
+        instance.start()
+        return instance
+
+    def stop(self) -> Deferred[None]:
+        """
+        See L{ISpawner}.
+        """
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await self._running.stop()
+        await self._links.close()
+
+    # For its instances
+
+    def command(self, route: str) -> list[str]:
+        """
+        @return: what to run for a route.
+        """
+        return [argument.replace("{route}", route) for argument in self._command]
+
+    async def place(self, target: str | None) -> tuple[str, Link]:
+        """
+        Find a host, and connect to it; L{leave} gives it back.
+
+        @param target: what is to be reached from there.
+        @raise SpawnFailed: no host will do, for the reasons it says.
+        """
+        reasons: dict[str, str] = {}
+        while (host := self._hosts.take(self.reactor.seconds(), reasons)) is not None:
+            try:
+                return host, await self._reach(host, target)
+            except SpawnFailed as error:
+                self._hosts.failed(host, self.reactor.seconds())
+                reasons[host] = str(error)
+        raise SpawnFailed(self._refusal(reasons))
+
+    async def _reach(self, host: str, target: str | None) -> Link:
+        link: Link | None = None
+        try:
+            link = self._links.take(host, target)
+            await link.whenUp()
+        except BaseException:
+            if link is not None:
+                self._links.release(host, link)
+            self._hosts.release(host)
+            raise
+        self._hosts.reached(host)
+        return link
+
+    def leave(self, host: str, link: Link) -> None:
+        """
+        An instance is gone from a host.
+        """
+        self._links.release(host, link)
+        self._hosts.release(host)
+
+    def _refusal(self, reasons: Mapping[str, str]) -> str:
+        full: Collection[str] = self._hosts.full(reasons)
+        told = [f"{host}: {reason}" for host, reason in reasons.items()]
+        return "; ".join([*told, *(f"{host}: full" for host in full)])
+
+
+factory = CommandFactory(
+    "ssh",
+    "runs a command on another host, by OpenSSH's client, that runs a node",
+    Options,
+    SshSpawner,
+)

@@ -1,0 +1,143 @@
+"""
+The command lines of OpenSSH's client, and what its messages mean.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import ceil
+from posixpath import join
+
+from attrs import frozen
+
+from brxy.spawners.sshremote import HOLD, RUN
+
+__all__ = ["Client", "explain", "forwardTarget"]
+
+# Seconds between two questions whether the other side is there still, and how
+# many may go unanswered: a cut link is noticed within 20 s.
+_ALIVE_INTERVAL = 5
+_ALIVE_COUNT = 3
+
+# What holds for the master, whatever its user's configuration says: it asks
+# nobody anything, and does nothing but what it is there for.
+_MASTER = (
+    "BatchMode=yes",
+    "ClearAllForwardings=yes",
+    "ControlPersist=no",
+    "LogLevel=INFO",
+    "PermitLocalCommand=no",
+    "RemoteCommand=none",
+    f"ServerAliveInterval={_ALIVE_INTERVAL}",
+    f"ServerAliveCountMax={_ALIVE_COUNT}",
+)
+
+# No terminal, agent or X11 is carried over.
+_BARE = ("-T", "-a", "-x")
+
+# What comes after the reason, or says nothing without it.
+_NOISE = re.compile(
+    r"Connection closed by UNKNOWN |banner exchange: Connection to UNKNOWN "
+    r"|kex_exchange_identification: |Disconnected from |Shared connection to |Killed by signal "
+)
+
+
+@frozen
+class Client:
+    """
+    How C{ssh} is called for one host.
+
+    @ivar host: as C{ssh} itself takes it.
+    @ivar user: whom to be there; L{None}: as the configuration says, and so on.
+    @ivar port: where its sshd listens.
+    @ivar key: the file of the one key to use.
+    @ivar config: the file to use in place of the user's own configuration.
+    @ivar connect_timeout: seconds for a connection and its key exchange.
+    """
+
+    host: str
+    user: str | None = None
+    port: int | None = None
+    key: str | None = None
+    config: str | None = None
+    connect_timeout: float = 10.0
+
+    def master(self, control: str) -> list[str]:
+        """
+        Connects, and offers that connection at C{control}; runs L{HOLD}.
+        """
+        given = [f"ConnectTimeout={ceil(max(self.connect_timeout, 1))}", *_MASTER]
+        argv = ["ssh", "-M", "-S", _path(control), *_BARE]
+        if self.config is not None:
+            argv += ["-F", self.config]
+        if self.user is not None:
+            argv += ["-l", self.user]
+        if self.port is not None:
+            argv += ["-p", str(self.port)]
+        if self.key is not None:
+            argv += ["-i", self.key]
+            given.append("IdentitiesOnly=yes")
+        return [*argv, *(f"-o{option}" for option in given), "--", self.host, HOLD]
+
+    def forward(self, control: str, path: str, target: str) -> list[str]:
+        """
+        Asks the master to listen at C{path} over there, for C{target} here.
+
+        @param target: see L{forwardTarget}.
+        """
+        wanted = ["-O", "forward", "-oStreamLocalBindUnlink=yes", "-R", f"{path}:{target}"]
+        return [*self._through(control), *wanted, "--", self.host]
+
+    def run(self, control: str) -> list[str]:
+        """
+        Runs L{brxy.spawners.sshremote.RUN} through the master.
+        """
+        return [*self._through(control), *_BARE, "--", self.host, RUN]
+
+    def _through(self, control: str) -> list[str]:
+        """
+        Whoever uses a master needs no configuration, and must not connect by
+        itself when there is none.
+        """
+        return ["ssh", "-F", "none", "-S", _path(control), "-oProxyCommand=false"]
+
+
+def _path(text: str) -> str:
+    """
+    A path for C{ssh}, which expands C{%h} and the like in it.
+    """
+    return text.replace("%", "%%")
+
+
+def forwardTarget(endpoint: str, folder: str) -> str:
+    """
+    @param endpoint: where nodes on this machine dial the edge, as a Twisted
+        client endpoint.
+    @param folder: where a relative path of it begins.
+    @return: the same as C{ssh -R} has it.
+    @raise ValueError: ssh can't forward to such.
+    """
+    kind, *rest = (
+        re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"(?:\\.|[^:\\])+", endpoint)
+    )
+    if kind == "unix" and len(rest) == 1:
+        return _path(join(folder, rest[0])).replace("\\", "\\\\").replace(":", "\\:")
+    if kind == "tcp" and len(rest) == 2:
+        host, port = rest
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    raise ValueError(f"ssh can't forward to {endpoint!r}")
+
+
+def explain(lines: Sequence[str]) -> str:
+    """
+    @param lines: what C{ssh} printed before it gave up.
+    @return: the reason, in one line.
+    """
+    said = [line.strip() for line in lines if line.strip()]
+    if any("REMOTE HOST IDENTIFICATION HAS CHANGED" in line for line in said):
+        return "its host key is not the one in known_hosts"
+    if said and said[-1].startswith("Host key verification failed"):
+        return "its host key is not in known_hosts"
+    telling = [line for line in said if not _NOISE.match(line)] or said
+    return telling[-1].removeprefix("ssh: ").rstrip(".") if telling else "ssh gave no reason"

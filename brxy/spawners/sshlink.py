@@ -1,0 +1,274 @@
+"""
+A connection to a host, which OpenSSH's client holds open for all instances
+there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import AlreadyCalled, AlreadyCancelled
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from brxy.child import Child, Ended, printable
+from brxy.errors import SpawnFailed
+from brxy.pipes import PipeWriter
+from brxy.spawners.sshclient import Client, explain
+from brxy.spawners.sshremote import MADE
+
+__all__ = ["Link", "Piped"]
+
+# An sshd lets ten sessions share a connection unless it was told otherwise
+# (MaxSessions); one of them holds the folder.
+_MOST_SESSIONS = 9
+
+# What a login, a folder and a forwarding may take after the connect timeout.
+_SETTLE = 15.0
+
+# So long the other side has to remove its folder, before the connection is cut.
+_PARTING = 3.0
+
+# How many lines of ssh's own are worth keeping: a changed host key takes 13.
+_LINES = 20
+
+
+class Piped:
+    """
+    A program that runs as long as its input is open, or until it has enough.
+
+    @ivar child: the program; what C{die_with_parent} says holds.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        argv: Sequence[str],
+        environ: Mapping[str, str],
+        output: Callable[[int, bytes], None],
+    ) -> None:
+        """
+        @raise SpawnFailed: it can't be started.
+        """
+        reading, writing = os.pipe()
+        self.child = Child(reactor, argv, environ, output, die_with_parent=True, stdin=reading)
+        try:
+            self.child.start()
+        except SpawnFailed:
+            os.close(reading)
+            os.close(writing)
+            raise
+        self._input = PipeWriter(reactor, writing)
+        self.child.emptied.addCallback(lambda _: self._input.abandon())
+
+    def write(self, data: bytes) -> None:
+        """
+        Send bytes to its input.
+        """
+        self._input.write(data)
+
+    def end(self) -> None:
+        """
+        Close its input.
+        """
+        self._input.loseConnection()
+
+
+class Link:
+    """
+    One connection.
+
+    @ivar sessions: how many instances use it, or are about to.
+    @ivar lost: why it is of no use any more; L{None} while it is.
+    @ivar folder: the socket by which nodes over there reach the edge is in
+        this; it is there as long as the connection.
+    @ivar edge: what C{target} reaches, as nodes over there dial it; C{None} if
+        they need not.
+    @param control: where to share the connection.
+    @param target: what nodes are to reach, see L{forwardTarget}.
+    @param ended: called when nothing of it is left here.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        client: Client,
+        environ: Mapping[str, str],
+        control: str,
+        target: str | None,
+        ended: Callable[[Link], None],
+    ) -> None:
+        self.sessions = 0
+        self.lost: str | None = None
+        self.target = target
+        self.folder = f"/tmp/brxy-{uuid4().hex}"
+        self.edge = None if target is None else f"unix:{self.folder}/edge"
+        self._reactor = reactor
+        self._client = client
+        self._environ = environ
+        self._control = control
+        self._ended = ended
+        self._up = False
+        self._made: Deferred[None] = Deferred()
+        self._waiting: list[Deferred[None]] = []
+        self._watching: list[Deferred[str]] = []
+        self._closing: list[Deferred[None]] = []
+        self._lines: deque[str] = deque(maxlen=_LINES)
+        self._timer: IDelayedCall | None = None
+        self._master: Piped | None = None
+
+    @property
+    def room(self) -> bool:
+        """
+        Can one more instance use it?
+        """
+        return self.lost is None and self.sessions < _MOST_SESSIONS
+
+    # Coming up
+
+    def start(self) -> None:
+        """
+        Connect.
+
+        @raise SpawnFailed: there is no ssh.
+        """
+        self._master = Piped(
+            self._reactor, self._client.master(self._control), self._environ, self._said
+        )
+        self._master.write(f"{self.folder}\n".encode())
+        self._master.child.ended.addCallback(self._masterEnded)
+        patience = self._client.connect_timeout + _SETTLE
+        self._timer = self._reactor.callLater(patience, self._fail, f"not there in {patience:g} s")
+        settled = Deferred.fromCoroutine(self._settle())
+        settled.addErrback(lambda failure: self._log.failure("while connecting", failure))
+
+    def whenUp(self) -> Deferred[None]:
+        """
+        @return: fires when instances can be started, or fails with
+            L{SpawnFailed}; may be cancelled.
+        """
+        if self._up:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
+
+    async def _settle(self) -> None:
+        try:
+            await self._made
+            if self.target is not None:
+                await self._forward(self.target)
+        except SpawnFailed as error:
+            self._fail(str(error))
+            return
+        self._stopTimer()
+        self._up = True
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(None)
+
+    async def _forward(self, target: str) -> None:
+        lines: list[str] = []
+        asking = Child(
+            self._reactor,
+            self._client.forward(self._control, f"{self.folder}/edge", target),
+            self._environ,
+            lambda descriptor, line: lines.append(printable(line)),
+            die_with_parent=True,
+        )
+        asking.start()
+        ended = await asking.ended
+        if ended.status != 0:
+            raise SpawnFailed(f"no way back to the edge: {explain(lines)}")
+
+    def _said(self, descriptor: int, line: bytes) -> None:
+        """
+        The master, or what runs over there for it, printed a line.
+        """
+        if line == MADE and not self._made.called:
+            self._made.callback(None)
+        else:
+            self._lines.append(printable(line))
+
+    # In use
+
+    def run(self, output: Callable[[int, bytes], None]) -> Piped:
+        """
+        Start L{brxy.spawners.sshremote.RUN} over there.
+
+        @param output: as for L{Child}.
+        @raise SpawnFailed: it can't be started.
+        """
+        return Piped(self._reactor, self._client.run(self._control), self._environ, output)
+
+    def whenLost(self) -> Deferred[str]:
+        """
+        @return: fires with the reason when the connection is gone; may be
+            cancelled.
+        """
+        if self.lost is not None:
+            return succeed(self.lost)
+        watching: Deferred[str] = Deferred()
+        self._watching.append(watching)
+        return watching
+
+    # Going down
+
+    def close(self) -> Deferred[None]:
+        """
+        Leave the host, when nobody uses the connection any more.
+
+        @return: fires when that is done; not for one that has ended already.
+        """
+        closed: Deferred[None] = Deferred()
+        self._closing.append(closed)
+        self._fail("the connection was closed")
+        return closed
+
+    def _fail(self, reason: str) -> None:
+        """
+        It is of no use any more, and ends soon.
+        """
+        if self.lost is not None:
+            return
+        self.lost = reason
+        self._stopTimer()
+        if self._master is not None:
+            self._master.end()
+            self._timer = self._reactor.callLater(_PARTING, self._master.child.stop, 1.0)
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.errback(SpawnFailed(reason))
+        watching, self._watching = self._watching, []
+        for watcher in watching:
+            watcher.callback(reason)
+
+    def _masterEnded(self, ended: Ended) -> None:
+        if ended.signal is None:
+            reason = explain(list(self._lines))
+        else:
+            reason = f"ssh was {ended.describe()}"
+        self._fail(reason)
+        self._stopTimer()
+        with suppress(OSError):
+            os.unlink(self._control)
+        if not self._made.called:
+            self._made.errback(SpawnFailed(reason))
+        self._ended(self)
+        closing, self._closing = self._closing, []
+        for closed in closing:
+            closed.callback(None)
+
+    def _stopTimer(self) -> None:
+        if self._timer is not None:
+            with suppress(AlreadyCalled, AlreadyCancelled):
+                self._timer.cancel()
+            self._timer = None

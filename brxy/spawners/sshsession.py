@@ -1,0 +1,128 @@
+"""
+One command that runs on another host.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import TimeoutError
+from twisted.internet.interfaces import IDelayedCall
+
+from brxy.child import Ended, printable
+from brxy.spawners.sshclient import explain
+from brxy.spawners.sshlink import Link, Piped
+from brxy.spawners.sshremote import readStatus
+
+__all__ = ["Session"]
+
+# How much later than over there it is ended by force here, in seconds: the
+# word that it was ended has to come through.
+_GRACE = 5.0
+
+# What the command left running somehow may keep the session open so long.
+_LEFTOVERS = 1.0
+
+# When a connection is lost its sessions may hear of it so much sooner.
+_HEARSAY = 0.5
+
+_STDERR = 2
+
+# The highest number that a signal has.
+_SIGNALS = 64
+
+
+class Session:
+    """
+    The command, and the C{ssh} that it talks through.
+
+    @param output: called with 1 or 2 and a line, as by L{brxy.child.Child}.
+    @param stop_timeout: seconds from SIGTERM to SIGKILL over there.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        link: Link,
+        output: Callable[[int, bytes], None],
+        stop_timeout: float,
+    ) -> None:
+        self._reactor = reactor
+        self._link = link
+        self._output = output
+        self._stop_timeout = stop_timeout
+        self._piped: Piped | None = None
+        self._timer: IDelayedCall | None = None
+        self._stopping = False
+        self._status: int | None = None
+        self._last_lines = {1: "", _STDERR: ""}
+        self._complaints: deque[str] = deque(maxlen=5)
+
+    async def run(self, instructions: bytes) -> str:
+        """
+        Run the command.
+
+        @param instructions: see L{brxy.spawners.sshremote.instructions}.
+        @return: how it ended, when it has.
+        @raise SpawnFailed: it can't be started.
+        """
+        self._piped = piped = self._link.run(self._said)
+        piped.write(instructions)
+        ended = await piped.child.ended
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        return await self._describe(ended)
+
+    def stop(self) -> None:
+        """
+        Have the command ended: by SIGTERM, and by force in the end.
+        """
+        if self._piped is not None and not self._stopping:
+            self._stopping = True
+            self._piped.end()
+            self._endBy(self._stop_timeout + _GRACE)
+
+    def _endBy(self, timeout: float) -> None:
+        """
+        End our side so many seconds from now, if it did not end by then.
+        """
+        assert self._piped is not None
+        if self._timer is None:
+            self._timer = self._reactor.callLater(timeout, self._piped.child.stop, 1.0)
+        elif self._timer.active():
+            self._timer.reset(timeout)
+
+    def _said(self, descriptor: int, line: bytes) -> None:
+        """
+        The command printed a line, or the shell or the ssh around it.
+        """
+        status = readStatus(line)
+        if status is not None:
+            self._status = status
+            self._endBy(_LEFTOVERS)
+        elif line:
+            text = printable(line)
+            self._last_lines[descriptor] = text or self._last_lines[descriptor]
+            if descriptor == _STDERR:
+                self._complaints.append(text)
+            self._output(descriptor, line)
+
+    async def _describe(self, ended: Ended) -> str:
+        """
+        @param ended: how our side ended.
+        """
+        status = self._status
+        if status is not None and 128 < status <= 128 + _SIGNALS:
+            return Ended(None, status - 128).describe()
+        if status is not None:
+            last_line = self._last_lines[_STDERR] or self._last_lines[1]
+            return Ended(status, None, last_line).describe()
+        if ended.signal is not None and self._link.lost is None:
+            return f"its ssh was {ended.describe()}"
+        try:
+            lost = await self._link.whenLost().addTimeout(_HEARSAY, self._reactor)
+        except TimeoutError:
+            return explain(list(self._complaints))
+        return f"the connection was lost: {lost}"

@@ -1,0 +1,245 @@
+"""
+Tests of C{ssh:} by real edges, a real sshd and real nodes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
+
+from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Answer, Program
+from brxy.test.sshd import SshTests
+
+__all__ = ["EndingTests", "HostileTests", "OutageTests", "ServingTests"]
+
+_MARK = "$(touch /x)"
+
+
+def _words(pid: int, name: str) -> list[bytes]:
+    """
+    @return: what a file of proc(5) lists; nothing for a process that is gone.
+    """
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes().split(b"\0")
+    except OSError:
+        return [b""]
+
+
+class _Tests(SshTests):
+    """
+    Has an edge whose instances are nodes over there.
+    """
+
+    async def launch(self, *arguments: str, **options: str) -> tuple[Program, str]:
+        """
+        Start sshd and edge.
+
+        @param options: of C{ssh:}.
+        @return: the edge, and where its clients connect.
+        """
+        await self.sshd.start()
+        edge = self.edge("--spawn", self.node(**options), *arguments)
+        return edge, await self.address(edge)
+
+    def start(self, *argv: str, **environ: str) -> Program:
+        """
+        Start a command whose temporary files are gone after the test.
+        """
+        return super().start(*argv, TMPDIR=str(self.folder), **environ)
+
+    def node(self, **options: str) -> str:
+        """
+        @param options: of C{ssh:}.
+        @return: a C{--spawn} for nodes with L{GATE}.
+        """
+        self.gate()
+        # sshd begins in its user's own folder.
+        command = ("env", "-C", str(self.folder), TWISTD, "-n", "brxy-node", "--")
+        return self.spec(*command, PYTHON, "gate.py", **options)
+
+    def ask(self, address: str, path: str = "/env", host: str = "localhost") -> Deferred[Answer]:
+        """
+        Make a request that an instance answers at once.
+        """
+        return self.get(address, path, host)
+
+    async def pause(self, seconds: float) -> None:
+        """
+        Wait.
+        """
+        await deferLater(self.reactor, seconds)
+
+    def ssh(self, edge: Program, *, master: bool) -> list[int]:
+        """
+        @return: the clients of ssh that run for an edge: those that hold a
+            connection, or those that run a command through one.
+        """
+        found = []
+        for pid in self.running():
+            argv = _words(pid, "cmdline")
+            if os.path.basename(argv[0]) == b"ssh" and (b"-M" in argv) == master:
+                found.append(pid)
+        return found
+
+    def theirs(self, edge: Program) -> list[int]:
+        """
+        @return: what runs over there.
+        """
+        ours = {edge.pid, *self.ssh(edge, master=True), *self.ssh(edge, master=False)}
+        return [pid for pid in self.running() if pid not in ours]
+
+    def way(self, answer: Answer) -> Path:
+        """
+        @return: the folder over there, as the environment of a node tells.
+        """
+        for pid in self.running():
+            for word in _words(pid, "environ"):
+                if word.startswith(b"BRXY_EDGE=unix:"):
+                    return Path(word.decode()[len("BRXY_EDGE=unix:") :]).parent
+        self.fail("no node runs")
+
+
+class ServingTests(_Tests):
+    """
+    From zero and back to zero.
+    """
+
+    async def test_four(self) -> None:
+        """
+        Four who come at once are answered by four instances over there; when
+        these were idle they go, and with the edge goes all the rest.
+        """
+        edge, address = await self.launch("--idle-timeout", "0.5", "--old-idle-timeout", "0.5")
+        asked = gatherResults([self.ask(address, "/") for _ in range(4)])
+        await self.until(lambda: edge.out.count("asked /") == 4)
+        self.openGate()
+        answers = await asked
+        self.assertEqual([answer.status for answer in answers], [200] * 4)
+        self.assertEqual(len({json.loads(answer.body)["PORT"] for answer in answers}), 4)
+        self.assertEqual(len(self.sshd.sessions()), 1)
+        folder = self.way(answers[0])
+        self.assertEqual(folder.stat().st_mode & 0o777, 0o700)
+        await self.until(lambda: edge.out.count("gone: exit status 0") == 4)
+        self.assertEqual((await self.ask(address)).status, 200)
+        await self.stopped(edge)
+        self.assertFalse(folder.exists())
+        self.assertEqual([*self.folder.glob("brxy-ssh-*")], [])
+
+    async def test_unixNodePort(self) -> None:
+        """
+        The node port may be a unix socket, and nodes have to bring a token;
+        a route arrives as it is.
+        """
+        (self.folder / "token").write_text(f"{_MARK} 'x' \\n\n")
+        await self.sshd.start()
+        spawn = self.node()
+        token = ("--token-file", "token")
+        ports = ("--port", ANYWHERE, "--node-port", "unix:nodes")
+        edge = self.start(TWISTD, "-n", "brxy-edge", *ports, *token, "--spawn", spawn)
+        await self.listening("unix:nodes")
+        answer = await self.ask(await self.address(edge), host="a_b.x-1.example")
+        self.assertEqual(json.loads(answer.body)["ROUTE"], "a_b.x-1.example")
+        self.assertEqual(answer.status, 200, edge.out)
+        for pid in self.running():
+            self.assertNotIn(_MARK.encode(), b" ".join(_words(pid, "cmdline")))
+        await self.stopped(edge)
+
+
+class EndingTests(_Tests):
+    """
+    Whatever dies, nothing is left over there.
+    """
+
+    async def test_edgeKilled(self) -> None:
+        """
+        The edge is killed.
+        """
+        edge, address = await self.launch()
+        folder = self.way(await self.ask(address))
+        edge.signal(signal.SIGKILL)
+        await self.until(lambda: not self.running() and not folder.exists())
+        self.assertEqual(self.sshd.sessions(), [])
+        # No socket is left here either.
+        self.assertEqual([*self.folder.glob("brxy-ssh-*/*")], [])
+
+    async def test_clientKilled(self) -> None:
+        """
+        The ssh of one instance is killed: the others go on.
+        """
+        edge, address = await self.launch("--capacity", "1", "--idle-timeout", "1000")
+        asked = gatherResults([self.ask(address, "/") for _ in range(2)])
+        await self.until(lambda: edge.out.count("asked /") == 2)
+        self.openGate()
+        await asked
+        before = self.theirs(edge)
+        os.kill(self.ssh(edge, master=False)[0], signal.SIGKILL)
+        await self.said(edge, "gone: its ssh was killed by SIGKILL")
+        await self.until(lambda: len(self.theirs(edge)) < len(before))
+        self.assertEqual(len(self.ssh(edge, master=False)), 1)
+        self.assertEqual((await self.ask(address)).status, 200)
+        await self.stopped(edge)
+
+    async def test_masterKilled(self) -> None:
+        """
+        The ssh that holds the connection is killed: the next order makes
+        another.
+        """
+        edge, address = await self.launch()
+        folder = self.way(await self.ask(address))
+        os.kill(self.ssh(edge, master=True)[0], signal.SIGKILL)
+        await self.said(edge, "gone: the connection was lost: ssh was killed by SIGKILL")
+        await self.until(lambda: not self.theirs(edge) and not folder.exists())
+        self.assertEqual((await self.ask(address)).status, 200)
+        await self.stopped(edge)
+
+
+class OutageTests(_Tests):
+    """
+    The sshd dies.
+    """
+
+    async def test_outage(self) -> None:
+        """
+        Without its sshd a connection lives on.  When that is lost too, its
+        instances end over there, and orders fail; they succeed again when the
+        sshd is back.
+        """
+        edge, address = await self.launch()
+        folder = self.way(await self.ask(address))
+        sessions = await self.sshd.stopListening()
+        self.assertEqual((await self.ask(address)).status, 200)
+        for pid in sessions:
+            os.kill(pid, signal.SIGKILL)
+        await self.said(edge, "gone: the connection was lost: Connection to 127.0.0.1 closed by")
+        await self.until(lambda: not self.theirs(edge) and not folder.exists())
+        self.assertEqual((await self.ask(address)).status, 503)
+        await self.said(edge, r"web1: connect to host 127.0.0.1 port \d+: Connection refused")
+        await self.sshd.start()
+        while (await self.ask(address)).status == 503:
+            await self.pause(0.2)
+        self.assertEqual((await self.ask(address)).status, 200)
+        await self.stopped(edge)
+
+
+class HostileTests(_Tests):
+    """
+    Hosts that would like to be a command.
+    """
+
+    async def test_hosts(self) -> None:
+        """
+        They are refused, and nothing is started.
+        """
+        edge, address = await self.launch()
+        long = "a" * 300
+        for host in ("$(touch /x)", "a;b", "../..", "-rf", long, "b\u00fccher", "*", "a b", "`x`"):
+            answer = await self.ask(address, host=host)
+            self.assertIn(answer.status, (400, 404), host)
+        self.assertNotIn("ordered", edge.out)
+        self.assertEqual(self.sshd.sessions(), [])
+        await self.stopped(edge)
