@@ -97,7 +97,7 @@ class EdgeTests(ContainerTests):
         load = [self.get(address, host="a") for _ in range(20)]
         self.assertEqual({each.status for each in await gatherResults(load)}, {200})
         self.assertEqual((await self.get(address, host="b")).status, 503)
-        await self.said(edge, r"b: .*can't be reached: ")
+        await self.said(edge, r" b/[0-9a-f]+: gone: dockerd at \S+ can't be reached: ")
         self.dockerd.start(live_restore=True)
         while (await self.get(address, host="b")).status == 503:
             await deferLater(self.reactor, 0.2)
