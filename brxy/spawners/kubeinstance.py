@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
-from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
@@ -19,6 +18,7 @@ from zope.interface import implementer
 from brxy.interfaces import Address, Gone, IInstance
 from brxy.readiness import waitUntilReady
 from brxy.spawners.kubemake import TICKET
+from brxy.spawners.kubeoptions import Habits
 from brxy.spawners.kubepods import KubePods
 from brxy.spawners.kubestatus import (
     KubeError,
@@ -32,9 +32,9 @@ from brxy.spawners.kubestatus import (
 )
 from brxy.spawners.kubewatch import PodWatch
 
-__all__ = ["Habits", "PodInstance"]
+__all__ = ["PodInstance"]
 
-_TOO_MANY = 429
+_TOO_MANY, _SERVER_ERROR = 429, 500
 
 # A full API is asked so often, when it names no longer time to wait (seconds).
 _TRIES = 3
@@ -46,22 +46,8 @@ _REMOVAL = 40.0
 _AGAIN = 5.0
 _SOON = 1.0
 
-
-@frozen
-class Habits:
-    """
-    How all instances of a spawner live.
-
-    @ivar port: where the app listens; 0: a node dials back.
-    @ivar ready_path: what must be answered before it is ready.
-    @ivar stop_timeout: seconds from SIGTERM to SIGKILL.
-    @ivar unschedulable_timeout: seconds that no machine may have room for it.
-    """
-
-    port: int
-    ready_path: str | None
-    stop_timeout: float
-    unschedulable_timeout: float
+# Seconds to find out whether a Pod was made that nobody has told us of.
+_LOOK = 10.0
 
 
 @implementer(IInstance)
@@ -161,9 +147,7 @@ class PodInstance:
         if self._pausing is not None:
             self._pausing.cancel()
         if not self._end.called:
-            reason = endOf(pod)
-            text = "the Pod was deleted"
-            self._decide(f"{text}: {reason}" if reason else text, 0)
+            self._decide(": ".join(filter(None, ["the Pod was deleted", endOf(pod)])), 0)
 
     def _hindered(self, pod: Mapping[str, Any]) -> None:
         hindrance = hindranceOf(pod)
@@ -187,10 +171,9 @@ class PodInstance:
             self._reactor, address.host, address.port, self._habits.ready_path
         )
         self._waiting = waiting
-        waiting.addCallbacks(lambda _: self.ready.callback(address), self._cancelled)
-
-    def _cancelled(self, failure: Failure) -> None:
-        failure.trap(CancelledError)
+        waiting.addCallbacks(
+            lambda _: self.ready.callback(address), lambda failure: failure.trap(CancelledError)
+        )
 
     def _decide(self, reason: str, grace: float) -> None:
         """
@@ -246,15 +229,16 @@ class PodInstance:
                 return
             try:
                 self._made(await self._pods.create(pod))
-                return
             except Refused as error:
                 wait = error.retry_after
-                if error.code != _TOO_MANY or wait is None or wait > _LONGEST_WAIT or not left:
+                if error.code == _TOO_MANY and left and wait is not None and wait <= _LONGEST_WAIT:
+                    await self._pause(wait)
+                elif error.code < _SERVER_ERROR or not await self._wasMade():
                     raise
-                await self._pause(wait)
             except Unreachable as error:
                 if not error.sent or not await self._wasMade():
                     raise
+            if self.name:
                 return
 
     def _made(self, pod: Mapping[str, Any]) -> None:
@@ -267,11 +251,19 @@ class PodInstance:
         """
         Nobody knows whether it was: look.
         """
-        await deferLater(self._reactor, _SOON)
-        if not self.name:
-            pods, _ = await self._pods.list(f"{TICKET}={self.ticket}")
-            for pod in pods:
-                self._made(pod)
+        end = self._reactor.seconds() + _LOOK
+        while not self.name:
+            await deferLater(self._reactor, _SOON)
+            try:
+                pods, _ = await self._pods.list(f"{TICKET}={self.ticket}")
+            except KubeError as error:
+                if self._reactor.seconds() > end:
+                    self._log.warn("a Pod of {id} may be left: {e}", id=self.ticket, e=str(error))
+                    return False
+            else:
+                for pod in pods:
+                    self._made(pod)
+                break
         return bool(self.name)
 
     async def _remove(self) -> None:

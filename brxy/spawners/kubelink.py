@@ -179,6 +179,11 @@ def _tlsReason(error: SSL.Error) -> str:
 
 def wasSent(error: Exception) -> bool:
     """
+    @param error: one of L{BROKEN}.
     @return: whether the API may have seen the request.
     """
-    return not isinstance(error, (ConnectError, DNSLookupError))
+    reasons = getattr(error, "reasons", None)
+    if reasons:
+        return wasSent(reasons[0].value)
+    # Without a handshake nothing is sent.
+    return not isinstance(error, (ConnectError, DNSLookupError, SSL.Error))

@@ -5,99 +5,33 @@ C{kubernetes:} runs each instance in a Pod of its own, by the Kubernetes API.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
-from attrs.converters import optional
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.endpoints import clientFromString
 from zope.interface import implementer
 
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, IRecovering, ISpawner, ISpawnerFactory, SpawnOrder
-from brxy.readiness import urlPath
 from brxy.spawners.kubeapi import KubeAPI
 from brxy.spawners.kubeauth import FileCredentials
 from brxy.spawners.kubeconfig import MOUNTED, Access, findAccess
 from brxy.spawners.kubefiles import loadTemplate
-from brxy.spawners.kubeinstance import Habits, PodInstance
+from brxy.spawners.kubeinstance import PodInstance
 from brxy.spawners.kubelink import tlsFor
 from brxy.spawners.kubemake import EDGE, TICKET, Owner, Plan, imageTemplate, labelValue, makePod
+from brxy.spawners.kubeoptions import Habits, Options, checkTogether, habitsOf, isNamespace
 from brxy.spawners.kubepods import KubePods
 from brxy.spawners.kubestatus import Unreachable, endOf
 from brxy.spawners.kubewatch import PodWatch
 from brxy.spawners.local import Running
-from brxy.spawners.spec import positiveInt, seconds
 
 __all__ = ["KubernetesFactory", "KubernetesSpawner", "Options", "factory"]
-
-_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 # Seconds that something an earlier run has left gets to end: the edge waits for
 # 30 at most, and clients wait for the edge.
 _LEFTOVER_TIMEOUT = 10.0
-
-
-def _namespace(text: str) -> str:
-    if not _NAMESPACE.fullmatch(text):
-        raise ValueError("a name of small letters, digits and - is needed")
-    return text
-
-
-def _port(text: str) -> int:
-    if positiveInt(text) > 65535:
-        raise ValueError("a port number is needed")
-    return int(text)
-
-
-@frozen(kw_only=True)
-class Options:
-    """
-    The keys of C{kubernetes:}.
-    """
-
-    image: str | None = field(default=None, metadata={"help": "the image of a Pod"})
-    template: str | None = field(
-        default=None, metadata={"help": "a file with a Pod, YAML or JSON, in place of image="}
-    )
-    edge: str | None = field(
-        default=None,
-        metadata={"help": "where a node in a Pod reaches the edge, as tcp:brxy-edge:9080"},
-    )
-    port: int | None = field(
-        default=None,
-        converter=optional(_port),
-        metadata={"help": "where the app listens in its Pod; without it a node runs there"},
-    )
-    ready_path: str | None = field(
-        default=None,
-        converter=optional(urlPath),
-        metadata={"help": "with port=: ready when a GET of this path is answered 2xx or 3xx"},
-    )
-    namespace: str | None = field(
-        default=None,
-        converter=optional(_namespace),
-        metadata={"help": "where the Pods are made; else the template's, or our own"},
-    )
-    kubeconfig: str | None = field(
-        default=None, metadata={"help": "the file that says where the cluster is"}
-    )
-    context: str | None = field(
-        default=None, metadata={"help": "which context of it; else its current one"}
-    )
-    stop_timeout: float = field(
-        default=30.0,
-        converter=seconds,
-        metadata={"help": "seconds between SIGTERM and SIGKILL"},
-    )
-    unschedulable_timeout: float = field(
-        default=20.0,
-        converter=seconds,
-        metadata={"help": "seconds that the cluster may have no room for a Pod"},
-    )
 
 
 @implementer(ISpawner, IRecovering)
@@ -236,7 +170,7 @@ class KubernetesFactory:
         """
         See L{ISpawnerFactory}.
         """
-        _checkTogether(options, reactor)
+        checkTogether(options, reactor)
         if options.template is not None:
             template = loadTemplate(Path(options.template))
         else:
@@ -247,16 +181,11 @@ class KubernetesFactory:
         _checkTLS(access)
         named = (template.get("metadata") or {}).get("namespace")
         namespace = options.namespace or named or access.namespace or "default"
-        if not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
+        if not isNamespace(namespace):
             raise BadSpawnSpec(f"kubernetes: {namespace!r} is no namespace")
         owner = self._owner(namespace)
         plan = Plan(template, namespace, command, options.edge or "", options.port or 0, owner)
-        habits = Habits(
-            options.port or 0,
-            options.ready_path,
-            options.stop_timeout,
-            options.unschedulable_timeout,
-        )
+        habits = habitsOf(options)
         return KubernetesSpawner(reactor, KubeAPI(reactor, access), plan, habits)
 
     def _owner(self, namespace: str) -> Owner | None:
@@ -269,32 +198,6 @@ class KubernetesFactory:
             own = (self._mounted / "namespace").read_text().strip()
         # An owner in another namespace is taken for one that is gone.
         return Owner(name, uid) if name and uid and own == namespace else None
-
-
-def _checkTogether(options: Options, reactor: Any) -> None:
-    """
-    @raise BadSpawnSpec: these options don't go together.
-    """
-    if (options.image is None) == (options.template is None):
-        raise BadSpawnSpec("kubernetes: needs image= or template=, one of them")
-    if options.ready_path is not None and options.port is None:
-        raise BadSpawnSpec("kubernetes: ready-path= goes with port=; a node has its own option")
-    if options.port is not None:
-        if options.edge is not None:
-            raise BadSpawnSpec("kubernetes: edge= is for nodes, port= for apps without one")
-        return
-    if options.edge is None:
-        raise BadSpawnSpec(
-            "kubernetes: needs edge=, where a node in a Pod reaches the edge (such as "
-            "edge=tcp:brxy-edge:9080), or port= of an app without a node"
-        )
-    try:
-        clientFromString(reactor, options.edge)
-    except (ValueError, TypeError):
-        raise BadSpawnSpec(
-            f"kubernetes: bad value for edge: {options.edge!r} (a client endpoint is needed, "
-            "such as tcp:brxy-edge:9080)"
-        ) from None
 
 
 def _checkTLS(access: Access) -> None:

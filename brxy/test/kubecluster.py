@@ -238,7 +238,8 @@ class Cluster(Resource):
         self.watched += 1
         watcher = Watcher(matches, tell)
         request.setHeader("Content-Type", "application/json")
-        limit = self._reactor.callLater(float(query.get("timeoutSeconds", "300")), request.finish)
+        seconds = float(query.get("timeoutSeconds", "300"))
+        limit = self._reactor.callLater(seconds, request.finish)
         request.notifyFinish().addBoth(over)
         self._streams.add(request)
         try:
@@ -246,11 +247,14 @@ class Cluster(Resource):
         except APIError as error:
             tell("ERROR", error.status)
             request.finish()
-            return NOT_DONE_YET
+        else:
+            self._bookmark(tell, query)
+        return NOT_DONE_YET
+
+    def _bookmark(self, tell: Callable[[str, Object], None], query: Mapping[str, str]) -> None:
         if query.get("allowWatchBookmarks") == "true":
             version = {"resourceVersion": str(self.store.version)}
             tell("BOOKMARK", {"kind": "Pod", "apiVersion": "v1", "metadata": version})
-        return NOT_DONE_YET
 
 
 def _json(request: Request, answer: Any, code: int = 200) -> bytes:

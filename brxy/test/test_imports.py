@@ -54,7 +54,8 @@ LAYERS = """
     brxy.spawners.tasks brxy.spawners.service brxy.spawners.swarm
     brxy.spawners.kubefiles brxy.spawners.kubeauth brxy.spawners.kubeconfig
     brxy.spawners.kubelink brxy.spawners.kubebody brxy.spawners.kubeapi brxy.spawners.kubepods
-    brxy.spawners.kubewatch brxy.spawners.kubeinstance brxy.spawners.kubernetes
+    brxy.spawners.kubewatch brxy.spawners.kubeoptions brxy.spawners.kubeinstance
+    brxy.spawners.kubernetes
     brxy.spawners.testapp brxy.spawners.testtools brxy.spawners.testbed brxy.spawners.testing
 
     brxy.options brxy.main

@@ -19,6 +19,24 @@ __all__ = ["EndTests", "RecoveryTests", "RefusalTests", "SentTests", "StopTests"
 _SLEEP = "image=app:1 port=8000 stop-timeout=5 -- sleep 1000"
 _STUBBORN = "trap '' TERM; while :; do sleep 0.05; done"
 
+_TEMPLATE: Object = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"generateName": "web-", "labels": {"team": "a"}, "namespace": "apps"},
+    "spec": {
+        "restartPolicy": "Always",
+        "containers": [
+            {"name": "other", "image": "app:1", "command": ["sleep", "1000"]},
+            {
+                "name": "brxy",
+                "image": "app:1",
+                "command": ["sleep", "{port}"],
+                "env": [{"name": "HOST", "value": "::"}, {"name": "A", "value": "b"}],
+            },
+        ],
+    },
+}
+
 
 class SentTests(ClusterTests):
     """
@@ -66,25 +84,7 @@ class SentTests(ClusterTests):
         A template keeps what it says, but for what is ours; the container
         C{brxy} is the one that is filled in.
         """
-        template = self.template(
-            {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {"generateName": "web-", "labels": {"team": "a"}, "namespace": "apps"},
-                "spec": {
-                    "restartPolicy": "Always",
-                    "containers": [
-                        {"name": "other", "image": "app:1", "command": ["sleep", "1000"]},
-                        {
-                            "name": "brxy",
-                            "image": "app:1",
-                            "command": ["sleep", "{port}"],
-                            "env": [{"name": "HOST", "value": "::"}, {"name": "A", "value": "b"}],
-                        },
-                    ],
-                },
-            }
-        )
+        template = self.template(_TEMPLATE)
         spawner = self.spawner(f"template={template} port=8000")
         spawner.spawn(self.order("a_b.example"))
         pod = await self.runningPod()
@@ -239,6 +239,13 @@ class RefusalTests(ClusterTests):
         await self.cluster.cut()
         told = await self.over(spawner.spawn(self.order()))
         self.assertRegex(told, r"\Ahttps://\S+ can't be reached: Connection refused\Z")
+
+    async def test_brokenServer(self) -> None:
+        """
+        An API that fails is asked whether it has made the Pod nevertheless.
+        """
+        error = APIError(500, "InternalError", "etcdserver: request timed out")
+        self.assertEqual(await self.refused(error), f"500 InternalError: {error}")
 
     async def test_unanswered(self) -> None:
         """
