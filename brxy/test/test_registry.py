@@ -221,7 +221,9 @@ class FindTests(SynchronousTestCase):
             ],
             package,
         )
-        self.assertEqual(sorted(factories), ["app", "docker", "good", "mesos", "process", "ssh", "swarm"])
+        self.assertEqual(
+            sorted(factories), ["app", "docker", "good", "mesos", "process", "ssh", "swarm"]
+        )
         for name, factory in factories.items():
             offers = [self.offer("good", "brxy.spawners.process:factory")]
             self.assertIs(findSpawner(name, offers, package), factory)
