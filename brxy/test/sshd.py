@@ -9,19 +9,32 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import brxy
 from brxy.ports import PORTS
-from brxy.spawners.sshremote import HOLD
-from brxy.test.programs import Program, ProgramTests
+from brxy.test.leftovers import isAlive
+from brxy.test.programs import ProgramTests
 
-__all__ = ["SSHD", "Sshd", "SshTests"]
+__all__ = ["MISSING", "SSHD", "SshTests", "Sshd"]
 
 #: It wants to be started by its whole path.
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin") or ""
+
+#: Why tests with an sshd are left out; L{None}: they are not.
+MISSING = (
+    None
+    if SSHD and shutil.which("ssh")
+    else "needs OpenSSH's server and client: apt install openssh-server openssh-client"
+)
+
+# In seconds; what is waited for takes some milliseconds.
+_PATIENCE = 10.0
 
 _ROOT = Path(brxy.__file__).parents[1]
 
@@ -58,15 +71,25 @@ def _makeKey(path: Path) -> str:
     return " ".join(path.with_suffix(".pub").read_text().split()[:2])
 
 
+def _holds(pid: int) -> bool:
+    """
+    Whether a process is what makes and removes a folder over there.
+    """
+    try:
+        return b"read -r folder && " in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _holds(pid: int) -> bool:
-    try:
-        return HOLD.encode()[len("exec sh -c '") : -1] in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
+def _until(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.005)
 
 
 class Sshd:
@@ -74,80 +97,83 @@ class Sshd:
     One sshd; C{web1}, C{web2} and C{web3} of its client's configuration are
     all this one.
 
-    @ivar config: that configuration.
+    @ivar folder: its own, with the file of the client's C{known_hosts}, the
+        keys C{host_key} and C{user_key}, and their public parts.
+    @ivar config: the client's configuration.
+    @ivar port: where it listens, on 127.0.0.1.
     """
 
-    def __init__(self, tests: ProgramTests, mark: str) -> None:
+    def __init__(self, folder: Path, mark: str) -> None:
         """
-        @param mark: what all that runs there has in its environment.
+        @param folder: where to make a folder of its own.
+        @param mark: C{NAME=value}, in the environment of all that runs there.
         """
-        self._tests = tests
-        self._folder = tests.folder / "sshd"
-        self._folder.mkdir()
+        self.folder = folder / "sshd"
+        self.folder.mkdir()
         self.port = PORTS.take()
-        self.config = str(self._folder / "config")
-        self._program: Program | None = None
-        self.known_hosts = self._folder / "known_hosts"
-        host_key = _makeKey(self._folder / "host_key")
-        self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {host_key}\n")
-        _makeKey(self._folder / "user_key")
+        self.config = str(self.folder / "config")
+        self._process: subprocess.Popen[bytes] | None = None
+        host_key = _makeKey(self.folder / "host_key")
+        (self.folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {host_key}\n")
+        _makeKey(self.folder / "user_key")
         # Nothing of the user's own shell is to be met.
-        home = self._folder / "home"
+        home = self.folder / "home"
         home.mkdir()
         environment = f"{mark} HOME={home} PYTHONPATH={_ROOT}"
         self._write("sshd_config", _SERVER, environment=environment)
         self._write("config", _CLIENT, user=getpass.getuser())
 
     def _write(self, name: str, text: str, **values: str) -> None:
-        text = text.format(folder=self._folder, port=self.port, **values)
-        (self._folder / name).write_text(text)
+        text = text.format(folder=self.folder, port=self.port, **values)
+        (self.folder / name).write_text(text)
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """
         Start it, again if it was killed.
         """
         if os.geteuid() == 0:
             # Debian's package has it made at boot.
             os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
-        self._program = self._tests.start(SSHD, "-D", "-e", "-f", f"{self._folder}/sshd_config")
-        # It writes its title over its environment, so the mark is not seen there.
-        self._tests.addCleanup(self._end)
-        await self._tests.listening(f"tcp:127.0.0.1:{self.port}")
+        self._process = subprocess.Popen(
+            [SSHD, "-D", "-e", "-f", f"{self.folder}/sshd_config"],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _until(self._listens, "sshd does not start")
 
-    async def _end(self) -> None:
-        if self._program is not None:
-            await self.kill()
-        # What holds a folder over there removes it now, before it is killed.
-        await self._tests.until(lambda: not any(map(_holds, self._tests.running())))
+    def _listens(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+            return True
+        return False
 
     def sessions(self) -> list[int]:
         """
         @return: the processes that serve its connections.
         """
-        assert self._program is not None
-        return _children(self._program.pid)
+        assert self._process is not None
+        return [pid for pid in _children(self._process.pid) if isAlive(pid)]
 
-    async def stopListening(self) -> list[int]:
+    def stopListening(self) -> list[int]:
         """
         Kill it; its connections live on.
 
         @return: the processes that serve these.
         """
-        assert self._program is not None
+        assert self._process is not None
         sessions = self.sessions()
-        self._program.signal(signal.SIGKILL)
-        await self._tests.ended(self._program)
-        self._program = None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
         return sessions
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         """
-        Kill it with its connections.
+        Kill it with its connections, if it runs.
         """
-        for pid in await self.stopListening():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            await self._tests.gone(pid)
+        if self._process is not None:
+            for pid in self.stopListening():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 class SshTests(ProgramTests):
@@ -157,12 +183,19 @@ class SshTests(ProgramTests):
     @ivar sshd: to be started.
     """
 
-    if not SSHD or shutil.which("ssh") is None:
-        skip = "needs OpenSSH's server and client: apt install openssh-server openssh-client"
+    if MISSING is not None:
+        skip = MISSING
 
     def setUp(self) -> None:
         super().setUp()
-        self.sshd = Sshd(self, self.mark)
+        self.sshd = Sshd(self.folder, self.mark)
+        # Before all else that runs over there is killed: what holds a folder
+        # shall notice, and remove it.
+        self.addCleanup(self._endSshd)
+
+    async def _endSshd(self) -> None:
+        self.sshd.kill()
+        await self.until(lambda: not any(map(_holds, self.running())))
 
     def spec(self, *command: str, host: str = "web1", **options: str) -> str:
         """

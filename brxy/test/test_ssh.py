@@ -90,7 +90,7 @@ class EndTests(_Tests):
         The command finds route and environment there as they are; what it
         prints is logged; stopped, it is gone, and nothing is left.
         """
-        await self.sshd.start()
+        self.sshd.start()
         spawner = self.spawner(f'echo "$1 $ROUTE $X"; {_STAYS}')
         verifyObject(ISpawner, spawner)
         instance = self.spawn(spawner, ROUTE="a_b.x-1.example", X="$(exit) 'é' \\")
@@ -110,7 +110,7 @@ class EndTests(_Tests):
         """
         It may finish what it does; one that takes too long is killed.
         """
-        await self.sshd.start()
+        self.sshd.start()
         for script, timeout, reason in (
             (
                 "trap 'sleep 0.3; exit 0' TERM; echo up; while :; do sleep 0.02; done",
@@ -129,7 +129,7 @@ class EndTests(_Tests):
         """
         One that does not run yet can be stopped, and the others don't mind.
         """
-        await self.sshd.start()
+        self.sshd.start()
         spawner = self.spawner(_STAYS)
         instances = [self.spawn(spawner) for _ in range(2)]
         instances[0].stop()
@@ -144,7 +144,7 @@ class EndTests(_Tests):
         More than one connection has room for take another, which is left when
         it is not needed any more.
         """
-        await self.sshd.start()
+        self.sshd.start()
         spawner = self.spawner(_STAYS)
         instances = [self.spawn(spawner) for _ in range(12)]
         await self.printed(12)
@@ -159,7 +159,7 @@ class EndTests(_Tests):
         """
         The sshd's side of the connection is killed: what ran there ends.
         """
-        await self.sshd.start()
+        self.sshd.start()
         instance = self.spawn(self.spawner(_STAYS))
         await self.printed(1)
         for pid in self.sshd.sessions():
@@ -181,7 +181,7 @@ class FailureTests(_Tests):
         A command's status with its last line; no such command; one that ends
         well.
         """
-        await self.sshd.start()
+        self.sshd.start()
         self.assertEqual(
             await self.reason("echo a; echo no such image >&2; exit 125"),
             "exit status 125: no such image",
@@ -197,8 +197,8 @@ class FailureTests(_Tests):
         """
         A host key that is not the one known, and one that is not known.
         """
-        await self.sshd.start()
-        known = self.sshd.known_hosts
+        self.sshd.start()
+        known = self.sshd.folder / "known_hosts"
         other = (
             known.read_text().split()[0] + " " + Path(f"{known.parent}/user_key.pub").read_text()
         )
@@ -211,8 +211,8 @@ class FailureTests(_Tests):
         """
         A key that is refused.
         """
-        await self.sshd.start()
-        (self.sshd.known_hosts.parent / "user_key.pub").write_text("")
+        self.sshd.start()
+        (self.sshd.folder / "user_key.pub").write_text("")
         self.assertRegex(
             await self.reason(), r"^web1: \w+@127.0.0.1: Permission denied \(publickey.*\)$"
         )
@@ -245,9 +245,9 @@ class FailureTests(_Tests):
         """
         An sshd that does not forward.
         """
-        with (self.sshd.known_hosts.parent / "sshd_config").open("a") as file:
+        with (self.sshd.folder / "sshd_config").open("a") as file:
             file.write("DisableForwarding yes\n")
-        await self.sshd.start()
+        self.sshd.start()
         instance = self.spawn(self.spawner(_STAYS), BRXY_EDGE="tcp:127.0.0.1:1")
         self.assertRegex((await instance.gone).reason, "^web1: no way back to the edge: .*forward")
 
@@ -257,7 +257,7 @@ class FailureTests(_Tests):
         """
         spawner = self.spawner("exit 3")
         self.assertIn("refused", (await self.spawn(spawner).gone).reason)
-        await self.sshd.start()
+        self.sshd.start()
         self.assertEqual((await self.spawn(spawner).gone).reason, "exit status 3")
 
 
@@ -271,7 +271,7 @@ class HostTests(_Tests):
         They are filled in their order, and one that is not there is left out;
         when there is no room any more, that is the reason.
         """
-        await self.sshd.start()
+        self.sshd.start()
         with open(self.sshd.config, "a") as file:
             file.write(f"Host gone\n    HostName 127.0.0.1\n    Port {PORTS.take()}\n")
         spawner = self.spawner(_STAYS, host="gone,web1,web2", per_host="1")

@@ -42,7 +42,7 @@ class _Tests(SshTests):
         @param options: of C{ssh:}.
         @return: the edge, and where its clients connect.
         """
-        await self.sshd.start()
+        self.sshd.start()
         edge = self.edge("--spawn", self.node(**options), *arguments)
         return edge, await self.address(edge)
 
@@ -136,7 +136,7 @@ class ServingTests(_Tests):
         a route arrives as it is.
         """
         (self.folder / "token").write_text(f"{_MARK} 'x' \\n\n")
-        await self.sshd.start()
+        self.sshd.start()
         spawn = self.node()
         token = ("--token-file", "token")
         ports = ("--port", ANYWHERE, "--node-port", "unix:nodes")
@@ -211,7 +211,7 @@ class OutageTests(_Tests):
         """
         edge, address = await self.launch()
         folder = self.way(await self.ask(address))
-        sessions = await self.sshd.stopListening()
+        sessions = self.sshd.stopListening()
         self.assertEqual((await self.ask(address)).status, 200)
         for pid in sessions:
             os.kill(pid, signal.SIGKILL)
@@ -219,7 +219,7 @@ class OutageTests(_Tests):
         await self.until(lambda: not self.theirs(edge) and not folder.exists())
         self.assertEqual((await self.ask(address)).status, 503)
         await self.said(edge, r"web1: connect to host 127.0.0.1 port \d+: Connection refused")
-        await self.sshd.start()
+        self.sshd.start()
         while (await self.ask(address)).status == 503:
             await self.pause(0.2)
         self.assertEqual((await self.ask(address)).status, 200)
