@@ -23,6 +23,9 @@ from brxy.spawners.watch import Watch
 
 __all__ = ["Container", "Daemon", "Plan"]
 
+# The exit status of what SIGKILL ended.
+_KILLED = 128 + 9
+
 
 @frozen
 class Daemon:
@@ -119,6 +122,10 @@ class Container(Managed):
         state = found["State"]
         if state["OOMKilled"]:
             return "killed, having used up its memory"
+        if state["ExitCode"] == _KILLED and found["HostConfig"]["Memory"] and not self.stopping:
+            # The daemon hears of the end and of its cause in any order, and only
+            # remembers a cause that came first.
+            return "killed by SIGKILL, perhaps for having used up its memory"
         line = await lastLine(self._engine, f"{self._path}/logs") if state["ExitCode"] else ""
         return exitReason(state["ExitCode"], line)
 
