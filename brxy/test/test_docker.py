@@ -14,6 +14,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.failure import Failure
 
+from brxy.edge.pace import Pace
 from brxy.interfaces import Address, IInstance, SpawnOrder
 from brxy.spawners.docker import DockerSpawner, Options
 from brxy.spawners.engine import Engine
@@ -268,7 +269,15 @@ class ManyTests(_SpawnerTests):
         looping.start(0.001)
         self.addCleanup(looping.stop)
         spawner = self.httpd()
-        instances = [spawner.spawn(self.order(f"t{number}")) for number in range(20)]
+        instances: list[IInstance] = []
+        # As the edge does it, with each in a turn of its own.
+        pace: Pace[int] = Pace(
+            self.reactor,
+            lambda number: instances.append(spawner.spawn(self.order(f"t{number}"))),
+        )
+        for number in range(20):
+            pace.add(number)
+        await self.until(lambda: len(instances) == 20)
         addresses = await gatherResults([each.ready for each in instances])
         self.assertEqual(len(set(addresses)), 20)
         self.assertEqual(len(await self.containers(edge="test")), 20)
