@@ -46,7 +46,8 @@ LAYERS = """
     brxy.node.owner brxy.node.slot brxy.node.link brxy.node.service brxy.node.early
     brxy.spawners.registry brxy.spawners.local brxy.spawners.process
     brxy.spawners.app
-    brxy.spawners.sshfolder brxy.spawners.sshlink brxy.spawners.sshsession brxy.spawners.ssh
+    brxy.spawners.sshoptions brxy.spawners.sshfolder brxy.spawners.sshlink
+    brxy.spawners.sshsession brxy.spawners.ssh
     brxy.spawners.answers brxy.spawners.engine brxy.spawners.containeroptions
     brxy.spawners.dialback brxy.spawners.removal brxy.spawners.ending
     brxy.spawners.managed brxy.spawners.managing brxy.spawners.watch brxy.spawners.pulls
