@@ -75,8 +75,6 @@ class AppSpawner:
 
     dials_back = False
 
-    dials_back = False
-
     _log = Logger()
 
     def __init__(

@@ -74,8 +74,6 @@ class ProcessSpawner:
 
     dials_back = True
 
-    dials_back = True
-
     _log = Logger()
 
     def __init__(
