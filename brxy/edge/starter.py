@@ -13,10 +13,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from brxy.edge.instance import Instance, State
-from brxy.edge.pace import Pace
 from brxy.edge.recovery import Recovery
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, IRecovering, ISpawner, SpawnOrder
+from brxy.pace import Pace
 
 __all__ = ["Spawning", "Starter"]
 

@@ -38,6 +38,7 @@ from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from brxy.errors import BadSpawnSpec
+from brxy.pace import Pace
 from brxy.spawners.answers import (
     EngineError,
     EngineUnreachable,
@@ -127,6 +128,7 @@ class Engine:
     def __init__(self, reactor: Any, host: str = DEFAULT_HOST) -> None:
         self.host = host
         self._reactor = reactor
+        self._pace: Pace[Deferred[None]] = Pace(reactor, lambda turn: turn.callback(None))
         self._base = f"http://{urlsplit(host).netloc or 'docker'}"
         factory = _Always(_endpoint(reactor, host))
         self._client = HTTPClient(Agent.usingEndpointFactory(reactor, factory))
@@ -207,6 +209,11 @@ class Engine:
         query: Mapping[str, Any],
         receive: Callable[[bytes], None],
     ) -> Stream:
+        # To make one takes a third of a millisecond, and twenty that are made at
+        # once would keep everybody waiting.
+        turn: Deferred[None] = Deferred()
+        self._pace.add(turn)
+        await turn
         data = None if body is None else json.dumps(body).encode()
         headers = None if data is None else Headers({"Content-Type": ["application/json"]})
         response = await self._client.request(

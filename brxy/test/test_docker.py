@@ -14,8 +14,8 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.failure import Failure
 
-from brxy.edge.pace import Pace
 from brxy.interfaces import Address, IInstance, SpawnOrder
+from brxy.pace import Pace
 from brxy.spawners.docker import DockerSpawner, Options
 from brxy.spawners.engine import Engine
 from brxy.test.containers import ContainerTests

@@ -38,9 +38,9 @@ LAYERS = """
     brxy.accepting brxy.dialing brxy.epollreactor
     brxy.framed brxy.appconnection brxy.backend brxy.keeper brxy.pipes brxy.processes brxy.launch
     brxy.launcher brxy.child brxy.ports brxy.readiness brxy.appcommand brxy.app
-    brxy.exitstatus brxy.signals
+    brxy.exitstatus brxy.signals brxy.pace
     brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients brxy.edge.client brxy.edge.tcpclient
-    brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.recovery brxy.edge.pace
+    brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.recovery
     brxy.edge.starter
     brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.service
     brxy.node.owner brxy.node.slot brxy.node.link brxy.node.service brxy.node.early

@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.edge.pace}.
+Tests for L{brxy.pace}.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.pace import Pace
+from brxy.pace import Pace
 
 
 class _Turns(Clock):

@@ -264,7 +264,8 @@ class RefusalTests(ProgramTests):
         So are spawners that don't exist, and a state that can't be kept.
         """
         await self._refused(
-            "brxy-edge: there is no spawner 'nope' (known: app, docker, kubernetes, process, ssh, swarm)",
+            "brxy-edge: there is no spawner 'nope'"
+            " (known: app, docker, kubernetes, process, ssh, swarm)",
             *("-n", "brxy-edge", "--spawn", "nope: -- true"),
         )
         (self.folder / "file").touch()
