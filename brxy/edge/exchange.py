@@ -161,14 +161,21 @@ class Exchange:
         long as it can be sent again; L{None} once it can't.
     """
 
-    # What each one begins with is not set in each one.
-    progress = HELD
-    complete = False
-    number = 0
-    deadline = 0.0
-    held = False
-    _copied = 0
-    _interims = 0
+    __slots__ = (
+        "_copied",
+        "_interims",
+        "_retries",
+        "carrier",
+        "complete",
+        "copy",
+        "deadline",
+        "held",
+        "idempotent",
+        "kind",
+        "number",
+        "progress",
+        "route",
+    )
 
     def __init__(
         self, route: str, kind: int, idempotent: bool, retries: int, carrier: Any
@@ -178,6 +185,13 @@ class Exchange:
         self.idempotent = idempotent
         self.carrier = carrier
         self.copy: list[bytes] | None = []
+        self.progress = HELD
+        self.complete = False
+        self.number = 0
+        self.deadline = 0.0
+        self.held = False
+        self._copied = 0
+        self._interims = 0
         self._retries = retries
 
     def step(self, event: Input) -> tuple[Action, ...]:
