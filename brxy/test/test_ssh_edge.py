@@ -225,6 +225,41 @@ class OutageTests(_Tests):
         self.assertEqual((await self.ask(address)).status, 200)
         await self.stopped(edge)
 
+    async def test_underLoad(self) -> None:
+        """
+        The same while clients ask all the time.  As long as the connection lives
+        each is served.  Then each has an answer still, orders are not made for
+        each of them, and when the sshd is back all are served again.
+        """
+        edge, address = await self.launch()
+        await self.ask(address)
+        statuses: list[int] = []
+        asking = True
+
+        async def load() -> None:
+            while asking:
+                statuses.append((await self.ask(address)).status)
+                await self.pause(0.01)
+
+        loads = [Deferred.fromCoroutine(load()) for _ in range(4)]
+        sessions = self.sshd.stopListening()
+        statuses.clear()
+        await self.until(lambda: len(statuses) >= 100)
+        self.assertEqual(set(statuses), {200})
+        for pid in sessions:
+            os.kill(pid, signal.SIGKILL)
+        await self.said(edge, "gone: the connection was lost")
+        await self.said(edge, "Connection refused")
+        await self.until(lambda: statuses.count(503) >= 300)
+        self.assertLessEqual(set(statuses), {200, 502, 503})
+        self.assertLess(edge.out.count("Connection refused"), 30)
+        self.sshd.start()
+        await self.until(lambda: statuses[-50:] == [200] * 50)
+        asking = False
+        await gatherResults(loads)
+        await self.stopped(edge)
+        self.assertNotIn("Traceback", edge.out)
+
 
 class HostileTests(_Tests):
     """
