@@ -38,6 +38,9 @@ __all__ = ["SpawnerTests"]
 # Valid as a route, and hardly ever seen.
 _ODD_ROUTE = "a_b.x-1.example"
 
+# What is sent as Host by those who try what comes of it.
+_HOSTILE = ("$(touch /x)", "`x`", "a;b", "../..", "-rf", "*", "a b", "a" * 300, "b\u00fccher")
+
 
 class SpawnerTests(SpawnerBed):
     """
@@ -197,6 +200,18 @@ class SpawnerTests(SpawnerBed):
         """
         edge = await self.startEdge()
         self.assertEqual((await self.ask(edge, _ODD_ROUTE))["route"], _ODD_ROUTE)
+        await self.stopEdge(edge)
+
+    async def test_hostile(self) -> None:
+        """
+        A host that is no name, or would like to be a command, starts nothing.
+        """
+        edge = await self.startEdge()
+        for host in _HOSTILE:
+            answer = await self.answered(edge, await self.begin(edge, host=host))
+            self.assertIn(answer.status, (400, 404), host)
+        self.assertNotIn(": ordered\n", edge.log)
+        self.assertEqual(await self.left(), [])
         await self.stopEdge(edge)
 
     async def test_edgeTellsReason(self) -> None:
