@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler
 from socket import AF_INET, AF_INET6
 from socketserver import ThreadingTCPServer
 from threading import Lock
+from typing import Any
 
 
 class Demo(ThreadingTCPServer):
@@ -51,6 +52,13 @@ class Demo(ThreadingTCPServer):
             time.sleep(self.delay)
             up = time.monotonic() - self.started
             return f"Hello from process {os.getpid()}, request {self.requests}, up {up:.1f} s."
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """
+        Something went wrong.  That a client is gone is nothing to talk about.
+        """
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Request(BaseHTTPRequestHandler):

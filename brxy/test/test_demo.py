@@ -12,6 +12,7 @@ import socket
 from twisted.internet.defer import gatherResults
 
 from brxy.test.programs import ANYWHERE, DEMO, PYTHON, TWISTD, Program, ProgramTests
+from brxy.test.transports import reset
 
 
 class DemoTests(ProgramTests):
@@ -64,6 +65,20 @@ class DemoTests(ProgramTests):
             demo.signal(number)
             self.assertEqual(await self.ended(demo), status)
             self.assertEqual(demo.err, "")
+
+    async def test_reset(self) -> None:
+        """
+        That a client breaks off is nothing to talk about.
+        """
+        demo, address = await self._listening()
+        with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            client.recv(1)
+            reset(client)
+        self.assertEqual((await self.get(address)).status, 200)
+        demo.signal(signal.SIGTERM)
+        self.assertEqual(await self.ended(demo), 0)
+        self.assertEqual(demo.err, "")
 
     async def test_complains(self) -> None:
         """
