@@ -290,6 +290,10 @@ class SpawnerBed(TestCase):
         await self.until(lambda: edge.ended, "the edge does not stop")
         # What an instance has printed, with its ticket before it, is not the edge's.
         own = [line for line in edge.log.splitlines() if "| " not in line]
+        if any("Signal 17 ignored due to race condition" in line for line in own):
+            # Python says so where a child ends just when Twisted puts the handlers
+            # of signals back, at the very end.
+            own = [line for line in own if "[stderr#error]" not in line]
         self.assertNotIn("Traceback", "\n".join(own))
 
     def appCommand(self) -> str:
