@@ -81,13 +81,14 @@ def _ownCertificate(credential: Credential) -> PrivateCertificate | None:
 def _trust(ca: bytes | None) -> Any:
     if ca is None:
         return platformTrust()
-    found = _CERTIFICATE.findall(ca)
     try:
-        if found:
-            return trustRootFromCertificates([Certificate.loadPEM(each) for each in found])
+        trusted = [Certificate.loadPEM(each) for each in _CERTIFICATE.findall(ca)]
     except Exception:
-        pass
-    raise Unreachable("the certificate authority is no PEM certificate", sent=False)
+        # As above.
+        trusted = []
+    if not trusted:
+        raise Unreachable("the certificate authority is no PEM certificate", sent=False)
+    return trustRootFromCertificates(trusted)
 
 
 @implementer(IOpenSSLClientConnectionCreator)
