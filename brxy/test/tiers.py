@@ -1,0 +1,20 @@
+"""
+Two lengths of the same test: a short one for each run, and a long one that shows
+more and that C{./dev test --long} asks for.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TypeVar
+
+__all__ = ["tier"]
+
+_N = TypeVar("_N", int, float)
+
+
+def tier(short: _N, long: _N) -> _N:
+    """
+    How long, or how often: C{long} if C{BRXY_TEST_LONG=1} is in the environment.
+    """
+    return long if os.environ.get("BRXY_TEST_LONG") == "1" else short
