@@ -175,41 +175,51 @@ def reasonText(payload: bytes) -> str:
 
 class Decoder:
     """
-    Turns what arrives on one slot into frames, whole ones only.
+    Turns what arrives on one slot into frames.  They are whole, except for DATA: its
+    payload comes as it arrives, in as many pieces.
 
-    What it keeps between two calls is never more than a part of one frame
-    (65,539 bytes).
+    What it keeps between two calls is never more than a part of one control frame
+    (4,100 bytes).
 
     @ivar _rest: the beginning of a frame that is not all there yet.
     @ivar _needed: how long C{_rest} must be for anything new to be told from it.
+    @ivar _number: the exchange of the last DATA that was not all there.
+    @ivar missing: how many bytes of its payload are still to come.
     """
 
-    __slots__ = ("_needed", "_rest")
+    __slots__ = ("_needed", "_number", "_rest", "missing")
 
     def __init__(self) -> None:
         self._rest = bytearray()
         self._needed = 0
+        self._number = 0
+        self.missing = 0
 
     def feed(self, data: bytes) -> list[tuple[int, int, bytes]]:
         """
         Take in what arrived.
 
-        @return: type, exchange and payload of each frame that is now whole.
+        @return: type, exchange and payload of each frame that is now whole, and of
+            each piece of a DATA.
         @raise SlotProtocolError: one of them can be no frame, seen as soon as
             its header is there.  Frames before it in the same C{data} are lost
             with it, and the decoder is of no use afterwards.
         """
-        if self._needed:
+        frames: list[tuple[int, int, bytes]] = []
+        start = 0
+        if self.missing:
+            start = min(self.missing, len(data))
+            self.missing -= start
+            frames.append((DATA, self._number, data[:start]))
+        elif self._needed:
             rest = self._rest
             rest += data
             if len(rest) < self._needed:
-                return []
+                return frames
             data = bytes(rest)
             rest.clear()
             self._needed = 0
         size = len(data)
-        frames = []
-        start = 0
         needed = _HEADER_SIZE
         while (body := start + _HEADER_SIZE) <= size:
             type, exchange, length = _unpack_from(data, start)
@@ -218,6 +228,12 @@ class Decoder:
                 raise SlotProtocolError(_complaint(type, exchange, length))
             end = body + length
             if end > size:
+                if type == DATA:
+                    self._number = exchange
+                    self.missing = end - size
+                    if body < size:
+                        frames.append((DATA, exchange, data[body:]))
+                    return frames
                 needed = end - start
                 break
             payload = data[body:end]

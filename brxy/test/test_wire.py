@@ -65,7 +65,19 @@ def feedPieces(data: bytes, sizes: list[int]) -> list[Frame]:
         frames += decoder.feed(data[start : start + size])
         start += size
         turn += 1
-    return frames
+    return joined(frames)
+
+
+def joined(frames: list[Frame]) -> list[Frame]:
+    """
+    The same with DATA of one exchange in one, however it was cut.
+    """
+    whole: list[Frame] = []
+    for type, exchange, payload in frames:
+        if whole and type == wire.DATA and whole[-1][:2] == (type, exchange):
+            payload = whole.pop()[2] + payload
+        whole.append((type, exchange, payload))
+    return whole
 
 
 class FrameTests(SynchronousTestCase):
@@ -176,8 +188,8 @@ class DecoderTests(SynchronousTestCase):
         """
         data = b"".join(frame(*one) for one in frames)
         self.assertEqual(Decoder().feed(data), frames)
-        self.assertEqual(feedPieces(data, sizes), frames)
-        self.assertEqual(feedPieces(data, [1]), frames)
+        self.assertEqual(feedPieces(data, sizes), joined(frames))
+        self.assertEqual(feedPieces(data, [1]), joined(frames))
 
     @bounded
     @given(st.binary(max_size=200), st.lists(st.integers(1, 20), min_size=1))
@@ -196,15 +208,28 @@ class DecoderTests(SynchronousTestCase):
         self.assertEqual(outcome(sizes), outcome([1]))
         self.assertEqual(outcome(sizes), outcome([200]))
 
-    def test_wholeFramesOnly(self) -> None:
+    def test_dataInPieces(self) -> None:
         """
-        A frame comes out when its last byte is in, and what follows is kept.
+        Of DATA what is there comes out at once, and how much is missing is told.
         """
         decoder = Decoder()
-        big = dataFrames(1, b"x" * 65535)
-        self.assertEqual(decoder.feed(big[:-1]), [])
+        big = dataFrames(1, b"x" * 65534 + b"y")
+        self.assertEqual(decoder.feed(big[:4]), [])
+        self.assertEqual(decoder.missing, 65535)
+        self.assertEqual(decoder.feed(big[4:-1]), [(wire.DATA, 1, b"x" * 65534)])
+        self.assertEqual(decoder.missing, 1)
+        self.assertEqual(decoder.feed(b"y\x0b\x01"), [(wire.DATA, 1, b"y")])
+        self.assertEqual(decoder.missing, 0)
+
+    def test_wholeFramesOnly(self) -> None:
+        """
+        Any other frame comes out when its last byte is in, and what follows is kept.
+        """
+        decoder = Decoder()
+        refuse = frame(wire.REFUSE, 1, b"busy")
+        self.assertEqual(decoder.feed(refuse[:-1]), [])
         self.assertEqual(decoder.feed(b""), [])
-        self.assertEqual(decoder.feed(big[-1:] + b"\x0b\x01"), [(wire.DATA, 1, b"x" * 65535)])
+        self.assertEqual(decoder.feed(refuse[-1:] + b"\x0b\x01"), [(wire.REFUSE, 1, b"busy")])
         self.assertEqual(decoder.feed(b"\x00\x00\x05"), [(wire.END, 1, b"")])
         self.assertEqual(decoder.feed(b"\x00\x00\x00"), [(wire.READY, 0, b"")])
 
