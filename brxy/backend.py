@@ -228,11 +228,16 @@ class Backend:
             self.broke(relay, reason)
 
     def _letGo(self) -> None:
-        self._relay = None
+        # A reset tells an app that something broke off, and many log it.
+        in_use, self._relay = self._relay is not None, None
         self._abandon()
         connection, self._connection = self._connection, None
-        if connection is not None:
+        if connection is None:
+            return
+        if in_use:
             connection.abort()
+        else:
+            connection.close()
 
     def _abandon(self) -> None:
         if self._dialing is not None:

@@ -473,6 +473,17 @@ class BackendTests(SynchronousTestCase):
         self.backend.close("the app is gone")
         self.settle()
         self.assertTrue(app.end.other.lost)
+        self.assertFalse(app.end.other.aborted)
+
+    def test_resetIdle(self) -> None:
+        """
+        An app whose connection is idle sees it end, and no reset that it might log.
+        """
+        app = self.serve()
+        self.backend.reset()
+        self.settle()
+        self.assertTrue(app.end.other.lost)
+        self.assertFalse(app.end.other.aborted)
 
     def test_backpressure(self) -> None:
         """
