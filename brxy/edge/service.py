@@ -18,7 +18,7 @@ The way of an exchange through it, in order:
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from secrets import token_hex
 from time import time
@@ -115,6 +115,8 @@ class EdgeService(Service):
         self._settings = settings
         self._state = StateFile(settings.state_dir)
         self._saving: IDelayedCall | None = None
+        # What SIGHUP has read anew; each raises L{UsageError} if it can't be.
+        self._reloads: list[Callable[[], None]] = []
         self._shared = Shared(reactor)
         self._ports: list[IListeningPort] = []
         self._node_ports: list[IListeningPort] = []
@@ -173,7 +175,9 @@ class EdgeService(Service):
         @raise UsageError: one of them can't be opened.
         """
         super().startService()
-        onSignal(self._reactor, signal.SIGHUP, self._brokerage.rollAll)
+        onSignal(self._reactor, signal.SIGHUP, self._reload)
+        # twistd takes SIGUSR1 to rotate its log.
+        onSignal(self._reactor, signal.SIGUSR2, self._brokerage.rollAll)
         settings = self._settings
         for endpoint in settings.node_ports:
             self._node_ports.append(self._listen(_private(endpoint), self._slots))
@@ -226,6 +230,20 @@ class EdgeService(Service):
         if "backlog=" not in endpoint:
             _lengthenQueue(ports[0])
         return ports[0]
+
+    # What is read anew
+
+    def _reload(self) -> None:
+        """
+        Read the files that may change while we run (SIGHUP).  What can't be
+        used stays as it was.
+        """
+        self._log.info("reads its certificates and tokens anew")
+        for reload in self._reloads:
+            try:
+                reload()
+            except UsageError as error:
+                self._log.error("goes on with what it had: {error}", error=error)
 
     # What is remembered
 
