@@ -24,7 +24,7 @@ from secrets import token_hex
 from time import time
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList
@@ -37,6 +37,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from brxy.connection import Shared
+from brxy.edge.access import Access, Allowed
 from brxy.edge.broker import Broker
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.client import HTTPFactory
@@ -49,6 +50,7 @@ from brxy.edge.state import StateFile
 from brxy.edge.tcpclient import TCPFactory
 from brxy.errors import UsageError
 from brxy.signals import Hurry, firstOf, onSignal
+from brxy.tokenfile import makeToken, readToken
 
 __all__ = ["EdgeService", "EdgeSettings", "Spawn"]
 
@@ -76,6 +78,9 @@ class EdgeSettings:
     @ivar frontends: where TCP clients connect, with the names of their routes.
     @ivar node_ports: where nodes dial in.
     @ivar routes: the only ones served, if any is named.
+    @ivar token_file: has the token of nodes that nobody spawned.
+    @ivar allowed: who may be a node of which routes; empty: all that are let in.
+    @ivar insecure_node_port: nodes may come from elsewhere without TLS.
     """
 
     ports: Sequence[str]
@@ -93,7 +98,9 @@ class EdgeSettings:
     retries: int = 3
     drain_timeout: float = 30.0
     state_dir: str | None = None
-    token: str = field(default="", repr=False)
+    token_file: str | None = None
+    allowed: Sequence[Allowed] = ()
+    insecure_node_port: bool = False
 
 
 class EdgeService(Service):
@@ -109,14 +116,18 @@ class EdgeService(Service):
 
     def __init__(self, reactor: Any, settings: EdgeSettings) -> None:
         """
-        @raise UsageError: the state can't be read.
+        @raise UsageError: the state or another file can't be used.
         """
         self._reactor = reactor
         self._settings = settings
         self._state = StateFile(settings.state_dir)
         self._saving: IDelayedCall | None = None
         # What SIGHUP has read anew; each raises L{UsageError} if it can't be.
-        self._reloads: list[Callable[[], None]] = []
+        self._reloads: list[Callable[[], None]] = [self._readToken]
+        self._access = Access(self._state.key, settings.allowed)
+        if settings.token_file is not None:
+            makeToken(settings.token_file)
+        self._readToken()
         self._shared = Shared(reactor)
         self._ports: list[IListeningPort] = []
         self._node_ports: list[IListeningPort] = []
@@ -134,7 +145,7 @@ class EdgeService(Service):
             Broker(settings.max_held, settings.hold_timeout),
             self._scaler,
             edge_id=self._state.edge_id,
-            token=settings.token,
+            access=self._access,
             retries=settings.retries,
             response_timeout=settings.response_timeout,
             changed=self._changed,
@@ -181,12 +192,13 @@ class EdgeService(Service):
         settings = self._settings
         for endpoint in settings.node_ports:
             self._node_ports.append(self._listen(_private(endpoint), self._slots))
-        self._warnOfStrangers()
+            if not settings.insecure_node_port:
+                _checkPrivate(endpoint, self._node_ports[-1].getHost())
         self._starter = Starter(
             self._reactor,
             [spawn.spawning for spawn in settings.spawns],
             edgeEndpoint(self.node_addresses),
-            settings.token,
+            self._access.tokenFor,
             self._brokerage.fronted,
             self._brokerage.gone,
             self._brokerage.failed,
@@ -201,18 +213,6 @@ class EdgeService(Service):
             self._ports.append(self._listen(endpoint, self._http))
         for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):
             self._ports.append(self._listen(endpoint, factory))
-
-    def _warnOfStrangers(self) -> None:
-        if self._settings.token:
-            return
-        for address in self.node_addresses:
-            host = getattr(address, "host", "")
-            if host and not ip_address(host).is_loopback:
-                self._log.warn(
-                    "whoever reaches {host}:{port} can serve any route: give a --token-file",
-                    host=host,
-                    port=address.port,
-                )
 
     def _listen(self, endpoint: str, factory: Factory) -> IListeningPort:
         ports: list[IListeningPort] = []
@@ -244,6 +244,11 @@ class EdgeService(Service):
                 reload()
             except UsageError as error:
                 self._log.error("goes on with what it had: {error}", error=error)
+
+    def _readToken(self) -> None:
+        path = self._settings.token_file
+        if path is not None:
+            self._access.share(readToken(path))
 
     # What is remembered
 
@@ -349,6 +354,17 @@ def _private(endpoint: str) -> str:
     if endpoint.startswith("unix:") and ":mode=" not in endpoint:
         return f"{endpoint}:mode=600"
     return endpoint
+
+
+def _checkPrivate(endpoint: str, address: Any) -> None:
+    """
+    @raise UsageError: tokens and requests would go over a network as they are.
+    """
+    if not isinstance(address, UNIXAddress) and not ip_address(address.host).is_loopback:
+        raise UsageError(
+            f"--node-port {endpoint} can be reached from elsewhere: give --node-tls-cert and"
+            " --node-tls-key, or --insecure-node-port if its network is private"
+        )
 
 
 def _escaped(text: str) -> str:

@@ -259,17 +259,23 @@ class NodeSlot(Framed):
         """
         See L{Framed}.
         """
-        self._log.warn("dropped a slot of {who}: {why}", who=self._who(), why=why)
         if self._phase == GREETING:
+            where = getattr(self._tcp.getPeer(), "host", "a unix socket")
+            self._log.warn("refused a node at {where}: {why}", where=where, why=why)
             self.tell(GOAWAY, reasonPayload(why))
             self.close()
         else:
+            self._log.warn(
+                "dropped a slot of {i.route}/{i.ticket}: {why}", i=self.instance, why=why
+            )
             self.abort()
 
-    def _who(self) -> str:
-        if self._phase == GREETING:
-            return f"an unknown node at {self._tcp.getPeer()}"
-        return f"{self.instance.route}/{self.instance.ticket}"
+    def named(self) -> Callable[[str], bool] | None:
+        """
+        @return: whether the certificate that the node has shown bears a name;
+            L{None} if it has shown none.
+        """
+        return None
 
     def letGo(self) -> None:
         """

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import IService
 from twisted.python import usage
 
+from brxy.errors import UsageError
 from brxy.exitstatus import exitWith
 from brxy.interfaces import Address
 from brxy.node.early import EARLY, isPlain
@@ -20,13 +22,13 @@ from brxy.options import (
     capacity,
     count,
     port,
-    readToken,
     route,
     seconds,
     usedReactor,
 )
 from brxy.options import Options as CommonOptions
 from brxy.readiness import urlPath
+from brxy.tokenfile import readToken
 
 __all__ = ["Options", "makeService"]
 
@@ -89,10 +91,9 @@ class Options(CommonOptions):
         self._fromEnvironment("old-idle-timeout", "BRXY_OLD_IDLE_TIMEOUT", "10", seconds)
         self._fromEnvironment("ticket", "BRXY_TICKET", "", str)
         self._fromEnvironment("generation", "BRXY_GENERATION", "0", count)
+        self["token"] = self._environ.get("BRXY_TOKEN", "")
         if self["token-file"]:
-            self["token"] = readToken(self["token-file"])
-        else:
-            self["token"] = self._environ.get("BRXY_TOKEN", "")
+            _check(readToken, self["token-file"])
         self._checkApp()
         self.withoutPidfile()
 
@@ -135,6 +136,13 @@ class Options(CommonOptions):
             )
 
 
+def _check(read: Callable[[str], object], path: str) -> None:
+    try:
+        read(path)
+    except UsageError as error:
+        raise usage.UsageError(str(error)) from None
+
+
 def _endpoint(text: str) -> str:
     if isPlain("edge", text):
         return text
@@ -169,6 +177,7 @@ def makeService(options: Options) -> IService:
         ready_path=options["ready-path"],
         ticket=options["ticket"],
         token=options["token"],
+        token_file=options["token-file"],
         generation=options["generation"] or None,
         idle_timeout=options["idle-timeout"],
         old_idle_timeout=options["old-idle-timeout"],

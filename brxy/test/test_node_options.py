@@ -91,7 +91,7 @@ class NodeOptionsTests(RefusalTests):
         self.assertEqual((options["edge"], options["route"]), ("unix:/x", "b"))
         self.assertEqual(options["capacity"], 5)
         self.assertEqual((options["idle-timeout"], options["old-idle-timeout"]), (0.0, 7.0))
-        self.assertEqual(options["token"], "other")
+        self.assertEqual(options["token-file"], path)
 
     def test_empty(self) -> None:
         """
