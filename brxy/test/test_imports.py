@@ -39,6 +39,7 @@ LAYERS = """
     brxy.framed brxy.appconnection brxy.backend brxy.keeper brxy.pipes brxy.processes brxy.launch
     brxy.launcher brxy.child brxy.ports brxy.readiness brxy.appcommand brxy.app
     brxy.exitstatus brxy.signals brxy.pace brxy.tokenfile
+    brxy.tls brxy.tlstransport brxy.handshakes
     brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients brxy.edge.client brxy.edge.tcpclient
     brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.recovery
     brxy.edge.starter
