@@ -42,6 +42,7 @@ from brxy.edge.broker import Broker
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.client import HTTPFactory
 from brxy.edge.clients import ClientFactory
+from brxy.edge.nodetls import NodeTLS, NodeTLSFiles
 from brxy.edge.routes import RouteTable
 from brxy.edge.scaler import Rule, Scaler
 from brxy.edge.slot import SlotFactory
@@ -49,6 +50,7 @@ from brxy.edge.starter import Spawning, Starter
 from brxy.edge.state import StateFile
 from brxy.edge.tcpclient import TCPFactory
 from brxy.errors import UsageError
+from brxy.handshakes import Handshakes, encrypted
 from brxy.signals import Hurry, firstOf, onSignal
 from brxy.tokenfile import makeToken, readToken
 
@@ -80,6 +82,7 @@ class EdgeSettings:
     @ivar routes: the only ones served, if any is named.
     @ivar token_file: has the token of nodes that nobody spawned.
     @ivar allowed: who may be a node of which routes; empty: all that are let in.
+    @ivar node_tls: nodes come by TLS, except on Unix sockets.
     @ivar insecure_node_port: nodes may come from elsewhere without TLS.
     """
 
@@ -100,6 +103,7 @@ class EdgeSettings:
     state_dir: str | None = None
     token_file: str | None = None
     allowed: Sequence[Allowed] = ()
+    node_tls: NodeTLSFiles | None = None
     insecure_node_port: bool = False
 
 
@@ -162,6 +166,11 @@ class EdgeService(Service):
             TCPFactory(self._shared, self._brokerage, name) for name, _ in settings.frontends
         ]
         self._slots = SlotFactory(self._shared, self._brokerage)
+        self._handshakes = Handshakes(reactor)
+        self._node_tls: NodeTLS | None = None
+        if settings.node_tls is not None:
+            self._node_tls = NodeTLS(settings.node_tls)
+            self._reloads.append(self._node_tls.reload)
 
     @property
     def addresses(self) -> list[Any]:
@@ -191,13 +200,11 @@ class EdgeService(Service):
         onSignal(self._reactor, signal.SIGUSR2, self._brokerage.rollAll)
         settings = self._settings
         for endpoint in settings.node_ports:
-            self._node_ports.append(self._listen(_private(endpoint), self._slots))
-            if not settings.insecure_node_port:
-                _checkPrivate(endpoint, self._node_ports[-1].getHost())
+            self._listenForNodes(_private(endpoint))
         self._starter = Starter(
             self._reactor,
             [spawn.spawning for spawn in settings.spawns],
-            edgeEndpoint(self.node_addresses),
+            edgeEndpoint(self._addressesForSpawned()),
             self._access.tokenFor,
             self._brokerage.fronted,
             self._brokerage.gone,
@@ -213,6 +220,29 @@ class EdgeService(Service):
             self._ports.append(self._listen(endpoint, self._http))
         for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):
             self._ports.append(self._listen(endpoint, factory))
+
+    def _addressesForSpawned(self) -> list[Any]:
+        # By TLS they would need more than their token.
+        addresses = self.node_addresses
+        if self._node_tls is not None:
+            addresses.sort(key=lambda address: not isinstance(address, UNIXAddress))
+        return addresses
+
+    def _listenForNodes(self, endpoint: str) -> None:
+        tls = None if endpoint.startswith("unix:") else self._node_tls
+        factory: Factory[Any] = self._slots
+        if tls is not None:
+            factory = encrypted(
+                self._slots,
+                tls,
+                self._handshakes,
+                clock=self._reactor,
+                failed=self._slots.shakenOff,
+            )
+        port = self._listen(endpoint, factory)
+        self._node_ports.append(port)
+        if tls is None and not self._settings.insecure_node_port:
+            _checkPrivate(endpoint, port.getHost())
 
     def _listen(self, endpoint: str, factory: Factory) -> IListeningPort:
         ports: list[IListeningPort] = []
@@ -296,6 +326,7 @@ class EdgeService(Service):
         await deferLater(self._reactor, 0)
         for factory in self._clientFactories():
             factory.abort()
+        self._handshakes.stop()
         self._slots.stop()
         if self._saving is not None:
             self._saving.cancel()

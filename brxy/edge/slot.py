@@ -5,15 +5,18 @@ A node's slot, at the edge: the edge's side of the slot protocol.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from brxy.certificates import bears, tlsFault
 from brxy.connection import Shared
 from brxy.deadlines import Deadlines
 from brxy.edge.instance import Instance
+from brxy.edge.refusals import Refusals
 from brxy.errors import SlotProtocolError
 from brxy.framed import Framed, FramedFactory
 from brxy.interfaces import IExchangeEnd
@@ -260,8 +263,7 @@ class NodeSlot(Framed):
         See L{Framed}.
         """
         if self._phase == GREETING:
-            where = getattr(self._tcp.getPeer(), "host", "a unix socket")
-            self._log.warn("refused a node at {where}: {why}", where=where, why=why)
+            self._factory.refusals.say(self._tcp.getPeer(), why)
             self.tell(GOAWAY, reasonPayload(why))
             self.close()
         else:
@@ -275,7 +277,8 @@ class NodeSlot(Framed):
         @return: whether the certificate that the node has shown bears a name;
             L{None} if it has shown none.
         """
-        return None
+        shown = getattr(self.transport, "getPeerCertificate", lambda: None)()
+        return None if shown is None else partial(bears, shown.to_cryptography())
 
     def letGo(self) -> None:
         """
@@ -349,12 +352,22 @@ class SlotFactory(FramedFactory[NodeSlot]):
     Makes the slots of nodes that dial in, and holds what they share.
 
     @ivar accepts: slots whose OPEN was not accepted yet.
+    @ivar refusals: takes note of those who may not be nodes.
     """
 
     def __init__(self, shared: Shared, brokerage: Brokerage) -> None:
         super().__init__(shared)
         self.brokerage = brokerage
+        self.refusals = Refusals(shared.reactor)
         self.accepts = self.deadlines(ACCEPT_TIMEOUT, NodeSlot.notAccepted)
+
+    def shakenOff(self, address: IAddress | None, reason: Failure) -> None:
+        """
+        Somebody did not get through the handshake of TLS.
+        """
+        why = tlsFault(reason.value)
+        if why is not None and address is not None:
+            self.refusals.say(address, why)
 
     def buildProtocol(self, addr: IAddress | None) -> NodeSlot:
         """

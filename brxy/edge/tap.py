@@ -14,6 +14,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from brxy.edge.access import Allowed
+from brxy.edge.nodetls import NodeTLSFiles
 from brxy.edge.routes import canonical
 from brxy.edge.scaler import Rule
 from brxy.edge.service import EdgeService, EdgeSettings, Spawn
@@ -70,6 +71,9 @@ class Options(CommonOptions):
         ["state-dir", None, None, "A folder for what outlives a restart."],
         ["token-file", None, None, "A file with the token of nodes that the edge did not spawn; "
          "made if there is none."],
+        ["node-tls-cert", None, None, "The edge's certificate for nodes, which come by TLS then."],
+        ["node-tls-key", None, None, "Its key."],
+        ["node-tls-ca", None, None, "Nodes must show a certificate of an authority in this file."],
         TRANSPORT,
     ]  # fmt: skip
 
@@ -210,6 +214,15 @@ def _allowed(options: Options) -> list[Allowed]:
     ]
 
 
+def _nodeTLS(options: Options) -> NodeTLSFiles | None:
+    certificate, key, ca = (options[f"node-tls-{name}"] for name in ("cert", "key", "ca"))
+    if certificate and key:
+        return NodeTLSFiles(certificate, key, ca)
+    if certificate or key or ca:
+        raise UsageError("for TLS on the node port give --node-tls-cert and --node-tls-key")
+    return None
+
+
 def _given(value: float | None, default: float) -> float:
     return default if value is None else value
 
@@ -242,6 +255,7 @@ def makeService(options: Options) -> IService:
             state_dir=options["state-dir"],
             token_file=options["token-file"],
             allowed=_allowed(options),
+            node_tls=_nodeTLS(options),
             insecure_node_port=bool(options["insecure-node-port"]),
         )
         service = EdgeService(reactor, settings)

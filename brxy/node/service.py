@@ -24,7 +24,7 @@ from brxy.deadlines import Deadlines
 from brxy.interfaces import Address
 from brxy.keeper import Keeper
 from brxy.launch import Launched
-from brxy.node.dial import Dialer
+from brxy.node.dial import Dialer, EdgeTLS
 from brxy.node.link import Link
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
 from brxy.pipes import EndReader
@@ -48,6 +48,7 @@ class NodeSettings:
     @ivar ticket: of the order that this node fulfils; C{""} without one.
     @ivar token: what lets it in at the edge; C{""} if nothing does.
     @ivar token_file: has the token instead.
+    @ivar tls: the edge is dialled by TLS.
     @ivar idle_timeout: seconds that the newest instance stays without work.
     @ivar old_idle_timeout: seconds that an older one does.
     @ivar stop_timeout: seconds from SIGTERM to SIGKILL for the app.
@@ -64,6 +65,7 @@ class NodeSettings:
     ticket: str = ""
     token: str = field(default="", repr=False)
     token_file: str | None = None
+    tls: EdgeTLS | None = None
     generation: int | None = None
     idle_timeout: float = 300.0
     old_idle_timeout: float = 10.0
@@ -172,7 +174,9 @@ class NodeService(Service):
         self._keeper.reconsider()
         self._slots = EdgeSlotFactory(self._shared, self, address)
         endpoint = clientFromString(self._reactor, settings.edge)
-        self._dialer = dialer = Dialer(endpoint, settings.token, settings.token_file)
+        self._dialer = dialer = Dialer(
+            self._reactor, endpoint, settings.token, settings.token_file, settings.tls
+        )
         for _ in range(settings.capacity):
             link = Link(dialer, self._slots, self._reactor, self._linkUp, self._linkDown)
             self._links.append(link)

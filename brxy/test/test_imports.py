@@ -39,8 +39,9 @@ LAYERS = """
     brxy.framed brxy.appconnection brxy.backend brxy.keeper brxy.pipes brxy.processes brxy.launch
     brxy.launcher brxy.child brxy.ports brxy.readiness brxy.appcommand brxy.app
     brxy.exitstatus brxy.signals brxy.pace brxy.tokenfile
-    brxy.tls brxy.tlstransport brxy.handshakes
+    brxy.tls brxy.tlstransport brxy.handshakes brxy.certificates
     brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients brxy.edge.client brxy.edge.tcpclient
+    brxy.edge.nodetls brxy.edge.refusals
     brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.recovery
     brxy.edge.starter
     brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.service
@@ -60,7 +61,7 @@ LAYERS = """
     brxy.spawners.kubernetes
     brxy.spawners.testapp brxy.spawners.testtools brxy.spawners.testbed brxy.spawners.testing
 
-    brxy.options brxy.main
+    brxy.options brxy.main brxy.pki
     brxy.edge.tap brxy.edge.__main__
     brxy.node.tap brxy.node.__main__
 """

@@ -269,6 +269,10 @@ class RefusalTests(ProgramTests):
             " (known: app, docker, kubernetes, process, ssh, swarm)",
             *("-n", "brxy-edge", "--spawn", "nope: -- true"),
         )
+        await self._refused(
+            "brxy-edge: for TLS on the node port give --node-tls-cert and --node-tls-key",
+            *("-n", "brxy-edge", "--node-tls-ca", "ca.pem"),
+        )
         (self.folder / "file").touch()
         await self._refused(
             "brxy-edge: --token-file file: its first line is no token",
