@@ -17,6 +17,7 @@ from brxy.test.recorders import Recorder, pause
 from brxy.test.transports import (
     LITTLE,
     MUCH,
+    SECURED,
     TCP,
     TCP6,
     TLS,
@@ -124,7 +125,7 @@ class FillingTests(TransportTests):
         return written
 
 
-@everywhere(TCP, TCP6, UNIX, TLS)
+@everywhere(TCP, TCP6, UNIX, TLS, SECURED)
 class PushingTests(FillingTests):
     """
     Tests of streaming producers.
@@ -281,7 +282,7 @@ class ClosingWhilePushedTests(FillingTests):
         self.assertReceived(server, written)
 
 
-@everywhere(TCP, TCP6, UNIX, TLS)
+@everywhere(TCP, TCP6, UNIX, TLS, SECURED)
 class PullingTests(TransportTests):
     """
     Tests of producers that are asked.
@@ -362,7 +363,7 @@ class PullingSocketTests(TransportTests):
         self.assertReceived(server, b"onetwothree" * producer.asked)
 
 
-@everywhere(TCP, TCP6, UNIX, TLS)
+@everywhere(TCP, TCP6, UNIX, TLS, SECURED)
 class PausingTests(TransportTests):
     """
     Tests of C{pauseProducing} and C{resumeProducing}.

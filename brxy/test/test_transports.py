@@ -21,6 +21,7 @@ from brxy.test.recorders import HalfRecorder, Recorder, pause
 from brxy.test.transports import (
     LITTLE,
     MUCH,
+    SECURED,
     TCP,
     TCP6,
     TLS,
@@ -31,7 +32,7 @@ from brxy.test.transports import (
 )
 
 
-@everywhere(TCP, TCP6, UNIX, TLS)
+@everywhere(TCP, TCP6, UNIX, TLS, SECURED)
 class WritingTests(TransportTests):
     """
     What is written arrives.
@@ -90,6 +91,13 @@ class WritingTests(TransportTests):
             await self.turns(1)
         self.assertReceived(server, MUCH[: 2**20])
 
+
+@everywhere(TCP, TCP6, UNIX, TLS)
+class TextTests(TransportTests):
+    """
+    Tests of C{write} with what it does not take.
+    """
+
     async def test_text(self) -> None:
         """
         Text is no bytes.
@@ -98,7 +106,7 @@ class WritingTests(TransportTests):
         self.assertRaises(TypeError, client.transport.write, "text")
 
 
-@everywhere(TCP, TCP6, UNIX, TLS)
+@everywhere(TCP, TCP6, UNIX, TLS, SECURED)
 class ClosingTests(TransportTests):
     """
     Tests of C{loseConnection} and C{abortConnection}.

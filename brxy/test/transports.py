@@ -29,9 +29,10 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ClientFactory, Factory
 from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 
 from brxy.epollreactor import EpollReactor
+from brxy.handshakes import Handshakes, encrypted
 from brxy.poller import Poller
 from brxy.test.leftovers import RealTests
 from brxy.test.recorders import Dialer, Recorder, Server
@@ -39,6 +40,7 @@ from brxy.test.recorders import Dialer, Recorder, Server
 __all__ = [
     "LITTLE",
     "MUCH",
+    "SECURED",
     "TCP",
     "TCP6",
     "TLS",
@@ -185,6 +187,26 @@ class TLS(TCP):
         return reactor.connectSSL(cls.host, address.port, factory, context, timeout)
 
 
+class SECURED(TCP):
+    """
+    Over IPv4, encrypted by L{brxy.tlstransport}, with the ends that TCP has.
+    """
+
+    @classmethod
+    def listen(cls, reactor: Any, factory: Factory, folder: str, backlog: int = 50) -> Any:
+        creator = PrivateCertificate.loadPEM(certificate()).options()
+        secured = encrypted(factory, creator, Handshakes(Clock()), clock=reactor)
+        return reactor.listenTCP(0, secured, backlog, cls.host)
+
+    @classmethod
+    def connect(
+        cls, reactor: Any, address: Any, factory: ClientFactory[Any], timeout: float = 30
+    ) -> Any:
+        creator = optionsForClientTLS("localhost", Certificate.loadPEM(certificate()))
+        secured = encrypted(factory, creator, Handshakes(Clock()), clock=reactor, client=True)
+        return reactor.connectTCP(cls.host, address.port, secured, timeout)
+
+
 class TransportTests(RealTests):
     """
     Base of tests with both ends of real connections.
@@ -276,7 +298,9 @@ class TransportTests(RealTests):
         """
         client, server = client or Recorder(), server or Recorder()
         port = self.ports[-1] if self.ports else self.listen(lambda: server)
-        factory = getattr(port.factory, "wrappedFactory", port.factory)
+        factory = port.factory
+        while hasattr(factory, "wrappedFactory"):
+            factory = factory.wrappedFactory
         factory.make = self.noted(lambda: server)
         self.connect(port.getHost(), lambda: client)
         both = (client, server)

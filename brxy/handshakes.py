@@ -1,0 +1,198 @@
+"""
+TLS handshakes, which strangers begin and need not finish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from twisted.internet.interfaces import IAddress, IHandshakeListener, IProtocolFactory
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.policies import WrappingFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from brxy.deadlines import Deadlines
+from brxy.tlstransport import TLSFactory
+
+__all__ = ["Handshakes", "encrypted"]
+
+# One needs up to 60 KB, and 1 to 3 ms of processor: a crowd of so many is through
+# long before its time is over.
+MOST = 1000
+
+# Seconds for one, from when the connection is read from.
+TIMEOUT = 10.0
+
+
+class Handshakes:
+    """
+    Lets so many handshakes be under way at once.  Whoever comes then waits, unread,
+    and has its full time when it gets its turn: where a crowd comes at once, as
+    nodes do after a restart, it is our own processor that they wait for.
+    """
+
+    def __init__(self, clock: Any, most: int = MOST, timeout: float = TIMEOUT) -> None:
+        """
+        @param clock: an C{IReactorTime}.
+        @param timeout: seconds.
+        """
+        self._most = most
+        self._under_way: set[Handshake] = set()
+        # In the order in which they came.
+        self._waiting: dict[Handshake, None] = {}
+        self._times: Deadlines[Handshake] = Deadlines(clock, timeout, Handshake.cut)
+
+    def begin(self, handshake: Handshake) -> None:
+        """
+        A connection is there.
+        """
+        if len(self._under_way) < self._most:
+            self._start(handshake)
+        else:
+            self._waiting[handshake] = None
+            handshake.wait()
+
+    def _start(self, handshake: Handshake) -> None:
+        self._under_way.add(handshake)
+        self._times.start(handshake)
+
+    def over(self, handshake: Handshake) -> None:
+        """
+        It is done, or it never will be.  Does nothing for one that was over.
+        """
+        self._waiting.pop(handshake, None)
+        self._times.stop(handshake)
+        self._under_way.discard(handshake)
+        while self._waiting and len(self._under_way) < self._most:
+            first = next(iter(self._waiting))
+            del self._waiting[first]
+            self._start(first)
+            first.go()
+
+    def stop(self) -> None:
+        """
+        Cut off all that are under way or waiting.
+        """
+        everyone = [*self._waiting, *self._under_way]
+        self._waiting.clear()
+        self._times.stopAll()
+        for handshake in everyone:
+            handshake.cut()
+
+
+@implementer(IHandshakeListener)
+class Handshake(Protocol):
+    """
+    Stands in for a protocol until the handshake is done: who did not get so far
+    is nobody's client yet.
+    """
+
+    def __init__(self, factory: _Gate, address: IAddress | None) -> None:
+        self._factory = factory
+        self._address = address
+
+    @property
+    def _tls(self) -> Any:
+        return cast(Any, self.transport)
+
+    def connectionMade(self) -> None:
+        """
+        See L{Protocol}.
+        """
+        self._factory.handshakes.begin(self)
+
+    def wait(self) -> None:
+        """
+        It is not this one's turn.
+        """
+        self._tls.pauseProducing()
+
+    def go(self) -> None:
+        """
+        Now it is.
+        """
+        self._tls.resumeProducing()
+
+    def cut(self) -> None:
+        """
+        It took too long.
+        """
+        self._tls.abortConnection()
+
+    def handshakeCompleted(self) -> None:
+        """
+        See L{IHandshakeListener}.
+        """
+        self._factory.handshakes.over(self)
+        protocol = self._factory.wrappedFactory.buildProtocol(cast(IAddress, self._address))
+        if protocol is None:
+            self._tls.abortConnection()
+        else:
+            self._tls.wrappedProtocol = protocol
+            protocol.makeConnection(self._tls)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        See L{Protocol}.
+        """
+        self._factory.handshakes.over(self)
+        self._factory.failed(self._address, reason)
+
+
+class _Gate(WrappingFactory[Any]):
+    """
+    Makes L{Handshake}s for the protocols of another factory.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        handshakes: Handshakes,
+        factory: IProtocolFactory,
+        failed: Callable[[IAddress | None, Failure], object],
+    ) -> None:
+        super().__init__(factory)
+        self.handshakes = handshakes
+        self.failed = failed
+
+    def logPrefix(self) -> str:
+        """
+        What a port says that starts.
+        """
+        return type(self.wrappedFactory).__name__
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """
+        See L{twisted.internet.protocol.Factory}.
+        """
+        return Handshake(self, addr)
+
+
+def _ignore(address: IAddress | None, reason: Failure) -> None:
+    """
+    What scanners do is not worth a line.
+    """
+
+
+def encrypted(
+    factory: IProtocolFactory,
+    creator: Any,
+    handshakes: Handshakes,
+    *,
+    clock: Any,
+    client: bool = False,
+    failed: Callable[[IAddress | None, Failure], object] = _ignore,
+) -> TLSFactory:
+    """
+    A factory with TLS, for any kind of port or client.
+
+    @param factory: whose protocols are connected once the handshake is done.
+    @param creator: an C{IOpenSSLServerConnectionCreator}, or for a client an
+        C{IOpenSSLClientConnectionCreator}.
+    @param clock: an C{IReactorTime}.
+    @param failed: told who did not get through the handshake, and why.
+    """
+    return TLSFactory(creator, client, _Gate(handshakes, factory, failed), clock)

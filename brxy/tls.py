@@ -1,0 +1,141 @@
+"""
+What TLS is like wherever brxy speaks it: certificates with their keys, and the
+contexts that are made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from OpenSSL import SSL
+
+from brxy.errors import UsageError
+
+__all__ = ["TLS_1_2", "TLS_1_3", "Identity", "clientContext", "readIdentity", "serverContext"]
+
+TLS_1_2 = SSL.TLS1_2_VERSION
+TLS_1_3 = SSL.TLS1_3_VERSION
+
+# Of TLS 1.2: forward secrecy and authenticated encryption, nothing else.  Those
+# of TLS 1.3 are all like that.
+_CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
+
+_OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
+
+
+@frozen
+class Identity:
+    """
+    Who one is, and what proves it.
+
+    @ivar chain: the certificate, and those of the authorities above it.
+    @ivar key: the private key.
+    @ivar where: the file that it is from, for messages.
+    """
+
+    chain: Sequence[x509.Certificate]
+    key: Any = field(repr=False)
+    where: str
+
+
+def readIdentity(certificate: Path, key: Path) -> Identity:
+    """
+    Read a certificate, with its chain, and its key, from PEM files; it may be
+    the same file.
+
+    @raise UsageError: they can't be read, or don't belong to each other.
+    """
+    where = str(certificate)
+    try:
+        chain = x509.load_pem_x509_certificates(_read(certificate))
+    except ValueError:
+        raise UsageError(f"{where}: there is no certificate in it") from None
+    try:
+        private = serialization.load_pem_private_key(_read(key), None)
+    except TypeError:
+        raise UsageError(f"{key}: its key is encrypted") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise UsageError(f"{key}: there is no private key in it") from None
+    identity = Identity(chain, private, where)
+    # What OpenSSL refuses is told of now, and not when somebody connects.
+    serverContext(identity)
+    return identity
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+
+
+def serverContext(
+    identity: Identity, *, minimum: int = TLS_1_2, protocols: Sequence[bytes] = ()
+) -> SSL.Context:
+    """
+    A context for a server, which asks nobody for a certificate.
+
+    @param minimum: the oldest version to speak.
+    @param protocols: for ALPN, the most welcome first.  A client that offers none
+        of them is served nevertheless, as one without ALPN (RFC 7301); Twisted's
+        own endpoints end the handshake there.
+    @raise UsageError: it can't be served by this certificate and key.
+    """
+    context = _context(SSL.TLS_SERVER_METHOD, minimum)
+    _present(context, identity)
+
+    def choose(_: SSL.Connection, offered: Sequence[bytes]) -> Any:
+        found = (each for each in protocols if each in offered)
+        return next(found, SSL.NO_OVERLAPPING_PROTOCOLS)
+
+    context.set_alpn_select_callback(choose)
+    # Clients bring what is needed to resume: nothing is kept for them here.
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_session_id(b"brxy")
+    return context
+
+
+def clientContext(identity: Identity | None = None, *, minimum: int = TLS_1_3) -> SSL.Context:
+    """
+    A context for a client, which trusts nobody yet.
+
+    @param identity: what it shows to a server that asks.
+    @raise UsageError: as L{serverContext}.
+    """
+    context = _context(SSL.TLS_CLIENT_METHOD, minimum)
+    if identity is not None:
+        _present(context, identity)
+    return context
+
+
+def _context(method: int, minimum: int) -> SSL.Context:
+    context = SSL.Context(method)
+    context.set_min_proto_version(minimum)
+    context.set_cipher_list(_CIPHERS)
+    context.set_options(_OPTIONS)
+    # An idle connection needs none, and they are 34 KB.
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    return context
+
+
+def _present(context: SSL.Context, identity: Identity) -> None:
+    certificate, *authorities = identity.chain
+    try:
+        context.use_certificate(certificate)
+        context.use_privatekey(identity.key)
+        context.check_privatekey()
+        for each in authorities:
+            context.add_extra_chain_cert(each)
+    except (SSL.Error, TypeError) as error:
+        raise UsageError(f"{identity.where}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return str(queue[-1][-1]) if queue else "its key is of no kind for TLS"
