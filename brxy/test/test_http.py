@@ -286,40 +286,6 @@ class BodyTests(EdgeTests):
             self.assertEqual(replies[1][b"link"], b"x")
             self.assertEqual(replies[1].values(b"y"), [])
 
-    async def test_earlyAnswer(self) -> None:
-        """
-        An answer that is whole before the upload is: the client gets all of
-        it, though it goes on sending, and neither connection is used again.
-        """
-        body = b"too large " * 30_000
-
-        async def serve(peer: Peer) -> None:
-            await peer.head()
-            # Nobody reads the rest; but no reset must overtake the answer.
-            peer.write(answer(body, b"413 Content Too Large"))
-            await peer.untilEnd()
-
-        app = webApp(answer())
-        serve_well, app.serve_by = app.serve_by, serve
-        self.launch(app)
-        peer = await self.connect()
-        peer.write(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9000000\r\n\r\n")
-        # It reads only when the edge is done with the exchange.
-        peer.pause()
-        await self.until(lambda: app.peers)
-        for _ in range(64):
-            peer.write(b"x" * 65536)
-        await self.until(lambda: app.peers[0].ended)
-        await self.soon(50)
-        peer.resume()
-        reply = await peer.answer()
-        self.assertEqual((reply.status, reply.body), (413, body))
-        self.assertEqual(await peer.untilEnd(), b"")
-        self.assertTrue(peer.clean)
-        app.serve_by = serve_well
-        self.assertEqual((await self.ask(GET % b"/")).body, b"ok")
-        self.assertEqual(len(app.peers), 2)
-
 
 @onBothTransports
 class FieldsTests(EdgeTests):
