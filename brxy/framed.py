@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from brxy.connection import Connection, Shared
 from brxy.deadlines import Deadlines
-from brxy.errors import PeerError
+from brxy.errors import PeerError, SlotProtocolError
 from brxy.relay import Relay
 from brxy.wire import PING, PONG, Decoder, frame
 
@@ -25,6 +25,10 @@ RESET_TIMEOUT = 1.0
 PING_INTERVAL = 15.0
 # What is owed and finds no other frame to ride with goes alone after this.
 OWED_DELAY = 0.01
+
+# Frames that want an answer, a line in the log or more of us although no exchange
+# is on: nobody needs many, so within PING_INTERVAL there may be this many.
+MAX_WISHES = 100
 
 _F = TypeVar("_F", bound="Framed")
 
@@ -48,6 +52,7 @@ class Framed(Connection):
         self._heard = False
         self._silent = 0
         self._asked = 0
+        self._wishes = 0
         self.standing = False
 
     def connectionMade(self) -> None:
@@ -109,7 +114,21 @@ class Framed(Connection):
         self._asked += 1
         self.tell(PING)
 
+    def wished(self) -> None:
+        """
+        The other side has sent one of the frames that are bounded by
+        L{MAX_WISHES}.
+
+        @raise SlotProtocolError: that was one too many.
+        """
+        self._wishes += 1
+        if self._wishes > MAX_WISHES:
+            raise SlotProtocolError(
+                f"more than {MAX_WISHES} PING, UNREADY and SPAWN in {PING_INTERVAL:.0f} s"
+            )
+
     def _ping(self, _: bytes) -> None:
+        self.wished()
         self._tcp.write(frame(PONG))
 
     def _pong(self, _: bytes) -> None:
@@ -165,6 +184,7 @@ class Framed(Connection):
         Nothing was heard for a while: ask, and give up if there is no answer
         either.  While an exchange runs its own end tells.
         """
+        self._wishes = 0
         if self._heard or not self.isBetweenExchanges():
             self._heard = False
             self._silent = 0

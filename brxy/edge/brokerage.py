@@ -5,6 +5,7 @@ they decide.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from math import ceil
 from typing import Any
@@ -74,6 +75,8 @@ class Brokerage:
         self._instances = Instances(changed)
         self._timer: IDelayedCall | None = None
         self._lacking = scaler.lacking
+        self._recounts: deque[str] = deque()
+        self._recounting = False
         self.over: Callable[[NodeSlot | DirectSlot], None] = broker.finish
         self.retries = retries
         self._said_goodbye = False
@@ -307,8 +310,19 @@ class Brokerage:
     # Performing what was decided
 
     def _demand(self, route: str) -> None:
-        held = self._broker.held(route)
-        self._perform(self._scaler.demand(route, held, self._seconds()))
+        # One that needs nothing more passes its turn on: a loop, not a recursion,
+        # however many routes are in the line for room.
+        self._recounts.append(route)
+        if self._recounting:
+            return
+        self._recounting = True
+        try:
+            while self._recounts:
+                route = self._recounts.popleft()
+                held = self._broker.held(route)
+                self._perform(self._scaler.demand(route, held, self._seconds()))
+        finally:
+            self._recounting = False
         self._arm()
 
     def _perform(self, decisions: Iterable[Any]) -> None:

@@ -6,7 +6,7 @@ written for the other side.  Bodies are L{brxy.edge.framing}'s.
 from brxy.edge.fields import CHUNKED, MAX_FIELDS, MAX_HEAD, UNTIL_CLOSE, Field
 from brxy.edge.render import forwardedLines, plainResponse, renderRequest, renderResponse
 from brxy.edge.request import MAX_TARGET, RequestHead, requestHead
-from brxy.edge.response import ResponseHead, responseHead
+from brxy.edge.response import ResponseHead, isSwitchAsked, responseHead
 
 __all__ = [
     "CHUNKED",
@@ -18,6 +18,7 @@ __all__ = [
     "RequestHead",
     "ResponseHead",
     "forwardedLines",
+    "isSwitchAsked",
     "plainResponse",
     "renderRequest",
     "renderResponse",

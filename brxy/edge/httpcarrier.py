@@ -14,6 +14,7 @@ from brxy.edge.http1 import (
     UNTIL_CLOSE,
     RequestHead,
     ResponseHead,
+    isSwitchAsked,
     renderRequest,
     renderResponse,
     responseHead,
@@ -165,7 +166,8 @@ class HTTPCarrier(Carrier):
                 self._readBody(response.length, data)
                 return
             if response.status == 101:
-                if not self.head.upgrade:
+                head = self.head
+                if not head.upgrade or not isSwitchAsked(response, head.fields):
                     raise BadResponse("the app switched protocols unasked")
                 self._begin(Input.SWITCHED, data)
                 self.near.accepted()

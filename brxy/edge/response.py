@@ -5,6 +5,7 @@ Heads of HTTP/1.x responses, as apps send them (RFC 9112 §4).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import cast
 
@@ -31,7 +32,7 @@ from brxy.edge.fields import (
 )
 from brxy.errors import BadResponse
 
-__all__ = ["ResponseHead", "passedFields", "responseHead"]
+__all__ = ["ResponseHead", "isSwitchAsked", "passedFields", "responseHead"]
 
 _MAX_REASON = 1024
 _LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: (%b{0,%d}+))?\r\n" % (VALUE, _MAX_REASON))
@@ -153,7 +154,7 @@ def _interpreted(
         raise BadResponse("101 without a protocol to upgrade to")
     connection = decisive.get(b"connection")
     options = connectionOptions(connection) if connection else ()
-    length = _bodyLength(decisive, http11, fields)
+    length = _bodyLength(decisive, http11)
     keep_alive = staysOpen(options, http11)
     passed = fields
     if status < 200 or status == 204:
@@ -178,6 +179,17 @@ def _interpreted(
     )
 
 
+def isSwitchAsked(response: ResponseHead, asked: Sequence[Field]) -> bool:
+    """
+    Whether a 101 switches to nothing but what the request asked for (RFC 9110
+    §7.8).
+
+    @param asked: the fields of a request that may upgrade.
+    """
+    protocols = {each.lower() for each in offeredProtocols(asked)}
+    return protocols.issuperset(each.lower() for each in offeredProtocols(response.fields))
+
+
 def passedFields(fields: list[Field], options: tuple[bytes, ...]) -> bytes:
     """
     The lines of those fields that are not for this hop only.
@@ -194,7 +206,7 @@ def passedFields(fields: list[Field], options: tuple[bytes, ...]) -> bytes:
     )
 
 
-def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool, fields: list[Field]) -> int:
+def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool) -> int:
     """
     What the fields say (RFC 9112 §6.3), without any of the guesses it allows.
     """
@@ -208,18 +220,9 @@ def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool, fields: list[F
         return CHUNKED
     if lengths is None:
         return UNTIL_CLOSE
-    length = parsedLength(lengths[0])
-    if length is None or any(other != lengths[0] for other in lengths):
-        raise BadResponse("bad Content-Length in the response")
     if len(lengths) > 1:
-        _removeRepeated(fields, b"content-length")
+        raise BadResponse("more than one Content-Length in the response")
+    length = parsedLength(lengths[0])
+    if length is None:
+        raise BadResponse("bad Content-Length in the response")
     return length
-
-
-def _removeRepeated(fields: list[Field], lower: bytes) -> None:
-    """
-    Leave only the first field of a name.
-    """
-    places = [i for i, field in enumerate(fields) if field[0] == lower]
-    for i in reversed(places[1:]):
-        del fields[i]

@@ -130,6 +130,7 @@ class NodeSlot(Framed):
             self._brokerage.free(self)
 
     def _unready(self, _: bytes) -> None:
+        self.wished()
         self.standing = False
         self._brokerage.unready(self)
 
@@ -173,6 +174,7 @@ class NodeSlot(Framed):
         self._free()
 
     def _roll(self, _: bytes) -> None:
+        self.wished()
         self._brokerage.roll(self.instance.route)
 
     def _free(self) -> None:

@@ -136,6 +136,8 @@ class Starter:
         self._log.info("{i.route}/{i.ticket}: ordered", i=instance)
         try:
             handle = spawning.spawner.spawn(self._order(instance, spawning))
+            if any(handle is each for each in self._handles.values()):
+                raise SpawnFailed("its spawner returned the instance of another order")
         except SpawnFailed as error:
             self._failed(instance, str(error))
             return

@@ -1,25 +1,19 @@
 """
-Clients that are held: what they are told, what is read of them, and how they
-leave.
+Clients that are held: what they are told, and what is read of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import md5
 
 from twisted.internet.task import deferLater
 
 from brxy.test.edges import EdgeTests, onBothTransports
-from brxy.test.peers import App, Message, Peer, answer, webApp
+from brxy.test.peers import App, Peer, answer, webApp
 from brxy.test.spawning import NodeSpawner, TestSpawner
 
 GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"
 POST = b"POST %b HTTP/1.1\r\nHost: a.example\r\nContent-Length: %d\r\n\r\n"
-
-#: More than is read of a held client, and little enough for the kernel to take
-#: it all: behind more the end of the connection would not arrive.
-AHEAD = GET % (b"/" + b"x" * 100) * 800
 
 #: One instance that takes one exchange at a time.
 SINGLE = {"max_instances": 1, "capacity": 1}
@@ -165,179 +159,9 @@ class HeldTests(EdgeTests):
 
 
 @onBothTransports
-class HangingUpTests(EdgeTests):
-    """
-    Tests of clients that hang up while they are held, or later.
-    """
-
-    async def gone(self, spawner: TestSpawner, app: App) -> None:
-        """
-        Whoever was held is gone: with room for one, another is held, and the
-        app hears of that one only.
-        """
-        while True:
-            peer = await self.connect()
-            peer.write(GET % b"/other")
-            await self.untilRead()
-            if not peer.received:
-                break
-            self.assertEqual((await peer.answer()).status, 503)
-        spawner.release()
-        self.assertEqual((await peer.answer()).status, 200)
-        self.assertEqual(app.targets(), [b"/other"])
-
-    async def leave(self, data: bytes, leave: Callable[[Peer], None]) -> None:
-        """
-        Have a client send, be held, and leave.
-        """
-        app = webApp(answer())
-        spawner = self.launch(app, SINGLE, max_held=1)
-        spawner.holding = True
-        peer = await self.connect()
-        peer.write(data)
-        await self.until(lambda: spawner.orders)
-        await self.untilRead()
-        leave(peer)
-        await peer.untilLost()
-        await self.gone(spawner, app)
-
-    async def test_end(self) -> None:
-        """
-        One that half-closes is gone at once (a killed curl looks like that),
-        and costs no exchange.
-        """
-        await self.leave(GET % b"/", Peer.end)
-
-    async def test_reset(self) -> None:
-        """
-        So is one that resets its connection.
-        """
-        await self.leave(GET % b"/", Peer.abort)
-
-    async def test_endOfPipelining(self) -> None:
-        """
-        One that has sent so much ahead that it is not read from is gone, too.
-        """
-        await self.leave(AHEAD, Peer.end)
-
-    async def test_resetOfPipelining(self) -> None:
-        """
-        By a reset as well.
-        """
-        await self.leave(AHEAD, Peer.abort)
-
-    async def test_endOfUpload(self) -> None:
-        """
-        And one that uploads more than is read.
-        """
-        await self.leave(POST % (b"/", 900_000) + AHEAD, Peer.end)
-
-    async def test_resetOfUpload(self) -> None:
-        """
-        By a reset as well.
-        """
-        await self.leave(POST % (b"/", 900_000) + AHEAD, Peer.abort)
-
-    async def test_endBehindRequest(self) -> None:
-        """
-        A client that half-closes right behind its whole request gets its
-        answer where an instance is free.
-        """
-        app = webApp(answer())
-        self.launch(app)
-        await self.ask(GET % b"/warm")
-        for data in (GET % b"/", POST % (b"/", 5) + b"hello"):
-            peer = await self.connect()
-            peer.write(data)
-            peer.end()
-            self.assertEqual((await peer.answer()).body, b"ok")
-            self.assertEqual(await peer.untilEnd(), b"")
-            self.assertTrue(peer.clean)
-
-    async def test_endAfterMatch(self) -> None:
-        """
-        And where it does so while the app is at work.
-        """
-
-        async def respond(request: Message, peer: Peer) -> None:
-            client.end()
-            await self.untilRead()
-            peer.write(answer(b"still"))
-
-        self.launch(webApp(respond))
-        client = await self.connect()
-        client.write(POST % (b"/", 5) + b"hello")
-        self.assertEqual((await client.answer()).body, b"still")
-
-    async def test_abortWhileRunning(self) -> None:
-        """
-        When the client breaks off while the app is at work, the app's
-        connection breaks, too, and is not used again.
-        """
-        await self.breakOff(GET % b"/", Peer.abort)
-
-    async def test_abortInBody(self) -> None:
-        """
-        So it does in the middle of a request's body.
-        """
-        for leave in (Peer.abort, Peer.end):
-            await self.breakOff(POST % (b"/", 1000) + b"x" * 500, leave)
-
-    async def breakOff(self, data: bytes, leave: Callable[[Peer], None]) -> None:
-        """
-        Have a client leave when the app has got what it sent.
-        """
-
-        async def serve(peer: Peer) -> None:
-            await peer.head()
-            if len(app.peers) == 1:
-                leave(client)
-            else:
-                peer.write(answer())
-            await peer.untilEnd()
-
-        app = App(serve)
-        self.launch(app)
-        client = await self.connect()
-        client.write(data)
-        await client.untilLost()
-        await self.until(lambda: app.peers[0].lost)
-        self.assertFalse(app.peers[0].clean)
-        self.assertEqual((await self.ask(GET % b"/")).body, b"ok")
-        self.assertEqual(len(app.peers), 2)
-
-    async def test_abortInAnswer(self) -> None:
-        """
-        And in the middle of the answer, which is not sent to nobody.
-        """
-
-        async def serve(peer: Peer) -> None:
-            await peer.head()
-            peer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
-            await peer.send(b"x" * 65536, 100_000)
-
-        app = App(serve)
-        self.launch(app)
-        client = await self.connect()
-        client.write(GET % b"/")
-        await client.take(1000)
-        client.abort()
-        await self.until(lambda: app.peers[0].lost is not None)
-
-
-@onBothTransports
 class HeldTwoHopsTests(HeldTests):
     """
     Tests of held requests, two hops.
-    """
-
-    spawner_type = NodeSpawner
-
-
-@onBothTransports
-class HangingUpTwoHopsTests(HangingUpTests):
-    """
-    Tests of clients that hang up, two hops.
     """
 
     spawner_type = NodeSpawner

@@ -4,8 +4,6 @@ HTTP through the edge, from a client's bytes to an app's and back.
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
-
 from brxy.test.edges import EdgeTests, onBothTransports
 from brxy.test.peers import App, Message, Peer, answer, webApp
 from brxy.test.spawning import NodeSpawner
@@ -42,38 +40,6 @@ class ConnectionTests(EdgeTests):
             self.assertEqual((reply.status, reply.body), (200, b"ok"))
         self.assertEqual(app.targets(), [b"/1", b"/2", b"/3"])
         self.assertEqual((len(spawner.orders), len(app.peers)), (1, 1))
-
-    async def test_pipelined(self) -> None:
-        """
-        Requests sent at once are answered in their order, each by the app of
-        its Host, though the first takes longest.
-        """
-        slow: Deferred[None] = Deferred()
-
-        async def slowly(request: Message, peer: Peer) -> None:
-            await slow
-            peer.write(answer(b"slow"))
-
-        apps = {
-            "a.example": webApp(slowly),
-            "b.example": webApp(answer(b"b")),
-            "c.example": webApp(answer(b"c")),
-        }
-        spawner = self.launch(apps)
-        warm = await self.ask(get(b"b.example", b"/warm"))
-        self.assertEqual(warm.body, b"b")
-        peer = await self.connect()
-        hosts = (b"a.example", b"b.example", b"C.example:80", b"b.example.")
-        peer.write(*(get(host, b"/%d" % n) for n, host in enumerate(hosts)))
-        await self.until(lambda: apps["a.example"].requests)
-        self.assertEqual(bytes(peer.received), b"")
-        slow.callback(None)
-        self.assertEqual([(await peer.answer()).body for _ in hosts], [b"slow", b"b", b"c", b"b"])
-        self.assertEqual(apps["b.example"].targets(), [b"/warm", b"/1", b"/3"])
-        self.assertEqual(apps["c.example"].targets(), [b"/2"])
-        self.assertEqual(
-            [order.route for order in spawner.orders], ["b.example", "a.example", "c.example"]
-        )
 
     async def test_otherHost(self) -> None:
         """
@@ -320,40 +286,6 @@ class BodyTests(EdgeTests):
             self.assertEqual(replies[1][b"link"], b"x")
             self.assertEqual(replies[1].values(b"y"), [])
 
-    async def test_earlyAnswer(self) -> None:
-        """
-        An answer that is whole before the upload is: the client gets all of
-        it, though it goes on sending, and neither connection is used again.
-        """
-        body = b"too large " * 30_000
-
-        async def serve(peer: Peer) -> None:
-            await peer.head()
-            # Nobody reads the rest; but no reset must overtake the answer.
-            peer.write(answer(body, b"413 Content Too Large"))
-            await peer.untilEnd()
-
-        app = webApp(answer())
-        serve_well, app.serve_by = app.serve_by, serve
-        self.launch(app)
-        peer = await self.connect()
-        peer.write(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9000000\r\n\r\n")
-        # It reads only when the edge is done with the exchange.
-        peer.pause()
-        await self.until(lambda: app.peers)
-        for _ in range(64):
-            peer.write(b"x" * 65536)
-        await self.until(lambda: app.peers[0].ended)
-        await self.soon(50)
-        peer.resume()
-        reply = await peer.answer()
-        self.assertEqual((reply.status, reply.body), (413, body))
-        self.assertEqual(await peer.untilEnd(), b"")
-        self.assertTrue(peer.clean)
-        app.serve_by = serve_well
-        self.assertEqual((await self.ask(GET % b"/")).body, b"ok")
-        self.assertEqual(len(app.peers), 2)
-
 
 @onBothTransports
 class FieldsTests(EdgeTests):
@@ -445,66 +377,6 @@ class RefusedTests(EdgeTests):
         self.assertEqual((reply.status, reply[b"connection"]), (404, b"close"))
         self.assertEqual(await peer.untilEnd(), b"")
         self.assertEqual([order.route for order in spawner.orders], ["a.example"])
-
-    async def test_bad(self) -> None:
-        """
-        What is no request, or too large a one, gets its status, and the
-        connection ends; nothing is started.
-        """
-        spawner = self.launch(webApp(answer()))
-        field = b"X: %b\r\n" % (b"x" * 1000)
-        for status, data in (
-            (400, b"GET / HTTP/1.1\r\n\r\n"),
-            (400, b"GET / HTTP/1.1\r\nHost: $(id)\r\n\r\n"),
-            (400, b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"),
-            (400, b"GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n"),
-            (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
-            (400, b"PROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\n" + GET % b"/"),
-            (
-                400,
-                b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
-                b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            ),
-            (405, b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n"),
-            (414, GET % (b"/" + b"x" * 65536)),
-            (417, b"GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n"),
-            (431, b"GET / HTTP/1.1\r\nHost: a\r\n" + field * 64),
-            (431, b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 2000),
-            (501, b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n"),
-            (505, b"GET / HTTP/2.0\r\nHost: a\r\n\r\n"),
-        ):
-            reply = await self.talk(data)
-            self.assertTrue(reply.startswith(b"HTTP/1.1 %d " % status), (status, reply, data[:80]))
-            self.assertIn(b"\r\nConnection: close\r\n", reply)
-        self.assertEqual(spawner.orders, [])
-
-    async def test_badBehindGood(self) -> None:
-        """
-        A bad request is answered in its turn, after the good one before it.
-        """
-        self.launch(webApp(answer()))
-        data = await self.talk(GET % b"/", b"GET /\r\n\r\n", GET % b"/")
-        self.assertEqual(data.count(b"HTTP/1.1 200 "), 1)
-        self.assertLess(data.find(b"HTTP/1.1 200 "), data.find(b"HTTP/1.1 400 "))
-        self.assertEqual(data.count(b"HTTP/1.1 "), 2)
-
-    async def test_badBody(self) -> None:
-        """
-        A chunk that is none, after the app got the head: 400, and the app's
-        connection is not used again.
-        """
-        app = webApp(answer())
-        self.launch(app)
-        peer = await self.connect()
-        peer.write(
-            b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
-        )
-        await self.until(lambda: app.peers and b"abc" in app.peers[0].received)
-        peer.write(b"0x1\r\na\r\n0\r\n\r\n")
-        self.assertEqual((await peer.answer()).status, 400)
-        await app.peers[0].untilLost()
-        self.assertEqual((await self.ask(GET % b"/")).body, b"ok")
-        self.assertEqual(app.targets(), [b"/"])
 
 
 @onBothTransports

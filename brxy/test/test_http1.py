@@ -64,7 +64,7 @@ class HostileTests(SynchronousTestCase):
 
     def test_absoluteForm(self) -> None:
         """
-        17: the authority of the target is the route and the app's Host.
+        The authority of the target is the route and the app's Host.
         """
         head = request(b"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n")
         self.assertEqual((head.host, head.authority, head.target), ("b", b"b", b"/"))
@@ -73,14 +73,14 @@ class HostileTests(SynchronousTestCase):
 
     def test_optionsAsterisk(self) -> None:
         """
-        19: it passes as it is.
+        It passes as it is.
         """
         head = request(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
         self.assertEqual(lines(forwarded(head))[0], b"OPTIONS * HTTP/1.1")
 
     def test_connectionHost(self) -> None:
         """
-        31: Connection never strips what frames, routes or tells of the client.
+        Connection never strips what frames, routes or tells of the client.
         """
         head = request(
             POST + b"Content-Length: 5\r\nX-Request-ID: 1\r\nVia: 1.1 x\r\nX-A: 1\r\n"
@@ -103,7 +103,7 @@ class HostileTests(SynchronousTestCase):
 
     def test_connectionTransferEncoding(self) -> None:
         """
-        31: nor does it strip Transfer-Encoding.
+        Nor does it strip Transfer-Encoding.
         """
         head = request(
             POST + b"Transfer-Encoding: Chunked\r\nConnection: transfer-encoding\r\n\r\n"
@@ -112,7 +112,7 @@ class HostileTests(SynchronousTestCase):
 
     def test_underscores(self) -> None:
         """
-        32: names that CGI would confuse with framing or forwarding are dropped,
+        Names that CGI would confuse with framing or forwarding are dropped,
         others with an underscore are not.
         """
         head = get(
@@ -125,7 +125,7 @@ class HostileTests(SynchronousTestCase):
 
     def test_h2c(self) -> None:
         """
-        40: an upgrade to h2c is not asked for any more.
+        An upgrade to h2c is not asked for any more.
         """
         head = get(
             b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAM\r\n"

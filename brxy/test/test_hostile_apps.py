@@ -1,0 +1,394 @@
+"""
+Hostile apps: what can't be passed on, what is cut off, and what never is taken
+for the end of a response.  See C{doc/hostile.rst}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import deferLater
+
+from brxy.edge.exchange import INTERIM_LIMIT
+from brxy.test.edges import EdgeTests, onBothTransports
+from brxy.test.peers import App, Broken, Message, Peer, answer, webApp
+from brxy.test.spawning import NodeSpawner
+
+GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"
+POST = b"POST %b HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello"
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: a.example\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Key: x\r\n\r\n"
+)
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@onBothTransports
+class BadHeadTests(EdgeTests):
+    """
+    What comes in place of a response: 502, and the app's connection is not used
+    again.
+    """
+
+    async def refused(self, *replies: bytes, request: bytes = GET % b"/") -> None:
+        """
+        The app answers by each of these in turn.
+        """
+        reply = b""
+
+        async def respond(request: Message, peer: Peer) -> None:
+            peer.write(reply)
+
+        app = webApp(respond)
+        self.launch(app)
+        client = await self.connect()
+        for number, reply in enumerate(replies):  # noqa: B007
+            client.write(request)
+            self.assertEqual((await client.answer()).status, 502, reply[:80])
+            await app.peers[number].untilLost()
+        # None was offered again: an app may have acted upon it.
+        self.assertEqual(len(app.requests), len(replies))
+        reply = answer(b"good")
+        client.write(GET % b"/")
+        self.assertEqual((await client.answer()).body, b"good")
+
+    async def test_lengthWithTransferEncoding(self) -> None:
+        """
+        Content-Length with Transfer-Encoding.
+        """
+        await self.refused(
+            OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            OK + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        )
+
+    async def test_twoLengths(self) -> None:
+        """
+        Two Content-Lengths, though they say the same, and what is no length.
+        """
+        await self.refused(
+            OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+            OK + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\nab",
+            OK + b"Content-Length: 2, 2\r\n\r\nab",
+            OK + b"Content-Length: -1\r\n\r\n",
+            OK + b"Content-Length: +2\r\n\r\nab",
+            OK + b"Content-Length: \r\n\r\n",
+        )
+
+    async def test_transferEncodings(self) -> None:
+        """
+        Another coding than chunked, chunked twice, or in HTTP/1.0.
+        """
+        await self.refused(
+            OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            OK + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+            b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        )
+
+    async def test_splitting(self) -> None:
+        """
+        What an attacker got into a field of the app's ends no line.
+        """
+        await self.refused(
+            OK + b"X: a\x00b\r\nContent-Length: 0\r\n\r\n",
+            OK + b"X: a\rSet-Cookie: b\r\nContent-Length: 0\r\n\r\n",
+            OK + b"X: a\nSet-Cookie: b\r\nContent-Length: 0\r\n\r\n",
+            OK + b"X: a\r\n Set-Cookie: b\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 200 O\rK\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+        )
+
+    async def test_endlessHead(self) -> None:
+        """
+        A head that is too long, has too many fields, or a first line without end.
+        """
+        await self.refused(
+            OK + b"X: " + b"x" * 200_000 + b"\r\n\r\n",
+            OK + b"X: y\r\n" * 2000 + b"\r\n",
+            b"HTTP/1.1 200 " + b"x" * 200_000,
+        )
+
+    async def test_garbage(self) -> None:
+        """
+        What is no HTTP, or of another version.
+        """
+        await self.refused(
+            b"garbage\r\n\r\n",
+            b"\x00" * 100,
+            b"\x15\x03\x01\x00\x02\x02\x46",
+            b"<html>",
+            b"HTTP/2.0 200 OK\r\n\r\n",
+            b"HTTP/1.1 20 OK\r\n\r\n",
+            b"\r\n" + answer(),
+        )
+
+    async def test_unaskedSwitch(self) -> None:
+        """
+        101 for who did not ask for it.
+        """
+        switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: %b\r\nConnection: upgrade\r\n\r\n"
+        await self.refused(switch % b"websocket", switch % b"h2c")
+
+    async def test_otherSwitch(self) -> None:
+        """
+        101 to another protocol than was asked for, or to none.
+        """
+        switch = b"HTTP/1.1 101 Switching Protocols\r\n%bConnection: upgrade\r\n\r\n"
+        await self.refused(
+            switch % b"Upgrade: other\r\n",
+            switch % b"Upgrade: websocket, other\r\n",
+            switch % b"Upgrade: h2c\r\n",
+            switch % b"",
+            request=UPGRADE,
+        )
+
+    async def test_badChunk(self) -> None:
+        """
+        A chunk that is none, with the head: nothing of it has gone out.
+        """
+        await self.refused(
+            CHUNKED + b"0x3\r\nabc\r\n0\r\n\r\n",
+            CHUNKED + b"FFFFFFFFFFFFFFFF1\r\nabc",
+            CHUNKED + b"3\r\nabcX\r\n0\r\n\r\n",
+            CHUNKED + b"3\nabc\n0\n\n",
+        )
+
+    async def test_interimFlood(self) -> None:
+        """
+        Informational responses without end are bounded.
+        """
+        app = webApp(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 10_000 + answer())
+        self.launch(app)
+        client = await self.connect()
+        client.write(GET % b"/")
+        statuses = []
+        while 502 not in statuses:
+            statuses.append((await client.answer()).status)
+        self.assertEqual(statuses, [103] * INTERIM_LIMIT + [502])
+        await app.peers[0].untilLost()
+        self.assertEqual(len(app.requests), 1)
+
+    async def test_noResponse(self) -> None:
+        """
+        An app that always closes instead: what may be offered again is, so often
+        as is allowed, and other requests are not.
+        """
+
+        async def serve(peer: Peer) -> None:
+            app.requests.append(await peer.request())
+
+        app = App(serve)
+        self.launch(app, retries=2)
+        self.assertEqual((await self.ask(GET % b"/")).status, 502)
+        self.assertEqual(len(app.requests), 3)
+        self.assertEqual((await self.ask(POST % b"/")).status, 502)
+        self.assertEqual(len(app.requests), 4)
+
+    async def test_silent(self) -> None:
+        """
+        With a limit on it, an app that does not answer in time: 504, and its
+        connection is gone.  Time after the head does not count.
+        """
+        limit = 0.2
+
+        async def respond(request: Message, peer: Peer) -> None:
+            if request.target == b"/slow":
+                peer.write(answer(b"slow")[:-1])
+                await deferLater(self.reactor, 3 * limit)
+                peer.write(b"w")
+
+        app = webApp(respond)
+        self.launch(app, response_timeout=limit)
+        self.assertEqual((await self.ask(POST % b"/")).status, 504)
+        await app.peers[0].untilLost()
+        self.assertEqual((await self.ask(GET % b"/slow")).body, b"slow")
+
+
+@onBothTransports
+class BadBodyTests(EdgeTests):
+    """
+    Responses that are shorter or longer than they say.
+    """
+
+    async def breaks(self, reply: bytes, *later: bytes, reset: bool = False) -> None:
+        """
+        The app sends this, piece by piece, and closes: the client gets what
+        there was, and then a reset; nothing is offered again.
+        """
+
+        async def respond(request: Message, peer: Peer) -> None:
+            if len(app.requests) > 1:
+                peer.write(answer())
+                return
+            peer.write(reply)
+            head = reply.partition(b"\r\n\r\n")[0]
+            for piece in later:
+                await client.until(lambda: head.splitlines()[0] in client.received)
+                peer.write(piece)
+            peer.close()
+
+        app = webApp(respond)
+        self.launch(app)
+        client = await self.connect()
+        client.write(GET % b"/")
+        await client.untilLost()
+        assert client.lost is not None
+        self.assertIsNone(client.lost.check(ConnectionDone))
+        body = reply.partition(b"\r\n\r\n")[2]
+        self.assertTrue(not client.received or client.received.endswith(b"\r\n\r\n" + body))
+        self.assertEqual(len(app.requests), 1)
+        await app.peers[0].untilLost()
+        self.assertEqual((await self.ask(GET % b"/")).status, 200)
+
+    async def test_tooShort(self) -> None:
+        """
+        Fewer bytes than the length says: the client's connection breaks.
+        """
+        await self.breaks(answer(b"x" * 100)[:-50])
+
+    async def test_lastChunkMissing(self) -> None:
+        """
+        So it does when the last chunk is missing.
+        """
+        await self.breaks(CHUNKED + b"3\r\nabc\r\n")
+
+    async def test_badChunkBehindGood(self) -> None:
+        """
+        And for a chunk that is none when bytes have gone out: never a clean end.
+        """
+        for bad in (b"0x3\r\nabc\r\n0\r\n\r\n", b"-1\r\n\r\n", b"\n0\r\n\r\n", b"0\r\nX\r\n\r\n"):
+            await self.breaks(CHUNKED + b"3\r\nabc\r\n", bad)
+
+    async def test_tooLong(self) -> None:
+        """
+        More bytes than the length says are cut off, in the same piece or in
+        one of its own, and the app's connection is not used again.
+        """
+
+        async def respond(request: Message, peer: Peer) -> None:
+            if request.target == b"/together":
+                peer.write(answer(b"whole"), answer(b"poison"))
+            else:
+                peer.write(answer(b"whole"))
+                await self.until(lambda: client.received.count(b"whole") == 2)
+                peer.write(answer(b"poison"))
+
+        app = webApp(respond)
+        self.launch(app)
+        client = await self.connect()
+        for number, target in enumerate((b"/together", b"/later")):
+            client.write(GET % target)
+            self.assertEqual((await client.answer()).body, b"whole")
+            await app.peers[number].untilLost()
+        client.write(GET % b"/together")
+        self.assertEqual((await client.answer()).body, b"whole")
+        self.assertEqual(len(app.peers), 3)
+        self.assertNotIn(b"poison", client.received)
+
+    async def test_bodyOfNone(self) -> None:
+        """
+        So is a body where none may be: behind 204, 304, and the answer to a
+        HEAD.
+        """
+        replies = (
+            (b"GET", b"HTTP/1.1 204 No Content\r\nContent-Length: 6\r\n\r\n"),
+            (b"GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 6\r\n\r\n"),
+            (b"HEAD", OK + b"Content-Length: 6\r\n\r\n"),
+        )
+        reply = b""
+
+        async def respond(request: Message, peer: Peer) -> None:
+            peer.write(reply)
+
+        app = webApp(respond)
+        self.launch(app)
+        client = await self.connect()
+        for number, (method, head) in enumerate(replies):
+            reply = head + b"poison"
+            client.write((GET % b"/").replace(b"GET", method))
+            self.assertIn((await client.answer(method)).status, (200, 204, 304))
+            await app.peers[number].untilLost()
+        reply = answer()
+        client.write(GET % b"/")
+        self.assertEqual((await client.answer()).body, b"ok")
+        self.assertNotIn(b"poison", client.received)
+
+    async def test_resetUntilClose(self) -> None:
+        """
+        A response that only the end of the connection ends is whole with a
+        FIN, and breaks with a reset.
+        """
+
+        async def serve(peer: Peer) -> None:
+            app.requests.append(await peer.request())
+            peer.write(b"HTTP/1.1 200 OK\r\n\r\nhello")
+            await client.until(lambda: b"hello" in client.received)
+            if len(app.requests) == 1:
+                peer.close()
+            else:
+                peer.abort()
+
+        app = App(serve)
+        self.launch(app)
+        client = await self.connect()
+        client.write(GET % b"/")
+        reply = await client.answer()
+        self.assertEqual((reply.body, reply[b"connection"]), (b"hello", b"close"))
+        client = await self.connect()
+        client.write(GET % b"/")
+        with self.assertRaises(Broken):
+            await client.answer()
+        self.assertFalse(client.clean)
+
+    async def test_early(self) -> None:
+        """
+        An answer that is whole before the upload is: the client gets all of
+        it, though it goes on sending, and neither connection is used again.
+        """
+        body = b"too large " * 30_000
+
+        async def serve(peer: Peer) -> None:
+            await peer.head()
+            # Nobody reads the rest; but no reset must overtake the answer.
+            peer.write(answer(body, b"413 Content Too Large"))
+            await peer.untilEnd()
+
+        app = webApp(answer())
+        serve_well, app.serve_by = app.serve_by, serve
+        self.launch(app)
+        peer = await self.connect()
+        peer.write(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9000000\r\n\r\n")
+        # It reads only when the edge is done with the exchange.
+        peer.pause()
+        await self.until(lambda: app.peers)
+        for _ in range(64):
+            peer.write(b"x" * 65536)
+        await self.until(lambda: app.peers[0].ended)
+        await self.soon(50)
+        peer.resume()
+        reply = await peer.answer()
+        self.assertEqual((reply.status, reply.body), (413, body))
+        self.assertEqual(await peer.untilEnd(), b"")
+        self.assertTrue(peer.clean)
+        app.serve_by = serve_well
+        self.assertEqual((await self.ask(GET % b"/")).body, b"ok")
+        self.assertEqual(len(app.peers), 2)
+
+
+@onBothTransports
+class BadHeadTwoHopsTests(BadHeadTests):
+    """
+    Bad heads, two hops.
+    """
+
+    spawner_type = NodeSpawner
+
+
+@onBothTransports
+class BadBodyTwoHopsTests(BadBodyTests):
+    """
+    Bad bodies, two hops.
+    """
+
+    spawner_type = NodeSpawner

@@ -1,0 +1,651 @@
+"""
+Hostile clients.  C{test_NN_…} is line NN of C{doc/hostile.rst}, with the answer
+that stands there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
+from twisted.logger import capturedLogs, eventAsText
+from twisted.trial.unittest import SynchronousTestCase
+
+import brxy
+from brxy.interfaces import Address
+from brxy.test.crowds import MemoryClient, MemoryEdge
+from brxy.test.edges import EdgeTests, onBothTransports, spawnRule
+from brxy.test.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS, Hostile
+from brxy.test.network import FakeReactor
+from brxy.test.peers import App, Broken, Message, Peer, answer, connect, webApp
+from brxy.test.programs import ProgramTests
+from brxy.test.spawning import FrontedSpawner, NodeSpawner, TestSpawner
+from brxy.test.tiers import tier
+
+GET = b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+
+#: More than is read of a held client, and little enough for the kernel to take
+#: it all: behind more the end of the connection would not arrive.
+AHEAD = GET % (b"/" + b"x" * 100) * 800
+
+
+def get(host: bytes, target: bytes = b"/") -> bytes:
+    """
+    A request for a host.
+    """
+    return b"GET %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (target, host)
+
+
+def passes(line: int) -> list[bytes]:
+    """
+    The requests of a line that are served.
+    """
+    return [case.data for case in PASSES if case.line == line]
+
+
+class LinesTests(SynchronousTestCase):
+    """
+    The tests and the page belong together.
+    """
+
+    def test_everyLine(self) -> None:
+        """
+        Each line of the page has a test, and each hostile request a line.
+        """
+        page = (Path(brxy.__file__).parents[1] / "doc" / "hostile.rst").read_text()
+        lines = {int(number) for number in re.findall(r"^(\d+)\. ", page, re.MULTILINE)}
+        classes = (RequestTests, LeavingTests, SlowTests, MuchTests)
+        names = [name for each in classes for name in vars(each)]
+        tested = {int(match[1]) for name in names if (match := re.match(r"test_(\d\d)_", name))}
+        self.assertEqual(tested, lines)
+        cases = (*REFUSED_HEADS, *REFUSED_BODIES, *PASSES)
+        self.assertEqual({case.line for case in cases} - lines, set())
+
+
+@onBothTransports
+class RequestTests(EdgeTests):
+    """
+    Requests that could be read in two ways, or lead where they must not.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.app = webApp(answer())
+
+    async def refused(self, line: int) -> None:
+        """
+        Each head of a line gets its status, and the connection ends; nothing is
+        started.
+        """
+        spawner = self.launch(webApp(answer()))
+        cases = [case for case in REFUSED_HEADS if case.line == line]
+        for case in cases:
+            self.assertRefused(await self.talk(case.data), case)
+            # What follows on the same connection is not read as a request.
+            self.assertRefused(await self.talk(case.data, get(b"a")), case)
+        self.assertTrue(cases)
+        self.assertEqual(spawner.orders, [])
+
+    def assertRefused(self, reply: bytes, case: Hostile) -> None:
+        """
+        This is one refusal, and the end.
+        """
+        self.assertTrue(reply.startswith(b"HTTP/1.1 %d " % case.status), (case.name, reply))
+        self.assertIn(b"\r\nConnection: close\r\n", reply, case.name)
+        self.assertEqual(reply.count(b"HTTP/1.1 "), 1, case.name)
+
+    async def served(self, data: bytes, app: App | None = None) -> Message:
+        """
+        Send a request that is served.
+
+        @return: it, as the app got it.
+        """
+        app = self.app if app is None else app
+        before = len(app.requests)
+        self.assertEqual((await self.ask(data)).status, 200, data)
+        [request] = app.requests[before:]
+        return request
+
+    async def test_01_lengthWithTransferEncoding(self) -> None:
+        """
+        Content-Length with Transfer-Encoding: 400.
+        """
+        await self.refused(1)
+
+    async def test_02_contentLengths(self) -> None:
+        """
+        Two of them, a list, a sign, hexadecimal, nothing, or too many bytes to
+        count: 400.
+        """
+        await self.refused(2)
+
+    async def test_03_transferEncodings(self) -> None:
+        """
+        Another coding than chunked: 501; chunked with another, twice, or in
+        HTTP/1.0: 400.
+        """
+        await self.refused(3)
+
+    async def test_04_blanks(self) -> None:
+        """
+        A blank before the colon, a folded line, one before the first field: 400.
+        """
+        await self.refused(4)
+
+    async def test_05_controlBytes(self) -> None:
+        """
+        Bare LF, bare CR, NUL and the like: 400.
+        """
+        await self.refused(5)
+
+    async def test_06_hosts(self) -> None:
+        """
+        None, two, or what is no name: 400.
+        """
+        await self.refused(6)
+
+    async def test_07_hostsForShells(self) -> None:
+        """
+        What a shell, or a program that takes options, would act upon: 400.
+        """
+        await self.refused(7)
+
+    async def test_08_absoluteForm(self) -> None:
+        """
+        The authority of the target is the route and the app's Host; with
+        userinfo in it: 400.
+        """
+        other = webApp(answer())
+        spawner = self.launch({"a": other, "b": self.app})
+        [data] = passes(8)
+        request = await self.served(data)
+        self.assertEqual((request[b"host"], request[b"x-forwarded-host"]), (b"b", b"b"))
+        self.assertEqual(request.line, b"GET / HTTP/1.1")
+        self.assertEqual([order.route for order in spawner.orders], ["b"])
+        await self.edge.stopService()
+        await self.refused(8)
+        self.assertEqual(other.requests, [])
+
+    async def test_09_targets(self) -> None:
+        """
+        CONNECT: 405; a fragment, a space, or no slash: 400; C{OPTIONS *} passes
+        as that.
+        """
+        await self.refused(9)
+        await self.edge.stopService()
+        self.launch(self.app)
+        [data] = passes(9)
+        self.assertEqual((await self.served(data)).line, b"OPTIONS * HTTP/1.1")
+
+    async def test_10_chunks(self) -> None:
+        """
+        Sizes that are none, no CRLF behind a chunk, LF alone, and extensions
+        that parsers disagree about: 400.  When the app got the head before, its
+        connection is not used again; else nothing is even started.
+        """
+        await self.badBodies(10)
+
+    async def test_11_trailers(self) -> None:
+        """
+        A trailer that frames or routes is dropped; a malformed or an endless
+        section is refused like a chunk.
+        """
+        await self.badBodies(11)
+        [data] = passes(11)
+        self.assertTrue((await self.served(data)).raw.endswith(b"\r\n\r\n0\r\n\r\n"))
+        for name in (b"Transfer-Encoding", b"Host", b"Trailer", b"Via", b"X-Forwarded-For"):
+            request = await self.served(data.replace(b"Content-Length", name))
+            self.assertTrue(request.raw.endswith(b"\r\n\r\n0\r\n\r\n"), request.raw)
+
+    async def badBodies(self, line: int) -> None:
+        """
+        Each body of a line is refused, with its head or behind it.
+        """
+        spawner = self.launch(self.app)
+        cases = [case for case in REFUSED_BODIES if case.line == line]
+        for case in cases:
+            self.assertRefused(await self.talk(case.data), case)
+        self.assertTrue(cases)
+        self.assertEqual(spawner.orders, [])
+        for case in cases:
+            await self.badBody(case)
+        self.assertEqual(len(spawner.orders), 1)
+
+    async def badBody(self, case: Hostile) -> None:
+        """
+        A body is refused that comes when the app has its head and a chunk.
+        """
+        self.assertEqual((await self.ask(get(b"a"))).status, 200)
+        head, body = case.data.split(b"\r\n\r\n", 1)
+        client = await self.connect()
+        client.write(head + b"\r\n\r\n3\r\nabc\r\n")
+        await self.until(lambda: any(b"\r\nabc" in peer.received for peer in self.app.open))
+        [used] = [peer for peer in self.app.open if b"\r\nabc" in peer.received]
+        requests = len(self.app.requests)
+        client.write(body)
+        self.assertRefused(await client.untilEnd(), case)
+        await used.untilLost()
+        self.assertEqual(len(self.app.requests), requests, case.name)
+
+    async def test_12_versions(self) -> None:
+        """
+        None: 400; others than 1.0 and 1.1: 505; a TLS hello: 400.
+        """
+        await self.refused(12)
+
+    async def test_13_proxyProtocol(self) -> None:
+        """
+        The PROXY protocol where nobody asked for it: 400.
+        """
+        await self.refused(13)
+
+    async def test_14_sizes(self) -> None:
+        """
+        A long target: 414; a long field, or many: 431.
+        """
+        await self.refused(14)
+
+    async def test_15_strippedFields(self) -> None:
+        """
+        Connection never strips what frames or routes, and nothing that CGI
+        would take for such a field goes on.
+        """
+        self.launch(self.app)
+        named, hidden = passes(15)
+        self.assertEqual((await self.served(named))[b"host"], b"a")
+        self.assertEqual((await self.served(hidden)).values(b"content_length"), [])
+        for name in (b"Content-Length", b"content-length, close"):
+            data = (POST % (b"/", 2))[:-2] + b"Connection: %b\r\n\r\nab" % name
+            request = await self.served(data)
+            self.assertEqual((request[b"content-length"], request.body), (b"2", b"ab"))
+
+    async def test_16_h2c(self) -> None:
+        """
+        An upgrade to HTTP/2 in clear text is not passed on, and the answer is
+        HTTP/1.1.
+        """
+        self.launch(self.app)
+        [data] = passes(16)
+        request = await self.served(data)
+        for name in (b"upgrade", b"http2-settings", b"connection"):
+            self.assertEqual(request.values(name), [])
+
+    async def test_18_pipelined(self) -> None:
+        """
+        Requests sent at once are answered in their order, each by the app of
+        its Host, though the first takes longest.
+        """
+        slow: Deferred[None] = Deferred()
+
+        async def slowly(request: Message, peer: Peer) -> None:
+            await slow
+            peer.write(answer(b"slow"))
+
+        apps = {
+            "a.example": webApp(slowly),
+            "b.example": webApp(answer(b"b")),
+            "c.example": webApp(answer(b"c")),
+        }
+        spawner = self.launch(apps)
+        warm = await self.ask(get(b"b.example", b"/warm"))
+        self.assertEqual(warm.body, b"b")
+        peer = await self.connect()
+        hosts = (b"a.example", b"b.example", b"C.example:80", b"b.example.")
+        peer.write(*(get(host, b"/%d" % n) for n, host in enumerate(hosts)))
+        await self.until(lambda: apps["a.example"].requests)
+        self.assertEqual(bytes(peer.received), b"")
+        slow.callback(None)
+        self.assertEqual([(await peer.answer()).body for _ in hosts], [b"slow", b"b", b"c", b"b"])
+        self.assertEqual(apps["b.example"].targets(), [b"/warm", b"/1", b"/3"])
+        self.assertEqual(apps["c.example"].targets(), [b"/2"])
+        self.assertEqual(
+            [order.route for order in spawner.orders], ["b.example", "a.example", "c.example"]
+        )
+
+    async def test_18_badBehindGood(self) -> None:
+        """
+        A bad request is answered in its turn, after the good one before it, and
+        what follows it is not read.
+        """
+        self.launch(self.app)
+        data = await self.talk(GET % b"/", b"GET /\r\n\r\n", GET % b"/")
+        self.assertEqual(data.count(b"HTTP/1.1 200 "), 1)
+        self.assertLess(data.find(b"HTTP/1.1 200 "), data.find(b"HTTP/1.1 400 "))
+        self.assertEqual(data.count(b"HTTP/1.1 "), 2)
+
+    async def test_21_escaped(self) -> None:
+        """
+        What a terminal or a browser would act upon reaches neither the log nor
+        a page.
+        """
+        spawner = self.launch(self.app)
+        spawner.failure = "no such thing"
+        with capturedLogs() as events:
+            replies = [await self.talk(get(b"a\x1b[31m")), await self.talk(get(b"<script>"))]
+            for target in (b"/<script>alert(1)</script>", b"/%0d%0aX:%20y", b"/%1b[31m"):
+                # Held in vain: the page is the edge's own.
+                replies.append((await self.ask(get(b"a", target))).raw)
+        for reply in replies:
+            self.assertNotIn(b"script", reply)
+            self.assertNotIn(b"\x1b", reply)
+            self.assertEqual(reply.count(b"HTTP/1.1 "), 1)
+        ours = [e for e in events if e.get("log_namespace", "").startswith("brxy.")]
+        self.assertTrue(any("no such" in eventAsText(event) for event in ours))
+        for event in ours:
+            text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+            self.assertTrue(text.isprintable(), text)
+
+    async def test_22_others(self) -> None:
+        """
+        An expectation that nobody can meet: 417; a method that is no token, or
+        blank lines without end: 400.
+        """
+        await self.refused(22)
+        await self.edge.stopService()
+        self.launch(self.app)
+        for data in passes(22):
+            await self.served(data)
+
+
+@onBothTransports
+class RequestTwoHopsTests(RequestTests):
+    """
+    Such requests, two hops.
+    """
+
+    spawner_type = NodeSpawner
+
+
+@onBothTransports
+class LeavingTests(EdgeTests):
+    """
+    Clients that hang up while they are held, or later.
+    """
+
+    async def gone(self, spawner: TestSpawner, app: App) -> None:
+        """
+        Whoever was held is gone: with room for one, another is held, and the
+        app hears of that one only.
+        """
+        while True:
+            peer = await self.connect()
+            peer.write(GET % b"/other")
+            await self.untilRead()
+            if not peer.received:
+                break
+            self.assertEqual((await peer.answer()).status, 503)
+        spawner.release()
+        self.assertEqual((await peer.answer()).status, 200)
+        self.assertEqual(app.targets(), [b"/other"])
+
+    async def leave(self, data: bytes, leave: Callable[[Peer], None]) -> None:
+        """
+        Have a client send, be held, and leave.
+        """
+        app = webApp(answer())
+        spawner = self.launch(app, {"max_instances": 1}, max_held=1)
+        spawner.holding = True
+        peer = await self.connect()
+        peer.write(data)
+        await self.until(lambda: spawner.orders)
+        await self.untilRead()
+        leave(peer)
+        await peer.untilLost()
+        await self.gone(spawner, app)
+
+    async def test_17_endWhileHeld(self) -> None:
+        """
+        One that half-closes is gone at once (a killed curl looks like that),
+        and costs no exchange.
+        """
+        await self.leave(GET % b"/", Peer.end)
+
+    async def test_17_resetWhileHeld(self) -> None:
+        """
+        So is one that resets its connection.
+        """
+        await self.leave(GET % b"/", Peer.abort)
+
+    async def test_17_endOfPipelining(self) -> None:
+        """
+        One that has sent so much ahead that it is not read from is gone, too.
+        """
+        await self.leave(AHEAD, Peer.end)
+
+    async def test_17_resetOfPipelining(self) -> None:
+        """
+        By a reset as well.
+        """
+        await self.leave(AHEAD, Peer.abort)
+
+    async def test_17_endOfUpload(self) -> None:
+        """
+        And one that uploads more than is read.
+        """
+        await self.leave(POST % (b"/", 900_000) + AHEAD, Peer.end)
+
+    async def test_17_resetOfUpload(self) -> None:
+        """
+        By a reset as well.
+        """
+        await self.leave(POST % (b"/", 900_000) + AHEAD, Peer.abort)
+
+    async def test_17_endBehindRequest(self) -> None:
+        """
+        A client that half-closes right behind its whole request gets its
+        answer where an instance is free.
+        """
+        app = webApp(answer())
+        self.launch(app)
+        await self.ask(GET % b"/warm")
+        for data in (GET % b"/", POST % (b"/", 5) + b"hello"):
+            peer = await self.connect()
+            peer.write(data)
+            peer.end()
+            self.assertEqual((await peer.answer()).body, b"ok")
+            self.assertEqual(await peer.untilEnd(), b"")
+            self.assertTrue(peer.clean)
+
+    async def test_17_endAfterMatch(self) -> None:
+        """
+        And where it does so while the app is at work.
+        """
+
+        async def respond(request: Message, peer: Peer) -> None:
+            client.end()
+            await self.untilRead()
+            peer.write(answer(b"still"))
+
+        self.launch(webApp(respond))
+        client = await self.connect()
+        client.write(POST % (b"/", 5) + b"hello")
+        self.assertEqual((await client.answer()).body, b"still")
+
+    async def test_17_resetWhileRunning(self) -> None:
+        """
+        When the client breaks off while the app is at work, the app's
+        connection breaks, too, and is not used again.
+        """
+        await self.breakOff(GET % b"/", Peer.abort)
+
+    async def test_17_leavesInBody(self) -> None:
+        """
+        So it does in the middle of a request's body.
+        """
+        for leave in (Peer.abort, Peer.end):
+            await self.breakOff(POST % (b"/", 1000) + b"x" * 500, leave)
+
+    async def breakOff(self, data: bytes, leave: Callable[[Peer], None]) -> None:
+        """
+        Have a client leave when the app has got what it sent.
+        """
+
+        async def serve(peer: Peer) -> None:
+            await peer.head()
+            if len(app.peers) == 1:
+                leave(client)
+            else:
+                peer.write(answer())
+            await peer.untilEnd()
+
+        app = App(serve)
+        self.launch(app)
+        client = await self.connect()
+        client.write(data)
+        await client.untilLost()
+        await self.until(lambda: app.peers[0].lost)
+        self.assertFalse(app.peers[0].clean)
+        self.assertEqual((await self.ask(GET % b"/")).body, b"ok")
+        self.assertEqual(len(app.peers), 2)
+
+    async def test_17_resetInAnswer(self) -> None:
+        """
+        And in the middle of the answer, which is not sent to nobody.
+        """
+
+        async def serve(peer: Peer) -> None:
+            await peer.head()
+            peer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+            await peer.send(b"x" * 65536, 100_000)
+
+        app = App(serve)
+        self.launch(app)
+        client = await self.connect()
+        client.write(GET % b"/")
+        await client.take(1000)
+        client.abort()
+        await self.until(lambda: app.peers[0].lost is not None)
+
+
+@onBothTransports
+class LeavingTwoHopsTests(LeavingTests):
+    """
+    Clients that hang up, two hops.
+    """
+
+    spawner_type = NodeSpawner
+
+
+class SlowTests(SynchronousTestCase):
+    """
+    Clients that take their time, with all of an edge, in memory.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+        self.spawner = FrontedSpawner(self.reactor, lambda order: Address("127.0.0.1", 1))
+
+    def launch(self, **settings: Any) -> None:
+        """
+        Start an edge in memory.
+        """
+        self.edge = MemoryEdge(self.reactor, spawnRule(self.spawner), **settings)
+        self.addCleanup(self.edge.service.stopService)
+
+    def second(self) -> None:
+        """
+        Let a second pass.
+        """
+        self.reactor.advance(1)
+        self.edge.turn()
+
+    def serve(self, client: MemoryClient) -> None:
+        """
+        Have the app answer one that has asked.
+        """
+        self.edge.turn()
+        while self.reactor.dialling():
+            self.reactor.accept()
+        self.edge.turn()
+        for app in self.reactor.apps:
+            if app.received:
+                app.received.clear()
+                app.end.write(answer())
+        self.edge.turn()
+        self.assertEqual(client.status, 200)
+
+    def test_19_slowHeads(self) -> None:
+        """
+        A crowd sends its heads byte by byte: all are cut after 15 s, with 408,
+        and whoever comes meanwhile is served.
+        """
+        self.launch()
+        crowd = [self.edge.ask(b"") for _ in range(tier(200, 1000))]
+        head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        for second in range(14):
+            for client in crowd:
+                assert client.transport is not None
+                client.transport.write(head[second : second + 1])
+            self.second()
+            self.serve(self.edge.ask(get(b"a")))
+        self.assertEqual({client.status for client in crowd}, {0})
+        for _ in range(6):
+            self.second()
+        self.assertEqual({client.status for client in crowd}, {408})
+        self.assertTrue(all(client.ended for client in crowd))
+
+    def test_20_randomHosts(self) -> None:
+        """
+        A scanner asks for host after host: there are never more instances than
+        C{--max-total}, and everybody is told to come again.
+        """
+        self.launch(max_total=3, hold_timeout=5.0)
+        self.spawner.holding = True
+        for batch in range(tier(4, 200)):
+            hosts = [b"h%d.example" % (500 * batch + number) for number in range(500)]
+            clients = [self.edge.ask(get(host)) for host in hosts]
+            for _ in range(6):
+                self.second()
+                self.assertLessEqual(len(self.spawner.alive), 3)
+            self.assertEqual({client.status for client in clients}, {503})
+            self.edge.forget()
+
+
+class MuchTests(ProgramTests):
+    """
+    Clients that send much.
+    """
+
+    async def test_20_bodiesForColdApp(self) -> None:
+        """
+        Many upload 10 MB each to an app that does not come up: the edge keeps
+        the beginning of each, and no more.
+        """
+        number = tier(100, 500)
+        edge = self.edge("--spawn", "app: -- sleep 1000")
+        address = await self.address(edge)
+        port = int(address.rpartition(":")[2])
+        await self.get(address, "/", "..")
+        before = _resident(edge.pid)
+        peers = [await connect(self.reactor, Address("127.0.0.1", port)) for _ in range(number)]
+        sending = []
+        for peer in peers:
+            peer.write(POST % (b"/", 10_000_000))
+            upload = Deferred.fromCoroutine(peer.send(b"x" * 65536, 150))
+            sending.append(upload.addErrback(lambda failure: failure.trap(Broken)))
+        await self.until(lambda: all(peer.full for peer in peers))
+        most = 0
+        while (resident := _resident(edge.pid)) > most:
+            most = resident
+            await deferLater(self.reactor, 0.3)
+        self.assertLess(most - before, number * 192 + 8192)
+        for peer in peers:
+            peer.abort()
+        await gatherResults(sending)
+        self.assertEqual((await self.get(address, "/", "..")).status, 400)
+        await self.stopped(edge)
+
+
+def _resident(pid: int) -> int:
+    """
+    @return: how much memory a process uses, in KiB.
+    """
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert found is not None, "no VmRSS"
+    return int(found[1])

@@ -1,0 +1,464 @@
+"""
+Hostile nodes, and spawners that don't keep their word.  See C{doc/hostile.rst}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.logger import LogLevel, capturedLogs, formatEvent
+
+from brxy import framed
+from brxy.edge import slot
+from brxy.interfaces import IInstance, SpawnOrder
+from brxy.test.edges import EdgeTests, onBothTransports
+from brxy.test.peers import Peer, answer, connect, webApp
+from brxy.test.spawning import FrontedInstance, FrontedSpawner, NodeSpawner, TestSpawner
+from brxy.wire import (
+    ACCEPT,
+    DATA,
+    DONE,
+    END,
+    GOAWAY,
+    HELLO,
+    NEWEST,
+    OPEN,
+    PING,
+    PONG,
+    READY,
+    REFUSE,
+    RESET,
+    RETIRE,
+    SPAWN,
+    UNREADY,
+    VERSION,
+    WELCOME,
+    Hello,
+    dataFrames,
+    frame,
+)
+
+GET = b"GET %b HTTP/1.1\r\nHost: %b\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: %b\r\nContent-Length: %d\r\n\r\n"
+
+#: What each kind of frame would be if it was a good one.
+GOOD = {
+    HELLO: Hello(VERSION, "", "other", "bad", 1).encode(),
+    WELCOME: frame(WELCOME, 0, b"{}"),
+    NEWEST: frame(NEWEST, 0, b"\1"),
+    RETIRE: frame(RETIRE),
+    READY: frame(READY),
+    UNREADY: frame(UNREADY),
+    OPEN: frame(OPEN, 1, b"\1\0192.0.2.1"),
+    ACCEPT: frame(ACCEPT, 1),
+    REFUSE: frame(REFUSE, 1),
+    DATA: dataFrames(1, b"x"),
+    END: frame(END, 1),
+    DONE: frame(DONE, 1, b"\1"),
+    RESET: frame(RESET, 1),
+    SPAWN: frame(SPAWN),
+    GOAWAY: frame(GOAWAY),
+    PING: frame(PING),
+    PONG: frame(PONG),
+}
+
+
+class _Tests(EdgeTests):
+    """
+    Base of tests with an edge, and a good node of C{good.example}.
+    """
+
+    timeout = 30
+    spawner_type: type[TestSpawner] = NodeSpawner
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.events = self.enterContext(capturedLogs())
+        self.app = webApp(answer(b"good"))
+
+    def warned(self) -> list[str]:
+        """
+        @return: the lines that an operator has to read, since this was called last.
+        """
+        lines = [
+            formatEvent(event)
+            for event in self.events
+            if event["log_level"] >= LogLevel.warn
+            and event.get("log_namespace", "").startswith("brxy.")
+        ]
+        del self.events[:]  # type: ignore[attr-defined]
+        return lines
+
+    async def assertServes(self) -> None:
+        """
+        Others notice nothing.
+        """
+        reply = await self.ask(GET % (b"/", b"good.example"))
+        self.assertEqual((reply.status, reply.body), (200, b"good"))
+
+
+@onBothTransports
+class NodeTests(_Tests):
+    """
+    A node that is let in, and then does what it must not.
+    """
+
+    async def launchGood(self, **settings: Any) -> None:
+        """
+        Start an edge that has a good node.
+        """
+        apps = {"good.example": self.app, "bad.example": webApp(answer(b"another"))}
+        self.spawner = self.launch(apps, **settings)
+        await self.assertServes()
+
+    async def dial(self, *first: bytes, **said: Any) -> Peer:
+        """
+        Have a node dial in, and say this.
+
+        @param said: what is in its HELLO, if there is to be one.
+        """
+        node = await connect(self.reactor, self.edge.node_addresses[0])
+        self.cutLater(node)
+        if said:
+            node.write(Hello(VERSION, "", **said).encode())
+            self.assertEqual((await self.frame(node))[0], WELCOME)
+        node.write(*first)
+        return node
+
+    async def evil(self, *first: bytes, instance: str = "evil") -> Peer:
+        """
+        Have a node dial in that serves C{bad.example}.
+        """
+        return await self.dial(*first, instance=instance, route="bad.example", capacity=1)
+
+    async def frame(self, node: Peer) -> tuple[int, int, bytes]:
+        """
+        The next frame from the edge.
+        """
+        kind, number, *length = await node.take(4)
+        return kind, number, await node.take(length[0] << 8 | length[1])
+
+    async def opened(self, node: Peer) -> bytes:
+        """
+        Wait until an exchange has begun, and take its head.
+        """
+        self.assertEqual((await self.frame(node))[0], OPEN)
+        return (await self.frame(node))[2]
+
+    async def assertDropped(self, node: Peer, why: str = "") -> None:
+        """
+        The edge closes the slot, with one line that tells why.
+        """
+        await node.untilEnd()
+        [line] = self.warned()
+        self.assertIn("dropped a slot of ", line)
+        self.assertIn(why, line)
+        await self.assertServes()
+        self.assertEqual(self.warned(), [])
+
+    async def test_longHello(self) -> None:
+        """
+        A HELLO of 1 MB is not even read.
+        """
+        await self.launchGood()
+        hello = b"\x01\x00\xff\xff" + b"x" * 1_000_000
+        await self.assertDropped(await self.dial(hello), "HELLO is too long")
+        text = b'{"version": 1, "instance": "%b"}' % (b"x" * 4000)
+        await self.assertDropped(await self.dial(frame(HELLO, 0, text)), "HELLO")
+
+    async def test_badHello(self) -> None:
+        """
+        What is no HELLO, or says what can't be.
+        """
+        await self.launchGood()
+        for text in (
+            b"{}",
+            b"[" * 4000,
+            b"null",
+            b'{"version": 2}',
+            b'{"version": 1, "token": "", "instance": "a\\u001b", "route": "r", "capacity": 1}',
+            b'{"version": 1, "token": "", "instance": "a", "route": "r", "capacity": 1e9}',
+            b'{"version": 1, "token": "", "instance": "a", "route": "$(id)", "capacity": 1}',
+            b'{"version": 1, "token": "", "instance": "a", "route": "../r", "capacity": 1}',
+        ):
+            await self.assertDropped(await self.dial(frame(HELLO, 0, text)))
+
+    async def test_unknownFrames(self) -> None:
+        """
+        Types that there are not.
+        """
+        await self.launchGood()
+        for kind in (0, *range(18, 256, 17), 255):
+            await self.assertDropped(await self.evil(frame(kind)), "no type of frame")
+            await self.assertDropped(await self.dial(frame(kind)), "no type of frame")
+
+    async def test_beforeHello(self) -> None:
+        """
+        Anything but HELLO comes out of turn first.
+        """
+        await self.launchGood()
+        for kind in GOOD.keys() - {HELLO}:
+            await self.assertDropped(await self.dial(GOOD[kind]))
+
+    async def test_outOfTurn(self) -> None:
+        """
+        What only an edge says, and what belongs to an exchange that is not on.
+        """
+        await self.launchGood()
+        for kind in GOOD.keys() - {READY, UNREADY, SPAWN, PING, PONG}:
+            await self.assertDropped(await self.evil(GOOD[kind]))
+            await self.assertDropped(await self.evil(frame(READY), GOOD[kind]))
+
+    async def test_dataWithoutOpen(self) -> None:
+        """
+        Bytes of an exchange that never was reach nobody.
+        """
+        await self.launchGood()
+        for number in (1, 2, 255):
+            poison = dataFrames(number, answer(b"poison"))
+            await self.assertDropped(await self.evil(frame(READY), poison), "never was")
+
+    async def test_outOfTurnInExchange(self) -> None:
+        """
+        In an exchange: it is lost with the slot, and a POST gets 502.
+        """
+        await self.launchGood()
+        accept = frame(ACCEPT, 1)
+        for number, frames in enumerate(
+            (
+                [dataFrames(1, answer(b"poison"))],
+                [frame(END, 1)],
+                [accept, accept],
+                [accept, frame(REFUSE, 1)],
+                [accept, dataFrames(2, b"x")],
+                [accept, GOOD[OPEN]],
+                [accept, GOOD[DONE]],
+                [accept, GOOD[HELLO]],
+                [accept, frame(READY)],
+                [frame(ACCEPT, 255)],
+                [frame(200)],
+            )
+        ):
+            node = await self.evil(frame(READY), instance=f"evil{number}")
+            client = await self.connect()
+            client.write(POST % (b"bad.example", 2) + b"ab")
+            await self.opened(node)
+            node.write(*frames)
+            reply = await client.answer()
+            self.assertEqual((reply.status, b"poison" in reply.raw), (502, False), frames)
+            await node.untilEnd()
+            self.assertEqual(len(self.warned()), 2)
+        await self.assertServes()
+
+    async def test_readyFlood(self) -> None:
+        """
+        READY again and again is one breach, and what follows is not looked at.
+        """
+        await self.launchGood()
+        node = await self.evil(frame(READY) * 100_000, frame(SPAWN))
+        await self.assertDropped(node, "READY, which stands already")
+
+    async def test_wishFloods(self) -> None:
+        """
+        Nor can a node have as many answers, or lines in the log, as it likes;
+        least of all one that does not read them.
+        """
+        await self.launchGood()
+        for flood in (frame(PING), frame(READY) + frame(UNREADY), frame(SPAWN)):
+            node = await self.evil()
+            node.pause()
+            del self.events[:]  # type: ignore[attr-defined]
+            node.write(flood * 50_000)
+            await self.until(lambda: any("dropped" in str(each) for each in self.events))
+            self.assertLess(len(self.events), 1000)
+            node.resume()
+            await self.assertDropped(node, f"more than {framed.MAX_WISHES} ")
+            self.assertLess(len(node.received), 8 * framed.MAX_WISHES)
+
+    async def test_neverAccepts(self) -> None:
+        """
+        One that takes exchanges and says nothing loses them to another after a
+        while, gets no more, and serves again when it answers.
+        """
+        self.patch(slot, "ACCEPT_TIMEOUT", 0.3)
+        # In which it must let go of the exchange that it took.
+        self.patch(framed, "RESET_TIMEOUT", 20.0)
+        await self.launchGood()
+        node = await self.dial(frame(READY), instance="evil", route="good.example", capacity=1)
+        for _ in range(3):
+            await self.assertServes()
+        self.assertEqual(node.received.count(b"GET / "), 1)
+        node.write(frame(RESET, 1))
+        # It is the newest, so it is asked first.
+        while node.received.count(b"GET / ") == 1:
+            await self.assertServes()
+
+    async def test_neverAnswers(self) -> None:
+        """
+        One that accepts and says no more: with C{--response-timeout} its client
+        gets 504, and a slot that does not let go of the exchange is closed.
+        """
+        await self.launchGood(response_timeout=0.3)
+        node = await self.evil(frame(READY))
+        client = await self.connect()
+        client.write(POST % (b"bad.example", 2) + b"ab")
+        await self.opened(node)
+        node.write(frame(ACCEPT, 1))
+        self.assertEqual((await client.answer()).status, 504)
+        await self.assertServes()
+        self.assertIn(frame(RESET, 1), await node.untilEnd())
+        await self.assertServes()
+
+    async def test_stopsReading(self) -> None:
+        """
+        One that accepts and reads nothing more holds its own client up, at a
+        bounded cost, and nobody else; the client can leave.
+        """
+        await self.launchGood()
+        node = await self.evil(frame(READY))
+        client = await self.connect()
+        size = 200 << 20
+        client.write(POST % (b"bad.example", size))
+        await self.opened(node)
+        node.write(frame(ACCEPT, 1))
+        node.pause()
+        sending = self.begin(client.send(b"x" * 65536, size >> 16))
+        sending.addErrback(lambda _: None)
+        await self.until(lambda: client.full)
+        sent = -1
+        while sent != client.sent:
+            sent = client.sent
+            await self.assertServes()
+        self.assertLess(sent, size // 4)
+        client.abort()
+        await sending
+        # It does not answer RESET.
+        node.resume()
+        await node.untilEnd()
+        await self.assertServes()
+
+    async def test_foreignTicket(self) -> None:
+        """
+        A ticket that another instance has brought already: not welcome, and the
+        first goes on.
+        """
+        await self.launchGood()
+        [order] = self.spawner.orders
+        said = Hello(VERSION, "", "evil", "good.example", 1, order.ticket)
+        await self.assertDropped(await self.dial(said.encode()), "ticket")
+        # Nor for another route.
+        said = Hello(VERSION, "", "evil", "bad.example", 1, order.ticket)
+        node = await self.dial(said.encode())
+        self.assertEqual((await self.frame(node))[0], GOAWAY)
+        await self.assertDropped(node, "it is for route good.example, not bad.example")
+
+
+class _DeafInstance(FrontedInstance):
+    """
+    Never becomes ready.
+    """
+
+    def start(self) -> None:
+        """
+        Do nothing.
+        """
+
+
+class _BadSpawner(FrontedSpawner):
+    """
+    Does with its first order what the test is about, and is good afterwards.
+
+    @ivar raises: what it raises.
+    @ivar again: hand the instance of the order before out once more.
+    """
+
+    raises: Exception | None = None
+    again = False
+
+    def spawn(self, order: SpawnOrder) -> IInstance:
+        """
+        See L{ISpawner}.
+        """
+        if self.raises is not None:
+            error, self.raises = self.raises, None
+            raise error
+        if self.again and self.instances:
+            self.again = False
+            return IInstance(self.instances[-1])
+        return super().spawn(order)
+
+
+@onBothTransports
+class SpawnerTests(_Tests):
+    """
+    Spawners that don't keep their word.
+    """
+
+    spawner_type = _BadSpawner
+
+    async def recovers(self, retry_after: bytes) -> None:
+        """
+        Who comes again when told to is served.
+        """
+        reply = None
+        while reply is None or reply.status == 503:
+            await self.soon(20)
+            reply = await self.ask(GET % (b"/", b"good.example"))
+        self.assertEqual((reply.status, retry_after), (200, b"1"))
+
+    async def test_neverReturns(self) -> None:
+        """
+        An instance that never becomes ready is given up, and its clients get
+        503; who comes later is served by another.
+        """
+        spawner = self.launch(self.app, start_timeout=0.2)
+        spawner.kind = _DeafInstance
+        reply = await self.ask(GET % (b"/", b"good.example"))
+        self.assertEqual(reply.status, 503)
+        await self.until(lambda: not spawner.alive)
+        self.assertEqual(spawner.instances[0].stops, 1)
+        spawner.kind = FrontedInstance
+        await self.recovers(reply[b"retry-after"])
+
+    async def test_returnsTwice(self) -> None:
+        """
+        One that answers two orders by the same instance has one client served
+        by it, and the other order fails when its time is over.
+        """
+        spawner = self.launch(self.app, start_timeout=0.2)
+        assert isinstance(spawner, _BadSpawner)
+        spawner.again = True
+        peers = [await self.connect() for _ in range(2)]
+        for peer in peers:
+            peer.write(GET % (b"/", b"good.example"))
+        self.assertEqual([(await peer.answer()).status for peer in peers], [200, 200])
+        await self.assertServes()
+
+    async def test_raises(self) -> None:
+        """
+        One that is broken: 503, and a traceback that says whose bug it is.
+        """
+        spawner = self.launch(self.app)
+        assert isinstance(spawner, _BadSpawner)
+        spawner.raises = ZeroDivisionError("of the spawner's")
+        reply = await self.ask(GET % (b"/", b"good.example"))
+        self.assertEqual((reply.status, b"spawner" in reply.body), (503, False))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        await self.recovers(reply[b"retry-after"])
+
+    async def test_dies(self) -> None:
+        """
+        What it started ends before it serves, and once more while it serves.
+        """
+        spawner = self.launch(self.app)
+        spawner.holding = True
+        client = await self.connect()
+        client.write(GET % (b"/", b"good.example"))
+        await self.until(lambda: spawner.instances)
+        spawner.instances[0].end("exit status 1")
+        reply = await client.answer()
+        self.assertEqual(reply.status, 503)
+        spawner.release()
+        await self.recovers(reply[b"retry-after"])
+        spawner.instances[-1].end("killed by SIGKILL")
+        await self.recovers(b"1")
