@@ -6,6 +6,7 @@ ends and the next begins.
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -15,9 +16,11 @@ from pathlib import Path
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.protocol import Factory
+from twisted.trial.unittest import SkipTest
 
+from brxy.ports import PORTS
 from brxy.test.peers import Broken, Peer
-from brxy.test.programs import PYTHON, TWISTD, Program, ProgramTests
+from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 from brxy.test.storms import LIGHT
 from brxy.test.tiers import tier
 
@@ -82,9 +85,9 @@ class _Probing:
             peer.close()
 
 
-class InheritedTests(ProgramTests):
+class ActivatedTests(ProgramTests):
     """
-    On the edge's own transport.
+    Base of tests with somebody who does what systemd does.
     """
 
     transport = "epoll"
@@ -129,6 +132,12 @@ class InheritedTests(ProgramTests):
         self.assertNotIn("Traceback", program.out + program.err)
         await self.until(lambda: not self.running())
 
+
+class InheritedTests(ActivatedTests):
+    """
+    On the edge's own transport.
+    """
+
     async def test_restart(self) -> None:
         """
         Of 400 probes while an edge restarts, all are answered by 200.
@@ -149,23 +158,6 @@ class InheritedTests(ProgramTests):
         )
         await self.restart(program, address, tier(1, 5), keep=True)
         await self.left(program)
-
-    async def test_nodes(self) -> None:
-        """
-        The same with nodes, one spawned and one that came by itself, whose port
-        is inherited too.
-        """
-        program, [address, nodes] = await self.activated(
-            ["[::1]:0", "127.0.0.1:0"],
-            *("--port", "systemd:domain=INET6:index=0"),
-            *("--node-port", "systemd:domain=INET:index=1", "--spawn", NODE),
-        )
-        node = [TWISTD, "-n", "brxy-node", "--edge", nodes, "--route", "default", "-c", "20"]
-        self.start(*node, "--", PYTHON, "-I", "-S", LIGHT)
-        await self.restart(program, address, tier(1, 5))
-        program.signal(signal.SIGTERM)
-        self.assertEqual(await self.ended(program), 0, program.out)
-        self.assertNotIn("Traceback", program.out + program.err)
 
     async def test_held(self) -> None:
         """
@@ -188,6 +180,56 @@ class InheritedTests(ProgramTests):
         self.assertLess(program.out.index("ended by"), program.out.index("asked /late"))
         await self.left(program)
 
+    async def test_queue(self) -> None:
+        """
+        The queue stays as long as it was made, which is as long as that of a
+        port of its own; nothing that is spawned has the socket.
+        """
+        program, [address] = await self.activated(
+            ["127.0.0.1:0"],
+            *("--port", "systemd:domain=INET:index=0", "--port", ANYWHERE, "--spawn", APP),
+        )
+        answer = await self.get(address)
+        *_, own = re.findall(r"HTTPFactory starting on (\d+)\n", program.out)
+        self.assertEqual(queue(int(own))[0], 4096)
+        length, holders = queue(int(address.rpartition(":")[2]))
+        self.assertEqual(length, 4096)
+        self.assertIn(program.pid, holders)
+        self.assertEqual(len(holders), 2)
+        self.assertNotIn(int(answer.body), holders)
+        await self.left(program)
+
+
+class InheritedOnReactorTests(InheritedTests):
+    """
+    On the transport of Twisted's reactor.
+    """
+
+    transport = "reactor"
+
+
+class InheritedNodePortTests(ActivatedTests):
+    """
+    Where nodes dial in may be inherited, too.
+    """
+
+    async def test_nodes(self) -> None:
+        """
+        The same with nodes, one spawned and one that came by itself, whose port
+        is inherited too.
+        """
+        program, [address, nodes] = await self.activated(
+            ["[::1]:0", "127.0.0.1:0"],
+            *("--port", "systemd:domain=INET6:index=0"),
+            *("--node-port", "systemd:domain=INET:index=1", "--spawn", NODE),
+        )
+        node = [TWISTD, "-n", "brxy-node", "--edge", nodes, "--route", "default", "-c", "20"]
+        self.start(*node, "--", PYTHON, "-I", "-S", LIGHT)
+        await self.restart(program, address, tier(1, 5))
+        program.signal(signal.SIGTERM)
+        self.assertEqual(await self.ended(program), 0, program.out)
+        self.assertNotIn("Traceback", program.out + program.err)
+
     async def test_unix(self) -> None:
         """
         A Unix socket keeps its mode, and is still there for the next edge.
@@ -204,59 +246,62 @@ class InheritedTests(ProgramTests):
         await self.left(program)
         self.assertTrue(path.is_socket())
 
-    async def test_queue(self) -> None:
-        """
-        The queue stays as long as it was made, and nothing that is spawned has
-        the socket.
-        """
-        program, [address] = await self.activated(
-            ["127.0.0.1:0"], "--port", "systemd:domain=INET:index=0", "--spawn", APP
-        )
-        answer = await self.get(address)
-        length, holders = queue(int(address.rpartition(":")[2]))
-        self.assertEqual(length, 4096)
-        self.assertIn(program.pid, holders)
-        self.assertEqual(len(holders), 2)
-        self.assertNotIn(int(answer.body), holders)
-        await self.left(program)
+
+class InheritedRefusalTests(ActivatedTests):
+    """
+    Sockets that are not there, or not fit.
+    """
+
+    def _start(self, address: str, *arguments: str) -> Program:
+        edge = [TWISTD, "-n", "brxy-edge", "--spawn", APP, *arguments]
+        return self.start(PYTHON, "-u", ACTIVATE, address, "--", *edge)
 
     async def test_refused(self) -> None:
         """
         What can't be is told in one line.
         """
-        await self.refused("systemd:domain=INET:index=1", "no such socket was inherited")
-        await self.refused("systemd:domain=INET:name=http", "no such socket was inherited")
-        await self.refused("systemd:domain=FOO:index=0", "AF_FOO")
-        await self.refused("systemd:domain=INET6:index=0", "can't listen.*: its domain is INET")
-        await self.refused(
-            *("systemd:domain=INET:index=0", "can't listen.*: it was given to another option too"),
-            *("--node-port", "systemd:domain=INET:index=0"),
+        port = ("127.0.0.1:0", "--port")
+        twice = ("systemd:domain=INET:index=0", "--node-port", "systemd:domain=INET:index=0")
+        stock = ("--transport", "reactor", "--node-port", "systemd:domain=UNIX:index=0")
+        refused = {
+            "no such socket was inherited": self._start(*port, "systemd:domain=INET:name=http"),
+            "has no attribute 'AF_FOO'": self._start(*port, "systemd:domain=FOO:index=0"),
+            "its domain is INET": self._start(*port, "systemd:domain=INET6:index=0"),
+            "it was given to another option too, or is no socket": self._start(*port, *twice),
+            "Twisted's transport would let everybody in, and remove the socket at its end": (
+                self._start(f"{self.folder}/nodes", "--port", "tcp:0", *stock)
+            ),
+        }
+        for why, program in refused.items():
+            self.assertEqual(await self.ended(program), 1)
+            self.assertRegex(program.err, rf"\Abrxy-edge: [^\n]*{why}\n\Z")
+
+
+class SystemdTests(ProgramTests):
+    """
+    Tests with systemd's own program.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        if shutil.which("systemd-socket-activate") is None:
+            raise SkipTest("needs systemd-socket-activate (apt install systemd)")
+
+    async def test_activated(self) -> None:
+        """
+        The first client has the edge started, and is answered by it.
+        """
+        address = f"127.0.0.1:{PORTS.take()}"
+        kept = [f"--setenv={name}" for name in ("PYTHONPATH", self.mark.partition("=")[0])]
+        edge = [TWISTD, "-n", "brxy-edge", "--port", "systemd:domain=INET:name=http"]
+        program = self.start(
+            *("systemd-socket-activate", "-l", address, "--fdname=http", *kept),
+            *(*edge, "--spawn", APP),
         )
-
-    async def refused(self, port: str, why: str, *arguments: str) -> None:
-        """
-        Have an edge refuse to start.
-        """
-        edge = [TWISTD, "-n", "brxy-edge", "--transport", self.transport]
-        edge += ["--port", port, *arguments, "--spawn", APP]
-        program = self.start(PYTHON, "-u", ACTIVATE, "127.0.0.1:0", "--", *edge)
-        self.assertEqual(await self.ended(program), 1)
-        self.assertRegex(program.err, rf"\Abrxy-edge: [^\n]*{why}[^\n]*\n\Z")
-
-
-class InheritedOnReactorTests(InheritedTests):
-    """
-    On the transport of Twisted's reactor.
-    """
-
-    transport = "reactor"
-
-    async def test_unix(self) -> None:
-        """
-        A Unix socket is left alone.
-        """
-        edge = [TWISTD, "-n", "brxy-edge", "--transport", "reactor", "--port", "8080"]
-        edge += ["--node-port", "systemd:domain=UNIX:index=0"]
-        program = self.start(PYTHON, "-u", ACTIVATE, f"{self.folder}/nodes", "--", *edge)
-        self.assertEqual(await self.ended(program), 1)
-        self.assertRegex(program.err, r"\Abrxy-edge: can't listen [^\n]*everybody in[^\n]*\n\Z")
+        await self.listening(f"tcp:{address}")
+        answers = await gatherResults([self.get(f"tcp:{address}") for _ in range(3)])
+        self.assertEqual([each.status for each in answers], [200] * 3)
+        await self.said(program, "HTTPFactory starting")
+        program.signal(signal.SIGTERM)
+        self.assertEqual(await self.ended(program), -signal.SIGTERM)
+        self.assertNotIn("Traceback", program.out)
