@@ -17,6 +17,7 @@ from zope.interface import directlyProvides, providedBy
 
 from brxy.accepting import TCPPort, UNIXPort
 from brxy.dialing import TCPConnector, UNIXConnector
+from brxy.inherited import adoptPort
 from brxy.poller import Poller
 
 __all__ = ["EpollReactor"]
@@ -62,6 +63,14 @@ class EpollReactor:
         return _listening(
             UNIXPort(self._poller, address, factory, backlog, mode, self._reactor, wantPID)
         )
+
+    def adoptStreamPort(
+        self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory
+    ) -> IListeningPort:
+        """
+        See L{twisted.internet.interfaces.IReactorSocket}.
+        """
+        return adoptPort(self._poller, fileDescriptor, addressFamily, factory, self._reactor)
 
     def listenSSL(
         self,

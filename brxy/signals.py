@@ -36,11 +36,11 @@ def stopOnce(reactor: Any) -> None:
     reactor.stop = stopOnce
 
 
-async def firstOf(done: Deferred[Any], other: Deferred[Any]) -> None:
+async def firstOf(*which: Deferred[Any]) -> None:
     """
-    Wait for one of two.
+    Wait for one of these.
     """
-    await DeferredList([done, other], fireOnOneCallback=True)
+    await DeferredList(which, fireOnOneCallback=True)
 
 
 class Hurry:

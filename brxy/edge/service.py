@@ -27,8 +27,8 @@ from typing import Any
 from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.internet.protocol import Factory
@@ -49,15 +49,22 @@ from brxy.edge.slot import SlotFactory
 from brxy.edge.starter import Spawning, Starter
 from brxy.edge.state import StateFile
 from brxy.edge.tcpclient import TCPFactory
+from brxy.epollreactor import EpollReactor
 from brxy.errors import UsageError
 from brxy.handshakes import Handshakes, encrypted
+from brxy.inherited import checkInherited
+from brxy.notify import READY, STOPPING
 from brxy.signals import Hurry, firstOf, onSignal
 from brxy.tokenfile import makeToken, readToken
 
 __all__ = ["EdgeService", "EdgeSettings", "Spawn"]
 
-# How many connections may wait to be accepted.
-BACKLOG = 1024
+# How many connections may wait to be accepted; the kernel has its own limit.
+BACKLOG = 4096
+
+# A client that was let in a moment ago, or keeps its connection, may just have
+# asked when the edge begins to stop; it gets so many seconds.
+LEAVE_PAUSE = 1.0
 
 
 @frozen
@@ -118,12 +125,19 @@ class EdgeService(Service):
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, settings: EdgeSettings) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        settings: EdgeSettings,
+        notify: Callable[[str], None] = lambda state: None,
+    ) -> None:
         """
+        @param notify: tells whoever supervises us, see L{brxy.notify}.
         @raise UsageError: the state or another file can't be used.
         """
         self._reactor = reactor
         self._settings = settings
+        self._notify = notify
         self._state = StateFile(settings.state_dir)
         self._saving: IDelayedCall | None = None
         # What SIGHUP has read anew; each raises L{UsageError} if it can't be.
@@ -220,6 +234,7 @@ class EdgeService(Service):
             self._ports.append(self._listen(endpoint, self._http))
         for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):
             self._ports.append(self._listen(endpoint, factory))
+        self._notify(READY)
 
     def _addressesForSpawned(self) -> list[Any]:
         # By TLS they would need more than their token.
@@ -247,7 +262,11 @@ class EdgeService(Service):
     def _listen(self, endpoint: str, factory: Factory) -> IListeningPort:
         ports: list[IListeningPort] = []
         failures: list[Failure] = []
-        listening = serverFromString(self._reactor, _deep(endpoint)).listen(factory)
+        server = serverFromString(self._reactor, endpoint)
+        inherited = isinstance(server, AdoptedStreamServerEndpoint)
+        if inherited:
+            checkInherited(endpoint, server, isinstance(self._reactor, EpollReactor))
+        listening = server.listen(factory)
         listening.addCallbacks(ports.append, failures.append)
         if failures:
             error = failures[0].check(CannotListenError) and failures[0].value
@@ -257,7 +276,7 @@ class EdgeService(Service):
             )
         if not ports:
             raise UsageError(f"can't listen on {endpoint}: such endpoints open too late")
-        if "backlog=" not in endpoint:
+        if "backlog=" not in endpoint and not inherited:
             _lengthenQueue(ports[0])
         return ports[0]
 
@@ -306,12 +325,12 @@ class EdgeService(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self._notify(STOPPING)
         hurry = Hurry(self._reactor, self._settings.drain_timeout)
         brokerage = self._brokerage
         brokerage.leaving = True
         for port in self._ports:
             await _asDeferred(port.stopListening())
-        self._http.leave()
         await self._finishClients(hurry)
         brokerage.rejectHeld()
         brokerage.sayGoodbye()
@@ -338,6 +357,11 @@ class EdgeService(Service):
         if self._countClients():
             self._log.info("finishing with {n} clients", n=self._countClients())
             everybody = DeferredList([each.whenEmpty() for each in self._clientFactories()])
+            pause: Deferred[None] = deferLater(self._reactor, LEAVE_PAUSE)
+            pause.addErrback(lambda failure: failure.trap(CancelledError))
+            await firstOf(everybody, pause, hurry.now)
+            pause.cancel()
+            self._http.leave()
             await firstOf(everybody, hurry.now)
             if self._countClients():
                 self._log.warn("not waiting for {n} clients any longer", n=self._countClients())
@@ -370,14 +394,6 @@ def edgeEndpoint(addresses: Sequence[Any]) -> str:
             host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
             return f"tcp:{_escaped(host)}:{address.port}"
     return ""
-
-
-def _deep(endpoint: str) -> str:
-    # Twisted's backlog of 50 is too little for a crowd that comes at once, which
-    # is what the edge is for.  The kernel cuts this to its own limit.
-    if endpoint.startswith("tcp:") and ":backlog=" not in endpoint:
-        return f"{endpoint}:backlog=4096"
-    return endpoint
 
 
 def _private(endpoint: str) -> str:

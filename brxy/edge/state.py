@@ -39,6 +39,17 @@ def _isRecord(value: object) -> bool:
     )
 
 
+def _read(path: Path) -> str:
+    """
+    @raise OSError: it can't be read, or is a link.
+    @raise ValueError: somebody else has put it there, or it is no text.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), encoding="utf-8") as file:
+        if os.fstat(file.fileno()).st_uid != os.geteuid():
+            raise ValueError
+        return file.read()
+
+
 class StateFile:
     """
     The edge's name, key and instances, in a folder that only its user can read.
@@ -67,7 +78,7 @@ class StateFile:
 
     def _load(self, path: Path) -> None:
         try:
-            state = json.loads(path.read_text())
+            state = json.loads(_read(path))
             self.edge_id, self.instances = str(state["edge"]), list(state["instances"])
             # Files of before there were keys have none.
             self.key = bytes.fromhex(state.get("key", self.key.hex()))
@@ -76,7 +87,9 @@ class StateFile:
         except FileNotFoundError:
             return
         except (ValueError, KeyError, TypeError):
-            raise UsageError(f"{path}: not written by an edge; remove it to start anew") from None
+            raise UsageError(
+                f"{path}: not written by an edge of this user; remove it to start anew"
+            ) from None
 
     def save(self, instances: list[dict[str, Any]]) -> None:
         """
@@ -88,9 +101,9 @@ class StateFile:
         if self._path is None:
             return
         temporary = self._path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        # One that was there already has the mode that it had.
-        os.fchmod(descriptor, 0o600)
+        # One that is left over, or that somebody else put there, is not written to.
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             state = {"edge": self.edge_id, "key": self.key.hex(), "instances": instances}
             json.dump(state, file)

@@ -4,6 +4,7 @@ C{twistd brxy-edge}: its command line, and the service it makes.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from brxy.edge.service import EdgeService, EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
 from brxy.errors import UsageError
 from brxy.interfaces import IRecovering
+from brxy.notify import notifier
 from brxy.options import (
     TRANSPORT,
     Guarded,
@@ -172,8 +174,11 @@ def _endpoint(text: str) -> str:
     try:
         # The global reactor is not asked for anything yet.
         serverFromString(None, text)
-    except (ValueError, LookupError, TypeError) as error:
-        raise usage.UsageError(f"{text!r} is no server endpoint: {error}") from None
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # An index or name by which systemd has left nothing.
+        nothing = isinstance(error, LookupError) and text.startswith("systemd:")
+        why = "no such socket was inherited" if nothing else error
+        raise usage.UsageError(f"{text!r} is no server endpoint: {why}") from None
     return text
 
 
@@ -258,7 +263,7 @@ def makeService(options: Options) -> IService:
             node_tls=_nodeTLS(options),
             insecure_node_port=bool(options["insecure-node-port"]),
         )
-        service = EdgeService(reactor, settings)
+        service = EdgeService(reactor, settings, notifier(os.environ))
     except UsageError as error:
         fail(options.program, error)
     return Guarded(options.program, options.foreground(), service)

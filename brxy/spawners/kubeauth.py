@@ -11,10 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred, DeferredLock
 
-from brxy.child import Child, Ended
+from brxy.child import Child, Ended, printable
 from brxy.errors import SpawnFailed
 from brxy.pipes import MAX_LINE
 from brxy.spawners.kubestatus import Unreachable, oneLine
@@ -171,10 +171,12 @@ class ExecCredentials:
         return True
 
     async def _output(self) -> bytes:
-        output = bytearray()
+        output, complaint = bytearray(), bytearray()
 
         def take(descriptor: int, line: bytes) -> None:
-            if descriptor == 1 and len(output) < _MAX_OUTPUT:
+            if descriptor == 2:
+                complaint[:] = line
+            elif len(output) < _MAX_OUTPUT:
                 # Lines that are too long come in pieces.
                 output.extend(line if len(line) == MAX_LINE else line + b"\n")
 
@@ -194,7 +196,8 @@ class ExecCredentials:
         if not in_time:
             raise self._error(f"it did not end within {_EXEC_TIMEOUT:g} s")
         if ended.status != 0:
-            raise self._error(ended.describe())
+            # What it says otherwise may be a credential, and this goes into the log.
+            raise self._error(evolve(ended, last_line=printable(bytes(complaint))).describe())
         return bytes(output)
 
     def _status(self, output: bytes) -> Mapping[str, Any]:

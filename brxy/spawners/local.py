@@ -38,6 +38,9 @@ def lineLogger(log: Logger, ticket: str) -> Callable[[int, bytes], None]:
 
     def logLine(descriptor: int, line: bytes) -> None:
         text = line.decode("utf-8", "backslashreplace")
+        if not text.isprintable():
+            # It may be a client's words that the app repeats.
+            text = "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in text)
         log.info("{ticket}| {line}", ticket=ticket, line=text)
 
     return logLine

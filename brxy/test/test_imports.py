@@ -35,10 +35,10 @@ LAYERS = """
 
     brxy.relay brxy.deadlines brxy.descriptor brxy.hangup brxy.connection
     brxy.splice brxy.poller brxy.socketend brxy.sending brxy.epolltcp
-    brxy.accepting brxy.dialing brxy.epollreactor
+    brxy.accepting brxy.dialing brxy.inherited brxy.epollreactor
     brxy.framed brxy.appconnection brxy.backend brxy.keeper brxy.pipes brxy.processes brxy.launch
     brxy.launcher brxy.child brxy.ports brxy.readiness brxy.appcommand brxy.app
-    brxy.exitstatus brxy.signals brxy.pace brxy.tokenfile
+    brxy.exitstatus brxy.signals brxy.pace brxy.notify brxy.tokenfile
     brxy.tls brxy.tlstransport brxy.handshakes brxy.certificates
     brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients brxy.edge.client brxy.edge.tcpclient
     brxy.edge.nodetls brxy.edge.refusals

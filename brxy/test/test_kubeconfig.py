@@ -216,6 +216,8 @@ class ProgramTests(_Tests):
         )
         self.write("plugin", "#!/bin/sh\necho log in first >&2; exit 1\n")
         self.assertEqual(await self.failure(), named + "exit status 1: log in first")
+        self.write("plugin", "#!/bin/sh\necho a credential; exit 1\n")
+        self.assertEqual(await self.failure(), named + "exit status 1")
         self.program({}, command="no-such-plugin", installHint="Get it\nthere.")
         self.assertEqual(
             await self.failure(),

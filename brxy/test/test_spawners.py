@@ -184,6 +184,15 @@ class ProcessTests(_Tests):
         own = os.path.dirname(sys.executable)
         self.assertEqual(sorted(self.logged), sorted(["t1| t1 C a example.com", f"t1| {own}"]))
 
+    async def test_control(self) -> None:
+        """
+        What could move a cursor or look like another line is logged as text: it
+        may be a client's words.
+        """
+        spawner = self.shell(r"printf 'a\tb\033[2Jc\rd\302\205e\342\200\256f\n'")
+        await spawner.spawn(self.order()).gone
+        self.assertEqual(self.logged, [r"t1| a	b\x1b[2Jc\rd\x85e\u202ef"])
+
     async def test_braces(self) -> None:
         """
         Whatever is printed is logged as it is.

@@ -8,7 +8,7 @@ import json
 import os
 from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from brxy.edge.state import StateFile
 from brxy.errors import UsageError
@@ -76,6 +76,43 @@ class StateTests(SynchronousTestCase):
         self.state().save([INSTANCE])
         self.assertEqual(self.folder.stat().st_mode & 0o777, 0o700)
         self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
+
+    def test_links(self) -> None:
+        """
+        Where others can put files in the folder, a link of theirs has nothing
+        overwritten, and nothing is read from it.
+        """
+        self.folder.mkdir()
+        self.folder.chmod(0o777)
+        victim = self.folder / "victim"
+        victim.write_text(json.dumps({"edge": "e", "instances": []}))
+        (self.folder / "edge.new").symlink_to("victim")
+        before = victim.read_text()
+        self.assertNotEqual(self.state().edge_id, "e")
+        self.assertEqual(victim.read_text(), before)
+        self.file.unlink()
+        self.file.symlink_to("victim")
+        self.assertRaises(UsageError, self.state)
+        self.assertEqual(victim.read_text(), before)
+
+    def test_foreign(self) -> None:
+        """
+        What another user has written there is not believed.
+        """
+        if os.geteuid() != 0:
+            raise SkipTest("needs to be root")
+        self.state()
+        os.chown(self.file, 1, -1)
+        error = self.assertRaises(UsageError, self.state)
+        self.assertIn("not written by an edge of this user", str(error))
+
+    def test_leftOver(self) -> None:
+        """
+        What was being written when an edge was killed is in nobody's way.
+        """
+        self.folder.mkdir()
+        (self.folder / "edge.new").write_text("{")
+        self.assertEqual(self.state().edge_id, self.state().edge_id)
 
     def test_nested(self) -> None:
         """

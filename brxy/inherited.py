@@ -1,0 +1,96 @@
+"""
+Listening sockets that this process has inherited, as from systemd.
+
+They stay open when it ends, and whoever comes meanwhile waits in their queue
+for the next one.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any, cast
+
+from twisted.internet import tcp
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.python import log
+
+from brxy.accepting import TCPPort, UNIXPort
+from brxy.errors import UsageError
+from brxy.poller import Poller
+
+__all__ = ["adoptPort", "checkInherited"]
+
+
+class _InheritedUNIXPort(UNIXPort):
+    """
+    Twisted's would let every user in, shorten the queue, and at the end shut the
+    socket down and remove it.
+    """
+
+    _shouldShutdown = False
+
+    def startListening(self) -> None:
+        """
+        Accept connections.
+        """
+        port: Any = self
+        port.socket, port._preexistingSocket = port._preexistingSocket, None
+        port.fileno = port.socket.fileno
+        log.msg(f"{port._getLogPrefix(port.factory)} starting on {port.socket.getsockname()!r}")
+        port.factory.doStart()
+        port.connected = True
+        port.startReading()
+
+    def connectionLost(self, reason: Any) -> None:
+        """
+        Let go of the socket.
+        """
+        tcp.Port.connectionLost(self, reason)
+
+
+def adoptPort(
+    poller: Poller, descriptor: int, family: int, factory: IProtocolFactory, reactor: Any
+) -> IListeningPort:
+    """
+    Accept connections on a duplicate of a listening socket.
+
+    @param family: of the socket, C{socket.AF_*}.
+    """
+    sock = socket.fromfd(descriptor, family, socket.SOCK_STREAM)
+    port: Any
+    if family == socket.AF_UNIX:
+        port = _InheritedUNIXPort(poller, sock.getsockname(), factory, 0, 0, reactor)
+    else:
+        port = TCPPort(poller, None, factory, None, sock.getsockname()[0], reactor)
+    port._preexistingSocket = sock
+    port.startListening()
+    return cast(IListeningPort, port)
+
+
+def checkInherited(text: str, endpoint: AdoptedStreamServerEndpoint, own: bool) -> None:
+    """
+    @param text: how the endpoint was written.
+    @param own: the port will be one of L{adoptPort}, not Twisted's.
+    @raise UsageError: it can't be.
+    """
+    why = _wrong(endpoint, own)
+    if why:
+        raise UsageError(f"can't listen on {text}: {why}")
+
+
+def _wrong(endpoint: AdoptedStreamServerEndpoint, own: bool) -> str:
+    try:
+        with socket.socket(fileno=os.dup(endpoint.fileno)) as sock:
+            listens = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            family, kind = sock.family, sock.type
+    except OSError:
+        return "it was given to another option too, or is no socket"
+    if not listens or kind != socket.SOCK_STREAM:
+        return "that socket takes no connections"
+    if family != endpoint.addressFamily:
+        return f"its domain is {socket.AddressFamily(family).name.removeprefix('AF_')}"
+    if family == socket.AF_UNIX and not own:
+        return "Twisted's transport would let everybody in, and remove the socket at its end"
+    return ""

@@ -1,0 +1,82 @@
+"""
+What systemd does for a service with socket units, for tests.
+
+C{python activate.py ADDRESS... -- COMMAND...} listens at each address
+(C{HOST:PORT}, or the path of a Unix socket), runs the command with the sockets
+by LISTEN_FDS, and prints where they listen.  SIGHUP restarts the command: SIGTERM, wait for its
+end, start the next.  SIGTERM ends both.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+# The first of what is handed over, see sd_listen_fds(3).
+_FIRST = 3
+
+
+def listening(address: str) -> socket.socket:
+    """
+    A socket that listens, as systemd makes it.
+    """
+    if address.startswith("/"):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.bind(address)
+        os.chmod(address, 0o600)
+    else:
+        host, _, port = address.rpartition(":")
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host.strip("[]"), int(port)))
+    sock.listen(4096)
+    print("listens at", sock.getsockname(), flush=True)
+    return sock
+
+
+def run(sockets: list[socket.socket], command: list[str]) -> subprocess.Popen[bytes]:
+    """
+    Start the command.
+    """
+
+    def handOver() -> None:
+        # First to where none of them is, then to where they belong.
+        high = [os.dup2(sock.fileno(), 100 + index) for index, sock in enumerate(sockets)]
+        for index, descriptor in enumerate(high):
+            os.dup2(descriptor, _FIRST + index)
+            os.close(descriptor)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        names = ":".join(f"s{index}" for index, _ in enumerate(sockets))
+        told = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(sockets))}
+        os.environ.update(told, LISTEN_FDNAMES=names)
+        os.execvp(command[0], command)
+
+    return subprocess.Popen(command, preexec_fn=handOver)
+
+
+def main(arguments: list[str]) -> int:
+    """
+    @return: whether the command ended when it was told to, and not before.
+    """
+    split = arguments.index("--")
+    signals = (signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    sockets = [listening(address) for address in arguments[:split]]
+    while True:
+        process = run(sockets, arguments[split + 1 :])
+        asked = signal.sigwait(signals)
+        if asked == signal.SIGCHLD:
+            return 1
+        process.terminate()
+        print("ended by", -process.wait(), flush=True)
+        # What tells of that end.
+        signal.sigwait((signal.SIGCHLD,))
+        if asked == signal.SIGTERM:
+            return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,93 @@
+"""
+Tests of L{brxy.notify}, alone and by an edge.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import tempfile
+from pathlib import Path
+from uuid import uuid4
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.notify import READY, STOPPING, notifier
+from brxy.test.programs import ANYWHERE, TWISTD, ProgramTests
+
+
+class NotifierTests(SynchronousTestCase):
+    """
+    Tests of L{notifier}, with a socket as systemd has it.
+    """
+
+    def _listen(self, name: str) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(sock.close)
+        sock.bind(name)
+        sock.setblocking(False)
+        return sock
+
+    def test_path(self) -> None:
+        """
+        It is told, and what is started finds nothing of systemd's.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            sock = self._listen(f"{folder}/s")
+            environ = {"NOTIFY_SOCKET": f"{folder}/s", "LISTEN_FDNAMES": "http", "PATH": "/bin"}
+            notify = notifier(environ)
+            self.assertEqual(environ, {"PATH": "/bin"})
+            notify(READY)
+            notify(STOPPING)
+            self.assertEqual([sock.recv(100), sock.recv(100)], [b"READY=1", b"STOPPING=1"])
+
+    def test_abstract(self) -> None:
+        """
+        The name may be one that is in no file system.
+        """
+        name = f"brxy-{uuid4().hex}"
+        sock = self._listen(f"\0{name}")
+        notifier({"NOTIFY_SOCKET": f"@{name}"})(READY)
+        self.assertEqual(sock.recv(100), b"READY=1")
+
+    def test_nobody(self) -> None:
+        """
+        Where nobody wants to know, nothing is done; one who is gone does no
+        harm.
+        """
+        notifier({})(READY)
+        notifier({"NOTIFY_SOCKET": "/nowhere/at/all"})(READY)
+
+
+class EdgeNotifyTests(ProgramTests):
+    """
+    Tests of an edge with somebody who wants to know.
+    """
+
+    async def test_edge(self) -> None:
+        """
+        It is ready when its ports are open, says that it stops before it has,
+        and its app knows nothing of all that.
+        """
+        path = Path(self.folder) / "notify"
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(sock.close)
+        sock.bind(str(path))
+        sock.settimeout(60)
+        app = f"app: -- {self.gate()}"
+        environ = {"NOTIFY_SOCKET": str(path), "LISTEN_FDNAMES": "http"}
+        ports = ("--port", ANYWHERE, "--spawn", app)
+        edge = self.start(TWISTD, "-n", "brxy-edge", *ports, **environ)
+        self.assertEqual(sock.recv(100), b"READY=1")
+        address = await self.address(edge)
+        answer = await self.get(address, "/env")
+        self.assertEqual(environ.keys() & json.loads(answer.body).keys(), set())
+        held = self.get(address)
+        await self.said(edge, "asked /")
+        edge.signal(signal.SIGTERM)
+        self.assertEqual(sock.recv(100), b"STOPPING=1")
+        self.openGate()
+        self.assertEqual((await held).status, 200)
+        self.assertEqual(await self.ended(edge), -signal.SIGTERM)
+        self.assertNotIn("systemd", edge.out)

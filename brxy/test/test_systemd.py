@@ -1,0 +1,187 @@
+"""
+The units of C{examples/systemd}, by systemd's own tools.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+import brxy
+from brxy.test.programs import TWISTD
+from brxy.test.storms import LIGHT
+
+UNITS = Path(brxy.__file__).parents[1] / "examples" / "systemd"
+
+# In tenths, from 0 (nothing can happen) to 100; what systemd has for OK ends at 49.
+EXPOSURE = 20
+
+
+class UnitTests(SynchronousTestCase):
+    """
+    Tests of the units as they are.
+    """
+
+    def setUp(self) -> None:
+        if not UNITS.exists():
+            raise SkipTest("needs examples/: run the tests in a checkout")
+        if shutil.which("systemd-analyze") is None:
+            raise SkipTest("needs systemd-analyze (apt install systemd)")
+
+    def analyze(self, *arguments: str) -> str:
+        """
+        Run systemd-analyze.
+
+        @return: what it printed, if it has no complaint.
+        """
+        command = ["systemd-analyze", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(done.stderr, "")
+        return done.stdout
+
+    def test_verify(self) -> None:
+        """
+        systemd understands all of them, once what they start is there.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            copies = []
+            for unit in UNITS.iterdir():
+                copy = Path(folder) / unit.name
+                copy.write_text(unit.read_text().replace("/opt/brxy/bin/twistd", TWISTD))
+                copies.append(str(copy))
+            self.assertEqual(len(copies), 3)
+            self.analyze("verify", "--man=no", *copies)
+
+    def test_security(self) -> None:
+        """
+        What runs in them can do little harm.
+        """
+        units = [str(unit) for unit in UNITS.glob("*.service")]
+        self.assertEqual(len(units), 2)
+        for unit in units:
+            self.analyze("security", "--offline=true", f"--threshold={EXPOSURE}", unit)
+
+
+# What stands in the container where the units expect it.
+_TWISTD = """\
+#!/bin/sh
+export PYTHONPATH=/opt/brxy/source:/opt/brxy/lib
+exec /usr/bin/python3 -c 'from twisted.scripts.twistd import run; run()' "$@"
+"""
+_APP = """\
+#!/bin/sh
+exec /usr/bin/python3 /opt/hello/light.py
+"""
+_CHECK = """\
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/python3 /opt/check/booted.py
+StandardOutput=file:/opt/check/out
+StandardError=file:/opt/check/err
+ExecStopPost=/bin/systemctl poweroff --force
+"""
+
+
+class BootTests(SynchronousTestCase):
+    """
+    The units by a systemd that runs, in a container with this machine's /usr.
+    """
+
+    def setUp(self) -> None:
+        if not UNITS.exists():
+            raise SkipTest("needs examples/: run the tests in a checkout")
+        if shutil.which("systemd-nspawn") is None:
+            raise SkipTest("needs systemd-nspawn (apt install systemd-container)")
+        if os.geteuid() != 0:
+            raise SkipTest("needs root: systemd-nspawn does")
+        if os.path.realpath(sys.executable) != os.path.realpath("/usr/bin/python3"):
+            raise SkipTest("needs the system's own Python")
+        self.folder = Path(tempfile.mkdtemp(prefix="brxy-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def test_boot(self) -> None:
+        """
+        The edge starts with its first client, has no privileges and neither has
+        its app; it reloads, and of 400 probes while it restarts all are
+        answered. The node starts too, and both stop.
+        """
+        told = self.boot()
+        for who in ("edge", "app"):
+            self.assertEqual(told[who]["CapBnd"], "0" * 16)
+            self.assertEqual((told[who]["NoNewPrivs"], told[who]["Seccomp"]), ("1", "2"))
+            self.assertNotIn("0", told[who]["Uid"].split())
+        self.assertEqual(told["edge"]["Uid"], told["app"]["Uid"])
+        self.assertEqual(told["state"], ["100600", True])
+        self.assertEqual(told["reload"], "ok")
+        self.assertEqual(told["answers"], {"ok": 400})
+        self.assertEqual((told["brxy-edge"], told["brxy-node"]), ("success", "success"))
+        self.assertNotIn("Traceback", told["journal"])
+        self.assertNotIn("not permitted", told["journal"])
+
+    def boot(self) -> dict[str, Any]:
+        """
+        @return: what C{booted.py} said.
+        """
+        binds = self.provide()
+        command = ["systemd-nspawn", "--quiet", "--directory=/", "--volatile=yes"]
+        command += ["--register=no", "--keep-unit", "--private-network", "--link-journal=no"]
+        command += [f"--machine={self.folder.name}", "--console=pipe", *binds]
+        done = subprocess.run(
+            [*command, "--boot", "systemd.unit=check.service"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+        check = self.folder / "check"
+        said = check / "out"
+        if not said.exists() or not said.read_text():
+            err = check / "err"
+            self.fail(done.stderr + (err.read_text() if err.exists() else ""))
+        return dict(json.loads(said.read_text()))
+
+    def provide(self) -> list[str]:
+        """
+        Make what the container needs.
+
+        @return: what is to be mounted.
+        """
+        self.write("brxy/bin/twistd", _TWISTD)
+        self.write("hello/bin/gunicorn", _APP)
+        self.write("hello/light.py", Path(LIGHT).read_text())
+        self.write("check/booted.py", Path(LIGHT).with_name("booted.py").read_text())
+        self.write("units/check.service", _CHECK)
+        for name in ("brxy/source", "brxy/lib"):
+            (self.folder / name).mkdir()
+        for unit in UNITS.iterdir():
+            self.write(f"units/{unit.name}", unit.read_text())
+        root = str(UNITS.parents[1])
+        return [
+            *(f"--bind-ro={self.folder}/{name}:/opt/{name}" for name in ("brxy", "hello")),
+            f"--bind-ro={root}:/opt/brxy/source",
+            f"--bind-ro={sysconfig.get_path('purelib')}:/opt/brxy/lib",
+            f"--bind={self.folder}/check:/opt/check",
+            *(
+                f"--bind-ro={unit}:/etc/systemd/system/{unit.name}"
+                for unit in (self.folder / "units").iterdir()
+            ),
+        ]
+
+    def write(self, name: str, text: str) -> None:
+        """
+        Write a file that everybody can read and run.
+        """
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
