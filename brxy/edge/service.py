@@ -41,7 +41,9 @@ from brxy.edge.broker import Broker
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.client import HTTPFactory
 from brxy.edge.clients import ClientFactory
-from brxy.edge.routes import RouteTable
+from brxy.edge.doorkeeper import Doorkeeper
+from brxy.edge.limits import Addresses, Limits, clientsAllowed
+from brxy.edge.routes import RouteTable, canonical
 from brxy.edge.scaler import Rule, Scaler
 from brxy.edge.slot import SlotFactory
 from brxy.edge.starter import Spawning, Starter
@@ -87,7 +89,7 @@ class EdgeSettings:
     default_route_for_all: bool = False
     max_total: int = 100
     hold_timeout: float = 60.0
-    max_held: int = 1000
+    limits: Limits = Limits()
     start_timeout: float = 50.0
     response_timeout: float | None = None
     retries: int = 3
@@ -125,16 +127,24 @@ class EdgeService(Service):
             new_ticket=lambda: token_hex(8),
             epoch=time() - reactor.seconds(),
             start_timeout=settings.start_timeout,
+            named=_named(settings),
         )
         self._sought = self._scaler.restore(self._state.instances, reactor.seconds())
+        limits = settings.limits
         self._brokerage = Brokerage(
             self._shared,
-            Broker(settings.max_held, settings.hold_timeout),
+            Broker(
+                limits.max_held,
+                settings.hold_timeout,
+                max_held_total=limits.held_total,
+                max_held_per_address=limits.max_held_per_address,
+            ),
             self._scaler,
             edge_id=self._state.edge_id,
             token=settings.token,
             retries=settings.retries,
             response_timeout=settings.response_timeout,
+            limits=limits,
             changed=self._changed,
         )
         routes = RouteTable(
@@ -144,10 +154,11 @@ class EdgeService(Service):
             settings.default_route_for_all,
             self._scaler.present,
         )
-        self._http = HTTPFactory(self._shared, self._brokerage, routes.route)
-        self._tcp = [
-            TCPFactory(self._shared, self._brokerage, name) for name, _ in settings.frontends
-        ]
+        common = (self._shared, self._brokerage, limits)
+        addresses = Addresses(limits.max_connections_per_address)
+        self._http = HTTPFactory(*common, addresses, routes.route)
+        self._tcp = [TCPFactory(*common, addresses, name) for name, _ in settings.frontends]
+        self._door = Doorkeeper(limits.max_connections, self._clientsAllowed, reactor.seconds)
         self._slots = SlotFactory(self._shared, self._brokerage)
 
     @property
@@ -197,6 +208,8 @@ class EdgeService(Service):
             self._ports.append(self._listen(endpoint, self._http))
         for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):
             self._ports.append(self._listen(endpoint, factory))
+        for port in self._ports:
+            self._door.watch(port)
 
     def _warnOfStrangers(self) -> None:
         if self._settings.token:
@@ -227,6 +240,11 @@ class EdgeService(Service):
             _lengthenQueue(ports[0])
         return ports[0]
 
+    def _clientsAllowed(self, files: int) -> int:
+        settings = self._settings
+        capacity = max((spawn.rule.capacity for spawn in settings.spawns), default=1)
+        return clientsAllowed(files, settings.max_total, capacity)
+
     # What is remembered
 
     def _changed(self) -> None:
@@ -256,6 +274,7 @@ class EdgeService(Service):
         hurry = Hurry(self._reactor, self._settings.drain_timeout)
         brokerage = self._brokerage
         brokerage.leaving = True
+        self._door.leave()
         for port in self._ports:
             await _asDeferred(port.stopListening())
         self._http.leave()
@@ -293,6 +312,14 @@ class EdgeService(Service):
 
     def _clientFactories(self) -> list[ClientFactory[Any]]:
         return [self._http, *self._tcp]
+
+
+def _named(settings: EdgeSettings) -> list[str]:
+    """
+    The routes that the settings name.
+    """
+    hosts = [canonical(host, settings.default_route) for host in settings.routes]
+    return [settings.default_route, *hosts, *(name for name, _ in settings.frontends)]
 
 
 def _lengthenQueue(port: IListeningPort) -> None:
