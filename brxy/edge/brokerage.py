@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from brxy.connection import Shared
 from brxy.deadlines import Deadlines
-from brxy.edge.broker import Broker, Expire, Held, Match
+from brxy.edge.broker import Broker, Expire, Match, Reject
 from brxy.edge.decisions import Buried, Fail, Newest, Recount, Retire, RollFailed, Spawn, Stop
 from brxy.edge.direct import DirectSlot, Front
 from brxy.edge.exchange import Exchange
@@ -106,17 +106,15 @@ class Brokerage:
         An exchange wants a slot: it gets one now, is held, or is rejected.
         """
         decision = self._broker.wait(exchange, self._seconds())
-        if isinstance(decision, Match):
+        if type(decision) is Match:
             exchange.carrier.matched(decision.slot)
-        elif isinstance(decision, Held):
-            refusal = self._refusal(exchange)
-            if refusal is None:
-                self._held(exchange.route, exchange.address)
-            else:
-                self._broker.cancel(exchange)
-                exchange.carrier.reject(*refusal)
-        else:
+        elif isinstance(decision, Reject):
             exchange.carrier.reject(*_REJECTED[decision.reason])
+        elif (refusal := self._refusal(exchange)) is not None:
+            self._broker.cancel(exchange)
+            exchange.carrier.reject(*refusal)
+        else:
+            self._held(exchange.route, exchange.address)
 
     def _refusal(self, exchange: Exchange) -> tuple[int, str, int] | None:
         """

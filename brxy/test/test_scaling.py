@@ -46,6 +46,8 @@ class FromZeroTests(CrowdTests):
         spawner = self.launch(app, rule, limits=Limits(max_held=clients))
         spawner.holding = True
         peers = await self.hold(clients)
+        # They are given to the spawner a few at a time.
+        await self.until(lambda: len(spawner.orders) >= spawns)
         self.assertEqual(len(spawner.orders), spawns)
         spawner.release()
         # All of them at the same time.
