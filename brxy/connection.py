@@ -234,6 +234,13 @@ class Connection(Protocol):
 
     # Writing
 
+    def isBehind(self) -> bool:
+        """
+        Whether the peer has yet to take what would be sent to it.
+        """
+        # What is moved unread fills no buffer.
+        return self.congested or (self.stream is not None and self.stream.pending())
+
     def pauseProducing(self) -> None:
         """
         The transport's buffer is full.  See L{IPushProducer}.

@@ -281,13 +281,13 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         See L{ClientConnection}.
         """
         carrier = self._carrier
+        if carrier is not None and carrier.exchange.progress is TUNNEL:
+            return Owed.TUNNEL
+        if self.isBehind():
+            return Owed.READING
         if carrier is None:
             # The time for a head is another.
             return Owed.NOTHING if self._begun else Owed.REQUEST
-        if carrier.exchange.progress is TUNNEL:
-            return Owed.TUNNEL
-        if self.congested:
-            return Owed.READING
         return Owed.BODY if self._body is not None and not self._holds else Owed.NOTHING
 
     def giveUp(self, owed: Owed) -> None:

@@ -37,8 +37,9 @@ class Patience:
     For each thing that a client can owe: after how many looks something must have
     come of it, and how much.
 
-    A look is the first of a time or one of its others; so a time ends between its
-    length and two pauses more.
+    Looks come a quarter late at most (see L{brxy.deadlines.Deadlines}), and the first
+    one comes when a time has begun already: a time ends after its length, and not later
+    than a quarter of it and two and a half pauses more.
 
     @ivar pause: seconds between two looks.
     """
@@ -48,7 +49,7 @@ class Patience:
         @param request: seconds for each, or 0 for any time.
         """
         times = (0.0, request, body, reading, tunnel)
-        shortest = min((each for each in times if each), default=LONGEST_PAUSE)
+        shortest = min((each for each in times if each), default=2 * LONGEST_PAUSE)
         self.pause = min(LONGEST_PAUSE, shortest / 2)
         self._looks = [ceil(each / self.pause) + 1 if each else 0 for each in times]
         self._least = (0, 0, ceil(body * MIN_RATE), ceil(reading * MIN_RATE), 1)
