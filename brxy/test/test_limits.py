@@ -157,8 +157,8 @@ class DescriptorsTests(SynchronousTestCase):
         """
         What instances need is kept free, and never more than half.
         """
-        self.assertEqual(clientsAllowed(1024, 100, 1), 1024 - 450)
-        self.assertEqual(clientsAllowed(20_000, 100, 50), 20_000 - 5350)
+        self.assertEqual(clientsAllowed(2048, 100, 1), 2048 - 520)
+        self.assertEqual(clientsAllowed(20_000, 100, 50), 20_000 - 5420)
         self.assertEqual(clientsAllowed(256, 100, 1), 128)
         self.assertEqual(clientsAllowed(1, 100, 1), 1)
 
