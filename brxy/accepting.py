@@ -1,11 +1,13 @@
 """
-Ports whose connections are of our own transport.
+Ports whose connections are of our own transport, and ports that let in no more than
+they may.
 """
 
 from __future__ import annotations
 
 import errno
 import select
+import typing
 from typing import Any, cast
 
 from twisted.internet import tcp, unix
@@ -16,7 +18,7 @@ from brxy.epolltcp import EVERYTHING, EpollTransport
 from brxy.poller import Poller
 from brxy.socketend import addressOf
 
-__all__ = ["TCPPort", "UNIXPort"]
+__all__ = ["Gate", "TCPPort", "UNIXPort", "watch"]
 
 _log = Logger()
 
@@ -29,13 +31,73 @@ _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _EXHAUSTED_PAUSE = 0.25
 
 
+class Gate(typing.Protocol):
+    """
+    Who says how many connections a port may accept.
+    """
+
+    def room(self) -> int:
+        """
+        How many more may come in now; asked when somebody waits.
+        """
+
+    def entered(self) -> None:
+        """
+        One was accepted.
+        """
+
+    def left(self) -> None:
+        """
+        One of them is gone.
+        """
+
+
+def watch(port: Any, gate: Gate) -> None:
+    """
+    Have a port accept as many connections as a gate says, and tell it of each.
+
+    @param port: a L{TCPPort} or one of Twisted's own.
+    """
+    if isinstance(port, TCPPort):
+        port.gate = gate
+    elif isinstance(port, tcp.Port):
+        _watchTwisted(port, gate)
+
+
+def _watchTwisted(port: Any, gate: Gate) -> None:
+    class Counted(port.transport):  # type: ignore[misc]
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            gate.entered()
+
+        def connectionLost(self, reason: Failure) -> None:
+            super().connectionLost(reason)
+            gate.left()
+
+    accept = port.doRead
+
+    def doRead() -> None:
+        room = gate.room()
+        if room > 0:
+            # So many are accepted in this turn at most.
+            port.numberAccepts = min(port.numberAccepts, room)
+            accept()
+
+    port.transport = Counted
+    port.doRead = doRead
+
+
 class TCPPort(tcp.Port):
     """
     A port of Twisted's, served by a L{Poller}.  All of its life but accepting
     connections is left to Twisted, with its logs and its errors.
+
+    @ivar gate: who says how many may come in, if anybody does.
     """
 
+    gate: Gate | None = None
     _accepts = 1
+    _open = False
 
     def __init__(self, poller: Poller, *arguments: Any) -> None:
         self._poller = poller
@@ -45,12 +107,14 @@ class TCPPort(tcp.Port):
         """
         Accept connections.
         """
+        self._open = True
         self._poller.add(self.socket.fileno(), self, select.EPOLLIN)
 
     def stopReading(self) -> None:
         """
         Accept no more.
         """
+        self._open = False
         if self.connected:
             self._poller.remove(self.socket.fileno())
 
@@ -63,8 +127,11 @@ class TCPPort(tcp.Port):
         """
         Let in who waits, more at once if a crowd does.
         """
+        most = self._accepts
+        if self.gate is not None:
+            most = min(most, self.gate.room())
         accepted = 0
-        while accepted < self._accepts and self._accept():
+        while accepted < most and self._accept():
             accepted += 1
         # As long as somebody waits the poller tells again.
         crowd = accepted == self._accepts
@@ -89,8 +156,16 @@ class TCPPort(tcp.Port):
         else:
             transport = EpollTransport(self._poller, sock, peer)
             self._poller.add(sock.fileno(), transport, EVERYTHING)
-            transport.start(protocol)
+            if self.gate is None:
+                transport.start(protocol)
+            else:
+                self.gate.entered()
+                transport.start(protocol, self._left)
         return True
+
+    def _left(self, reason: Failure) -> None:
+        if self.gate is not None:
+            self.gate.left()
 
     def _rest(self, error: OSError) -> bool:
         _log.warn("can't accept connections for now: {why}", why=error.strerror)
@@ -100,7 +175,7 @@ class TCPPort(tcp.Port):
         return False
 
     def _goOn(self) -> None:
-        if self.connected and not self.disconnecting:
+        if self._open and not self.disconnecting:
             self._poller.again(self.socket.fileno(), select.EPOLLIN)
 
     def failed(self, failure: Failure) -> None:

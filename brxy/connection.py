@@ -34,8 +34,14 @@ CLOSE_TIMEOUT = 10.0
 # taken to keep its connections open.
 IDLE_PROOF = 0.05
 
-# Where tcp_info of linux/tcp.h has tcpi_bytes_acked, 64 bits.
+# In that time it must take so many bytes to be given as much again: not one now and
+# then.
+CLOSE_LEAST = 200
+
+# Where tcp_info of linux/tcp.h has tcpi_bytes_acked and tcpi_bytes_received, 64 bits
+# each.
 _BYTES_ACKED = slice(120, 128)
+_BYTES_RECEIVED = slice(128, 136)
 
 # A link that was cut silently is found by the kernel (seconds; milliseconds).
 _LINK_OPTIONS = (
@@ -228,6 +234,13 @@ class Connection(Protocol):
 
     # Writing
 
+    def isBehind(self) -> bool:
+        """
+        Whether the peer has yet to take what would be sent to it.
+        """
+        # What is moved unread fills no buffer.
+        return self.congested or (self.stream is not None and self.stream.pending())
+
     def pauseProducing(self) -> None:
         """
         The transport's buffer is full.  See L{IPushProducer}.
@@ -347,25 +360,49 @@ class Connection(Protocol):
         """
         Closing takes long: a peer that takes what is left gets more time.
         """
-        before, self._taken = self._taken, self._countTaken()
-        if self._taken > before:
+        before, self._taken = self._taken, self.countTaken()
+        if self._taken >= before + CLOSE_LEAST:
             self.shared.closing.start(self)
         else:
             self.abort()
 
-    def _countTaken(self) -> int:
-        # What the peer has acknowledged; 0 where nobody can tell, as on Unix sockets.
-        handle = getattr(self.transport, "getHandle", None)
-        if handle is None or not isinstance(self._tcp.getPeer(), (IPv4Address, IPv6Address)):
+    def countTaken(self) -> int:
+        """
+        How many bytes the peer has acknowledged; 0 where nobody can tell, as on Unix
+        sockets.
+        """
+        return self._count(_BYTES_ACKED)
+
+    def countGiven(self) -> int:
+        """
+        How many bytes have come from the peer, read or not; 0 where nobody can tell.
+        """
+        return self._count(_BYTES_RECEIVED)
+
+    def _count(self, which: slice) -> int:
+        if not self.isCounted():
             return 0
-        info = handle().getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.stop)
-        return int.from_bytes(info[_BYTES_ACKED], sys.byteorder)
+        # Below TLS and whatever else is between.
+        transport: Any = self.transport
+        while hasattr(transport, "wrappedProtocol"):
+            transport = transport.transport
+        size = _BYTES_RECEIVED.stop
+        info = transport.getHandle().getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)
+        return int.from_bytes(info[which], sys.byteorder)
+
+    def isCounted(self) -> bool:
+        """
+        Whether somebody counts the bytes that come and go: the kernel does for TCP.
+        """
+        return hasattr(self.transport, "getHandle") and isinstance(
+            self._tcp.getPeer(), (IPv4Address, IPv6Address)
+        )
 
     def _leave(self) -> None:
         if self.alive:
             self.alive = False
             self._unwatch()
-            self._taken = self._countTaken()
+            self._taken = self.countTaken()
             self.shared.closing.start(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

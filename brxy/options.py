@@ -25,10 +25,12 @@ __all__ = [
     "Guarded",
     "Options",
     "TRANSPORT",
+    "atLeastOne",
     "capacity",
     "count",
     "fail",
     "port",
+    "positive",
     "route",
     "seconds",
     "usedReactor",
@@ -65,6 +67,36 @@ def count(text: str) -> int:
 
 
 count.coerceDoc = "A whole number, 0 or more."  # type: ignore[attr-defined]
+
+
+def positive(text: str) -> float:
+    """
+    A time in seconds, more than 0.
+
+    @raise ValueError: it is none.
+    """
+    value = seconds(text)
+    if not value:
+        raise ValueError("a number of seconds, more than 0, is needed")
+    return value
+
+
+positive.coerceDoc = "Seconds, more than 0."  # type: ignore[attr-defined]
+
+
+def atLeastOne(text: str) -> int:
+    """
+    A whole number, 1 or more.
+
+    @raise ValueError: it is none.
+    """
+    value = count(text)
+    if not value:
+        raise ValueError("a whole number, 1 or more, is needed")
+    return value
+
+
+atLeastOne.coerceDoc = "A whole number, 1 or more."  # type: ignore[attr-defined]
 
 
 def capacity(text: str) -> int:

@@ -5,6 +5,7 @@ pass through a pipe and are never copied into this process.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable
@@ -71,22 +72,31 @@ class Pipe:
 
 class Pipes:
     """
-    Pipes that are not in use.
+    Pipes that are not in use, and how many are.
     """
+
+    #: Which may be so many: peers that don't read would take all descriptors.
+    MOST = 32
 
     def __init__(self) -> None:
         self._idle: list[Pipe] = []
+        self._used = 0
 
     def take(self) -> Pipe:
         """
-        @raise OSError: there are no descriptors left.
+        @raise OSError: there are no descriptors left, or so many are in use.
         """
-        return self._idle.pop() if self._idle else Pipe()
+        if self._used >= self.MOST:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        pipe = self._idle.pop() if self._idle else Pipe()
+        self._used += 1
+        return pipe
 
     def give(self, pipe: Pipe) -> None:
         """
         It is not needed any more, nor is what it holds.
         """
+        self._used -= 1
         if pipe.held or len(self._idle) >= _IDLE:
             pipe.close()
         else:

@@ -20,6 +20,7 @@ from typing import Generic, Protocol, TypeVar
 from attrs import define
 
 from brxy.edge.instance import Instance, Slot
+from brxy.edge.limits import Addresses
 from brxy.edge.pool import Pool
 
 __all__ = ["Broker", "Expire", "Held", "Match", "Reject", "Waiter"]
@@ -30,6 +31,7 @@ class Waiter(Protocol):
     An exchange that needs a slot.
 
     @ivar route: which app it is for.
+    @ivar address: the client's, or C{""}.
     @ivar number: its place in the order of arrival; set by the broker.
     @ivar deadline: when it has waited long enough; set by the broker.
     @ivar held: it waits now; set by the broker.
@@ -39,6 +41,9 @@ class Waiter(Protocol):
     number: int
     deadline: float
     held: bool
+
+    @property
+    def address(self) -> str: ...
 
 
 W = TypeVar("W", bound=Waiter)
@@ -70,7 +75,8 @@ class Reject(Generic[W]):
     """
     The waiter can't even stand in line.
 
-    @ivar reason: C{full}, as many wait for this route as may.
+    @ivar reason: C{full}, as many wait as may, for this route or for all; or
+        C{address}, as many of its address do.
     """
 
     waiter: W
@@ -95,12 +101,23 @@ class Broker(Generic[W, S]):
     route is ready.
     """
 
-    def __init__(self, max_held: int, hold_timeout: float) -> None:
+    def __init__(
+        self,
+        max_held: int,
+        hold_timeout: float,
+        *,
+        max_held_total: int = 0,
+        max_held_per_address: int = 0,
+    ) -> None:
         """
         @param max_held: how many may wait for one route.
         @param hold_timeout: how long one waits at most, in seconds.
+        @param max_held_total: how many may wait for all; 0 for any number.
+        @param max_held_per_address: and of one address.
         """
         self._max_held = max_held
+        self._max_held_total = max_held_total
+        self._addresses = Addresses(max_held_per_address) if max_held_per_address else None
         self._hold_timeout = hold_timeout
         self._number = 0
         self._held_total = 0
@@ -127,6 +144,10 @@ class Broker(Generic[W, S]):
         line = self._lines.get(route)
         if (0 if line is None else line.count) >= self._max_held:
             return Reject(waiter, "full")
+        if 0 < self._max_held_total <= self._held_total:
+            return Reject(waiter, "full")
+        if self._addresses is not None and not self._addresses.add(waiter.address):
+            return Reject(waiter, "address")
         if line is None:
             line = self._lines[route] = _Line()
         line.add(waiter)
@@ -144,6 +165,8 @@ class Broker(Generic[W, S]):
         if pool is not None:
             return self._take(waiter, waiter.route, pool)
         self._lines.setdefault(waiter.route, _Line()).addAgain(waiter)
+        if self._addresses is not None:
+            self._addresses.addAgain(waiter.address)
         heappush(self._again, (waiter.number, waiter))
         self._held_total += 1
         return Held(waiter)
@@ -156,6 +179,7 @@ class Broker(Generic[W, S]):
         if waiter.held:
             line = self._lines[waiter.route]
             line.drop(waiter)
+            self._uncount(waiter)
             self._shorten(waiter.route, line, 1)
 
     def expire(self, now: float) -> list[Expire[W]]:
@@ -183,6 +207,8 @@ class Broker(Generic[W, S]):
         if line is None:
             return []
         waiters = line.clear()
+        for waiter in waiters:
+            self._uncount(waiter)
         self._shorten(route, line, len(waiters))
         return waiters
 
@@ -275,8 +301,14 @@ class Broker(Generic[W, S]):
         Take the first out of a line.
         """
         waiter = line.pop()
+        if self._addresses is not None:
+            self._addresses.remove(waiter.address)
         self._shorten(route, line, 1)
         return waiter
+
+    def _uncount(self, waiter: W) -> None:
+        if self._addresses is not None:
+            self._addresses.remove(waiter.address)
 
     def _shorten(self, route: str, line: _Line[W], left: int) -> None:
         """

@@ -16,13 +16,14 @@ from twisted.logger import Logger
 from brxy.connection import Shared
 from brxy.deadlines import Deadlines
 from brxy.edge.access import Access
-from brxy.edge.broker import Broker, Expire, Held, Match
+from brxy.edge.broker import Broker, Expire, Match, Reject
 from brxy.edge.decisions import Buried, Fail, Newest, Recount, Retire, RollFailed, Spawn, Stop
 from brxy.edge.direct import DirectSlot, Front
 from brxy.edge.exchange import Exchange
 from brxy.edge.httpcarrier import HTTPCarrier
 from brxy.edge.instance import Instance, State
 from brxy.edge.instances import Instances
+from brxy.edge.limits import Limits, Wakes
 from brxy.edge.scaler import Scaler
 from brxy.edge.slot import NodeSlot
 from brxy.edge.starter import Spawning, Starter
@@ -35,6 +36,12 @@ from brxy.wire import VERSION, Hello, Welcome
 __all__ = ["Brokerage"]
 
 _READY = State.READY
+
+#: What the client of an exchange is told that can't be held: see L{Reject}.
+_REJECTED = {
+    "full": (503, "too many requests are held already", 1),
+    "address": (429, "too many of your requests are held already", 1),
+}
 
 
 class Brokerage:
@@ -64,6 +71,7 @@ class Brokerage:
         access: Access,
         retries: int,
         response_timeout: float | None,
+        limits: Limits,
         changed: Callable[[], None],
     ) -> None:
         self._shared = shared
@@ -74,6 +82,8 @@ class Brokerage:
         self._access = access
         self._instances = Instances(changed)
         self._timer: IDelayedCall | None = None
+        self._max_routes = limits.max_routes
+        self._wakes = Wakes(limits.wake_burst, limits.wake_rate)
         self._lacking = scaler.lacking
         self._recounts: deque[str] = deque()
         self._recounting = False
@@ -101,10 +111,27 @@ class Brokerage:
         decision = self._broker.wait(exchange, self._seconds())
         if type(decision) is Match:
             exchange.carrier.matched(decision.slot)
-        elif type(decision) is Held:
-            self._held(exchange.route)
+        elif isinstance(decision, Reject):
+            exchange.carrier.reject(*_REJECTED[decision.reason])
+        elif (refusal := self._refusal(exchange)) is not None:
+            self._broker.cancel(exchange)
+            exchange.carrier.reject(*refusal)
         else:
-            exchange.carrier.reject(503, "too many requests are held already", 1)
+            self._held(exchange.route, exchange.address)
+
+    def _refusal(self, exchange: Exchange) -> tuple[int, str, int] | None:
+        """
+        Why somebody who has come to wait may not have an app woken, if not: a status,
+        a text, and seconds to try again after.
+        """
+        route, now = exchange.route, self._seconds()
+        if self._broker.held(route) > 1 or not self._scaler.wakesUnnamed(route, now):
+            return None
+        routes = self._scaler.knownRoutes()
+        if 0 < self._max_routes <= routes and not self._scaler.knows(route):
+            return 503, "too many apps are asked for", 10
+        wait = self._wakes.take(exchange.address, now)
+        return (429, "you have too many apps started", ceil(wait)) if wait else None
 
     def requeue(self, exchange: Exchange) -> None:
         """
@@ -135,9 +162,9 @@ class Brokerage:
         self._perform(self._scaler.answered(instance, self._seconds()))
         self._arm()
 
-    def _held(self, route: str) -> None:
+    def _held(self, route: str, waker: str | None = None) -> None:
         held = self._broker.held(route)
-        decisions = self._scaler.demand(route, held, self._seconds())
+        decisions = self._scaler.demand(route, held, self._seconds(), waker)
         # While the breaker is open nobody is held for long.
         doomed = any(type(each) is Fail for each in decisions)
         if held == 1 and not doomed and not self._scaler.hasReady(route):

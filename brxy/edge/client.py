@@ -21,6 +21,8 @@ from brxy.edge.exchange import HELD, TUNNEL
 from brxy.edge.framing import Body, framingFor
 from brxy.edge.http1 import RequestHead, forwardedLines, plainResponse, requestHead
 from brxy.edge.httpcarrier import VIA, HTTPCarrier
+from brxy.edge.limits import Addresses, Limits
+from brxy.edge.patience import Owed
 from brxy.errors import BadRequest
 from brxy.interfaces import IExchangeEnd
 
@@ -32,15 +34,6 @@ HOLD_PIPELINE = 4
 
 # What a client may send ahead of the answer it waits for.
 PIPELINE_LIMIT = 65536
-
-# Seconds for a whole request head, from its first byte.
-HEAD_TIMEOUT = 15.0
-
-# A client that was found idle so many times, at looks so many seconds apart, is let
-# go: after 75 s and before 115.  To note each request in a queue of deadlines instead
-# would cost more than all the looks.
-IDLE_LOOKS = 6
-IDLE_PAUSE = 15.0
 
 
 @implementer(IExchangeEnd)
@@ -59,7 +52,8 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         self._advancing = False
         # Some bytes of a head have come.
         self._begun = False
-        self._idle_looks = 0
+        self._requests = 0
+        self._room = 0
         self.forwarded = b""
 
     def connectionMade(self) -> None:
@@ -68,7 +62,6 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         """
         super().connectionMade()
         self.forwarded = forwardedLines(self.address.encode(), b"http", VIA)
-        self._factory.looks.start(self)
 
     def advance(self) -> None:
         """
@@ -135,14 +128,22 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             # Its body, if it has one, is not worth waiting for.
             self._refuse(404, "no such app", keep=head.keep_alive and head.length == 0, head=head)
             return
+        if 0 < factory.max_body < head.length:
+            self._refuse(413, "the body is too large", head=head)
+            return
         self._head = head
-        self._idle_looks = 0
+        self._looks = 0
         carrier = HTTPCarrier(self, factory.brokerage, route, head, factory.requestId())
         self._carrier = carrier
+        if factory.max_requests:
+            self._requests += 1
+            if self._requests >= factory.max_requests:
+                carrier.closeAfter()
         if head.length == 0:
             carrier.exchange.complete = True
         else:
             self._body = framingFor(head.length)
+            self._room = factory.max_body
             # What has come with the head goes to the app in one write with it.
             while self._body is not None and self._readBody(self._body, carrier):
                 pass
@@ -163,6 +164,11 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             carrier.badRequest(error.status, str(error))
             return False
         self._inbox = rest + later if later else rest
+        if self._factory.max_body:
+            self._room -= len(out)
+            if self._room < 0:
+                carrier.badRequest(413, "the body is too large")
+                return False
         if out:
             carrier.received(out)
         if body.done and self._body is body:
@@ -197,6 +203,9 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         """
         head = self._head
         keep = head is not None and head.keep_alive and self._body is None
+        limit = self._factory.max_requests
+        if limit and self._requests >= limit:
+            keep = False
         self._answer(status, text, retry_after, keep and not self._factory.brokerage.leaving)
 
     def accepted(self) -> None:
@@ -252,7 +261,6 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         The connection is gone.
         """
         self._factory.heads.stop(self)
-        self._factory.looks.stop(self)
         super().closed(reason)
 
     def leave(self) -> None:
@@ -268,18 +276,30 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         """
         self._refuse(408, "the request took too long")
 
-    def look(self) -> None:
+    def owes(self) -> Owed:
         """
-        Has nothing been asked for a long while?
+        See L{ClientConnection}.
         """
-        if self._carrier is not None or self._begun:
-            self._idle_looks = 0
-        else:
-            self._idle_looks += 1
-        if self._idle_looks < IDLE_LOOKS:
-            self._factory.looks.start(self)
-        else:
+        carrier = self._carrier
+        if carrier is not None and carrier.exchange.progress is TUNNEL:
+            return Owed.TUNNEL
+        if self.isBehind():
+            return Owed.READING
+        if carrier is None:
+            # The time for a head is another.
+            return Owed.NOTHING if self._begun else Owed.REQUEST
+        return Owed.BODY if self._body is not None and not self._holds else Owed.NOTHING
+
+    def giveUp(self, owed: Owed) -> None:
+        """
+        See L{ClientConnection}.
+        """
+        if owed == Owed.REQUEST:
             self.close()
+        elif owed == Owed.BODY and self._carrier is not None:
+            self._carrier.badRequest(408, "the body came too slowly")
+        else:
+            super().giveUp(owed)
 
 
 class HTTPFactory(ClientFactory[HTTPClient]):
@@ -288,17 +308,25 @@ class HTTPFactory(ClientFactory[HTTPClient]):
 
     @param route: tells the route of a host, or L{None} where there is no app.
     @ivar heads: clients that have begun to send a request.
-    @ivar looks: when to look next at each client.
+    @ivar max_body: see L{Limits}.
+    @ivar max_requests: see L{Limits}.
     """
 
     def __init__(
-        self, shared: Shared, brokerage: Brokerage, route: Callable[[str], str | None]
+        self,
+        shared: Shared,
+        brokerage: Brokerage,
+        limits: Limits,
+        addresses: Addresses,
+        route: Callable[[str], str | None],
     ) -> None:
-        super().__init__(shared, brokerage)
+        super().__init__(shared, brokerage, limits, addresses)
         self.route = route
-        reactor = shared.reactor
-        self.heads: Deadlines[HTTPClient] = Deadlines(reactor, HEAD_TIMEOUT, HTTPClient.tooSlow)
-        self.looks: Deadlines[HTTPClient] = Deadlines(reactor, IDLE_PAUSE, HTTPClient.look)
+        self.max_body = limits.max_body
+        self.max_requests = limits.max_requests
+        self.heads: Deadlines[HTTPClient] = Deadlines(
+            shared.reactor, limits.head_timeout, HTTPClient.tooSlow
+        )
         self._ids = count(1)
         self._id_prefix = urandom(6).hex().encode("ascii")
 
@@ -327,4 +355,3 @@ class HTTPFactory(ClientFactory[HTTPClient]):
         """
         super().abort()
         self.heads.stopAll()
-        self.looks.stopAll()

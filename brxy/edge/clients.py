@@ -11,8 +11,11 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from brxy.connection import Connection, Shared
+from brxy.deadlines import Deadlines
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.carrier import Carrier
+from brxy.edge.limits import Addresses, Limits
+from brxy.edge.patience import Owed
 
 __all__ = ["HOLD_COPY", "ClientConnection", "ClientFactory", "addressText"]
 
@@ -41,6 +44,14 @@ class ClientConnection(Connection, Generic[_K]):
     @ivar address: the client's address.
     """
 
+    # It counts as one of its address.
+    _counted = False
+    # What it owed at the last look, at how many looks now, and what it had done by
+    # the first of them.
+    _owed = Owed.NOTHING
+    _looks = 0
+    _done = 0
+
     def __init__(self, factory: ClientFactory[Any]) -> None:
         super().__init__(factory.shared)
         self.address = ""
@@ -55,6 +66,11 @@ class ClientConnection(Connection, Generic[_K]):
         super().connectionMade()
         self.address = addressText(self._tcp.getPeer())
         self._clients.clients.add(self)
+        self._counted = self._clients.addresses.add(self.address)
+        if self._counted:
+            self._clients.looks.start(self)
+        else:
+            self.abort()
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -69,6 +85,51 @@ class ClientConnection(Connection, Generic[_K]):
         Do what can be done with what has come in.
         """
         raise NotImplementedError
+
+    # Patience
+
+    def look(self) -> None:
+        """
+        Does it do what it has to do?
+        """
+        clients = self._clients
+        patience = clients.patience
+        owed = self.owes()
+        if owed > Owed.REQUEST and not self.isCounted():
+            owed = Owed.NOTHING
+        if owed != self._owed or not self._looks:
+            self._owed = owed
+            self._looks = 0
+            self._done = self._countDone(owed)
+        self._looks += 1
+        if patience.limits(owed) and patience.isOver(owed, self._looks):
+            if not patience.isEnough(owed, self._countDone(owed) - self._done):
+                self.giveUp(owed)
+                return
+            self._looks = 0
+        clients.looks.start(self)
+
+    def _countDone(self, owed: Owed) -> int:
+        if owed == Owed.BODY:
+            return self.countGiven()
+        if owed == Owed.READING:
+            return self.countTaken()
+        return self.countGiven() + self.countTaken() if owed == Owed.TUNNEL else 0
+
+    def owes(self) -> Owed:
+        """
+        What the client has to do now.
+        """
+        raise NotImplementedError
+
+    def giveUp(self, owed: Owed) -> None:
+        """
+        The client does not do it.
+        """
+        if self._carrier is not None and owed == Owed.TUNNEL:
+            self._carrier.hangup()
+        else:
+            self.abort()
 
     def over(self) -> None:
         """
@@ -110,6 +171,9 @@ class ClientConnection(Connection, Generic[_K]):
         """
         The connection is gone.
         """
+        self._clients.looks.stop(self)
+        if self._counted:
+            self._clients.addresses.remove(self.address)
         self._clients.left(self)
         carrier = self._carrier
         self.over()
@@ -122,13 +186,22 @@ class ClientFactory(Factory, Generic[_C]):
     Makes clients' connections, and knows those that are there.
 
     @ivar clients: those connected now.
+    @ivar addresses: how many of them each address has.
+    @ivar looks: when to look next at each client.
     """
 
     noisy = False
 
-    def __init__(self, shared: Shared, brokerage: Brokerage) -> None:
+    def __init__(
+        self, shared: Shared, brokerage: Brokerage, limits: Limits, addresses: Addresses
+    ) -> None:
         self.shared = shared
         self.brokerage = brokerage
+        self.addresses = addresses
+        self.patience = limits.patience()
+        self.looks: Deadlines[ClientConnection[Any]] = Deadlines(
+            shared.reactor, self.patience.pause, lambda client: client.look()
+        )
         self.clients: set[_C] = set()
         self._empty: list[Deferred[None]] = []
 
@@ -159,3 +232,4 @@ class ClientFactory(Factory, Generic[_C]):
         """
         for client in list(self.clients):
             client.abort()
+        self.looks.stopAll()

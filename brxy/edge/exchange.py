@@ -194,6 +194,13 @@ class Exchange:
         self._interims = 0
         self._retries = retries
 
+    @property
+    def address(self) -> str:
+        """
+        The client's address; C{""} if it has none.
+        """
+        return str(self.carrier.near.address)
+
     def step(self, event: Input) -> tuple[Action, ...]:
         """
         Take one input.

@@ -80,6 +80,12 @@ class HTTPCarrier(Carrier):
         copy = self.exchange.copy
         return b"".join((head, *copy)) if copy else head
 
+    def closeAfter(self) -> None:
+        """
+        This is the last request on the client's connection.
+        """
+        self._keep_client = False
+
     def badRequest(self, status: int, text: str) -> None:
         """
         The request's body can't be passed on.

@@ -46,6 +46,8 @@ class Fleet:
     @ivar breakers: by the position of the rule.
     @ivar newest: the one instance that has its C{newest} set.
     @ivar look_at: when its demand will be looked at, if that is to come.
+    @ivar waker: the address of the client for which its first instance was ordered;
+        C{""} if it has none, or the instance came by itself.
     """
 
     route: str
@@ -54,6 +56,7 @@ class Fleet:
     breakers: dict[int, Breaker] = field(factory=dict)
     newest: Instance | None = None
     look_at: float = 0.0
+    waker: str = ""
     _numbers: Counter[int | None] = field(factory=Counter)
 
     def add(self, instance: Instance) -> None:
@@ -143,6 +146,18 @@ class Ledger:
         """
         return self._tickets.get(ticket)
 
+    def routes(self) -> int:
+        """
+        How many routes something is known of.
+        """
+        return len(self._fleets)
+
+    def rules(self, route: str) -> list[int]:
+        """
+        The positions of the rules that are for a route.
+        """
+        return [i for i, rule in enumerate(self._rules) if covers(rule.pattern, route)]
+
     def fleet(self, route: str) -> Fleet | None:
         """
         What there is of a route, if there is or lately was anything.
@@ -156,8 +171,7 @@ class Ledger:
         """
         fleet = self._fleets.get(route)
         if fleet is None:
-            rules = [i for i, rule in enumerate(self._rules) if covers(rule.pattern, route)]
-            fleet = self._fleets[route] = Fleet(route, rules)
+            fleet = self._fleets[route] = Fleet(route, self.rules(route))
         return fleet
 
     def rank(self, route: str, rule: int) -> int:

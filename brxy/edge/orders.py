@@ -10,6 +10,7 @@ from brxy.edge.decisions import Decision, Fail, Recount, Spawn
 from brxy.edge.instance import Instance
 from brxy.edge.ledger import Fleet, Ledger, Rule
 from brxy.edge.shortage import Shortage
+from brxy.edge.standing import Standing
 from brxy.edge.supply import Supply
 
 __all__ = ["Orders"]
@@ -28,7 +29,9 @@ class Orders:
         supply: Supply,
         max_total: int,
         start_timeout: float,
+        standing: Standing,
     ) -> None:
+        self._standing = standing
         self._rules = rules
         self._ledger = ledger
         self._supply = supply
@@ -37,19 +40,38 @@ class Orders:
         self._shortage = Shortage()
         self.lacking = self._shortage.lacking
 
-    def demand(self, route: str, waiters: int, now: float) -> list[Decision]:
+    def wakes(self, route: str, now: float) -> bool:
+        """
+        Whether somebody who waits for this route would have something started where
+        there is nothing.
+        """
+        fleet = self._ledger.fleet(route)
+        if fleet is None:
+            return bool(self._ledger.rules(route))
+        return not fleet.instances and any(
+            fleet.breaker(rule).mayOrder(now) != 0 for rule in fleet.rules
+        )
+
+    def demand(
+        self, route: str, waiters: int, now: float, waker: str | None = None
+    ) -> list[Decision]:
         """
         So many exchanges wait for a slot of this route now.
+
+        @param waker: the address of a client who has just come to wait.
         """
         was_short = self._shortage.remove(route)
         fleet = self._ledger.fleetFor(route)
+        if waker is not None and not fleet.instances:
+            fleet.waker = waker
         decisions: list[Decision] = []
         # With no room by any rule, as under overload, there is nothing to count.
         if waiters and self._mayGrow(fleet):
             offered = sum(self._supply.offers(each, now) for each in fleet.instances.values())
             if waiters > offered:
                 decisions += self._order(fleet, waiters - offered, now)
-        self._ledger.forget(fleet, now)
+        if not self._shortage.lacks(route):
+            self._ledger.forget(fleet, now)
         if was_short and not self._shortage.lacks(route):
             # Whoever is next in line may have what this one needs no more.
             decisions += self.recountShort(1)
@@ -68,6 +90,8 @@ class Orders:
         An instance is gone: a route that lacked room may have some.
         """
         self._shortage.left(instance)
+        if instance.answered:
+            self._standing.served(instance.route)
         return self.recountShort(self._room())
 
     def recountShort(self, number: int) -> list[Decision]:
@@ -113,8 +137,8 @@ class Orders:
             if missing <= 0:
                 break
         if lacking:
-            self._shortage.add(fleet.route, lacking)
-            decisions += self._makeRoom()
+            self._shortage.add(fleet.route, lacking, fleet.route in self._standing)
+            decisions += self._makeRoom(fleet)
         elif not decisions and self._isDoomed(fleet, now):
             decisions.append(_failure(fleet, now))
         elif missing > 0:
@@ -149,18 +173,21 @@ class Orders:
         if pause:
             self._ledger.lookAt(fleet, now + pause, now)
 
-    def _makeRoom(self) -> list[Decision]:
+    def _makeRoom(self, fleet: Fleet) -> list[Decision]:
         """
         Retire idle instances of routes that lack nothing: of those that are
         not the newest the ones of later spawners first, then older ones.
         """
-        number = self._shortage.unmet()
+        standing = fleet.route in self._standing
+        number = self._shortage.unmet(standing)
         if not number:
             return []
         idle = [
             each
             for each in self._ledger.instances()
-            if self._supply.isIdle(each) and not self._shortage.lacks(each.route)
+            if self._supply.isIdle(each)
+            and not self._shortage.lacks(each.route)
+            and (standing or self._isOfSameWaker(each, fleet))
         ]
         idle.sort(key=lambda each: (each.newest, -each.rank, each.generation))
         decisions: list[Decision] = []
@@ -168,6 +195,14 @@ class Orders:
             self._shortage.leaving(instance)
             decisions += self._supply.retire(instance)
         return decisions
+
+    def _isOfSameWaker(self, instance: Instance, fleet: Fleet) -> bool:
+        """
+        Whether whoever woke this route woke the instance's as well: a name that nobody
+        knows pushes out nothing else.
+        """
+        other = self._ledger.fleet(instance.route)
+        return other is not None and other.waker == fleet.waker
 
 
 def _failure(fleet: Fleet, now: float) -> Fail:

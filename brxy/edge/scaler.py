@@ -8,7 +8,7 @@ out; times are seconds of any clock that only goes forward.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from secrets import token_hex
 from typing import Any
 
@@ -29,6 +29,7 @@ from brxy.edge.ledger import Fleet, Ledger, Rule
 from brxy.edge.orders import Orders
 from brxy.edge.roll import Rolls
 from brxy.edge.routes import covers
+from brxy.edge.standing import Standing
 from brxy.edge.supply import PROVEN, Supply
 
 __all__ = [
@@ -64,6 +65,7 @@ class Scaler:
         start_timeout: float = 50.0,
         grace: float = 5.0,
         new_ticket: Callable[[], str] = lambda: token_hex(16),
+        named: Collection[str] = (),
     ) -> None:
         """
         @param rules: one for each spawner, first choice first.
@@ -73,6 +75,7 @@ class Scaler:
         @param start_timeout: how long an order may take until it is ready.
         @param grace: how long an instance without any slot is waited for.
         @param new_ticket: makes a ticket that nobody can guess.
+        @param named: routes that were named to the edge, besides those of the rules.
         """
         self._rules = rules
         self._start_timeout = start_timeout
@@ -80,7 +83,12 @@ class Scaler:
         self._agenda: Agenda[Instance | Fleet] = Agenda()
         self._ledger = Ledger(rules, self._agenda, new_ticket, epoch)
         self._supply = Supply(self._ledger, grace)
-        self._orders = Orders(rules, self._ledger, self._supply, max_total, start_timeout)
+        patterns = [rule.pattern for rule in rules if rule.pattern is not None]
+        exact = [pattern for pattern in patterns if not pattern.startswith("*.")]
+        self._standing = Standing([*named, *exact])
+        self._orders = Orders(
+            rules, self._ledger, self._supply, max_total, start_timeout, self._standing
+        )
         self._rolls = Rolls(self._ledger, self._supply, self._orders)
 
     # What there is
@@ -125,13 +133,37 @@ class Scaler:
         fleet = self._ledger.fleet(route)
         return fleet is not None and bool(fleet.instances)
 
+    def knows(self, route: str) -> bool:
+        """
+        Whether something is known of a route.
+        """
+        return self._ledger.fleet(route) is not None
+
+    def knownRoutes(self) -> int:
+        """
+        Of how many routes something is known.
+        """
+        return self._ledger.routes()
+
     # Demand
 
-    def demand(self, route: str, waiters: int, now: float) -> list[Decision]:
+    def wakesUnnamed(self, route: str, now: float) -> bool:
+        """
+        Whether somebody who waits for this route would have something started where
+        there is nothing, and nobody has named that to the edge.
+        """
+        return not self._standing.isNamed(route) and self._orders.wakes(route, now)
+
+    def demand(
+        self, route: str, waiters: int, now: float, waker: str | None = None
+    ) -> list[Decision]:
         """
         So many exchanges wait for a slot of this route now.
+
+        @param waker: the address of a client who has just come to wait; C{""} for one
+            without.
         """
-        return self._orders.demand(route, waiters, now)
+        return self._orders.demand(route, waiters, now, waker)
 
     def idled(self, instance: Instance) -> list[Decision]:
         """

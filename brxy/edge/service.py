@@ -42,8 +42,10 @@ from brxy.edge.broker import Broker
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.client import HTTPFactory
 from brxy.edge.clients import ClientFactory
+from brxy.edge.doorkeeper import Doorkeeper
+from brxy.edge.limits import Addresses, Limits, clientsAllowed
 from brxy.edge.nodetls import NodeTLS, NodeTLSFiles
-from brxy.edge.routes import RouteTable
+from brxy.edge.routes import RouteTable, canonical
 from brxy.edge.scaler import Rule, Scaler
 from brxy.edge.slot import SlotFactory
 from brxy.edge.starter import Spawning, Starter
@@ -102,7 +104,7 @@ class EdgeSettings:
     default_route_for_all: bool = False
     max_total: int = 100
     hold_timeout: float = 60.0
-    max_held: int = 1000
+    limits: Limits = Limits()
     start_timeout: float = 50.0
     response_timeout: float | None = None
     retries: int = 3
@@ -156,16 +158,24 @@ class EdgeService(Service):
             new_ticket=lambda: token_hex(8),
             epoch=time() - reactor.seconds(),
             start_timeout=settings.start_timeout,
+            named=_named(settings),
         )
         self._sought = self._scaler.restore(self._state.instances, reactor.seconds())
+        limits = settings.limits
         self._brokerage = Brokerage(
             self._shared,
-            Broker(settings.max_held, settings.hold_timeout),
+            Broker(
+                limits.max_held,
+                settings.hold_timeout,
+                max_held_total=limits.held_total,
+                max_held_per_address=limits.max_held_per_address,
+            ),
             self._scaler,
             edge_id=self._state.edge_id,
             access=self._access,
             retries=settings.retries,
             response_timeout=settings.response_timeout,
+            limits=limits,
             changed=self._changed,
         )
         routes = RouteTable(
@@ -175,10 +185,11 @@ class EdgeService(Service):
             settings.default_route_for_all,
             self._scaler.present,
         )
-        self._http = HTTPFactory(self._shared, self._brokerage, routes.route)
-        self._tcp = [
-            TCPFactory(self._shared, self._brokerage, name) for name, _ in settings.frontends
-        ]
+        common = (self._shared, self._brokerage, limits)
+        addresses = Addresses(limits.max_connections_per_address)
+        self._http = HTTPFactory(*common, addresses, routes.route)
+        self._tcp = [TCPFactory(*common, addresses, name) for name, _ in settings.frontends]
+        self._door = Doorkeeper(limits.max_connections, self._clientsAllowed, reactor.seconds)
         self._slots = SlotFactory(self._shared, self._brokerage)
         self._handshakes = Handshakes(reactor)
         self._node_tls: NodeTLS | None = None
@@ -234,6 +245,8 @@ class EdgeService(Service):
             self._ports.append(self._listen(endpoint, self._http))
         for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):
             self._ports.append(self._listen(endpoint, factory))
+        for port in self._ports:
+            self._door.watch(port)
         self._notify(READY)
 
     def _addressesForSpawned(self) -> list[Any]:
@@ -299,6 +312,11 @@ class EdgeService(Service):
         if path is not None:
             self._access.share(readToken(path))
 
+    def _clientsAllowed(self, files: int) -> int:
+        settings = self._settings
+        capacity = max((spawn.rule.capacity for spawn in settings.spawns), default=1)
+        return clientsAllowed(files, settings.max_total, capacity)
+
     # What is remembered
 
     def _changed(self) -> None:
@@ -329,6 +347,7 @@ class EdgeService(Service):
         hurry = Hurry(self._reactor, self._settings.drain_timeout)
         brokerage = self._brokerage
         brokerage.leaving = True
+        self._door.leave()
         for port in self._ports:
             await _asDeferred(port.stopListening())
         await self._finishClients(hurry)
@@ -371,6 +390,14 @@ class EdgeService(Service):
 
     def _clientFactories(self) -> list[ClientFactory[Any]]:
         return [self._http, *self._tcp]
+
+
+def _named(settings: EdgeSettings) -> list[str]:
+    """
+    The routes that the settings name.
+    """
+    hosts = [canonical(host, settings.default_route) for host in settings.routes]
+    return [settings.default_route, *hosts, *(name for name, _ in settings.frontends)]
 
 
 def _lengthenQueue(port: IListeningPort) -> None:

@@ -4,7 +4,7 @@ Who wants more instances than the global maximum leaves room for.
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice
 
 from brxy.edge.instance import Instance
 
@@ -13,24 +13,30 @@ __all__ = ["Shortage"]
 
 class Shortage:
     """
-    The routes that lack room, first come first, and the idle instances that
-    are leaving to make it.
+    The routes that lack room and the idle instances that are leaving to make it.
+    First those of standing (see L{brxy.edge.standing}), first come first, then the
+    others.
 
     @ivar lacking: the routes, and for how many instances each; to be looked at.
     """
 
     def __init__(self) -> None:
         self.lacking: dict[str, int] = {}
+        self._standing: dict[str, int] = {}
         self._total = 0
         self._leaving: set[Instance] = set()
 
-    def add(self, route: str, instances: int) -> None:
+    def add(self, route: str, instances: int, standing: bool = True) -> None:
         """
         A route lacks room for so many instances; it stands last in line.
+
+        @param standing: it is of standing.
         """
         self.remove(route)
         self.lacking[route] = instances
         self._total += instances
+        if standing:
+            self._standing[route] = instances
 
     def remove(self, route: str) -> bool:
         """
@@ -38,6 +44,7 @@ class Shortage:
 
         @return: whether it did.
         """
+        self._standing.pop(route, None)
         lacked = self.lacking.pop(route, 0)
         self._total -= lacked
         return lacked > 0
@@ -47,7 +54,8 @@ class Shortage:
         The routes that are to be looked at when there is room for so many
         instances.
         """
-        return list(islice(self.lacking, number))
+        others = (route for route in self.lacking if route not in self._standing)
+        return list(islice(chain(self._standing, others), number))
 
     def lacks(self, route: str) -> bool:
         """
@@ -67,8 +75,11 @@ class Shortage:
         """
         self._leaving.discard(instance)
 
-    def unmet(self) -> int:
+    def unmet(self, standing: bool = False) -> int:
         """
         How many more have to leave.
+
+        @param standing: for the routes of standing alone.
         """
-        return max(0, self._total - len(self._leaving))
+        total = sum(self._standing.values()) if standing else self._total
+        return max(0, total - len(self._leaving))

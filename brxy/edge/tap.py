@@ -15,6 +15,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from brxy.edge.access import Allowed
+from brxy.edge.limits import Limits
 from brxy.edge.nodetls import NodeTLSFiles
 from brxy.edge.routes import canonical
 from brxy.edge.scaler import Rule
@@ -26,9 +27,11 @@ from brxy.notify import notifier
 from brxy.options import (
     TRANSPORT,
     Guarded,
+    atLeastOne,
     capacity,
     count,
     fail,
+    positive,
     route,
     seconds,
     usedReactor,
@@ -41,6 +44,25 @@ from brxy.spawners.spec import SpawnSpec, parseSpawn, routePattern
 __all__ = ["Options", "makeService"]
 
 NODE_PORT = "tcp:9080:interface=127.0.0.1"
+
+# What becomes L{Limits}: each is a field of that name.
+LIMITS: list[list[Any]] = [
+    ["max-connections", None, None, "Clients at once. [default: as files allow]", atLeastOne],
+    ["max-connections-per-address", None, 0, "Of one address; 0: any number.", count],
+    ["max-held", None, 1000, "Clients held for one route at most; others get 503.", count],
+    ["max-held-total", None, None, "For all routes. [default: 10000 or --max-held]", atLeastOne],
+    ["max-held-per-address", None, 0, "Of one address, else 429; 0: any number.", count],
+    ["max-routes", None, 10_000, "Routes known at once, else 503; 0: any number.", count],
+    ["wake-burst", None, 20, "Routes an address may wake at once, else 429.", atLeastOne],
+    ["wake-rate", None, 6, "And how many more in a minute; 0: any number.", count],
+    ["max-body", None, 0, "Bytes of a request's body, else 413; 0: any number.", count],
+    ["max-requests", None, 0, "Requests on a connection; 0: any number.", count],
+    ["head-timeout", None, 15.0, "For a request's head, else 408.", positive],
+    ["keep-alive-timeout", None, 75.0, "Between two requests; 0: any time.", seconds],
+    ["body-timeout", None, 30.0, "Some of a body must come in this, else 408.", seconds],
+    ["write-timeout", None, 60.0, "Some of an answer must be taken in this.", seconds],
+    ["tunnel-timeout", None, 0.0, "Silence on TCP and upgraded connections.", seconds],
+]
 
 
 class Options(CommonOptions):
@@ -63,7 +85,7 @@ class Options(CommonOptions):
         ["max-instances", None, 10, "Instances of a route at most.", count],
         ["max-total", None, 100, "Instances of all routes at most.", count],
         ["hold-timeout", None, 60.0, "A client is held so long at most; then 503.", seconds],
-        ["max-held", None, 1000, "Clients held for one route at most; others get 503.", count],
+        *LIMITS,
         ["start-timeout", None, 50.0, "An instance must be ready after this.", seconds],
         ["response-timeout", None, None, "An app must answer after this, else 504.", seconds],
         ["retries", None, 3, "A lost exchange is offered again so often.", count],
@@ -252,7 +274,7 @@ def makeService(options: Options) -> IService:
             default_route_for_all=bool(options["default-route-for-all"]),
             max_total=options["max-total"],
             hold_timeout=options["hold-timeout"],
-            max_held=options["max-held"],
+            limits=Limits(**{name.replace("-", "_"): options[name] for name, *_ in LIMITS}),
             start_timeout=options["start-timeout"],
             response_timeout=options["response-timeout"],
             retries=options["retries"],

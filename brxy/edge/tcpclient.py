@@ -13,6 +13,8 @@ from brxy.edge.brokerage import Brokerage
 from brxy.edge.carrier import TCPCarrier
 from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
 from brxy.edge.exchange import TUNNEL
+from brxy.edge.limits import Addresses, Limits
+from brxy.edge.patience import Owed
 from brxy.interfaces import IExchangeEnd
 
 __all__ = ["TCPClient", "TCPFactory"]
@@ -33,6 +35,8 @@ class TCPClient(ClientConnection[TCPCarrier]):
         See L{twisted.internet.protocol.Protocol}.
         """
         super().connectionMade()
+        if not self.alive:
+            return
         factory = self._factory
         self._carrier = TCPCarrier(self, factory.brokerage, factory.route)
         factory.brokerage.wait(self._carrier.exchange)
@@ -74,6 +78,14 @@ class TCPClient(ClientConnection[TCPCarrier]):
         self.over()
         self.close()
 
+    def owes(self) -> Owed:
+        """
+        See L{ClientConnection}.
+        """
+        carrier = self._carrier
+        tunnel = carrier is not None and carrier.exchange.progress is TUNNEL
+        return Owed.TUNNEL if tunnel else Owed.NOTHING
+
     def hungUp(self, broken: bool) -> None:
         """
         The client hung up while it was not read from; if it only half-closed,
@@ -90,8 +102,15 @@ class TCPFactory(ClientFactory[TCPClient]):
     @ivar route: the frontend's name.
     """
 
-    def __init__(self, shared: Shared, brokerage: Brokerage, route: str) -> None:
-        super().__init__(shared, brokerage)
+    def __init__(
+        self,
+        shared: Shared,
+        brokerage: Brokerage,
+        limits: Limits,
+        addresses: Addresses,
+        route: str,
+    ) -> None:
+        super().__init__(shared, brokerage, limits, addresses)
         self.route = route
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:

@@ -18,6 +18,7 @@ class FakeWaiter:
     number: int = 0
     deadline: float = 0.0
     held: bool = False
+    address: str = ""
 
 
 @define(eq=False)

@@ -122,6 +122,8 @@ class MemoryEdge:
         self.service = EdgeService(
             reactor, EdgeSettings(ports=["tcp:8080"], spawns=spawns, **settings)
         )
+        # Its connections have no descriptors that could be watched.
+        self.service._shared.hangups = reactor.shared.hangups
         self.service.startService()
         self._factory = reactor.tcpServers[0][1]
         self._ends: list[PipeEnd] = []
@@ -143,13 +145,15 @@ class MemoryEdge:
         self.reactor.advance(0)
         self.deliver()
 
-    def ask(self, request: bytes | None = None) -> MemoryClient:
+    def ask(self, request: bytes | None = None, address: Any = TCP_ADDRESS) -> MemoryClient:
         """
         Connect and send a request.
+
+        @param address: the client's.
         """
         client = MemoryClient()
         protocol = self._factory.buildProtocol(TCP_ADDRESS)
-        edge, end = connect(self.reactor, protocol, client)
+        edge, end = connect(self.reactor, protocol, client, address)
         self._ends += [edge, end]
         end.write(get() if request is None else request)
         self.deliver()

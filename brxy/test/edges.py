@@ -134,13 +134,14 @@ class EdgeTests(RealTests):
         for _ in range(turns):
             await deferLater(self.reactor, 0)
 
-    async def connect(self, port: int = 0) -> Peer:
+    async def connect(self, port: int = 0, host: str = "127.0.0.1") -> Peer:
         """
         Connect to the edge; the connection is cut after the test.
 
         @param port: which of its ports.
+        @param host: where from, an address of loopback.
         """
-        peer = await connect(self.reactor, self.edge.addresses[port])
+        peer = await connect(self.reactor, self.edge.addresses[port], host)
         self.cutLater(peer)
         return peer
 

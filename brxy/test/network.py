@@ -5,6 +5,7 @@ A network in memory, for tests, whose every byte is delivered by hand.
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -53,10 +54,13 @@ class _Handle:
 
     def getsockopt(self, level: int, option: int, size: int) -> bytes:
         """
-        What the kernel counts: nothing.
+        What the kernel counts: the bytes that the other side has read, and those that
+        have come from it.
         """
         assert (level, option) == (socket.IPPROTO_TCP, socket.TCP_INFO)
-        return bytes(size)
+        end, other = self._end, self._end.other
+        taken = max(0, len(end.written()) - len(other.pending()))
+        return struct.pack("120xQQ", taken, len(other.written()))[:size]
 
     def recv(self, size: int, flags: int) -> bytes:
         """

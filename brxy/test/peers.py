@@ -520,9 +520,11 @@ def answer(body: bytes = b"ok", status: bytes = b"200 OK", fields: Iterable[byte
     return b"\r\n".join(lines) + body
 
 
-async def connect(reactor: Any, address: Any) -> Peer:
+async def connect(reactor: Any, address: Any, host: str = "127.0.0.1") -> Peer:
     """
     Connect to a listening address.
+
+    @param host: where from, an address of loopback.
     """
-    endpoint = TCP4ClientEndpoint(reactor, address.host, address.port)
+    endpoint = TCP4ClientEndpoint(reactor, address.host, address.port, bindAddress=(host, 0))
     return cast(Peer, await endpoint.connect(Factory.forProtocol(Peer)))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from brxy.edge.limits import Limits
 from brxy.interfaces import Address
 from brxy.test.crowds import MemoryClient, MemoryEdge, get
 from brxy.test.edges import spawnRule
@@ -14,15 +15,20 @@ from brxy.test.peers import answer
 from brxy.test.spawning import FrontedSpawner
 
 
-class ClientTimesTests(SynchronousTestCase):
+class ClientTimesBase(SynchronousTestCase):
     """
-    A client that has nothing to say does not stay for ever.
+    Base of these tests, with an edge in memory.
+
+    @cvar limits: its limits.
     """
+
+    limits = Limits()
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
         spawner = FrontedSpawner(self.reactor, lambda order: Address("127.0.0.1", 1))
-        self.edge = MemoryEdge(self.reactor, spawnRule(spawner), hold_timeout=600.0)
+        rule = spawnRule(spawner)
+        self.edge = MemoryEdge(self.reactor, rule, hold_timeout=600.0, limits=self.limits)
         self.addCleanup(self.edge.service.stopService)
 
     def connected(self, said: bytes) -> tuple[MemoryClient, PipeEnd]:
@@ -55,6 +61,22 @@ class ClientTimesTests(SynchronousTestCase):
         for _ in range(seconds):
             self.reactor.advance(1)
             self.edge.turn()
+
+    def letIn(self) -> None:
+        """
+        Have the app accept the request, and answer nothing yet.
+        """
+        self.edge.turn()
+        while self.reactor.dialling():
+            self.reactor.accept()
+        self.edge.turn()
+        self.assertTrue(self.reactor.apps[-1].received)
+
+
+class ClientTimesTests(ClientTimesBase):
+    """
+    A client that has nothing to say does not stay for ever.
+    """
 
     def test_silent(self) -> None:
         """
@@ -120,3 +142,219 @@ class ClientTimesTests(SynchronousTestCase):
         self.wait(60)
         self.assertEqual(client.status, 200)
         self.assertFalse(client.ended)
+
+
+class BodyTimeTests(ClientTimesBase):
+    """
+    A client must go on sending the body it has begun.
+    """
+
+    HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+
+    def test_stops(self) -> None:
+        """
+        One that stops gets 408, after 30 to 60 s, in front of an app as well as held.
+        """
+        client, _ = self.connected(self.HEAD)
+        self.wait(29)
+        self.assertEqual(client.status, 0)
+        self.wait(31)
+        self.assertEqual(client.status, 408)
+        self.assertTrue(client.ended)
+        client, _ = self.connected(self.HEAD)
+        self.letIn()
+        self.wait(60)
+        self.assertEqual(client.status, 408)
+
+    def test_trickles(self) -> None:
+        """
+        One that sends a byte a second does not, either.
+        """
+        client, end = self.connected(self.HEAD)
+        for _ in range(60):
+            end.write(b"x")
+            self.wait(1)
+        self.assertEqual(client.status, 408)
+
+    def test_goesOn(self) -> None:
+        """
+        One that is only slow gets all the time it needs.
+        """
+        client, end = self.connected(self.HEAD)
+        for _ in range(200):
+            end.write(b"x" * 100)
+            self.wait(1)
+        self.assertEqual(client.status, 0)
+        end.write(b"x" * 80_000)
+        self.respond()
+        self.assertEqual(client.status, 200)
+
+    def test_notRead(self) -> None:
+        """
+        It is not the fault of one that is not read from because nobody takes more.
+        """
+        client, end = self.connected(self.HEAD + b"x" * 70_000)
+        self.wait(300)
+        self.assertEqual(client.status, 0)
+        self.letIn()
+        self.wait(60)
+        self.assertEqual(client.status, 408)
+
+    def test_begun(self) -> None:
+        """
+        One that stops when its answer has begun is cut off.
+        """
+        client, end = self.connected(self.HEAD)
+        self.letIn()
+        self.reactor.apps[0].end.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        self.wait(60)
+        self.assertEqual(client.status, 200)
+        self.assertIsNotNone(client.lost)
+
+
+class ReadingTimeTests(ClientTimesBase):
+    """
+    A client must take what it has asked for.
+    """
+
+    def ask(self) -> tuple[MemoryClient, PipeEnd]:
+        """
+        @return: a client that is sent more than is kept for it.
+        """
+        client, end = self.connected(get())
+        self.letIn()
+        # It takes what there is by hand.
+        end.reading = False
+        self.app = self.reactor.apps[-1]
+        self.app.end.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n")
+        self.app.end.write(b"x" * 900_000)
+        self.edge.turn()
+        return client, end
+
+    def test_stops(self) -> None:
+        """
+        One that stops reading is cut off, after 60 to 95 s, and the app's connection, too.
+        """
+        client, end = self.ask()
+        self.wait(59)
+        self.assertFalse(end.other.lost)
+        self.wait(36)
+        self.assertTrue(end.other.aborted)
+        self.assertIsNotNone(self.app.lost)
+
+    def test_trickles(self) -> None:
+        """
+        So is one that takes a few bytes now and then.
+        """
+        client, end = self.ask()
+        for _ in range(95):
+            self.take(end, 10)
+        self.assertTrue(end.other.aborted)
+
+    def test_last(self) -> None:
+        """
+        So it is with the last of an answer, which no app waits to be rid of.
+        """
+        client, end = self.ask()
+        self.app.end.write(b"x" * 8_100_000)
+        self.wait(95)
+        self.assertTrue(end.other.aborted)
+
+    def test_goesOn(self) -> None:
+        """
+        One that is only slow gets all of it.
+        """
+        client, end = self.ask()
+        for _ in range(9000 // 3):
+            self.take(end, 310)
+        self.assertIn(b"x" * 899_000, client.received)
+        self.assertFalse(end.other.aborted)
+
+    def take(self, end: PipeEnd, size: int) -> None:
+        """
+        Have a client take so many bytes in a second.
+        """
+        end.reading = True
+        end.deliver(size)
+        end.reading = False
+        self.wait(1)
+
+
+class TunnelTimeTests(ClientTimesBase):
+    """
+    A connection that was upgraded may be silent, unless there is a limit.
+    """
+
+    limits = Limits(tunnel_timeout=120.0)
+
+    def switched(self) -> tuple[MemoryClient, PipeEnd, PipeEnd]:
+        """
+        @return: a client with a tunnel to an app, its end of it and the app's.
+        """
+        request = get()[:-2] + b"Connection: upgrade\r\nUpgrade: x\r\n\r\n"
+        client, end = self.connected(request)
+        self.letIn()
+        app = self.reactor.apps[-1].end
+        app.write(b"HTTP/1.1 101 OK\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+        self.edge.turn()
+        self.assertEqual(client.status, 101)
+        return client, end, app
+
+    def test_silent(self) -> None:
+        """
+        After that time it is closed, and a good half of it more at most.
+        """
+        client, end, app = self.switched()
+        self.wait(119)
+        self.assertFalse(client.ended)
+        self.wait(68)
+        self.assertTrue(client.ended)
+
+    def test_heard(self) -> None:
+        """
+        A byte now and then keeps it open, from either side.
+        """
+        client, end, app = self.switched()
+        for side in (end, app):
+            for _ in range(5):
+                self.wait(100)
+                side.write(b"x")
+        self.wait(1)
+        self.assertFalse(client.ended)
+        self.assertTrue(client.received.endswith(b"xxxxx"))
+
+    def test_unlimited(self) -> None:
+        """
+        By default there is none.
+        """
+        self.limits = Limits()
+        self.setUp()
+        client, end, app = self.switched()
+        self.wait(10_000)
+        self.assertFalse(client.ended)
+
+
+class OtherTimesTests(ClientTimesBase):
+    """
+    The times can be set.
+    """
+
+    limits = Limits(head_timeout=2.0, keep_alive_timeout=4.0)
+
+    def test_head(self) -> None:
+        """
+        Of a head.
+        """
+        client, _ = self.connected(b"GET / HTTP/1.1\r\n")
+        self.wait(3)
+        self.assertEqual(client.status, 408)
+
+    def test_idle(self) -> None:
+        """
+        Between two requests.
+        """
+        client, _ = self.connected(b"")
+        self.wait(4)
+        self.assertFalse(client.ended)
+        self.wait(5)
+        self.assertTrue(client.ended)

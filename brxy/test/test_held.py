@@ -8,6 +8,7 @@ from hashlib import md5
 
 from twisted.internet.task import deferLater
 
+from brxy.edge.limits import Limits
 from brxy.test.edges import EdgeTests, onBothTransports
 from brxy.test.peers import App, Peer, answer, webApp
 from brxy.test.spawning import NodeSpawner, TestSpawner
@@ -48,7 +49,7 @@ class HeldTests(EdgeTests):
         connection goes on; one that leaves makes room.
         """
         app = webApp(answer())
-        spawner = self.launchCold(app, max_held=2)
+        spawner = self.launchCold(app, limits=Limits(max_held=2))
         first, second = await self.hold(GET % b"/1"), await self.hold(GET % b"/2")
         late = await self.connect()
         late.write(GET % b"/3")

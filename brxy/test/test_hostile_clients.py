@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import brxy
 from brxy.interfaces import Address
+from brxy.edge.limits import Limits
 from brxy.test.crowds import MemoryClient, MemoryEdge
 from brxy.test.edges import EdgeTests, onBothTransports, spawnRule
 from brxy.test.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS, Hostile
@@ -388,7 +389,7 @@ class LeavingTests(EdgeTests):
         Have a client send, be held, and leave.
         """
         app = webApp(answer())
-        spawner = self.launch(app, {"max_instances": 1}, max_held=1)
+        spawner = self.launch(app, {"max_instances": 1}, limits=Limits(max_held=1))
         spawner.holding = True
         peer = await self.connect()
         peer.write(data)

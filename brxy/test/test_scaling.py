@@ -11,6 +11,7 @@ from socket import socket
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
+from brxy.edge.limits import Limits
 from brxy.interfaces import Address, SpawnOrder
 from brxy.test.crowds import CrowdTests, get
 from brxy.test.edges import LOOPBACK
@@ -41,9 +42,12 @@ class FromZeroTests(CrowdTests):
 
     async def _allServed(self, clients: int, capacity: int, spawns: int) -> None:
         app, gate = gatedApp()
-        spawner = self.launch(app, {"capacity": capacity, "max_instances": 50}, max_held=clients)
+        rule = {"capacity": capacity, "max_instances": 50}
+        spawner = self.launch(app, rule, limits=Limits(max_held=clients))
         spawner.holding = True
         peers = await self.hold(clients)
+        # They are given to the spawner a few at a time.
+        await self.until(lambda: len(spawner.orders) >= spawns)
         self.assertEqual(len(spawner.orders), spawns)
         spawner.release()
         # All of them at the same time.
@@ -78,7 +82,7 @@ class FromZeroTests(CrowdTests):
             peer.write(answer())
 
         app = webApp(respond)
-        spawner = self.launch(app, {"max_instances": 5}, max_held=100)
+        spawner = self.launch(app, {"max_instances": 5}, limits=Limits(max_held=100))
         spawner.holding = True
         peers = await self.hold(100)
         spawner.release()

@@ -15,6 +15,7 @@ from unittest import SkipTest
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
+from brxy.edge.limits import Limits
 from brxy.test.crowds import get, raiseFileLimit
 from brxy.test.peers import Message, Peer, connect
 from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
@@ -36,7 +37,7 @@ class FailingAppTests(StormTests):
         waiting = f"while [ ! -e {fail} ]; do sleep 0.02; done; echo no such module >&2; exit 1"
         script = f"if [ -e {work} ]; then exec {light}; fi; {waiting}"
         self.command = ["/bin/sh", "-c", script]
-        self.launchApps({"capacity": 500, "max_instances": 10}, max_held=500)
+        self.launchApps({"capacity": 500, "max_instances": 10}, limits=Limits(max_held=500))
         peers = await self.hold(500)
         self.assertEqual(len(self.running()), 1)
         fail.touch()
@@ -182,7 +183,7 @@ class MultitudeTests(ProgramTests):
     #: those that an edge needs otherwise; with few it would show nothing.
     CLIENTS = 20_000
     LEAST = 5_000
-    OTHERS = 100
+    OTHERS = 600
 
     def setUp(self) -> None:
         super().setUp()
@@ -210,7 +211,7 @@ class MultitudeTests(ProgramTests):
         await self.said(clients, "served\n")
         clients.closeInput()
         self.assertEqual(await self.ended(clients), 0)
-        await self.until(lambda: len(os.listdir(f"/proc/{edge.pid}/fd")) < self.OTHERS)
+        await self.until(lambda: len(os.listdir(f"/proc/{edge.pid}/fd")) < 100)
         self.assertEqual((await self.get(f"tcp:127.0.0.1:{port}")).status, 200)
         node.signal(signal.SIGTERM)
         await self.ended(node)

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from brxy.edge.limits import Limits
 from brxy.interfaces import Address
 from brxy.test.edges import LOOPBACK, EdgeTests, onBothTransports
 from brxy.test.peers import App, Peer
@@ -221,7 +222,7 @@ class TCPTests(EdgeTests):
         once, and so is one that resets; the app hears of neither.
         """
         app = App(echo)
-        spawner = self.front(app, max_held=1)
+        spawner = self.front(app, limits=Limits(max_held=1))
         spawner.holding = True
         for leave in (Peer.end, Peer.abort):
             peer = await self.connect()

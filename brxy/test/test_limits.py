@@ -1,0 +1,370 @@
+"""
+Tests of what clients may take: of the numbers alone.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.broker import Reject
+from brxy.edge.limits import Addresses, Limits, Wakes, clientsAllowed, network
+from brxy.edge.patience import MIN_RATE, Owed, Patience
+from brxy.edge.standing import Standing
+from brxy.test.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
+from brxy.test.fleets import FakeEdge
+
+
+class NetworkTests(SynchronousTestCase):
+    """
+    Tests of L{network}.
+    """
+
+    def test_four(self) -> None:
+        """
+        An IPv4 address counts for itself, and so it does in the clothes of IPv6.
+        """
+        self.assertEqual(network("192.0.2.1"), "192.0.2.1")
+        self.assertEqual(network("::ffff:192.0.2.1"), "192.0.2.1")
+
+    def test_six(self) -> None:
+        """
+        Of IPv6 it is the half that its host can't choose.
+        """
+        self.assertEqual(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64")
+        self.assertEqual(network("2001:db8:1:2::9"), "2001:db8:1:2::/64")
+        self.assertNotEqual(network("2001:db8:1:3::9"), network("2001:db8:1:2::9"))
+
+
+class AddressesTests(SynchronousTestCase):
+    """
+    Tests of L{Addresses}.
+    """
+
+    def test_each(self) -> None:
+        """
+        Each may have so many; one that leaves makes room for one of its own.
+        """
+        addresses = Addresses(2)
+        self.assertEqual([addresses.add("a") for _ in range(3)], [True, True, False])
+        self.assertTrue(addresses.add("b"))
+        addresses.remove("a")
+        self.assertEqual([addresses.add("a") for _ in range(2)], [True, False])
+
+    def test_again(self) -> None:
+        """
+        What an address had before it has again, whatever it may.
+        """
+        addresses = Addresses(1)
+        addresses.add("a")
+        addresses.addAgain("a")
+        addresses.remove("a")
+        self.assertFalse(addresses.add("a"))
+
+    def test_nothingKept(self) -> None:
+        """
+        Nothing is kept of who has nothing.
+        """
+        addresses = Addresses(2)
+        for number in range(1000):
+            addresses.add(f"2001:db8:0:{number:x}::1")
+            addresses.remove(f"2001:db8:0:{number:x}::2")
+        self.assertEqual(len(addresses), 0)
+
+    def test_unlimited(self) -> None:
+        """
+        Without a limit nothing is counted, nor are those without an address.
+        """
+        for addresses, address in ((Addresses(0), "a"), (Addresses(1), "")):
+            self.assertTrue(all(addresses.add(address) for _ in range(10)))
+            self.assertEqual(len(addresses), 0)
+            addresses.remove(address)
+
+
+class WakesTests(SynchronousTestCase):
+    """
+    Tests of L{Wakes}.
+    """
+
+    def test_burst(self) -> None:
+        """
+        So many at once, and so many more in each minute; who is told to wait may when
+        that time is over, and not before.
+        """
+        wakes = Wakes(3, 6)
+        self.assertEqual([wakes.take("a", 100.0) for _ in range(4)], [0.0, 0.0, 0.0, 10.0])
+        self.assertEqual(wakes.take("b", 100.0), 0.0)
+        self.assertEqual(wakes.take("a", 109.0), 1.0)
+        self.assertEqual(wakes.take("a", 110.0), 0.0)
+        self.assertEqual(wakes.take("a", 110.0), 10.0)
+        self.assertEqual([wakes.take("a", 1000.0) for _ in range(4)], [0.0, 0.0, 0.0, 10.0])
+
+    def test_unlimited(self) -> None:
+        """
+        Without a rate there is no limit, nor for those without an address.
+        """
+        for wakes, address in ((Wakes(1, 0), "a"), (Wakes(1, 1), "")):
+            self.assertEqual({wakes.take(address, 1.0) for _ in range(100)}, {0.0})
+            self.assertEqual(len(wakes), 0)
+
+    @given(st.lists(st.floats(0.0, 30.0), max_size=60), st.integers(1, 5), st.integers(1, 60))
+    def test_never(self, pauses: list[float], burst: int, rate: int) -> None:
+        """
+        In no stretch of time are there more than that.
+        """
+        wakes, now, taken = Wakes(burst, rate), 0.0, []
+        for pause in pauses:
+            now += pause
+            if not wakes.take("a", now):
+                taken.append(now)
+        for first, start in enumerate(taken):
+            for last in range(first, len(taken)):
+                most = burst + (taken[last] - start) * rate / 60
+                self.assertLessEqual(last - first + 1, most + 1e-6)
+
+    def test_memory(self) -> None:
+        """
+        However many addresses there are, so many are remembered, and of these the
+        last: a scanner that goes on is not forgotten.
+        """
+        wakes = Wakes(1, 1)
+        for number in range(3 * Wakes.MOST):
+            wakes.take(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 1.0)
+            self.assertLessEqual(len(wakes), Wakes.MOST)
+            if number % 1000 == 0:
+                wakes.take("scanner", 1.0 + number)
+        self.assertGreater(wakes.take("scanner", 3 * Wakes.MOST - 999.0), 0.0)
+
+    def test_whole(self) -> None:
+        """
+        Those that may take all again are forgotten first.
+        """
+        wakes = Wakes(2, 60)
+        for number in range(Wakes.MOST):
+            wakes.take(f"n{number}", 0.0)
+        self.assertEqual(len(wakes), Wakes.MOST)
+        wakes.take("late", 100.0)
+        self.assertEqual(len(wakes), 1)
+
+
+class DescriptorsTests(SynchronousTestCase):
+    """
+    Tests of L{clientsAllowed}.
+    """
+
+    def test_kept(self) -> None:
+        """
+        What instances need is kept free, and never more than half.
+        """
+        self.assertEqual(clientsAllowed(2048, 100, 1), 2048 - 520)
+        self.assertEqual(clientsAllowed(20_000, 100, 50), 20_000 - 5420)
+        self.assertEqual(clientsAllowed(256, 100, 1), 128)
+        self.assertEqual(clientsAllowed(1, 100, 1), 1)
+
+    def test_held(self) -> None:
+        """
+        All routes together hold 10,000, or as many as one may.
+        """
+        self.assertEqual(Limits().held_total, 10_000)
+        self.assertEqual(Limits(max_held=20_000).held_total, 20_000)
+        self.assertEqual(Limits(max_held=20_000, max_held_total=5).held_total, 5)
+
+
+class PatienceTests(SynchronousTestCase):
+    """
+    Tests of L{Patience}.
+    """
+
+    def test_looks(self) -> None:
+        """
+        A time is so many looks apart.
+        """
+        patience = Patience(75.0, 30.0, 60.0, 0.0)
+        self.assertEqual(patience.pause, 15.0)
+        for owed, looks in ((Owed.REQUEST, 6), (Owed.BODY, 3), (Owed.READING, 5)):
+            self.assertTrue(patience.limits(owed))
+            self.assertFalse(patience.isOver(owed, looks - 1))
+            self.assertTrue(patience.isOver(owed, looks))
+        self.assertFalse(patience.limits(Owed.TUNNEL))
+        self.assertFalse(patience.limits(Owed.NOTHING))
+
+    def test_short(self) -> None:
+        """
+        For short times there are more looks.
+        """
+        self.assertEqual(Patience(75.0, 1.0, 60.0, 0.0).pause, 0.5)
+        self.assertEqual(Patience(0.0, 0.0, 0.0, 0.0).pause, 15.0)
+
+    def test_enough(self) -> None:
+        """
+        A trickle is not enough; in a tunnel any byte is, and nothing is while a
+        request is waited for.
+        """
+        patience = Patience(75.0, 30.0, 60.0, 100.0)
+        self.assertFalse(patience.isEnough(Owed.BODY, 30 * MIN_RATE - 1))
+        self.assertTrue(patience.isEnough(Owed.BODY, 30 * MIN_RATE))
+        self.assertFalse(patience.isEnough(Owed.READING, 60 * MIN_RATE - 1))
+        self.assertTrue(patience.isEnough(Owed.READING, 60 * MIN_RATE))
+        self.assertFalse(patience.isEnough(Owed.TUNNEL, 0))
+        self.assertTrue(patience.isEnough(Owed.TUNNEL, 1))
+        self.assertFalse(patience.isEnough(Owed.REQUEST, 10**9))
+
+
+class HeldTests(SynchronousTestCase):
+    """
+    How many a L{brxy.edge.broker.Broker} holds of all routes, and of an address.
+    """
+
+    def setUp(self) -> None:
+        self.broker = FakeBroker(10, 60.0, max_held_total=3, max_held_per_address=2)
+
+    def hold(self, route: str, address: str = "") -> FakeWaiter | str:
+        """
+        @return: who waits, or the reason why not.
+        """
+        waiter = FakeWaiter(route, address=address)
+        decision = self.broker.wait(waiter, 0.0)
+        return decision.reason if isinstance(decision, Reject) else waiter
+
+    def test_total(self) -> None:
+        """
+        No more are held for all routes together.
+        """
+        held = [self.hold(route) for route in "abc"]
+        self.assertEqual(self.hold("d"), "full")
+        assert isinstance(held[0], FakeWaiter)
+        self.broker.cancel(held[0])
+        self.assertIsInstance(self.hold("d"), FakeWaiter)
+
+    def test_address(self) -> None:
+        """
+        Nor of one address, on whatever routes; however one leaves, another may come.
+        """
+        first = self.hold("a", "x")
+        self.hold("b", "x")
+        self.assertEqual(self.hold("c", "x"), "address")
+        assert isinstance(first, FakeWaiter)
+        self.broker.cancel(first)
+        self.hold("c", "x")
+        self.assertEqual(self.hold("c", "x"), "address")
+        slot = FakeSlot(makeInstance("t", route="c"))
+        match = self.broker.ready(slot)
+        assert match is not None
+        self.hold("c", "x")
+        self.assertEqual(self.hold("c", "x"), "address")
+        self.broker.takeAll("c")
+        self.hold("c", "x")
+        self.assertEqual(self.hold("c", "x"), "address")
+        self.broker.requeue(match.waiter, 0.0)
+        self.broker.expire(60.0)
+        self.assertEqual(self.broker.heldTotal(), 0)
+        self.assertEqual([type(self.hold("a", "x")) for _ in range(3)], [FakeWaiter] * 2 + [str])
+
+
+class StandingTests(SynchronousTestCase):
+    """
+    Tests of L{Standing}.
+    """
+
+    def test_who(self) -> None:
+        """
+        Who was named, and who has served.
+        """
+        standing = Standing(["named"])
+        standing.served("old")
+        self.assertEqual([each in standing for each in ("named", "old", "new")], [1, 1, 0])
+        self.assertTrue(standing.isNamed("named"))
+        self.assertFalse(standing.isNamed("old"))
+
+    def test_memory(self) -> None:
+        """
+        Of many, those that have served last.
+        """
+        standing = Standing(["named"])
+        for number in range(10 * Standing.MOST):
+            standing.served(f"r{number}")
+            standing.served("often")
+        self.assertIn("named", standing)
+        self.assertIn("often", standing)
+        self.assertIn(f"r{10 * Standing.MOST - 1}", standing)
+        self.assertNotIn("r0", standing)
+        self.assertLessEqual(len(standing._served), Standing.MOST)
+
+
+class PushingTests(SynchronousTestCase):
+    """
+    Whose instances are retired at the global maximum, and for whom.
+    """
+
+    def setUp(self) -> None:
+        self.edge = FakeEdge(max_total=2)
+
+    def wake(self, route: str, waker: str) -> None:
+        """
+        Have a client come to wait.
+        """
+        self.edge.waiting[route] += 1
+        self.edge.perform(self.edge.scaler.demand(route, 1, self.edge.now, waker))
+
+    def idle(self, route: str, waker: str) -> None:
+        """
+        Have an instance that has served and is idle.
+        """
+        self.wake(route, waker)
+        instance = self.edge.spawned[-1]
+        self.edge.start(instance)
+        self.edge.serve(instance)
+        self.edge.waiting[route] = 0
+        instance.in_flight = 0
+        instance.ready[object()] = None
+        self.edge.scaler.answered(instance, self.edge.now)
+
+    def retired(self) -> list[str]:
+        """
+        The routes of what was retired.
+        """
+        return [each.route for each in self.edge.retired]
+
+    def test_unknown(self) -> None:
+        """
+        For a name that nobody knows nothing goes that somebody else has woken; only
+        what its own client has.
+        """
+        self.idle("real", "someone")
+        self.idle("scanned", "scanner")
+        self.wake("random", "scanner")
+        self.wake("random2", "scanner")
+        self.assertEqual(self.retired(), ["scanned"])
+
+    def test_beforeOthers(self) -> None:
+        """
+        A route that has served before gets room, and what leaves for it is not for
+        those that were in line, but that nobody knows.
+        """
+        self.idle("old", "a")
+        self.edge.end(self.edge.spawned[0], "exit status 0")
+        self.idle("real", "b")
+        self.idle("real2", "b")
+        self.wake("random", "scanner")
+        self.assertEqual(self.retired(), [])
+        self.wake("old", "c")
+        self.assertEqual(self.retired(), ["real"])
+        self.wake("old", "c")
+        self.assertEqual(self.retired(), ["real"])
+        self.edge.end(self.edge.retired[0], "exit status 0")
+        self.assertEqual(self.edge.spawned[-1].route, "old")
+
+    def test_freeRoom(self) -> None:
+        """
+        Room that comes by itself is for names that nobody knows, too.
+        """
+        self.idle("a", "b")
+        self.idle("c", "b")
+        self.wake("random", "scanner")
+        self.edge.end(self.edge.spawned[0], "exit status 0")
+        self.assertEqual(self.edge.spawned[-1].route, "random")
+        # Who woke it is not forgotten meanwhile.
+        fleet = self.edge.scaler._ledger.fleet("random")
+        assert fleet is not None
+        self.assertEqual(fleet.waker, "scanner")
