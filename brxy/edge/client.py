@@ -18,13 +18,22 @@ from brxy.deadlines import Deadlines
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
 from brxy.edge.exchange import HELD, TUNNEL
+from brxy.edge.forwarding import forwarded
 from brxy.edge.framing import Body, framingFor
-from brxy.edge.http1 import RequestHead, forwardedLines, plainResponse, requestHead
+from brxy.edge.http1 import (
+    RequestHead,
+    forwardedLines,
+    plainResponse,
+    requestHead,
+    withForwardedHost,
+)
 from brxy.edge.httpcarrier import VIA, HTTPCarrier
+from brxy.edge.peer import addressText
 from brxy.errors import BadRequest
 from brxy.interfaces import IExchangeEnd
+from brxy.networks import NOBODY, Networks
 
-__all__ = ["HTTPClient", "HTTPFactory"]
+__all__ = ["ForwardingClient", "HTTPClient", "HTTPFactory"]
 
 # Why a client is not read from: it sends further requests while one is being
 # answered.
@@ -51,8 +60,8 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
     @ivar forwarded: see L{brxy.edge.httpcarrier.HTTPSource}.
     """
 
-    def __init__(self, factory: HTTPFactory) -> None:
-        super().__init__(factory)
+    def __init__(self, factory: HTTPFactory, peer: IAddress | None = None) -> None:
+        super().__init__(factory, peer)
         self._factory = factory
         self._head: RequestHead | None = None
         self._body: Body | None = None
@@ -282,20 +291,51 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             self.close()
 
 
+class ForwardingClient(HTTPClient):
+    """
+    The connection of a proxy that is trusted to tell of its clients.
+
+    @ivar address: who sent the request, as far as that is known.
+    """
+
+    _proxy = ""
+
+    def connectionMade(self) -> None:
+        """
+        See L{twisted.internet.protocol.Protocol}.
+        """
+        super().connectionMade()
+        self._proxy = self.address
+
+    def _begin(self, head: RequestHead) -> None:
+        told = forwarded(head.fields, self._proxy, b"http", self._factory.trusted)
+        self.address = told.client
+        self.forwarded = forwardedLines(told.chain, told.proto, VIA)
+        if told.host and head.authority:
+            head = withForwardedHost(head, told.host)
+        super()._begin(head)
+
+
 class HTTPFactory(ClientFactory[HTTPClient]):
     """
     Makes the connections of HTTP clients, and holds what they share.
 
     @param route: tells the route of a host, or L{None} where there is no app.
+    @ivar trusted: who is trusted to tell of clients.
     @ivar heads: clients that have begun to send a request.
     @ivar looks: when to look next at each client.
     """
 
     def __init__(
-        self, shared: Shared, brokerage: Brokerage, route: Callable[[str], str | None]
+        self,
+        shared: Shared,
+        brokerage: Brokerage,
+        route: Callable[[str], str | None],
+        trusted: Networks = NOBODY,
     ) -> None:
         super().__init__(shared, brokerage)
         self.route = route
+        self.trusted = trusted
         reactor = shared.reactor
         self.heads: Deadlines[HTTPClient] = Deadlines(reactor, HEAD_TIMEOUT, HTTPClient.tooSlow)
         self.looks: Deadlines[HTTPClient] = Deadlines(reactor, IDLE_PAUSE, HTTPClient.look)
@@ -306,7 +346,9 @@ class HTTPFactory(ClientFactory[HTTPClient]):
         """
         See L{twisted.internet.protocol.Factory}.
         """
-        return HTTPClient(self)
+        if self.trusted and self.trusted.covers(addressText(addr)):
+            return ForwardingClient(self, addr)
+        return HTTPClient(self, addr)
 
     def requestId(self) -> bytes:
         """

@@ -7,14 +7,16 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from brxy.connection import Connection, Shared
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.carrier import Carrier
+from brxy.edge.peer import addressText, endpointsText
 
-__all__ = ["HOLD_COPY", "ClientConnection", "ClientFactory", "addressText"]
+__all__ = ["HOLD_COPY", "ClientConnection", "ClientFactory"]
 
 # Why a client is not read from: no instance has accepted its exchange yet, and
 # the copy that is kept of it is full.
@@ -24,26 +26,19 @@ _C = TypeVar("_C", bound="ClientConnection[Any]")
 _K = TypeVar("_K", bound=Carrier)
 
 
-def addressText(peer: Any) -> str:
-    """
-    A peer's address as OPEN and X-Forwarded-For carry it; empty if it has
-    none, as on a unix socket.
-    """
-    host = getattr(peer, "host", "")
-    # An address with a zone (fe80::1%eth0) is of no use elsewhere.
-    return host.partition("%")[0] if isinstance(host, str) else ""
-
-
 class ClientConnection(Connection, Generic[_K]):
     """
     One client's connection, with the exchange that is on it.
 
+    @param peer: who it is, where a port or a proxy has told.
     @ivar address: the client's address.
+    @ivar endpoints: see L{brxy.edge.peer.endpointsText}.
     """
 
-    def __init__(self, factory: ClientFactory[Any]) -> None:
+    def __init__(self, factory: ClientFactory[Any], peer: IAddress | None) -> None:
         super().__init__(factory.shared)
-        self.address = ""
+        self.address = self.endpoints = ""
+        self._peer = peer
         self._clients = factory
         self._inbox = b""
         self._carrier: _K | None = None
@@ -53,7 +48,9 @@ class ClientConnection(Connection, Generic[_K]):
         See L{twisted.internet.protocol.Protocol}.
         """
         super().connectionMade()
-        self.address = addressText(self._tcp.getPeer())
+        peer = self._tcp.getPeer() if self._peer is None else self._peer
+        self.address = addressText(peer)
+        self.endpoints = endpointsText(peer, self._tcp.getHost())
         self._clients.clients.add(self)
 
     def dataReceived(self, data: bytes) -> None:

@@ -3,7 +3,8 @@ The edge: what listens, and how it comes up and goes down.
 
 The way of an exchange through it, in order:
 
-  1. L{brxy.edge.client} takes a request (or a TCP connection) from a client;
+  1. L{brxy.edge.client} takes a request (or a TCP connection) from a client,
+     behind the header of a proxy if it comes through one (L{brxy.edge.proxied});
      L{brxy.edge.http1} reads its head, L{brxy.edge.routes} tells its route.
   2. L{brxy.edge.carrier} carries it; what becomes of it stands in the table of
      L{brxy.edge.exchange}.
@@ -30,8 +31,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IDelayedCall, IListeningPort
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IProtocolFactory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -41,6 +41,7 @@ from brxy.edge.broker import Broker
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.client import HTTPFactory
 from brxy.edge.clients import ClientFactory
+from brxy.edge.proxied import Proxied
 from brxy.edge.routes import RouteTable
 from brxy.edge.scaler import Rule, Scaler
 from brxy.edge.slot import SlotFactory
@@ -48,6 +49,7 @@ from brxy.edge.starter import Spawning, Starter
 from brxy.edge.state import StateFile
 from brxy.edge.tcpclient import TCPFactory
 from brxy.errors import UsageError
+from brxy.networks import NOBODY, Networks
 from brxy.signals import Hurry, firstOf, onSignal
 
 __all__ = ["EdgeService", "EdgeSettings", "Spawn"]
@@ -76,6 +78,8 @@ class EdgeSettings:
     @ivar frontends: where TCP clients connect, with the names of their routes.
     @ivar node_ports: where nodes dial in.
     @ivar routes: the only ones served, if any is named.
+    @ivar proxy_trust: whose connections begin with a PROXY header.
+    @ivar forwarded_trust: whose X-Forwarded-For, -Proto and -Host count.
     """
 
     ports: Sequence[str]
@@ -94,6 +98,8 @@ class EdgeSettings:
     drain_timeout: float = 30.0
     state_dir: str | None = None
     token: str = field(default="", repr=False)
+    proxy_trust: Networks = NOBODY
+    forwarded_trust: Networks = NOBODY
 
 
 class EdgeService(Service):
@@ -144,11 +150,14 @@ class EdgeService(Service):
             settings.default_route_for_all,
             self._scaler.present,
         )
-        self._http = HTTPFactory(self._shared, self._brokerage, routes.route)
+        self._http = HTTPFactory(
+            self._shared, self._brokerage, routes.route, settings.forwarded_trust
+        )
         self._tcp = [
             TCPFactory(self._shared, self._brokerage, name) for name, _ in settings.frontends
         ]
         self._slots = SlotFactory(self._shared, self._brokerage)
+        self._proxied = Proxied(reactor, settings.proxy_trust)
 
     @property
     def addresses(self) -> list[Any]:
@@ -194,9 +203,9 @@ class EdgeService(Service):
         if settings.state_dir is not None:
             self._starter.recover(self._sought)
         for endpoint in settings.ports:
-            self._ports.append(self._listen(endpoint, self._http))
+            self._serve(endpoint, self._http)
         for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):
-            self._ports.append(self._listen(endpoint, factory))
+            self._serve(endpoint, factory)
 
     def _warnOfStrangers(self) -> None:
         if self._settings.token:
@@ -210,7 +219,13 @@ class EdgeService(Service):
                     port=address.port,
                 )
 
-    def _listen(self, endpoint: str, factory: Factory) -> IListeningPort:
+    def _serve(self, endpoint: str, factory: IProtocolFactory) -> None:
+        """
+        Open a port for clients.
+        """
+        self._ports.append(self._listen(endpoint, self._proxied.wrap(factory)))
+
+    def _listen(self, endpoint: str, factory: IProtocolFactory) -> IListeningPort:
         ports: list[IListeningPort] = []
         failures: list[Failure] = []
         listening = serverFromString(self._reactor, _deep(endpoint)).listen(factory)
@@ -271,6 +286,7 @@ class EdgeService(Service):
         hurry.stop()
         # Whoever was told just now has it in a buffer yet.
         await deferLater(self._reactor, 0)
+        self._proxied.abort()
         for factory in self._clientFactories():
             factory.abort()
         self._slots.stop()

@@ -19,6 +19,7 @@ from brxy.edge.service import EdgeService, EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
 from brxy.errors import UsageError
 from brxy.interfaces import IRecovering
+from brxy.networks import Networks
 from brxy.options import (
     TRANSPORT,
     Guarded,
@@ -81,6 +82,8 @@ class Options(CommonOptions):
         self["node_ports"] = []
         self["spawns"] = []
         self["routes"] = []
+        self["proxy_trust"] = []
+        self["forwarded_trust"] = []
 
     def opt_port(self, value: str) -> None:
         """
@@ -128,6 +131,20 @@ class Options(CommonOptions):
         """
         self["routes"].append(route(value))
 
+    def opt_proxy_trust(self, value: str) -> None:
+        """
+        Proxies that begin each connection with a PROXY header, version 1 or 2: an address, a
+        network as 10.0.0.0/8, or unix. May be repeated.
+        """
+        self["proxy_trust"].append(_network("proxy-trust", value))
+
+    def opt_forwarded_trust(self, value: str) -> None:
+        """
+        Proxies whose X-Forwarded-For, -Proto and -Host are kept: an address, a network as
+        10.0.0.0/8, or unix. May be repeated.
+        """
+        self["forwarded_trust"].append(_network("forwarded-trust", value))
+
     def parseArgs(self, *command: str) -> None:
         """
         What follows C{--} is a command for C{process:}.
@@ -155,6 +172,14 @@ def _endpoint(text: str) -> str:
     return text
 
 
+def _network(option: str, text: str) -> str:
+    try:
+        Networks([text])
+    except ValueError as error:
+        raise usage.UsageError(f"bad --{option} {text!r}: {error}") from None
+    return text
+
+
 def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
     """
     @return: the spawns, and whether one of them needs a node port.
@@ -179,6 +204,7 @@ def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
             _given(common.idle_timeout, options["idle-timeout"]),
             _given(common.old_idle_timeout, options["old-idle-timeout"]),
             mark,
+            common.send_proxy,
         )
         spawns.append(Spawn(rule, spawning))
     return spawns, dialled
@@ -215,6 +241,8 @@ def makeService(options: Options) -> IService:
             drain_timeout=options["drain-timeout"],
             state_dir=options["state-dir"],
             token=options["token"],
+            proxy_trust=Networks(options["proxy_trust"]),
+            forwarded_trust=Networks(options["forwarded_trust"]),
         )
         service = EdgeService(reactor, settings)
     except UsageError as error:

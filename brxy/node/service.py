@@ -44,6 +44,8 @@ class NodeSettings:
     @ivar edge: the edge, as a Twisted client endpoint.
     @ivar command: the app; empty if it runs already, at C{app}.
     @ivar app: where a running app is; L{None} if C{command} starts one.
+    @ivar send_proxy: the version of the PROXY protocol that the app expects; L{None} if
+        it does not.
     @ivar ticket: of the order that this node fulfils; C{""} without one.
     @ivar idle_timeout: seconds that the newest instance stays without work.
     @ivar old_idle_timeout: seconds that an older one does.
@@ -58,6 +60,7 @@ class NodeSettings:
     app: Address | None = None
     app_port: int | None = None
     ready_path: str | None = None
+    send_proxy: str | None = None
     ticket: str = ""
     token: str = field(default="", repr=False)
     generation: int | None = None
@@ -125,6 +128,7 @@ class NodeService(Service):
                 output,
                 port=settings.app_port,
                 ready_path=settings.ready_path,
+                send_proxy=settings.send_proxy,
                 stop_timeout=settings.stop_timeout,
             )
 
@@ -165,7 +169,7 @@ class NodeService(Service):
             self._leave,
         )
         self._keeper.reconsider()
-        self._slots = EdgeSlotFactory(self._shared, self, address)
+        self._slots = EdgeSlotFactory(self._shared, self, address, settings.send_proxy)
         endpoint = clientFromString(self._reactor, settings.edge)
         for _ in range(settings.capacity):
             link = Link(endpoint, self._slots, self._reactor, self._linkUp, self._linkDown)

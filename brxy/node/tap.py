@@ -26,6 +26,7 @@ from brxy.options import (
     usedReactor,
 )
 from brxy.options import Options as CommonOptions
+from brxy.proxyprotocol import proxyVersion
 from brxy.readiness import urlPath
 
 __all__ = ["Options", "makeService"]
@@ -59,6 +60,8 @@ class Options(CommonOptions):
         ["idle-timeout", None, None, "Leave when idle for so long. [default: 300]", seconds],
         ["old-idle-timeout", None, None, "The same, if there is a newer instance. [default: 10]",
          seconds],
+        ["send-proxy", None, None, "v1 or v2: tell the app of its clients by the PROXY protocol. "
+         "[default: BRXY_SEND_PROXY, or not]", proxyVersion],
         ["stop-timeout", None, 10.0, "From SIGTERM to SIGKILL for the app.", seconds],
         ["drain-timeout", None, 25.0, "For finishing when the node is stopped.", seconds],
         ["token-file", None, None, "A file with the token for the edge. [default: BRXY_TOKEN]"],
@@ -87,6 +90,8 @@ class Options(CommonOptions):
         self._fromEnvironment("capacity", "BRXY_CAPACITY", "1", capacity)
         self._fromEnvironment("idle-timeout", "BRXY_IDLE_TIMEOUT", "300", seconds)
         self._fromEnvironment("old-idle-timeout", "BRXY_OLD_IDLE_TIMEOUT", "10", seconds)
+        if self._environ.get("BRXY_SEND_PROXY"):
+            self._fromEnvironment("send-proxy", "BRXY_SEND_PROXY", "", proxyVersion)
         self._fromEnvironment("ticket", "BRXY_TICKET", "", str)
         self._fromEnvironment("generation", "BRXY_GENERATION", "0", count)
         if self["token-file"]:
@@ -167,6 +172,7 @@ def makeService(options: Options) -> IService:
         app=options["app"],
         app_port=options["app-port"],
         ready_path=options["ready-path"],
+        send_proxy=options["send-proxy"],
         ticket=options["ticket"],
         token=options["token"],
         generation=options["generation"] or None,

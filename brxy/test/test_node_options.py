@@ -41,6 +41,7 @@ class NodeOptionsTests(RefusalTests):
                 "app": None,
                 "app-port": None,
                 "ready-path": None,
+                "send-proxy": None,
                 "idle-timeout": 300.0,
                 "old-idle-timeout": 10.0,
                 "stop-timeout": 10.0,
@@ -60,6 +61,7 @@ class NodeOptionsTests(RefusalTests):
         "BRXY_CAPACITY": "3",
         "BRXY_IDLE_TIMEOUT": "1.5",
         "BRXY_OLD_IDLE_TIMEOUT": "0",
+        "BRXY_SEND_PROXY": "v2",
         "BRXY_TICKET": "t1",
         "BRXY_GENERATION": "123",
         "BRXY_TOKEN": "secret",
@@ -74,6 +76,7 @@ class NodeOptionsTests(RefusalTests):
         self.assertEqual(options["route"], "example.com")
         self.assertEqual(options["capacity"], 3)
         self.assertEqual((options["idle-timeout"], options["old-idle-timeout"]), (1.5, 0.0))
+        self.assertEqual(options["send-proxy"], "v2")
         self.assertEqual((options["ticket"], options["generation"]), ("t1", 123))
         self.assertEqual(options["token"], "secret")
 
@@ -85,12 +88,14 @@ class NodeOptionsTests(RefusalTests):
         Path(path).write_text("other\n")
         options = parse(
             *("--edge", "unix:/x", "--route", "B", "-c", "5", "--idle-timeout", "0"),
-            *("--old-idle-timeout", "7", "--token-file", path, "--", "true"),
+            *("--old-idle-timeout", "7", "--token-file", path, "--send-proxy", "v1"),
+            *("--", "true"),
             **self._HANDED_OVER,
         )
         self.assertEqual((options["edge"], options["route"]), ("unix:/x", "b"))
         self.assertEqual(options["capacity"], 5)
         self.assertEqual((options["idle-timeout"], options["old-idle-timeout"]), (0.0, 7.0))
+        self.assertEqual(options["send-proxy"], "v1")
         self.assertEqual(options["token"], "other")
 
     def test_empty(self) -> None:
@@ -175,6 +180,7 @@ class NodeOptionsTests(RefusalTests):
             ("BRXY_CAPACITY", "0"),
             ("BRXY_IDLE_TIMEOUT", "x"),
             ("BRXY_OLD_IDLE_TIMEOUT", "-1"),
+            ("BRXY_SEND_PROXY", "v3"),
             ("BRXY_GENERATION", "1.5"),
         ):
             line = self.refuse(partial(Options, {variable: value}), ["--", "true"])
