@@ -18,6 +18,7 @@ from brxy.errors import SpawnFailed
 from brxy.interfaces import Address
 from brxy.launch import Launched
 from brxy.ports import PORTS, Ports, isFree
+from brxy.proxyprotocol import proxyHeader
 from brxy.readiness import waitUntilReady
 
 __all__ = ["App"]
@@ -42,6 +43,7 @@ class App:
         *,
         port: int | None = None,
         ready_path: str | None = None,
+        send_proxy: str | None = None,
         stop_timeout: float = 10.0,
         ports: Ports = PORTS,
     ) -> None:
@@ -52,6 +54,8 @@ class App:
         @param port: where it listens; L{None}: a free port is found.
         @param ready_path: it is ready when a GET of this is answered by a
             status from 200 to 399; L{None}: when it accepts a connection.
+        @param send_proxy: the version of the PROXY protocol that it expects; L{None}: it
+            does not.
         @param stop_timeout: seconds between SIGTERM and SIGKILL.
         @param ports: where a free port comes from.
         """
@@ -64,6 +68,8 @@ class App:
         self._output = output
         self._port = port
         self._ready_path = ready_path
+        # A connection of our own.
+        self._header = b"" if send_proxy is None else proxyHeader(send_proxy, None)
         self._stop_timeout = stop_timeout
         self._ports = ports
         self._child: Child | None = None
@@ -146,7 +152,7 @@ class App:
         # Whoever ends in a hurry does not wait for it.
         self._last_resort = self._reactor.addSystemEventTrigger("after", "shutdown", child.kill)
         child.ended.addCallback(self._childEnded, port)
-        self._readiness = waitUntilReady(self._reactor, HOST, port, self._ready_path)
+        self._readiness = waitUntilReady(self._reactor, HOST, port, self._ready_path, self._header)
         self._readiness.addCallbacks(
             lambda _: self.ready.callback(Address(HOST, port)), self._readinessCancelled
         )

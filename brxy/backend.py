@@ -66,13 +66,15 @@ class Backend:
         """
         return None if self._connection is None else self._connection.stream
 
-    def begin(self, relay: Relay, once: bool, first: bytes) -> None:
+    def begin(self, relay: Relay, once: bool, client: str, first: bytes) -> None:
         """
         Begin an exchange.  C{relay.accepted()} is called once the app can be
         written to, maybe before this returns, or C{relay.refused()}.
 
         @param once: the request must not be sent twice: use no kept
             connection that the app might be closing.
+        @param client: from where to where the client connected, see
+            L{brxy.proxyprotocol.Endpoints}.
         @param first: what goes to the app before anything that is written
             later.
         """

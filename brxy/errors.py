@@ -45,6 +45,12 @@ class BadResponse(PeerError):
     """
 
 
+class BadProxyHeader(PeerError):
+    """
+    A connection does not begin with a PROXY header, as it must.
+    """
+
+
 class NodeRefused(PeerError):
     """
     A node's HELLO is not acceptable: a ticket that belongs to another

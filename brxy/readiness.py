@@ -46,7 +46,9 @@ def urlPath(text: str) -> str:
     return text
 
 
-def waitUntilReady(reactor: Any, host: str, port: int, path: str | None = None) -> Deferred[None]:
+def waitUntilReady(
+    reactor: Any, host: str, port: int, path: str | None = None, header: bytes = b""
+) -> Deferred[None]:
     """
     Try until an app accepts a connection, or answers a GET.
 
@@ -55,6 +57,7 @@ def waitUntilReady(reactor: Any, host: str, port: int, path: str | None = None) 
 
     @param path: what to GET; any answer from 200 to 399 will do.  L{None}: a
         connection is enough.
+    @param header: what goes before the GET, for an app that expects a PROXY header.
     @return: fires when the app is ready.  Cancel it to stop trying: there is
         no other limit.
     """
@@ -66,7 +69,7 @@ def waitUntilReady(reactor: Any, host: str, port: int, path: str | None = None) 
             target,
             authority.encode("ascii"),
         )
-    attempts = _Attempts(reactor, host, port, request)
+    attempts = _Attempts(reactor, host, port, request and header + request)
     attempts.begin()
     return attempts.ready
 

@@ -420,7 +420,8 @@ class Open:
     @ivar kind: L{KIND_HTTP} or L{KIND_TCP}.
     @ivar once: this request must not be sent twice, so it needs an app
         connection that is surely good.
-    @ivar client: the client's address, for logs; C{""} if it has none.
+    @ivar client: from where to where the client connected, see
+        L{brxy.proxyprotocol.Endpoints}; C{""} if nobody can tell.
     """
 
     kind: int

@@ -299,6 +299,7 @@ class Brokerage:
             spawning.idle_timeout,
             spawning.old_idle_timeout,
             lambda: self._instances.stop(instance),
+            spawning.send_proxy,
         )
         self._instances.front(instance, front)
         self._perform(self._scaler.fronted(instance.ticket))

@@ -58,9 +58,11 @@ class Client(End, Protocol):
     A client's connection as a carrier uses it.
 
     @ivar address: the client's, as text.
+    @ivar endpoints: see L{brxy.edge.peer.endpointsText}.
     """
 
     address: str
+    endpoints: str
 
     def fail(self, status: int, text: str, retry_after: int | None) -> None: ...
 
@@ -185,7 +187,7 @@ class Carrier(Relay):
         far = self.far
         assert far is not None, "matched without a slot"
         exchange = self.exchange
-        far.open(self, exchange.kind, exchange.once, self.near.address, self._first())
+        far.open(self, exchange.kind, exchange.once, self.near.endpoints, self._first())
         # Opening may already have failed.
         if self.far is far and self.near.congested:
             far.pause()

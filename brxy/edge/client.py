@@ -18,15 +18,24 @@ from brxy.deadlines import Deadlines
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
 from brxy.edge.exchange import HELD, TUNNEL
+from brxy.edge.forwarding import forwarded
 from brxy.edge.framing import Body, framingFor
-from brxy.edge.http1 import RequestHead, forwardedLines, plainResponse, requestHead
+from brxy.edge.http1 import (
+    RequestHead,
+    forwardedLines,
+    plainResponse,
+    requestHead,
+    withForwardedHost,
+)
 from brxy.edge.httpcarrier import VIA, HTTPCarrier
 from brxy.edge.limits import Addresses, Limits
 from brxy.edge.patience import Owed
+from brxy.edge.peer import addressText
 from brxy.errors import BadRequest
 from brxy.interfaces import IExchangeEnd
+from brxy.networks import NOBODY, Networks
 
-__all__ = ["HTTPClient", "HTTPFactory"]
+__all__ = ["ForwardingClient", "HTTPClient", "HTTPFactory"]
 
 # Why a client is not read from: it sends further requests while one is being
 # answered.
@@ -44,8 +53,8 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
     @ivar forwarded: see L{brxy.edge.httpcarrier.HTTPSource}.
     """
 
-    def __init__(self, factory: HTTPFactory) -> None:
-        super().__init__(factory)
+    def __init__(self, factory: HTTPFactory, peer: IAddress | None = None) -> None:
+        super().__init__(factory, peer)
         self._factory = factory
         self._head: RequestHead | None = None
         self._body: Body | None = None
@@ -302,11 +311,37 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             super().giveUp(owed)
 
 
+class ForwardingClient(HTTPClient):
+    """
+    The connection of a proxy that is trusted to tell of its clients.
+
+    @ivar address: who sent the request, as far as that is known.
+    """
+
+    _proxy = ""
+
+    def connectionMade(self) -> None:
+        """
+        See L{twisted.internet.protocol.Protocol}.
+        """
+        super().connectionMade()
+        self._proxy = self.address
+
+    def _begin(self, head: RequestHead) -> None:
+        told = forwarded(head.fields, self._proxy, b"http", self._factory.trusted)
+        self.address = told.client
+        self.forwarded = forwardedLines(told.chain, told.proto, VIA)
+        if told.host and head.authority:
+            head = withForwardedHost(head, told.host)
+        super()._begin(head)
+
+
 class HTTPFactory(ClientFactory[HTTPClient]):
     """
     Makes the connections of HTTP clients, and holds what they share.
 
     @param route: tells the route of a host, or L{None} where there is no app.
+    @ivar trusted: who is trusted to tell of clients.
     @ivar heads: clients that have begun to send a request.
     @ivar max_body: see L{Limits}.
     @ivar max_requests: see L{Limits}.
@@ -319,9 +354,11 @@ class HTTPFactory(ClientFactory[HTTPClient]):
         limits: Limits,
         addresses: Addresses,
         route: Callable[[str], str | None],
+        trusted: Networks = NOBODY,
     ) -> None:
         super().__init__(shared, brokerage, limits, addresses)
         self.route = route
+        self.trusted = trusted
         self.max_body = limits.max_body
         self.max_requests = limits.max_requests
         self.heads: Deadlines[HTTPClient] = Deadlines(
@@ -334,7 +371,9 @@ class HTTPFactory(ClientFactory[HTTPClient]):
         """
         See L{twisted.internet.protocol.Factory}.
         """
-        return HTTPClient(self)
+        if self.trusted and self.trusted.covers(addressText(addr)):
+            return ForwardingClient(self, addr)
+        return HTTPClient(self, addr)
 
     def requestId(self) -> bytes:
         """

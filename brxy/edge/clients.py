@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
@@ -16,8 +17,9 @@ from brxy.edge.brokerage import Brokerage
 from brxy.edge.carrier import Carrier
 from brxy.edge.limits import Addresses, Limits
 from brxy.edge.patience import Owed
+from brxy.edge.peer import addressText, endpointsText
 
-__all__ = ["HOLD_COPY", "ClientConnection", "ClientFactory", "addressText"]
+__all__ = ["HOLD_COPY", "ClientConnection", "ClientFactory"]
 
 # Why a client is not read from: no instance has accepted its exchange yet, and
 # the copy that is kept of it is full.
@@ -27,34 +29,27 @@ _C = TypeVar("_C", bound="ClientConnection[Any]")
 _K = TypeVar("_K", bound=Carrier)
 
 
-def addressText(peer: Any) -> str:
-    """
-    A peer's address as OPEN and X-Forwarded-For carry it; empty if it has
-    none, as on a unix socket.
-    """
-    host = getattr(peer, "host", "")
-    # An address with a zone (fe80::1%eth0) is of no use elsewhere.
-    return host.partition("%")[0] if isinstance(host, str) else ""
-
-
 class ClientConnection(Connection, Generic[_K]):
     """
     One client's connection, with the exchange that is on it.
 
+    @param peer: who it is, where a port or a proxy has told.
     @ivar address: the client's address.
+    @ivar endpoints: see L{brxy.edge.peer.endpointsText}.
     """
 
-    # It counts as one of its address.
-    _counted = False
+    # As one of which address it counts: a proxy's tells of others with each request.
+    _counted: str | None = None
     # What it owed at the last look, at how many looks now, and what it had done by
     # the first of them.
     _owed = Owed.NOTHING
     _looks = 0
     _done = 0
 
-    def __init__(self, factory: ClientFactory[Any]) -> None:
+    def __init__(self, factory: ClientFactory[Any], peer: IAddress | None) -> None:
         super().__init__(factory.shared)
-        self.address = ""
+        self.address = self.endpoints = ""
+        self._peer = peer
         self._clients = factory
         self._inbox = b""
         self._carrier: _K | None = None
@@ -64,10 +59,12 @@ class ClientConnection(Connection, Generic[_K]):
         See L{twisted.internet.protocol.Protocol}.
         """
         super().connectionMade()
-        self.address = addressText(self._tcp.getPeer())
+        peer = self._tcp.getPeer() if self._peer is None else self._peer
+        self.address = addressText(peer)
+        self.endpoints = endpointsText(peer, self._tcp.getHost())
         self._clients.clients.add(self)
-        self._counted = self._clients.addresses.add(self.address)
-        if self._counted:
+        if self._clients.addresses.add(self.address):
+            self._counted = self.address
             self._clients.looks.start(self)
         else:
             self.abort()
@@ -172,8 +169,8 @@ class ClientConnection(Connection, Generic[_K]):
         The connection is gone.
         """
         self._clients.looks.stop(self)
-        if self._counted:
-            self._clients.addresses.remove(self.address)
+        if self._counted is not None:
+            self._clients.addresses.remove(self._counted)
         self._clients.left(self)
         carrier = self._carrier
         self.over()

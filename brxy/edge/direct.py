@@ -8,11 +8,13 @@ L{brxy.lifetime} for it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
+from brxy.announcing import Announcing
 from brxy.appconnection import Habits
 from brxy.backend import Backend
 from brxy.connection import Shared
@@ -54,7 +56,7 @@ class DirectSlot(Backend):
         Begin an exchange.
         """
         self._front.began()
-        self.begin(relay, once, first)
+        self.begin(relay, once, client, first)
 
     def done(self, keep: bool) -> None:
         """
@@ -87,12 +89,20 @@ class DirectSlot(Backend):
         self._front.free(self)
 
 
+class AnnouncingSlot(Announcing, DirectSlot):
+    """
+    The same for an app that is told who its clients are.
+    """
+
+
 class Front:
     """
     One instance that the edge fronts: its slots, and how long it lives.
 
     @ivar began: to be called when an exchange began on one of the slots.
     @param exit: called once when the instance shall be stopped.
+    @param send_proxy: the version of the PROXY protocol that the app speaks, if it
+        does.
     """
 
     def __init__(
@@ -104,6 +114,7 @@ class Front:
         idle_timeout: float,
         old_idle_timeout: float,
         exit: Callable[[], None],
+        send_proxy: str | None = None,
     ) -> None:
         self.instance = instance
         self._reactor = shared.reactor
@@ -114,7 +125,8 @@ class Front:
         self._resting: dict[DirectSlot, IDelayedCall] = {}
         self._cut: IDelayedCall | None = None
         habits = Habits()
-        self._slots = [DirectSlot(self, shared, address, habits) for _ in range(instance.capacity)]
+        make = DirectSlot if send_proxy is None else partial(AnnouncingSlot, send_proxy)
+        self._slots = [make(self, shared, address, habits) for _ in range(instance.capacity)]
 
     @property
     def standing(self) -> bool:

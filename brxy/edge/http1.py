@@ -5,7 +5,7 @@ written for the other side.  Bodies are L{brxy.edge.framing}'s.
 
 from brxy.edge.fields import CHUNKED, MAX_FIELDS, MAX_HEAD, UNTIL_CLOSE, Field
 from brxy.edge.render import forwardedLines, plainResponse, renderRequest, renderResponse
-from brxy.edge.request import MAX_TARGET, RequestHead, requestHead
+from brxy.edge.request import MAX_TARGET, RequestHead, requestHead, withForwardedHost
 from brxy.edge.response import ResponseHead, isSwitchAsked, responseHead
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "renderResponse",
     "requestHead",
     "responseHead",
+    "withForwardedHost",
 ]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from attrs import define
+from attrs import define, evolve
 
 from brxy.edge.fields import (
     CHUNKED,
@@ -34,7 +34,7 @@ from brxy.edge.fields import (
 from brxy.errors import BadRequest
 from brxy.hostname import routeName
 
-__all__ = ["MAX_TARGET", "RequestHead", "requestHead"]
+__all__ = ["MAX_TARGET", "RequestHead", "requestHead", "withForwardedHost"]
 
 MAX_TARGET = 8 * 1024
 _MAX_METHOD = 32
@@ -71,6 +71,9 @@ _DECISIVE = frozenset(
     )
 )
 
+
+# Where a request was for, before the other lines that go on.
+_WHERE = b"Host: %b\r\nX-Forwarded-Host: %b\r\n%b"
 
 _REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 
@@ -306,7 +309,15 @@ def _placed(authority: bytes, lines: bytes) -> bytes:
     """
     if not authority:
         return lines
-    return b"Host: %b\r\nX-Forwarded-Host: %b\r\n%b" % (authority, authority, lines)
+    return _WHERE % (authority, authority, lines)
+
+
+def withForwardedHost(head: RequestHead, host: bytes) -> RequestHead:
+    """
+    The same request, but that its app is told of another X-Forwarded-Host.
+    """
+    others = head.passed[len(_placed(head.authority, b"")) :]
+    return evolve(head, passed=_WHERE % (head.authority, host, others))
 
 
 def _host(values: list[bytes] | None, http11: bool) -> tuple[bytes, str]:

@@ -3,7 +3,8 @@ The edge: what listens, and how it comes up and goes down.
 
 The way of an exchange through it, in order:
 
-  1. L{brxy.edge.client} takes a request (or a TCP connection) from a client;
+  1. L{brxy.edge.client} takes a request (or a TCP connection) from a client,
+     behind the header of a proxy if it comes through one (L{brxy.edge.proxied});
      L{brxy.edge.http1} reads its head, L{brxy.edge.routes} tells its route.
   2. L{brxy.edge.carrier} carries it; what becomes of it stands in the table of
      L{brxy.edge.exchange}.
@@ -30,8 +31,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IDelayedCall, IListeningPort
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IProtocolFactory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -46,6 +46,8 @@ from brxy.edge.doorkeeper import Doorkeeper
 from brxy.edge.limits import Addresses, Limits, clientsAllowed
 from brxy.edge.nodetls import NodeTLS, NodeTLSFiles
 from brxy.edge.routes import RouteTable, canonical
+from brxy.edge.proxied import Proxied
+from brxy.edge.routes import RouteTable
 from brxy.edge.scaler import Rule, Scaler
 from brxy.edge.slot import SlotFactory
 from brxy.edge.starter import Spawning, Starter
@@ -56,6 +58,7 @@ from brxy.errors import UsageError
 from brxy.handshakes import Handshakes, encrypted
 from brxy.inherited import checkInherited
 from brxy.notify import READY, STOPPING
+from brxy.networks import NOBODY, Networks
 from brxy.signals import Hurry, firstOf, onSignal
 from brxy.tokenfile import makeToken, readToken
 
@@ -93,6 +96,8 @@ class EdgeSettings:
     @ivar allowed: who may be a node of which routes; empty: all that are let in.
     @ivar node_tls: nodes come by TLS, except on Unix sockets.
     @ivar insecure_node_port: nodes may come from elsewhere without TLS.
+    @ivar proxy_trust: whose connections begin with a PROXY header.
+    @ivar forwarded_trust: whose X-Forwarded-For, -Proto and -Host count.
     """
 
     ports: Sequence[str]
@@ -114,6 +119,8 @@ class EdgeSettings:
     allowed: Sequence[Allowed] = ()
     node_tls: NodeTLSFiles | None = None
     insecure_node_port: bool = False
+    proxy_trust: Networks = NOBODY
+    forwarded_trust: Networks = NOBODY
 
 
 class EdgeService(Service):
@@ -187,9 +194,10 @@ class EdgeService(Service):
         )
         common = (self._shared, self._brokerage, limits)
         addresses = Addresses(limits.max_connections_per_address)
-        self._http = HTTPFactory(*common, addresses, routes.route)
+        self._http = HTTPFactory(*common, addresses, routes.route, settings.forwarded_trust)
         self._tcp = [TCPFactory(*common, addresses, name) for name, _ in settings.frontends]
         self._door = Doorkeeper(limits.max_connections, self._clientsAllowed, reactor.seconds)
+        self._proxied = Proxied(reactor, settings.proxy_trust)
         self._slots = SlotFactory(self._shared, self._brokerage)
         self._handshakes = Handshakes(reactor)
         self._node_tls: NodeTLS | None = None
@@ -242,9 +250,9 @@ class EdgeService(Service):
         if settings.state_dir is not None:
             self._starter.recover(self._sought)
         for endpoint in settings.ports:
-            self._ports.append(self._listen(endpoint, self._http))
+            self._serve(endpoint, self._http)
         for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):
-            self._ports.append(self._listen(endpoint, factory))
+            self._serve(endpoint, factory)
         for port in self._ports:
             self._door.watch(port)
         self._notify(READY)
@@ -272,7 +280,13 @@ class EdgeService(Service):
         if tls is None and not self._settings.insecure_node_port:
             _checkPrivate(endpoint, port.getHost())
 
-    def _listen(self, endpoint: str, factory: Factory) -> IListeningPort:
+    def _serve(self, endpoint: str, factory: IProtocolFactory) -> None:
+        """
+        Open a port for clients.
+        """
+        self._ports.append(self._listen(endpoint, self._proxied.wrap(factory)))
+
+    def _listen(self, endpoint: str, factory: IProtocolFactory) -> IListeningPort:
         ports: list[IListeningPort] = []
         failures: list[Failure] = []
         server = serverFromString(self._reactor, endpoint)
@@ -362,6 +376,7 @@ class EdgeService(Service):
         hurry.stop()
         # Whoever was told just now has it in a buffer yet.
         await deferLater(self._reactor, 0)
+        self._proxied.abort()
         for factory in self._clientFactories():
             factory.abort()
         self._handshakes.stop()

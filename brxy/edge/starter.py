@@ -31,12 +31,15 @@ class Spawning:
     @ivar old_idle_timeout: the same for an older one.
     @ivar mark: what follows the edge's id in its orders, where several use the
         same kind of spawner: one must not take the other's instances for its own.
+    @ivar send_proxy: the version of the PROXY protocol by which apps are told of
+        clients, if they are.
     """
 
     spawner: ISpawner
     idle_timeout: float
     old_idle_timeout: float
     mark: str = ""
+    send_proxy: str | None = None
 
 
 class Starter:
@@ -166,7 +169,7 @@ class Starter:
             told.addErrback(lambda failure: self._log.failure("after a spawner's word", failure))
 
     def _environment(self, instance: Instance, spawning: Spawning) -> dict[str, str]:
-        return {
+        environment = {
             "ROUTE": instance.route,
             "BRXY_EDGE": self._edge,
             "BRXY_TICKET": instance.ticket,
@@ -176,6 +179,9 @@ class Starter:
             "BRXY_IDLE_TIMEOUT": f"{spawning.idle_timeout:g}",
             "BRXY_OLD_IDLE_TIMEOUT": f"{spawning.old_idle_timeout:g}",
         }
+        if spawning.send_proxy:
+            environment["BRXY_SEND_PROXY"] = spawning.send_proxy
+        return environment
 
     def _unready(self, failure: Failure) -> None:
         # A spawner may cancel what it will never fire.

@@ -24,6 +24,7 @@ from brxy.edge.starter import Spawning
 from brxy.errors import UsageError
 from brxy.interfaces import IRecovering
 from brxy.notify import notifier
+from brxy.networks import Networks
 from brxy.options import (
     TRANSPORT,
     Guarded,
@@ -114,6 +115,8 @@ class Options(CommonOptions):
         self["allowed"] = []
         self["spawns"] = []
         self["routes"] = []
+        self["proxy_trust"] = []
+        self["forwarded_trust"] = []
 
     def opt_port(self, value: str) -> None:
         """
@@ -175,6 +178,20 @@ class Options(CommonOptions):
         """
         self["routes"].append(route(value))
 
+    def opt_proxy_trust(self, value: str) -> None:
+        """
+        Proxies that begin each connection with a PROXY header, version 1 or 2: an address, a
+        network as 10.0.0.0/8, or unix. May be repeated.
+        """
+        self["proxy_trust"].append(_network("proxy-trust", value))
+
+    def opt_forwarded_trust(self, value: str) -> None:
+        """
+        Proxies whose X-Forwarded-For, -Proto and -Host are kept: an address, a network as
+        10.0.0.0/8, or unix. May be repeated.
+        """
+        self["forwarded_trust"].append(_network("forwarded-trust", value))
+
     def parseArgs(self, *command: str) -> None:
         """
         What follows C{--} is a command for C{process:}.
@@ -204,6 +221,14 @@ def _endpoint(text: str) -> str:
     return text
 
 
+def _network(option: str, text: str) -> str:
+    try:
+        Networks([text])
+    except ValueError as error:
+        raise usage.UsageError(f"bad --{option} {text!r}: {error}") from None
+    return text
+
+
 def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
     """
     @return: the spawns, and whether one of them needs a node port.
@@ -228,6 +253,7 @@ def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
             _given(common.idle_timeout, options["idle-timeout"]),
             _given(common.old_idle_timeout, options["old-idle-timeout"]),
             mark,
+            common.send_proxy,
         )
         spawns.append(Spawn(rule, spawning))
     return spawns, dialled
@@ -284,6 +310,8 @@ def makeService(options: Options) -> IService:
             allowed=_allowed(options),
             node_tls=_nodeTLS(options),
             insecure_node_port=bool(options["insecure-node-port"]),
+            proxy_trust=Networks(options["proxy_trust"]),
+            forwarded_trust=Networks(options["forwarded_trust"]),
         )
         service = EdgeService(reactor, settings, notifier(os.environ))
     except UsageError as error:

@@ -26,8 +26,8 @@ class TCPClient(ClientConnection[TCPCarrier]):
     One client of a TCP frontend: its connection is one exchange.
     """
 
-    def __init__(self, factory: TCPFactory) -> None:
-        super().__init__(factory)
+    def __init__(self, factory: TCPFactory, peer: IAddress | None = None) -> None:
+        super().__init__(factory, peer)
         self._factory = factory
 
     def connectionMade(self) -> None:
@@ -117,4 +117,4 @@ class TCPFactory(ClientFactory[TCPClient]):
         """
         See L{twisted.internet.protocol.Factory}.
         """
-        return TCPClient(self)
+        return TCPClient(self, addr)

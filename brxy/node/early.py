@@ -35,6 +35,7 @@ OPTIONS = {
     "ready-path": r"/[!-~]*",
     "idle-timeout": _SECONDS,
     "old-idle-timeout": _SECONDS,
+    "send-proxy": r"v[12]",
     "stop-timeout": _SECONDS,
     "drain-timeout": _SECONDS,
     "transport": r"epoll|reactor",
@@ -51,6 +52,7 @@ _VARIABLES = {
     "BRXY_CAPACITY": "capacity",
     "BRXY_IDLE_TIMEOUT": "idle-timeout",
     "BRXY_OLD_IDLE_TIMEOUT": "old-idle-timeout",
+    "BRXY_SEND_PROXY": "send-proxy",
     "BRXY_GENERATION": "generation",
 }
 

@@ -45,6 +45,8 @@ class NodeSettings:
     @ivar edge: the edge, as a Twisted client endpoint.
     @ivar command: the app; empty if it runs already, at C{app}.
     @ivar app: where a running app is; L{None} if C{command} starts one.
+    @ivar send_proxy: the version of the PROXY protocol that the app expects; L{None} if
+        it does not.
     @ivar ticket: of the order that this node fulfils; C{""} without one.
     @ivar token: what lets it in at the edge; C{""} if nothing does.
     @ivar token_file: has the token instead.
@@ -62,6 +64,7 @@ class NodeSettings:
     app: Address | None = None
     app_port: int | None = None
     ready_path: str | None = None
+    send_proxy: str | None = None
     ticket: str = ""
     token: str = field(default="", repr=False)
     token_file: str | None = None
@@ -132,6 +135,7 @@ class NodeService(Service):
                 output,
                 port=settings.app_port,
                 ready_path=settings.ready_path,
+                send_proxy=settings.send_proxy,
                 stop_timeout=settings.stop_timeout,
             )
 
@@ -172,7 +176,7 @@ class NodeService(Service):
             self._leave,
         )
         self._keeper.reconsider()
-        self._slots = EdgeSlotFactory(self._shared, self, address)
+        self._slots = EdgeSlotFactory(self._shared, self, address, settings.send_proxy)
         endpoint = clientFromString(self._reactor, settings.edge)
         self._dialer = dialer = Dialer(
             self._reactor, endpoint, settings.token, settings.token_file, settings.tls

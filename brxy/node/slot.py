@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from brxy.announcing import Announcing
 from brxy.appconnection import Habits
 from brxy.backend import Backend
 from brxy.certificates import tlsFault
@@ -139,7 +140,7 @@ class EdgeSlot(Framed):
         super().__init__(factory)
         self._factory = factory
         self._owner = factory.owner
-        self._backend = Backend(factory.shared, factory.app, factory.habits)
+        self._backend = factory.backend()
         self._phase = GREETING
         self._taken = 0
         self._going = False
@@ -195,7 +196,7 @@ class EdgeSlot(Framed):
         self._taken = 0
         self._relay = relay = _Exchange(self, self._backend)
         self._owner.began()
-        self._backend.begin(relay, opening.once, b"")
+        self._backend.begin(relay, opening.once, opening.client, b"")
         if self.congested:
             self._backend.pause()
 
@@ -445,13 +446,26 @@ class EdgeSlotFactory(FramedFactory[EdgeSlot]):
     Makes the slots of one node, and holds what they share.
 
     @param app: where the app is.
+    @param send_proxy: the version of the PROXY protocol that it expects; L{None} if it
+        does not.
     """
 
-    def __init__(self, shared: Shared, owner: Owner, app: Address) -> None:
+    def __init__(
+        self, shared: Shared, owner: Owner, app: Address, send_proxy: str | None = None
+    ) -> None:
         super().__init__(shared)
         self.owner = owner
-        self.app = app
-        self.habits = Habits()
+        self._app = app
+        self._send_proxy = send_proxy
+        self._habits = Habits()
+
+    def backend(self) -> Backend:
+        """
+        The app's connection for one slot.
+        """
+        if self._send_proxy is None:
+            return Backend(self.shared, self._app, self._habits)
+        return Announcing(self._send_proxy, self.shared, self._app, self._habits)
 
     def buildProtocol(self, addr: IAddress | None) -> EdgeSlot:
         """

@@ -27,6 +27,7 @@ from brxy.options import (
     usedReactor,
 )
 from brxy.options import Options as CommonOptions
+from brxy.proxyprotocol import proxyVersion
 from brxy.readiness import urlPath
 from brxy.tokenfile import readToken
 
@@ -63,6 +64,8 @@ class Options(CommonOptions):
         ["idle-timeout", None, None, "Leave when idle for so long. [default: 300]", seconds],
         ["old-idle-timeout", None, None, "The same, if there is a newer instance. [default: 10]",
          seconds],
+        ["send-proxy", None, None, "v1 or v2: tell the app of its clients by the PROXY protocol. "
+         "[default: BRXY_SEND_PROXY, or not]", proxyVersion],
         ["stop-timeout", None, 10.0, "From SIGTERM to SIGKILL for the app.", seconds],
         ["drain-timeout", None, 25.0, "For finishing when the node is stopped.", seconds],
         ["token-file", None, None, "A file with the token for the edge. [default: BRXY_TOKEN]"],
@@ -98,6 +101,8 @@ class Options(CommonOptions):
         self._fromEnvironment("capacity", "BRXY_CAPACITY", "1", capacity)
         self._fromEnvironment("idle-timeout", "BRXY_IDLE_TIMEOUT", "300", seconds)
         self._fromEnvironment("old-idle-timeout", "BRXY_OLD_IDLE_TIMEOUT", "10", seconds)
+        if self._environ.get("BRXY_SEND_PROXY"):
+            self._fromEnvironment("send-proxy", "BRXY_SEND_PROXY", "", proxyVersion)
         self._fromEnvironment("ticket", "BRXY_TICKET", "", str)
         self._fromEnvironment("generation", "BRXY_GENERATION", "0", count)
         self["token"] = self._environ.get("BRXY_TOKEN", "")
@@ -209,6 +214,7 @@ def makeService(options: Options) -> IService:
         app=options["app"],
         app_port=options["app-port"],
         ready_path=options["ready-path"],
+        send_proxy=options["send-proxy"],
         ticket=options["ticket"],
         token=options["token"],
         token_file=options["token-file"],

@@ -102,6 +102,7 @@ class AppSpawner:
             {**ownBinFirst(self._environ), **order.environment},
             lineLogger(self._log, order.ticket),
             ready_path=self._options.ready_path,
+            send_proxy=order.environment.get("BRXY_SEND_PROXY"),
             stop_timeout=self._options.stop_timeout,
         )
         app.start()

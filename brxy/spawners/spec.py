@@ -17,6 +17,7 @@ from attrs.converters import optional
 
 from brxy.errors import BadSpawnSpec
 from brxy.hostname import routeName
+from brxy.proxyprotocol import proxyVersion
 
 __all__ = [
     "Common",
@@ -141,6 +142,7 @@ class Common:
         C{--capacity}.
     @ivar idle_timeout: seconds that the newest instance stays without work.
     @ivar old_idle_timeout: seconds that an older one does.
+    @ivar send_proxy: the version of the PROXY protocol that the app expects.
     """
 
     route: str | None = field(
@@ -167,6 +169,11 @@ class Common:
         default=None,
         converter=optional(seconds),
         metadata={"help": "seconds an older instance stays without work"},
+    )
+    send_proxy: str | None = field(
+        default=None,
+        converter=optional(proxyVersion),
+        metadata={"help": "v1 or v2: tell the app of its clients by the PROXY protocol"},
     )
 
 

@@ -41,6 +41,7 @@ def spawnRule(
     capacity: int = 1,
     idle_timeout: float = 300.0,
     old_idle_timeout: float = 10.0,
+    send_proxy: str | None = None,
 ) -> Spawn:
     """
     What one C{--spawn} would say.
@@ -48,7 +49,7 @@ def spawnRule(
     recovers = "spawner" if IRecovering.providedBy(spawner) else None
     return Spawn(
         Rule(pattern, max_instances, capacity, recovers),
-        Spawning(spawner, idle_timeout, old_idle_timeout),
+        Spawning(spawner, idle_timeout, old_idle_timeout, send_proxy=send_proxy),
     )
 
 

@@ -147,6 +147,7 @@ class NodeInstance(TestInstance):
             generation=int(environment["BRXY_GENERATION"]),
             idle_timeout=float(environment["BRXY_IDLE_TIMEOUT"]),
             old_idle_timeout=float(environment["BRXY_OLD_IDLE_TIMEOUT"]),
+            send_proxy=environment.get("BRXY_SEND_PROXY"),
             drain_timeout=self.drain_timeout,
         )
         reactor = _NodeReactor(self.reactor, self.stop)

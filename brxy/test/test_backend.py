@@ -60,7 +60,7 @@ class BackendTests(SynchronousTestCase):
         Begin an exchange.
         """
         relay = _Relay(self.backend)
-        self.backend.begin(relay, once, first)
+        self.backend.begin(relay, once, "", first)
         return relay
 
     def settle(self) -> None:
@@ -123,7 +123,7 @@ class BackendTests(SynchronousTestCase):
         app = self.serve()
         relay = _Relay(self.backend)
         relay.onAccepted = lambda: self.backend.write(b"two")
-        self.backend.begin(relay, False, b"one ")
+        self.backend.begin(relay, False, "", b"one ")
         self.settle()
         self.assertEqual(app.received, b"xone two")
         self.assertEqual(relay.told, ["accepted"])

@@ -226,7 +226,8 @@ class _Client(FakeEnd):
     A client that counts how its exchange ends.
     """
 
-    address = "192.0.2.1:5"
+    address = "192.0.2.1"
+    endpoints = "192.0.2.1:5 192.0.2.2:80"
     forwarded = b""
 
     def __init__(self) -> None:

@@ -22,9 +22,9 @@ LAYERS = """
     brxy brxy.edge brxy.node brxy.spawners
     brxy.interfaces brxy.errors
 
-    brxy.wire brxy.lifetime brxy.hostname
+    brxy.wire brxy.lifetime brxy.hostname brxy.networks brxy.proxyprotocol
     brxy.edge.fields brxy.edge.request brxy.edge.response brxy.edge.render
-    brxy.edge.http1 brxy.edge.chunks brxy.edge.framing brxy.edge.exchange
+    brxy.edge.http1 brxy.edge.forwarding brxy.edge.chunks brxy.edge.framing brxy.edge.exchange
     brxy.edge.routes brxy.edge.access brxy.edge.instance brxy.edge.decisions brxy.edge.pool
     brxy.edge.broker brxy.edge.breaker brxy.edge.ledger brxy.edge.roll
     brxy.edge.agenda brxy.edge.orders brxy.edge.shortage brxy.edge.supply
@@ -37,11 +37,13 @@ LAYERS = """
     brxy.relay brxy.deadlines brxy.descriptor brxy.hangup brxy.connection
     brxy.splice brxy.poller brxy.socketend brxy.sending brxy.epolltcp
     brxy.accepting brxy.dialing brxy.inherited brxy.epollreactor
-    brxy.framed brxy.appconnection brxy.backend brxy.keeper brxy.pipes brxy.processes brxy.launch
-    brxy.launcher brxy.child brxy.ports brxy.readiness brxy.appcommand brxy.app
+    brxy.framed brxy.appconnection brxy.backend brxy.announcing brxy.keeper
+    brxy.pipes brxy.processes brxy.launch brxy.launcher
+    brxy.child brxy.ports brxy.readiness brxy.appcommand brxy.app
     brxy.exitstatus brxy.signals brxy.pace brxy.notify brxy.tokenfile
     brxy.tls brxy.tlstransport brxy.handshakes brxy.certificates
-    brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients brxy.edge.client brxy.edge.tcpclient
+    brxy.edge.peer brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients
+    brxy.edge.client brxy.edge.tcpclient brxy.edge.proxied
     brxy.edge.nodetls brxy.edge.refusals
     brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.recovery
     brxy.edge.starter brxy.edge.doorkeeper

@@ -46,6 +46,7 @@ class NodeOptionsTests(RefusalTests):
                 "app": None,
                 "app-port": None,
                 "ready-path": None,
+                "send-proxy": None,
                 "idle-timeout": 300.0,
                 "old-idle-timeout": 10.0,
                 "stop-timeout": 10.0,
@@ -67,6 +68,7 @@ class NodeOptionsTests(RefusalTests):
         "BRXY_CAPACITY": "3",
         "BRXY_IDLE_TIMEOUT": "1.5",
         "BRXY_OLD_IDLE_TIMEOUT": "0",
+        "BRXY_SEND_PROXY": "v2",
         "BRXY_TICKET": "t1",
         "BRXY_GENERATION": "123",
         "BRXY_TOKEN": "secret",
@@ -81,6 +83,7 @@ class NodeOptionsTests(RefusalTests):
         self.assertEqual(options["route"], "example.com")
         self.assertEqual(options["capacity"], 3)
         self.assertEqual((options["idle-timeout"], options["old-idle-timeout"]), (1.5, 0.0))
+        self.assertEqual(options["send-proxy"], "v2")
         self.assertEqual((options["ticket"], options["generation"]), ("t1", 123))
         self.assertEqual(options["token"], "secret")
 
@@ -92,7 +95,8 @@ class NodeOptionsTests(RefusalTests):
         Path(path).write_text("other\n")
         options = parse(
             *("--edge", "unix:/x", "--route", "B", "-c", "5", "--idle-timeout", "0"),
-            *("--old-idle-timeout", "7", "--token-file", path, "--", "true"),
+            *("--old-idle-timeout", "7", "--token-file", path, "--send-proxy", "v1"),
+            *("--", "true"),
             **self._HANDED_OVER,
         )
         self.assertEqual((options["edge"], options["route"]), ("unix:/x", "b"))
@@ -233,6 +237,7 @@ class NodeOptionsTests(RefusalTests):
             ("BRXY_CAPACITY", "0"),
             ("BRXY_IDLE_TIMEOUT", "x"),
             ("BRXY_OLD_IDLE_TIMEOUT", "-1"),
+            ("BRXY_SEND_PROXY", "v3"),
             ("BRXY_GENERATION", "1.5"),
         ):
             line = self.refuse(partial(Options, {variable: value}), ["--", "true"])

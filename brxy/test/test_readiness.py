@@ -209,6 +209,14 @@ class GetTests(_Tests):
             b"Accept: */*\r\nConnection: close\r\n\r\n",
         )
 
+    def test_header(self) -> None:
+        """
+        What an app expects before a request goes before it.
+        """
+        waitUntilReady(self.reactor, "127.0.0.1", 20000, "/", b"PROXY UNKNOWN\r\n")
+        _, transport = self.accept()
+        self.assertTrue(transport.value().startswith(b"PROXY UNKNOWN\r\nGET / HTTP/1.1\r\n"))
+
     def test_good(self) -> None:
         """
         Any status of 2xx or 3xx will do, however its bytes come; what follows

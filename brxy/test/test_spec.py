@@ -175,10 +175,11 @@ class SplitTests(SynchronousTestCase):
         """
         spec = parseSpawn(
             "ssh: host=h stop-timeout=2 route=*.Example.com max=3 capacity=50"
-            " idle-timeout=0 old-idle-timeout=1.5"
+            " idle-timeout=0 old-idle-timeout=1.5 send-proxy=v2"
         )
         self.assertEqual(
-            splitCommon(spec, _Own), (Common("*.example.com", "3", "50", "0", "1.5"), _Own("h", 2))
+            splitCommon(spec, _Own),
+            (Common("*.example.com", "3", "50", "0", "1.5", "v2"), _Own("h", 2)),
         )
 
     def test_defaults(self) -> None:
@@ -196,7 +197,7 @@ class SplitTests(SynchronousTestCase):
         self.assertBad(
             {"host": "h", "port": "1"},
             "ssh: does not know port= (known: host, stop-timeout, route, max, capacity,"
-            " idle-timeout, old-idle-timeout)",
+            " idle-timeout, old-idle-timeout, send-proxy)",
         )
 
     def test_missing(self) -> None:
@@ -213,6 +214,7 @@ class SplitTests(SynchronousTestCase):
             ("max", "x", "a whole number above 0 is needed"),
             ("route", "a b", "a host name, or one with *. before it, is needed"),
             ("stop-timeout", "soon", "a number of seconds is needed"),
+            ("send-proxy", "2", "v1 or v2 is needed"),
         ):
             self.assertBad(
                 {"host": "h", key: value}, f"ssh: bad value for {key}: '{value}' ({reason})"

@@ -1,0 +1,42 @@
+"""
+Apps that are told by the PROXY protocol who their clients are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brxy.backend import Backend
+from brxy.proxyprotocol import endpointsFromText, proxyHeader
+from brxy.relay import Relay
+
+__all__ = ["Announcing"]
+
+
+class Announcing(Backend):
+    """
+    A L{Backend} whose connections begin with a PROXY header, so that each of them
+    carries exchanges of one client's connection only.
+
+    @param version: one of L{brxy.proxyprotocol.VERSIONS}.
+    """
+
+    _client = ""
+
+    def __init__(self, version: str, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._version = version
+
+    def begin(self, relay: Relay, once: bool, client: str, first: bytes) -> None:
+        """
+        See L{Backend}.
+        """
+        if client != self._client:
+            self._drop()
+            self._client = client
+        super().begin(relay, once, client, first)
+
+    def _dial(self) -> None:
+        header = proxyHeader(self._version, endpointsFromText(self._client))
+        self._outbox.insert(0, header)
+        super()._dial()

@@ -1,0 +1,117 @@
+"""
+What a proxy before us says about a client by X-Forwarded-For, -Proto and -Host,
+where it is trusted to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import ip_address
+
+from attrs import frozen
+
+from brxy.edge.fields import Field
+from brxy.hostname import routeName
+from brxy.networks import Networks, shortAddress
+
+__all__ = ["Forwarded", "forwarded"]
+
+# Of a longer way only the last part is told.
+MAX_HOPS = 32
+
+# So much is remembered of a request at most (bytes).
+_SHORT = 256
+
+_FOR, _PROTO, _HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
+_NAMES = frozenset((_FOR, _PROTO, _HOST))
+_PROTOS = frozenset((b"http", b"https"))
+
+
+@frozen
+class Forwarded:
+    """
+    What is told of a client to an app.
+
+    @ivar client: who the client is: the last on the way that is not trusted.
+    @ivar chain: the value of X-Forwarded-For, with the peer at its end.
+    @ivar proto: C{b"http"} or C{b"https"}.
+    @ivar host: the value of X-Forwarded-Host; empty for the one of Host.
+    """
+
+    client: str
+    chain: bytes
+    proto: bytes
+    host: bytes
+
+
+def forwarded(fields: Sequence[Field], peer: str, proto: bytes, trusted: Networks) -> Forwarded:
+    """
+    Read what a trusted peer says in a request.  Of what is malformed nothing goes on.
+
+    @param peer: its address; C{""} at a unix socket.
+    @param proto: what it speaks with us.
+    """
+    said = tuple([(lower, value) for lower, _, value in fields if lower in _NAMES])
+    short = sum([len(value) for _, value in said]) <= _SHORT
+    return (_remembered if short else _forwarded)(said, peer, proto, trusted)
+
+
+def _forwarded(
+    said: Sequence[tuple[bytes, bytes]], peer: str, proto: bytes, trusted: Networks
+) -> Forwarded:
+    values: dict[bytes, list[bytes]] = {name: [] for name in _NAMES}
+    for name, value in said:
+        values[name].append(value)
+    hops = _hops(values[_FOR])
+    if peer:
+        hops.append(peer)
+    protos, hosts = values[_PROTO], values[_HOST]
+    return Forwarded(
+        _client(hops, trusted),
+        ", ".join(hops).encode("ascii"),
+        protos[0].lower() if len(protos) == 1 and protos[0].lower() in _PROTOS else proto,
+        hosts[0] if len(hosts) == 1 and routeName(hosts[0].decode("latin-1")) else b"",
+    )
+
+
+# Behind one proxy the same clients ask again and again.
+_remembered = lru_cache(1024)(_forwarded)
+
+
+def _hops(values: Sequence[bytes]) -> list[str]:
+    """
+    The way as far back as it is well-formed: who could write one thing that is not
+    could also write what stands before it.
+    """
+    hops: list[str] = []
+    members = b",".join(values).decode("latin-1").split(",")
+    for member in reversed(members):
+        hop = _address(member.strip(" \t"))
+        if hop is None or len(hops) == MAX_HOPS:
+            break
+        hops.append(hop)
+    hops.reverse()
+    return hops
+
+
+def _address(text: str) -> str | None:
+    """
+    The address in a member of X-Forwarded-For; some proxies add a port.
+    """
+    host, colon, port = text.rpartition(":")
+    if colon and port.isdecimal() and (host.endswith("]") or ":" not in host):
+        text = host
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    try:
+        return shortAddress(ip_address(text))
+    except ValueError:
+        return None
+
+
+def _client(hops: Sequence[str], trusted: Networks) -> str:
+    for hop in reversed(hops):
+        if not trusted.covers(hop):
+            return hop
+    return hops[0] if hops else ""

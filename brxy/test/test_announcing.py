@@ -1,0 +1,128 @@
+"""
+Tests of apps that are told of their clients by PROXY headers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brxy.interfaces import Address
+from brxy.proxyprotocol import VERSIONS, Endpoints, proxyHeader
+from brxy.test.edges import LOOPBACK, EdgeTests, onBothTransports
+from brxy.test.peers import App, Peer, answer, webApp
+from brxy.test.spawning import NodeSpawner
+from brxy.test.test_proxied import CLIENT, HERE
+from brxy.test.test_tcp import echo
+
+GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"
+
+
+@onBothTransports
+class AnnouncingTests(EdgeTests):
+    """
+    Tests of C{send-proxy=}, one hop.
+    """
+
+    def front(self, app: App, version: str, **settings: Any) -> None:
+        """
+        Start an edge before an app that expects headers.
+        """
+        self.launch(app, {"send_proxy": version, "max_instances": 1}, **settings)
+
+    def ends(self, peer: Peer) -> Endpoints:
+        """
+        Those of a client's connection.
+        """
+        client, edge = peer.local, self.edge.addresses[0]
+        return Endpoints(Address(client.host, client.port), Address(edge.host, edge.port))
+
+    async def test_tcp(self) -> None:
+        """
+        Each connection to the app begins with who connected to whom.
+        """
+        for version in VERSIONS:
+            app = App(echo)
+            self.front(app, version, ports=[], frontends=[("db", LOOPBACK)])
+            for _ in range(2):
+                peer = await self.connect()
+                header = proxyHeader(version, self.ends(peer))
+                peer.write(b"hello")
+                self.assertEqual(await peer.take(len(header) + 5), header + b"hello")
+                peer.end()
+                await peer.untilEnd()
+            self.assertEqual(len(app.peers), 2)
+
+    async def test_appFirst(self) -> None:
+        """
+        So it does when the client says nothing at all.
+        """
+        app = App(echo)
+        self.front(app, "v1", ports=[], frontends=[("db", LOOPBACK)])
+        peer = await self.connect()
+        header = proxyHeader("v1", self.ends(peer))
+        self.assertEqual(await peer.take(len(header)), header)
+
+    async def test_passedOn(self) -> None:
+        """
+        Of a client that came through a proxy the app is told what that has told.
+        """
+        for endpoints in (CLIENT, None):
+            self.front(App(echo), "v2", ports=[], frontends=[("db", LOOPBACK)], proxy_trust=HERE)
+            peer = await self.connect()
+            peer.write(proxyHeader("v1", endpoints))
+            header = proxyHeader("v2", endpoints or self.ends(peer))
+            self.assertEqual(await peer.take(len(header)), header)
+
+    async def test_http(self) -> None:
+        """
+        An app's connection is kept for requests of the client's connection that it was
+        made for, and for no other.
+        """
+        headers: list[bytes] = []
+
+        async def serve(peer: Peer) -> None:
+            headers.append(await peer.takeThrough(b"\r\n"))
+            while True:
+                app.requests.append(await peer.request())
+                peer.write(answer())
+
+        app = webApp(answer())
+        app.serve_by = serve
+        self.front(app, "v1")
+        clients = [await self.connect() for _ in range(2)]
+        for peer, target in zip([*clients, *clients], (b"/a", b"/b", b"/c", b"/d"), strict=True):
+            for again in (b"", b"again"):
+                peer.write(GET % (target + again))
+                self.assertEqual((await peer.answer()).status, 200)
+        expected = [proxyHeader("v1", self.ends(peer)) for peer in clients]
+        self.assertEqual(headers, expected * 2)
+        self.assertEqual(len(app.requests), 8)
+
+    async def test_refused(self) -> None:
+        """
+        When an app takes no connection at first, it gets one header with the next.
+        """
+        app = App(echo)
+        address = app.listen(self.reactor)
+        await app.stop()
+        self.launch(
+            lambda order: address,
+            {"send_proxy": "v1", "max_instances": 1},
+            ports=[],
+            frontends=[("db", LOOPBACK)],
+        )
+        peer = await self.connect()
+        header = proxyHeader("v1", self.ends(peer))
+        peer.write(b"patient")
+        await self.soon(50)
+        self.startApp(app, address.port)
+        self.assertEqual(await peer.take(len(header) + 7), header + b"patient")
+
+
+@onBothTransports
+class AnnouncingTwoHopsTests(AnnouncingTests):
+    """
+    The same with a node.
+    """
+
+    spawner_type = NodeSpawner

@@ -1,0 +1,469 @@
+"""
+Tests of clients that come through a proxy: L{brxy.edge.proxied}, and what is kept of
+X-Forwarded-For.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXClientEndpoint
+from twisted.internet.interfaces import ILoggingContext
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import ClientContextFactory
+from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs, formatEvent
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.peer import ProxiedPeer, endpointsText
+from brxy.edge.proxied import COMPLAINTS_PAUSE, HEADER_TIMEOUT, Proxied
+from brxy.interfaces import Address
+from brxy.networks import NOBODY, Networks
+from brxy.proxyprotocol import VERSIONS, Endpoints, proxyHeader
+from brxy.test.authority import Authority
+from brxy.test.crowds import MemoryEdge, get
+from brxy.test.edges import LOOPBACK, EdgeTests, onBothTransports
+from brxy.test.network import FakeReactor, PipeEnd
+from brxy.test.peers import App, Peer, answer, connect, webApp
+from brxy.test.recorders import Server
+from brxy.test.test_tcp import echo
+
+HERE = Networks(["127.0.0.0/8", "unix"])
+
+CLIENT = Endpoints(Address("192.0.2.7", 40312), Address("198.51.100.1", 443))
+HEADER = proxyHeader("v1", CLIENT)
+
+GET = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
+
+
+class PeerTests(SynchronousTestCase):
+    """
+    Tests for L{endpointsText}.
+    """
+
+    def test_endpoints(self) -> None:
+        """
+        Who connected to whom is told as in a URL, of a client that a proxy names by
+        what that says; of one without an address it is not.
+        """
+        here = IPv4Address("TCP", "127.0.0.1", 80)
+        for peer, text in (
+            (IPv4Address("TCP", "192.0.2.7", 5), "192.0.2.7:5 127.0.0.1:80"),
+            (IPv4Address("TCP", "::ffff:192.0.2.7", 5), "192.0.2.7:5 127.0.0.1:80"),
+            (IPv4Address("TCP", "fe80::1%eth0", 5), "[fe80::1]:5 127.0.0.1:80"),
+            (ProxiedPeer(CLIENT), "192.0.2.7:40312 198.51.100.1:443"),
+            (UNIXAddress(None), ""),
+            (None, ""),
+        ):
+            self.assertEqual(endpointsText(peer, here), text)
+        self.assertEqual(endpointsText(here, UNIXAddress(None)), "")
+
+
+class WrappingTests(SynchronousTestCase):
+    """
+    Tests for L{Proxied} and the factories it makes.
+    """
+
+    def test_nobody(self) -> None:
+        """
+        Where nobody is trusted, nothing stands between.
+        """
+        factory = Factory.forProtocol(Protocol)
+        self.assertIs(Proxied(Clock(), NOBODY).wrap(factory), factory)
+
+    def test_others(self) -> None:
+        """
+        Nor does for those who are not.
+        """
+        protocol = Protocol()
+        server = Server(lambda: protocol)
+        peer = IPv4Address("TCP", "192.0.2.7", 5)
+        self.assertIs(Proxied(Clock(), HERE).wrap(server).buildProtocol(peer), protocol)
+        self.assertEqual(server.peers, [peer])
+
+    def test_logged(self) -> None:
+        """
+        The log names a port by what is behind.
+        """
+        wrapped = Proxied(Clock(), HERE).wrap(Factory.forProtocol(Protocol))
+        self.assertEqual(ILoggingContext(wrapped).logPrefix(), "Factory")
+        twice = Proxied(Clock(), HERE).wrap(wrapped)
+        self.assertEqual(ILoggingContext(twice).logPrefix(), "Factory")
+
+
+class TimeTests(SynchronousTestCase):
+    """
+    A proxy does not have for ever.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+        self.edge = MemoryEdge(self.reactor, proxy_trust=Networks(["192.0.2.0/24", "127.0.0.1"]))
+        self.addCleanup(self.edge.service.stopService)
+        self.events = self.enterContext(capturedLogs())
+
+    def complaints(self) -> list[str | None]:
+        """
+        What was logged about proxies.
+        """
+        return [formatEvent(e) for e in self.events if e["log_level"] == LogLevel.warn]
+
+    def wait(self, seconds: float) -> None:
+        """
+        Let time pass.
+        """
+        for _ in range(int(seconds)):
+            self.reactor.advance(1)
+            self.edge.turn()
+
+    def test_slow(self) -> None:
+        """
+        One whose header is not whole in time is cut, even if it goes on sending.
+        """
+        client = self.edge.ask(HEADER[:5])
+        end = client.transport
+        assert isinstance(end, PipeEnd)
+        for place in range(5, 5 + int(HEADER_TIMEOUT) - 1):
+            end.write(HEADER[place : place + 1])
+            self.wait(1)
+        self.assertIsNone(client.lost)
+        self.wait(HEADER_TIMEOUT / 4 + 2)
+        self.assertIsNotNone(client.lost)
+        [line] = self.complaints()
+        self.assertRegex(
+            line or "", "closed a connection of the proxy .*: no PROXY header in time"
+        )
+
+    def test_complaints(self) -> None:
+        """
+        What is wrong with many connections is told now and then.
+        """
+        for expected in (1, 1, 2):
+            client = self.edge.ask(get())
+            self.edge.turn()
+            self.assertIsNotNone(client.lost)
+            self.assertEqual(client.received, b"")
+            self.assertEqual(len(self.complaints()), expected)
+            self.wait(COMPLAINTS_PAUSE / 2)
+
+    def test_stop(self) -> None:
+        """
+        An edge that stops waits for no header.
+        """
+        client = self.edge.ask(HEADER[:5])
+        stopped = self.edge.service.stopService()
+        self.edge.turn()
+        self.edge.turn()
+        self.successResultOf(stopped)
+        self.assertIsNotNone(client.lost)
+        self.assertEqual(self.reactor.timers(), 0)
+
+    def test_silent(self) -> None:
+        """
+        One that closes before it has said anything, as a check of its health does, is
+        no matter.
+        """
+        client = self.edge.ask(b"")
+        assert isinstance(client.transport, PipeEnd)
+        client.transport.loseConnection()
+        self.edge.turn()
+        self.wait(HEADER_TIMEOUT * 2)
+        self.assertEqual(self.complaints(), [])
+
+
+@onBothTransports
+class HTTPTests(EdgeTests):
+    """
+    Tests of HTTP behind PROXY headers.
+    """
+
+    def front(self, trusted: Networks = HERE, **settings: Any) -> App:
+        """
+        Start an edge with such proxies, before an app.
+        """
+        app = webApp(answer())
+        self.launch(app, {"capacity": 8}, proxy_trust=trusted, **settings)
+        return app
+
+    async def test_named(self) -> None:
+        """
+        The app is told of the client that the proxy names, with each request.
+        """
+        app = self.front()
+        for version in VERSIONS:
+            peer = await self.connect()
+            peer.write(proxyHeader(version, CLIENT), GET)
+            self.assertEqual((await peer.answer()).status, 200)
+            peer.write(GET)
+            self.assertEqual((await peer.answer()).status, 200)
+        told = [request[b"x-forwarded-for"] for request in app.requests]
+        self.assertEqual(told, [b"192.0.2.7"] * 4)
+
+    async def test_pieces(self) -> None:
+        """
+        However the header comes in.
+        """
+        app = self.front()
+        for version in VERSIONS:
+            peer = await self.connect()
+            header = proxyHeader(version, CLIENT)
+            for place in range(len(header)):
+                peer.write(header[place : place + 1])
+                await self.soon(2)
+            peer.write(GET)
+            self.assertEqual((await peer.answer()).status, 200)
+            self.assertEqual(app.requests[-1][b"x-forwarded-for"], b"192.0.2.7")
+
+    async def test_ownConnection(self) -> None:
+        """
+        A proxy that asks for itself, or does not know for whom, is the client.
+        """
+        app = self.front()
+        for version in VERSIONS:
+            await self.ask(proxyHeader(version, None) + GET)
+            self.assertEqual(app.requests[-1][b"x-forwarded-for"], b"127.0.0.1")
+
+    async def test_strangers(self) -> None:
+        """
+        Of anybody else such a header is no request.
+        """
+        app = self.front(Networks(["10.0.0.0/8", "unix"]))
+        self.assertEqual((await self.ask(GET)).status, 200)
+        for version in VERSIONS:
+            self.assertEqual((await self.ask(proxyHeader(version, CLIENT) + GET)).status, 400)
+        self.assertEqual([r[b"x-forwarded-for"] for r in app.requests], [b"127.0.0.1"])
+
+    async def test_missing(self) -> None:
+        """
+        A proxy without a header gets nothing, not even an answer; one line tells of it.
+        """
+        app = self.front()
+        with capturedLogs() as events:
+            for said in (GET, HEADER.replace(b"TCP4", b"TCP6") + GET):
+                peer = await self.connect()
+                peer.write(said)
+                await peer.untilLost()
+                self.assertEqual(bytes(peer.received), b"")
+        self.assertEqual(app.requests, [])
+        lines = [formatEvent(e) for e in events if e["log_level"] == LogLevel.warn]
+        self.assertEqual(lines, ["closed a connection of the proxy 127.0.0.1: no PROXY header"])
+
+    async def test_twice(self) -> None:
+        """
+        There is one header: what comes behind it is a request, or is none.
+        """
+        self.front()
+        self.assertEqual((await self.ask(HEADER + HEADER + GET)).status, 400)
+
+    async def test_leaves(self) -> None:
+        """
+        One that half-closes before its header is whole is gone.
+        """
+        self.front()
+        peer = await self.connect()
+        peer.write(HEADER[:20])
+        peer.end()
+        await peer.untilLost()
+        self.assertEqual(bytes(peer.received), b"")
+
+    async def test_halfClosed(self) -> None:
+        """
+        One that half-closes after its request gets its answer, and then the end.
+        """
+        self.front()
+        peer = await self.connect()
+        peer.write(HEADER, GET)
+        self.assertEqual((await peer.answer()).status, 200)
+        peer.write(GET)
+        peer.end()
+        self.assertEqual((await peer.answer()).status, 200)
+        self.assertEqual(await peer.untilEnd(), b"")
+        self.assertTrue(peer.clean)
+
+    async def test_unixSocket(self) -> None:
+        """
+        A proxy may come by a unix socket.
+        """
+        folder = tempfile.mkdtemp(prefix="brxy-")
+        self.addCleanup(shutil.rmtree, folder)
+        app = self.front(Networks(["unix"]), ports=[f"unix:{folder}/edge"])
+        peer = Peer()
+        peer.connectionMade = lambda: None  # type: ignore[method-assign]
+        factory = Factory.forProtocol(lambda: peer)
+        await UNIXClientEndpoint(self.reactor, f"{folder}/edge").connect(factory)
+        self.cutLater(peer)
+        peer.write(HEADER, GET)
+        self.assertEqual((await peer.answer()).status, 200)
+        self.assertEqual(app.requests[-1][b"x-forwarded-for"], b"192.0.2.7")
+
+
+@onBothTransports
+class TCPTests(EdgeTests):
+    """
+    Tests of TCP behind PROXY headers.
+    """
+
+    async def test_passes(self) -> None:
+        """
+        The app gets what is behind the header, and both ends may close.
+        """
+        app = App(echo)
+        self.launch(app, ports=[], frontends=[("db", LOOPBACK)], proxy_trust=HERE)
+        for version in VERSIONS:
+            peer = await self.connect()
+            peer.write(proxyHeader(version, CLIENT), b"hello")
+            self.assertEqual(await peer.take(5), b"hello")
+            peer.write(b"x" * 1_000_000)
+            await peer.take(1_000_000)
+            peer.end()
+            self.assertEqual(await peer.untilEnd(), b"")
+            self.assertTrue(peer.clean)
+
+    async def test_appFirst(self) -> None:
+        """
+        The app speaks first, once the header is there.
+        """
+
+        async def greet(peer: Peer) -> None:
+            peer.write(b"220 welcome\r\n")
+            await peer.untilEnd()
+
+        app = App(greet)
+        self.launch(app, ports=[], frontends=[("db", LOOPBACK)], proxy_trust=HERE)
+        peer = await self.connect()
+        await self.soon(20)
+        self.assertEqual(app.peers, [])
+        peer.write(HEADER)
+        self.assertEqual(await peer.take(13), b"220 welcome\r\n")
+
+
+class _Starting(ClientContextFactory):
+    """
+    For a client that believes everybody.
+    """
+
+    method = SSL.TLS_METHOD
+
+
+@onBothTransports
+class TLSTests(EdgeTests):
+    """
+    The header comes before the TLS of its connection.
+    """
+
+    async def test_before(self) -> None:
+        """
+        What stands behind the factory of a port sees TLS alone, and the client.
+        """
+        authority = Authority()
+        context = authority.context(authority.server("localhost"))
+        inner = Server(_Upper)
+        tls = TLSMemoryBIOFactory(context, False, inner)
+        proxied = Proxied(self.reactor, HERE)
+        self.addCleanup(proxied.abort)
+        port = await TCP4ServerEndpoint(self.edge_reactor, 0, interface="127.0.0.1").listen(
+            proxied.wrap(tls)
+        )
+        self.addCleanup(port.stopListening)
+        peer = await connect(self.reactor, port.getHost())
+        self.cutLater(peer)
+        peer.write(HEADER)
+        peer.transport.startTLS(_Starting())  # type: ignore[union-attr]
+        peer.write(b"hello")
+        self.assertEqual(await peer.take(5), b"HELLO")
+        self.assertEqual(inner.peers, [ProxiedPeer(CLIENT)])
+
+
+class _Upper(Protocol):
+    """
+    Says everything louder.
+    """
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        See L{Protocol}.
+        """
+        assert self.transport is not None
+        self.transport.write(data.upper())
+
+
+@onBothTransports
+class ForwardedTests(EdgeTests):
+    """
+    Tests of what is kept of X-Forwarded-For and the like.
+    """
+
+    REQUEST = (
+        b"GET / HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 203.0.113.9, 192.0.2.7\r\n"
+        b"X-Forwarded-Proto: https\r\nX-Forwarded-Host: shop.example\r\nX-Forwarded-Port: 443\r\n"
+        b"X_Forwarded_For: 1.1.1.1\r\nForwarded: for=x\r\nX-Real-IP: 1.2.3.4\r\n\r\n"
+    )
+
+    async def test_trusted(self) -> None:
+        """
+        A trusted proxy's are kept, and it is added; the route is still Host's.
+        """
+        app = webApp(answer())
+        spawner = self.launch(app, forwarded_trust=HERE)
+        await self.ask(self.REQUEST)
+        [request] = app.requests
+        for name, values in (
+            (b"x-forwarded-for", [b"203.0.113.9, 192.0.2.7, 127.0.0.1"]),
+            (b"x-forwarded-proto", [b"https"]),
+            (b"x-forwarded-host", [b"shop.example"]),
+            (b"host", [b"a.example"]),
+            (b"x-forwarded-port", []),
+            (b"x_forwarded_for", []),
+            (b"forwarded", []),
+            (b"x-real-ip", []),
+        ):
+            self.assertEqual(request.values(name), values, name)
+        self.assertEqual([order.route for order in spawner.orders], ["a.example"])
+
+    async def test_eachRequest(self) -> None:
+        """
+        They hold for their own request.
+        """
+        app = webApp(answer())
+        self.launch(app, forwarded_trust=HERE)
+        peer = await self.connect()
+        for request in (self.REQUEST, GET, b"GET / HTTP/1.0\r\n\r\n"):
+            peer.write(request)
+            await peer.answer()
+        told = [
+            (r[b"x-forwarded-for"], r[b"x-forwarded-proto"], r.values(b"x-forwarded-host"))
+            for r in app.requests
+        ]
+        self.assertEqual(told[1], (b"127.0.0.1", b"http", [b"a.example"]))
+        self.assertEqual(told[2], (b"127.0.0.1", b"http", []))
+
+    async def test_strangers(self) -> None:
+        """
+        Anybody else's are replaced.
+        """
+        app = webApp(answer())
+        self.launch(app, forwarded_trust=Networks(["10.0.0.0/8", "unix"]))
+        await self.ask(self.REQUEST)
+        [request] = app.requests
+        self.assertEqual(request[b"x-forwarded-for"], b"127.0.0.1")
+        self.assertEqual(request[b"x-forwarded-proto"], b"http")
+        self.assertEqual(request[b"x-forwarded-host"], b"a.example")
+
+    async def test_behindProxy(self) -> None:
+        """
+        Behind a PROXY header it is the client that the header names who is trusted, or
+        is not.
+        """
+        app = webApp(answer())
+        self.launch(app, proxy_trust=HERE, forwarded_trust=Networks(["192.0.2.7"]))
+        await self.ask(HEADER + self.REQUEST)
+        await self.ask(proxyHeader("v2", None) + self.REQUEST)
+        self.assertEqual(
+            [request[b"x-forwarded-for"] for request in app.requests],
+            [b"203.0.113.9, 192.0.2.7, 192.0.2.7", b"127.0.0.1"],
+        )
