@@ -45,9 +45,8 @@ from brxy.edge.clients import ClientFactory
 from brxy.edge.doorkeeper import Doorkeeper
 from brxy.edge.limits import Addresses, Limits, clientsAllowed
 from brxy.edge.nodetls import NodeTLS, NodeTLSFiles
-from brxy.edge.routes import RouteTable, canonical
 from brxy.edge.proxied import Proxied
-from brxy.edge.routes import RouteTable
+from brxy.edge.routes import RouteTable, canonical
 from brxy.edge.scaler import Rule, Scaler
 from brxy.edge.slot import SlotFactory
 from brxy.edge.starter import Spawning, Starter
@@ -57,8 +56,8 @@ from brxy.epollreactor import EpollReactor
 from brxy.errors import UsageError
 from brxy.handshakes import Handshakes, encrypted
 from brxy.inherited import checkInherited
-from brxy.notify import READY, STOPPING
 from brxy.networks import NOBODY, Networks
+from brxy.notify import READY, STOPPING
 from brxy.signals import Hurry, firstOf, onSignal
 from brxy.tokenfile import makeToken, readToken
 
@@ -266,7 +265,7 @@ class EdgeService(Service):
 
     def _listenForNodes(self, endpoint: str) -> None:
         tls = None if endpoint.startswith("unix:") else self._node_tls
-        factory: Factory[Any] = self._slots
+        factory: IProtocolFactory = self._slots
         if tls is not None:
             factory = encrypted(
                 self._slots,

@@ -23,8 +23,8 @@ from brxy.edge.service import EdgeService, EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
 from brxy.errors import UsageError
 from brxy.interfaces import IRecovering
-from brxy.notify import notifier
 from brxy.networks import Networks
+from brxy.notify import notifier
 from brxy.options import (
     TRANSPORT,
     Guarded,

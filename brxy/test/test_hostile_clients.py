@@ -16,8 +16,8 @@ from twisted.logger import capturedLogs, eventAsText
 from twisted.trial.unittest import SynchronousTestCase
 
 import brxy
-from brxy.interfaces import Address
 from brxy.edge.limits import Limits
+from brxy.interfaces import Address
 from brxy.test.crowds import MemoryClient, MemoryEdge
 from brxy.test.edges import EdgeTests, onBothTransports, spawnRule
 from brxy.test.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS, Hostile
