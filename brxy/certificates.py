@@ -57,7 +57,8 @@ def bears(certificate: x509.Certificate, name: str) -> bool:
     check = verify_certificate_ip_address if isAddress(name) else verify_certificate_hostname
     try:
         check(certificate, name)
-    except (VerificationError, CertificateError):
+    except (VerificationError, CertificateError, ValueError):
+        # ValueError: no certificate can bear such a name.
         return False
     return True
 

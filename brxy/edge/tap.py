@@ -22,6 +22,7 @@ from brxy.edge.scaler import Rule
 from brxy.edge.service import EdgeService, EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
 from brxy.errors import UsageError
+from brxy.hostname import routeName
 from brxy.interfaces import IRecovering
 from brxy.networks import Networks
 from brxy.notify import notifier
@@ -151,7 +152,7 @@ class Options(CommonOptions):
         bring the token of --token-file. May be repeated.
         """
         name, equals, pattern = value.partition("=")
-        if not equals or not name:
+        if not equals or routeName(name) is None:
             raise usage.UsageError(f"--node-allow {value!r} is not NAME=ROUTE")
         try:
             self["allowed"].append((name, None if pattern == "*" else routePattern(pattern)))

@@ -22,6 +22,7 @@ from zope.interface import implementer
 
 from brxy.certificates import isAddress, readCertificates, trust
 from brxy.errors import UsageError
+from brxy.hostname import routeName
 from brxy.tls import clientContext, readIdentity
 from brxy.tlstransport import TLSFactory
 from brxy.tokenfile import readToken
@@ -61,6 +62,8 @@ class EdgeTLS:
 
         @raise UsageError: one of them can't be used.
         """
+        if routeName(self.name) is None and not isAddress(self.name):
+            raise UsageError(f"--edge-tls-name: {self.name!r} is no name of a host")
         identity = None
         if self.certificate is not None and self.key is not None:
             identity = readIdentity(Path(self.certificate), Path(self.key))

@@ -186,6 +186,14 @@ class Program:
         """
         self._process.send_signal(number)
 
+    def say(self, data: bytes) -> None:
+        """
+        Write to its standard input.
+        """
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+        self._process.stdin.flush()
+
     def closeInput(self) -> None:
         """
         Close its standard input.

@@ -184,6 +184,7 @@ class EdgeOptionsTests(RefusalTests):
             (["--default-route", "-"], "'-' is no name that a route can have"),
             (["--node-allow", "web1"], "--node-allow 'web1' is not NAME=ROUTE"),
             (["--node-allow", "=a"], "--node-allow '=a' is not NAME=ROUTE"),
+            (["--node-allow", "a b=a"], "--node-allow 'a b=a' is not NAME=ROUTE"),
             (["--node-allow", "a=b c"], "bad --node-allow 'a=b c': a host name, or one with *."),
         ):
             line = self.refuse(Options, arguments)

@@ -4,6 +4,7 @@ Tests of what keeps a node connected.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -12,12 +13,109 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from brxy.connection import Shared
+from brxy.edge.nodetls import NodeTLS, NodeTLSFiles
+from brxy.edge.slot import SlotFactory
+from brxy.handshakes import Handshakes, encrypted
 from brxy.interfaces import Address
+from brxy.node.dial import Dialer, EdgeTLS
 from brxy.node.link import Link, _Watched
 from brxy.node.slot import EdgeSlotFactory
-from brxy.test.fakes import FakeOwner
-from brxy.test.network import FakeReactor, settle
+from brxy.test.fakes import FakeBrokerage, FakeOwner
+from brxy.test.network import TCP_ADDRESS, FakeReactor, settle
+from brxy.test.papers import Papers
 from brxy.wire import GOAWAY, VERSION, Welcome, frame
+
+
+class SecuredLinkTests(SynchronousTestCase):
+    """
+    Tests of L{Link} by TLS: an edge that refuses in the handshake, or after it,
+    is not asked again and again.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+        self.papers = Papers(self.mktemp())
+        self.told: list[str] = []
+
+    def start(self, edge: NodeTLSFiles, node: EdgeTLS) -> None:
+        """
+        Start to dial.
+        """
+        owner: Any = FakeOwner()
+        slots = EdgeSlotFactory(Shared(self.reactor), owner, Address("127.0.0.1", 20000))
+        endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", 9080)
+        dialer = Dialer(self.reactor, endpoint, tls=node)
+        link = Link(dialer, slots, self.reactor, lambda: self.told.append("up"), self.told.append)
+        link.startService()
+        self.edge = NodeTLS(edge)
+        self.brokerage = FakeBrokerage()
+        brokerage: Any = self.brokerage
+        self.factory = SlotFactory(self.reactor.shared, brokerage)
+
+    def answer(self) -> None:
+        """
+        Have the edge accept a connection, with all that comes of it.
+        """
+        handshakes = Handshakes(self.reactor)
+        secured = encrypted(self.factory, self.edge, handshakes, clock=self.reactor)
+        node = self.reactor.accept()
+        edge = secured.buildProtocol(TCP_ADDRESS)
+        node.end.protocol = edge
+        edge.makeConnection(node.end)
+        settle(self.reactor, lambda: self.reactor.ends)
+
+    def test_welcome(self) -> None:
+        """
+        It is up when the edge has let it in.
+        """
+        self.start(self.papers.edge(), self.papers.node("web1"))
+        self.answer()
+        self.assertEqual(self.told, ["up"])
+        self.assertEqual(len(self.brokerage.free_slots), 1)
+
+    def assertBacksOff(self, why: str) -> None:
+        """
+        The pauses between attempts grow up to five seconds.
+        """
+        gaps = []
+        for _ in range(15):
+            self.answer()
+            before = self.reactor.seconds()
+            while not self.reactor.dialling():
+                self.reactor.advance(0.01)
+            gaps.append(self.reactor.seconds() - before)
+        self.assertEqual(self.told, [why] * 15)
+        for gap, least in zip(gaps, (0.15, 0.225, 0.33, 0.5, 0.75, 1.1), strict=False):
+            self.assertGreaterEqual(gap, least)
+        self.assertGreaterEqual(min(gaps[10:]), 5)
+        self.assertLessEqual(max(gaps), 5.3)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_expired(self) -> None:
+        """
+        So it is with a certificate that has expired.
+        """
+        self.start(self.papers.edge(), self.papers.node("web1", days=-1))
+        self.assertBacksOff("TLS: the other side says: certificate expired")
+
+    def test_anotherName(self) -> None:
+        """
+        So it is with an edge of another name.
+        """
+        self.start(self.papers.edge("other"), self.papers.node("web1"))
+        self.assertBacksOff("its certificate is not for 127.0.0.1")
+
+    def test_noFile(self) -> None:
+        """
+        So it is with a file that is gone: nothing is dialled before it is back.
+        """
+        node = self.papers.node("web1")
+        os.unlink(node.ca)
+        self.start(self.papers.edge(ca=None), node)
+        self.reactor.pump([0.01] * 6000)
+        self.assertEqual(set(self.told), {f"{node.ca}: No such file or directory"})
+        self.assertEqual(self.reactor.dialling(), 0)
+        self.assertLess(len(self.told), 25)
 
 
 class LinkTests(SynchronousTestCase):

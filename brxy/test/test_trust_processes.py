@@ -1,0 +1,201 @@
+"""
+Tests of who may be a node, by real processes, with OpenSSL's own client.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+
+from brxy.test.papers import Papers
+from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
+from brxy.tokenfile import readToken
+
+_TLS = r"SlotFactory \(TLS\)"
+
+
+class TokenTests(ProgramTests):
+    """
+    Tests of tokens.
+    """
+
+    async def test_shared(self) -> None:
+        """
+        The edge makes a token that only its user can read; a node with it serves,
+        one without is refused: each side says so in one line, and neither shows
+        it.
+        """
+        token = ("--token-file", "token")
+        edge = self.edge(*token)
+        place = ("--edge", await self.address(edge, "SlotFactory"))
+        path = self.folder / "token"
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        app = ("--", *self.gate().split())
+        stranger = self.start(PYTHON, "-m", "brxy.node", *place, "--route", "a", *app)
+        why = "a node must bring a token: give it the edge's --token-file"
+        await self.said(stranger, f"no edge at {place[1]}: {re.escape(why)}; trying on")
+        node = self.start(PYTHON, "-m", "brxy.node", *place, *token, *app)
+        answer = await self.get(await self.address(edge), "/env")
+        self.assertEqual(answer.status, 200)
+        secret = readToken(str(path))
+        for program in (edge, node, stranger):
+            self.assertNotIn(secret, program.out + program.err)
+        self.assertNotIn(secret, answer.body)
+        for pid in self.running():
+            self.assertNotIn(secret, Path(f"/proc/{pid}/cmdline").read_text())
+        self.assertEqual(edge.out.count("refused a node at 127.0.0.1: "), 1)
+        self.assertEqual(edge.out.count(why), 1)
+        self.assertEqual(stranger.out.count(why), 1)
+
+    async def test_open(self) -> None:
+        """
+        An edge does not start with a port where everybody can read along.
+        """
+        edge = self.start(TWISTD, "-n", "brxy-edge", "-p", ANYWHERE, "--node-port", "tcp:0")
+        self.assertEqual(await self.ended(edge), 1)
+        self.assertEqual(
+            edge.err,
+            "brxy-edge: --node-port tcp:0 can be reached from elsewhere: give --node-tls-cert"
+            " and --node-tls-key, or --insecure-node-port if its network is private\n",
+        )
+        self.assertNotIn("Traceback", edge.out)
+
+
+class CertificateTests(ProgramTests):
+    """
+    Tests of TLS.
+    """
+
+    async def launch(self, *arguments: str) -> Program:
+        """
+        Start an edge with certificates that its command has made.
+        """
+        names = ("edge", "localhost", "127.0.0.1")
+        for words in (("init", "."), ("issue", ".", *names), ("issue", ".", "web1")):
+            made = self.start(PYTHON, "-m", "brxy.pki", *words)
+            self.assertEqual((await self.ended(made), made.err), (0, ""))
+        files = ("--node-tls-cert", "edge.pem", "--node-tls-key", "edge.key")
+        edge = self.edge(*files, "--node-tls-ca", "ca.pem", *arguments)
+        self.place = await self.address(edge, _TLS)
+        return edge
+
+    def node(self, name: str, *arguments: str, **environ: str) -> Program:
+        """
+        Start a node with the certificate of this name.
+        """
+        files = ("--edge-tls-cert", f"{name}.pem", "--edge-tls-key", f"{name}.key")
+        tls = ("--edge-tls-ca", "ca.pem", *files)
+        app = ("--", *self.gate().split())
+        dial = ("--edge", self.place, *tls, *arguments)
+        return self.start(PYTHON, "-m", "brxy.node", *dial, *app, **environ)
+
+    def client(self, *arguments: str) -> Program:
+        """
+        Have C{openssl} connect.
+        """
+        port = self.place.rpartition(":")[2]
+        to = ("-connect", f"127.0.0.1:{port}", "-CAfile", "ca.pem", "-ign_eof")
+        return self.start("openssl", "s_client", *to, *arguments)
+
+    async def shake(self, *arguments: str) -> str:
+        """
+        @return: all that C{openssl} says until the connection is closed.
+        """
+        client = self.client(*arguments)
+        await self.ended(client)
+        return client.out + client.err
+
+    async def test_mutual(self) -> None:
+        """
+        A node serves what C{--node-allow} gives it, and nothing else; one whose
+        certificate somebody else has issued serves nothing.
+        """
+        edge = await self.launch("--node-allow", "web1=a.example")
+        Papers(str(self.folder / "other")).issue("web1")
+        self.node("web1", "--route", "a.example")
+        answer = await self.get(await self.address(edge), "/env", "a.example")
+        self.assertEqual(answer.status, 200)
+        for node, at_edge, at_node in (
+            (
+                self.node("web1", "--route", "b.example"),
+                "no --node-allow lets it serve b.example",
+                "no --node-allow lets it serve b.example",
+            ),
+            (
+                self.node("other/web1", "--route", "a.example"),
+                "its certificate is of no authority that is trusted here",
+                "TLS: the other side says: unknown ca",
+            ),
+            (
+                self.node("web1", "--edge-tls-name", "other.example"),
+                "TLS: the other side says: ",
+                "its certificate is not for other.example",
+            ),
+        ):
+            await self.said(edge, f"refused a node at 127.0.0.1: {at_edge}")
+            await self.said(node, f"no edge at {self.place}: {at_node}; trying on")
+            self.assertEqual(node.out.count("trying on"), 1)
+            self.assertNotIn("Traceback", node.out)
+        self.assertEqual(edge.out.count("refused a node at"), 3)
+        self.assertNotIn("Traceback", edge.out)
+
+    async def test_spawned(self) -> None:
+        """
+        What the edge spawns by C{process:} has its files from the edge's own
+        environment, and its token besides.
+        """
+        command = f"{PYTHON} -m brxy.node -- {self.gate()}"
+        for words in (("init", "pki"), ("issue", "pki", "edge", "127.0.0.1")):
+            made = self.start(PYTHON, "-m", "brxy.pki", *words)
+            self.assertEqual(await self.ended(made), 0)
+        edge = self.start(
+            *(TWISTD, "-n", "brxy-edge", "-p", ANYWHERE, "--node-port", ANYWHERE),
+            *("--node-tls-cert", "pki/edge.pem", "--node-tls-key", "pki/edge.key"),
+            *("--spawn", command),
+            BRXY_EDGE_TLS_CA="pki/ca.pem",
+        )
+        answer = await self.get(await self.address(edge), "/env")
+        self.assertEqual(answer.status, 200)
+        self.assertNotIn("BRXY_", answer.body)
+        await self.stopped(edge)
+
+    async def test_openssl(self) -> None:
+        """
+        TLS 1.3 is spoken, and nothing older; nobody gets further without a
+        certificate; whoever has one and speaks no slot protocol is let go.
+        """
+        edge = await self.launch()
+        self.assertIn("alert protocol version", await self.shake("-tls1_2"))
+        self.assertIn("alert certificate required", await self.shake())
+        own = ("-cert", "web1.pem", "-key", "web1.key")
+        client = self.client(*own)
+        await self.said(client, "Verify return code: 0 .ok.")
+        client.say(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await self.ended(client)
+        await self.said(edge, "refused a node at 127.0.0.1: [^T]")
+        self.assertNotIn("Traceback", edge.out)
+        await self.stopped(edge)
+
+    async def test_renewed(self) -> None:
+        """
+        SIGHUP has the edge show a new certificate; nodes notice nothing.
+        """
+        edge = await self.launch()
+        self.node("web1")
+        address = await self.address(edge)
+        self.assertEqual((await self.get(address, "/env")).status, 200)
+        before = re.findall("subject=(.*)", await self.shake())
+        for name in ("edge.pem", "edge.key"):
+            (self.folder / name).unlink()
+        made = self.start(PYTHON, "-m", "brxy.pki", "issue", ".", "renewed", "127.0.0.1")
+        await self.ended(made)
+        for suffix in ("pem", "key"):
+            (self.folder / f"renewed.{suffix}").rename(self.folder / f"edge.{suffix}")
+        edge.signal(signal.SIGHUP)
+        await self.said(edge, "reads its certificates and tokens anew")
+        after = re.findall("subject=(.*)", await self.shake())
+        self.assertEqual((before, after), (["CN = edge"], ["CN = renewed"]))
+        self.assertEqual((await self.get(address, "/env")).status, 200)
+        self.assertEqual(edge.out.count("dialled in"), 1)
+        self.assertNotIn("Traceback", edge.out)
