@@ -9,6 +9,7 @@ from functools import partial
 
 from benchmarks.contender import Contender, Running, Site
 from benchmarks.servers import freePort
+from brxy.tokenfile import makeToken
 
 __all__ = ["OURS"]
 
@@ -53,11 +54,15 @@ def _node(transport: str, name: str, site: Site) -> Running:
     """
     port, inner = freePort(), freePort()
     dial = f"tcp:127.0.0.1:{inner}"
+    token = ["--token-file", str(site.folder / "token")]
+    makeToken(token[1])
     listen = f"tcp:{inner}:interface=127.0.0.1"
     app = f"127.0.0.1:{site.origin}"
     parts = {
-        "edge": _edge(transport, port, "--node-port", listen),
-        "node": _brxy("node", transport, "--edge", dial, "--app", app, "-c", _CAPACITY, *_STAY),
+        "edge": _edge(transport, port, "--node-port", listen, *token),
+        "node": _brxy(
+            *("node", transport, "--edge", dial, *token, "--app", app, "-c", _CAPACITY, *_STAY)
+        ),
     }
     return site.start(name, parts, port)
 

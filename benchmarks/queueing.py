@@ -145,9 +145,11 @@ def _nodes(place: Place) -> int:
     A node of brxy stands before each instance.
     """
     inner = freePort()
-    port = _edge(place, "edge", "--node-port", f"tcp:{inner}:interface=127.0.0.1")
+    token = ["--token-file", str(place.servers.folder / "token")]
+    port = _edge(place, "edge", "--node-port", f"tcp:{inner}:interface=127.0.0.1", *token)
     for app in place.apps:
-        options = ["--edge", f"tcp:127.0.0.1:{inner}", "--app", f"127.0.0.1:{app}", *_STAY]
+        dial = ["--edge", f"tcp:127.0.0.1:{inner}", *token]
+        options = [*dial, "--app", f"127.0.0.1:{app}", *_STAY]
         place.servers.start("node", [sys.executable, "-m", "brxy.node", *options])
     return port
 

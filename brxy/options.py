@@ -29,7 +29,6 @@ __all__ = [
     "count",
     "fail",
     "port",
-    "readToken",
     "route",
     "seconds",
     "usedReactor",
@@ -139,23 +138,6 @@ def usedReactor(transport: str) -> Any:
     # Twisted's timers follow the wall clock, and freeze or storm when it jumps.
     setattr(reactor, "seconds", time.monotonic)  # noqa: B010 (mypy takes it for a method)
     return EpollReactor(reactor) if transport == "epoll" else reactor
-
-
-def readToken(path: str) -> str:
-    """
-    The token in a file: its first line.
-
-    @raise usage.UsageError: it can't be read, or is no token.
-    """
-    try:
-        with open(path, encoding="ascii") as file:
-            token = file.readline(1024).strip()
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not ASCII"
-        raise usage.UsageError(f"--token-file {path}: {why}") from None
-    if not token.isprintable() or not 1 <= len(token) <= 255:
-        raise usage.UsageError(f"--token-file {path}: its first line is no token")
-    return token
 
 
 def fail(program: str, error: Exception) -> NoReturn:

@@ -6,7 +6,6 @@ they decide.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from hmac import compare_digest
 from math import ceil
 from typing import Any
 
@@ -15,6 +14,7 @@ from twisted.logger import Logger
 
 from brxy.connection import Shared
 from brxy.deadlines import Deadlines
+from brxy.edge.access import Access
 from brxy.edge.broker import Broker, Expire, Held, Match
 from brxy.edge.decisions import Buried, Fail, Newest, Recount, Retire, RollFailed, Spawn, Stop
 from brxy.edge.direct import DirectSlot, Front
@@ -47,7 +47,7 @@ class Brokerage:
     @ivar responses: exchanges that wait for the head of their response, if
         there is a limit on that.
     @param edge_id: the name of this edge.
-    @param token: what nodes must bring; C{""} if nothing.
+    @param access: who may be a node.
     @param changed: called when the instances that are alive have changed.
     """
 
@@ -60,7 +60,7 @@ class Brokerage:
         scaler: Scaler,
         *,
         edge_id: str,
-        token: str,
+        access: Access,
         retries: int,
         response_timeout: float | None,
         changed: Callable[[], None],
@@ -70,7 +70,7 @@ class Brokerage:
         self._broker = broker
         self._scaler = scaler
         self._edge_id = edge_id
-        self._token = token
+        self._access = access
         self._instances = Instances(changed)
         self._timer: IDelayedCall | None = None
         self._lacking = scaler.lacking
@@ -150,8 +150,7 @@ class Brokerage:
 
         @raise NodeRefused: it can't serve here.
         """
-        if not compare_digest(hello.token, self._token or hello.token):
-            raise NodeRefused("its token is not the edge's")
+        self._access.check(hello, slot.named())
         if routeName(hello.route) != hello.route:
             raise NodeRefused(f"{hello.route!r} is no route")
         if self._said_goodbye:

@@ -18,13 +18,13 @@ The way of an exchange through it, in order:
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from secrets import token_hex
 from time import time
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList
@@ -37,10 +37,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from brxy.connection import Shared
+from brxy.edge.access import Access, Allowed
 from brxy.edge.broker import Broker
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.client import HTTPFactory
 from brxy.edge.clients import ClientFactory
+from brxy.edge.nodetls import NodeTLS, NodeTLSFiles
 from brxy.edge.routes import RouteTable
 from brxy.edge.scaler import Rule, Scaler
 from brxy.edge.slot import SlotFactory
@@ -48,7 +50,9 @@ from brxy.edge.starter import Spawning, Starter
 from brxy.edge.state import StateFile
 from brxy.edge.tcpclient import TCPFactory
 from brxy.errors import UsageError
+from brxy.handshakes import Handshakes, encrypted
 from brxy.signals import Hurry, firstOf, onSignal
+from brxy.tokenfile import makeToken, readToken
 
 __all__ = ["EdgeService", "EdgeSettings", "Spawn"]
 
@@ -76,6 +80,10 @@ class EdgeSettings:
     @ivar frontends: where TCP clients connect, with the names of their routes.
     @ivar node_ports: where nodes dial in.
     @ivar routes: the only ones served, if any is named.
+    @ivar token_file: has the token of nodes that nobody spawned.
+    @ivar allowed: who may be a node of which routes; empty: all that are let in.
+    @ivar node_tls: nodes come by TLS, except on Unix sockets.
+    @ivar insecure_node_port: nodes may come from elsewhere without TLS.
     """
 
     ports: Sequence[str]
@@ -93,7 +101,10 @@ class EdgeSettings:
     retries: int = 3
     drain_timeout: float = 30.0
     state_dir: str | None = None
-    token: str = field(default="", repr=False)
+    token_file: str | None = None
+    allowed: Sequence[Allowed] = ()
+    node_tls: NodeTLSFiles | None = None
+    insecure_node_port: bool = False
 
 
 class EdgeService(Service):
@@ -109,12 +120,18 @@ class EdgeService(Service):
 
     def __init__(self, reactor: Any, settings: EdgeSettings) -> None:
         """
-        @raise UsageError: the state can't be read.
+        @raise UsageError: the state or another file can't be used.
         """
         self._reactor = reactor
         self._settings = settings
         self._state = StateFile(settings.state_dir)
         self._saving: IDelayedCall | None = None
+        # What SIGHUP has read anew; each raises L{UsageError} if it can't be.
+        self._reloads: list[Callable[[], None]] = [self._readToken]
+        self._access = Access(self._state.key, settings.allowed)
+        if settings.token_file is not None:
+            makeToken(settings.token_file)
+        self._readToken()
         self._shared = Shared(reactor)
         self._ports: list[IListeningPort] = []
         self._node_ports: list[IListeningPort] = []
@@ -132,7 +149,7 @@ class EdgeService(Service):
             Broker(settings.max_held, settings.hold_timeout),
             self._scaler,
             edge_id=self._state.edge_id,
-            token=settings.token,
+            access=self._access,
             retries=settings.retries,
             response_timeout=settings.response_timeout,
             changed=self._changed,
@@ -149,6 +166,11 @@ class EdgeService(Service):
             TCPFactory(self._shared, self._brokerage, name) for name, _ in settings.frontends
         ]
         self._slots = SlotFactory(self._shared, self._brokerage)
+        self._handshakes = Handshakes(reactor)
+        self._node_tls: NodeTLS | None = None
+        if settings.node_tls is not None:
+            self._node_tls = NodeTLS(settings.node_tls)
+            self._reloads.append(self._node_tls.reload)
 
     @property
     def addresses(self) -> list[Any]:
@@ -173,16 +195,17 @@ class EdgeService(Service):
         @raise UsageError: one of them can't be opened.
         """
         super().startService()
-        onSignal(self._reactor, signal.SIGHUP, self._brokerage.rollAll)
+        onSignal(self._reactor, signal.SIGHUP, self._reload)
+        # twistd takes SIGUSR1 to rotate its log.
+        onSignal(self._reactor, signal.SIGUSR2, self._brokerage.rollAll)
         settings = self._settings
         for endpoint in settings.node_ports:
-            self._node_ports.append(self._listen(_private(endpoint), self._slots))
-        self._warnOfStrangers()
+            self._listenForNodes(_private(endpoint))
         self._starter = Starter(
             self._reactor,
             [spawn.spawning for spawn in settings.spawns],
-            edgeEndpoint(self.node_addresses),
-            settings.token,
+            edgeEndpoint(self._addressesForSpawned()),
+            self._access.tokenFor,
             self._brokerage.fronted,
             self._brokerage.gone,
             self._brokerage.failed,
@@ -198,17 +221,28 @@ class EdgeService(Service):
         for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):
             self._ports.append(self._listen(endpoint, factory))
 
-    def _warnOfStrangers(self) -> None:
-        if self._settings.token:
-            return
-        for address in self.node_addresses:
-            host = getattr(address, "host", "")
-            if host and not ip_address(host).is_loopback:
-                self._log.warn(
-                    "whoever reaches {host}:{port} can serve any route: give a --token-file",
-                    host=host,
-                    port=address.port,
-                )
+    def _addressesForSpawned(self) -> list[Any]:
+        # By TLS they would need more than their token.
+        addresses = self.node_addresses
+        if self._node_tls is not None:
+            addresses.sort(key=lambda address: not isinstance(address, UNIXAddress))
+        return addresses
+
+    def _listenForNodes(self, endpoint: str) -> None:
+        tls = None if endpoint.startswith("unix:") else self._node_tls
+        factory: Factory[Any] = self._slots
+        if tls is not None:
+            factory = encrypted(
+                self._slots,
+                tls,
+                self._handshakes,
+                clock=self._reactor,
+                failed=self._slots.shakenOff,
+            )
+        port = self._listen(endpoint, factory)
+        self._node_ports.append(port)
+        if tls is None and not self._settings.insecure_node_port:
+            _checkPrivate(endpoint, port.getHost())
 
     def _listen(self, endpoint: str, factory: Factory) -> IListeningPort:
         ports: list[IListeningPort] = []
@@ -226,6 +260,25 @@ class EdgeService(Service):
         if "backlog=" not in endpoint:
             _lengthenQueue(ports[0])
         return ports[0]
+
+    # What is read anew
+
+    def _reload(self) -> None:
+        """
+        Read the files that may change while we run (SIGHUP).  What can't be
+        used stays as it was.
+        """
+        self._log.info("reads its certificates and tokens anew")
+        for reload in self._reloads:
+            try:
+                reload()
+            except UsageError as error:
+                self._log.error("goes on with what it had: {error}", error=error)
+
+    def _readToken(self) -> None:
+        path = self._settings.token_file
+        if path is not None:
+            self._access.share(readToken(path))
 
     # What is remembered
 
@@ -273,6 +326,7 @@ class EdgeService(Service):
         await deferLater(self._reactor, 0)
         for factory in self._clientFactories():
             factory.abort()
+        self._handshakes.stop()
         self._slots.stop()
         if self._saving is not None:
             self._saving.cancel()
@@ -331,6 +385,17 @@ def _private(endpoint: str) -> str:
     if endpoint.startswith("unix:") and ":mode=" not in endpoint:
         return f"{endpoint}:mode=600"
     return endpoint
+
+
+def _checkPrivate(endpoint: str, address: Any) -> None:
+    """
+    @raise UsageError: tokens and requests would go over a network as they are.
+    """
+    if not isinstance(address, UNIXAddress) and not ip_address(address.host).is_loopback:
+        raise UsageError(
+            f"--node-port {endpoint} can be reached from elsewhere: give --node-tls-cert and"
+            " --node-tls-key, or --insecure-node-port if its network is private"
+        )
 
 
 def _escaped(text: str) -> str:

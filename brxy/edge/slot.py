@@ -5,15 +5,18 @@ A node's slot, at the edge: the edge's side of the slot protocol.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from brxy.certificates import bears, tlsFault
 from brxy.connection import Shared
 from brxy.deadlines import Deadlines
 from brxy.edge.instance import Instance
+from brxy.edge.refusals import Refusals
 from brxy.errors import SlotProtocolError
 from brxy.framed import Framed, FramedFactory
 from brxy.interfaces import IExchangeEnd
@@ -259,17 +262,23 @@ class NodeSlot(Framed):
         """
         See L{Framed}.
         """
-        self._log.warn("dropped a slot of {who}: {why}", who=self._who(), why=why)
         if self._phase == GREETING:
+            self._factory.refusals.say(self._tcp.getPeer(), why)
             self.tell(GOAWAY, reasonPayload(why))
             self.close()
         else:
+            self._log.warn(
+                "dropped a slot of {i.route}/{i.ticket}: {why}", i=self.instance, why=why
+            )
             self.abort()
 
-    def _who(self) -> str:
-        if self._phase == GREETING:
-            return f"an unknown node at {self._tcp.getPeer()}"
-        return f"{self.instance.route}/{self.instance.ticket}"
+    def named(self) -> Callable[[str], bool] | None:
+        """
+        @return: whether the certificate that the node has shown bears a name;
+            L{None} if it has shown none.
+        """
+        shown = getattr(self.transport, "getPeerCertificate", lambda: None)()
+        return None if shown is None else partial(bears, shown.to_cryptography())
 
     def letGo(self) -> None:
         """
@@ -343,12 +352,22 @@ class SlotFactory(FramedFactory[NodeSlot]):
     Makes the slots of nodes that dial in, and holds what they share.
 
     @ivar accepts: slots whose OPEN was not accepted yet.
+    @ivar refusals: takes note of those who may not be nodes.
     """
 
     def __init__(self, shared: Shared, brokerage: Brokerage) -> None:
         super().__init__(shared)
         self.brokerage = brokerage
+        self.refusals = Refusals(shared.reactor)
         self.accepts = self.deadlines(ACCEPT_TIMEOUT, NodeSlot.notAccepted)
+
+    def shakenOff(self, address: IAddress | None, reason: Failure) -> None:
+        """
+        Somebody did not get through the handshake of TLS.
+        """
+        why = tlsFault(reason.value)
+        if why is not None and address is not None:
+            self.refusals.say(address, why)
 
     def buildProtocol(self, addr: IAddress | None) -> NodeSlot:
         """

@@ -44,7 +44,7 @@ class Starter:
     Performs the orders of the scaler, and reports what becomes of them.
 
     @param edge: where nodes dial the edge, as a Twisted client endpoint.
-    @param token: what they bring; C{""} if none is asked for.
+    @param token: makes what they bring, for a route and a ticket.
     @param unfound: told of what L{recover} can't say anything about.
     @param edge_id: the name of the edge.
     """
@@ -56,7 +56,7 @@ class Starter:
         clock: Any,
         spawnings: Sequence[Spawning],
         edge: str,
-        token: str,
+        token: Callable[[str, str], str],
         ready: Callable[[Instance, Address, Spawning], None],
         gone: Callable[[Instance, Gone], None],
         failed: Callable[[Instance, str], None],
@@ -164,18 +164,16 @@ class Starter:
             told.addErrback(lambda failure: self._log.failure("after a spawner's word", failure))
 
     def _environment(self, instance: Instance, spawning: Spawning) -> dict[str, str]:
-        environment = {
+        return {
             "ROUTE": instance.route,
             "BRXY_EDGE": self._edge,
             "BRXY_TICKET": instance.ticket,
+            "BRXY_TOKEN": self._token(instance.route, instance.ticket),
             "BRXY_CAPACITY": str(instance.capacity),
             "BRXY_GENERATION": str(instance.generation),
             "BRXY_IDLE_TIMEOUT": f"{spawning.idle_timeout:g}",
             "BRXY_OLD_IDLE_TIMEOUT": f"{spawning.old_idle_timeout:g}",
         }
-        if self._token:
-            environment["BRXY_TOKEN"] = self._token
-        return environment
 
     def _unready(self, failure: Failure) -> None:
         # A spawner may cancel what it will never fire.

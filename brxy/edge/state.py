@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from secrets import token_bytes
 from types import NoneType
 from typing import Any
 from uuid import uuid4
@@ -14,6 +15,9 @@ from uuid import uuid4
 from brxy.errors import UsageError
 
 __all__ = ["StateFile"]
+
+# Bytes, as many as the digest has.
+_KEY_SIZE = 32
 
 # What is remembered of an instance.  Files of before C{spawner} was have none.
 _RECORD: dict[str, tuple[type, ...]] = {
@@ -37,10 +41,11 @@ def _isRecord(value: object) -> bool:
 
 class StateFile:
     """
-    The edge's name and its instances, in a folder that only its user can read.
+    The edge's name, key and instances, in a folder that only its user can read.
 
     @param folder: where; L{None}: nothing is remembered.
     @ivar edge_id: the name of this edge.
+    @ivar key: its secret, from which the tokens of what it spawns are made.
     @ivar instances: what was alive when the edge last wrote, as
         L{brxy.edge.scaler.Scaler.snapshot} gave it.
     @raise UsageError: the folder can't be used.
@@ -48,6 +53,7 @@ class StateFile:
 
     def __init__(self, folder: str | None) -> None:
         self.edge_id = uuid4().hex
+        self.key = token_bytes(_KEY_SIZE)
         self.instances: list[dict[str, Any]] = []
         self._path: Path | None = None
         if folder is not None:
@@ -63,7 +69,9 @@ class StateFile:
         try:
             state = json.loads(path.read_text())
             self.edge_id, self.instances = str(state["edge"]), list(state["instances"])
-            if not all(map(_isRecord, self.instances)):
+            # Files of before there were keys have none.
+            self.key = bytes.fromhex(state.get("key", self.key.hex()))
+            if not all(map(_isRecord, self.instances)) or len(self.key) != _KEY_SIZE:
                 raise ValueError
         except FileNotFoundError:
             return
@@ -81,6 +89,9 @@ class StateFile:
             return
         temporary = self._path.with_suffix(".new")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # One that was there already has the mode that it had.
+        os.fchmod(descriptor, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            json.dump({"edge": self.edge_id, "instances": instances}, file)
+            state = {"edge": self.edge_id, "key": self.key.hex(), "instances": instances}
+            json.dump(state, file)
         os.replace(temporary, self._path)

@@ -13,6 +13,8 @@ from twisted.application.service import IService
 from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
+from brxy.edge.access import Allowed
+from brxy.edge.nodetls import NodeTLSFiles
 from brxy.edge.routes import canonical
 from brxy.edge.scaler import Rule
 from brxy.edge.service import EdgeService, EdgeSettings, Spawn
@@ -25,7 +27,6 @@ from brxy.options import (
     capacity,
     count,
     fail,
-    readToken,
     route,
     seconds,
     usedReactor,
@@ -33,7 +34,7 @@ from brxy.options import (
 from brxy.options import Options as CommonOptions
 from brxy.spawners.describe import describeSpawners
 from brxy.spawners.registry import buildSpawner, findSpawners
-from brxy.spawners.spec import SpawnSpec, parseSpawn
+from brxy.spawners.spec import SpawnSpec, parseSpawn, routePattern
 
 __all__ = ["Options", "makeService"]
 
@@ -68,17 +69,25 @@ class Options(CommonOptions):
         ["idle-timeout", None, 300.0, "What is spawned leaves when idle for so long.", seconds],
         ["old-idle-timeout", None, 10.0, "The same, if there is a newer instance.", seconds],
         ["state-dir", None, None, "A folder for what outlives a restart."],
-        ["token-file", None, None, "A file with the token that nodes must bring."],
+        ["token-file", None, None, "A file with the token of nodes that the edge did not spawn; "
+         "made if there is none."],
+        ["node-tls-cert", None, None, "The edge's certificate for nodes, which come by TLS then."],
+        ["node-tls-key", None, None, "Its key."],
+        ["node-tls-ca", None, None, "Nodes must show a certificate of an authority in this file."],
         TRANSPORT,
-    ]
+    ]  # fmt: skip
 
-    optFlags = [["default-route-for-all", None, "It is also the route of every host not named."]]
+    optFlags = [
+        ["default-route-for-all", None, "It is also the route of every host not named."],
+        ["insecure-node-port", None, "Nodes may come from elsewhere without TLS."],
+    ]
 
     def __init__(self) -> None:
         super().__init__()
         self["ports"] = []
         self["frontends"] = []
         self["node_ports"] = []
+        self["allowed"] = []
         self["spawns"] = []
         self["routes"] = []
 
@@ -107,6 +116,20 @@ class Options(CommonOptions):
         [default: tcp:9080:interface=127.0.0.1, when a node is needed]
         """
         self["node_ports"].append(_endpoint(value))
+
+    def opt_node_allow(self, value: str) -> None:
+        """
+        NAME=ROUTE: nodes with NAME in their certificate may serve ROUTE (or *.DOMAIN, or * for
+        all), and nobody else any route not given to them so; the NAME "token" means those that
+        bring the token of --token-file. May be repeated.
+        """
+        name, equals, pattern = value.partition("=")
+        if not equals or not name:
+            raise usage.UsageError(f"--node-allow {value!r} is not NAME=ROUTE")
+        try:
+            self["allowed"].append((name, None if pattern == "*" else routePattern(pattern)))
+        except ValueError as error:
+            raise usage.UsageError(f"bad --node-allow {value!r}: {error}") from None
 
     def opt_spawn(self, value: str) -> None:
         """
@@ -142,7 +165,6 @@ class Options(CommonOptions):
         self["default-route"] = route(self["default-route"])
         if not self["ports"] and not self["frontends"]:
             self["ports"].append("tcp:8080")
-        self["token"] = readToken(self["token-file"]) if self["token-file"] else ""
         self.withoutPidfile()
 
 
@@ -184,6 +206,23 @@ def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
     return spawns, dialled
 
 
+def _allowed(options: Options) -> list[Allowed]:
+    default = options["default-route"]
+    return [
+        Allowed(name, None if pattern is None else canonical(pattern, default))
+        for name, pattern in options["allowed"]
+    ]
+
+
+def _nodeTLS(options: Options) -> NodeTLSFiles | None:
+    certificate, key, ca = (options[f"node-tls-{name}"] for name in ("cert", "key", "ca"))
+    if certificate and key:
+        return NodeTLSFiles(certificate, key, ca)
+    if certificate or key or ca:
+        raise UsageError("for TLS on the node port give --node-tls-cert and --node-tls-key")
+    return None
+
+
 def _given(value: float | None, default: float) -> float:
     return default if value is None else value
 
@@ -214,7 +253,10 @@ def makeService(options: Options) -> IService:
             retries=options["retries"],
             drain_timeout=options["drain-timeout"],
             state_dir=options["state-dir"],
-            token=options["token"],
+            token_file=options["token-file"],
+            allowed=_allowed(options),
+            node_tls=_nodeTLS(options),
+            insecure_node_port=bool(options["insecure-node-port"]),
         )
         service = EdgeService(reactor, settings)
     except UsageError as error:

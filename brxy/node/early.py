@@ -54,6 +54,8 @@ _VARIABLES = {
     "BRXY_GENERATION": "generation",
 }
 
+_TLS_VARIABLES = tuple(f"BRXY_EDGE_TLS_{name}" for name in ("CA", "NAME", "CERT", "KEY"))
+
 _PLAIN = {**OPTIONS, "generation": r"\d{1,30}"}
 
 # Until the reactor takes these, they would end us without the app.
@@ -96,6 +98,9 @@ def plainLine(arguments: Sequence[str], environ: Mapping[str, str]) -> PlainLine
         if name[2:] not in OPTIONS or not (equals or rest):
             return None
         values[name[2:]] = value if equals else rest.pop(0)
+    # Whether its files can be used takes long to see.
+    if any(environ.get(variable) for variable in _TLS_VARIABLES):
+        return None
     if not rest or not all(isPlain(name, value) for name, value in values.items()):
         return None
     port = values.get("app-port")

@@ -17,6 +17,7 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger, LogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -40,6 +41,9 @@ class Link(ClientService):
     @param up: called whenever the edge has let us in.
     @param down: called with the reason whenever an attempt failed.
     """
+
+    # That it tries again is said once, by our owner, and not before each attempt.
+    _log = Logger(observer=LogPublisher())
 
     def __init__(
         self,

@@ -24,6 +24,7 @@ from brxy.deadlines import Deadlines
 from brxy.interfaces import Address
 from brxy.keeper import Keeper
 from brxy.launch import Launched
+from brxy.node.dial import Dialer, EdgeTLS
 from brxy.node.link import Link
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
 from brxy.pipes import EndReader
@@ -45,6 +46,9 @@ class NodeSettings:
     @ivar command: the app; empty if it runs already, at C{app}.
     @ivar app: where a running app is; L{None} if C{command} starts one.
     @ivar ticket: of the order that this node fulfils; C{""} without one.
+    @ivar token: what lets it in at the edge; C{""} if nothing does.
+    @ivar token_file: has the token instead.
+    @ivar tls: the edge is dialled by TLS.
     @ivar idle_timeout: seconds that the newest instance stays without work.
     @ivar old_idle_timeout: seconds that an older one does.
     @ivar stop_timeout: seconds from SIGTERM to SIGKILL for the app.
@@ -60,6 +64,8 @@ class NodeSettings:
     ready_path: str | None = None
     ticket: str = ""
     token: str = field(default="", repr=False)
+    token_file: str | None = None
+    tls: EdgeTLS | None = None
     generation: int | None = None
     idle_timeout: float = 300.0
     old_idle_timeout: float = 10.0
@@ -112,6 +118,7 @@ class NodeService(Service):
         self._links: list[Link] = []
         self._connected: bool | None = None
         self._slots: EdgeSlotFactory | None = None
+        self._dialer: Dialer | None = None
         self._keeper: Keeper | None = None
         self._idle: Deferred[None] | None = None
         self._resting = Deadlines(reactor, REFUSED_PAUSE, self._rested)
@@ -167,8 +174,11 @@ class NodeService(Service):
         self._keeper.reconsider()
         self._slots = EdgeSlotFactory(self._shared, self, address)
         endpoint = clientFromString(self._reactor, settings.edge)
+        self._dialer = dialer = Dialer(
+            self._reactor, endpoint, settings.token, settings.token_file, settings.tls
+        )
         for _ in range(settings.capacity):
-            link = Link(endpoint, self._slots, self._reactor, self._linkUp, self._linkDown)
+            link = Link(dialer, self._slots, self._reactor, self._linkUp, self._linkDown)
             self._links.append(link)
             link.startService()
 
@@ -191,9 +201,10 @@ class NodeService(Service):
         Who we are.
         """
         settings = self._settings
+        assert self._dialer is not None, "nobody has dialled"
         return Hello(
             VERSION,
-            settings.token,
+            self._dialer.token,
             self._name,
             settings.route,
             settings.capacity,

@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from brxy.appconnection import Habits
 from brxy.backend import Backend
+from brxy.certificates import tlsFault
 from brxy.connection import Shared
 from brxy.epolltcp import EpollTransport
 from brxy.errors import SlotProtocolError
@@ -394,7 +395,7 @@ class EdgeSlot(Framed):
         """
         self._factory.forget(self)
         self.standing = False
-        self._notLetIn("the edge closed the connection")
+        self._notLetIn(tlsFault(reason.value) or "the edge closed the connection")
         busy = self._phase >= BUSY
         self._phase, self._relay = IDLE, None
         self._backend.reset()

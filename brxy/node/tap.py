@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import IService
 from twisted.python import usage
 
+from brxy.errors import UsageError
 from brxy.exitstatus import exitWith
 from brxy.interfaces import Address
 from brxy.node.early import EARLY, isPlain
@@ -20,15 +22,17 @@ from brxy.options import (
     capacity,
     count,
     port,
-    readToken,
     route,
     seconds,
     usedReactor,
 )
 from brxy.options import Options as CommonOptions
 from brxy.readiness import urlPath
+from brxy.tokenfile import readToken
 
 __all__ = ["Options", "makeService"]
+
+_TLS = ("edge-tls-ca", "edge-tls-name", "edge-tls-cert", "edge-tls-key")
 
 
 class Options(CommonOptions):
@@ -62,6 +66,13 @@ class Options(CommonOptions):
         ["stop-timeout", None, 10.0, "From SIGTERM to SIGKILL for the app.", seconds],
         ["drain-timeout", None, 25.0, "For finishing when the node is stopped.", seconds],
         ["token-file", None, None, "A file with the token for the edge. [default: BRXY_TOKEN]"],
+        ["edge-tls-ca", None, None, "The edge is dialled by TLS; its certificate must be of an "
+         "authority in this file. [default: BRXY_EDGE_TLS_CA]"],
+        ["edge-tls-name", None, None, "What the edge's certificate must be for. "
+         "[default: BRXY_EDGE_TLS_NAME, or the host in --edge]"],
+        ["edge-tls-cert", None, None, "The node's own certificate, for the edge. "
+         "[default: BRXY_EDGE_TLS_CERT]"],
+        ["edge-tls-key", None, None, "Its key. [default: BRXY_EDGE_TLS_KEY]"],
         TRANSPORT,
     ]  # fmt: skip
 
@@ -89,10 +100,10 @@ class Options(CommonOptions):
         self._fromEnvironment("old-idle-timeout", "BRXY_OLD_IDLE_TIMEOUT", "10", seconds)
         self._fromEnvironment("ticket", "BRXY_TICKET", "", str)
         self._fromEnvironment("generation", "BRXY_GENERATION", "0", count)
+        self["token"] = self._environ.get("BRXY_TOKEN", "")
         if self["token-file"]:
-            self["token"] = readToken(self["token-file"])
-        else:
-            self["token"] = self._environ.get("BRXY_TOKEN", "")
+            _check(lambda: readToken(self["token-file"]))
+        self._useTLS()
         self._checkApp()
         self.withoutPidfile()
 
@@ -120,6 +131,30 @@ class Options(CommonOptions):
         except (ValueError, usage.UsageError) as error:
             raise usage.UsageError(f"bad {source} {text!r}: {error}") from None
 
+    def _useTLS(self) -> None:
+        for name in _TLS:
+            variable = f"BRXY_{name.upper().replace('-', '_')}"
+            self[name] = self[name] or self._environ.get(variable) or None
+        ca, name, certificate, key = (self[name] for name in _TLS)
+        if (certificate is None) != (key is None):
+            raise usage.UsageError("--edge-tls-cert and --edge-tls-key go together")
+        if ca is None:
+            if name or certificate:
+                raise usage.UsageError("for TLS give --edge-tls-ca, too")
+            self["tls"] = None
+            return
+
+        # Takes long to load, and is not needed without TLS.
+        from brxy.node.dial import EdgeTLS, hostOf
+
+        name = name or hostOf(self["edge"])
+        if not name:
+            raise usage.UsageError(
+                f"give --edge-tls-name: {self['edge']!r} doesn't say what the edge is called"
+            )
+        self["tls"] = tls = EdgeTLS(ca, name, certificate, key)
+        _check(tls.read)
+
     def _checkApp(self) -> None:
         app, command = self["app"], self["command"]
         if (app is None) == (not command):
@@ -133,6 +168,13 @@ class Options(CommonOptions):
             raise usage.UsageError(
                 f"can't run {command[0]!r}: there is no such executable on PATH"
             )
+
+
+def _check(read: Callable[[], object]) -> None:
+    try:
+        read()
+    except UsageError as error:
+        raise usage.UsageError(str(error)) from None
 
 
 def _endpoint(text: str) -> str:
@@ -169,6 +211,8 @@ def makeService(options: Options) -> IService:
         ready_path=options["ready-path"],
         ticket=options["ticket"],
         token=options["token"],
+        token_file=options["token-file"],
+        tls=options["tls"],
         generation=options["generation"] or None,
         idle_timeout=options["idle-timeout"],
         old_idle_timeout=options["old-idle-timeout"],

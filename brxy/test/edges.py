@@ -74,7 +74,7 @@ class EdgeTests(RealTests):
         if self.own_transport:
             self.edge_reactor = EpollReactor(self.reactor)
         # Edge and node have signals come to them; trial shall get them again.
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGINT, signal.SIGTERM):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
 
     def startEdge(self, *spawns: Spawn, **settings: Any) -> EdgeService:

@@ -13,18 +13,47 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from OpenSSL import SSL, crypto
+from twisted.internet.interfaces import IOpenSSLContextFactory
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
+from zope.interface import implementer
 
-from brxy.test.authority import Authority
+from brxy.pki import Authority
 from brxy.test.kubediscovery import DISCOVERY
 from brxy.test.kubelet import Kubelet
 from brxy.test.kubestore import APIError, Object, PodStore, Watcher
+from brxy.tls import Identity, serverContext
 
 __all__ = ["TOKEN", "Cluster"]
 
 #: What a client without a certificate must bear.
 TOKEN = "a-token-of-the-tests"
+
+
+@implementer(IOpenSSLContextFactory)
+class _ContextFactory:
+    """
+    A server with a certificate, that takes clients without one, and clients with
+    one of the same authority.
+    """
+
+    def __init__(self, authority: Authority) -> None:
+        issued = authority.issue("localhost", "127.0.0.1")
+        chain = x509.load_pem_x509_certificates(issued.certificate)
+        identity = Identity(chain, serialization.load_pem_private_key(issued.key, None), "")
+        # Go's clients offer h2, and would not be served without a word on it.
+        self._context = serverContext(identity, protocols=[b"http/1.1"])
+        store = self._context.get_cert_store()
+        assert store is not None
+        trusted = x509.load_pem_x509_certificate(authority.issued.certificate)
+        store.add_cert(crypto.X509.from_cryptography(trusted))
+        self._context.set_verify(SSL.VERIFY_PEER, lambda *arguments: bool(arguments[-1]))
+
+    def getContext(self) -> SSL.Context:
+        return self._context
 
 
 class Cluster(Resource):
@@ -43,7 +72,7 @@ class Cluster(Resource):
 
     def __init__(self, reactor: Any) -> None:
         super().__init__()
-        self.authority = Authority()
+        self.authority = Authority.make()
         self.store = PodStore()
         self.kubelet = Kubelet(reactor, self.store)
         self.asked: list[tuple[str, str, Any]] = []
@@ -60,10 +89,9 @@ class Cluster(Resource):
         """
         Listen.
         """
-        issued = self.authority.server("localhost", "127.0.0.1")
         site = Site(self)
         site.noisy = False
-        context = self.authority.context(issued)
+        context = _ContextFactory(self.authority)
         self._port = self._reactor.listenSSL(port, site, context, interface="127.0.0.1")
         self._number = self._port.getHost().port
 
@@ -108,7 +136,7 @@ class Cluster(Resource):
         """
         @return: a kubeconfig.
         """
-        ca = base64.b64encode(self.authority.pem).decode()
+        ca = base64.b64encode(self.authority.issued.certificate).decode()
         there = {"server": self.url, "certificate-authority-data": ca, **cluster}
         return {
             "apiVersion": "v1",

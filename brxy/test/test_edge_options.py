@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import sys
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 from twisted.scripts._twistd_unix import ServerOptions
@@ -41,6 +40,7 @@ class EdgeOptionsTests(RefusalTests):
                 "ports": ["tcp:8080"],
                 "frontends": [],
                 "node_ports": [],
+                "allowed": [],
                 "spawns": [],
                 "routes": [],
                 "default-route": "default",
@@ -58,8 +58,11 @@ class EdgeOptionsTests(RefusalTests):
                 "old-idle-timeout": 10.0,
                 "state-dir": None,
                 "token-file": None,
+                "node-tls-cert": None,
+                "node-tls-key": None,
+                "node-tls-ca": None,
+                "insecure-node-port": 0,
                 "transport": "epoll",
-                "token": "",
             },
         )
 
@@ -97,13 +100,15 @@ class EdgeOptionsTests(RefusalTests):
         self.assertEqual(options["spawns"], ["app: -- x", command])
         self.assertEqual(options["ports"], ["tcp:8080"])
 
-    def test_token(self) -> None:
+    def test_nodeAllow(self) -> None:
         """
-        The token is the first line of its file.
+        Who may be a node of which routes: names as they are in certificates,
+        routes as hosts are written.
         """
-        path = self.mktemp()
-        Path(path).write_text("secret \nof ours\n")
-        self.assertEqual(parse("--token-file", path)["token"], "secret")
+        given = parse(*("--node-allow", "Web1=Shop.example.com"), *("--node-allow", "token=*"))
+        self.assertEqual(given["allowed"], [("Web1", "shop.example.com"), ("token", None)])
+        given = parse("--node-allow", "a=*.Example.com")
+        self.assertEqual(given["allowed"], [("a", "*.example.com")])
 
     def test_pidfile(self) -> None:
         """
@@ -131,8 +136,6 @@ class EdgeOptionsTests(RefusalTests):
         """
         What can't be is told in a line that names it.
         """
-        empty = self.mktemp()
-        Path(empty).touch()
         whole, seconds = "a whole number, 0 or more, is needed", "a number of seconds"
         for arguments, why in (
             (["--nonsense"], "option --nonsense not recognized"),
@@ -161,9 +164,9 @@ class EdgeOptionsTests(RefusalTests):
             (["--tcp", "a="], "'' is no server endpoint"),
             (["--route", "a b"], "'a b' is no name that a route can have"),
             (["--default-route", "-"], "'-' is no name that a route can have"),
-            (["--token-file", "/none"], "--token-file /none: No such file or directory"),
-            (["--token-file", "/"], "--token-file /: Is a directory"),
-            (["--token-file", empty], f"--token-file {empty}: its first line is no token"),
+            (["--node-allow", "web1"], "--node-allow 'web1' is not NAME=ROUTE"),
+            (["--node-allow", "=a"], "--node-allow '=a' is not NAME=ROUTE"),
+            (["--node-allow", "a=b c"], "bad --node-allow 'a=b c': a host name, or one with *."),
         ):
             line = self.refuse(Options, arguments)
             self.assertTrue(line.startswith(why), (arguments, line))

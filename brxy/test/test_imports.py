@@ -25,7 +25,7 @@ LAYERS = """
     brxy.wire brxy.lifetime brxy.hostname
     brxy.edge.fields brxy.edge.request brxy.edge.response brxy.edge.render
     brxy.edge.http1 brxy.edge.chunks brxy.edge.framing brxy.edge.exchange
-    brxy.edge.routes brxy.edge.instance brxy.edge.decisions brxy.edge.pool
+    brxy.edge.routes brxy.edge.access brxy.edge.instance brxy.edge.decisions brxy.edge.pool
     brxy.edge.broker brxy.edge.breaker brxy.edge.ledger brxy.edge.roll
     brxy.edge.agenda brxy.edge.orders brxy.edge.shortage brxy.edge.supply
     brxy.edge.scaler
@@ -38,13 +38,14 @@ LAYERS = """
     brxy.accepting brxy.dialing brxy.epollreactor
     brxy.framed brxy.appconnection brxy.backend brxy.keeper brxy.pipes brxy.processes brxy.launch
     brxy.launcher brxy.child brxy.ports brxy.readiness brxy.appcommand brxy.app
-    brxy.exitstatus brxy.signals brxy.pace
-    brxy.tls brxy.tlstransport brxy.handshakes
+    brxy.exitstatus brxy.signals brxy.pace brxy.tokenfile
+    brxy.tls brxy.tlstransport brxy.handshakes brxy.certificates
     brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients brxy.edge.client brxy.edge.tcpclient
+    brxy.edge.nodetls brxy.edge.refusals
     brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.recovery
     brxy.edge.starter
     brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.service
-    brxy.node.owner brxy.node.slot brxy.node.link brxy.node.service brxy.node.early
+    brxy.node.owner brxy.node.slot brxy.node.dial brxy.node.link brxy.node.service brxy.node.early
     brxy.spawners.registry brxy.spawners.local brxy.spawners.process
     brxy.spawners.app
     brxy.spawners.sshoptions brxy.spawners.sshfolder brxy.spawners.sshlink
@@ -60,7 +61,7 @@ LAYERS = """
     brxy.spawners.kubernetes
     brxy.spawners.testapp brxy.spawners.testtools brxy.spawners.testbed brxy.spawners.testing
 
-    brxy.options brxy.main
+    brxy.options brxy.main brxy.pki
     brxy.edge.tap brxy.edge.__main__
     brxy.node.tap brxy.node.__main__
 """

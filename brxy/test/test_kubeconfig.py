@@ -77,7 +77,7 @@ class AccessTests(_Tests):
         Certificates and tokens may stand in files, named from where the
         kubeconfig is, and are read anew.
         """
-        issued = self.cluster.authority.client("me")
+        issued = self.cluster.authority.issue("me")
         self.write("me.crt", issued.certificate)
         self.write("me.key", issued.key)
         self.user(client_certificate="me.crt", client_key="me.key")
@@ -95,7 +95,7 @@ class AccessTests(_Tests):
         """
         Certificates may stand in the kubeconfig itself.
         """
-        issued = self.cluster.authority.client("me")
+        issued = self.cluster.authority.issue("me")
         self.user(
             client_certificate_data=base64.b64encode(issued.certificate).decode(),
             client_key_data=base64.b64encode(issued.key).decode(),
@@ -139,7 +139,7 @@ class AccessTests(_Tests):
         """
         In a Pod it is the one that the Pod runs in.
         """
-        self.write("ca.crt", self.cluster.authority.pem)
+        self.write("ca.crt", self.cluster.authority.issued.certificate)
         self.write("namespace", "apps")
         self.write("token", TOKEN)
         host, port = self.cluster.url.removeprefix("https://").split(":")
@@ -194,7 +194,7 @@ class ProgramTests(_Tests):
         """
         It may hand out a certificate, and be told about the cluster.
         """
-        issued = self.cluster.authority.client("me")
+        issued = self.cluster.authority.issue("me")
         status = {
             "clientCertificateData": issued.certificate.decode(),
             "clientKeyData": issued.key.decode(),

@@ -81,7 +81,7 @@ class KubectlTests(ClusterTests, ProgramTests):
         """
         self.gate()
         self.openGate()
-        names = ("ROUTE", "BRXY_EDGE", "BRXY_TICKET", "BRXY_CAPACITY", "BRXY_GENERATION")
+        names = ("ROUTE", "BRXY_EDGE", "BRXY_TICKET", "BRXY_TOKEN", "BRXY_GENERATION")
         given = " ".join(f'"--env={name}=${name}"' for name in names)
         script = self.folder / "run.sh"
         script.write_text(

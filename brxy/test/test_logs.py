@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 
-from brxy.test.edges import LOOPBACK, EdgeTests
+from brxy.test.edges import EdgeTests
 from brxy.test.peers import answer, webApp
 
 _GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -61,23 +61,3 @@ class LogTests(EdgeTests):
         self.assertEqual(len(spawner.orders), 1)
         self.assertEqual(self.saying("a: can't be started: no such thing"), [LogLevel.warn])
         self.assertEqual(len(self.saying("a: holding clients")), 1)
-
-    def test_strangers(self) -> None:
-        """
-        A port where anybody can be a node is warned of.
-        """
-        self.startEdge(node_ports=[LOOPBACK, "tcp:0:interface=0.0.0.0"])
-        port = self.edge.node_addresses[1].port
-        self.assertEqual(
-            self.saying("can serve any route"),
-            self.saying(f"whoever reaches 0.0.0.0:{port} can serve any route"),
-        )
-        self.assertEqual(self.saying("can serve any route"), [LogLevel.warn])
-
-    def test_noStrangers(self) -> None:
-        """
-        With a token, or where only this machine comes, there is no warning.
-        """
-        self.startEdge(node_ports=["tcp:0:interface=0.0.0.0"], token="secret")
-        self.startEdge(node_ports=[LOOPBACK, f"unix:{self.mktemp()}"])
-        self.assertEqual(self.saying("can serve any route"), [])

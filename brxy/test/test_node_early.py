@@ -157,7 +157,17 @@ class PlainLineTests(SynchronousTestCase):
         It knows each option that needs no second look.
         """
         parameters = {parameter[0] for parameter in Options.optParameters}
-        self.assertEqual(parameters - set(OPTIONS), {"app", "token-file"})
+        files = {f"edge-tls-{name}" for name in ("ca", "name", "cert", "key")}
+        self.assertEqual(parameters - set(OPTIONS), {"app", "token-file", *files})
+
+    def test_tls(self) -> None:
+        """
+        Files in the environment need that look, too.
+        """
+        for name in ("CA", "NAME", "CERT", "KEY"):
+            for value, plain in (("", True), ("x", False)):
+                line = plainLine(["--", "true"], {f"BRXY_EDGE_TLS_{name}": value})
+                self.assertIs(line is not None, plain, name)
 
 
 class LoadTests(SynchronousTestCase):

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from brxy.interfaces import Address
+from brxy.node.dial import EdgeTLS
 from brxy.node.tap import Options
+from brxy.test.papers import Papers
 from brxy.test.refusals import RefusalTests
 
 
@@ -20,6 +22,9 @@ def parse(*arguments: str, **environ: str) -> Any:
     options = Options(environ)
     options.parseOptions(list(arguments))
     return options
+
+
+_TLS = ("edge-tls-ca", "edge-tls-name", "edge-tls-cert", "edge-tls-key")
 
 
 class NodeOptionsTests(RefusalTests):
@@ -46,6 +51,8 @@ class NodeOptionsTests(RefusalTests):
                 "stop-timeout": 10.0,
                 "drain-timeout": 25.0,
                 "token-file": None,
+                **dict.fromkeys(_TLS),
+                "tls": None,
                 "transport": "epoll",
                 "exit-on-stdin-eof": 0,
                 "ticket": "",
@@ -91,7 +98,58 @@ class NodeOptionsTests(RefusalTests):
         self.assertEqual((options["edge"], options["route"]), ("unix:/x", "b"))
         self.assertEqual(options["capacity"], 5)
         self.assertEqual((options["idle-timeout"], options["old-idle-timeout"]), (0.0, 7.0))
-        self.assertEqual(options["token"], "other")
+        self.assertEqual(options["token-file"], path)
+
+    def test_tls(self) -> None:
+        """
+        With a CA the edge is dialled by TLS; its certificate must be for the host
+        that is dialled, or the name that is given.
+        """
+        papers = Papers(self.mktemp())
+        ca = ("--edge-tls-ca", papers.ca)
+        certificate, key = papers.issue("web1")
+        own = ("--edge-tls-cert", certificate, "--edge-tls-key", key)
+        for arguments, expected in (
+            ((*ca, "--edge", "tcp:e:9080"), EdgeTLS(papers.ca, "e")),
+            ((*ca, "--edge", r"tcp:\:\:1:9080:timeout=5"), EdgeTLS(papers.ca, "::1")),
+            ((*ca, "--edge", "tcp:host=e:port=1"), EdgeTLS(papers.ca, "e")),
+            ((*ca, *own), EdgeTLS(papers.ca, "127.0.0.1", certificate, key)),
+            ((*ca, "--edge", "unix:/x", "--edge-tls-name", "n"), EdgeTLS(papers.ca, "n")),
+        ):
+            self.assertEqual(parse(*arguments, "--", "true")["tls"], expected)
+        options = parse(
+            *(*ca, "--", "true"),
+            BRXY_EDGE_TLS_CA="/not/this",
+            BRXY_EDGE_TLS_NAME="n",
+            BRXY_EDGE_TLS_CERT=certificate,
+            BRXY_EDGE_TLS_KEY=key,
+        )
+        self.assertEqual(options["tls"], EdgeTLS(papers.ca, "n", certificate, key))
+
+    def test_badTLS(self) -> None:
+        """
+        Files that can't be used, or don't go together, are told of.
+        """
+        papers = Papers(self.mktemp())
+        certificate, key = papers.issue("web1")
+        other = papers.issue("web2")[1]
+        ca = ("--edge-tls-ca", papers.ca)
+        cert = ("--edge-tls-cert", certificate)
+        for arguments, why in (
+            (("--edge-tls-ca", "/none"), "/none: No such file or directory"),
+            (("--edge-tls-ca", key), f"{key}: there is no certificate in it"),
+            ((*ca, *cert), "--edge-tls-cert and --edge-tls-key go together"),
+            ((*ca, "--edge-tls-key", key), "--edge-tls-cert and --edge-tls-key go together"),
+            ((*ca, *cert, "--edge-tls-key", other), f"{certificate}: "),
+            (("--edge-tls-name", "e"), "for TLS give --edge-tls-ca, too"),
+            ((*cert, "--edge-tls-key", key), "for TLS give --edge-tls-ca, too"),
+            (
+                (*ca, "--edge", "unix:/x"),
+                "give --edge-tls-name: 'unix:/x' doesn't say what the edge is called",
+            ),
+        ):
+            line = self.refuse(partial(Options, {}), [*arguments, "--", "true"])
+            self.assertTrue(line.startswith(why), (arguments, line))
 
     def test_empty(self) -> None:
         """

@@ -7,7 +7,6 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
@@ -24,7 +23,6 @@ from brxy.options import (
     count,
     fail,
     port,
-    readToken,
     route,
     seconds,
 )
@@ -70,25 +68,6 @@ class ValueTests(SynchronousTestCase):
         """
         self.assertEqual(route("Example.COM."), "example.com")
         self.refuses(route, "", "a b", "-x", "a/b", "a" * 64, "\u00e4")
-
-    def test_token(self) -> None:
-        """
-        The token is the first line of its file.
-        """
-        path = self.mktemp()
-        for text, token in [
-            ("s3cret", "s3cret"),
-            (" a b \n\nmore\n", "a b"),
-            ("x" * 255, "x" * 255),
-        ]:
-            Path(path).write_text(text)
-            self.assertEqual(readToken(path), token)
-        for text in ("", "\nsecond", "x" * 256, "a\x07b", "\u00e4", "x" * 100_000):
-            Path(path).write_text(text)
-            error = self.assertRaises(usage.UsageError, readToken, path)
-            self.assertTrue(str(error).startswith(f"--token-file {path}: "))
-            self.assertNotIn(text or "?", str(error))
-        self.refuses(readToken, self.mktemp(), ".")
 
 
 class _Options(Options):

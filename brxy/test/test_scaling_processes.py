@@ -199,13 +199,14 @@ class MultitudeTests(ProgramTests):
         them; those who have not been served by then hang up, and nothing is left
         of them.
         """
-        edge = self.edge("--max-held", str(self.number))
+        token = ("--token-file", "token")
+        edge = self.edge("--max-held", str(self.number), *token)
         port = (await self.address(edge)).rpartition(":")[2]
         dial = ("--edge", await self.address(edge, "SlotFactory"))
         clients = self.start(PYTHON, "-m", "brxy.test.multitude", port, str(self.number + 1))
         await self.said(clients, "held\n")
         app = ("--capacity", "10", "--", PYTHON, "-I", "-S", LIGHT)
-        node = self.start(TWISTD, "-n", "brxy-node", *dial, *app)
+        node = self.start(TWISTD, "-n", "brxy-node", *dial, *token, *app)
         await self.said(clients, "served\n")
         clients.closeInput()
         self.assertEqual(await self.ended(clients), 0)

@@ -72,15 +72,15 @@ class StarterTests(SynchronousTestCase):
         spawners: list[Any] = list(self.spawners)
         self.spawnings = [Spawning(spawners[0], 300.0, 10.0), Spawning(spawners[1], 0.5, 0.25)]
         self.told: list[tuple[Any, ...]] = []
-        self.starter = self.make("secret")
+        self.starter = self.make()
         self.instance = Instance("t1", "r", 3, 7, spawner=0)
 
-    def make(self, token: str) -> Starter:
+    def make(self) -> Starter:
         return Starter(
             self.clock,
             self.spawnings,
             "tcp:127.0.0.1:9080",
-            token,
+            lambda route, ticket: f"token of {route} and {ticket}",
             lambda *what: self.told.append(("ready", *what)),
             lambda *what: self.told.append(("gone", *what)),
             lambda *what: self.told.append(("failed", *what)),
@@ -111,22 +111,20 @@ class StarterTests(SynchronousTestCase):
                 "BRXY_GENERATION": "7",
                 "BRXY_IDLE_TIMEOUT": "300",
                 "BRXY_OLD_IDLE_TIMEOUT": "10",
-                "BRXY_TOKEN": "secret",
+                "BRXY_TOKEN": "token of r and t1",
             },
         )
         self.assertEqual(self.told, [])
 
     def test_other_spawner(self) -> None:
         """
-        Each spawner has its own idle times; no token is handed over where none
-        is asked for.
+        Each spawner has its own idle times.
         """
         self.instance.spawner = 1
-        self.make("").start(self.instance)
+        self.starter.start(self.instance)
         [order] = self.spawners[1].orders
         self.assertEqual(order.environment["BRXY_IDLE_TIMEOUT"], "0.5")
         self.assertEqual(order.environment["BRXY_OLD_IDLE_TIMEOUT"], "0.25")
-        self.assertNotIn("BRXY_TOKEN", order.environment)
 
     def test_failed(self) -> None:
         """
@@ -256,7 +254,7 @@ class RecoverTests(SynchronousTestCase):
             self.clock,
             [Spawning(spawners[0], 1.0, 1.0), Spawning(spawners[1], 1.0, 1.0, "-2")],
             "tcp:127.0.0.1:9080",
-            "",
+            lambda route, ticket: "",
             lambda *what: self.told.append(("ready", *what)),
             lambda *what: self.told.append(("gone", *what)),
             lambda *what: self.told.append(("failed", *what)),

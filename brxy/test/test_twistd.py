@@ -103,12 +103,13 @@ class StartTests(ProgramTests):
         file, and SIGTERM ends them and removes the pidfile.
         """
         place = f"unix:{self.folder}/nodes"
+        token = ("--token-file", "token")
         edge = self.start(
             *(TWISTD, "--pidfile=edge.pid", "--logfile=edge.log", "brxy-edge"),
-            *("--port", f"unix:{self.folder}/clients", "--node-port", place),
+            *("--port", f"unix:{self.folder}/clients", "--node-port", place, *token),
         )
         self.assertEqual((await self.ended(edge), edge.out, edge.err), (0, "", ""))
-        node = self.start(TWISTD, "brxy-node", "--edge", place, "--", "python", DEMO)
+        node = self.start(TWISTD, "brxy-node", "--edge", place, *token, "--", "python", DEMO)
         self.assertEqual((await self.ended(node), node.out, node.err), (0, "", ""))
         answer = await self.get(f"unix:{self.folder}/clients")
         self.assertEqual(answer.status, 200, answer)
@@ -268,7 +269,15 @@ class RefusalTests(ProgramTests):
             " (known: app, docker, kubernetes, process, ssh, swarm)",
             *("-n", "brxy-edge", "--spawn", "nope: -- true"),
         )
+        await self._refused(
+            "brxy-edge: for TLS on the node port give --node-tls-cert and --node-tls-key",
+            *("-n", "brxy-edge", "--node-tls-ca", "ca.pem"),
+        )
         (self.folder / "file").touch()
+        await self._refused(
+            "brxy-edge: --token-file file: its first line is no token",
+            *("-n", "brxy-edge", "--token-file", "file"),
+        )
         await self._refused(
             "brxy-edge: --state-dir file: File exists",
             *("-n", "brxy-edge", "--state-dir", "file"),

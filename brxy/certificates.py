@@ -1,0 +1,107 @@
+"""
+The certificate that the other side of a TLS connection shows: whose it must be,
+and which names it bears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from OpenSSL import SSL, crypto
+from service_identity import CertificateError, VerificationError
+from service_identity.cryptography import (
+    verify_certificate_hostname,
+    verify_certificate_ip_address,
+)
+
+from brxy.errors import UsageError
+
+__all__ = ["bears", "isAddress", "readCertificates", "tlsFault", "trust"]
+
+#: What OpenSSL's numbers for a certificate mean (X509_V_ERR_..., x509_vfy.h).
+_FAULTS = {9: "is not valid yet", 10: "has expired", 26: "is for another purpose"}
+
+
+def readCertificates(path: Path) -> list[x509.Certificate]:
+    """
+    The certificates in a PEM file.
+
+    @raise UsageError: it can't be read, or there is none in it.
+    """
+    try:
+        return x509.load_pem_x509_certificates(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except ValueError:
+        raise UsageError(f"{path}: there is no certificate in it") from None
+
+
+def isAddress(name: str) -> bool:
+    """
+    Is this an IP address, and not a host's name?
+    """
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def bears(certificate: x509.Certificate, name: str) -> bool:
+    """
+    Whether a certificate is for this name or address (RFC 9525).
+    """
+    check = verify_certificate_ip_address if isAddress(name) else verify_certificate_hostname
+    try:
+        check(certificate, name)
+    except (VerificationError, CertificateError):
+        return False
+    return True
+
+
+def trust(
+    context: SSL.Context, authorities: Iterable[x509.Certificate], name: str | None = None
+) -> None:
+    """
+    Have the other side show a certificate that one of these authorities has
+    signed.  Otherwise the handshake ends with an C{SSL.Error}, see L{tlsFault}.
+
+    @param name: what it must be for.
+    """
+
+    def verify(_: object, shown: crypto.X509, error: int, depth: int, good: int) -> bool:
+        # An error that is raised here is raised by the handshake.
+        if not good:
+            raise _fault(_FAULTS.get(error, "is of no authority that is trusted here"))
+        if depth == 0 and name is not None and not bears(shown.to_cryptography(), name):
+            raise _fault(f"is not for {name}")
+        return True
+
+    store = context.get_cert_store()
+    assert store is not None, "a context without a store"
+    for each in authorities:
+        store.add_cert(crypto.X509.from_cryptography(each))
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)
+
+
+def _fault(what: str) -> SSL.Error:
+    # As OpenSSL's own are: a library, a function, and what is wrong.
+    return SSL.Error([("brxy", "", f"its certificate {what}")])
+
+
+def tlsFault(error: BaseException | None) -> str | None:
+    """
+    What was wrong with TLS, in words; L{None} if nothing was.
+
+    @param error: by which a connection was lost.
+    """
+    if not isinstance(error, SSL.Error) or not error.args or not error.args[0]:
+        return None
+    library, _, what = error.args[0][-1]
+    if library == "brxy":
+        return str(what)
+    told = str(what).partition(" alert ")[2]
+    return f"TLS: the other side says: {told}" if told else f"TLS: {what}"

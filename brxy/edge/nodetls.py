@@ -1,0 +1,70 @@
+"""
+TLS on the node port.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from zope.interface import implementer
+
+from brxy.certificates import readCertificates, trust
+from brxy.tls import TLS_1_3, readIdentity, serverContext
+
+__all__ = ["NodeTLS", "NodeTLSFiles"]
+
+
+@frozen
+class NodeTLSFiles:
+    """
+    The PEM files for it.
+
+    @ivar certificate: the edge's own.
+    @ivar key: its key.
+    @ivar ca: the authorities of the nodes' certificates; L{None}: they need none.
+    """
+
+    certificate: str
+    key: str
+    ca: str | None = None
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class NodeTLS:
+    """
+    The edge's side of each handshake with a node.
+
+    @raise UsageError: a file can't be used.
+    """
+
+    def __init__(self, files: NodeTLSFiles) -> None:
+        self._files = files
+        self._context = self._read()
+
+    def _read(self) -> SSL.Context:
+        files = self._files
+        identity = readIdentity(Path(files.certificate), Path(files.key))
+        context = serverContext(identity, minimum=TLS_1_3)
+        # Nodes resume nothing, and to make tickets takes time.
+        context.set_options(SSL.OP_NO_TICKET)
+        if files.ca is not None:
+            trust(context, readCertificates(Path(files.ca)))
+        return context
+
+    def reload(self) -> None:
+        """
+        Read the files anew, for those that come from now on.
+
+        @raise UsageError: one of them can't be used, and all stays as it was.
+        """
+        self._context = self._read()
+
+    def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        """
+        See L{IOpenSSLServerConnectionCreator}.
+        """
+        return SSL.Connection(self._context, None)

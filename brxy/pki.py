@@ -1,0 +1,236 @@
+"""
+C{python -m brxy.pki}: a certificate authority for edges and their nodes, in a
+folder.
+
+    python -m brxy.pki init DIR
+    python -m brxy.pki issue DIR NAME [NAME...]
+
+The first makes C{DIR/ca.pem} and C{DIR/ca.key}, the second C{DIR/NAME.pem} and
+C{DIR/NAME.key}, for all these names and addresses, good for an edge as for a
+node.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from attrs import frozen
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from brxy.errors import UsageError
+from brxy.hostname import routeName
+from brxy.options import fail
+
+__all__ = ["Authority", "Issued", "main"]
+
+# Days that certificates are good for.
+AUTHORITY_DAYS = 3650
+DAYS = 730
+
+# Clocks differ.
+_EARLIER = timedelta(hours=1)
+
+_PEM = serialization.Encoding.PEM
+
+_USAGES = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+
+
+@frozen
+class Issued:
+    """
+    A certificate and its private key, each as PEM.
+    """
+
+    certificate: bytes
+    key: bytes
+
+
+class Authority:
+    """
+    A certificate authority.
+    """
+
+    def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+        self._certificate = certificate
+        self._key = key
+
+    @classmethod
+    def make(cls) -> Authority:
+        """
+        A new one.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        # The number tells those apart that somebody trusts at the same time.
+        number = x509.random_serial_number()
+        name = _named(f"brxy CA {number:x}"[:24])
+        builder = (
+            _builder(name, name, key.public_key(), AUTHORITY_DAYS)
+            .add_extension(x509.BasicConstraints(True, 0), True)
+            .add_extension(_keyUsage(authority=True), True)
+        )
+        return cls(builder.sign(key, hashes.SHA256()), key)
+
+    @classmethod
+    def load(cls, folder: Path) -> Authority:
+        """
+        The one in a folder.
+
+        @raise UsageError: there is none.
+        """
+        try:
+            certificate = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
+            key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
+        except OSError as error:
+            raise UsageError(
+                f"{error.filename}: {error.strerror}; python -m brxy.pki init makes one"
+            ) from None
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise UsageError(f"{folder}: ca.pem and ca.key are not what init made") from None
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise UsageError(f"{folder}: ca.pem and ca.key are not what init made")
+        return cls(certificate, key)
+
+    @property
+    def issued(self) -> Issued:
+        """
+        What it is itself.
+        """
+        return _issued(self._certificate, self._key)
+
+    def issue(self, *names: str, days: int = DAYS) -> Issued:
+        """
+        A certificate for a server and client with these names and addresses.
+
+        @param days: for so long from now; below 0: it was good until then.
+        """
+        alternatives: list[x509.GeneralName] = []
+        for name in names:
+            try:
+                alternatives.append(x509.IPAddress(ip_address(name)))
+            except ValueError:
+                alternatives.append(x509.DNSName(name))
+        key = ec.generate_private_key(ec.SECP256R1())
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        builder = (
+            _builder(_named(names[0]), self._certificate.subject, key.public_key(), days)
+            .add_extension(x509.SubjectAlternativeName(alternatives), False)
+            .add_extension(x509.BasicConstraints(False, None), True)
+            .add_extension(_keyUsage(authority=False), True)
+            .add_extension(_USAGES, False)
+            .add_extension(issuer, False)
+        )
+        return _issued(builder.sign(self._key, hashes.SHA256()), key)
+
+
+def _named(name: str) -> x509.Name:
+    # RFC 5280 knows no longer ones.  Whoever checks looks at the alternatives.
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name[:64])])
+
+
+def _builder(
+    name: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int
+) -> x509.CertificateBuilder:
+    end = datetime.now(UTC) + timedelta(days=days)
+    begin = min(end - timedelta(days=1), datetime.now(UTC) - _EARLIER)
+    return x509.CertificateBuilder(
+        issuer, name, key, x509.random_serial_number(), begin, end
+    ).add_extension(x509.SubjectKeyIdentifier.from_public_key(key), False)
+
+
+def _keyUsage(*, authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _issued(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Issued:
+    unlocked = key.private_bytes(
+        _PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return Issued(certificate.public_bytes(_PEM), unlocked)
+
+
+# Files
+
+
+def _write(folder: Path, name: str, issued: Issued) -> None:
+    """
+    @raise UsageError: they can't be written, or are there already.
+    """
+    files: Mapping[Path, tuple[bytes, int]] = {
+        folder / f"{name}.pem": (issued.certificate, 0o644),
+        folder / f"{name}.key": (issued.key, 0o600),
+    }
+    for path in files:
+        if path.exists():
+            raise UsageError(f"{path} is there already: remove it first to have another")
+    try:
+        for path, (content, mode) in files.items():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from None
+    print(*files)
+
+
+def _init(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}") from None
+    _write(folder, "ca", Authority.make().issued)
+
+
+def _issue(folder: Path, names: Sequence[str]) -> None:
+    for name in names:
+        if not _isName(name):
+            raise UsageError(f"{name!r} is no name of a host in lower case, and no address")
+    _write(folder, names[0], Authority.load(folder).issue(*names))
+
+
+def _isName(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return routeName(text) == text and not text.startswith("[")
+    return True
+
+
+def main(arguments: Sequence[str]) -> None:
+    """
+    The command.
+
+    @raise SystemExit: it can't be done; one line says why.
+    """
+    try:
+        match arguments:
+            case ["init", folder]:
+                _init(Path(folder))
+            case ["issue", folder, *names] if names:
+                _issue(Path(folder), names)
+            case _:
+                raise UsageError("usage: init DIR, or issue DIR NAME [NAME...]")
+    except UsageError as error:
+        fail("brxy.pki", error)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

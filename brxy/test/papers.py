@@ -1,0 +1,64 @@
+"""
+Certificates in files, for tests of edges and nodes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from brxy.edge.nodetls import NodeTLSFiles
+from brxy.node.dial import EdgeTLS
+from brxy.pki import Authority, Issued
+
+__all__ = ["Papers"]
+
+
+class Papers:
+    """
+    An authority, and a folder with what it has issued.
+
+    @ivar ca: the file with its own certificate.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = Path(folder)
+        self._folder.mkdir(exist_ok=True)
+        self._authority = Authority.make()
+        self.ca = self.keep("ca", self._authority.issued)[0]
+
+    def keep(self, name: str, issued: Issued) -> tuple[str, str]:
+        """
+        @return: the files with a certificate and its key.
+        """
+        files = self._folder / f"{name}.pem", self._folder / f"{name}.key"
+        files[0].write_bytes(issued.certificate)
+        files[1].write_bytes(issued.key)
+        return str(files[0]), str(files[1])
+
+    def issue(self, *names: str, days: int = 1) -> tuple[str, str]:
+        """
+        @return: the files with a new certificate for these names and its key.
+        """
+        return self.keep(names[0], self._authority.issue(*names, days=days))
+
+    def edge(self, *names: str, days: int = 1, ca: str | None = "") -> NodeTLSFiles:
+        """
+        What an edge needs.
+
+        @param names: what it is called, C{127.0.0.1} unless told otherwise.
+        @param ca: whose certificates it takes, if not ours.
+        """
+        files = self.issue(*(names or ("127.0.0.1",)), days=days)
+        return NodeTLSFiles(*files, self.ca if ca == "" else ca)
+
+    def node(self, *names: str, days: int = 1, **changes: Any) -> EdgeTLS:
+        """
+        What a node needs.
+
+        @param names: what its certificate says; none: it has none.
+        @param changes: for L{EdgeTLS}.
+        """
+        certificate, key = self.issue(*names, days=days) if names else (None, None)
+        given: dict[str, Any] = {"ca": self.ca, "name": "127.0.0.1", **changes}
+        return EdgeTLS(certificate=certificate, key=key, **given)

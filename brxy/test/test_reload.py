@@ -1,0 +1,52 @@
+"""
+Tests of the signals by which an edge that runs is told something.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from twisted.logger import capturedLogs, formatEvent
+
+from brxy.test.edges import EdgeTests
+from brxy.test.peers import answer, webApp
+
+_GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class SignalTests(EdgeTests):
+    """
+    SIGHUP reads files anew, SIGUSR2 rolls.
+    """
+
+    async def test_roll(self) -> None:
+        """
+        SIGUSR2 has every instance replaced by a newer one.
+        """
+        spawner = self.launch(webApp(answer()))
+        await self.ask(_GET)
+        (first,) = spawner.alive
+        os.kill(os.getpid(), signal.SIGUSR2)
+        await self.until(lambda: first.is_gone)
+        self.assertEqual(len(spawner.orders), 2)
+        self.assertEqual((await self.ask(_GET)).status, 200)
+        self.assertEqual(len(spawner.orders), 2)
+
+    async def test_reload(self) -> None:
+        """
+        SIGHUP says that files are read, and replaces no instance.
+        """
+        spawner = self.launch(webApp(answer()))
+        await self.ask(_GET)
+        with capturedLogs() as events:
+            os.kill(os.getpid(), signal.SIGHUP)
+            await self.until(
+                lambda: [
+                    event
+                    for event in events
+                    if "reads its certificates" in (formatEvent(event) or "")
+                ]
+            )
+        self.assertEqual((await self.ask(_GET)).status, 200)
+        self.assertEqual(len(spawner.orders), 1)

@@ -1,0 +1,79 @@
+"""
+Tests of L{brxy.tokenfile}.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.errors import UsageError
+from brxy.tokenfile import makeToken, readToken
+
+
+class TokenFileTests(SynchronousTestCase):
+    """
+    Tests of L{makeToken} and L{readToken}.
+    """
+
+    def test_read(self) -> None:
+        """
+        The token is the first line of its file.
+        """
+        path = self.mktemp()
+        for text, token in [
+            ("s3cret", "s3cret"),
+            (" a b \n\nmore\n", "a b"),
+            ("x" * 255, "x" * 255),
+        ]:
+            Path(path).write_text(text)
+            self.assertEqual(readToken(path), token)
+
+    def test_noToken(self) -> None:
+        """
+        What can't be a token is told in a line that doesn't show it.
+        """
+        path = self.mktemp()
+        for text in ("", "\nsecond", "x" * 256, "a\x07b", "\u00e4", "x" * 100_000):
+            Path(path).write_text(text)
+            error = self.assertRaises(UsageError, readToken, path)
+            self.assertTrue(str(error).startswith(f"--token-file {path}: "))
+            self.assertNotIn(text or "?", str(error))
+        for path in (self.mktemp(), "."):
+            error = self.assertRaises(UsageError, readToken, path)
+            self.assertTrue(str(error).startswith(f"--token-file {path}: "))
+            self.assertNotIn("\n", str(error))
+
+    def test_made(self) -> None:
+        """
+        One is made where there is none, for our own user alone, whatever the
+        umask; each is another.
+        """
+        before = os.umask(0)
+        self.addCleanup(os.umask, before)
+        tokens = set()
+        for path in (self.mktemp(), self.mktemp()):
+            makeToken(path)
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+            tokens.add(readToken(path))
+        self.assertEqual(len(tokens), 2)
+        self.assertGreaterEqual(min(map(len, tokens)), 32)
+
+    def test_kept(self) -> None:
+        """
+        One that is there stays as it is.
+        """
+        path = self.mktemp()
+        Path(path).write_text("s3cret")
+        makeToken(path)
+        self.assertEqual(Path(path).read_text(), "s3cret")
+
+    def test_notMade(self) -> None:
+        """
+        Where none can be made one line says so.
+        """
+        path = f"{self.mktemp()}/below"
+        error = self.assertRaises(UsageError, makeToken, path)
+        self.assertEqual(str(error), f"--token-file {path}: No such file or directory")

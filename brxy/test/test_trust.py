@@ -1,0 +1,611 @@
+"""
+Tests of who may be a node: edge and node in the trial process, on loopback.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+from twisted.logger import LogLevel, capturedLogs, formatEvent
+from zope.interface import directlyProvides, providedBy
+
+from brxy.edge.access import Allowed
+from brxy.edge.nodetls import NodeTLSFiles
+from brxy.edge.service import EdgeService, EdgeSettings
+from brxy.errors import UsageError
+from brxy.interfaces import Address
+from brxy.node.dial import EdgeTLS
+from brxy.node.service import NodeService, NodeSettings
+from brxy.test.edges import LOOPBACK, EdgeTests, onBothTransports
+from brxy.test.papers import Papers
+from brxy.test.peers import Message, Peer, answer, webApp
+from brxy.test.spawning import NodeSpawner
+
+_GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class _DiallingReactor:
+    """
+    A reactor that notes when it connects.
+    """
+
+    def __init__(self, reactor: Any, times: list[float]) -> None:
+        self._reactor = reactor
+        self._times = times
+        directlyProvides(self, providedBy(reactor))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def connectTCP(self, *arguments: Any, **options: Any) -> Any:
+        self._times.append(self._reactor.seconds())
+        return self._reactor.connectTCP(*arguments, **options)
+
+
+class _NodeTests(EdgeTests):
+    """
+    Base of tests with nodes that nobody has spawned.
+
+    @ivar app: where their app is.
+    @ivar attempts: when nodes have dialled (seconds).
+    """
+
+    spawner_type = NodeSpawner
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.app: Address = self.startApp(webApp(answer()))
+        self.papers = Papers(self.mktemp())
+        self.events = self.enterContext(capturedLogs())
+        self.attempts: list[float] = []
+
+    def said(self, text: str) -> list[str]:
+        """
+        @return: the warnings of brxy that have this in them.
+        """
+        return self.heard(text, LogLevel.warn)
+
+    def tokenFile(self, token: str = "shared") -> str:
+        """
+        @return: a file with this token.
+        """
+        path = Path(self.mktemp())
+        path.write_text(token)
+        return str(path)
+
+    def listen(self, **settings: Any) -> None:
+        """
+        Start an edge for nodes that come by themselves.
+        """
+        self.startEdge(**{"node_ports": [LOOPBACK], **settings})
+        # A node in this process would have the signal come to itself.
+        self.hang_up: Any = signal.getsignal(signal.SIGHUP)
+
+    @property
+    def place(self) -> str:
+        """
+        Where nodes dial.
+        """
+        return f"tcp:127.0.0.1:{self.edge.node_addresses[0].port}"
+
+    def node(self, route: str = "a", place: str = "", **settings: Any) -> NodeService:
+        """
+        Start a node; it is stopped after the test.
+        """
+        given: dict[str, Any] = {"capacity": 1, "app": self.app, "drain_timeout": 0.0, **settings}
+        node = NodeService(
+            _DiallingReactor(self.edge_reactor, self.attempts),
+            NodeSettings(edge=place or self.place, route=route, **given),
+            lambda status: None,
+        )
+        node.startService()
+        self.addCleanup(lambda: node.stopService() if node.running else None)
+        return node
+
+    async def reload(self) -> None:
+        """
+        Have the edge read its files anew.
+        """
+        self.hang_up(signal.SIGHUP, None)
+        await self.until(lambda: self.heard("reads its certificates and tokens anew"))
+
+    def heard(self, text: str, least: Any = LogLevel.info) -> list[str]:
+        """
+        @return: the lines of brxy that have this in them.
+        """
+        lines = [
+            formatEvent(event)
+            for event in self.events
+            if event.get("log_namespace", "").startswith("brxy.") and event["log_level"] >= least
+        ]
+        return [line for line in lines if line and text in line]
+
+    async def assertServes(self, route: bytes = b"a") -> None:
+        """
+        A request gets an answer.
+        """
+        request = b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % route
+        self.assertEqual((await self.ask(request)).status, 200)
+
+    async def assertRefused(self, edge: str, node: str = "") -> None:
+        """
+        The node is refused again and again: one line says why at the edge and one
+        at the node, and the pauses grow.
+
+        @param edge: what the edge says; C{""}: it knows nothing of it.
+        @param node: what the node says, if not the same.
+        """
+        await self.until(lambda: len(self.attempts) == 3)
+        # The least pauses of L{brxy.node.link}; a machine that is busy adds to them.
+        first, second, third = self.attempts
+        self.assertGreaterEqual(second - first, 0.15)
+        self.assertGreaterEqual(third - second, 0.225)
+        [line] = self.said("no edge at ")
+        self.assertIn(f": {node or edge}", line)
+        self.assertTrue(line.endswith("; trying on"), line)
+        refused = self.said("refused a node at ")
+        self.assertEqual(len(refused), 1 if edge else 0, refused)
+        for line in refused:
+            self.assertIn(f"refused a node at 127.0.0.1: {edge}", line)
+        self.assertEqual(len(self.said("")), 1 + len(refused), self.said(""))
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual((await self.ask(_GET)).status, 503)
+
+
+@onBothTransports
+class TokenTests(_NodeTests):
+    """
+    Tests of nodes with tokens.
+    """
+
+    async def test_spawned(self) -> None:
+        """
+        What the edge has spawned needs nothing but what it was given.
+        """
+        spawner = self.launch(webApp(answer()))
+        await self.assertServes()
+        [order] = spawner.orders
+        self.assertEqual(len(order.environment["BRXY_TOKEN"]), 64)
+
+    async def test_shared(self) -> None:
+        """
+        One that nobody has spawned brings the token of C{--token-file}.
+        """
+        self.listen(token_file=self.tokenFile())
+        self.node(token_file=self.tokenFile())
+        await self.assertServes()
+
+    async def test_none(self) -> None:
+        """
+        A node without a token.
+        """
+        self.listen(hold_timeout=0.1)
+        self.node()
+        await self.assertRefused("a node must bring a token: give it the edge's --token-file")
+
+    async def test_wrong(self) -> None:
+        """
+        A node with a wrong token.
+        """
+        self.listen(token_file=self.tokenFile(), hold_timeout=0.1)
+        self.node(token="wrong")
+        await self.assertRefused("its token is not the edge's, or is for another route")
+
+    async def test_anotherRoute(self) -> None:
+        """
+        A node with the token, and the ticket, of another route's.
+        """
+        spawner = self.launch(webApp(answer()), {"pattern": "b"}, hold_timeout=0.1)
+        await self.ask(b"GET / HTTP/1.1\r\nHost: b\r\n\r\n")
+        [order] = spawner.orders
+        given = order.environment
+        self.node(token=given["BRXY_TOKEN"], ticket=given["BRXY_TICKET"])
+        await self.until(lambda: len(self.attempts) == 3)
+        [line] = self.said("refused a node")
+        self.assertIn("its token is not the edge's, or is for another route", line)
+
+    async def test_anotherTicket(self) -> None:
+        """
+        A node with the token of another's order, for the same route.
+        """
+        spawner = self.launch(webApp(answer()))
+        await self.assertServes()
+        token = spawner.orders[0].environment["BRXY_TOKEN"]
+        for ticket in ("", "another"):
+            self.attempts.clear()
+            self.node(token=token, ticket=ticket)
+            await self.until(lambda: len(self.attempts) == 2)
+        [line] = self.said("refused a node")
+        self.assertIn("its token is not the edge's", line)
+
+    async def test_secondInstance(self) -> None:
+        """
+        A second instance with all that another was given.
+        """
+        spawner = self.launch(webApp(answer()))
+        await self.assertServes()
+        given = spawner.orders[0].environment
+        self.node(token=given["BRXY_TOKEN"], ticket=given["BRXY_TICKET"])
+        await self.until(lambda: len(self.attempts) == 3)
+        [line] = self.said("refused a node")
+        self.assertIn("its ticket belongs to another instance", line)
+        [line] = self.said("no edge at")
+        self.assertIn("its ticket belongs to another instance; trying on", line)
+
+    async def test_notAllowed(self) -> None:
+        """
+        The token of the file, for a route that C{--node-allow} does not give.
+        """
+        self.listen(token_file=self.tokenFile(), allowed=[Allowed("token", "b")], hold_timeout=0.1)
+        self.node(token="shared")
+        await self.assertRefused("no --node-allow lets it serve a")
+
+    async def test_manySlots(self) -> None:
+        """
+        A node that opens many slots is refused in one line, too.
+        """
+        self.listen(hold_timeout=0.1)
+        self.node(capacity=10)
+        await self.until(lambda: len(self.attempts) == 30)
+        self.assertEqual(len(self.said("refused a node")), 1)
+        self.assertEqual(len(self.said("no edge at")), 1)
+
+    async def test_restart(self) -> None:
+        """
+        What was spawned is good for the next edge with the same state, and for
+        none with another.
+        """
+        state = self.mktemp()
+        spawner = self.launch(webApp(answer()), state_dir=state)
+        await self.assertServes()
+        given = spawner.orders[0].environment
+        await self.edge.stopService()
+        for folder, good in ((state, True), (self.mktemp(), False)):
+            self.listen(state_dir=folder, hold_timeout=0.1)
+            self.node(token=given["BRXY_TOKEN"], ticket=given["BRXY_TICKET"])
+            if good:
+                await self.until(lambda: len(self.heard("dialled in")) == 2)
+                await self.assertServes()
+            else:
+                await self.until(lambda: self.said("its token is not the edge's"))
+
+    async def test_newToken(self) -> None:
+        """
+        After SIGHUP the file's new token counts, and who is there already stays;
+        a node brings what its own file says when it dials.
+        """
+        edge, node, another = (self.tokenFile("old") for _ in range(3))
+        self.listen(token_file=edge)
+        self.node(token_file=node)
+        await self.assertServes()
+        Path(edge).write_text("new")
+        await self.reload()
+        await self.assertServes()
+        self.node("b", token_file=another)
+        await self.until(lambda: self.said("refused a node"))
+        Path(another).write_text("new")
+        await self.assertServes(b"b")
+
+    async def test_noNewToken(self) -> None:
+        """
+        When the file can't be read the old token stays.
+        """
+        path = self.tokenFile()
+        self.listen(token_file=path)
+        os.unlink(path)
+        await self.reload()
+        [line] = self.said("goes on with what it had")
+        self.assertTrue(line.endswith(f": --token-file {path}: No such file or directory"))
+        self.node(token="shared")
+        await self.assertServes()
+
+    async def test_noFile(self) -> None:
+        """
+        A node whose file is gone says so once, and is let in when it is back.
+        """
+        self.listen(token_file=self.tokenFile())
+        path = self.mktemp()
+        self.node(token_file=path)
+        await self.until(lambda: self.said("trying on"))
+        [line] = self.said("no edge at")
+        self.assertIn(f": --token-file {path}: No such file or directory; trying on", line)
+        Path(path).write_text("shared")
+        await self.assertServes()
+        self.assertEqual(self.said("refused"), [])
+
+
+@onBothTransports
+class CertificateTests(_NodeTests):
+    """
+    Tests of nodes that come by TLS.
+    """
+
+    async def refuse(
+        self, edge: NodeTLSFiles, node: EdgeTLS | None, at_edge: str, at_node: str, **settings: Any
+    ) -> None:
+        """
+        A node is refused.
+        """
+        self.listen(node_tls=edge, hold_timeout=0.1, **settings)
+        self.node(tls=node)
+        await self.assertRefused(at_edge, at_node)
+
+    async def test_mutual(self) -> None:
+        """
+        A node whose certificate is of the edge's authority needs no token, and
+        may serve any route.
+        """
+        self.listen(node_tls=self.papers.edge())
+        self.node(tls=self.papers.node("web1"), capacity=2)
+        await self.assertServes()
+        self.assertEqual(self.said(""), [])
+
+    async def test_edgeOnly(self) -> None:
+        """
+        Where the edge asks for no certificates a token is as good as anywhere.
+        """
+        spawner = self.launch(webApp(answer()), node_tls=self.papers.edge(ca=None))
+        spawner.holding = True
+        served = self.begin(self.assertServes())
+        await self.until(lambda: spawner.orders)
+        given = spawner.orders[0].environment
+        self.node(token=given["BRXY_TOKEN"], ticket=given["BRXY_TICKET"], tls=self.papers.node())
+        await served
+
+    async def test_names(self) -> None:
+        """
+        The edge's name is what its certificate says, be it an address or not;
+        a node that is told another name than it dials checks that.
+        """
+        self.listen(node_tls=self.papers.edge("edge.example.net", "::1"))
+        for number, name in enumerate(("edge.example.net", "EDGE.example.net", "::1")):
+            self.node(f"r{number}", tls=self.papers.node("web1", name=name))
+            await self.assertServes(b"r%d" % number)
+
+    async def test_bulk(self) -> None:
+        """
+        Bodies of some length go through both ways, and half-closes do.
+        """
+        body = random.Random(0).randbytes(2**20)
+
+        async def echo(request: Message, peer: Peer) -> None:
+            peer.write(answer(request.body))
+
+        self.app = self.startApp(webApp(echo))
+        self.listen(node_tls=self.papers.edge())
+        self.node(tls=self.papers.node("web1"))
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+        response = await self.ask(head + body, b"POST")
+        self.assertTrue(response.body == body)
+
+    async def test_noCertificate(self) -> None:
+        """
+        A node without a certificate.
+        """
+        await self.refuse(
+            *(self.papers.edge(), self.papers.node()),
+            "TLS: peer did not return a certificate",
+            "TLS: the other side says: certificate required",
+        )
+
+    async def test_anotherAuthority(self) -> None:
+        """
+        A node with a certificate of another authority, of the same name or not.
+        """
+        others = Papers(self.mktemp())
+        await self.refuse(
+            *(self.papers.edge(), others.node("web1", ca=self.papers.ca)),
+            "its certificate is of no authority that is trusted here",
+            "TLS: the other side says: unknown ca",
+        )
+
+    async def test_expired(self) -> None:
+        """
+        A node whose certificate has expired.
+        """
+        await self.refuse(
+            *(self.papers.edge(), self.papers.node("web1", days=-1)),
+            "its certificate has expired",
+            "TLS: the other side says: certificate expired",
+        )
+
+    async def test_anotherName(self) -> None:
+        """
+        A node whose certificate is for another name than C{--node-allow} knows.
+        """
+        why = "no --node-allow lets it serve a"
+        allowed = [Allowed("web1", None)]
+        node = self.papers.node("web2")
+        await self.refuse(self.papers.edge(), node, why, why, allowed=allowed)
+
+    async def test_anotherRoute(self) -> None:
+        """
+        A node with a certificate that is good for another route alone.
+        """
+        allowed = [Allowed("web1", "b"), Allowed("web2", "a")]
+        self.listen(node_tls=self.papers.edge(), allowed=allowed, hold_timeout=0.1)
+        self.node(tls=self.papers.node("web1"))
+        await self.assertRefused("no --node-allow lets it serve a")
+        self.node(tls=self.papers.node("web2", "more.example.net"))
+        await self.until(lambda: self.heard("dialled in"))
+        await self.assertServes()
+
+    async def test_wrongToken(self) -> None:
+        """
+        A token that is wrong is not made up for by a certificate.
+        """
+        self.listen(node_tls=self.papers.edge(), hold_timeout=0.1)
+        self.node(tls=self.papers.node("web1"), token="wrong")
+        await self.assertRefused("its token is not the edge's, or is for another route")
+
+    async def test_noToken(self) -> None:
+        """
+        Where the edge asks for no certificates, a node without a token.
+        """
+        self.listen(node_tls=self.papers.edge(ca=None), hold_timeout=0.1)
+        self.node(tls=self.papers.node())
+        await self.assertRefused("a node must bring a token: give it the edge's --token-file")
+
+    async def test_edgeOfAnotherName(self) -> None:
+        """
+        An edge with a certificate for another name.
+        """
+        await self.refuse(
+            *(self.papers.edge("other.example.net"), self.papers.node("web1")),
+            "TLS: the other side says: ",
+            "its certificate is not for 127.0.0.1",
+        )
+
+    async def test_inTheMiddle(self) -> None:
+        """
+        Somebody in the middle, with a certificate of their own making.
+        """
+        others = Papers(self.mktemp())
+        await self.refuse(
+            *(others.edge(), self.papers.node("web1")),
+            "TLS: the other side says: unknown ca",
+            "its certificate is of no authority that is trusted here",
+        )
+
+    async def test_edgeExpired(self) -> None:
+        """
+        An edge whose certificate has expired.
+        """
+        await self.refuse(
+            *(self.papers.edge(days=-1), self.papers.node("web1")),
+            "TLS: the other side says: certificate expired",
+            "its certificate has expired",
+        )
+
+    async def test_withoutTLS(self) -> None:
+        """
+        A node that knows nothing of TLS gives nothing away but its token.
+        """
+        self.listen(node_tls=self.papers.edge(), hold_timeout=0.1)
+        self.node(token="secret")
+        await self.until(lambda: len(self.attempts) == 3)
+        self.assertEqual(len(self.said("refused a node at 127.0.0.1: TLS: ")), 1)
+        self.assertEqual(len(self.said("no edge at ")), 1)
+
+    async def test_edgeWithoutTLS(self) -> None:
+        """
+        An edge that knows nothing of TLS is told nothing.
+        """
+        self.listen(hold_timeout=0.1)
+        self.node(tls=self.papers.node("web1"), token="secret")
+        await self.until(lambda: len(self.attempts) == 3)
+        [line] = self.said("no edge at ")
+        self.assertIn(": TLS: ", line)
+        self.assertEqual(len(self.said("refused a node at 127.0.0.1: ")), 1)
+
+    async def test_renewed(self) -> None:
+        """
+        After SIGHUP the edge shows, and takes, what its files say then, and who is
+        there already stays; a node shows what its own say when it dials.
+        """
+        edge = self.papers.edge()
+        self.listen(node_tls=edge)
+        self.node(tls=self.papers.node("web1"))
+        await self.assertServes()
+        others = Papers(self.mktemp())
+        node = others.node("web2", ca=f"{self.mktemp()}")
+        shutil.copy(self.papers.ca, node.ca)
+        shutil.copy(others.ca, self.papers.ca)
+        for path, source in zip(
+            (edge.certificate, edge.key), others.issue("127.0.0.1"), strict=True
+        ):
+            shutil.copy(source, path)
+        await self.reload()
+        await self.assertServes()
+        self.node("b", tls=node)
+        await self.until(lambda: self.said("is of no authority that is trusted here"))
+        shutil.copy(others.ca, node.ca)
+        await self.assertServes(b"b")
+
+    async def test_notRenewed(self) -> None:
+        """
+        Files that don't fit together change nothing.
+        """
+        files = self.papers.edge()
+        self.listen(node_tls=files)
+        shutil.copy(self.papers.issue("other")[1], files.key)
+        await self.reload()
+        [line] = self.said("goes on with what it had")
+        self.assertIn(files.certificate, line)
+        self.node(tls=self.papers.node("web1"))
+        await self.assertServes()
+
+
+class PortTests(_NodeTests):
+    """
+    Tests of the ports that an edge opens for nodes.
+    """
+
+    def start(self, **settings: Any) -> str:
+        """
+        @return: why an edge does not start; C{""} if it does.
+        """
+        edge = EdgeService(self.edge_reactor, EdgeSettings(ports=[LOOPBACK], **settings))
+        self.addCleanup(lambda: edge.stopService())
+        try:
+            edge.startService()
+        except UsageError as error:
+            return str(error)
+        return ""
+
+    def test_elsewhere(self) -> None:
+        """
+        A port that can be reached from elsewhere is not opened for what anybody
+        can read.
+        """
+        for address in ("0.0.0.0", r"\:\:"):
+            port = f"tcp:0:interface={address}"
+            why = self.start(node_ports=[port])
+            self.assertEqual(
+                why,
+                f"--node-port {port} can be reached from elsewhere: give --node-tls-cert and"
+                " --node-tls-key, or --insecure-node-port if its network is private",
+            )
+            self.assertEqual(self.start(node_ports=[port], insecure_node_port=True), "")
+            self.assertEqual(self.start(node_ports=[port], node_tls=self.papers.edge()), "")
+
+    def test_here(self) -> None:
+        """
+        On loopback and on a Unix socket no TLS is needed.
+        """
+        loopback = (LOOPBACK, "tcp:0:interface=127.0.0.2", r"tcp:0:interface=\:\:1")
+        self.assertEqual(self.start(node_ports=[*loopback, f"unix:{self.mktemp()}"]), "")
+
+    def test_files(self) -> None:
+        """
+        Files that can't be used are told of.
+        """
+        files = self.papers.edge()
+        for changes, why in (
+            ({"certificate": "/none"}, "/none: No such file or directory"),
+            ({"ca": files.key}, f"{files.key}: there is no certificate in it"),
+            ({"key": files.certificate}, f"{files.certificate}: there is no private key in it"),
+        ):
+            settings = EdgeSettings(ports=[], node_tls=evolve(files, **changes))
+            error = self.assertRaises(UsageError, EdgeService, self.edge_reactor, settings)
+            self.assertEqual(str(error), why)
+
+    async def test_unixFirst(self) -> None:
+        """
+        What the edge spawns is sent to the Unix socket, where it needs no more
+        than its token.
+        """
+        path = self.mktemp()
+        spawner = self.launch(
+            webApp(answer()),
+            node_ports=[LOOPBACK, f"unix:{path}"],
+            node_tls=self.papers.edge(),
+        )
+        await self.assertServes()
+        self.assertEqual(spawner.orders[0].environment["BRXY_EDGE"], f"unix:{path}")
