@@ -236,7 +236,7 @@ class LinkTests(EdgeTests):
         trials = await self.trials(faults)
         for fault, trial in zip(faults, trials, strict=True):
             harmed = list(self.harmed(fault, trial).values())
-            self.assertIn(harmed, ([], [Outcome(b"POST", 502, False)]), fault)
+            self.assertIn(harmed, ([], [Outcome(b"POST", 502, False)]), (fault, harmed))
         self.assertGreater(sum(trial.link.has_struck for trial in trials), len(faults) // 2)
         self.checkLog(0)
 
@@ -253,6 +253,6 @@ class LinkTests(EdgeTests):
             harmed = self.harmed(fault, trial)
             others = [harmed[name] for name in harmed.keys() - trial.onSlot()]
             # One may have been given to the slot when it was lost, and never left.
-            self.assertIn(others, ([], [Outcome(b"POST", 502, False)]), fault)
+            self.assertIn(others, ([], [Outcome(b"POST", 502, False)]), (fault, harmed))
         self.assertGreater(sum(trial.link.has_struck for trial in trials), len(faults) // 2)
         self.checkLog(len(faults))
