@@ -224,7 +224,7 @@ class _ProcessTests(ProgramTests):
         @param before: what the shell does first.
         @param twistd: options of that.
         """
-        edge = ("twistd", "-n", *twistd, "brxy-edge", "--transport", self.transport)
+        edge = (TWISTD, "-n", *twistd, "brxy-edge", "--transport", self.transport)
         shell = ("sh", "-c", f'{before} exec "$@"', "sh")
         ports = ("--port", self.clients)
         program = self.start(*self.within, *shell, *edge, *ports, *arguments, **environ)
