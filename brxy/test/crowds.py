@@ -11,13 +11,15 @@ from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 
 from brxy.edge.service import EdgeService, EdgeSettings, Spawn
+from brxy.interfaces import Address, SpawnOrder
 from brxy.test.edges import EdgeTests
 from brxy.test.network import TCP_ADDRESS, FakeReactor, PipeEnd, Recorder, connect
-from brxy.test.peers import Message, Peer
+from brxy.test.peers import App, Message, Peer, answer, webApp
 
-__all__ = ["CrowdTests", "MemoryClient", "MemoryEdge", "get", "raiseFileLimit"]
+__all__ = ["CrowdTests", "ManyAppsTests", "MemoryClient", "MemoryEdge", "get", "raiseFileLimit"]
 
 
 def get(target: str = "/", host: str = "localhost") -> bytes:
@@ -87,6 +89,41 @@ class CrowdTests(EdgeTests):
         The statuses that they get.
         """
         return {message.status for message in await self.answers(peers)}
+
+
+class ManyAppsTests(CrowdTests):
+    """
+    Tests in which each instance has an app of its own.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.apps: list[App] = []
+        self.gate: Deferred[None] = Deferred()
+
+    async def respond(self, request: Message, peer: Peer) -> None:
+        """
+        Answer after so many milliseconds, or when the gate is open.
+        """
+        if request.target == b"/gate":
+            await self.gate
+        else:
+            await deferLater(self.reactor, float(request.target[1:] or 0) / 1000)
+        peer.write(answer())
+
+    def newApp(self, order: SpawnOrder) -> Address:
+        """
+        One more.
+        """
+        app = webApp(self.respond)
+        self.apps.append(app)
+        return self.startApp(app)
+
+    def served(self) -> list[int]:
+        """
+        How many requests each has seen.
+        """
+        return [len(app.requests) for app in self.apps]
 
 
 class MemoryClient(Recorder):

@@ -21,6 +21,8 @@ __all__ = [
     "FrontedSpawner",
     "NodeInstance",
     "NodeSpawner",
+    "PatientInstance",
+    "PatientSpawner",
     "TestInstance",
     "TestSpawner",
 ]
@@ -251,3 +253,19 @@ class NodeSpawner(TestSpawner):
 
     dials_back = True
     kind = NodeInstance
+
+
+class PatientInstance(NodeInstance):
+    """
+    A node that finishes what runs when it goes.
+    """
+
+    drain_timeout = 25.0
+
+
+class PatientSpawner(NodeSpawner):
+    """
+    Starts such nodes.
+    """
+
+    kind = PatientInstance

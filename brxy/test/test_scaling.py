@@ -8,15 +8,13 @@ from __future__ import annotations
 from select import POLLOUT, poll
 from socket import socket
 
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import deferLater
+from twisted.internet.defer import Deferred
 
 from brxy.edge.limits import Limits
-from brxy.interfaces import Address, SpawnOrder
-from brxy.test.crowds import CrowdTests, get
+from brxy.test.crowds import CrowdTests, ManyAppsTests, get
 from brxy.test.edges import LOOPBACK
 from brxy.test.peers import App, Message, Peer, answer, webApp
-from brxy.test.spawning import NodeInstance, NodeSpawner
+from brxy.test.spawning import NodeSpawner, PatientSpawner
 
 
 def gatedApp() -> tuple[App, Deferred[None]]:
@@ -62,12 +60,6 @@ class FromZeroTests(CrowdTests):
         and all of them are served.
         """
         await self._allServed(1000, 50, 20)
-
-    async def test_thousandForOne(self) -> None:
-        """
-        A thousand first requests make one order if one instance takes them all.
-        """
-        await self._allServed(1000, 1000, 1)
 
     async def test_inTurn(self) -> None:
         """
@@ -122,77 +114,6 @@ class RushTests(CrowdTests):
                 self.assertEqual(connected.poll(1000), [(client.fileno(), POLLOUT)])
 
 
-class QueueTests(CrowdTests):
-    """
-    More clients than slots.
-    """
-
-    async def test_hundred(self) -> None:
-        """
-        A hundred at once, of 50 ms each, are all served one by one for each
-        instance, from zero.
-        """
-        running: list[int] = [0, 0]
-
-        async def respond(_: Message, peer: Peer) -> None:
-            running[0] += 1
-            running[1] = max(running)
-            await deferLater(self.reactor, 0.05)
-            running[0] -= 1
-            peer.write(answer())
-
-        spawner = self.launch(webApp(respond))
-        peers = await self.crowd(100)
-        for peer in peers:
-            peer.write(get())
-        self.assertEqual(await self.statuses(peers), {200})
-        self.assertEqual(len(spawner.orders), 10)
-        self.assertLessEqual(running[1], 10)
-
-
-class QueueByNodesTests(QueueTests):
-    """
-    The same, with nodes.
-    """
-
-    spawner_type = NodeSpawner
-
-
-class ManyAppsTests(CrowdTests):
-    """
-    Tests in which each instance has an app of its own.
-    """
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.apps: list[App] = []
-        self.gate: Deferred[None] = Deferred()
-
-    async def respond(self, request: Message, peer: Peer) -> None:
-        """
-        Answer after so many milliseconds, or when the gate is open.
-        """
-        if request.target == b"/gate":
-            await self.gate
-        else:
-            await deferLater(self.reactor, float(request.target[1:] or 0) / 1000)
-        peer.write(answer())
-
-    def newApp(self, order: SpawnOrder) -> Address:
-        """
-        One more.
-        """
-        app = webApp(self.respond)
-        self.apps.append(app)
-        return self.startApp(app)
-
-    def served(self) -> list[int]:
-        """
-        How many requests each has seen.
-        """
-        return [len(app.requests) for app in self.apps]
-
-
 class DownTests(ManyAppsTests):
     """
     Instances that are not needed go.
@@ -213,25 +134,6 @@ class DownTests(ManyAppsTests):
         self.assertEqual(self.served()[:2], [1, 1])
         self.assertEqual(spawner.alive, spawner.instances[2:])
 
-    async def test_staggered(self) -> None:
-        """
-        Nobody's answer is lost while instances come and go.
-        """
-        spawner = self.launch(self.newApp, {"old_idle_timeout": 0.03}, retries=0)
-        done: list[int] = []
-
-        async def client(number: int) -> None:
-            peer = await self.connect()
-            turn = 0
-            while len(spawner.instances) - len(spawner.alive) < 6 or turn < 4:
-                peer.write(get(f"/{20 + (37 * number + 61 * turn) % 180}"))
-                done.append((await peer.answer()).status)
-                await deferLater(self.reactor, (53 * number + 29 * turn) % 90 / 1000)
-                turn += 1
-
-        await gatherResults([Deferred.fromCoroutine(client(number)) for number in range(8)])
-        self.assertEqual(set(done), {200})
-
     async def test_toZero(self) -> None:
         """
         When nobody comes for long enough, the newest instance goes as well,
@@ -245,22 +147,6 @@ class DownTests(ManyAppsTests):
             self.assertEqual(await self.statuses(peers), {200})
             await self.until(lambda: not spawner.alive)
             self.assertEqual(len(spawner.orders), total)
-
-
-class PatientInstance(NodeInstance):
-    """
-    A node that finishes what runs when it goes.
-    """
-
-    drain_timeout = 25.0
-
-
-class PatientSpawner(NodeSpawner):
-    """
-    Starts such nodes.
-    """
-
-    kind = PatientInstance
 
 
 class DownByNodesTests(DownTests):

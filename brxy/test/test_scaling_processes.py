@@ -1,6 +1,6 @@
 """
-Tests of scaling by real processes: apps that fail, many at once, an edge that
-is killed, and that nothing is left in the end.
+Tests of scaling by real processes: many at once, an edge that is killed, and that
+nothing is left in the end.
 """
 
 from __future__ import annotations
@@ -15,40 +15,10 @@ from unittest import SkipTest
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
-from brxy.edge.limits import Limits
 from brxy.test.crowds import get, raiseFileLimit
 from brxy.test.peers import Message, Peer, connect
 from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 from brxy.test.storms import LIGHT, StormTests
-
-
-class FailingAppTests(StormTests):
-    """
-    An app that does not start.
-    """
-
-    async def test_marker(self) -> None:
-        """
-        All who are held for it are told when to come again, and who does is
-        served if it starts by then.
-        """
-        fail, work = self.folder / "fail", self.folder / "work"
-        light = " ".join(self.command)
-        waiting = f"while [ ! -e {fail} ]; do sleep 0.02; done; echo no such module >&2; exit 1"
-        script = f"if [ -e {work} ]; then exec {light}; fi; {waiting}"
-        self.command = ["/bin/sh", "-c", script]
-        self.launchApps({"capacity": 500, "max_instances": 10}, limits=Limits(max_held=500))
-        peers = await self.hold(500)
-        self.assertEqual(len(self.running()), 1)
-        fail.touch()
-        answers = await self.answers(peers)
-        self.assertEqual({answer.status for answer in answers}, {503})
-        self.assertEqual({answer[b"retry-after"] for answer in answers}, {b"1"})
-        work.touch()
-        while (answer := await self.ask(get())).status == 503:
-            await self.pause(int(answer[b"retry-after"]))
-        self.assertEqual(answer.status, 200)
-        self.assertEqual(len(self.running()), 1)
 
 
 class NothingLeftTests(StormTests):
