@@ -219,12 +219,14 @@ class InheritedNodePortTests(ActivatedTests):
         The same with nodes, one spawned and one that came by itself, whose port
         is inherited too.
         """
+        (self.folder / "token").write_text("secret")
+        token = ("--token-file", "token")
         program, [address, nodes] = await self.activated(
             ["[::1]:0", "127.0.0.1:0"],
             *("--port", "systemd:domain=INET6:index=0"),
-            *("--node-port", "systemd:domain=INET:index=1", "--spawn", NODE),
+            *("--node-port", "systemd:domain=INET:index=1", "--spawn", NODE, *token),
         )
-        node = [TWISTD, "-n", "brxy-node", "--edge", nodes, "--route", "default", "-c", "20"]
+        node = [TWISTD, "-n", "brxy-node", *token, "--edge", nodes, "--route", "default", "-c20"]
         self.start(*node, "--", PYTHON, "-I", "-S", LIGHT)
         await self.restart(program, address, tier(1, 5))
         program.signal(signal.SIGTERM)

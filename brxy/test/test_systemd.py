@@ -160,6 +160,7 @@ class BootTests(SynchronousTestCase):
         self.write("hello/bin/gunicorn", _APP)
         self.write("hello/light.py", Path(LIGHT).read_text())
         self.write("check/booted.py", Path(LIGHT).with_name("booted.py").read_text())
+        self.write("etc/token", "secret")
         self.write("units/check.service", _CHECK)
         for name in ("brxy/source", "brxy/lib"):
             (self.folder / name).mkdir()
@@ -171,6 +172,7 @@ class BootTests(SynchronousTestCase):
             f"--bind-ro={root}:/opt/brxy/source",
             f"--bind-ro={sysconfig.get_path('purelib')}:/opt/brxy/lib",
             f"--bind={self.folder}/check:/opt/check",
+            f"--bind-ro={self.folder}/etc:/etc/brxy",
             *(
                 f"--bind-ro={unit}:/etc/systemd/system/{unit.name}"
                 for unit in (self.folder / "units").iterdir()
