@@ -23,9 +23,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
-async def _answer(
-    head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def _answer(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     line, *fields = head.decode().split("\r\n")[:-2]
     method, target, _ = line.split(" ")
     for name, _, value in (field.partition(":") for field in fields):
