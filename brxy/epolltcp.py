@@ -175,7 +175,7 @@ class EpollTransport(Sending):
         """
         if not self._reading:
             self._unread = True
-        elif size == _SHORT:
+        elif size == _SHORT and not self._poller.isShort():
             self._read(_ENDING, _LONG)
         else:
             self._readAgain()
@@ -266,8 +266,9 @@ class EpollTransport(Sending):
         try:
             pipe = pipes.take()
         except OSError:
-            # Out of descriptors: copying needs none.
-            data = self._recv(min(move.limit(), _LONG))
+            # Out of descriptors or pipes: copying needs none.
+            most = _SHORT if self._poller.isShort() else _LONG
+            data = self._recv(min(move.limit(), most))
             if data:
                 move.target.write(move.head(len(data)) + data)
             return len(data)
@@ -329,7 +330,7 @@ class EpollTransport(Sending):
             with suppress(OSError):
                 self._send(self._fresh)
             self._fresh = b""
-        self._buffer.clear()
+        self._forget()
         fd = self._socket.fileno()
         if self._aborted:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

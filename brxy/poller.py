@@ -17,6 +17,10 @@ from brxy.splice import Pipes
 
 __all__ = ["Poller", "Served"]
 
+# So many may have something that their peers don't take yet, before it is minded how
+# much that is.
+_CROWD = 16
+
 # Before the reactor's timers and its other descriptors get their turn, so many
 # connections are served, in so many turns of ours at most: under load, what is
 # sent in one has brought answers by the next.
@@ -64,6 +68,8 @@ class Poller(Reader):
     @ivar serving: a turn is under way.
     @ivar unsent: who has something to send at the end of it.
     @ivar pipes: for moving bytes without reading them.
+    @ivar behind: on how many connections there is something to be sent that the peer
+        does not take yet.
     """
 
     _log = Logger()
@@ -77,6 +83,14 @@ class Poller(Reader):
         self.unsent: list[Sender] = []
         self._scheduled = False
         self.pipes = Pipes()
+        self.behind = 0
+
+    def isShort(self) -> bool:
+        """
+        Whether little should be read at once, and nothing for those who don't take
+        what is there: there are too many of them.
+        """
+        return self.behind > _CROWD
 
     def add(self, fd: int, served: Served, events: int) -> None:
         """

@@ -22,7 +22,8 @@ __all__ = ["Sending", "Source"]
 # So many bytes are kept for the end of the turn: more would be copied together
 # for nothing.
 _TOGETHER = 16 * 1024
-# A producer is told to pause when so much could not be sent.
+# A producer is told to pause when so much could not be sent; at once when there are
+# many others of that kind.
 _FULL = 64 * 1024
 
 _DONE = Failure(ConnectionDone())
@@ -58,6 +59,7 @@ class Sending(SocketEnd):
     """
 
     __slots__ = (
+        "_behind",
         "_broken",
         "_buffer",
         "_clear",
@@ -89,6 +91,7 @@ class Sending(SocketEnd):
         # Written in this turn; only while the buffer is empty.
         self._fresh = b""
         self._buffer = bytearray()
+        self._behind = False
         # What is to be sent before the buffer: these bytes, then what is in there.
         self._head = b""
         self._pipe: Pipe | None = None
@@ -151,8 +154,7 @@ class Sending(SocketEnd):
             self._fresh += data
             poller.unsent.append(self)
         elif self._buffer or self._pipe is not None:
-            self._buffer += data
-            self._limitProducer()
+            self._keep(data)
         elif self._writable:
             self._fresh += data
             if not poller.serving or len(self._fresh) > _TOGETHER:
@@ -174,8 +176,7 @@ class Sending(SocketEnd):
             return
         if sent < len(data):
             self._clear = False
-            self._buffer += memoryview(data)[sent:]
-            self._limitProducer()
+            self._keep(memoryview(data)[sent:])
             return
         self._clear = True
         if self._watched:
@@ -187,10 +188,30 @@ class Sending(SocketEnd):
         """
         self.write(b"".join(data))
 
+    def _keep(self, data: bytes | memoryview) -> None:
+        """
+        Keep what the peer does not take yet.
+        """
+        if not self._behind:
+            self._behind = True
+            self._poller.behind += 1
+        self._buffer += data
+        self._limitProducer()
+
+    def _forget(self) -> None:
+        """
+        Nothing is kept.
+        """
+        if self._behind:
+            self._behind = False
+            self._poller.behind -= 1
+        # A new one: an empty one keeps the memory it had.
+        self._buffer = bytearray()
+
     def _limitProducer(self) -> None:
         if self._producer is None or self._pulls or self._producer_paused:
             return
-        if len(self._buffer) > _FULL:
+        if len(self._buffer) > _FULL or (self._buffer and self._poller.isShort()):
             self._producer_paused = True
             self._producer.pauseProducing()
 
@@ -212,6 +233,7 @@ class Sending(SocketEnd):
             self._breakOff()
             return
         if not self._buffer:
+            self._forget()
             self._clear = True
             self._sent()
 
@@ -258,7 +280,7 @@ class Sending(SocketEnd):
     def _writeNoMore(self) -> None:
         self._writable = self._clear = False
         self._fresh = b""
-        self._buffer.clear()
+        self._forget()
         self._dropPipe()
         self._poller.later(self)
 
