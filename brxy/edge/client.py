@@ -314,22 +314,11 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
 class ForwardingClient(HTTPClient):
     """
     The connection of a proxy that is trusted to tell of its clients.
-
-    @ivar address: who sent the request, as far as that is known.
     """
 
-    _proxy = ""
-
-    def connectionMade(self) -> None:
-        """
-        See L{twisted.internet.protocol.Protocol}.
-        """
-        super().connectionMade()
-        self._proxy = self.address
-
     def _begin(self, head: RequestHead) -> None:
-        told = forwarded(head.fields, self._proxy, b"http", self._factory.trusted)
-        self.address = told.client
+        told = forwarded(head.fields, self.address, b"http", self._factory.trusted)
+        self.client = told.client
         self.forwarded = forwardedLines(told.chain, told.proto, VIA)
         if told.host and head.authority:
             head = withForwardedHost(head, told.host)

@@ -34,7 +34,8 @@ class ClientConnection(Connection, Generic[_K]):
     One client's connection, with the exchange that is on it.
 
     @param peer: who it is, where a port or a proxy has told.
-    @ivar address: the client's address.
+    @ivar address: the address of whose connection it is.
+    @ivar client: the address of who asks: the same, but that a proxy may tell of others.
     @ivar endpoints: see L{brxy.edge.peer.endpointsText}.
     """
 
@@ -48,7 +49,7 @@ class ClientConnection(Connection, Generic[_K]):
 
     def __init__(self, factory: ClientFactory[Any], peer: IAddress | None) -> None:
         super().__init__(factory.shared)
-        self.address = self.endpoints = ""
+        self.address = self.client = self.endpoints = ""
         self._peer = peer
         self._clients = factory
         self._inbox = b""
@@ -60,7 +61,7 @@ class ClientConnection(Connection, Generic[_K]):
         """
         super().connectionMade()
         peer = self._tcp.getPeer() if self._peer is None else self._peer
-        self.address = addressText(peer)
+        self.address = self.client = addressText(peer)
         self.endpoints = endpointsText(peer, self._tcp.getHost())
         self._clients.clients.add(self)
         if self._clients.addresses.add(self.address):

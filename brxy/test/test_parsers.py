@@ -187,10 +187,13 @@ KNOWN = (b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"DELETE", b"PATCH")
 
 def framesInTrailers(data: bytes, ours: Reading) -> bool:
     """
-    Whether there is a Content-Length among the trailers.
+    Whether there is a Content-Length or Transfer-Encoding among the trailers.
     """
     chunked = (b"transfer-encoding", b"chunked") in ours.fields
-    return chunked and b"\r\ncontent-length:" in data.lower().partition(b"\r\n0")[2]
+    trailers = data.lower().partition(b"\r\n\r\n")[2]
+    return chunked and any(
+        b"\r\n%b:" % name in trailers for name in (b"content-length", b"transfer-encoding")
+    )
 
 
 #: What others refuse and we accept.  Each is a test of the bytes of the request

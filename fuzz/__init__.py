@@ -1,0 +1,3 @@
+"""
+Fuzzers of what reads bytes from strangers: C{./dev fuzz} runs them.
+"""

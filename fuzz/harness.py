@@ -1,0 +1,34 @@
+"""
+One target under libFuzzer: C{python -m fuzz.harness NAME [options of libFuzzer]}.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import atheris  # type: ignore[import-untyped]
+
+# The tests' own branches shall not guide the fuzzer.
+_TESTS = Path(__file__).parents[1] / "brxy" / "test"
+
+with atheris.instrument_imports(
+    include=["brxy"], exclude=[f"brxy.test.{each.stem}" for each in _TESTS.glob("*.py")]
+):
+    from fuzz.targets import TARGETS
+
+
+def main() -> None:
+    """
+    Run until libFuzzer ends the process.
+    """
+    name = sys.argv.pop(1)
+    # What libFuzzer has a shell run, where it needs processes of its own.
+    sys.argv[0] = shlex.join([sys.executable, "-m", "fuzz.harness", name])
+    atheris.Setup(sys.argv, TARGETS[name].check)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

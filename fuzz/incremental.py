@@ -1,0 +1,94 @@
+"""
+What must hold for everything that reads bytes as they come in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from brxy.errors import PeerError
+
+__all__ = ["Fed", "checkPrefixes", "feed", "pieces"]
+
+# All places to cut a short input, and so many of a long one.
+_ALL = 200
+_SOME = 50
+
+Read = Callable[[bytes], "tuple[Any, int] | None"]
+
+
+def checkPrefixes(read: Read, data: bytes) -> tuple[Any, int] | None:
+    """
+    Check that it does not matter in which pieces a head comes in: until it is whole
+    more is asked for; from then on the same is read, whatever follows; and what was
+    refused once stays refused.
+
+    @param read: returns what it has read and how many bytes that took, L{None} when
+        more are needed, or raises L{PeerError}.
+    @return: what is read; L{None} also if it is refused.
+    """
+    whole = _outcome(read, data)
+    refused = False
+    for end in _ends(data, whole):
+        part = _outcome(read, data[:end])
+        if isinstance(whole, tuple):
+            assert part == (whole if end >= whole[1] else None), (end, part, whole)
+        else:
+            assert part is None or part == whole == "refused", (end, part, whole)
+            assert part or not refused, (end, part, whole)
+            refused = part is not None
+    return whole if isinstance(whole, tuple) else None
+
+
+def _outcome(read: Read, data: bytes) -> Any:
+    try:
+        return read(data)
+    except PeerError as error:
+        assert str(error).isprintable(), error
+        return "refused"
+
+
+def _ends(data: bytes, whole: Any) -> list[int]:
+    size = len(data)
+    if size <= _ALL:
+        return list(range(size + 1))
+    ends = set(range(0, size, size // _SOME)) | {size}
+    if isinstance(whole, tuple):
+        ends |= {end for end in range(whole[1] - 3, whole[1] + 3) if 0 <= end <= size}
+    return sorted(ends)
+
+
+def pieces(data: bytes, size: int) -> Iterator[bytes]:
+    """
+    The same bytes in pieces of a size, one empty one among them.
+    """
+    yield b""
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+# What has passed of a body, what is left over behind it, whether it is done.
+Fed = tuple[bytes, bytes, bool]
+
+
+def feed(body: Any, parts: Iterator[bytes], kept: int | None = None) -> Fed | None:
+    """
+    Give a body's framing these pieces.
+
+    @param kept: it may keep so many bytes at most; L{None} if it does not pass on all
+        that it takes.
+    @return: L{None} if they are refused.
+    """
+    passed, left, taken = b"", b"", 0
+    try:
+        for part in parts:
+            out, rest = body.feed(part)
+            taken += len(part)
+            passed += out
+            left += rest
+            assert body.done or not rest
+            assert kept is None or body.done or taken - len(passed) <= kept
+    except PeerError:
+        return None
+    return passed, left, body.done

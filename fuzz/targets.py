@@ -1,0 +1,267 @@
+"""
+What is fuzzed: for each target what must hold for any bytes, and bytes to begin with.
+
+To add one, write a function that takes bytes and fails by C{AssertionError}, and put it
+into L{TARGETS}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from attrs import astuple, frozen
+
+from brxy import wire
+from brxy.edge.chunks import MAX_SIZE_LINE, MAX_TRAILERS
+from brxy.edge.fields import MAX_FIELDS, isPrivate
+from brxy.edge.forwarding import forwarded
+from brxy.edge.framing import framingFor
+from brxy.edge.http1 import (
+    CHUNKED,
+    UNTIL_CLOSE,
+    RequestHead,
+    ResponseHead,
+    forwardedLines,
+    renderRequest,
+    renderResponse,
+    requestHead,
+    responseHead,
+    withForwardedHost,
+)
+from brxy.errors import SlotProtocolError
+from brxy.networks import Networks
+from brxy.proxyprotocol import VERSIONS, endpointsFromText, proxyHeader, readProxyHeader
+from brxy.test.test_parsers import DifferentialTests
+from brxy.test.test_responseparsers import compareResponse
+from fuzz import seeds
+from fuzz.incremental import checkPrefixes, feed, pieces
+
+__all__ = ["TARGETS", "Target"]
+
+_TRUSTED: Final = Networks(["10.0.0.0/8"])
+_VIA: Final = b"1.1 brxy"
+
+# What is fed byte by byte.
+_SHORT: Final = 200
+
+# Fields that an app gets more of than a client has sent.
+_ADDED: Final = 5
+
+# Compares our reading of a request with that of two other parsers.
+_others = DifferentialTests("check")
+
+
+@frozen
+class Target:
+    """
+    One fuzzer.
+
+    @ivar check: fails for bytes that show a bug.
+    @ivar seeds: what it begins with, besides its corpus.
+    @ivar longest: bytes of an input at most.
+    @ivar words: what is good to have in an input.
+    """
+
+    check: Callable[[bytes], None]
+    seeds: Callable[[], Iterable[bytes]]
+    longest: int = 1024
+    words: Iterable[bytes] = ()
+
+
+# Frames of the slot protocol
+
+
+def checkWire(data: bytes) -> None:
+    """
+    Frames, in pieces whose size the first byte tells.
+    """
+    size, data = data[0] + 1 if data else 1, data[1:]
+    whole = _frames(iter([data]))
+    parts = _frames(pieces(data, size))
+    assert whole == parts, (whole, parts)
+    if whole is not None:
+        again = b"".join(wire.frame(*each) for each in whole)
+        assert data.startswith(again)
+        assert len(data) - len(again) <= wire.MAX_DATA + 4
+        for kind, number, payload in whole:
+            _checkPayload(kind, number, payload)
+
+
+def _frames(parts: Iterable[bytes]) -> list[tuple[int, int, bytes]] | None:
+    decoder = wire.Decoder()
+    try:
+        return [each for part in parts for each in decoder.feed(part)]
+    except SlotProtocolError as error:
+        assert str(error).isprintable()
+        return None
+
+
+def _checkPayload(kind: int, number: int, payload: bytes) -> None:
+    assert wire.reasonText(payload).isprintable()
+    try:
+        if kind == wire.OPEN:
+            opening = wire.Open.decode(payload)
+            assert opening.encode(number) == wire.frame(kind, number, payload)
+            endpointsFromText(opening.client)
+        elif kind in (wire.HELLO, wire.WELCOME):
+            greeting = wire.Hello if kind == wire.HELLO else wire.Welcome
+            said = greeting.decode(payload)
+            assert greeting.decode(said.encode()[4:]) == said
+    except SlotProtocolError as error:
+        assert str(error).isprintable()
+
+
+# Heads of requests
+
+
+def checkRequest(data: bytes) -> None:
+    """
+    A request's head: as others read it, and as it goes on to an app.
+    """
+    parsed = checkPrefixes(_readRequest, data)
+    _others.check(data)
+    # To those that are allowed we add some.
+    if parsed is not None and len(parsed[0][4]) <= MAX_FIELDS - _ADDED:
+        head, _ = requestHead(data) or parsed
+        told = forwarded(head.fields, "10.0.0.1", b"http", _TRUSTED)
+        _checkPassed(head, head, b"192.0.2.1", b"http", head.authority)
+        host = told.host or head.authority
+        changed = withForwardedHost(head, host) if head.authority else head
+        _checkPassed(head, changed, told.chain, told.proto, host)
+
+
+def _readRequest(data: bytes) -> tuple[object, int] | None:
+    parsed = requestHead(data)
+    return None if parsed is None else (astuple(parsed[0], recurse=False), parsed[1])
+
+
+def _checkPassed(
+    head: RequestHead, sent: RequestHead, chain: bytes, proto: bytes, host: bytes
+) -> None:
+    rendered = renderRequest(sent, forwardedLines(chain, proto, _VIA), b"made")
+    parsed = requestHead(rendered)
+    assert parsed is not None and parsed[1] == len(rendered), rendered
+    again = parsed[0]
+    for name in ("method", "target", "http11", "host", "authority", "length", "upgrade"):
+        assert getattr(again, name) == getattr(head, name), (name, rendered)
+    assert again.request_id == (head.request_id or b"made")
+    values: dict[bytes, list[bytes]] = {}
+    for lower, _, value in again.fields:
+        values.setdefault(lower.replace(b"_", b"-"), []).append(value)
+    assert values[b"x-forwarded-for"] == [chain]
+    assert values[b"x-forwarded-proto"] == [proto]
+    assert values.get(b"x-forwarded-host", [b""]) == [host if head.authority else b""]
+    ours = {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id"}
+    ours |= {b"upgrade", b"connection"} if head.upgrade else {b"te", b"connection"}
+    assert not [each for each in values if isPrivate(each) and each not in ours], rendered
+
+
+# Heads of responses
+
+
+def checkResponse(data: bytes) -> None:
+    """
+    A response's head, to the method that the first byte tells: as others read it, and
+    as it goes on to clients.
+    """
+    method = b"HEAD" if data[:1] == b"H" else b"GET"
+    data = data[1:]
+    parsed = checkPrefixes(lambda part: _readResponse(part, method), data)
+    if parsed is None:
+        return
+    found = responseHead(data, method)
+    assert found is not None
+    head, taken = found
+    compareResponse(head, data[:taken], method)
+    for http11 in (True, False):
+        for keep_alive in (True, False):
+            rendered = renderResponse(head, http11_client=http11, keep_alive=keep_alive, via=_VIA)
+            if rendered or http11 or head.status >= 200:
+                _checkRendered(head, rendered, method, http11)
+
+
+def _readResponse(data: bytes, method: bytes) -> tuple[object, int] | None:
+    parsed = responseHead(data, method)
+    if parsed is None:
+        return None
+    # What a head was rendered as is kept with it.
+    values = astuple(parsed[0], recurse=False, filter=lambda field, _: field.name != "usual")
+    return values, parsed[1]
+
+
+def _checkRendered(head: ResponseHead, rendered: bytes, method: bytes, http11: bool) -> None:
+    parsed = responseHead(rendered, method)
+    assert parsed is not None and parsed[1] == len(rendered), rendered
+    again = parsed[0]
+    assert (again.status, again.reason) == (head.status, head.reason)
+    assert again.upgrade == head.upgrade
+    length = UNTIL_CLOSE if head.length == CHUNKED and not http11 else head.length
+    if head.status >= 200 and head.status != 204:
+        assert again.length == length, rendered
+    assert again.length != UNTIL_CLOSE or head.status < 200 or not again.keep_alive, rendered
+
+
+# Chunked bodies
+
+
+def checkChunks(data: bytes) -> None:
+    """
+    A chunked body, in pieces whose size the first byte tells.
+    """
+    size, data = data[0] + 1 if data else 1, data[1:]
+    passed = feed(framingFor(CHUNKED), iter([data]), MAX_SIZE_LINE + MAX_TRAILERS)
+    content = feed(framingFor(CHUNKED, decode=True), iter([data]))
+    for each in (size, 1) if len(data) <= _SHORT else (size,):
+        parts = feed(framingFor(CHUNKED), pieces(data, each), MAX_SIZE_LINE + MAX_TRAILERS)
+        assert parts == passed, (parts, passed)
+        parts = feed(framingFor(CHUNKED, decode=True), pieces(data, each))
+        assert parts == content, (parts, content)
+    assert (passed is None) == (content is None)
+    if passed is not None and content is not None:
+        assert passed[1:] == content[1:]
+        # What went on means the same to whom it went.
+        again = feed(framingFor(CHUNKED, decode=True), iter([passed[0]]))
+        assert again == (content[0], b"", content[2]), (again, content)
+    _others.check(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + data)
+
+
+# What proxies say of clients
+
+
+def checkProxy(data: bytes) -> None:
+    """
+    PROXY headers.
+    """
+    parsed = checkPrefixes(readProxyHeader, data)
+    if parsed is not None and parsed[0] is not None:
+        endpoints = parsed[0]
+        for version in VERSIONS:
+            header = proxyHeader(version, endpoints)
+            assert readProxyHeader(header) == (endpoints, len(header))
+        assert endpointsFromText(str(endpoints)) == endpoints
+        # It goes into the head of a request, and into a frame.
+        assert str(endpoints).isascii() and str(endpoints).isprintable()
+
+
+def checkForwarded(data: bytes) -> None:
+    """
+    X-Forwarded-For, a field a line.
+    """
+    fields = [(b"x-forwarded-for", b"", line) for line in data.split(b"\n")]
+    told = forwarded(fields, "10.0.0.1", b"http", _TRUSTED)
+    members = told.chain.split(b", ")
+    assert all(each and set(each) <= set(b"0123456789abcdef.:") for each in members), told
+    assert told.client.encode() in members
+    again = forwarded([(b"x-forwarded-for", b"", told.chain)], "", b"http", _TRUSTED)
+    assert (again.chain, again.client) == (told.chain, told.client)
+
+
+TARGETS: Final = {
+    "wire": Target(checkWire, seeds.frames, 4096, seeds.FRAME_WORDS),
+    "request": Target(checkRequest, seeds.requests, 2048, seeds.HTTP_WORDS),
+    "response": Target(checkResponse, seeds.responses, 2048, seeds.HTTP_WORDS),
+    "chunks": Target(checkChunks, seeds.chunks, 1024, seeds.HTTP_WORDS),
+    "proxy": Target(checkProxy, seeds.proxyHeaders, 512, seeds.PROXY_WORDS),
+    "forwarded": Target(checkForwarded, seeds.forwardedFor, 512, seeds.FORWARDED_WORDS),
+}
