@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -27,7 +28,8 @@ from twisted.trial.unittest import SkipTest
 
 from brxy.test.crowds import get, raiseFileLimit
 from brxy.test.peers import Peer, connect
-from brxy.test.programs import Program, ProgramTests
+from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
+from brxy.test.storms import LIGHT
 from brxy.test.tiers import tier
 
 #: The path of the app that has time for everybody.

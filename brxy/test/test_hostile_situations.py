@@ -19,6 +19,7 @@ from unittest import SkipTest
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
+from brxy.edge.limits import Limits
 from brxy.test.crowds import CrowdTests, ManyAppsTests, get
 from brxy.test.edges import onBothTransports
 from brxy.test.peers import Message, Peer, answer, webApp
@@ -42,7 +43,7 @@ class FromZeroTests(CrowdTests):
         """
         app = webApp(answer())
         rule = {"capacity": 1000, "max_instances": 50}
-        spawner = self.launch(app, rule, max_held=1000)
+        spawner = self.launch(app, rule, limits=Limits(max_held=1000))
         spawner.holding = True
         peers = await self.hold(1000)
         spawner.release()
@@ -120,7 +121,7 @@ class ExitTests(StormTests):
         waiting = f"while [ ! -e {fail} ]; do sleep 0.02; done; echo no such module >&2; exit 1"
         script = f"if [ -e {work} ]; then exec {light}; fi; {waiting}"
         self.command = ["/bin/sh", "-c", script]
-        self.launchApps({"capacity": 500, "max_instances": 10}, max_held=500)
+        self.launchApps({"capacity": 500, "max_instances": 10}, limits=Limits(max_held=500))
         peers = await self.hold(500)
         self.assertEqual(len(self.running()), 1)
         fail.touch()

@@ -14,7 +14,7 @@ from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXClientEndpoint
 from twisted.internet.interfaces import ILoggingContext
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.ssl import ClientContextFactory
+from twisted.internet.ssl import ClientContextFactory, DefaultOpenSSLContextFactory
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -25,10 +25,10 @@ from brxy.edge.proxied import COMPLAINTS_PAUSE, HEADER_TIMEOUT, Proxied
 from brxy.interfaces import Address
 from brxy.networks import NOBODY, Networks
 from brxy.proxyprotocol import VERSIONS, Endpoints, proxyHeader
-from brxy.test.authority import Authority
 from brxy.test.crowds import MemoryEdge, get
 from brxy.test.edges import LOOPBACK, EdgeTests, onBothTransports
 from brxy.test.network import FakeReactor, PipeEnd
+from brxy.test.papers import Papers
 from brxy.test.peers import App, Peer, answer, connect, webApp
 from brxy.test.recorders import Server
 from brxy.test.test_tcp import echo
@@ -360,8 +360,8 @@ class TLSTests(EdgeTests):
         """
         What stands behind the factory of a port sees TLS alone, and the client.
         """
-        authority = Authority()
-        context = authority.context(authority.server("localhost"))
+        certificate, key = Papers(self.mktemp()).issue("localhost")
+        context = DefaultOpenSSLContextFactory(key, certificate)
         inner = Server(_Upper)
         tls = TLSMemoryBIOFactory(context, False, inner)
         proxied = Proxied(self.reactor, HERE)
