@@ -41,6 +41,7 @@ from brxy.edge.broker import Broker
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.client import HTTPFactory
 from brxy.edge.clients import ClientFactory
+from brxy.edge.recovery import warnOfUnclaimed
 from brxy.edge.routes import RouteTable
 from brxy.edge.scaler import Rule, Scaler
 from brxy.edge.slot import SlotFactory
@@ -192,6 +193,11 @@ class EdgeService(Service):
         self._brokerage.useStarter(self._starter)
         # Without a state this edge is a new one, and has left nothing.
         if settings.state_dir is not None:
+            warnOfUnclaimed(
+                self._state.instances,
+                [spawn.rule for spawn in settings.spawns],
+                self._state.edge_id,
+            )
             self._starter.recover(self._sought)
         for endpoint in settings.ports:
             self._ports.append(self._listen(endpoint, self._http))
