@@ -251,6 +251,15 @@ class Scaler:
             return []
         return self._bury(instance, reason, now)
 
+    def withdrawn(self, ticket: str) -> list[Decision]:
+        """
+        Somebody else has an instance ended.
+        """
+        instance = self._ledger.byTicket(ticket)
+        if instance is None or instance.retired:
+            return []
+        return [*self._supply.retire(instance), Recount(instance.route)]
+
     def _hasLeft(self, instance: Instance) -> bool:
         """
         Whether an instance of which no spawner will tell drained and closed

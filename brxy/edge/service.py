@@ -189,6 +189,7 @@ class EdgeService(Service):
             self._brokerage.failed,
             self._brokerage.unfound,
             self._state.edge_id,
+            self._brokerage.withdrawn,
         )
         self._brokerage.useStarter(self._starter)
         # Without a state this edge is a new one, and has left nothing.
