@@ -20,6 +20,7 @@ __all__ = [
     "Gone",
     "IExchangeEnd",
     "IInstance",
+    "ILeaving",
     "IRecovering",
     "ISpawner",
     "ISpawnerFactory",
@@ -28,8 +29,8 @@ __all__ = [
 ]
 
 #: The version of what a spawner is to implement and may rely on: here
-#: L{ISpawnerFactory}, L{ISpawner}, L{IInstance}, L{IRecovering} and the values
-#: that cross them, L{brxy.errors.SpawnFailed} and L{brxy.errors.BadSpawnSpec},
+#: L{ISpawnerFactory}, L{ISpawner}, L{IInstance}, L{ILeaving}, L{IRecovering} and the
+#: values that cross them, L{brxy.errors.SpawnFailed} and L{brxy.errors.BadSpawnSpec},
 #: L{brxy.readiness.waitUntilReady}, the converters of L{brxy.spawners.spec}, and
 #: all that L{brxy.spawners.testing} offers.
 #:
@@ -124,6 +125,21 @@ class IInstance(Interface):
         timeout.  Returns at once; C{gone} fires when it is over.  Calling it
         again, or after C{gone}, does nothing.
         """
+
+
+class ILeaving(Interface):
+    """
+    What an L{IInstance} may provide as well that the edge fronts, and that others
+    can have ended, so that it ends soon.
+    """
+
+    leaving: Deferred[None] = Attribute(
+        """
+        Fires when the instance is to get nothing new.  The edge lets what runs end,
+        and calls C{stop()} then.  It is not fired before C{ready}, and need not be.
+        The edge is its only listener.
+        """
+    )
 
 
 class ISpawner(Interface):

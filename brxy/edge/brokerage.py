@@ -320,6 +320,13 @@ class Brokerage:
                 instance, "its command ended ({reason}), its node may not have", reason=gone.reason
             )
 
+    def withdrawn(self, instance: Instance) -> None:
+        """
+        Somebody else has an instance ended.
+        """
+        self._perform(self._scaler.withdrawn(instance.ticket))
+        self._arm()
+
     def unfound(self, instance: Instance) -> None:
         """
         Nobody can say what became of an instance of an earlier run.

@@ -5,7 +5,8 @@ Which instances there are, from their order until nothing of them is left.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from attrs import define, field, frozen
 
@@ -15,7 +16,7 @@ from brxy.edge.instance import Instance, State
 from brxy.edge.routes import covers
 from brxy.errors import NodeRefused
 
-__all__ = ["Fleet", "Ledger", "Rule"]
+__all__ = ["Fleet", "Ledger", "Rule", "ruleOf"]
 
 
 @frozen
@@ -26,14 +27,29 @@ class Rule:
     @ivar pattern: the routes it is for, as L{brxy.edge.routes.covers} reads it.
     @ivar max_instances: how many instances a route may have by it.
     @ivar capacity: how many exchanges at once each of them is counted on for.
-    @ivar recovers: if its spawner finds its instances again after a restart of
-        the edge, the name by which they are remembered as its own.
+    @ivar name: by which its instances are remembered as its own over a restart of
+        the edge.
+    @ivar recovers: its spawner finds them again then.
     """
 
     pattern: str | None
     max_instances: int
     capacity: int
-    recovers: str | None = None
+    name: str = ""
+    recovers: bool = False
+
+
+def ruleOf(record: Mapping[str, Any], rules: Sequence[Rule]) -> int | None:
+    """
+    @param record: an instance of an earlier run, as the state file has it.
+    @return: the position of the rule whose instance it is; L{None} if there is
+        none any more, or it came by itself.
+    """
+    for position, rule in enumerate(rules):
+        named = rule.name and rule.name == record.get("spawner")
+        if named and covers(rule.pattern, record["route"]):
+            return position
+    return None
 
 
 @define(eq=False)

@@ -4,7 +4,7 @@ Asking spawners for what an earlier run of the edge has left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
@@ -12,12 +12,39 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from brxy.edge.instance import Instance
+from brxy.edge.ledger import Rule, ruleOf
 from brxy.interfaces import IInstance, IRecovering, SpawnOrder
 
-__all__ = ["LIMIT", "Recovery"]
+__all__ = ["LIMIT", "Recovery", "warnOfUnclaimed"]
+
+_log = Logger()
 
 # A spawner gets so long (seconds) to find what is left.
 LIMIT = 30.0
+
+
+def warnOfUnclaimed(
+    records: Iterable[Mapping[str, Any]], rules: Sequence[Rule], edge_id: str
+) -> None:
+    """
+    Say what an earlier run has left whose C{--spawn} there is no more.
+
+    @param records: what was remembered.
+    """
+    left: dict[str, list[str]] = {}
+    for record in records:
+        if record.get("spawner") and ruleOf(record, rules) is None:
+            names = left.setdefault(record["spawner"], [])
+            names.append(f"{record['route']}/{record['ticket']}")
+    for spawner, names in left.items():
+        _log.warn(
+            "no --spawn is {spawner} any more, which has left {names}: nodes among them may "
+            "dial in, and go when they are idle; what else is marked with {id} stays until you "
+            "remove it, or stop an edge that has that --spawn again",
+            spawner=spawner,
+            names=", ".join(names),
+            id=edge_id,
+        )
 
 
 class Recovery:

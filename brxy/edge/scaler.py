@@ -25,7 +25,7 @@ from brxy.edge.decisions import (
     Stop,
 )
 from brxy.edge.instance import Instance, State
-from brxy.edge.ledger import Fleet, Ledger, Rule
+from brxy.edge.ledger import Fleet, Ledger, Rule, ruleOf
 from brxy.edge.orders import Orders
 from brxy.edge.roll import Rolls
 from brxy.edge.routes import covers
@@ -284,6 +284,15 @@ class Scaler:
             return []
         return self._bury(instance, reason, now)
 
+    def withdrawn(self, ticket: str) -> list[Decision]:
+        """
+        Somebody else has an instance ended.
+        """
+        instance = self._ledger.byTicket(ticket)
+        if instance is None or instance.retired:
+            return []
+        return [*self._supply.retire(instance), Recount(instance.route)]
+
     def _hasLeft(self, instance: Instance) -> bool:
         """
         Whether an instance of which no spawner will tell drained and closed
@@ -344,19 +353,19 @@ class Scaler:
                 "capacity": each.capacity,
                 "generation": each.generation,
                 "adopted": each.adopted or each.spawner is not None,
-                "spawner": self._recovers(each),
+                "spawner": self._nameOf(each),
             }
             for each in self._ledger.instances()
             if self._isWorthKeeping(each)
         ]
 
     def _isWorthKeeping(self, instance: Instance) -> bool:
-        if self._recovers(instance) is not None:
+        if instance.spawner is not None and self._rules[instance.spawner].recovers:
             return instance.state <= State.READY
         return instance.node_id is not None and State.CONNECTED <= instance.state <= State.READY
 
-    def _recovers(self, instance: Instance) -> str | None:
-        return None if instance.spawner is None else self._rules[instance.spawner].recovers
+    def _nameOf(self, instance: Instance) -> str | None:
+        return None if instance.spawner is None else self._rules[instance.spawner].name or None
 
     def restore(self, records: Iterable[Mapping[str, Any]], now: float) -> list[Instance]:
         """
@@ -368,27 +377,18 @@ class Scaler:
         """
         sought = []
         for record in records:
-            spawner = self._finder(record.get("spawner"), record["route"])
+            spawner = ruleOf(record, self._rules)
             rank = 0 if spawner is None else self._ledger.rank(record["route"], spawner)
             known = {**record, "spawner": spawner, "rank": rank}
-            instance = Instance(**known, ordered_at=now)
-            if spawner is not None:
-                # Whatever becomes of it, it says nothing about new orders.
-                instance.watched = instance.judged = True
+            # Whatever becomes of it, it says nothing about new orders.
+            instance = Instance(**known, ordered_at=now, judged=spawner is not None)
+            if spawner is not None and self._rules[spawner].recovers:
+                instance.watched = True
                 self._ledger.expect(instance, now + self._start_timeout)
                 sought.append(instance)
             elif instance.node_id is not None:
                 self._ledger.expect(instance, now + self._grace)
         return sought
-
-    def _finder(self, name: str | None, route: str) -> int | None:
-        """
-        The rule whose spawner may find an instance again.
-        """
-        for position, rule in enumerate(self._rules):
-            if name is not None and rule.recovers == name and covers(rule.pattern, route):
-                return position
-        return None
 
     def unfound(self, ticket: str, now: float) -> list[Decision]:
         """

@@ -46,6 +46,7 @@ from brxy.edge.doorkeeper import Doorkeeper
 from brxy.edge.limits import Addresses, Limits, clientsAllowed
 from brxy.edge.nodetls import NodeTLS, NodeTLSFiles
 from brxy.edge.proxied import Proxied
+from brxy.edge.recovery import warnOfUnclaimed
 from brxy.edge.routes import RouteTable, canonical
 from brxy.edge.scaler import Rule, Scaler
 from brxy.edge.slot import SlotFactory
@@ -243,10 +244,16 @@ class EdgeService(Service):
             self._brokerage.failed,
             self._brokerage.unfound,
             self._state.edge_id,
+            self._brokerage.withdrawn,
         )
         self._brokerage.useStarter(self._starter)
         # Without a state this edge is a new one, and has left nothing.
         if settings.state_dir is not None:
+            warnOfUnclaimed(
+                self._state.instances,
+                [spawn.rule for spawn in settings.spawns],
+                self._state.edge_id,
+            )
             self._starter.recover(self._sought)
         for endpoint in settings.ports:
             self._serve(endpoint, self._http)

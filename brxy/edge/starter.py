@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from brxy.edge.instance import Instance, State
 from brxy.edge.recovery import Recovery
 from brxy.errors import SpawnFailed
-from brxy.interfaces import Address, Gone, IInstance, IRecovering, ISpawner, SpawnOrder
+from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
 from brxy.pace import Pace
 
 __all__ = ["Spawning", "Starter"]
@@ -50,6 +50,7 @@ class Starter:
     @param token: makes what they bring, for a route and a ticket.
     @param unfound: told of what L{recover} can't say anything about.
     @param edge_id: the name of the edge.
+    @param leaving: told of what somebody else has ended.
     """
 
     _log = Logger()
@@ -65,6 +66,7 @@ class Starter:
         failed: Callable[[Instance, str], None],
         unfound: Callable[[Instance], None] = lambda instance: None,
         edge_id: str = "",
+        leaving: Callable[[Instance], None] = lambda instance: None,
     ) -> None:
         self._clock = clock
         self._spawnings = spawnings
@@ -75,6 +77,7 @@ class Starter:
         self._failed = failed
         self._unfound = unfound
         self._edge_id = edge_id
+        self._leaving = leaving
         self._handles: dict[Instance, IInstance] = {}
         self._recoveries: dict[int, Recovery] = {}
         # To start a process takes most of a millisecond, and to log that some more.
@@ -165,7 +168,11 @@ class Starter:
             lambda address: self._ready(instance, address, spawning), self._unready
         )
         handle.gone.addCallback(lambda gone: self._ended(instance, gone))
-        for told in (handle.ready, handle.gone):
+        heard: list[Deferred[Any]] = [handle.ready, handle.gone]
+        if ILeaving.providedBy(handle):
+            handle.leaving.addCallback(lambda _: self._leaving(instance))
+            heard.append(handle.leaving)
+        for told in heard:
             told.addErrback(lambda failure: self._log.failure("after a spawner's word", failure))
 
     def _environment(self, instance: Instance, spawning: Spawning) -> dict[str, str]:

@@ -71,7 +71,8 @@ class Supply:
         if instance.state is not State.ORDERED:
             return []
         instance.state = State.CONNECTED
-        if instance.spawner is None:
+        if instance.spawner is None or (instance.judged and not instance.watched):
+            # Nobody waits for it.
             instance.start_by = None
         return [*self._flag(instance.route)]
 

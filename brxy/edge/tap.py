@@ -247,7 +247,8 @@ def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
             None if common.route is None else canonical(common.route, options["default-route"]),
             options["max-instances"] if common.max is None else common.max,
             options["capacity"] if common.capacity is None else common.capacity,
-            spec.name + mark if IRecovering.providedBy(spawner) else None,
+            spec.name + mark,
+            IRecovering.providedBy(spawner),
         )
         spawning = Spawning(
             spawner,

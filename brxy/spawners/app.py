@@ -4,21 +4,16 @@ C{app:} runs the app itself on this machine, and the edge fronts it.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from attrs import field, frozen
 from attrs.converters import optional
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from brxy.app import App
 from brxy.child import Ended
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
 from brxy.readiness import urlPath
-from brxy.spawners.local import CommandFactory, Running, lineLogger, ownBinFirst
+from brxy.spawners.local import CommandFactory, LocalSpawner, lineLogger, ownBinFirst
 from brxy.spawners.spec import seconds
 
 __all__ = ["AppSpawner", "Options", "factory"]
@@ -68,27 +63,12 @@ class _Instance:
 
 
 @implementer(ISpawner)
-class AppSpawner:
+class AppSpawner(LocalSpawner):
     """
     Runs one more copy of the same app for each instance.
     """
 
     dials_back = False
-
-    _log = Logger()
-
-    def __init__(
-        self,
-        options: Options,
-        command: Sequence[str],
-        reactor: Any,
-        environ: Mapping[str, str] = os.environ,
-    ) -> None:
-        self._options = options
-        self._command = command
-        self._reactor = reactor
-        self._environ = environ
-        self._running = Running()
 
     def spawn(self, order: SpawnOrder) -> IInstance:
         """
@@ -109,12 +89,6 @@ class AppSpawner:
         instance = _Instance(app)
         self._running.add(instance, app.ended)
         return instance
-
-    def stop(self) -> Deferred[None]:
-        """
-        See L{ISpawner}.
-        """
-        return self._running.stop()
 
 
 factory = CommandFactory(

@@ -20,7 +20,6 @@ __all__ = [
     "image",
     "memory",
     "oneOf",
-    "portNumber",
     "variables",
     "volumes",
     "word",
@@ -61,17 +60,6 @@ def word(text: str) -> str:
     if not _WORD.fullmatch(text):
         raise ValueError("a name is needed")
     return text
-
-
-def portNumber(text: str) -> int:
-    """
-    A converter for options: a TCP port.
-
-    @raise ValueError: it is none.
-    """
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise ValueError("a port from 1 to 65535 is needed")
-    return int(text)
 
 
 def memory(text: str) -> int:

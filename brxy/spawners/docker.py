@@ -16,7 +16,7 @@ from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, SpawnOrder
 from brxy.spawners.answers import EngineError
 from brxy.spawners.container import Container, Daemon, Plan
-from brxy.spawners.containeroptions import ContainerOptions, oneOf, portNumber
+from brxy.spawners.containeroptions import ContainerOptions, oneOf
 from brxy.spawners.dialback import dialBack
 from brxy.spawners.engine import Engine, labelFilter
 from brxy.spawners.managed import Managed
@@ -30,6 +30,7 @@ from brxy.spawners.managing import (
 )
 from brxy.spawners.pulls import Pulls
 from brxy.spawners.removal import removeContainer, stopContainer
+from brxy.spawners.spec import portNumber
 from brxy.spawners.watch import Watch
 
 __all__ = ["DockerSpawner", "Options", "factory"]

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.interfaces import Address, Gone, IInstance
+from brxy.interfaces import Address, Gone, IInstance, ILeaving
 from brxy.readiness import waitUntilReady
 from brxy.spawners.kubemake import TICKET
 from brxy.spawners.kubeoptions import Habits
@@ -50,7 +50,7 @@ _SOON = 1.0
 _LOOK = 10.0
 
 
-@implementer(IInstance)
+@implementer(IInstance, ILeaving)
 class PodInstance:
     """
     One Pod.
@@ -66,6 +66,7 @@ class PodInstance:
     ) -> None:
         self.ready: Deferred[Address] = Deferred()
         self.gone: Deferred[Gone] = Deferred()
+        self.leaving: Deferred[None] = Deferred()
         self.over: Deferred[None] = Deferred()
         self.name = ""
         self.ticket = ticket
@@ -130,6 +131,11 @@ class PodInstance:
         reason = endOf(pod)
         if reason is not None:
             self._decide(reason, 0)
+            return
+        if pod["metadata"].get("deletionTimestamp") and self.ready.called:
+            # By somebody else.  A node in it hears that by itself.
+            if not self.leaving.called:
+                self.leaving.callback(None)
             return
         self._hindered(pod)
         address = appAddress(pod, self._habits.port) if self._habits.port else None

@@ -5,15 +5,14 @@ What C{kubernetes:} can be told.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from attrs import field, frozen
 from attrs.converters import optional
-from twisted.internet.endpoints import clientFromString
 
 from brxy.errors import BadSpawnSpec
 from brxy.readiness import urlPath
-from brxy.spawners.spec import positiveInt, seconds
+from brxy.spawners.containeroptions import endpoint
+from brxy.spawners.spec import portNumber, seconds
 
 __all__ = ["Habits", "Options", "checkTogether", "habitsOf", "isNamespace"]
 
@@ -33,12 +32,6 @@ def _namespace(text: str) -> str:
     return text
 
 
-def _port(text: str) -> int:
-    if positiveInt(text) > 65535:
-        raise ValueError("a port number is needed")
-    return int(text)
-
-
 @frozen(kw_only=True)
 class Options:
     """
@@ -51,11 +44,12 @@ class Options:
     )
     edge: str | None = field(
         default=None,
+        converter=optional(endpoint),
         metadata={"help": "where a node in a Pod reaches the edge, as tcp:brxy-edge:9080"},
     )
     port: int | None = field(
         default=None,
-        converter=optional(_port),
+        converter=optional(portNumber),
         metadata={"help": "where the app listens in its Pod; without it a node runs there"},
     )
     ready_path: str | None = field(
@@ -115,7 +109,7 @@ def habitsOf(options: Options) -> Habits:
     )
 
 
-def checkTogether(options: Options, reactor: Any) -> None:
+def checkTogether(options: Options) -> None:
     """
     @raise BadSpawnSpec: these options don't go together.
     """
@@ -132,10 +126,3 @@ def checkTogether(options: Options, reactor: Any) -> None:
             "kubernetes: needs edge=, where a node in a Pod reaches the edge (such as "
             "edge=tcp:brxy-edge:9080), or port= of an app without a node"
         )
-    try:
-        clientFromString(reactor, options.edge)
-    except (ValueError, TypeError):
-        raise BadSpawnSpec(
-            f"kubernetes: bad value for edge: {options.edge!r} (a client endpoint is needed, "
-            "such as tcp:brxy-edge:9080)"
-        ) from None

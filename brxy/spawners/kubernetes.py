@@ -170,7 +170,7 @@ class KubernetesFactory:
         """
         See L{ISpawnerFactory}.
         """
-        checkTogether(options, reactor)
+        checkTogether(options)
         if options.template is not None:
             template = loadTemplate(Path(options.template))
         else:

@@ -17,7 +17,7 @@ from zope.interface import implementer
 from brxy.errors import BadSpawnSpec, SpawnFailed
 from brxy.interfaces import ISpawner, ISpawnerFactory
 
-__all__ = ["CommandFactory", "Running", "Stoppable", "lineLogger", "ownBinFirst"]
+__all__ = ["CommandFactory", "LocalSpawner", "Running", "Stoppable", "lineLogger", "ownBinFirst"]
 
 
 def ownBinFirst(environ: Mapping[str, str], executable: str = sys.executable) -> dict[str, str]:
@@ -112,6 +112,34 @@ class Running:
             waiting, self._waiting = self._waiting, []
             for done in waiting:
                 done.callback(None)
+
+
+class LocalSpawner:
+    """
+    Runs the same command on this machine for each instance.  How says a subclass,
+    by C{spawn}.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        options: Any,
+        command: Sequence[str],
+        reactor: Any,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._options = options
+        self._command = command
+        self._reactor = reactor
+        self._environ = environ
+        self._running = Running()
+
+    def stop(self) -> Deferred[None]:
+        """
+        See L{ISpawner}.
+        """
+        return self._running.stop()
 
 
 @implementer(ISpawnerFactory)

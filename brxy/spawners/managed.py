@@ -46,6 +46,8 @@ class Managed:
     One instance.  What there is to do with the daemon says a subclass.
 
     @ivar over: fires after C{gone}.
+    @ivar stopping: it is to end.
+    @ivar detached: when it is gone: it may go on, where the daemon can't reach it.
     """
 
     _log = Logger()
@@ -55,6 +57,7 @@ class Managed:
         self.gone: Deferred[Gone] = Deferred()
         self.over: Deferred[None] = Deferred()
         self.stopping = False
+        self.detached = False
         self._looking_again = False
         self._idle: Deferred[None] | None = None
         self._waiting: Deferred[Any] | None = None
@@ -151,7 +154,7 @@ class Managed:
         except (EngineError, SpawnFailed) as error:
             reason = str(error)
         await self.clear()
-        self.gone.callback(Gone(reason))
+        self.gone.callback(Gone(reason, self.detached))
 
     async def _serve(self, found: bool) -> str:
         self.checkStopping()

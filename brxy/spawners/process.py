@@ -4,18 +4,13 @@ C{process:} runs a command on this machine, that ends up running a node.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from brxy.child import Child, Ended
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
-from brxy.spawners.local import CommandFactory, Running, lineLogger, ownBinFirst
+from brxy.spawners.local import CommandFactory, LocalSpawner, lineLogger, ownBinFirst
 from brxy.spawners.spec import seconds
 
 __all__ = ["Options", "ProcessSpawner", "factory"]
@@ -64,7 +59,7 @@ class _Instance:
 
 
 @implementer(ISpawner)
-class ProcessSpawner:
+class ProcessSpawner(LocalSpawner):
     """
     Runs the same command for each instance.
 
@@ -73,21 +68,6 @@ class ProcessSpawner:
     """
 
     dials_back = True
-
-    _log = Logger()
-
-    def __init__(
-        self,
-        options: Options,
-        command: Sequence[str],
-        reactor: Any,
-        environ: Mapping[str, str] = os.environ,
-    ) -> None:
-        self._options = options
-        self._command = command
-        self._reactor = reactor
-        self._environ = environ
-        self._running = Running()
 
     def spawn(self, order: SpawnOrder) -> IInstance:
         """
@@ -106,12 +86,6 @@ class ProcessSpawner:
         instance = _Instance(child, self._options.stop_timeout)
         self._running.add(instance, child.emptied)
         return instance
-
-    def stop(self) -> Deferred[None]:
-        """
-        See L{ISpawner}.
-        """
-        return self._running.stop()
 
 
 factory = CommandFactory(

@@ -12,12 +12,12 @@ from brxy.spawners.ending import exitReason, lastLine, startFailed
 from brxy.spawners.engine import Engine
 from brxy.spawners.managed import Managed, insist
 from brxy.spawners.removal import removeService
-from brxy.spawners.tasks import Tasks
+from brxy.spawners.tasks import ORPHANED, OVER, Tasks
 
 __all__ = ["Service", "isAlive"]
 
-# The states of a task that are its last, see the API.
-_OVER = frozenset(["complete", "failed", "rejected", "shutdown", "orphaned", "remove"])
+# Why nobody can say what became of one.
+_LOST = "its machine is lost to the swarm"
 
 # Seconds for the swarm's own part in stopping a task.
 _MARGIN = 30.0
@@ -25,10 +25,10 @@ _MARGIN = 30.0
 
 def isAlive(tasks: Sequence[Any]) -> bool:
     """
-    Is this all that is to be of a service?  A swarm whose node went away starts
-    another task elsewhere: that is none that anybody ordered.
+    Is this all that is to be of a service?  What a swarm starts in place of a task
+    that is over nobody has ordered.
     """
-    return len(tasks) == 1 and tasks[0]["Status"]["State"] not in _OVER
+    return len(tasks) == 1 and tasks[0]["Status"]["State"] not in OVER
 
 
 class Service(Managed):
@@ -77,9 +77,10 @@ class Service(Managed):
         return None if isAlive(tasks) else await self._reason(tasks)
 
     async def _reason(self, tasks: Sequence[Any]) -> str:
-        if len(tasks) > 1:
-            return "its node is gone from the swarm"
         status = tasks[0]["Status"]
+        if len(tasks) > 1 or status["State"] == ORPHANED:
+            self.detached = True
+            return _LOST
         code = status.get("ContainerStatus", {}).get("ExitCode", 0)
         if status["State"] == "complete" or code:
             line = await lastLine(self._engine, f"/services/{self._id}/logs") if code else ""
@@ -92,6 +93,9 @@ class Service(Managed):
         """
         tasks = self._tasks.of(self._id)
         await insist(self._reactor, self._remove)
+        if self._tasks.of(self._id):
+            self.detached = True
+            return _LOST
         status = tasks[0]["Status"] if tasks else {}
         if status.get("Err"):
             return f"never ran: {EngineError(status['Err'])}"

@@ -24,6 +24,7 @@ __all__ = [
     "SpawnSpec",
     "optionKeys",
     "parseSpawn",
+    "portNumber",
     "positiveInt",
     "routePattern",
     "seconds",
@@ -98,6 +99,17 @@ def positiveInt(text: str) -> int:
     """
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ValueError("a whole number above 0 is needed")
+    return int(text)
+
+
+def portNumber(text: str) -> int:
+    """
+    A converter for options: a TCP port.
+
+    @raise ValueError: it is none.
+    """
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise ValueError("a port from 1 to 65535 is needed")
     return int(text)
 
 

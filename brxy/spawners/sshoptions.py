@@ -10,7 +10,7 @@ import re
 from attrs import field, frozen
 from attrs.converters import optional
 
-from brxy.spawners.spec import positiveInt, seconds
+from brxy.spawners.spec import portNumber, positiveInt, seconds
 
 __all__ = ["Options"]
 
@@ -31,13 +31,6 @@ def _user(text: str) -> str:
     if not _USER.fullmatch(text):
         raise ValueError("the name of a user is needed")
     return text
-
-
-def _port(text: str) -> int:
-    port = positiveInt(text)
-    if port > 65535:
-        raise ValueError("a port is needed")
-    return port
 
 
 def _file(text: str) -> str:
@@ -71,7 +64,7 @@ class Options:
     )
     port: int | None = field(
         default=None,
-        converter=optional(_port),
+        converter=optional(portNumber),
         metadata={"help": "the port of the sshd there, else as ssh's configuration says"},
     )
     key: str | None = field(

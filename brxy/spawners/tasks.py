@@ -16,7 +16,16 @@ from brxy.spawners.answers import EngineError
 from brxy.spawners.engine import Engine, labelFilter
 from brxy.spawners.removal import removeService
 
-__all__ = ["Tasks"]
+__all__ = ["ORPHANED", "OVER", "Tasks"]
+
+#: The state of a task that nobody can tell anything of: its machine is lost.
+ORPHANED = "orphaned"
+
+#: The states of a task that are its last, see the API.
+OVER = frozenset(["complete", "failed", "rejected", "shutdown", ORPHANED, "remove"])
+
+# What a swarm wants of a task that it gives up.
+_GIVEN_UP = frozenset(["shutdown", "remove"])
 
 # Seconds between two looks, while there is something to see.
 _PAUSE = 0.5
@@ -62,14 +71,29 @@ class Tasks:
 
         @raise EngineError: the daemon can't say.
         """
+        tasks = await self._engine.ask("GET", "/tasks", filters=self._filters)
+        await self._findOrphans([each for each in tasks if _isEnding(each)])
         found: dict[str, list[Any]] = {}
-        for each in await self._engine.ask("GET", "/tasks", filters=self._filters):
+        for each in tasks:
             found.setdefault(each["ServiceID"], []).append(each)
         self._found = found
 
+    async def _findOrphans(self, ending: Sequence[Any]) -> None:
+        """
+        Of a task on a machine that is lost a swarm says for a day that it runs.
+        """
+        if not ending:
+            return
+        nodes = await self._engine.ask("GET", "/nodes")
+        there = {each["ID"] for each in nodes if each["Status"]["State"] != "down"}
+        for each in ending:
+            if each.get("NodeID", "") not in {"", *there}:
+                each["Status"]["State"] = ORPHANED
+
     async def vanished(self, service: str, seconds: float) -> bool:
         """
-        Wait until nothing is left of the tasks of a service that was removed.
+        Wait until nothing is left of the tasks of a service that was removed,
+        on all machines that the swarm can reach.
 
         @param seconds: so long at most.
         @return: whether nothing is.
@@ -78,8 +102,9 @@ class Tasks:
         give_up = self._reactor.seconds() + seconds
         while True:
             await self.look()
-            if not self.of(service) or self._reactor.seconds() > give_up:
-                return not self.of(service)
+            left = any(each["Status"]["State"] != ORPHANED for each in self.of(service))
+            if not left or self._reactor.seconds() > give_up:
+                return not left
             await deferLater(self._reactor, _PAUSE)
 
     def doom(self, name: str) -> None:
@@ -124,3 +149,10 @@ class Tasks:
                 failed = False
                 self._told()
             await deferLater(self._reactor, _PAUSE)
+
+
+def _isEnding(task: Any) -> bool:
+    """
+    Does a task run still that is not to?
+    """
+    return task["DesiredState"] in _GIVEN_UP and task["Status"]["State"] not in OVER

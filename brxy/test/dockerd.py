@@ -14,6 +14,7 @@ import atexit
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import brxy
+from brxy.test.netlinks import addBridge, subnet
 
 __all__ = ["MISSING", "MOUNTS", "NODE", "WEB", "Dockerd", "theDockerd"]
 
@@ -53,11 +55,14 @@ _JANITOR = """
 cat > /dev/null
 kill -KILL "$1" 2> /dev/null
 while kill -0 "$2" 2> /dev/null; do sleep 0.05; done
-for link in "$3" "$3g"; do ip link delete "$link" 2> /dev/null; done
+for link in "$3" "$3g" "$3n"; do ip link delete "$link" 2> /dev/null; done
 find /sys/fs/cgroup -depth -type d -path "*/$3/*" -exec rmdir {} + 2> /dev/null
 find /sys/fs/cgroup -depth -type d -name "$3" -exec rmdir {} + 2> /dev/null
 rm -rf --one-file-system "$4"
 """
+
+# The bridge that every daemon in a swarm has for what is in an overlay network.
+_GATEWAY = "docker_gwbridge"
 
 # Seconds until the daemon answers, or has ended.
 _LIMIT = 30.0
@@ -99,38 +104,44 @@ class Dockerd:
     """
     The daemon.
 
+    @cvar walls: the namespaces it has for itself, as C{unshare} and C{nsenter}
+        call them.
     @ivar host: its C{DOCKER_HOST}.
-    @ivar bridge: the address of its containers' bridge on this machine.
+    @ivar link: its network device on this machine, and its cgroup.
     """
 
-    def __init__(self) -> None:
+    walls: tuple[str, ...] = ("--mount", "--pid")
+
+    def __init__(self, suffix: str = "") -> None:
+        """
+        @param suffix: a letter that tells it from others of the same tests.
+        """
         self.folder = Path(tempfile.mkdtemp(prefix="brxy-dockerd-"))
-        self.socket = self.folder / "socket"
-        self.host = f"unix://{self.socket}"
-        self._link = f"brxy{os.getpid()}"
-        self._subnet = f"10.{213 + os.getpid() // 256 % 40}.{os.getpid() % 256}"
+        self.host = f"unix://{self.folder}/socket"
+        self.link = f"brxy{os.getpid()}{suffix}"
         self._namespace = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+            ["unshare", *self.walls, "--fork", "--kill-child", "--mount-proc"]
             + ["docker-init", "--", "sleep", "infinity"],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
         _until(lambda: _children(self._namespace.pid), "a process namespace")
-        [self._first] = _children(self._namespace.pid)
+        [self.first] = _children(self._namespace.pid)
         self._janitor = subprocess.Popen(
-            ["sh", "-c", _JANITOR, "sh", str(self._namespace.pid), str(self._first)]
-            + [self._link, str(self.folder)],
+            ["sh", "-c", _JANITOR, "sh", str(self._namespace.pid), str(self.first)]
+            + [self.link, str(self.folder)],
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
         self._daemon: subprocess.Popen[bytes] | None = None
-        _until(lambda: _children(self._first), "the first process")
-        self._ip("link", "add", self._link, "type", "bridge")
-        self._ip("address", "add", f"{self._subnet}.1/24", "dev", self._link)
-        self._ip("link", "set", self._link, "up")
+        _until(lambda: _children(self.first), "the first process")
+        self.plug()
 
-    def _ip(self, *arguments: str) -> None:
-        subprocess.run(["ip", *arguments], check=True)
+    def plug(self) -> None:
+        """
+        Give it its network.
+        """
+        addBridge(self.link, f"{subnet(213)}.1/24")
 
     def start(self, live_restore: bool = False) -> None:
         """
@@ -139,11 +150,10 @@ class Dockerd:
         @param live_restore: what runs goes on when the daemon is stopped.
         """
         config = self.folder / "config"
-        config.write_text(json.dumps({**self._settings(), "live-restore": live_restore}))
+        config.write_text(json.dumps({**self.settings(), "live-restore": live_restore}))
         with (self.folder / "log").open("ab") as log:
             self._daemon = subprocess.Popen(
-                ["nsenter", "--target", str(self._first), "--mount", "--pid"]
-                + ["dockerd", "--config-file", str(config)],
+                [*self.within(), "dockerd", "--config-file", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -151,17 +161,26 @@ class Dockerd:
             )
         _until(self._answers, "dockerd")
 
-    def _settings(self) -> dict[str, object]:
+    def within(self) -> list[str]:
+        """
+        @return: what runs a command inside of the daemon's namespaces.
+        """
+        return ["nsenter", "--target", str(self.first), *self.walls, "--"]
+
+    def settings(self) -> dict[str, object]:
+        """
+        @return: its configuration.
+        """
         return {
             "data-root": str(self.folder / "data"),
             "exec-root": str(self.folder / "exec"),
             "pidfile": str(self.folder / "pid"),
             "hosts": [self.host],
-            "bridge": self._link,
+            "bridge": self.link,
             "iptables": False,
             "ip-forward": False,
             "ip-masq": False,
-            "cgroup-parent": f"/{self._link}",
+            "cgroup-parent": f"/{self.link}",
             "exec-opts": ["native.cgroupdriver=cgroupfs"],
         }
 
@@ -172,14 +191,21 @@ class Dockerd:
             raise AssertionError(f"dockerd ended:\n{log[-3000:]}")
         return self.docker("version", check=False).returncode == 0
 
-    def stop(self) -> None:
+    def stop(self, number: int = signal.SIGTERM) -> None:
         """
         Stop the daemon alone, and wait until it has ended.
         """
         assert self._daemon is not None
         for pid in _children(self._daemon.pid):
-            os.kill(pid, 15)
+            os.kill(pid, number)
         self._daemon.wait(_LIMIT)
+
+    @property
+    def stopped(self) -> bool:
+        """
+        It does not run.
+        """
+        return self._daemon is None or self._daemon.poll() is not None
 
     def restart(self, live_restore: bool = False) -> None:
         """
@@ -187,7 +213,7 @@ class Dockerd:
         """
         if live_restore:
             self.docker("swarm", "leave", "--force", check=False)
-        if self._daemon is not None and self._daemon.poll() is None:
+        if not self.stopped:
             self.stop()
         self.start(live_restore)
 
@@ -199,7 +225,19 @@ class Dockerd:
             # Its ports are fixed, so that each daemon has an address of its own.
             pid = os.getpid()
             here = f"127.{1 + pid // 62500 % 250}.{pid // 250 % 250}.{1 + pid % 250}"
+            self._makeGateway()
             self.docker("swarm", "init", "--advertise-addr", here, "--listen-addr", here)
+
+    def _makeGateway(self) -> None:
+        """
+        Have the bridge that it would make by itself under a name that tells
+        whose it is, so that it can be removed.
+        """
+        if self.docker("network", "inspect", _GATEWAY, check=False).returncode:
+            name = f"com.docker.network.bridge.name={self.link}g"
+            alone = "com.docker.network.bridge.enable_icc=false"
+            options = ("--opt", name, "--opt", alone, "--subnet", f"{subnet(133)}.0/24")
+            self.docker("network", "create", *options, _GATEWAY)
 
     def leaveSwarm(self) -> None:
         """

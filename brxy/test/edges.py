@@ -46,9 +46,9 @@ def spawnRule(
     """
     What one C{--spawn} would say.
     """
-    recovers = "spawner" if IRecovering.providedBy(spawner) else None
+    recovers = IRecovering.providedBy(spawner)
     return Spawn(
-        Rule(pattern, max_instances, capacity, recovers),
+        Rule(pattern, max_instances, capacity, "spawner", recovers),
         Spawning(spawner, idle_timeout, old_idle_timeout, send_proxy=send_proxy),
     )
 

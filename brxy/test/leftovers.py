@@ -13,7 +13,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-__all__ = ["Output", "RealTests", "aliveInGroup", "isAlive"]
+__all__ = ["DIES_WITH_US", "Output", "RealTests", "aliveInGroup", "isAlive"]
+
+#: What a command is run by that must not outlive the tests, should they be killed.
+DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 def _stat(pid: int) -> tuple[str, int]:

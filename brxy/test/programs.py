@@ -24,7 +24,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 import brxy
-from brxy.test.leftovers import RealTests, isAlive
+from brxy.test.leftovers import DIES_WITH_US, RealTests, isAlive
 
 __all__ = ["ANYWHERE", "DEMO", "GATE", "PYTHON", "TWISTD", "Answer", "Program", "ProgramTests"]
 
@@ -149,7 +149,7 @@ class Program:
         self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._process = subprocess.Popen(
-                argv,
+                [*DIES_WITH_US, *argv],
                 cwd=folder,
                 env=environ,
                 stdin=subprocess.PIPE,

@@ -12,13 +12,13 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import brxy
 from brxy.ports import PORTS
-from brxy.test.leftovers import isAlive
+from brxy.test.leftovers import DIES_WITH_US, isAlive
 from brxy.test.programs import ProgramTests
 
 __all__ = ["MISSING", "SSHD", "SshTests", "Sshd"]
@@ -40,7 +40,7 @@ _ROOT = Path(brxy.__file__).parents[1]
 
 _SERVER = """\
 Port {port}
-ListenAddress 127.0.0.1
+ListenAddress {address}
 HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/user_key.pub
 StrictModes no
@@ -52,7 +52,7 @@ SetEnv {environment}
 
 _CLIENT = """\
 Host web1 web2 web3
-    HostName 127.0.0.1
+    HostName {address}
     Port {port}
     User {user}
     IdentityFile {folder}/user_key
@@ -100,21 +100,33 @@ class Sshd:
     @ivar folder: its own, with the file of the client's C{known_hosts}, the
         keys C{host_key} and C{user_key}, and their public parts.
     @ivar config: the client's configuration.
-    @ivar port: where it listens, on 127.0.0.1.
+    @ivar address: where it listens.
+    @ivar port: at which port.
     """
 
-    def __init__(self, folder: Path, mark: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        mark: str,
+        name: str = "sshd",
+        address: str = "127.0.0.1",
+        within: Sequence[str] = (),
+    ) -> None:
         """
         @param folder: where to make a folder of its own.
         @param mark: C{NAME=value}, in the environment of all that runs there.
+        @param name: of that folder.
+        @param within: the command that runs it where the address is.
         """
-        self.folder = folder / "sshd"
+        self.folder = folder / name
         self.folder.mkdir()
+        self.address = address
         self.port = PORTS.take()
+        self._within = within
         self.config = str(self.folder / "config")
         self._process: subprocess.Popen[bytes] | None = None
         host_key = _makeKey(self.folder / "host_key")
-        (self.folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {host_key}\n")
+        (self.folder / "known_hosts").write_text(f"[{address}]:{self.port} {host_key}\n")
         _makeKey(self.folder / "user_key")
         # Nothing of the user's own shell is to be met.
         home = self.folder / "home"
@@ -124,7 +136,8 @@ class Sshd:
         self._write("config", _CLIENT, user=getpass.getuser())
 
     def _write(self, name: str, text: str, **values: str) -> None:
-        text = text.format(folder=self.folder, port=self.port, **values)
+        where = {"address": self.address, "port": self.port}
+        text = text.format(folder=self.folder, **where, **values)
         (self.folder / name).write_text(text)
 
     def start(self) -> None:
@@ -135,14 +148,14 @@ class Sshd:
             # Debian's package has it made at boot.
             os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
         self._process = subprocess.Popen(
-            [SSHD, "-D", "-e", "-f", f"{self.folder}/sshd_config"],
+            [*DIES_WITH_US, *self._within, SSHD, "-D", "-e", "-f", f"{self.folder}/sshd_config"],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         _until(self._listens, "sshd does not start")
 
     def _listens(self) -> bool:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+        with suppress(OSError), socket.create_connection((self.address, self.port)):
             return True
         return False
 

@@ -4,11 +4,18 @@ Tests of an edge with C{docker:} and stock software, by real processes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
 
+from brxy.ports import PORTS
+from brxy.spawners import testapp
 from brxy.test.containers import NODE_SPEC, WEB_SPEC, ContainerTests
-from brxy.test.dockerd import MISSING
+from brxy.test.dockerd import MISSING, theDockerd
+from brxy.test.netlinks import subnet
+from brxy.test.programs import PYTHON
 
 # Names that no route has; the last is one that no client could send.
 _HOSTILE = ("$(touch /x)", "a;b", "../..", "-rf", "a" * 300, "b\u00fccher", "*", "a b")
@@ -83,6 +90,29 @@ class EdgeTests(ContainerTests):
         self.assertEqual(await self.containers(spawner="docker"), [])
         self.assertTrue(await self.runs(stranger))
 
+    async def test_unclaimed(self) -> None:
+        """
+        An edge that is started without a C{--spawn} that it had says what that has
+        left; one that has it again, and is stopped, leaves nothing.
+        """
+        spawn, state = f"docker: {WEB_SPEC}", ("--state-dir", str(self.folder / "state"))
+        edge = self.dockerEdge(spawn, *state)
+        self.assertEqual((await self.get(await self.address(edge))).status, 200)
+        [left] = await self.containers(spawner="docker")
+        ticket = left["Labels"]["brxy.ticket"]
+        await self.until(lambda: ticket in (self.folder / "state/edge.json").read_text())
+        edge.signal(9)
+        await self.ended(edge)
+        other = self.dockerEdge("app: -- true", *state)
+        await self.said(other, f"no --spawn is docker any more, which has left default/{ticket}: ")
+        self.assertIn(left["Labels"]["brxy.edge"], other.out)
+        await self.address(other)
+        await self.stopped(other)
+        again = self.dockerEdge(spawn, *state)
+        await self.address(again)
+        await self.stopped(again)
+        self.assertEqual(await self.containers(), [])
+
     async def test_daemonRestarts(self) -> None:
         """
         While the daemon is away what runs goes on to serve, and what is
@@ -103,5 +133,58 @@ class EdgeTests(ContainerTests):
             await deferLater(self.reactor, 0.2)
         self.assertEqual((await self.get(address, host="a")).status, 200)
         [one, _] = await self.containers(spawner="docker")
+        await self.stopped(edge)
+        self.assertEqual(await self.containers(), [])
+
+
+class NetworkTests(ContainerTests):
+    """
+    Containers in a network of their own.
+    """
+
+    if MISSING:
+        skip = MISSING
+
+    def setUp(self) -> None:
+        # Before all else, so that it is removed last.
+        dockerd = theDockerd()
+        name = f"com.docker.network.bridge.name={dockerd.link}n"
+        own = ("--opt", name, "--subnet", f"{subnet(93)}.0/24")
+        dockerd.docker("network", "create", *own, "test")
+        self.addCleanup(dockerd.docker, "network", "rm", "test")
+        super().setUp()
+
+    async def networks(self) -> Mapping[str, Any]:
+        """
+        @return: those that the only container is in, as the API has them.
+        """
+        [found] = await self.containers(spawner="docker")
+        return dict(found["NetworkSettings"]["Networks"])
+
+    async def test_fronted(self) -> None:
+        """
+        The edge fronts a container at its address in C{network=}.
+        """
+        edge = self.dockerEdge(f"docker: network=test {WEB_SPEC}")
+        self.assertEqual((await self.get(await self.address(edge))).body, "hello\n")
+        networks = await self.networks()
+        self.assertEqual(list(networks), ["test"])
+        self.assertIn(subnet(93), networks["test"]["IPAddress"])
+        await self.stopped(edge)
+        self.assertEqual(await self.containers(), [])
+
+    async def test_node(self) -> None:
+        """
+        A node in C{network=} dials the edge at C{edge=}.
+        """
+        here, port = f"{subnet(93)}.1", PORTS.take()
+        self.addCleanup(PORTS.release, port)
+        edge = self.dockerEdge(
+            f"docker: network=test edge=tcp:{here}:{port} {NODE_SPEC} {PYTHON} {testapp.__file__}",
+            *("--node-port", f"tcp:{port}:interface={here}", "--insecure-node-port"),
+        )
+        answer = await self.get(await self.address(edge))
+        self.assertEqual(answer.status, 200, edge.out)
+        self.assertEqual(list(await self.networks()), ["test"])
         await self.stopped(edge)
         self.assertEqual(await self.containers(), [])

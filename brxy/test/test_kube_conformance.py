@@ -6,18 +6,28 @@ Pods are processes of this machine.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 
 from twisted.trial.unittest import TestCase
 
 from brxy.interfaces import SpawnOrder
-from brxy.spawners import kubernetes
+from brxy.spawners import kubernetes, testapp
 from brxy.spawners.kubemake import EDGE, TICKET
 from brxy.spawners.testing import SpawnerTests
 from brxy.spawners.testtools import EdgeProcess
 from brxy.test.kubecluster import Cluster
+from brxy.test.programs import PYTHON
 
 __all__ = ["FrontedTests", "NodeTests"]
+
+# Runs an app that no SIGTERM ends.
+_STUBBORN = """
+import runpy, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal = lambda *ignored: None
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
 
 
 class _Tests(SpawnerTests):
@@ -101,8 +111,30 @@ class FrontedTests(_Tests, TestCase):
         """
         See L{SpawnerTests}.
         """
-        options = f"template={self.path} port=8000 kubeconfig={self.kubeconfig} stop-timeout=5"
-        return f"kubernetes: {options} -- {self.appCommand()}"
+        return self._spec(self.appCommand())
+
+    def _spec(self, command: str, more: str = "stop-timeout=5") -> str:
+        options = f"template={self.path} port=8000 kubeconfig={self.kubeconfig}"
+        return f"kubernetes: {options} {more} -- {command}"
+
+    async def test_deleted(self) -> None:
+        """
+        A Pod that somebody else has deleted gets nothing new, and may finish what
+        it does.
+        """
+        command = shlex.join([PYTHON, "-c", _STUBBORN, testapp.__file__])
+        edge = await self.startEdge(spec=self._spec(command, "capacity=10 stop-timeout=1"))
+        holding = await self.begin(edge, "/hold")
+        before = await self.answered(edge, holding)
+        [pod] = self.cluster.pods
+        self.cluster.kubelet.delete(pod, 20)
+        await self.until(lambda: ": retires" in edge.log, "it is not retired")
+        self.assertNotEqual((await self.ask(edge))["instance"], before.about["instance"])
+        self.assertIn(pod, self.cluster.pods)
+        holding.hangUp()
+        self.cluster.kubelet.kill(pod)
+        await self.until(lambda: pod not in self.cluster.pods, "it is still there")
+        await self.stopEdge(edge)
 
 
 class NodeTests(_Tests, TestCase):

@@ -160,7 +160,11 @@ class RestartTests(SynchronousTestCase):
         What a spawner can find again is remembered from its order on, as its
         own; only what its rule still covers is looked for.
         """
-        rules = [Rule("x", 4, 1, "docker"), Rule("r", 4, 1, "docker-2"), Rule(None, 4, 1)]
+        rules = [
+            Rule("x", 4, 1, "docker", True),
+            Rule("r", 4, 1, "docker-2", True),
+            Rule(None, 4, 1),
+        ]
         before = FakeEdge(rules)
         ordered, draining = before.hold(2)
         before.start(draining)
@@ -173,7 +177,7 @@ class RestartTests(SynchronousTestCase):
         [sought] = edge.scaler.restore([record], 0.0)
         self.assertEqual((sought.spawner, sought.watched, sought.adopted), (1, True, True))
         self.assertEqual(edge.hold(), [])
-        for other in ([Rule("r", 4, 1, "docker")], [Rule("x", 4, 1, "docker-2")]):
+        for other in ([Rule("r", 4, 1, "docker", True)], [Rule("x", 4, 1, "docker-2", True)]):
             edge = FakeEdge(other)
             self.assertEqual(edge.scaler.restore([record], 0.0), [])
             self.assertEqual(edge.scaler.total(), 0)
@@ -183,7 +187,7 @@ class RestartTests(SynchronousTestCase):
         @return: an edge that has restarted, and the instance it looks for,
             with one waiting.
         """
-        rules = [Rule(None, 1, 1, "docker")]
+        rules = [Rule(None, 1, 1, "docker", True)]
         before = FakeEdge(rules)
         before.hold()
         [record] = before.scaler.snapshot()
@@ -233,6 +237,28 @@ class RestartTests(SynchronousTestCase):
         edge.advance(10.0)
         self.assertEqual(sought.state, State.CONNECTED)
         self.assertEqual(edge.scaler.unfound("nobody", edge.now), [])
+
+    def test_survivors(self) -> None:
+        """
+        Whoever comes back by itself counts as an instance of the spawner that it
+        was ordered of, need not be ready at once, and is gone when it does not come.
+        """
+        rules = [Rule(None, 1, 1, "process"), Rule(None, 2, 1, "process-2")]
+        before = FakeEdge(rules)
+        [_, second] = before.hold(2)
+        before.start(second)
+        [record] = json.loads(json.dumps(before.scaler.snapshot()))
+        edge = FakeEdge(rules)
+        self.assertEqual(edge.scaler.restore([record], 0.0), [])
+        instance = edge.dial(second.ticket, second.node_id or "", capacity=1)
+        self.assertEqual((instance.spawner, instance.rank, instance.watched), (1, 1, False))
+        self.assertEqual([each.spawner for each in edge.hold(4)], [0, 1])
+        edge.advance(10.0)
+        self.assertEqual(instance.state, State.CONNECTED)
+        missing = FakeEdge(rules)
+        missing.scaler.restore([record], 0.0)
+        missing.advance(5.0)
+        self.assertEqual((missing.scaler.total(), missing.failures), (0, []))
 
     def test_generationsRise(self) -> None:
         """

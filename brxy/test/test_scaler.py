@@ -198,6 +198,17 @@ class LifeTests(SynchronousTestCase):
         self.edge.perform(self.edge.scaler.unready(self.instance))
         self.assertEqual(len(self.edge.spawned), 2)
 
+    def test_withdrawn(self) -> None:
+        """
+        What others have ended is retired, once, and replaced when somebody waits.
+        """
+        self.edge.start(self.instance)
+        for _ in range(2):
+            self.edge.perform(self.edge.scaler.withdrawn(self.instance.ticket))
+        self.assertEqual(self.edge.retired, [self.instance])
+        self.assertEqual(len(self.edge.spawned), 2)
+        self.assertEqual(self.edge.scaler.withdrawn("nobody"), [])
+
     def test_gone(self) -> None:
         """
         Nothing is left of an instance that is gone, and what happens to its

@@ -17,7 +17,7 @@ from zope.interface.verify import verifyObject
 from brxy.edge.instance import Instance
 from brxy.edge.starter import Spawning, Starter
 from brxy.errors import SpawnFailed
-from brxy.interfaces import Address, Gone, IInstance, IRecovering, ISpawner, SpawnOrder
+from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
 
 
 @implementer(IInstance)
@@ -35,6 +35,17 @@ class _Handle:
         self.stops += 1
 
 
+@implementer(ILeaving)
+class _LeavingHandle(_Handle):
+    """
+    One that others can have ended.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leaving: Deferred[None] = Deferred()
+
+
 @implementer(ISpawner)
 class _Spawner:
     """
@@ -46,6 +57,7 @@ class _Spawner:
     def __init__(self) -> None:
         self.orders: list[SpawnOrder] = []
         self.handles: list[_Handle] = []
+        self.makes: type[_Handle] = _Handle
         self.error: Exception | None = None
         self.stopped: Deferred[None] = Deferred()
 
@@ -53,7 +65,7 @@ class _Spawner:
         if self.error is not None:
             raise self.error
         self.orders.append(order)
-        handle: Any = _Handle()
+        handle: Any = self.makes()
         self.handles.append(handle)
         return handle  # type: ignore[no-any-return]
 
@@ -84,6 +96,7 @@ class StarterTests(SynchronousTestCase):
             lambda *what: self.told.append(("ready", *what)),
             lambda *what: self.told.append(("gone", *what)),
             lambda *what: self.told.append(("failed", *what)),
+            leaving=lambda *what: self.told.append(("leaving", *what)),
         )
 
     def test_fakes(self) -> None:
@@ -91,7 +104,8 @@ class StarterTests(SynchronousTestCase):
         The fakes here are what they stand for.
         """
         verifyObject(ISpawner, _Spawner())
-        verifyObject(IInstance, _Handle())
+        verifyObject(IInstance, _LeavingHandle())
+        verifyObject(ILeaving, _LeavingHandle())
 
     def test_order(self) -> None:
         """
@@ -168,6 +182,17 @@ class StarterTests(SynchronousTestCase):
         self.starter.stop(self.instance)
         self.assertEqual(handle.stops, 1)
         self.starter.forget(self.instance)
+
+    def test_leaving(self) -> None:
+        """
+        That others have it ended is passed on.
+        """
+        self.spawners[0].makes = _LeavingHandle
+        self.starter.start(self.instance)
+        [handle] = self.spawners[0].handles
+        assert isinstance(handle, _LeavingHandle)
+        handle.leaving.callback(None)
+        self.assertEqual(self.told, [("leaving", self.instance)])
 
     def test_detached(self) -> None:
         """

@@ -1,0 +1,147 @@
+"""
+What the suite for spawners has to be told where a Docker daemon, or a swarm of
+them, runs the instances.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from brxy.interfaces import SpawnOrder
+from brxy.spawners import swarm
+from brxy.spawners.engine import Engine, labelFilter
+from brxy.spawners.testbed import SpawnerBed
+from brxy.test.dockerd import MOUNTS, NODE, Dockerd, theDockerd
+from brxy.test.programs import PYTHON
+
+__all__ = ["DaemonBed", "NODE_COMMAND", "SwarmBed"]
+
+#: A node in a container.  Where no edge is, but what the suite puts in its place,
+#: it does not drain.
+NODE_COMMAND = f"{PYTHON} -m brxy.node --drain-timeout 1 --"
+
+
+def _filter(labels: Mapping[str, str]) -> str:
+    return labelFilter({f"brxy.{name}": value for name, value in labels.items()})
+
+
+class DaemonBed(SpawnerBed):
+    """
+    What is run by the tests' own daemon.
+
+    @ivar engine: that daemon, for requests from the test.
+    """
+
+    def daemons(self) -> Sequence[Dockerd]:
+        """
+        @return: all that may run something; the first is asked for it.
+        """
+        return [theDockerd()]
+
+    def setUp(self) -> None:
+        """
+        Prepare what all tests need.
+        """
+        super().setUp()
+        daemons = self.daemons()
+        self.engines = [Engine(self.reactor, each.host) for each in daemons]
+        self.engine = self.engines[0]
+        before = os.environ.get("DOCKER_HOST")
+        os.environ["DOCKER_HOST"] = daemons[0].host
+        if before is None:
+            self.addCleanup(os.environ.pop, "DOCKER_HOST")
+        else:
+            self.addCleanup(os.environ.update, {"DOCKER_HOST": before})
+
+    def nodePort(self, name: str) -> str:
+        """
+        See L{SpawnerBed}.
+        """
+        (self.folder / name).mkdir(exist_ok=True)
+        return f"unix:{self.folder}/{name}/socket"
+
+    async def _find(self, **labels: str) -> list[Mapping[str, Any]]:
+        found = await self.engine.ask("GET", "/containers/json", all=1, filters=_filter(labels))
+        return list(found)
+
+    async def left(self) -> Sequence[str]:
+        """
+        See L{SpawnerBed}.
+        """
+        return [str(each["Names"]) for each in await self._find()]
+
+    async def kill(self, order: SpawnOrder) -> None:
+        """
+        See L{SpawnerBed}.
+        """
+        [found] = await self._find(ticket=order.ticket)
+        await self.engine.ask("POST", f"/containers/{found['Id']}/kill")
+
+    async def remove(self) -> None:
+        """
+        See L{SpawnerBed}.
+        """
+        for each in await self._find():
+            await self.engine.ask("DELETE", f"/containers/{each['Id']}", force=1)
+
+
+class SwarmBed(DaemonBed):
+    """
+    What is run by a swarm of the tests' own daemons.
+    """
+
+    factory = swarm.factory
+
+    def spec(self) -> str:
+        """
+        See L{SpawnerBed}.
+        """
+        return f"swarm: image={NODE} volume={MOUNTS} -- {NODE_COMMAND} {self.appCommand()}"
+
+    def brokenSpec(self) -> str:
+        """
+        See L{SpawnerBed}.
+        """
+        return "swarm: image=no-such-image -- sh"
+
+    async def services(self, **labels: str) -> list[Any]:
+        """
+        @return: those with these labels, each C{brxy.} something, as the API has
+            them.
+        """
+        found = await self.engine.ask("GET", "/services", filters=_filter(labels))
+        return list(found)
+
+    async def left(self) -> Sequence[str]:
+        """
+        See L{SpawnerBed}.  The swarm removes the containers of tasks that are
+        over at its leisure.
+        """
+        running = [await each.ask("GET", "/containers/json") for each in self.engines]
+        return [str(each) for each in (*await self.services(), *sum(running, []))]
+
+    async def kill(self, order: SpawnOrder) -> None:
+        """
+        See L{SpawnerBed}.
+        """
+        [service] = await self.services(ticket=order.ticket)
+        [task] = [
+            each
+            for each in await self.engine.ask("GET", "/tasks")
+            if each["ServiceID"] == service["ID"]
+        ]
+        container = task["Status"]["ContainerStatus"]["ContainerID"]
+        for engine in self.engines:
+            here = await engine.ask("GET", "/containers/json")
+            if any(each["Id"] == container for each in here):
+                await engine.ask("POST", f"/containers/{container}/kill")
+
+    async def remove(self) -> None:
+        """
+        See L{SpawnerBed}.
+        """
+        for each in await self.services():
+            await self.engine.ask("DELETE", f"/services/{each['ID']}")
+        await super().remove()

@@ -1,0 +1,124 @@
+"""
+A Docker swarm of two machines, for tests: network namespaces on a bridge, with a
+daemon in each.
+"""
+
+from __future__ import annotations
+
+import atexit
+
+from brxy.test.dockerd import Dockerd
+from brxy.test.netlinks import addBridge, ip, plugIn, subnet
+
+__all__ = ["Swarm", "SwarmNode", "theSwarm"]
+
+
+class SwarmNode(Dockerd):
+    """
+    One machine.
+
+    @ivar address: its own.
+    @ivar id: of the node, as the swarm has it; once it has joined.
+    """
+
+    walls = (*Dockerd.walls, "--net")
+
+    id = ""
+
+    def __init__(self, suffix: str, address: str, bridge: str) -> None:
+        """
+        @param bridge: what it is plugged into; C{""}: its own.
+        """
+        self.address = address
+        self._bridge = bridge
+        super().__init__(suffix)
+        self.host = f"tcp://{address}:2375"
+
+    @property
+    def bridge(self) -> str:
+        """
+        What the machines are plugged into.
+        """
+        return self._bridge or f"{self.link}g"
+
+    def plug(self) -> None:
+        """
+        See L{Dockerd}.
+        """
+        if not self._bridge:
+            addBridge(self.bridge, f"{here()}/24")
+        plugIn(self.link, self.first, f"{self.address}/24")
+        ip("link", "set", self.link, "master", self.bridge)
+
+    def settings(self) -> dict[str, object]:
+        """
+        See L{Dockerd}.  In a network of its own it may do as it likes, and nobody
+        else reaches its port.
+        """
+        ours = {"bridge": "none", "iptables": True, "ip-forward": True, "ip-masq": True}
+        return {**super().settings(), **ours, "tls": False}
+
+    def swarm(self, *arguments: str) -> None:
+        """
+        Run C{docker swarm} to become a part of one.
+        """
+        where = ("--advertise-addr", self.address, "--listen-addr", self.address)
+        self.docker("swarm", arguments[0], *where, *arguments[1:])
+        self.id = self.docker("info", "--format", "{{.Swarm.NodeID}}").stdout.strip()
+
+    def running(self) -> list[str]:
+        """
+        @return: the containers that run here.
+        """
+        return self.docker("ps", "--quiet", "--no-trunc").stdout.split()
+
+
+def here() -> str:
+    """
+    @return: the address at which the machines of L{Swarm} reach this one.
+    """
+    return f"{subnet(173)}.254"
+
+
+class Swarm:
+    """
+    Two machines.
+
+    @ivar manager: the first of them, the only manager.
+    @ivar worker: the other.
+    @ivar here: our own address in their network.
+    """
+
+    def __init__(self) -> None:
+        self.here = here()
+        self.manager = SwarmNode("a", f"{subnet(173)}.1", "")
+        atexit.register(self.manager.end)
+        self.worker = SwarmNode("b", f"{subnet(173)}.2", self.manager.bridge)
+        atexit.register(self.worker.end)
+        for node in self.nodes:
+            node.start()
+            node.makeImages()
+        # Seconds that a machine may be silent are three times this.
+        self.manager.swarm("init", "--dispatcher-heartbeat", "2s")
+        token = self.manager.docker("swarm", "join-token", "--quiet", "worker").stdout.strip()
+        self.worker.swarm("join", "--token", token, f"{self.manager.address}:2377")
+
+    @property
+    def nodes(self) -> tuple[SwarmNode, SwarmNode]:
+        """
+        Both.
+        """
+        return self.manager, self.worker
+
+
+_swarm: list[Swarm] = []
+
+
+def theSwarm() -> Swarm:
+    """
+    The swarm that all tests share; it is made for the first, and ends with this
+    process.
+    """
+    if not _swarm:
+        _swarm.append(Swarm())
+    return _swarm[0]
