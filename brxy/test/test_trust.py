@@ -185,7 +185,7 @@ class TokenTests(_NodeTests):
         """
         A node without a token.
         """
-        self.listen(hold_timeout=0.1)
+        self.listen(token_file=self.tokenFile(), hold_timeout=0.1)
         self.node()
         await self.assertRefused("a node must bring a token: give it the edge's --token-file")
 
@@ -448,7 +448,8 @@ class CertificateTests(_NodeTests):
         """
         Where the edge asks for no certificates, a node without a token.
         """
-        self.listen(node_tls=self.papers.edge(ca=None), hold_timeout=0.1)
+        token = self.tokenFile()
+        self.listen(node_tls=self.papers.edge(ca=None), token_file=token, hold_timeout=0.1)
         self.node(tls=self.papers.node())
         await self.assertRefused("a node must bring a token: give it the edge's --token-file")
 
@@ -581,6 +582,25 @@ class PortTests(_NodeTests):
         """
         loopback = (LOOPBACK, "tcp:0:interface=127.0.0.2", r"tcp:0:interface=\:\:1")
         self.assertEqual(self.start(node_ports=[*loopback, f"unix:{self.mktemp()}"]), "")
+
+    def test_lonely(self) -> None:
+        """
+        An edge that no node can come to says so.
+        """
+        warning = "no node can come in: give a --token-file"
+        certificate = self.papers.edge(ca=None)
+        for settings, lonely in (
+            ({}, True),
+            ({"node_tls": certificate}, True),
+            ({"node_ports": []}, False),
+            ({"token_file": self.tokenFile()}, False),
+            ({"node_tls": self.papers.edge()}, False),
+        ):
+            before = len(self.said(warning))
+            self.start(**{"node_ports": [LOOPBACK], **settings})
+            self.assertEqual(len(self.said(warning)) - before, int(lonely), settings)
+        self.launch(webApp(answer()))
+        self.assertEqual(len(self.said(warning)), 2)
 
     def test_files(self) -> None:
         """
