@@ -16,8 +16,9 @@ from zope.interface import implementer
 
 __all__ = ["TLSFactory", "TLSTransport"]
 
-# As much as one record can hold, twice.
-_SIZE = 2**15
+# What one record holds at most, and what may come to that (RFC 8446 §5.2).
+_RECORD = 2**14
+_OVERHEAD = 5 + 256
 
 
 @implementer(IHalfCloseableProtocol)
@@ -56,7 +57,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
         connection = self._tlsConnection
         while not self._lostTLSConnection and not self._read_ended and not self._aborted:
             try:
-                data = connection.recv(_SIZE)
+                data = connection.recv(_RECORD)
             except WantReadError:
                 break
             except ZeroReturnError:
@@ -67,6 +68,11 @@ class TLSTransport(TLSMemoryBIOProtocol):
             else:
                 self.wrappedProtocol.dataReceived(data)
         self._flushSendBIO()
+
+    def _flushSendBIO(self) -> None:
+        # Twisted's own transports may be lost as soon as they are asked to close.
+        if self._tlsConnection is not None:
+            super()._flushSendBIO()
 
     def _tellEnd(self) -> None:
         protocol = IHalfCloseableProtocol(self.wrappedProtocol, None)
@@ -113,8 +119,25 @@ class TLSTransport(TLSMemoryBIOProtocol):
         """
         See L{twisted.internet.interfaces.ITransport}.
         """
-        if not self._write_ended:
+        if self._write_ended:
+            return
+        if not self._handshakeDone or self._appSendBuffer:
             super().write(data)
+        elif not self._lostTLSConnection:
+            self._encrypt(data)
+
+    def _encrypt(self, data: bytes) -> None:
+        # All records in one write to the transport; Twisted's takes one for each.
+        connection = self._tlsConnection
+        try:
+            for start in range(0, len(data), _RECORD):
+                connection.send(data[start : start + _RECORD])
+        except Error:
+            self._tlsShutdownFinished(Failure())
+        else:
+            with suppress(WantReadError):
+                size = len(data) + _OVERHEAD * (2 + len(data) // _RECORD)
+                cast(Any, self.transport).write(connection.bio_read(size))
 
     def loseWriteConnection(self) -> None:
         """

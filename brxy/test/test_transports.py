@@ -364,7 +364,7 @@ class SocketTests(TransportTests):
         self.assertEqual(server.reason, ConnectionLost)
 
 
-@everywhere(TCP, TCP6, UNIX)
+@everywhere(TCP, TCP6, UNIX, SECURED)
 class HalfClosingTests(TransportTests):
     """
     Tests of C{loseWriteConnection}, and of a peer that ends.
@@ -387,40 +387,6 @@ class HalfClosingTests(TransportTests):
         await self.until(lambda: "readEnded" in client.told)
         self.assertReceived(client, MUCH)
         self.assertEqual((client.reason, server.reason), (None, ConnectionDone))
-
-    async def test_slowReader(self) -> None:
-        """
-        The end waits for what is not sent yet.
-        """
-        client, server = await self.pair(HalfRecorder(), HalfRecorder())
-        pause(server)
-        client.transport.write(MUCH)
-        client.transport.loseWriteConnection()
-        client.transport.write(LITTLE)
-        await self.turns()
-        self.assertEqual((client.told, server.told), (["made"], ["made"]))
-        server.transport.resumeProducing()
-        await self.until(lambda: "readEnded" in server.told)
-        self.assertReceived(server, MUCH + LITTLE)
-        self.assertEqual(client.told, ["made", "writeEnded"])
-
-    async def test_bothWays(self) -> None:
-        """
-        When both have ended it is still up to them to close.
-        """
-        client, server = both = await self.pair(HalfRecorder(), HalfRecorder())
-        for each in both:
-            each.transport.write(b"all")
-            each.transport.loseWriteConnection()
-        await self.until(lambda: all("readEnded" in each.told for each in both))
-        await self.turns()
-        for each in both:
-            self.assertEqual(sorted(each.told), ["data", "made", "readEnded", "writeEnded"])
-            self.assertEqual(each.told[-1], "readEnded")
-        for each in both:
-            each.transport.loseConnection()
-        await self.untilLost(*both)
-        self.assertEqual((client.reason, server.reason), (ConnectionDone, ConnectionDone))
 
     async def test_nothingAfterEnd(self) -> None:
         """
@@ -464,7 +430,48 @@ class HalfClosingTests(TransportTests):
         self.assertEqual(server.reason, ConnectionDone)
 
 
-@everywhere(TCP, TCP6)
+@everywhere(TCP, TCP6, UNIX)
+class HalfClosingSocketTests(TransportTests):
+    """
+    What of them a layer of TLS would blur.
+    """
+
+    async def test_slowReader(self) -> None:
+        """
+        The end waits for what is not sent yet.
+        """
+        client, server = await self.pair(HalfRecorder(), HalfRecorder())
+        pause(server)
+        client.transport.write(MUCH)
+        client.transport.loseWriteConnection()
+        client.transport.write(LITTLE)
+        await self.turns()
+        self.assertEqual((client.told, server.told), (["made"], ["made"]))
+        server.transport.resumeProducing()
+        await self.until(lambda: "readEnded" in server.told)
+        self.assertReceived(server, MUCH + LITTLE)
+        self.assertEqual(client.told, ["made", "writeEnded"])
+
+    async def test_bothWays(self) -> None:
+        """
+        When both have ended it is still up to them to close.
+        """
+        client, server = both = await self.pair(HalfRecorder(), HalfRecorder())
+        for each in both:
+            each.transport.write(b"all")
+            each.transport.loseWriteConnection()
+        await self.until(lambda: all("readEnded" in each.told for each in both))
+        await self.turns()
+        for each in both:
+            self.assertEqual(sorted(each.told), ["data", "made", "readEnded", "writeEnded"])
+            self.assertEqual(each.told[-1], "readEnded")
+        for each in both:
+            each.transport.loseConnection()
+        await self.untilLost(*both)
+        self.assertEqual((client.reason, server.reason), (ConnectionDone, ConnectionDone))
+
+
+@everywhere(TCP, TCP6, SECURED)
 class CutTests(TransportTests):
     """
     A reset is no end.
