@@ -52,11 +52,12 @@ _VARIABLES = {
     "BRXY_IDLE_TIMEOUT": "idle-timeout",
     "BRXY_OLD_IDLE_TIMEOUT": "old-idle-timeout",
     "BRXY_GENERATION": "generation",
+    "BRXY_TOKEN": "token",
 }
 
 _TLS_VARIABLES = tuple(f"BRXY_EDGE_TLS_{name}" for name in ("CA", "NAME", "CERT", "KEY"))
 
-_PLAIN = {**OPTIONS, "generation": r"\d{1,30}"}
+_PLAIN = {**OPTIONS, "generation": r"\d{1,30}", "token": r"[!-~]{1,255}"}
 
 # Until the reactor takes these, they would end us without the app.
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)

@@ -28,7 +28,7 @@ from brxy.options import (
 )
 from brxy.options import Options as CommonOptions
 from brxy.readiness import urlPath
-from brxy.tokenfile import readToken
+from brxy.tokenfile import isToken, readToken
 
 __all__ = ["Options", "makeService"]
 
@@ -100,7 +100,9 @@ class Options(CommonOptions):
         self._fromEnvironment("old-idle-timeout", "BRXY_OLD_IDLE_TIMEOUT", "10", seconds)
         self._fromEnvironment("ticket", "BRXY_TICKET", "", str)
         self._fromEnvironment("generation", "BRXY_GENERATION", "0", count)
-        self["token"] = self._environ.get("BRXY_TOKEN", "")
+        self["token"] = token = self._environ.get("BRXY_TOKEN", "")
+        if token and not isToken(token):
+            raise usage.UsageError("BRXY_TOKEN: it is no token")
         if self["token-file"]:
             _check(lambda: readToken(self["token-file"]))
         self._useTLS()
