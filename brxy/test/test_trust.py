@@ -136,16 +136,16 @@ class _NodeTests(EdgeTests):
     async def assertRefused(self, edge: str, node: str = "") -> None:
         """
         The node is refused again and again: one line says why at the edge and one
-        at the node, and the pauses grow.
+        at the node, and there are pauses.
 
         @param edge: what the edge says; C{""}: it knows nothing of it.
         @param node: what the node says, if not the same.
         """
         await self.until(lambda: len(self.attempts) == 3)
-        # The least pauses of L{brxy.node.link}; a machine that is busy adds to them.
-        first, second, third = self.attempts
-        self.assertGreaterEqual(second - first, 0.15)
-        self.assertGreaterEqual(third - second, 0.225)
+        # The least pauses of L{brxy.node.link}, see its tests for how they grow; a
+        # machine that is busy adds to them.
+        first, _, third = self.attempts
+        self.assertGreaterEqual(third - first, 0.375)
         [line] = self.said("no edge at ")
         self.assertIn(f": {node or edge}", line)
         self.assertTrue(line.endswith("; trying on"), line)
