@@ -99,9 +99,10 @@ def tlsFault(error: BaseException | None) -> str | None:
 
     @param error: by which a connection was lost.
     """
-    if not isinstance(error, SSL.Error) or not error.args or not error.args[0]:
+    queue = error.args[0] if isinstance(error, SSL.Error) and error.args else None
+    if not queue or not isinstance(queue, list):
         return None
-    library, _, what = error.args[0][-1]
+    library, _, what = queue[-1]
     if library == "brxy":
         return str(what)
     told = str(what).partition(" alert ")[2]

@@ -9,7 +9,14 @@ from secrets import token_urlsafe
 
 from brxy.errors import UsageError
 
-__all__ = ["makeToken", "readToken"]
+__all__ = ["isToken", "makeToken", "readToken"]
+
+
+def isToken(text: str) -> bool:
+    """
+    Can a node bring this as its token?
+    """
+    return text.isascii() and text.isprintable() and 1 <= len(text) <= 255
 
 
 def makeToken(path: str) -> None:
@@ -41,6 +48,6 @@ def readToken(path: str) -> str:
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "it is not ASCII"
         raise UsageError(f"--token-file {path}: {why}") from None
-    if not token.isprintable() or not 1 <= len(token) <= 255:
+    if not isToken(token):
         raise UsageError(f"--token-file {path}: its first line is no token")
     return token

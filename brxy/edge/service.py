@@ -234,6 +234,7 @@ class EdgeService(Service):
         settings = self._settings
         for endpoint in settings.node_ports:
             self._listenForNodes(_private(endpoint))
+        self._warnOfLoneliness()
         self._starter = Starter(
             self._reactor,
             [spawn.spawning for spawn in settings.spawns],
@@ -270,8 +271,16 @@ class EdgeService(Service):
             addresses.sort(key=lambda address: not isinstance(address, UNIXAddress))
         return addresses
 
+    def _warnOfLoneliness(self) -> None:
+        settings = self._settings
+        by_itself = settings.token_file or (settings.node_tls and settings.node_tls.ca)
+        spawned = any(spawn.spawning.spawner.dials_back for spawn in settings.spawns)
+        if self._node_ports and not by_itself and not spawned:
+            self._log.warn("no node can come in: give a --token-file")
+
     def _listenForNodes(self, endpoint: str) -> None:
-        tls = None if endpoint.startswith("unix:") else self._node_tls
+        local = endpoint.startswith("unix:") or "domain=UNIX" in endpoint
+        tls = None if local else self._node_tls
         factory: IProtocolFactory = self._slots
         if tls is not None:
             factory = encrypted(

@@ -54,11 +54,12 @@ _VARIABLES = {
     "BRXY_OLD_IDLE_TIMEOUT": "old-idle-timeout",
     "BRXY_SEND_PROXY": "send-proxy",
     "BRXY_GENERATION": "generation",
+    "BRXY_TOKEN": "token",
 }
 
 _TLS_VARIABLES = tuple(f"BRXY_EDGE_TLS_{name}" for name in ("CA", "NAME", "CERT", "KEY"))
 
-_PLAIN = {**OPTIONS, "generation": r"\d{1,30}"}
+_PLAIN = {**OPTIONS, "generation": r"\d{1,30}", "token": r"[!-~]{1,255}"}
 
 # Until the reactor takes these, they would end us without the app.
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)

@@ -29,7 +29,7 @@ from brxy.options import (
 from brxy.options import Options as CommonOptions
 from brxy.proxyprotocol import proxyVersion
 from brxy.readiness import urlPath
-from brxy.tokenfile import readToken
+from brxy.tokenfile import isToken, readToken
 
 __all__ = ["Options", "makeService"]
 
@@ -105,7 +105,9 @@ class Options(CommonOptions):
             self._fromEnvironment("send-proxy", "BRXY_SEND_PROXY", "", proxyVersion)
         self._fromEnvironment("ticket", "BRXY_TICKET", "", str)
         self._fromEnvironment("generation", "BRXY_GENERATION", "0", count)
-        self["token"] = self._environ.get("BRXY_TOKEN", "")
+        self["token"] = token = self._environ.get("BRXY_TOKEN", "")
+        if token and not isToken(token):
+            raise usage.UsageError("BRXY_TOKEN: it is no token")
         if self["token-file"]:
             _check(lambda: readToken(self["token-file"]))
         self._useTLS()

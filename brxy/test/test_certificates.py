@@ -102,5 +102,6 @@ class FaultTests(SynchronousTestCase):
         """
         Other ends of a connection are none of TLS's.
         """
-        for error in (None, ConnectionLost(), ConnectionDone(), SSL.Error([]), SSL.Error()):
+        eof = SSL.SysCallError(-1, "Unexpected EOF")
+        for error in (None, ConnectionLost(), ConnectionDone(), SSL.Error([]), SSL.Error(), eof):
             self.assertIs(tlsFault(error), None)

@@ -117,6 +117,7 @@ class PlainLineTests(SynchronousTestCase):
             self.assertIsNone(plainLine(arguments, {}), arguments)
         for variable in ("BRXY_EDGE", "BRXY_CAPACITY", "BRXY_IDLE_TIMEOUT", "BRXY_GENERATION"):
             self.assertIsNone(plainLine(["run"], {variable: "x"}), variable)
+        self.assertIsNone(plainLine(["run"], {"BRXY_TOKEN": "\u00e4"}))
 
     @settings(max_examples=200, deadline=None, derandomize=True)
     @given(sampled_from(sorted(OPTIONS)).flatmap(_withValue))

@@ -244,3 +244,6 @@ class NodeOptionsTests(RefusalTests):
         ):
             line = self.refuse(partial(Options, {variable: value}), ["--", "true"])
             self.assertTrue(line.startswith(f"bad {variable} {value!r}: "), line)
+        for token in ("x" * 256, "a\n", "\u00e4"):
+            line = self.refuse(partial(Options, {"BRXY_TOKEN": token}), ["--", "true"])
+            self.assertEqual(line, "BRXY_TOKEN: it is no token")

@@ -67,6 +67,25 @@ class StateTests(SynchronousTestCase):
         """
         self.assertEqual(self.state().edge_id, self.state().edge_id)
 
+    def test_key(self) -> None:
+        """
+        So is the key, of which there are no two.
+        """
+        first = self.state()
+        self.assertEqual(self.state().key, first.key)
+        self.assertEqual(len({first.key, StateFile(None).key, StateFile(None).key}), 3)
+        self.assertEqual({len(each.key) for each in (first, StateFile(None))}, {32})
+
+    def test_noKey(self) -> None:
+        """
+        A file of before there were keys gets one.
+        """
+        self.state()
+        self.file.write_text('{"edge": "e", "instances": []}')
+        state = self.state()
+        self.assertEqual(state.edge_id, "e")
+        self.assertEqual(self.state().key, state.key)
+
     def test_private(self) -> None:
         """
         Nobody else can read the folder, nor the file, whatever the umask.
@@ -75,6 +94,10 @@ class StateTests(SynchronousTestCase):
         self.addCleanup(os.umask, before)
         self.state().save([INSTANCE])
         self.assertEqual(self.folder.stat().st_mode & 0o777, 0o700)
+        self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
+        # Nor if somebody has made it so that others can.
+        (self.folder / "edge.new").touch(0o666)
+        self.state().save([INSTANCE])
         self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
 
     def test_links(self) -> None:
@@ -169,6 +192,9 @@ class StateTests(SynchronousTestCase):
             '{"edge": "e", "instances": [{}]}',
             json.dumps({"edge": "e", "instances": [INSTANCE | {"capacity": "1"}]}),
             json.dumps({"edge": "e", "instances": [INSTANCE, INSTANCE | {"state": 1}]}),
+            '{"edge": "e", "key": "00", "instances": []}',
+            '{"edge": "e", "key": "x", "instances": []}',
+            '{"edge": "e", "key": 1, "instances": []}',
             "\xff",
         ):
             self.file.write_text(text, "latin-1")

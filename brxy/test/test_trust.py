@@ -136,16 +136,16 @@ class _NodeTests(EdgeTests):
     async def assertRefused(self, edge: str, node: str = "") -> None:
         """
         The node is refused again and again: one line says why at the edge and one
-        at the node, and the pauses grow.
+        at the node, and there are pauses.
 
         @param edge: what the edge says; C{""}: it knows nothing of it.
         @param node: what the node says, if not the same.
         """
         await self.until(lambda: len(self.attempts) == 3)
-        # The least pauses of L{brxy.node.link}; a machine that is busy adds to them.
-        first, second, third = self.attempts
-        self.assertGreaterEqual(second - first, 0.15)
-        self.assertGreaterEqual(third - second, 0.225)
+        # The least pauses of L{brxy.node.link}, see its tests for how they grow; a
+        # machine that is busy adds to them.
+        first, _, third = self.attempts
+        self.assertGreaterEqual(third - first, 0.375)
         [line] = self.said("no edge at ")
         self.assertIn(f": {node or edge}", line)
         self.assertTrue(line.endswith("; trying on"), line)
@@ -185,7 +185,7 @@ class TokenTests(_NodeTests):
         """
         A node without a token.
         """
-        self.listen(hold_timeout=0.1)
+        self.listen(token_file=self.tokenFile(), hold_timeout=0.1)
         self.node()
         await self.assertRefused("a node must bring a token: give it the edge's --token-file")
 
@@ -267,10 +267,9 @@ class TokenTests(_NodeTests):
         given = spawner.orders[0].environment
         await self.edge.stopService()
         for folder, good in ((state, True), (self.mktemp(), False)):
-            self.listen(state_dir=folder, hold_timeout=0.1)
+            self.listen(state_dir=folder)
             self.node(token=given["BRXY_TOKEN"], ticket=given["BRXY_TICKET"])
             if good:
-                await self.until(lambda: len(self.heard("dialled in")) == 2)
                 await self.assertServes()
             else:
                 await self.until(lambda: self.said("its token is not the edge's"))
@@ -433,7 +432,7 @@ class CertificateTests(_NodeTests):
         self.node(tls=self.papers.node("web1"))
         await self.assertRefused("no --node-allow lets it serve a")
         self.node(tls=self.papers.node("web2", "more.example.net"))
-        await self.until(lambda: self.heard("dialled in"))
+        await self.until(lambda: self.heard("ready after"))
         await self.assertServes()
 
     async def test_wrongToken(self) -> None:
@@ -448,7 +447,8 @@ class CertificateTests(_NodeTests):
         """
         Where the edge asks for no certificates, a node without a token.
         """
-        self.listen(node_tls=self.papers.edge(ca=None), hold_timeout=0.1)
+        token = self.tokenFile()
+        self.listen(node_tls=self.papers.edge(ca=None), token_file=token, hold_timeout=0.1)
         self.node(tls=self.papers.node())
         await self.assertRefused("a node must bring a token: give it the edge's --token-file")
 
@@ -581,6 +581,25 @@ class PortTests(_NodeTests):
         """
         loopback = (LOOPBACK, "tcp:0:interface=127.0.0.2", r"tcp:0:interface=\:\:1")
         self.assertEqual(self.start(node_ports=[*loopback, f"unix:{self.mktemp()}"]), "")
+
+    def test_lonely(self) -> None:
+        """
+        An edge that no node can come to says so.
+        """
+        warning = "no node can come in: give a --token-file"
+        certificate = self.papers.edge(ca=None)
+        for settings, lonely in (
+            ({}, True),
+            ({"node_tls": certificate}, True),
+            ({"node_ports": []}, False),
+            ({"token_file": self.tokenFile()}, False),
+            ({"node_tls": self.papers.edge()}, False),
+        ):
+            before = len(self.said(warning))
+            self.start(**{"node_ports": [LOOPBACK], **settings})
+            self.assertEqual(len(self.said(warning)) - before, int(lonely), settings)
+        self.launch(webApp(answer()))
+        self.assertEqual(len(self.said(warning)), 2)
 
     def test_files(self) -> None:
         """

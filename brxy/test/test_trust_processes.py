@@ -4,6 +4,7 @@ Tests of who may be a node, by real processes, with OpenSSL's own client.
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from pathlib import Path
@@ -67,14 +68,16 @@ class CertificateTests(ProgramTests):
     Tests of TLS.
     """
 
+    def setUp(self) -> None:
+        super().setUp()
+        self.papers = Papers(str(self.folder))
+
     async def launch(self, *arguments: str) -> Program:
         """
-        Start an edge with certificates that its command has made.
+        Start an edge, and have a certificate for a node.
         """
-        names = ("edge", "localhost", "127.0.0.1")
-        for words in (("init", "."), ("issue", ".", *names), ("issue", ".", "web1")):
-            made = self.start(PYTHON, "-m", "brxy.pki", *words)
-            self.assertEqual((await self.ended(made), made.err), (0, ""))
+        self.papers.issue("edge", "localhost", "127.0.0.1")
+        self.papers.issue("web1")
         files = ("--node-tls-cert", "edge.pem", "--node-tls-key", "edge.key")
         edge = self.edge(*files, "--node-tls-ca", "ca.pem", *arguments)
         self.place = await self.address(edge, _TLS)
@@ -146,14 +149,12 @@ class CertificateTests(ProgramTests):
         environment, and its token besides.
         """
         command = f"{PYTHON} -m brxy.node -- {self.gate()}"
-        for words in (("init", "pki"), ("issue", "pki", "edge", "127.0.0.1")):
-            made = self.start(PYTHON, "-m", "brxy.pki", *words)
-            self.assertEqual(await self.ended(made), 0)
+        self.papers.issue("edge", "127.0.0.1")
         edge = self.start(
             *(TWISTD, "-n", "brxy-edge", "-p", ANYWHERE, "--node-port", ANYWHERE),
-            *("--node-tls-cert", "pki/edge.pem", "--node-tls-key", "pki/edge.key"),
+            *("--node-tls-cert", "edge.pem", "--node-tls-key", "edge.key"),
             *("--spawn", command),
-            BRXY_EDGE_TLS_CA="pki/ca.pem",
+            BRXY_EDGE_TLS_CA="ca.pem",
         )
         answer = await self.get(await self.address(edge), "/env")
         self.assertEqual(answer.status, 200)
@@ -186,12 +187,9 @@ class CertificateTests(ProgramTests):
         address = await self.address(edge)
         self.assertEqual((await self.get(address, "/env")).status, 200)
         before = re.findall("subject=(.*)", await self.shake())
-        for name in ("edge.pem", "edge.key"):
-            (self.folder / name).unlink()
-        made = self.start(PYTHON, "-m", "brxy.pki", "issue", ".", "renewed", "127.0.0.1")
-        await self.ended(made)
-        for suffix in ("pem", "key"):
-            (self.folder / f"renewed.{suffix}").rename(self.folder / f"edge.{suffix}")
+        renewed = self.papers.issue("renewed", "127.0.0.1")
+        for path, name in zip(renewed, ("edge.pem", "edge.key"), strict=True):
+            os.replace(path, self.folder / name)
         edge.signal(signal.SIGHUP)
         await self.said(edge, "reads its certificates and tokens anew")
         after = re.findall("subject=(.*)", await self.shake())
