@@ -20,7 +20,7 @@ from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
 from brxy.edge.exchange import HELD, TUNNEL
 from brxy.edge.framing import Body, framingFor
 from brxy.edge.http1 import RequestHead, forwardedLines, plainResponse, requestHead
-from brxy.edge.httpcarrier import VIA, HTTPCarrier
+from brxy.edge.httpcarrier import VIA, HTTPCarrier, SecuredCarrier
 from brxy.errors import BadRequest
 from brxy.interfaces import IExchangeEnd
 
@@ -49,6 +49,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
     One client's connection: requests one after another, answered in order.
 
     @ivar forwarded: see L{brxy.edge.httpcarrier.HTTPSource}.
+    @ivar added: likewise.
     """
 
     def __init__(self, factory: HTTPFactory) -> None:
@@ -61,13 +62,14 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         self._begun = False
         self._idle_looks = 0
         self.forwarded = b""
+        self.added = factory.added
 
     def connectionMade(self) -> None:
         """
         See L{twisted.internet.protocol.Protocol}.
         """
         super().connectionMade()
-        self.forwarded = forwardedLines(self.address.encode(), b"http", VIA)
+        self.forwarded = forwardedLines(self.address.encode(), self._factory.scheme, VIA)
         self._factory.looks.start(self)
 
     def advance(self) -> None:
@@ -137,7 +139,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             return
         self._head = head
         self._idle_looks = 0
-        carrier = HTTPCarrier(self, factory.brokerage, route, head, factory.requestId())
+        carrier = factory.carrier(self, factory.brokerage, route, head, factory.requestId())
         self._carrier = carrier
         if head.length == 0:
             carrier.exchange.complete = True
@@ -180,7 +182,12 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         head_only = self._head is not None and self._head.method == b"HEAD"
         self.write(
             plainResponse(
-                status, text, keep_alive=keep, retry_after=retry_after, head_only=head_only
+                status,
+                text,
+                keep_alive=keep,
+                retry_after=retry_after,
+                head_only=head_only,
+                added=self.added,
             )
         )
         if keep:
@@ -287,15 +294,29 @@ class HTTPFactory(ClientFactory[HTTPClient]):
     Makes the connections of HTTP clients, and holds what they share.
 
     @param route: tells the route of a host, or L{None} where there is no app.
+    @param secured: they come by TLS.
+    @param hsts: for so many seconds they shall come by nothing else (RFC 6797).
     @ivar heads: clients that have begun to send a request.
     @ivar looks: when to look next at each client.
     """
 
     def __init__(
-        self, shared: Shared, brokerage: Brokerage, route: Callable[[str], str | None]
+        self,
+        shared: Shared,
+        brokerage: Brokerage,
+        route: Callable[[str], str | None],
+        *,
+        secured: bool = False,
+        hsts: int | None = None,
     ) -> None:
         super().__init__(shared, brokerage)
         self.route = route
+        self.scheme = b"https" if secured else b"http"
+        self.added = b""
+        self.carrier = HTTPCarrier
+        if hsts is not None:
+            self.added = b"Strict-Transport-Security: max-age=%d\r\n" % hsts
+            self.carrier = SecuredCarrier
         reactor = shared.reactor
         self.heads: Deadlines[HTTPClient] = Deadlines(reactor, HEAD_TIMEOUT, HTTPClient.tooSlow)
         self.looks: Deadlines[HTTPClient] = Deadlines(reactor, IDLE_PAUSE, HTTPClient.look)

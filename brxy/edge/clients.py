@@ -44,7 +44,7 @@ class ClientConnection(Connection, Generic[_K]):
     def __init__(self, factory: ClientFactory[Any]) -> None:
         super().__init__(factory.shared)
         self.address = ""
-        self._clients = factory
+        self._clients: Any = factory
         self._inbox = b""
         self._carrier: _K | None = None
 

@@ -32,7 +32,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.internet.protocol import Factory
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -40,12 +40,15 @@ from brxy.connection import Shared
 from brxy.edge.access import Access, Allowed
 from brxy.edge.broker import Broker
 from brxy.edge.brokerage import Brokerage
+from brxy.edge.certstore import CertificateStore
 from brxy.edge.client import HTTPFactory
 from brxy.edge.clients import ClientFactory
 from brxy.edge.nodetls import NodeTLS, NodeTLSFiles
+from brxy.edge.redirect import RedirectFactory
 from brxy.edge.routes import RouteTable
 from brxy.edge.scaler import Rule, Scaler
 from brxy.edge.slot import SlotFactory
+from brxy.edge.sniclient import SNIFactory
 from brxy.edge.starter import Spawning, Starter
 from brxy.edge.state import StateFile
 from brxy.edge.tcpclient import TCPFactory
@@ -58,6 +61,9 @@ __all__ = ["EdgeService", "EdgeSettings", "Spawn"]
 
 # How many connections may wait to be accepted.
 BACKLOG = 1024
+
+# Seconds between two looks at whether a certificate should be renewed.
+_DAY = 86400.0
 
 
 @frozen
@@ -80,6 +86,12 @@ class EdgeSettings:
     @ivar frontends: where TCP clients connect, with the names of their routes.
     @ivar node_ports: where nodes dial in.
     @ivar routes: the only ones served, if any is named.
+    @ivar tls_ports: as C{ports}, by https.
+    @ivar tls_frontends: as C{frontends}, by TLS.
+    @ivar tls_certs: the folder with the certificates for both.
+    @ivar sni_ports: where TLS clients connect that are passed on as they are.
+    @ivar hsts: browsers shall come by nothing but https for so many seconds.
+    @ivar https_redirect: the port of https, if those who come by http are sent there.
     @ivar token_file: has the token of nodes that nobody spawned.
     @ivar allowed: who may be a node of which routes; empty: all that are let in.
     @ivar node_tls: nodes come by TLS, except on Unix sockets.
@@ -105,6 +117,12 @@ class EdgeSettings:
     allowed: Sequence[Allowed] = ()
     node_tls: NodeTLSFiles | None = None
     insecure_node_port: bool = False
+    tls_ports: Sequence[str] = ()
+    tls_frontends: Sequence[tuple[str, str]] = ()
+    tls_certs: str | None = None
+    sni_ports: Sequence[str] = ()
+    hsts: int | None = None
+    https_redirect: int | None = None
 
 
 class EdgeService(Service):
@@ -161,10 +179,23 @@ class EdgeService(Service):
             settings.default_route_for_all,
             self._scaler.present,
         )
-        self._http = HTTPFactory(self._shared, self._brokerage, routes.route)
-        self._tcp = [
-            TCPFactory(self._shared, self._brokerage, name) for name, _ in settings.frontends
-        ]
+        common = (self._shared, self._brokerage, routes.route)
+        self._http = HTTPFactory(*common)
+        if settings.https_redirect is not None:
+            self._http = RedirectFactory(*common, settings.https_redirect)
+        self._https = HTTPFactory(*common, secured=True, hsts=settings.hsts)
+        self._tcp, self._tls_tcp = (
+            [TCPFactory(self._shared, self._brokerage, name) for name, _ in frontends]
+            for frontends in (settings.frontends, settings.tls_frontends)
+        )
+        self._sni = SNIFactory(*common)
+        self._certificates: CertificateStore | None = None
+        if settings.tls_certs is not None:
+            self._certificates = CertificateStore(settings.tls_certs)
+            self._reloads.append(self._certificates.reload)
+            self._looks = LoopingCall(self._certificates.warn)
+            self._looks.clock = reactor
+        self._client_handshakes = Handshakes(reactor)
         self._slots = SlotFactory(self._shared, self._brokerage)
         self._handshakes = Handshakes(reactor)
         self._node_tls: NodeTLS | None = None
@@ -220,6 +251,22 @@ class EdgeService(Service):
             self._ports.append(self._listen(endpoint, self._http))
         for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):
             self._ports.append(self._listen(endpoint, factory))
+        if self._certificates is not None:
+            self._listenByTLS(self._certificates)
+        for endpoint in settings.sni_ports:
+            self._ports.append(self._listen(endpoint, self._sni))
+
+    def _listenByTLS(self, certificates: CertificateStore) -> None:
+        settings = self._settings
+        served: list[tuple[str, Factory]] = [(each, self._https) for each in settings.tls_ports]
+        for (_, endpoint), each in zip(settings.tls_frontends, self._tls_tcp, strict=True):
+            served.append((endpoint, each))
+        for endpoint, factory in served:
+            secured = encrypted(
+                factory, certificates, self._client_handshakes, clock=self._reactor
+            )
+            self._ports.append(self._listen(endpoint, secured))
+        self._looks.start(_DAY)
 
     def _addressesForSpawned(self) -> list[Any]:
         # By TLS they would need more than their token.
@@ -244,7 +291,7 @@ class EdgeService(Service):
         if tls is None and not self._settings.insecure_node_port:
             _checkPrivate(endpoint, port.getHost())
 
-    def _listen(self, endpoint: str, factory: Factory) -> IListeningPort:
+    def _listen(self, endpoint: str, factory: Factory[Any]) -> IListeningPort:
         ports: list[IListeningPort] = []
         failures: list[Failure] = []
         listening = serverFromString(self._reactor, _deep(endpoint)).listen(factory)
@@ -311,7 +358,11 @@ class EdgeService(Service):
         brokerage.leaving = True
         for port in self._ports:
             await _asDeferred(port.stopListening())
+        self._client_handshakes.stop()
+        if self._certificates is not None and self._looks.running:
+            self._looks.stop()
         self._http.leave()
+        self._https.leave()
         await self._finishClients(hurry)
         brokerage.rejectHeld()
         brokerage.sayGoodbye()
@@ -346,7 +397,7 @@ class EdgeService(Service):
         return sum(len(factory.clients) for factory in self._clientFactories())
 
     def _clientFactories(self) -> list[ClientFactory[Any]]:
-        return [self._http, *self._tcp]
+        return [self._http, self._https, *self._tcp, *self._tls_tcp, self._sni]
 
 
 def _lengthenQueue(port: IListeningPort) -> None:

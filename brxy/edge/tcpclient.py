@@ -24,18 +24,26 @@ class TCPClient(ClientConnection[TCPCarrier]):
     One client of a TCP frontend: its connection is one exchange.
     """
 
-    def __init__(self, factory: TCPFactory) -> None:
-        super().__init__(factory)
-        self._factory = factory
-
     def connectionMade(self) -> None:
         """
         See L{twisted.internet.protocol.Protocol}.
         """
         super().connectionMade()
-        factory = self._factory
-        self._carrier = TCPCarrier(self, factory.brokerage, factory.route)
-        factory.brokerage.wait(self._carrier.exchange)
+        self.begin()
+
+    def begin(self) -> None:
+        """
+        The client is there.
+        """
+        self.beginOn(self._clients.route)
+
+    def beginOn(self, route: str) -> None:
+        """
+        The client wants to talk to this route.
+        """
+        brokerage = self._clients.brokerage
+        self._carrier = TCPCarrier(self, brokerage, route)
+        brokerage.wait(self._carrier.exchange)
 
     def advance(self) -> None:
         """

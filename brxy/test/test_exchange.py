@@ -227,7 +227,7 @@ class _Client(FakeEnd):
     """
 
     address = "192.0.2.1:5"
-    forwarded = b""
+    forwarded = added = b""
 
     def __init__(self) -> None:
         super().__init__()

@@ -28,7 +28,7 @@ LAYERS = """
     brxy.edge.routes brxy.edge.access brxy.edge.instance brxy.edge.decisions brxy.edge.pool
     brxy.edge.broker brxy.edge.breaker brxy.edge.ledger brxy.edge.roll
     brxy.edge.agenda brxy.edge.orders brxy.edge.shortage brxy.edge.supply
-    brxy.edge.scaler
+    brxy.edge.scaler brxy.edge.clienthello
     brxy.spawners.spec brxy.spawners.describe brxy.spawners.sshclient brxy.spawners.sshhosts
     brxy.spawners.sshremote
     brxy.spawners.kubestatus brxy.spawners.kubemake
@@ -43,7 +43,7 @@ LAYERS = """
     brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients brxy.edge.client brxy.edge.tcpclient
     brxy.edge.nodetls brxy.edge.refusals
     brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.recovery
-    brxy.edge.starter
+    brxy.edge.starter brxy.edge.redirect brxy.edge.certstore brxy.edge.sniclient
     brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.service
     brxy.node.owner brxy.node.slot brxy.node.dial brxy.node.link brxy.node.service brxy.node.early
     brxy.spawners.registry brxy.spawners.local brxy.spawners.process
