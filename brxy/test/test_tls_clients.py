@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from brxy.test import test_held, test_http, test_tcp
 from brxy.test.edges import onTLS
-from brxy.test.spawning import NodeSpawner
 
 
 @onTLS
@@ -42,15 +41,6 @@ class HangingUpTests(test_held.HangingUpTests):
     """
     Clients that hang up while they are held, or later.
     """
-
-
-@onTLS
-class HangingUpTwoHopsTests(test_held.HangingUpTests):
-    """
-    The same, two hops.
-    """
-
-    spawner_type = NodeSpawner
 
 
 @onTLS
