@@ -39,6 +39,12 @@ class BadRequest(PeerError):
         self.status = status
 
 
+class BadHello(PeerError):
+    """
+    What a client began with is no TLS, or none that can be passed on.
+    """
+
+
 class BadResponse(PeerError):
     """
     An app's response can't be passed on (the client gets a 502).

@@ -57,11 +57,11 @@ class Client(End, Protocol):
     """
     A client's connection as a carrier uses it.
 
-    @ivar address: the client's, as text.
+    @ivar client: the address of who asks, as text.
     @ivar endpoints: see L{brxy.edge.peer.endpointsText}.
     """
 
-    address: str
+    client: str
     endpoints: str
 
     def fail(self, status: int, text: str, retry_after: int | None) -> None: ...

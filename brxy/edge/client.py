@@ -27,7 +27,7 @@ from brxy.edge.http1 import (
     requestHead,
     withForwardedHost,
 )
-from brxy.edge.httpcarrier import VIA, HTTPCarrier
+from brxy.edge.httpcarrier import VIA, HTTPCarrier, SecuredCarrier
 from brxy.edge.limits import Addresses, Limits
 from brxy.edge.patience import Owed
 from brxy.edge.peer import addressText
@@ -51,6 +51,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
     One client's connection: requests one after another, answered in order.
 
     @ivar forwarded: see L{brxy.edge.httpcarrier.HTTPSource}.
+    @ivar added: likewise.
     """
 
     def __init__(self, factory: HTTPFactory, peer: IAddress | None = None) -> None:
@@ -64,13 +65,14 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         self._requests = 0
         self._room = 0
         self.forwarded = b""
+        self.added = factory.added
 
     def connectionMade(self) -> None:
         """
         See L{twisted.internet.protocol.Protocol}.
         """
         super().connectionMade()
-        self.forwarded = forwardedLines(self.address.encode(), b"http", VIA)
+        self.forwarded = forwardedLines(self.address.encode(), self._factory.scheme, VIA)
 
     def advance(self) -> None:
         """
@@ -142,7 +144,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             return
         self._head = head
         self._looks = 0
-        carrier = HTTPCarrier(self, factory.brokerage, route, head, factory.requestId())
+        carrier = factory.carrier(self, factory.brokerage, route, head, factory.requestId())
         self._carrier = carrier
         if factory.max_requests:
             self._requests += 1
@@ -195,7 +197,12 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         head_only = self._head is not None and self._head.method == b"HEAD"
         self.write(
             plainResponse(
-                status, text, keep_alive=keep, retry_after=retry_after, head_only=head_only
+                status,
+                text,
+                keep_alive=keep,
+                retry_after=retry_after,
+                head_only=head_only,
+                added=self.added,
             )
         )
         if keep:
@@ -317,7 +324,7 @@ class ForwardingClient(HTTPClient):
     """
 
     def _begin(self, head: RequestHead) -> None:
-        told = forwarded(head.fields, self.address, b"http", self._factory.trusted)
+        told = forwarded(head.fields, self.address, self._factory.scheme, self._factory.trusted)
         self.client = told.client
         self.forwarded = forwardedLines(told.chain, told.proto, VIA)
         if told.host and head.authority:
@@ -331,6 +338,8 @@ class HTTPFactory(ClientFactory[HTTPClient]):
 
     @param route: tells the route of a host, or L{None} where there is no app.
     @ivar trusted: who is trusted to tell of clients.
+    @param secured: they come by TLS.
+    @param hsts: for so many seconds they shall come by nothing else (RFC 6797).
     @ivar heads: clients that have begun to send a request.
     @ivar max_body: see L{Limits}.
     @ivar max_requests: see L{Limits}.
@@ -344,10 +353,19 @@ class HTTPFactory(ClientFactory[HTTPClient]):
         addresses: Addresses,
         route: Callable[[str], str | None],
         trusted: Networks = NOBODY,
+        *,
+        secured: bool = False,
+        hsts: int | None = None,
     ) -> None:
         super().__init__(shared, brokerage, limits, addresses)
         self.route = route
         self.trusted = trusted
+        self.scheme = b"https" if secured else b"http"
+        self.added = b""
+        self.carrier = HTTPCarrier
+        if hsts is not None:
+            self.added = b"Strict-Transport-Security: max-age=%d\r\n" % hsts
+            self.carrier = SecuredCarrier
         self.max_body = limits.max_body
         self.max_requests = limits.max_requests
         self.heads: Deadlines[HTTPClient] = Deadlines(
@@ -360,9 +378,13 @@ class HTTPFactory(ClientFactory[HTTPClient]):
         """
         See L{twisted.internet.protocol.Factory}.
         """
-        if self.trusted and self.trusted.covers(addressText(addr)):
-            return ForwardingClient(self, addr)
-        return HTTPClient(self, addr)
+        return (ForwardingClient if self.trusts(addr) else HTTPClient)(self, addr)
+
+    def trusts(self, addr: IAddress | None) -> bool:
+        """
+        Whether this is somebody who is trusted to tell of clients.
+        """
+        return bool(self.trusted) and self.trusted.covers(addressText(addr))
 
     def requestId(self) -> bytes:
         """

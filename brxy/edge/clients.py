@@ -51,7 +51,7 @@ class ClientConnection(Connection, Generic[_K]):
         super().__init__(factory.shared)
         self.address = self.client = self.endpoints = ""
         self._peer = peer
-        self._clients = factory
+        self._clients: Any = factory
         self._inbox = b""
         self._carrier: _K | None = None
 

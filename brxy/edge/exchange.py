@@ -199,7 +199,7 @@ class Exchange:
         """
         The client's address; C{""} if it has none.
         """
-        return str(self.carrier.near.address)
+        return str(self.carrier.near.client)
 
     def step(self, event: Input) -> tuple[Action, ...]:
         """

@@ -4,7 +4,13 @@ written for the other side.  Bodies are L{brxy.edge.framing}'s.
 """
 
 from brxy.edge.fields import CHUNKED, MAX_FIELDS, MAX_HEAD, UNTIL_CLOSE, Field
-from brxy.edge.render import forwardedLines, plainResponse, renderRequest, renderResponse
+from brxy.edge.render import (
+    forwardedLines,
+    plainResponse,
+    renderRequest,
+    renderResponse,
+    renderSecured,
+)
 from brxy.edge.request import MAX_TARGET, RequestHead, requestHead, withForwardedHost
 from brxy.edge.response import ResponseHead, isSwitchAsked, responseHead
 
@@ -22,6 +28,7 @@ __all__ = [
     "plainResponse",
     "renderRequest",
     "renderResponse",
+    "renderSecured",
     "requestHead",
     "responseHead",
     "withForwardedHost",

@@ -4,7 +4,7 @@ Carrying one HTTP request and its response.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from brxy.edge.carrier import Carrier, Client
 from brxy.edge.exchange import ANSWERING, HELD, RUNNING, TUNNEL, Exchange, Input
@@ -17,6 +17,7 @@ from brxy.edge.http1 import (
     isSwitchAsked,
     renderRequest,
     renderResponse,
+    renderSecured,
     responseHead,
 )
 from brxy.errors import BadResponse
@@ -26,7 +27,7 @@ from brxy.wire import KIND_HTTP
 if TYPE_CHECKING:
     from brxy.edge.brokerage import Brokerage
 
-__all__ = ["VIA", "HTTPCarrier", "HTTPSource"]
+__all__ = ["VIA", "HTTPCarrier", "HTTPSource", "SecuredCarrier"]
 
 VIA = b"1.1 brxy"
 
@@ -43,9 +44,11 @@ class HTTPSource(Client, Protocol):
 
     @ivar forwarded: what an app is told of it, see
         L{brxy.edge.render.forwardedLines}.
+    @ivar added: field lines that each answer to it has.
     """
 
     forwarded: bytes
+    added: bytes
 
 
 class HTTPCarrier(Carrier):
@@ -255,11 +258,20 @@ class HTTPCarrier(Carrier):
         if length < 0 and (length == UNTIL_CLOSE or not http11) or self._brokerage.leaving:
             # Only the end of the connection tells the end of it, or we are going.
             self._keep_client = False
-        head = renderResponse(
-            response, http11_client=http11, keep_alive=self._keep_client, via=VIA
-        )
+        head = self._render(response, http11_client=http11, keep_alive=self._keep_client, via=VIA)
         first, self._inbox = self._inbox, b""
         self.near.write(head + first)
 
+    _render = staticmethod(renderResponse)
+
     def _next(self) -> None:
         self.near.next(self._keep_client)
+
+
+class SecuredCarrier(HTTPCarrier):
+    """
+    One whose client shall come by https from now on.
+    """
+
+    def _render(self, head: ResponseHead, **how: Any) -> bytes:
+        return renderSecured(head, self.near.added, **how)

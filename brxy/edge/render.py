@@ -12,9 +12,11 @@ from brxy.edge.fields import CHUNKED, UNTIL_CLOSE, upgradeLines
 from brxy.edge.request import RequestHead
 from brxy.edge.response import ResponseHead, passedFields
 
-__all__ = ["forwardedLines", "plainResponse", "renderRequest", "renderResponse"]
+__all__ = ["forwardedLines", "plainResponse", "renderRequest", "renderResponse", "renderSecured"]
 
 _ONLY_CHUNKED = frozenset((b"transfer-encoding", b"trailer"))
+
+_HSTS = b"strict-transport-security"
 
 _ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
@@ -75,6 +77,21 @@ def renderResponse(
     return _response(head, http11_client, keep_alive, via)
 
 
+def renderSecured(
+    head: ResponseHead, added: bytes, *, http11_client: bool, keep_alive: bool, via: bytes
+) -> bytes:
+    """
+    L{renderResponse} with Strict-Transport-Security (RFC 6797 §7.1), unless the app
+    has said it.
+
+    @param added: its line.
+    """
+    text = renderResponse(head, http11_client=http11_client, keep_alive=keep_alive, via=via)
+    if head.status < 200 or any(field[0] == _HSTS for field in head.fields):
+        return text
+    return text[:-2] + added + b"\r\n"
+
+
 def _response(head: ResponseHead, http11_client: bool, keep_alive: bool, via: bytes) -> bytes:
     return b"".join(
         (
@@ -113,6 +130,7 @@ def plainResponse(
     keep_alive: bool,
     retry_after: int | None = None,
     head_only: bool = False,
+    added: bytes = b"",
 ) -> bytes:
     """
     An answer of the edge itself, whole.
@@ -121,6 +139,7 @@ def plainResponse(
         means something in HTML, is escaped.
     @param retry_after: seconds.
     @param head_only: it answers a HEAD.
+    @param added: more field lines.
     """
     body = _harmless(text).encode("utf-8") + b"\n"
     parts = [
@@ -134,6 +153,7 @@ def plainResponse(
         parts.append(_ALLOW)  # RFC 9110 §15.5.6
     if retry_after is not None:
         parts.append(b"Retry-After: %d\r\n" % retry_after)
+    parts.append(added)
     # A client of HTTP/1.0 must be told of both, and nobody minds.
     parts.append(b"Connection: %b\r\n\r\n" % (b"keep-alive" if keep_alive else b"close"))
     if not head_only:

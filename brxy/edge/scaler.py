@@ -28,7 +28,6 @@ from brxy.edge.instance import Instance, State
 from brxy.edge.ledger import Fleet, Ledger, Rule, ruleOf
 from brxy.edge.orders import Orders
 from brxy.edge.roll import Rolls
-from brxy.edge.routes import covers
 from brxy.edge.standing import Standing
 from brxy.edge.supply import PROVEN, Supply
 

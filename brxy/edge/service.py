@@ -32,7 +32,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IProtocolFactory
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -40,6 +40,7 @@ from brxy.connection import Shared
 from brxy.edge.access import Access, Allowed
 from brxy.edge.broker import Broker
 from brxy.edge.brokerage import Brokerage
+from brxy.edge.certstore import CertificateStore
 from brxy.edge.client import HTTPFactory
 from brxy.edge.clients import ClientFactory
 from brxy.edge.doorkeeper import Doorkeeper
@@ -47,9 +48,11 @@ from brxy.edge.limits import Addresses, Limits, clientsAllowed
 from brxy.edge.nodetls import NodeTLS, NodeTLSFiles
 from brxy.edge.proxied import Proxied
 from brxy.edge.recovery import warnOfUnclaimed
+from brxy.edge.redirect import RedirectFactory
 from brxy.edge.routes import RouteTable, canonical
 from brxy.edge.scaler import Rule, Scaler
 from brxy.edge.slot import SlotFactory
+from brxy.edge.sniclient import SNIFactory
 from brxy.edge.starter import Spawning, Starter
 from brxy.edge.state import StateFile
 from brxy.edge.tcpclient import TCPFactory
@@ -70,6 +73,9 @@ BACKLOG = 4096
 # A client that was let in a moment ago, or keeps its connection, may just have
 # asked when the edge begins to stop; it gets so many seconds.
 LEAVE_PAUSE = 1.0
+
+# Seconds between two looks at whether a certificate should be renewed.
+_DAY = 86400.0
 
 
 @frozen
@@ -92,6 +98,12 @@ class EdgeSettings:
     @ivar frontends: where TCP clients connect, with the names of their routes.
     @ivar node_ports: where nodes dial in.
     @ivar routes: the only ones served, if any is named.
+    @ivar tls_ports: as C{ports}, by https.
+    @ivar tls_frontends: as C{frontends}, by TLS.
+    @ivar tls_certs: the folder with the certificates for both.
+    @ivar sni_ports: where TLS clients connect that are passed on as they are.
+    @ivar hsts: browsers shall come by nothing but https for so many seconds.
+    @ivar https_redirect: the port of https, if those who come by http are sent there.
     @ivar token_file: has the token of nodes that nobody spawned.
     @ivar allowed: who may be a node of which routes; empty: all that are let in.
     @ivar node_tls: nodes come by TLS, except on Unix sockets.
@@ -121,6 +133,12 @@ class EdgeSettings:
     insecure_node_port: bool = False
     proxy_trust: Networks = NOBODY
     forwarded_trust: Networks = NOBODY
+    tls_ports: Sequence[str] = ()
+    tls_frontends: Sequence[tuple[str, str]] = ()
+    tls_certs: str | None = None
+    sni_ports: Sequence[str] = ()
+    hsts: int | None = None
+    https_redirect: int | None = None
 
 
 class EdgeService(Service):
@@ -194,10 +212,25 @@ class EdgeService(Service):
         )
         common = (self._shared, self._brokerage, limits)
         addresses = Addresses(limits.max_connections_per_address)
-        self._http = HTTPFactory(*common, addresses, routes.route, settings.forwarded_trust)
-        self._tcp = [TCPFactory(*common, addresses, name) for name, _ in settings.frontends]
+        http = (*common, addresses, routes.route, settings.forwarded_trust)
+        self._http = HTTPFactory(*http)
+        if settings.https_redirect is not None:
+            self._http = RedirectFactory(*http, settings.https_redirect)
+        self._https = HTTPFactory(*http, secured=True, hsts=settings.hsts)
+        self._tcp, self._tls_tcp = (
+            [TCPFactory(*common, addresses, name) for name, _ in frontends]
+            for frontends in (settings.frontends, settings.tls_frontends)
+        )
+        self._sni = SNIFactory(*common, addresses, routes.route)
         self._door = Doorkeeper(limits.max_connections, self._clientsAllowed, reactor.seconds)
         self._proxied = Proxied(reactor, settings.proxy_trust)
+        self._certificates: CertificateStore | None = None
+        if settings.tls_certs is not None:
+            self._certificates = CertificateStore(settings.tls_certs)
+            self._reloads.append(self._certificates.reload)
+            self._looks = LoopingCall(self._certificates.warn)
+            self._looks.clock = reactor
+        self._client_handshakes = Handshakes(reactor)
         self._slots = SlotFactory(self._shared, self._brokerage)
         self._handshakes = Handshakes(reactor)
         self._node_tls: NodeTLS | None = None
@@ -260,9 +293,26 @@ class EdgeService(Service):
             self._serve(endpoint, self._http)
         for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):
             self._serve(endpoint, factory)
+        if self._certificates is not None:
+            self._serveByTLS(self._certificates)
+        for endpoint in settings.sni_ports:
+            self._serve(endpoint, self._sni)
         for port in self._ports:
             self._door.watch(port)
         self._notify(READY)
+
+    def _serveByTLS(self, certificates: CertificateStore) -> None:
+        settings = self._settings
+        served: list[tuple[str, IProtocolFactory]]
+        served = [(each, self._https) for each in settings.tls_ports]
+        for (_, endpoint), each in zip(settings.tls_frontends, self._tls_tcp, strict=True):
+            served.append((endpoint, each))
+        for endpoint, factory in served:
+            secured = encrypted(
+                factory, certificates, self._client_handshakes, clock=self._reactor
+            )
+            self._serve(endpoint, secured)
+        self._looks.start(_DAY)
 
     def _addressesForSpawned(self) -> list[Any]:
         # By TLS they would need more than their token.
@@ -379,6 +429,9 @@ class EdgeService(Service):
         self._door.leave()
         for port in self._ports:
             await _asDeferred(port.stopListening())
+        self._client_handshakes.stop()
+        if self._certificates is not None and self._looks.running:
+            self._looks.stop()
         await self._finishClients(hurry)
         brokerage.rejectHeld()
         brokerage.sayGoodbye()
@@ -411,6 +464,7 @@ class EdgeService(Service):
             await firstOf(everybody, pause, hurry.now)
             pause.cancel()
             self._http.leave()
+            self._https.leave()
             await firstOf(everybody, hurry.now)
             if self._countClients():
                 self._log.warn("not waiting for {n} clients any longer", n=self._countClients())
@@ -419,7 +473,7 @@ class EdgeService(Service):
         return sum(len(factory.clients) for factory in self._clientFactories())
 
     def _clientFactories(self) -> list[ClientFactory[Any]]:
-        return [self._http, *self._tcp]
+        return [self._http, self._https, *self._tcp, *self._tls_tcp, self._sni]
 
 
 def _named(settings: EdgeSettings) -> list[str]:
@@ -427,7 +481,8 @@ def _named(settings: EdgeSettings) -> list[str]:
     The routes that the settings name.
     """
     hosts = [canonical(host, settings.default_route) for host in settings.routes]
-    return [settings.default_route, *hosts, *(name for name, _ in settings.frontends)]
+    frontends = (*settings.frontends, *settings.tls_frontends)
+    return [settings.default_route, *hosts, *(name for name, _ in frontends)]
 
 
 def _lengthenQueue(port: IListeningPort) -> None:

@@ -33,6 +33,7 @@ from brxy.options import (
     capacity,
     count,
     fail,
+    port,
     positive,
     route,
     seconds,
@@ -100,6 +101,9 @@ class Options(CommonOptions):
         ["node-tls-cert", None, None, "The edge's certificate for nodes, which come by TLS then."],
         ["node-tls-key", None, None, "Its key."],
         ["node-tls-ca", None, None, "Nodes must show a certificate of an authority in this file."],
+        ["tls-certs", None, None, "A folder with the certificates for clients, and their keys."],
+        ["hsts", None, None, "Seconds for which browsers shall come by nothing but https.", count],
+        ["https-redirect", None, None, "Send clients of --port to https, at this port.", port],
         TRANSPORT,
     ]  # fmt: skip
 
@@ -113,6 +117,9 @@ class Options(CommonOptions):
         self["ports"] = []
         self["frontends"] = []
         self["node_ports"] = []
+        self["tls_ports"] = []
+        self["tls_frontends"] = []
+        self["sni_ports"] = []
         self["allowed"] = []
         self["spawns"] = []
         self["routes"] = []
@@ -124,19 +131,35 @@ class Options(CommonOptions):
         Where HTTP clients connect: a port number, or a Twisted server endpoint. May be repeated.
         [default: 8080]
         """
-        self["ports"].append(_endpoint(f"tcp:{value}" if value.isdigit() else value))
+        self["ports"].append(_portEndpoint(value))
 
     opt_p = opt_port
 
+    def opt_tls_port(self, value: str) -> None:
+        """
+        Where HTTP clients connect by TLS: a port number, or a Twisted server endpoint. May be
+        repeated; needs --tls-certs.
+        """
+        self["tls_ports"].append(_portEndpoint(value))
+
+    def opt_sni_port(self, value: str) -> None:
+        """
+        Where TLS clients connect that are passed on, unopened, to the route of the name they ask
+        for: a port number, or a Twisted server endpoint. May be repeated.
+        """
+        self["sni_ports"].append(_portEndpoint(value))
+
     def opt_tcp(self, value: str) -> None:
         """
-        NAME=ENDPOINT: a TCP frontend, which is the route NAME. May be repeated.
+        NAME=ENDPOINT: a TCP frontend, which is the route NAME; with NAME=tls:ENDPOINT clients
+        connect by TLS (see --tls-certs). May be repeated.
         """
         name, equals, endpoint = value.partition("=")
         if not equals:
             raise usage.UsageError(f"--tcp {value!r} is not NAME=ENDPOINT")
-        endpoint = f"tcp:{endpoint}" if endpoint.isdigit() else endpoint
-        self["frontends"].append((route(name), _endpoint(endpoint)))
+        by_tls = endpoint.startswith("tls:")
+        frontends = self["tls_frontends" if by_tls else "frontends"]
+        frontends.append((route(name), _portEndpoint(endpoint.removeprefix("tls:"))))
 
     def opt_node_port(self, value: str) -> None:
         """
@@ -205,9 +228,18 @@ class Options(CommonOptions):
         See L{usage.Options}.
         """
         self["default-route"] = route(self["default-route"])
-        if not self["ports"] and not self["frontends"]:
+        by_tls = self["tls_ports"] or self["tls_frontends"]
+        if not (self["ports"] or self["frontends"] or by_tls or self["sni_ports"]):
             self["ports"].append("tcp:8080")
+        if by_tls and not self["tls-certs"]:
+            raise usage.UsageError("clients can't come by TLS without --tls-certs")
+        if self["tls-certs"] and not by_tls:
+            raise usage.UsageError("--tls-certs is for --tls-port, or --tcp NAME=tls:ENDPOINT")
         self.withoutPidfile()
+
+
+def _portEndpoint(text: str) -> str:
+    return _endpoint(f"tcp:{text}" if text.isdigit() else text)
 
 
 def _endpoint(text: str) -> str:
@@ -314,6 +346,12 @@ def makeService(options: Options) -> IService:
             insecure_node_port=bool(options["insecure-node-port"]),
             proxy_trust=Networks(options["proxy_trust"]),
             forwarded_trust=Networks(options["forwarded_trust"]),
+            tls_ports=options["tls_ports"],
+            tls_frontends=options["tls_frontends"],
+            tls_certs=options["tls-certs"],
+            sni_ports=options["sni_ports"],
+            hsts=options["hsts"],
+            https_redirect=options["https-redirect"],
         )
         service = EdgeService(reactor, settings, notifier(os.environ))
     except UsageError as error:

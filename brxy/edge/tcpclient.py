@@ -4,6 +4,8 @@ Clients of a TCP frontend: a connection is one exchange.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
@@ -26,20 +28,30 @@ class TCPClient(ClientConnection[TCPCarrier]):
     One client of a TCP frontend: its connection is one exchange.
     """
 
-    def __init__(self, factory: TCPFactory, peer: IAddress | None = None) -> None:
+    def __init__(self, factory: ClientFactory[Any], peer: IAddress | None = None) -> None:
         super().__init__(factory, peer)
-        self._factory = factory
 
     def connectionMade(self) -> None:
         """
         See L{twisted.internet.protocol.Protocol}.
         """
         super().connectionMade()
-        if not self.alive:
-            return
-        factory = self._factory
-        self._carrier = TCPCarrier(self, factory.brokerage, factory.route)
-        factory.brokerage.wait(self._carrier.exchange)
+        if self.alive:
+            self.begin()
+
+    def begin(self) -> None:
+        """
+        The client is there.
+        """
+        self.beginOn(self._clients.route)
+
+    def beginOn(self, route: str) -> None:
+        """
+        The client wants to talk to this route.
+        """
+        brokerage = self._clients.brokerage
+        self._carrier = TCPCarrier(self, brokerage, route)
+        brokerage.wait(self._carrier.exchange)
 
     def advance(self) -> None:
         """

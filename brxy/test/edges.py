@@ -11,9 +11,12 @@ they are decorated by L{onBothTransports}.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -25,10 +28,11 @@ from brxy.edge.starter import Spawning
 from brxy.epollreactor import EpollReactor
 from brxy.interfaces import Address, IRecovering, SpawnOrder
 from brxy.test.leftovers import RealTests
-from brxy.test.peers import App, Message, Peer, connect
+from brxy.test.peers import App, Message, Peer, connect, connectTLS
 from brxy.test.spawning import FrontedSpawner, TestSpawner
+from brxy.test.transports import certificate
 
-__all__ = ["LOOPBACK", "EdgeTests", "onBothTransports", "spawnRule"]
+__all__ = ["LOOPBACK", "EdgeTests", "onBothTransports", "onTLS", "spawnRule"]
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
@@ -66,6 +70,9 @@ class EdgeTests(RealTests):
     #: are their own, or Twisted's.
     own_transport = True
 
+    #: Clients come by TLS, those of TCP frontends too.
+    secured = False
+
     #: The spawner of L{launch}.
     spawner_type: type[TestSpawner] = FrontedSpawner
 
@@ -87,10 +94,24 @@ class EdgeTests(RealTests):
         given: dict[str, Any] = {"ports": [LOOPBACK], "drain_timeout": 0.0, **settings}
         if any(spawn.spawning.spawner.dials_back for spawn in spawns):
             given.setdefault("node_ports", [LOOPBACK])
+        if self.secured:
+            given["tls_certs"] = self.certificates()
+            given["tls_ports"] = given["ports"]
+            given["tls_frontends"] = given.pop("frontends", ())
+            given["ports"] = ()
         self.edge = edge = EdgeService(self.edge_reactor, EdgeSettings(spawns=spawns, **given))
         edge.startService()
         self.addCleanup(lambda: edge.stopService() if edge.running else None)
         return edge
+
+    def certificates(self) -> str:
+        """
+        @return: a folder with a certificate for C{localhost}.
+        """
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        Path(folder, "localhost.pem").write_bytes(certificate())
+        return folder
 
     def startApp(self, app: App, port: int = 0) -> Address:
         """
@@ -142,7 +163,11 @@ class EdgeTests(RealTests):
         @param port: which of its ports.
         @param host: where from, an address of loopback.
         """
-        peer = await connect(self.reactor, self.edge.addresses[port], host)
+        address = self.edge.addresses[port]
+        if self.secured:
+            peer = await connectTLS(self.reactor, address, certificate())
+        else:
+            peer = await connect(self.reactor, address, host)
         self.cutLater(peer)
         return peer
 
@@ -201,6 +226,15 @@ def onBothTransports(tests: type[_T]) -> type[_T]:
     body = {"own_transport": False, "__doc__": tests.__doc__, "__module__": tests.__module__}
     setattr(module, name, type(name, (tests,), body))
     return tests
+
+
+def onTLS(tests: type[_T]) -> type[_T]:
+    """
+    Decorate a class that is derived from others' tests: clients come by TLS in it, on
+    both transports.
+    """
+    tests.secured = True
+    return onBothTransports(tests)
 
 
 async def _cut(peer: Peer) -> None:

@@ -21,13 +21,16 @@ from twisted.internet.interfaces import (
     ITCPTransport,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.ssl import Certificate, optionsForClientTLS
+from twisted.internet.task import Clock
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from brxy.handshakes import Handshakes, encrypted
 from brxy.interfaces import Address
 
-__all__ = ["App", "Broken", "Message", "Peer", "answer", "connect", "webApp"]
+__all__ = ["App", "Broken", "Message", "Peer", "answer", "connect", "connectTLS", "webApp"]
 
 _END = b"\r\n\r\n"
 
@@ -528,3 +531,31 @@ async def connect(reactor: Any, address: Any, host: str = "127.0.0.1") -> Peer:
     """
     endpoint = TCP4ClientEndpoint(reactor, address.host, address.port, bindAddress=(host, 0))
     return cast(Peer, await endpoint.connect(Factory.forProtocol(Peer)))
+
+
+async def connectTLS(reactor: Any, address: Any, trusted: bytes, name: str = "localhost") -> Peer:
+    """
+    Connect to a listening address by TLS.
+
+    @param trusted: the certificate that it must show, as PEM.
+    @param name: what it is asked for.
+    @raise Broken: the handshake fails.
+    """
+    made: Deferred[Peer] = Deferred()
+
+    class Secured(Peer):
+        def connectionMade(self) -> None:
+            super().connectionMade()
+            made.callback(self)
+
+    creator = optionsForClientTLS(name, Certificate.loadPEM(trusted))
+    factory = encrypted(
+        Factory.forProtocol(Secured),
+        creator,
+        Handshakes(Clock()),
+        clock=reactor,
+        client=True,
+        failed=lambda _, reason: made.errback(Broken(reason.value)),
+    )
+    await TCP4ClientEndpoint(reactor, address.host, address.port).connect(factory)
+    return await made

@@ -78,6 +78,12 @@ class EdgeOptionsTests(RefusalTests):
                 "node-tls-key": None,
                 "node-tls-ca": None,
                 "insecure-node-port": 0,
+                "tls_ports": [],
+                "tls_frontends": [],
+                "tls-certs": None,
+                "sni_ports": [],
+                "hsts": None,
+                "https-redirect": None,
                 "transport": "epoll",
             },
         )
@@ -90,6 +96,21 @@ class EdgeOptionsTests(RefusalTests):
         self.assertEqual(options["ports"], ["tcp:80", "unix:/x", r"tcp:81:interface=\:\:1"])
         options = parse("--node-port", "tcp:1", "--node-port", "unix:/y")
         self.assertEqual(options["node_ports"], ["tcp:1", "unix:/y"])
+
+    def test_tls(self) -> None:
+        """
+        TLS has ports of its own, and needs certificates where it ends here.
+        """
+        options = parse(
+            *("--tls-port", "443", "--tls-port", "unix:/x", "--tls-certs", "/c"),
+            *("--tcp", "a=tls:1", "--tcp", "b=tls:unix:/y", "--tcp", "c=2"),
+        )
+        self.assertEqual((options["tls_ports"], options["ports"]), (["tcp:443", "unix:/x"], []))
+        self.assertEqual(options["tls_frontends"], [("a", "tcp:1"), ("b", "unix:/y")])
+        self.assertEqual(options["frontends"], [("c", "tcp:2")])
+        options = parse("--sni-port", "443", "--hsts", "60", "--https-redirect", "443")
+        self.assertEqual((options["sni_ports"], options["ports"]), (["tcp:443"], []))
+        self.assertEqual((options["hsts"], options["https-redirect"]), (60, 443))
 
     def test_frontends(self) -> None:
         """

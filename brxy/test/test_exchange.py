@@ -226,9 +226,9 @@ class _Client(FakeEnd):
     A client that counts how its exchange ends.
     """
 
-    address = "192.0.2.1"
+    client = "192.0.2.1"
     endpoints = "192.0.2.1:5 192.0.2.2:80"
-    forwarded = b""
+    forwarded = added = b""
 
     def __init__(self) -> None:
         super().__init__()

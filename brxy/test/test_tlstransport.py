@@ -7,6 +7,7 @@ L{brxy.test.test_transports}.
 from __future__ import annotations
 
 import socket
+import struct
 from typing import Any
 
 from OpenSSL import SSL
@@ -61,7 +62,8 @@ class EndingTests(TransportTests):
         before = len(self.protocols)
         for version in VERSIONS:
             sock = self.rawClient(port.getHost())
-            sock.settimeout(20)
+            # Not settimeout: OpenSSL would find that it does not block.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 20, 0))
             bare = await deferToThread(Bare, sock, version)
             self.assertEqual(bare.tls.get_protocol_version(), version)
             await self.until(lambda: len(self.protocols) > before + len(made))

@@ -1,0 +1,120 @@
+"""
+TLS clients that are passed on to the app of the name they ask for, unopened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+
+from brxy.connection import Shared
+from brxy.deadlines import Deadlines
+from brxy.edge.brokerage import Brokerage
+from brxy.edge.clienthello import ClientHelloReader
+from brxy.edge.clients import ClientFactory
+from brxy.edge.limits import Addresses, Limits
+from brxy.edge.tcpclient import TCPClient
+from brxy.errors import BadHello
+from brxy.hostname import routeName
+
+__all__ = ["SNIClient", "SNIFactory"]
+
+# Seconds for a whole hello.
+HELLO_TIMEOUT = 10.0
+
+# RFC 6066 §3: unrecognized_name, fatal.
+_UNKNOWN = b"\x15\x03\x03\x00\x02\x02\x70"
+
+
+class SNIClient(TCPClient):
+    """
+    One TLS client: its connection is one exchange, which begins with its hello.
+    """
+
+    def __init__(self, factory: SNIFactory, peer: IAddress | None) -> None:
+        super().__init__(factory, peer)
+        self._sni = factory
+        self._reader: ClientHelloReader | None = ClientHelloReader()
+
+    def begin(self) -> None:
+        """
+        See L{TCPClient}.
+        """
+        self._sni.hellos.start(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        See L{twisted.internet.protocol.Protocol}.
+        """
+        if self._reader is not None and self.alive:
+            try:
+                name = self._reader.feed(data)
+            except BadHello:
+                self.abort()
+                return
+            if name is not None:
+                self._reader = None
+                self._sni.hellos.stop(self)
+                self._inbox += data
+                self._beginFor(name)
+            else:
+                self._inbox += data
+            return
+        super().dataReceived(data)
+
+    def _beginFor(self, name: str) -> None:
+        host = routeName(name) if name else ""
+        route = None if host is None else self._sni.route(host)
+        if route is None:
+            self.write(_UNKNOWN)
+            self.linger()
+        else:
+            self.beginOn(route)
+            self.advance()
+
+    def closed(self, reason: Failure) -> None:
+        """
+        See L{TCPClient}.
+        """
+        self._sni.hellos.stop(self)
+        super().closed(reason)
+
+
+class SNIFactory(ClientFactory[TCPClient]):
+    """
+    Makes the connections of a port for TLS that is passed on.
+
+    @param route: tells the route of a name (C{""}: of clients that say none), or
+        L{None} where there is no app.
+    @ivar hellos: clients whose hello is not whole.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        brokerage: Brokerage,
+        limits: Limits,
+        addresses: Addresses,
+        route: Callable[[str], str | None],
+    ) -> None:
+        super().__init__(shared, brokerage, limits, addresses)
+        self.route = route
+        self.hellos: Deadlines[SNIClient] = Deadlines(
+            shared.reactor, HELLO_TIMEOUT, SNIClient.abort
+        )
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """
+        See L{twisted.internet.protocol.Factory}.
+        """
+        return SNIClient(self, addr)
+
+    def abort(self) -> None:
+        """
+        Cut off whoever is still there.
+        """
+        super().abort()
+        self.hellos.stopAll()
