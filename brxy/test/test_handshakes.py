@@ -30,7 +30,7 @@ class HandshakeTests(TransportTests):
         self.failures: list[Any] = []
         self.server = Server(self.noted(Recorder))
         creator = PrivateCertificate.loadPEM(certificate()).options()
-        secured = encrypted(
+        secured: Any = encrypted(
             self.server,
             creator,
             self.handshakes,
