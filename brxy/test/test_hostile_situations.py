@@ -34,10 +34,8 @@ NODE_PORT = 9080
 @onBothTransports
 class FromZeroTests(CrowdTests):
     """
-    Crowds that come to an app of which there is no instance.
+    A crowd comes to an app of which there is no instance.
     """
-
-    spawner_type = NodeSpawner
 
     async def test_thousandFirstRequests(self) -> None:
         """
@@ -51,6 +49,15 @@ class FromZeroTests(CrowdTests):
         spawner.release()
         self.assertEqual(await self.statuses(peers), {200})
         self.assertEqual((len(spawner.orders), len(app.requests)), (1, 1000))
+
+
+@onBothTransports
+class QueueTests(CrowdTests):
+    """
+    More clients than slots, from zero.
+    """
+
+    spawner_type = NodeSpawner
 
     async def test_hundredSlowOnes(self) -> None:
         """
