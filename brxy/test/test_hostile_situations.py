@@ -127,13 +127,14 @@ class ExitTests(StormTests):
         """
         fail, work = self.folder / "fail", self.folder / "work"
         light = " ".join(self.command)
-        waiting = f"while [ ! -e {fail} ]; do sleep 0.02; done; echo no such module >&2; exit 1"
+        os.mkfifo(fail)
+        waiting = f"read word < {fail}; echo no such module >&2; exit 1"
         script = f"if [ -e {work} ]; then exec {light}; fi; {waiting}"
         self.command = ["/bin/sh", "-c", script]
         self.launchApps({"capacity": 500, "max_instances": 10}, max_held=500)
         peers = await self.hold(500)
         self.assertEqual(len(self.running()), 1)
-        fail.touch()
+        fail.write_text("now\n")
         answers = await self.answers(peers)
         self.assertEqual({answer.status for answer in answers}, {503})
         self.assertEqual({answer[b"retry-after"] for answer in answers}, {b"1"})
