@@ -239,9 +239,11 @@ class _ProcessTests(ProgramTests):
         shell = ("sh", "-c", f'{before} exec "$@"', "sh")
         ports = ("--port", self.clients)
         program = self.start(*self.within, *shell, *edge, *ports, *arguments, **environ)
-        # In its own namespace it may be the only one to know.
+        # In its own namespace it may be the only one to know; the flag says that it
+        # listens, see proc(5).
         sockets = Path(f"/proc/{program.pid}/net/unix")
-        await self.until(lambda: f"{self.folder}/clients\n" in sockets.read_text())
+        listening = re.compile(rf" 00010000 .* {self.folder}/clients$", re.MULTILINE)
+        await self.until(lambda: listening.search(sockets.read_text()))
         return program
 
     async def pid(self) -> int:
