@@ -597,7 +597,7 @@ class SlowTests(SynchronousTestCase):
         """
         self.launch(max_total=3, hold_timeout=5.0)
         self.spawner.holding = True
-        for batch in range(tier(4, 200)):
+        for batch in range(tier(4, 40)):
             hosts = [b"h%d.example" % (500 * batch + number) for number in range(500)]
             clients = [self.edge.ask(get(host)) for host in hosts]
             for _ in range(6):

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from collections import Counter
 from random import Random
+from typing import Any
 
-from attrs import define, frozen
+from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError, gatherResults
 from twisted.internet.task import deferLater
-from twisted.logger import LogLevel, capturedLogs, formatEvent
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
+from zope.interface import provider
 
-from brxy.edge.service import EdgeService
-from brxy.edge.slot import NodeSlot
-from brxy.node.slot import EdgeSlot
-from brxy.test.edges import EdgeTests, onBothTransports, spawnRule
+from brxy.edge.service import EdgeService, EdgeSettings
+from brxy.test.edges import LOOPBACK, EdgeTests, onBothTransports, spawnRule
 from brxy.test.links import FROM_EDGE, FROM_NODE, BadLink, BadLinkSpawner, Fault
-from brxy.test.peers import App, Broken, Message, Peer, answer, connect
+from brxy.test.peers import App, Broken, Peer, answer, connect
 from brxy.test.tiers import tier
 
 #: Slots of the instance, and clients at the same time.
@@ -50,50 +50,76 @@ class Outcome:
     is_right: bool
 
 
-@define
-class Trial:
+#: Of a POST that was on a slot that is gone.
+LOST = Outcome(b"POST", 502, False)
+
+
+@frozen
+class Result:
     """
-    One edge with its clients, one instance, and one fault.
+    What came of one fault.
 
     @ivar outcomes: what became of each request, by its name.
     @ivar seen: how often each request came to the app.
+    @ivar on_slot: the requests that the slot with the fault has carried.
+    @ivar has_struck: the fault has happened.
     """
 
-    tests: LinkTests
-    link: BadLink
-    edge: EdgeService
     outcomes: dict[bytes, Outcome]
     seen: Counter[bytes]
+    on_slot: set[bytes]
+    has_struck: bool
 
-    async def load(self) -> None:
+    def harmed(self) -> dict[bytes, Outcome]:
+        """
+        What was not answered right.
+        """
+        return {name: each for name, each in self.outcomes.items() if not each.is_right}
+
+    def most(self) -> int:
+        """
+        How often a POST came to the app, at most.
+        """
+        posts = [name for name, each in self.outcomes.items() if each.method == b"POST"]
+        return max(self.seen[name] for name in posts)
+
+
+class Load:
+    """
+    Clients of an edge.
+
+    @ivar outcomes: see L{Result}.
+    """
+
+    def __init__(self, reactor: Any, edge: Any) -> None:
+        self.outcomes: dict[bytes, Outcome] = {}
+        self._reactor = reactor
+        self._edge = edge
+
+    async def run(self) -> None:
         """
         Have all clients ask, at the same time.
         """
-        clients = [Deferred.fromCoroutine(self.client(number)) for number in range(SLOTS)]
+        clients = [Deferred.fromCoroutine(self._client(number)) for number in range(SLOTS)]
         await gatherResults(clients)
         # Whatever happened, the edge serves on.
-        await self.ask(await self.connect(), b"GET", b"last")
+        peer = await connect(self._reactor, self._edge)
+        await self._ask(peer, b"GET", b"last")
+        await _cut(peer)
 
-    async def client(self, number: int) -> None:
+    async def _client(self, number: int) -> None:
         """
         One client asks, on a connection that it keeps if it can.
         """
-        peer = await self.connect()
+        peer = await connect(self._reactor, self._edge)
         for turn, method in enumerate(METHODS):
             if peer.ended:
-                peer = await self.connect()
-            await self.ask(peer, method, b"c%d-t%d" % (number, turn))
-        peer.close()
+                await _cut(peer)
+                peer = await connect(self._reactor, self._edge)
+            await self._ask(peer, method, b"c%d-t%d" % (number, turn))
+        await _cut(peer)
 
-    async def connect(self) -> Peer:
-        """
-        Connect to the edge.
-        """
-        peer = await connect(self.tests.reactor, self.edge.addresses[0])
-        self.tests.cutLater(peer)
-        return peer
-
-    async def ask(self, peer: Peer, method: bytes, name: bytes) -> None:
+    async def _ask(self, peer: Peer, method: bytes, name: bytes) -> None:
         """
         Make one request, and see what becomes of it.
         """
@@ -101,7 +127,7 @@ class Trial:
         head = b"%b /%b HTTP/1.1\r\nHost: a\r\nX-Request-ID: %b\r\nContent-Length: %d\r\n\r\n"
         peer.write(head % (method, name, name, len(body)) + body)
         answering = Deferred.fromCoroutine(peer.answer())
-        answering.addTimeout(PATIENCE, self.tests.reactor)
+        answering.addTimeout(PATIENCE, self._reactor)
         status, is_right = 0, False
         try:
             message = await answering
@@ -112,16 +138,39 @@ class Trial:
             # It is garbled, as is all that follows.
             pass
         if status <= 0:
-            peer.abort()
-            await peer.untilLost()
+            await _cut(peer)
         self.outcomes[name] = Outcome(method, status, is_right)
 
-    def onSlot(self) -> set[bytes]:
-        """
-        The requests that the slot with the fault has carried.
-        """
-        carried = self.link.passed[FROM_EDGE]
-        return {name for name in self.outcomes if b"X-Request-ID: %b\r\n" % name in carried}
+
+async def _cut(peer: Peer) -> None:
+    if peer.lost is None:
+        peer.abort()
+        await peer.untilLost()
+
+
+class Echo(App):
+    """
+    Answers with the name and the body of a request, if it can be read.
+
+    @ivar seen: see L{Result}.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__(self._echo)
+        self.seen: Counter[bytes] = Counter()
+        self._reactor = reactor
+
+    async def _echo(self, peer: Peer) -> None:
+        while True:
+            try:
+                request = await peer.request()
+            except (ValueError, IndexError):
+                return
+            name = b"".join(request.values(b"x-request-id")[:1])
+            self.seen[name] += 1
+            # Long enough for all slots to be busy.
+            await deferLater(self._reactor, 0.01)
+            peer.write(answer(name + request.body))
 
 
 @onBothTransports
@@ -130,96 +179,83 @@ class LinkTests(EdgeTests):
     One of three slots of an instance is hit.
     """
 
-    timeout = 600
+    timeout = 3600
 
     def setUp(self) -> None:
         super().setUp()
-        self.events = self.enterContext(capturedLogs())
+        self.dropped: Counter[type] = Counter()
+        self.errors: list[str] = []
+        globalLogPublisher.addObserver(self.note)
+        self.addCleanup(globalLogPublisher.removeObserver, self.note)
 
-    async def trial(self, fault: Fault | None) -> Trial:
+    @provider(ILogObserver)
+    def note(self, event: LogEvent) -> None:
+        """
+        Take from the log what is looked at later, and no more: of what an event
+        refers to there would be too much.
+        """
+        if event["log_level"] >= LogLevel.error:
+            self.errors.append(formatEvent(event) or "")
+        # Not one that dials again while its edge is being stopped.
+        elif event.get("why") != "the edge is leaving" and "dropped a" in (
+            event.get("log_format") or ""
+        ):
+            self.dropped[type(event["log_source"])] += 1
+
+    async def trial(self, fault: Fault | None) -> Result:
         """
         Run clients, and have one thing go wrong.
         """
-        seen: Counter[bytes] = Counter()
-
-        async def serve(peer: Peer) -> None:
-            while True:
-                try:
-                    request: Message = await peer.request()
-                except (ValueError, IndexError):
-                    return
-                name = b"".join(request.values(b"x-request-id")[:1])
-                seen[name] += 1
-                # Long enough for all slots to be busy.
-                await deferLater(self.reactor, 0.01)
-                peer.write(answer(name + request.body))
-
-        app = App(serve)
-        address = self.startApp(app)
+        app = Echo(self.reactor)
+        address = app.listen(self.reactor)
         spawner = BadLinkSpawner(self.edge_reactor, lambda order: address)
-        spawner.link = BadLink(fault)
-        edge = self.startEdge(
-            spawnRule(spawner, capacity=SLOTS, max_instances=2),
+        spawner.link = link = BadLink(fault)
+        settings = EdgeSettings(
+            ports=[LOOPBACK],
+            node_ports=[LOOPBACK],
+            spawns=[spawnRule(spawner, capacity=SLOTS, max_instances=2)],
             response_timeout=RESPONSE_TIMEOUT,
+            drain_timeout=0.0,
         )
-        trial = Trial(self, spawner.link, edge, {}, seen)
-        await trial.load()
-        await edge.stopService()
-        await spawner.link.stop()
-        await app.stop()
-        return trial
+        edge = EdgeService(self.edge_reactor, settings)
+        edge.startService()
+        load = Load(self.reactor, edge.addresses[0])
+        try:
+            await load.run()
+        finally:
+            await edge.stopService()
+            await link.stop()
+            await app.stop()
+        carried = link.passed[FROM_EDGE]
+        on_slot = {name for name in load.outcomes if b"X-Request-ID: %b\r\n" % name in carried}
+        self.spans = [len(passed) for passed in link.passed]
+        return Result(load.outcomes, app.seen, on_slot, link.has_struck)
 
-    async def spans(self) -> list[int]:
-        """
-        How many bytes a slot carries when nothing goes wrong, by direction.
-        """
-        trial = await self.trial(None)
-        self.assertEqual({each.is_right for each in trial.outcomes.values()}, {True})
-        return [len(passed) for passed in trial.link.passed]
-
-    async def trials(self, faults: list[Fault]) -> list[Trial]:
+    async def trials(self, faults: list[Fault]) -> list[tuple[Fault, Result]]:
         """
         Many trials, some at the same time: those that wait for a limit don't
         hold the others up.
         """
         turns = DeferredSemaphore(10)
 
-        def begin(fault: Fault) -> Deferred[Trial]:
+        def begin(fault: Fault) -> Deferred[Result]:
             return Deferred.fromCoroutine(self.trial(fault))
 
-        return await gatherResults([turns.run(begin, fault) for fault in faults])
+        results = await gatherResults([turns.run(begin, fault) for fault in faults])
+        self.assertGreater(sum(each.has_struck for each in results), len(faults) // 2)
+        self.assertEqual({each.most() for each in results} - {0, 1}, set())
+        self.assertEqual(self.errors, [])
+        return list(zip(faults, results, strict=True))
 
-    def harmed(self, fault: Fault, trial: Trial) -> dict[bytes, Outcome]:
-        """
-        What was not answered right.  A POST never reached the app twice.
-        """
-        for name, outcome in trial.outcomes.items():
-            if outcome.method == b"POST":
-                self.assertLessEqual(trial.seen[name], 1, (fault, name))
-        return {name: each for name, each in trial.outcomes.items() if not each.is_right}
-
-    def checkLog(self, number: int) -> None:
-        """
-        There is one reason for each slot that was dropped, at most, and no
-        traceback.
-        """
-        dropped = [e for e in self.events if "dropped a slot" in e.get("log_format", "")]
-        for kind in (NodeSlot, EdgeSlot):
-            lines = [formatEvent(e) or "" for e in dropped if isinstance(e["log_source"], kind)]
-            # One that dials again while its edge is being stopped.
-            lines = [line for line in lines if not line.endswith("the edge is leaving")]
-            self.assertLessEqual(len(lines), number, lines)
-        worst = [event for event in self.events if event["log_level"] >= LogLevel.error]
-        self.assertEqual([formatEvent(event) for event in worst], [])
-        del self.events[:]  # type: ignore[attr-defined]
-
-    async def offsets(self, number: int) -> list[tuple[int, int]]:
+    async def places(self, number: int) -> list[tuple[int, int]]:
         """
         Directions and bytes in them: so many of each, or all if that is less.
         """
+        result = await self.trial(None)
+        self.assertEqual(result.harmed(), {})
         chance = Random(5)
         places = []
-        for direction, span in zip((FROM_NODE, FROM_EDGE), await self.spans(), strict=True):
+        for direction, span in zip((FROM_NODE, FROM_EDGE), self.spans, strict=True):
             chosen = chance.sample(range(span), min(span, number))
             places += [(direction, offset) for offset in sorted(chosen)]
         return places
@@ -229,27 +265,24 @@ class LinkTests(EdgeTests):
         The connection is cut at a byte: one exchange is lost at most, and only
         one that must not be sent twice.
         """
-        faults = [Fault(*place) for place in await self.offsets(tier(12, 10_000))]
-        trials = await self.trials(faults)
-        for fault, trial in zip(faults, trials, strict=True):
-            harmed = list(self.harmed(fault, trial).values())
-            self.assertIn(harmed, ([], [Outcome(b"POST", 502, False)]), (fault, harmed))
-        self.assertGreater(sum(trial.link.has_struck for trial in trials), len(faults) // 2)
-        self.checkLog(0)
+        faults = [Fault(*place) for place in await self.places(tier(12, 10_000))]
+        for fault, result in await self.trials(faults):
+            harmed = list(result.harmed().values())
+            self.assertIn(harmed, ([], [LOST]), (fault, result))
+        self.assertEqual(self.dropped, {})
 
     async def test_flip(self) -> None:
         """
         A bit is flipped: whatever that means to what the slot carries, nothing
-        happens to others.
+        happens to others.  A slot is dropped for one reason.
         """
         chance = Random(7)
-        places = await self.offsets(tier(12, 10_000))
+        places = await self.places(tier(12, 10_000))
         faults = [Fault(*place, chance.randrange(8)) for place in places]
-        trials = await self.trials(faults)
-        for fault, trial in zip(faults, trials, strict=True):
-            harmed = self.harmed(fault, trial)
-            others = [harmed[name] for name in harmed.keys() - trial.onSlot()]
+        for fault, result in await self.trials(faults):
+            harmed = result.harmed()
+            others = [harmed[name] for name in harmed.keys() - result.on_slot]
             # One may have been given to the slot when it was lost, and never left.
-            self.assertIn(others, ([], [Outcome(b"POST", 502, False)]), (fault, harmed))
-        self.assertGreater(sum(trial.link.has_struck for trial in trials), len(faults) // 2)
-        self.checkLog(len(faults))
+            self.assertIn(others, ([], [LOST]), (fault, result))
+        for count in self.dropped.values():
+            self.assertLessEqual(count, len(faults))

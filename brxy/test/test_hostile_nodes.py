@@ -280,7 +280,7 @@ class NodeTests(_Tests):
         One that takes exchanges and says nothing loses them to another after a
         while, gets no more, and serves again when it answers.
         """
-        self.patch(slot, "ACCEPT_TIMEOUT", 0.3)
+        self.patch(slot, "ACCEPT_TIMEOUT", 1.0)
         # In which it must let go of the exchange that it took.
         self.patch(framed, "RESET_TIMEOUT", 20.0)
         await self.launchGood()
@@ -298,7 +298,7 @@ class NodeTests(_Tests):
         One that accepts and says no more: with C{--response-timeout} its client
         gets 504, and a slot that does not let go of the exchange is closed.
         """
-        await self.launchGood(response_timeout=0.3)
+        await self.launchGood(response_timeout=1.5)
         node = await self.evil(frame(READY))
         client = await self.connect()
         client.write(POST % (b"bad.example", 2) + b"ab")

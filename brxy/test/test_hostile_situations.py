@@ -28,14 +28,15 @@ from brxy.test.spawning import NodeSpawner, PatientSpawner
 from brxy.test.storms import LIGHT, StormTests, nodeOf
 from brxy.test.tiers import tier
 
+#: In a network namespace of the test's own.
+NODE_PORT = 9080
+
 
 @onBothTransports
 class FromZeroTests(CrowdTests):
     """
-    Crowds that come to an app of which there is no instance.
+    A crowd comes to an app of which there is no instance.
     """
-
-    spawner_type = NodeSpawner
 
     async def test_thousandFirstRequests(self) -> None:
         """
@@ -49,6 +50,15 @@ class FromZeroTests(CrowdTests):
         spawner.release()
         self.assertEqual(await self.statuses(peers), {200})
         self.assertEqual((len(spawner.orders), len(app.requests)), (1, 1000))
+
+
+@onBothTransports
+class QueueTests(CrowdTests):
+    """
+    More clients than slots, from zero.
+    """
+
+    spawner_type = NodeSpawner
 
     async def test_hundredSlowOnes(self) -> None:
         """
@@ -118,13 +128,14 @@ class ExitTests(StormTests):
         """
         fail, work = self.folder / "fail", self.folder / "work"
         light = " ".join(self.command)
-        waiting = f"while [ ! -e {fail} ]; do sleep 0.02; done; echo no such module >&2; exit 1"
+        os.mkfifo(fail)
+        waiting = f"read word < {fail}; echo no such module >&2; exit 1"
         script = f"if [ -e {work} ]; then exec {light}; fi; {waiting}"
         self.command = ["/bin/sh", "-c", script]
         self.launchApps({"capacity": 500, "max_instances": 10}, limits=Limits(max_held=500))
         peers = await self.hold(500)
         self.assertEqual(len(self.running()), 1)
-        fail.touch()
+        fail.write_text("now\n")
         answers = await self.answers(peers)
         self.assertEqual({answer.status for answer in answers}, {503})
         self.assertEqual({answer[b"retry-after"] for answer in answers}, {b"1"})
@@ -229,9 +240,11 @@ class _ProcessTests(ProgramTests):
         shell = ("sh", "-c", f'{before} exec "$@"', "sh")
         ports = ("--port", self.clients)
         program = self.start(*self.within, *shell, *edge, *ports, *arguments, **environ)
-        # In its own namespace it may be the only one to know.
+        # In its own namespace it may be the only one to know; the flag says that it
+        # listens, see proc(5).
         sockets = Path(f"/proc/{program.pid}/net/unix")
-        await self.until(lambda: f"{self.folder}/clients\n" in sockets.read_text())
+        listening = re.compile(rf" 00010000 .* {self.folder}/clients$", re.MULTILINE)
+        await self.until(lambda: listening.search(sockets.read_text()))
         return program
 
     async def pid(self) -> int:
@@ -265,7 +278,7 @@ class CutLinkTests(_ProcessTests):
         """
         twistd = f"{TWISTD} -n brxy-node -- {self.light}"
         edge = await self.launch(
-            *("--node-port", "tcp:9080:interface=127.0.0.1", "--spawn", twistd),
+            *("--node-port", f"tcp:{NODE_PORT}:interface=127.0.0.1", "--spawn", twistd),
             *("--max-instances", "2", "--old-idle-timeout", "300"),
             before="ip link set lo up;",
         )
@@ -273,26 +286,36 @@ class CutLinkTests(_ProcessTests):
         self.assertEqual({(await each).status for each in both}, {200})
         return edge
 
-    def cut(self, node: int) -> None:
+    def ports(self, node: int, owned: bool) -> set[int]:
         """
-        Let nothing of a node's slots through any more.
+        The node's ends of connections to the edge that are there.
+
+        @param owned: only those that are the node's own, and not its siblings'.
         """
-        sockets = {
-            os.readlink(path) for path in glob(f"/proc/{node}/fd/*") if os.path.exists(path)
-        }
+        links = glob(f"/proc/{node}/fd/*")
+        sockets = {os.readlink(path) for path in links if os.path.lexists(path)}
         rows = [row.split() for row in Path(f"/proc/{node}/net/tcp").read_text().splitlines()[1:]]
-        ports = [
+        return {
             int(row[1].rpartition(":")[2], 16)
             for row in rows
-            if f"socket:[{row[9]}]" in sockets and row[2].endswith(f":{9080:04X}")
-        ]
+            if row[3] == "01" and row[2].endswith(f":{NODE_PORT:04X}")
+            if not owned or f"socket:[{row[9]}]" in sockets
+        }
+
+    def cut(self, node: int) -> set[int]:
+        """
+        Let nothing of a node's slots through any more.
+
+        @return: its ports.
+        """
+        ports = self.ports(node, True)
         self.assertTrue(ports)
+        inside = ("nsenter", f"--net=/proc/{node}/ns/net")
         for port in ports:
             for side in ("--sport", "--dport"):
                 rule = ("-A", "INPUT", "-p", "tcp", side, str(port), "-j", "DROP")
-                subprocess.run(
-                    ["nsenter", f"--net=/proc/{node}/ns/net", "iptables", *rule], check=True
-                )
+                subprocess.run([*inside, "iptables", *rule], check=True)
+        return ports
 
     async def test_cut(self) -> None:
         """
@@ -317,10 +340,11 @@ class CutLinkTests(_ProcessTests):
 
     async def idle(self, edge: Program) -> None:
         """
-        An idle slot is found dead by PING.
+        An idle slot is found dead by TCP.
         """
-        self.cut(nodeOf(await self.pid()))
-        await self.said(edge, "no answer to PING")
+        node = nodeOf(await self.pid())
+        ports = self.cut(node)
+        await self.until(lambda: not ports & self.ports(node, False))
         await self.pid()
 
     async def atWork(self, edge: Program) -> None:
