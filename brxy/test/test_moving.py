@@ -9,9 +9,10 @@ import resource
 from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.epollreactor import EpollReactor
-from brxy.splice import Move
+from brxy.splice import Move, Pipes
 from brxy.test.recorders import HalfRecorder, Recorder, fail, pause
 from brxy.test.transports import LITTLE, MUCH, UNIX, TransportTests, reset
 
@@ -395,3 +396,24 @@ class BreakingTests(TwoConnectionsTests):
         await self.test_brokenSource()
         await end()
         self.assertEqual(count(), before)
+
+
+class PipesTests(SynchronousTestCase):
+    """
+    Tests of L{Pipes}.
+    """
+
+    def test_most(self) -> None:
+        """
+        So many are in use at most, whatever the limit of descriptors is; one that is
+        given back is for another.
+        """
+        pipes = Pipes()
+        self.addCleanup(pipes.close)
+        taken = [pipes.take() for _ in range(Pipes.MOST)]
+        self.assertRaises(OSError, pipes.take)
+        pipes.give(taken.pop())
+        taken.append(pipes.take())
+        self.assertRaises(OSError, pipes.take)
+        for pipe in taken:
+            pipes.give(pipe)
