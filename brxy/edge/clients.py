@@ -36,7 +36,7 @@ class ClientConnection(Connection, Generic[_K]):
     @ivar endpoints: see L{brxy.edge.peer.endpointsText}.
     """
 
-    def __init__(self, factory: ClientFactory[Any], peer: IAddress | None) -> None:
+    def __init__(self, factory: ClientFactory[Any], peer: IAddress | None = None) -> None:
         super().__init__(factory.shared)
         self.address = self.client = self.endpoints = ""
         self._peer = peer
