@@ -4,16 +4,19 @@ What must hold for everything that reads bytes as they come in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from brxy.errors import PeerError
 
-__all__ = ["Fed", "checkPrefixes", "feed", "pieces"]
+__all__ = ["Fed", "checkPrefixes", "feed", "pieces", "waysToCut"]
 
 # All places to cut a short input, and so many of a long one.
 _ALL = 200
 _SOME = 50
+
+# Bytes that are fed in each way there is.
+_FEW = 60
 
 Read = Callable[[bytes], "tuple[Any, int] | None"]
 
@@ -59,20 +62,29 @@ def _ends(data: bytes, whole: Any) -> list[int]:
     return sorted(ends)
 
 
-def pieces(data: bytes, size: int) -> Iterator[bytes]:
+def pieces(data: bytes, size: int) -> list[bytes]:
     """
     The same bytes in pieces of a size, one empty one among them.
     """
-    yield b""
-    for start in range(0, len(data), size):
-        yield data[start : start + size]
+    return [b"", *(data[start : start + size] for start in range(0, len(data), size))]
+
+
+def waysToCut(data: bytes, size: int) -> Iterator[list[bytes]]:
+    """
+    The same bytes in pieces: of a size; and if they are few byte by byte, and in two at
+    each place.
+    """
+    yield pieces(data, size)
+    if len(data) <= _FEW:
+        yield pieces(data, 1)
+        yield from ([data[:place], data[place:]] for place in range(1, len(data)))
 
 
 # What has passed of a body, what is left over behind it, whether it is done.
 Fed = tuple[bytes, bytes, bool]
 
 
-def feed(body: Any, parts: Iterator[bytes], kept: int | None = None) -> Fed | None:
+def feed(body: Any, parts: Iterable[bytes], kept: int | None = None) -> Fed | None:
     """
     Give a body's framing these pieces.
 

@@ -5,6 +5,7 @@ What fuzzers begin with: the cases of the tests, and one of each kind.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from struct import pack
 
 from brxy import wire
 from brxy.edge.http1 import requestHead
@@ -70,6 +71,7 @@ _FIELDS = (
     b"X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\n",
     b"Expect: 100-continue\r\nX-Request-ID: 1\r\n",
     b"Content-Length: 003\r\nContent_Length: 7\r\n",
+    b"X_Forwarded_For: 1\r\nX-Forwarded_Host: b\r\nX_Real-IP: 1\r\nX_Request_ID: 1\r\n",
     b"Transfer-Encoding: Chunked\r\n",
 )
 
@@ -142,8 +144,10 @@ def proxyHeaders() -> Iterator[bytes]:
             for destination in hosts:
                 ends = Endpoints(Address(source, 40312), Address(destination, 443))
                 yield proxyHeader(version, ends) + b"GET"
+    for family, size in ((0x11, 12), (0x21, 36), (0x31, 216)):
+        for given in (size - 1, size):
+            yield b"\r\n\r\n\0\r\nQUIT\n" + pack("!BBH", 0x21, family, given) + bytes(given)
     yield b"PROXY UNKNOWN ffff:f...f:ffff 65535\r\n"
-    yield b"\r\n\r\n\0\r\nQUIT\n\x21\x31\0\xd8" + bytes(216)
     yield b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x12" + bytes(12) + b"\x04\0\x03abc"
 
 

@@ -39,15 +39,15 @@ class ClientConnection(Connection, Generic[_K]):
     @ivar endpoints: see L{brxy.edge.peer.endpointsText}.
     """
 
-    # As one of which address it counts: a proxy's tells of others with each request.
-    _counted: str | None = None
+    # It counts as one of its address.
+    _counted = False
     # What it owed at the last look, at how many looks now, and what it had done by
     # the first of them.
     _owed = Owed.NOTHING
     _looks = 0
     _done = 0
 
-    def __init__(self, factory: ClientFactory[Any], peer: IAddress | None) -> None:
+    def __init__(self, factory: ClientFactory[Any], peer: IAddress | None = None) -> None:
         super().__init__(factory.shared)
         self.address = self.client = self.endpoints = ""
         self._peer = peer
@@ -64,8 +64,8 @@ class ClientConnection(Connection, Generic[_K]):
         self.address = self.client = addressText(peer)
         self.endpoints = endpointsText(peer, self._tcp.getHost())
         self._clients.clients.add(self)
-        if self._clients.addresses.add(self.address):
-            self._counted = self.address
+        self._counted = self._clients.addresses.add(self.address)
+        if self._counted:
             self._clients.looks.start(self)
         else:
             self.abort()
@@ -170,8 +170,8 @@ class ClientConnection(Connection, Generic[_K]):
         The connection is gone.
         """
         self._clients.looks.stop(self)
-        if self._counted is not None:
-            self._clients.addresses.remove(self._counted)
+        if self._counted:
+            self._clients.addresses.remove(self.address)
         self._clients.left(self)
         carrier = self._carrier
         self.over()

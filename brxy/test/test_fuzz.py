@@ -96,8 +96,8 @@ class CheckTests(SynchronousTestCase):
             def feed(self, data: bytes) -> tuple[bytes, bytes]:
                 return b"", b""
 
-        self.assertEqual(feed(Keeping(), iter([b"ab"]), 2), (b"", b"", False))
-        self.assertRaises(AssertionError, feed, Keeping(), iter([b"ab", b"c"]), 2)
+        self.assertEqual(feed(Keeping(), [b"ab"], 2), (b"", b"", False))
+        self.assertRaises(AssertionError, feed, Keeping(), [b"ab", b"c"], 2)
 
     @settings(max_examples=50, deadline=None, derandomize=True)
     @given(st.binary(max_size=30), st.integers(1, 40))
@@ -105,6 +105,6 @@ class CheckTests(SynchronousTestCase):
         """
         Pieces are the whole.
         """
-        parts = list(pieces(data, size))
+        parts = pieces(data, size)
         self.assertEqual(b"".join(parts), data)
         self.assertTrue(all(len(part) <= size for part in parts))

@@ -90,11 +90,10 @@ class _Tests(ProgramTests):
 
     def serve(self, *arguments: str) -> Program:
         """
-        Start an edge.
+        Start an edge that has patience, for the machine may be busy.
         """
-        return self.start(
-            TWISTD, "-n", "brxy-edge", "--transport", self.transport, *arguments, PATH=_PATH
-        )
+        options = ("--transport", self.transport, "--start-timeout", "90", "--hold-timeout", "90")
+        return self.start(TWISTD, "-n", "brxy-edge", *options, *arguments, PATH=_PATH)
 
     def node(self, *arguments: str) -> str:
         """
@@ -241,10 +240,11 @@ class NginxTests(_Tests):
         """
         It understands what the node tells it, of a client that curl tells of.
         """
-        port = self.takePort()
-        self.write("nginx.conf", _NGINX.format(port=port))
         nginx = f"nginx -p {self.folder} -c nginx.conf -e stderr"
         for version in VERSIONS:
+            # nginx overwrites its environment, so that nobody here sees when it is gone.
+            port = self.takePort()
+            self.write("nginx.conf", _NGINX.format(port=port))
             node = self.node(
                 *("--app-port", str(port), "--send-proxy", version, "--ready-path", "/"),
                 *("--", nginx),

@@ -4,7 +4,7 @@ What holds for clients, for those that come by TLS.
 
 from __future__ import annotations
 
-from brxy.test import test_held, test_http, test_tcp
+from brxy.test import test_held, test_hostile_clients, test_http, test_tcp
 from brxy.test.edges import onTLS
 
 
@@ -37,7 +37,7 @@ class HeldTests(test_held.HeldTests):
 
 
 @onTLS
-class HangingUpTests(test_held.HangingUpTests):
+class LeavingTests(test_hostile_clients.LeavingTests):
     """
     Clients that hang up while they are held, or later.
     """
