@@ -38,18 +38,25 @@ IDLE_PROOF = 0.05
 # then.
 CLOSE_LEAST = 200
 
-# Where tcp_info of linux/tcp.h has tcpi_bytes_acked and tcpi_bytes_received, 64 bits
-# each.
+# Where tcp_info of linux/tcp.h has what we ask for: how often what is sent, and what
+# asks a peer without room for some, went unanswered in a row; for how long (ms) nothing
+# was acknowledged; how many bytes were, and how many came.
+_RETRANSMITS = 2
+_PROBES = 3
+_LAST_ACK = slice(56, 60)
 _BYTES_ACKED = slice(120, 128)
 _BYTES_RECEIVED = slice(128, 136)
 
-# A link that was cut silently is found by the kernel (seconds; milliseconds).
+# A link that was cut silently is found by the kernel if nothing is being sent (seconds).
 _LINK_OPTIONS = (
     (socket.TCP_KEEPIDLE, 10),
     (socket.TCP_KEEPINTVL, 5),
     (socket.TCP_KEEPCNT, 3),
-    (socket.TCP_USER_TIMEOUT, 20_000),
 )
+
+# Otherwise after so many milliseconds, and so many unanswered attempts in a row.
+CUT_TIME = 20_000
+CUT_ATTEMPTS = 2
 
 
 class _Transport(typing.Protocol):
@@ -167,8 +174,8 @@ class Connection(Protocol):
 
     def watchLink(self) -> None:
         """
-        Let the kernel find out when the link was cut: by probes when nothing
-        is sent, by a limit on unacknowledged bytes otherwise.
+        Let the kernel find out when the link was cut while nothing is sent; for
+        other times see L{isCut}.
         """
         if not isinstance(self._tcp.getPeer(), (IPv4Address, IPv6Address)):
             return
@@ -381,16 +388,30 @@ class Connection(Protocol):
         """
         return self._count(_BYTES_RECEIVED)
 
+    def isCut(self) -> bool:
+        """
+        Whether the peer's kernel has long said nothing to what was sent.  One whose
+        program takes nothing still acknowledges; C{TCP_USER_TIMEOUT} takes that for a
+        cut, too.
+        """
+        info = self._tcpInfo()
+        silent = int.from_bytes(info[_LAST_ACK], sys.byteorder)
+        attempts = max(info[_RETRANSMITS], info[_PROBES])
+        return silent >= CUT_TIME and attempts >= CUT_ATTEMPTS
+
     def _count(self, which: slice) -> int:
+        return int.from_bytes(self._tcpInfo()[which], sys.byteorder)
+
+    def _tcpInfo(self) -> bytes:
+        size = _BYTES_RECEIVED.stop
         if not self.isCounted():
-            return 0
+            return bytes(size)
         # Below TLS and whatever else is between.
         transport: Any = self.transport
         while hasattr(transport, "wrappedProtocol"):
             transport = transport.transport
-        size = _BYTES_RECEIVED.stop
-        info = transport.getHandle().getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)
-        return int.from_bytes(info[which], sys.byteorder)
+        info: bytes = transport.getHandle().getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)
+        return info
 
     def isCounted(self) -> bool:
         """

@@ -182,10 +182,13 @@ class Framed(Connection):
     def checkAlive(self) -> None:
         """
         Nothing was heard for a while: ask, and give up if there is no answer
-        either.  While an exchange runs its own end tells.
+        either.  While an exchange runs its own end tells, or the kernel.
         """
         self._wishes = 0
         if self._heard or not self.isBetweenExchanges():
+            if not self._heard and self.isCut():
+                self.drop("the link is cut")
+                return
             self._heard = False
             self._silent = 0
         elif self._silent:

@@ -429,10 +429,10 @@ class EdgeService(Service):
         self._door.leave()
         for port in self._ports:
             await _asDeferred(port.stopListening())
-        self._client_handshakes.stop()
         if self._certificates is not None and self._looks.running:
             self._looks.stop()
         await self._finishClients(hurry)
+        self._client_handshakes.stop()
         brokerage.rejectHeld()
         brokerage.sayGoodbye()
         if self._starter is not None:
@@ -456,18 +456,26 @@ class EdgeService(Service):
         self._shared.stop()
 
     async def _finishClients(self, hurry: Hurry) -> None:
+        connected = max(self._door.count, self._countClients())
+        if not connected:
+            return
+        self._log.info("finishing with {n} clients", n=connected)
+        pause: Deferred[None] = deferLater(self._reactor, LEAVE_PAUSE)
+        pause.addErrback(lambda failure: failure.trap(CancelledError))
+        if connected > self._countClients():
+            # In the midst of a handshake one is nobody's client yet.
+            await firstOf(pause, hurry.now)
+        else:
+            await firstOf(self._nobody(), pause, hurry.now)
+        pause.cancel()
+        self._http.leave()
+        self._https.leave()
+        await firstOf(self._nobody(), hurry.now)
         if self._countClients():
-            self._log.info("finishing with {n} clients", n=self._countClients())
-            everybody = DeferredList([each.whenEmpty() for each in self._clientFactories()])
-            pause: Deferred[None] = deferLater(self._reactor, LEAVE_PAUSE)
-            pause.addErrback(lambda failure: failure.trap(CancelledError))
-            await firstOf(everybody, pause, hurry.now)
-            pause.cancel()
-            self._http.leave()
-            self._https.leave()
-            await firstOf(everybody, hurry.now)
-            if self._countClients():
-                self._log.warn("not waiting for {n} clients any longer", n=self._countClients())
+            self._log.warn("not waiting for {n} clients any longer", n=self._countClients())
+
+    def _nobody(self) -> Deferred[Any]:
+        return DeferredList([each.whenEmpty() for each in self._clientFactories()])
 
     def _countClients(self) -> int:
         return sum(len(factory.clients) for factory in self._clientFactories())

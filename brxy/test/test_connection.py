@@ -71,14 +71,12 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_link(self) -> None:
         """
-        A watched link has the kernel look after it: keepalive, and a limit on
-        what is not acknowledged; on TCP only.
+        A watched link has the kernel look after it by keepalive; on TCP only.
         """
         self.assertEqual(self.end.options, [])
         self.connection.watchLink()
         self.assertIn((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), self.end.options)
         self.assertIn((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10), self.end.options)
-        self.assertIn((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000), self.end.options)
         unix = _Connection(self.reactor.shared)
         end, _ = connect(self.reactor, unix, Recorder())
         unix.watchLink()

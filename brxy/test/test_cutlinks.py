@@ -1,0 +1,124 @@
+"""
+Tests for how L{Connection.isCut} tells links that were cut, by real sockets.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from shutil import which
+from types import SimpleNamespace
+from unittest.mock import patch
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from brxy import connection
+from brxy.connection import Connection, Shared
+
+# Seconds for the kernel to try again a few times: after 0.2 s first, then twice as long
+# each time.
+_WHILE = 2.0
+
+
+def connectionOver(sock: socket.socket) -> Connection:
+    """
+    A connection by a socket of the kernel's.
+    """
+    made = Connection(Shared(Clock()))
+    transport = SimpleNamespace(
+        getHandle=lambda: sock, getPeer=lambda: IPv4Address("TCP", *sock.getpeername())
+    )
+    made.transport = made._tcp = transport  # type: ignore[assignment]
+    return made
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """
+    Both ends of a TCP connection.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        one = socket.create_connection(listening.getsockname())
+        other, _ = listening.accept()
+    one.setblocking(False)
+    return one, other
+
+
+def fill(sock: socket.socket) -> None:
+    """
+    Send until there is no room.
+    """
+    try:
+        while True:
+            sock.send(bytes(65536))
+    except BlockingIOError:
+        pass
+
+
+class CutTests(SynchronousTestCase):
+    """
+    Tests of L{Connection.isCut}.
+    """
+
+    def setUp(self) -> None:
+        self.enterContext(patch.object(connection, "CUT_TIME", 500))
+
+    def test_noRoom(self) -> None:
+        """
+        A peer that takes nothing for long is there all the same.
+        """
+        one, other = pair()
+        with one, other:
+            fill(one)
+            until = time.monotonic() + _WHILE
+            while time.monotonic() < until:
+                time.sleep(0.05)
+                self.assertFalse(connectionOver(one).isCut())
+
+    def test_quiet(self) -> None:
+        """
+        Nor is it cut when nothing is sent.
+        """
+        one, other = pair()
+        with one, other:
+            one.send(b"x")
+            time.sleep(_WHILE)
+            self.assertFalse(connectionOver(one).isCut())
+
+    def test_cut(self) -> None:
+        """
+        A peer from which nothing comes back is cut off, whether it had room or not.
+        """
+        for program, package in (("ip", "iproute2"), ("iptables", "iptables")):
+            if which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
+                raise SkipTest(f"needs {program}: apt install {package}")
+        inside = f"ip link set lo up; exec {sys.executable} -m brxy.test.test_cutlinks"
+        run = subprocess.run(
+            ["unshare", "--net", "sh", "-c", inside], capture_output=True, text=True
+        )
+        self.assertEqual((run.stdout, run.stderr), ("False False\nTrue True\n", ""))
+
+
+def main() -> None:
+    """
+    Cut two links, one of them to a peer without room, in this network namespace.
+    """
+    (one, other), (full, reader) = pair(), pair()
+    fill(full)
+    with patch.object(connection, "CUT_TIME", 500), one, other, full, reader:
+        ends = [connectionOver(one), connectionOver(full)]
+        print(*[end.isCut() for end in ends])
+        drop = ["iptables", "-A", "INPUT", "-i", "lo", "-j", "DROP"]
+        subprocess.run(drop, check=True)
+        one.send(b"x")
+        until = time.monotonic() + 30
+        while time.monotonic() < until and not all(end.isCut() for end in ends):
+            time.sleep(0.05)
+        print(*[end.isCut() for end in ends])
+
+
+if __name__ == "__main__":
+    main()
