@@ -4,6 +4,7 @@ Hostile nodes, and spawners that don't keep their word.  See C{doc/hostile.rst}.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from twisted.logger import LogLevel, capturedLogs, formatEvent
@@ -108,7 +109,9 @@ class NodeTests(_Tests):
         Start an edge that has a good node.
         """
         apps = {"good.example": self.app, "bad.example": webApp(answer(b"another"))}
-        self.spawner = self.launch(apps, **settings)
+        path = self.mktemp()
+        self.spawner = self.launch(apps, token_file=path, **settings)
+        self.token = Path(path).read_text().strip()
         await self.assertServes()
 
     async def dial(self, *first: bytes, **said: Any) -> Peer:
@@ -120,7 +123,7 @@ class NodeTests(_Tests):
         node = await connect(self.reactor, self.edge.node_addresses[0])
         self.cutLater(node)
         if said:
-            node.write(Hello(VERSION, "", **said).encode())
+            node.write(Hello(VERSION, self.token, **said).encode())
             self.assertEqual((await self.frame(node))[0], WELCOME)
         node.write(*first)
         return node
@@ -149,9 +152,18 @@ class NodeTests(_Tests):
         """
         The edge closes the slot, with one line that tells why.
         """
+        await self._assertGone(node, "dropped a slot of bad.example/", why)
+
+    async def assertRefused(self, node: Peer, why: str = "") -> None:
+        """
+        The edge does not let a node in, with one line that tells why.
+        """
+        await self._assertGone(node, "refused a node at 127.0.0.1: ", why)
+
+    async def _assertGone(self, node: Peer, what: str, why: str) -> None:
         await node.untilEnd()
         [line] = self.warned()
-        self.assertIn("dropped a slot of ", line)
+        self.assertIn(what, line)
         self.assertIn(why, line)
         await self.assertServes()
         self.assertEqual(self.warned(), [])
@@ -162,9 +174,9 @@ class NodeTests(_Tests):
         """
         await self.launchGood()
         hello = b"\x01\x00\xff\xff" + b"x" * 1_000_000
-        await self.assertDropped(await self.dial(hello), "HELLO is too long")
+        await self.assertRefused(await self.dial(hello), "HELLO is too long")
         text = b'{"version": 1, "instance": "%b"}' % (b"x" * 4000)
-        await self.assertDropped(await self.dial(frame(HELLO, 0, text)), "HELLO")
+        await self.assertRefused(await self.dial(frame(HELLO, 0, text)), "HELLO")
 
     async def test_badHello(self) -> None:
         """
@@ -176,12 +188,18 @@ class NodeTests(_Tests):
             b"[" * 4000,
             b"null",
             b'{"version": 2}',
-            b'{"version": 1, "token": "", "instance": "a\\u001b", "route": "r", "capacity": 1}',
-            b'{"version": 1, "token": "", "instance": "a", "route": "r", "capacity": 1e9}',
-            b'{"version": 1, "token": "", "instance": "a", "route": "$(id)", "capacity": 1}',
-            b'{"version": 1, "token": "", "instance": "a", "route": "../r", "capacity": 1}',
+            self.hello(b'"instance": "a\\u001b", "route": "r", "capacity": 1'),
+            self.hello(b'"instance": "a", "route": "r", "capacity": 1e9'),
+            self.hello(b'"instance": "a", "route": "$(id)", "capacity": 1'),
+            self.hello(b'"instance": "a", "route": "../r", "capacity": 1'),
         ):
-            await self.assertDropped(await self.dial(frame(HELLO, 0, text)))
+            await self.assertRefused(await self.dial(frame(HELLO, 0, text)))
+
+    def hello(self, said: bytes) -> bytes:
+        """
+        A HELLO with the right token, which says this.
+        """
+        return b'{"version": 1, "token": "%b", %b}' % (self.token.encode(), said)
 
     async def test_unknownFrames(self) -> None:
         """
@@ -190,7 +208,7 @@ class NodeTests(_Tests):
         await self.launchGood()
         for kind in (0, *range(18, 256, 17), 255):
             await self.assertDropped(await self.evil(frame(kind)), "no type of frame")
-            await self.assertDropped(await self.dial(frame(kind)), "no type of frame")
+            await self.assertRefused(await self.dial(frame(kind)), "no type of frame")
 
     async def test_beforeHello(self) -> None:
         """
@@ -198,7 +216,7 @@ class NodeTests(_Tests):
         """
         await self.launchGood()
         for kind in GOOD.keys() - {HELLO}:
-            await self.assertDropped(await self.dial(GOOD[kind]))
+            await self.assertRefused(await self.dial(GOOD[kind]))
 
     async def test_outOfTurn(self) -> None:
         """
@@ -344,13 +362,13 @@ class NodeTests(_Tests):
         """
         await self.launchGood()
         [order] = self.spawner.orders
-        said = Hello(VERSION, "", "evil", "good.example", 1, order.ticket)
-        await self.assertDropped(await self.dial(said.encode()), "ticket")
+        said = Hello(VERSION, self.token, "evil", "good.example", 1, order.ticket)
+        await self.assertRefused(await self.dial(said.encode()), "ticket")
         # Nor for another route.
-        said = Hello(VERSION, "", "evil", "bad.example", 1, order.ticket)
+        said = Hello(VERSION, self.token, "evil", "bad.example", 1, order.ticket)
         node = await self.dial(said.encode())
         self.assertEqual((await self.frame(node))[0], GOAWAY)
-        await self.assertDropped(node, "it is for route good.example, not bad.example")
+        await self.assertRefused(node, "it is for route good.example, not bad.example")
 
 
 class _DeafInstance(FrontedInstance):
