@@ -173,17 +173,23 @@ def reasonText(payload: bytes) -> str:
     )
 
 
+# The longest payload of a DATA that is kept until all of it is there.
+_MAX_WHOLE: Final = 16 * 1024
+
+
 class Decoder:
     """
-    Turns what arrives on one slot into frames.  They are whole, except for DATA: its
-    payload comes as it arrives, in as many pieces.
+    Turns what arrives on one slot into frames.  They are whole, except for long DATA: its
+    payload comes as it arrives, in as many pieces.  With a short one an answer is all
+    there, mostly, before its first byte goes out, and as long as none has, the exchange
+    can be offered again.
 
-    What it keeps between two calls is never more than a part of one control frame
-    (4,100 bytes).
+    What it keeps between two calls is never more than a part of one frame that is not
+    such a DATA (16,388 bytes).
 
     @ivar _rest: the beginning of a frame that is not all there yet.
     @ivar _needed: how long C{_rest} must be for anything new to be told from it.
-    @ivar _number: the exchange of the last DATA that was not all there.
+    @ivar _number: the exchange of the last long DATA that was not all there.
     @ivar missing: how many bytes of its payload are still to come.
     """
 
@@ -228,7 +234,7 @@ class Decoder:
                 raise SlotProtocolError(_complaint(type, exchange, length))
             end = body + length
             if end > size:
-                if type == DATA:
+                if type == DATA and length > _MAX_WHOLE:
                     self._number = exchange
                     self.missing = end - size
                     if body < size:

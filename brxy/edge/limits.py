@@ -174,10 +174,10 @@ class Wakes:
 
     def __init__(self, burst: int, rate: int) -> None:
         """
-        @param burst: how many at once.
+        @param burst: how many at once; 0 for any number.
         @param rate: how many more in a minute; 0 for any number.
         """
-        self._interval = 60.0 / rate if rate else 0.0
+        self._interval = 60.0 / rate if rate and burst else 0.0
         self._tolerance = (burst - 1) * self._interval
         # When all that an address took has come back to it; who took last comes last.
         self._full_at: dict[str, float] = {}

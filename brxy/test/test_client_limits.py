@@ -235,13 +235,17 @@ class ConnectionLimitTests(EdgeTests):
         """
         Nodes are no clients: they come in at any time.
         """
-        self.startEdge(node_ports=[LOOPBACK], limits=Limits(max_connections=1))
+        token = self.mktemp()
+        limits = Limits(max_connections=1)
+        self.startEdge(node_ports=[LOOPBACK], token_file=token, limits=limits)
         client = await self.connect()
         client.write(get())
         await self.soon(20)
         address = self.startApp(webApp(answer()))
         port = self.edge.node_addresses[0].port
-        settings = NodeSettings(f"tcp:127.0.0.1:{port}", "default", 1, app=address)
+        settings = NodeSettings(
+            f"tcp:127.0.0.1:{port}", "default", 1, app=address, token_file=token
+        )
         node = NodeService(self.edge_reactor, settings, lambda status: None)
         node.startService()
         self.addCleanup(node.stopService)

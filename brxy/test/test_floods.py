@@ -310,8 +310,8 @@ class DescriptorTests(FloodTests):
         """
         Start a node for the default route.
         """
-        dial = ("--edge", await self.address(edge, "SlotFactory"), "--capacity", "5")
-        app = ("--", PYTHON, "-I", "-S", LIGHT)
+        dial = ("--edge", await self.address(edge, "SlotFactory"), "--token-file", "token")
+        app = ("--capacity", "5", "--", PYTHON, "-I", "-S", LIGHT)
         return self.start(TWISTD, "-n", "--pidfile=", "brxy-node", *dial, *app)
 
     async def test_few(self) -> None:
@@ -319,7 +319,7 @@ class DescriptorTests(FloodTests):
         With C{ulimit -n 256} so many are let in that a node can come, which serves
         them; then the others get their turn.
         """
-        ports = ("--port", ANYWHERE, "--node-port", ANYWHERE)
+        ports = ("--port", ANYWHERE, "--node-port", ANYWHERE, "--token-file", "token")
         edge = self.start("prlimit", "--nofile=256", TWISTD, "-n", "brxy-edge", *ports)
         self.port = _Address(await self.address(edge))
         crowd = self.crowd(self.CLIENTS)
@@ -339,7 +339,7 @@ class DescriptorTests(FloodTests):
         let in until most have left, and then as many as may; a node that comes then
         is let in, too.
         """
-        edge = await self.launch()
+        edge = await self.launch("--token-file", "token")
         crowd = self.crowd(self.CLIENTS)
         await self.until(lambda: descriptors(edge.pid) > self.CLIENTS)
         _, hard = resource.prlimit(edge.pid, resource.RLIMIT_NOFILE)

@@ -595,7 +595,7 @@ class SlowTests(SynchronousTestCase):
         A scanner asks for host after host: there are never more instances than
         C{--max-total}, and everybody is told to come again.
         """
-        self.launch(max_total=3, hold_timeout=5.0)
+        self.launch(max_total=3, hold_timeout=5.0, limits=Limits(wake_burst=0))
         self.spawner.holding = True
         for batch in range(tier(4, 40)):
             hosts = [b"h%d.example" % (500 * batch + number) for number in range(500)]

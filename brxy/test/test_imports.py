@@ -28,7 +28,6 @@ LAYERS = """
     brxy.edge.routes brxy.edge.access brxy.edge.instance brxy.edge.decisions brxy.edge.pool
     brxy.edge.broker brxy.edge.breaker brxy.edge.ledger brxy.edge.roll
     brxy.edge.agenda brxy.edge.orders brxy.edge.shortage brxy.edge.supply
-    brxy.edge.scaler
     brxy.edge.limits brxy.edge.patience brxy.edge.standing
     brxy.edge.scaler brxy.edge.clienthello
     brxy.spawners.spec brxy.spawners.describe brxy.spawners.sshclient brxy.spawners.sshhosts
@@ -47,8 +46,8 @@ LAYERS = """
     brxy.edge.client brxy.edge.tcpclient brxy.edge.proxied
     brxy.edge.nodetls brxy.edge.refusals
     brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.recovery
-    brxy.edge.starter brxy.edge.doorkeeper
-    brxy.edge.starter brxy.edge.redirect brxy.edge.certstore brxy.edge.sniclient
+    brxy.edge.starter brxy.edge.doorkeeper brxy.edge.redirect brxy.edge.certstore
+    brxy.edge.sniclient
     brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.service
     brxy.node.owner brxy.node.slot brxy.node.dial brxy.node.link brxy.node.service brxy.node.early
     brxy.spawners.registry brxy.spawners.local brxy.spawners.process

@@ -210,7 +210,7 @@ class DecoderTests(SynchronousTestCase):
 
     def test_dataInPieces(self) -> None:
         """
-        Of DATA what is there comes out at once, and how much is missing is told.
+        Of long DATA what is there comes out at once, and how much is missing is told.
         """
         decoder = Decoder()
         big = dataFrames(1, b"x" * 65534 + b"y")
@@ -226,6 +226,9 @@ class DecoderTests(SynchronousTestCase):
         Any other frame comes out when its last byte is in, and what follows is kept.
         """
         decoder = Decoder()
+        short = dataFrames(1, b"x" * 16384)
+        self.assertEqual(decoder.feed(short[:-1]), [])
+        self.assertEqual(decoder.feed(b"x"), [(wire.DATA, 1, b"x" * 16384)])
         refuse = frame(wire.REFUSE, 1, b"busy")
         self.assertEqual(decoder.feed(refuse[:-1]), [])
         self.assertEqual(decoder.feed(b""), [])
