@@ -19,56 +19,47 @@ The way of an exchange through it, in order:
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Sequence
-from ipaddress import ip_address
+from collections.abc import Callable
 from secrets import token_hex
 from time import time
 from typing import Any
 
-from attrs import frozen
 from twisted.application.service import Service
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
-from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IProtocolFactory
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from brxy.connection import Shared
-from brxy.edge.access import Access, Allowed
+from brxy.edge.access import Access
 from brxy.edge.broker import Broker
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.certstore import CertificateStore
 from brxy.edge.client import HTTPFactory
 from brxy.edge.clients import ClientFactory
 from brxy.edge.doorkeeper import Doorkeeper
-from brxy.edge.limits import Addresses, Limits, clientsAllowed
-from brxy.edge.nodetls import NodeTLS, NodeTLSFiles
+from brxy.edge.limits import Addresses, clientsAllowed
+from brxy.edge.listening import checkPrivate, edgeEndpoint, listen, private
+from brxy.edge.nodetls import NodeTLS
 from brxy.edge.proxied import Proxied
 from brxy.edge.recovery import warnOfUnclaimed
 from brxy.edge.redirect import RedirectFactory
 from brxy.edge.routes import RouteTable, canonical
-from brxy.edge.scaler import Rule, Scaler
+from brxy.edge.scaler import Scaler
+from brxy.edge.settings import EdgeSettings
 from brxy.edge.slot import SlotFactory
 from brxy.edge.sniclient import SNIFactory
-from brxy.edge.starter import Spawning, Starter
+from brxy.edge.starter import Starter
 from brxy.edge.state import StateFile
 from brxy.edge.tcpclient import TCPFactory
-from brxy.epollreactor import EpollReactor
 from brxy.errors import UsageError
 from brxy.handshakes import Handshakes, encrypted
-from brxy.inherited import checkInherited
-from brxy.networks import NOBODY, Networks
 from brxy.notify import READY, STOPPING
 from brxy.signals import Hurry, firstOf, onSignal
 from brxy.tokenfile import makeToken, readToken
 
-__all__ = ["EdgeService", "EdgeSettings", "Spawn"]
-
-# How many connections may wait to be accepted; the kernel has its own limit.
-BACKLOG = 4096
+__all__ = ["EdgeService"]
 
 # A client that was let in a moment ago, or keeps its connection, may just have
 # asked when the edge begins to stop; it gets so many seconds.
@@ -76,69 +67,6 @@ LEAVE_PAUSE = 1.0
 
 # Seconds between two looks at whether a certificate should be renewed.
 _DAY = 86400.0
-
-
-@frozen
-class Spawn:
-    """
-    One C{--spawn}: which routes it serves, within which limits, and how.
-    """
-
-    rule: Rule
-    spawning: Spawning
-
-
-@frozen
-class EdgeSettings:
-    """
-    What an edge is told by its command line.  Endpoints are Twisted server
-    endpoint strings, times are seconds.
-
-    @ivar ports: where HTTP clients connect.
-    @ivar frontends: where TCP clients connect, with the names of their routes.
-    @ivar node_ports: where nodes dial in.
-    @ivar routes: the only ones served, if any is named.
-    @ivar tls_ports: as C{ports}, by https.
-    @ivar tls_frontends: as C{frontends}, by TLS.
-    @ivar tls_certs: the folder with the certificates for both.
-    @ivar sni_ports: where TLS clients connect that are passed on as they are.
-    @ivar hsts: browsers shall come by nothing but https for so many seconds.
-    @ivar https_redirect: the port of https, if those who come by http are sent there.
-    @ivar token_file: has the token of nodes that nobody spawned.
-    @ivar allowed: who may be a node of which routes; empty: all that are let in.
-    @ivar node_tls: nodes come by TLS, except on Unix sockets.
-    @ivar insecure_node_port: nodes may come from elsewhere without TLS.
-    @ivar proxy_trust: whose connections begin with a PROXY header.
-    @ivar forwarded_trust: whose X-Forwarded-For, -Proto and -Host count.
-    """
-
-    ports: Sequence[str]
-    frontends: Sequence[tuple[str, str]] = ()
-    node_ports: Sequence[str] = ()
-    spawns: Sequence[Spawn] = ()
-    routes: Sequence[str] = ()
-    default_route: str = "default"
-    default_route_for_all: bool = False
-    max_total: int = 100
-    hold_timeout: float = 60.0
-    limits: Limits = Limits()
-    start_timeout: float = 50.0
-    response_timeout: float | None = None
-    retries: int = 3
-    drain_timeout: float = 30.0
-    state_dir: str | None = None
-    token_file: str | None = None
-    allowed: Sequence[Allowed] = ()
-    node_tls: NodeTLSFiles | None = None
-    insecure_node_port: bool = False
-    proxy_trust: Networks = NOBODY
-    forwarded_trust: Networks = NOBODY
-    tls_ports: Sequence[str] = ()
-    tls_frontends: Sequence[tuple[str, str]] = ()
-    tls_certs: str | None = None
-    sni_ports: Sequence[str] = ()
-    hsts: int | None = None
-    https_redirect: int | None = None
 
 
 class EdgeService(Service):
@@ -266,7 +194,7 @@ class EdgeService(Service):
         onSignal(self._reactor, signal.SIGUSR2, self._brokerage.rollAll)
         settings = self._settings
         for endpoint in settings.node_ports:
-            self._listenForNodes(_private(endpoint))
+            self._listenForNodes(private(endpoint))
         self._warnOfLoneliness()
         self._starter = Starter(
             self._reactor,
@@ -340,37 +268,16 @@ class EdgeService(Service):
                 clock=self._reactor,
                 failed=self._slots.shakenOff,
             )
-        port = self._listen(endpoint, factory)
+        port = listen(self._reactor, endpoint, factory)
         self._node_ports.append(port)
         if tls is None and not self._settings.insecure_node_port:
-            _checkPrivate(endpoint, port.getHost())
+            checkPrivate(endpoint, port.getHost())
 
     def _serve(self, endpoint: str, factory: IProtocolFactory) -> None:
         """
         Open a port for clients.
         """
-        self._ports.append(self._listen(endpoint, self._proxied.wrap(factory)))
-
-    def _listen(self, endpoint: str, factory: IProtocolFactory) -> IListeningPort:
-        ports: list[IListeningPort] = []
-        failures: list[Failure] = []
-        server = serverFromString(self._reactor, endpoint)
-        inherited = isinstance(server, AdoptedStreamServerEndpoint)
-        if inherited:
-            checkInherited(endpoint, server, isinstance(self._reactor, EpollReactor))
-        listening = server.listen(factory)
-        listening.addCallbacks(ports.append, failures.append)
-        if failures:
-            error = failures[0].check(CannotListenError) and failures[0].value
-            why = getattr(error, "socketError", None) or failures[0].getErrorMessage()
-            raise UsageError(
-                f"can't listen on {endpoint}: {getattr(why, 'strerror', None) or why}"
-            )
-        if not ports:
-            raise UsageError(f"can't listen on {endpoint}: such endpoints open too late")
-        if "backlog=" not in endpoint and not inherited:
-            _lengthenQueue(ports[0])
-        return ports[0]
+        self._ports.append(listen(self._reactor, endpoint, self._proxied.wrap(factory)))
 
     # What is read anew
 
@@ -491,51 +398,6 @@ def _named(settings: EdgeSettings) -> list[str]:
     hosts = [canonical(host, settings.default_route) for host in settings.routes]
     frontends = (*settings.frontends, *settings.tls_frontends)
     return [settings.default_route, *hosts, *(name for name, _ in frontends)]
-
-
-def _lengthenQueue(port: IListeningPort) -> None:
-    # Twisted's is 50.  The kernel drops who comes beyond that, and whoever it
-    # was, a client or a slot, tries again after a second.
-    listening = getattr(port, "socket", None)
-    if listening is not None:
-        listening.listen(BACKLOG)
-
-
-def edgeEndpoint(addresses: Sequence[Any]) -> str:
-    """
-    Where what the edge spawns on this machine dials it: the first node port,
-    as a Twisted client endpoint; C{""} if there is none.
-    """
-    for address in addresses:
-        if isinstance(address, UNIXAddress):
-            path = address.name.decode("utf-8", "surrogateescape") if address.name else ""
-            return f"unix:{_escaped(path)}"
-        if isinstance(address, (IPv4Address, IPv6Address)):
-            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
-            return f"tcp:{_escaped(host)}:{address.port}"
-    return ""
-
-
-def _private(endpoint: str) -> str:
-    # Twisted's mode for sockets lets every user of the machine in.
-    if endpoint.startswith("unix:") and ":mode=" not in endpoint:
-        return f"{endpoint}:mode=600"
-    return endpoint
-
-
-def _checkPrivate(endpoint: str, address: Any) -> None:
-    """
-    @raise UsageError: tokens and requests would go over a network as they are.
-    """
-    if not isinstance(address, UNIXAddress) and not ip_address(address.host).is_loopback:
-        raise UsageError(
-            f"--node-port {endpoint} can be reached from elsewhere: give --node-tls-cert and"
-            " --node-tls-key, or --insecure-node-port if its network is private"
-        )
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace(":", "\\:").replace("=", "\\=")
 
 
 async def _asDeferred(result: Any) -> None:

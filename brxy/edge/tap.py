@@ -19,7 +19,8 @@ from brxy.edge.limits import Limits
 from brxy.edge.nodetls import NodeTLSFiles
 from brxy.edge.routes import canonical
 from brxy.edge.scaler import Rule
-from brxy.edge.service import EdgeService, EdgeSettings, Spawn
+from brxy.edge.service import EdgeService
+from brxy.edge.settings import EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
 from brxy.errors import UsageError
 from brxy.hostname import routeName
@@ -243,6 +244,9 @@ def _portEndpoint(text: str) -> str:
 
 
 def _endpoint(text: str) -> str:
+    if text.startswith("ssl:"):
+        # Its clients would pass for such as come by http.
+        raise usage.UsageError(f"{text!r}: for TLS give --tls-port, or --node-tls-cert for nodes")
     try:
         # The global reactor is not asked for anything yet.
         serverFromString(None, text)

@@ -23,7 +23,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from brxy.edge.scaler import Rule
-from brxy.edge.service import EdgeService, EdgeSettings, Spawn
+from brxy.edge.service import EdgeService
+from brxy.edge.settings import EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
 from brxy.epollreactor import EpollReactor
 from brxy.interfaces import Address, IRecovering, SpawnOrder

@@ -177,6 +177,7 @@ class EdgeOptionsTests(RefusalTests):
         for arguments, why in (
             (["--nonsense"], "option --nonsense not recognized"),
             (["--capacity"], "option --capacity requires argument"),
+            (["--port", "ssl:1:a:b"], "'ssl:1:a:b': for TLS give --tls-port, or --node-tls-cert"),
             (["--default-route-for-all=1"], "option --default-route-for-all must not have"),
             (["-c", "0"], "bad --capacity '0': a whole number from 1 to 10000 is needed"),
             (["--capacity", "10001"], "bad --capacity '10001': a whole number from 1"),

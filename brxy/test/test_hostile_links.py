@@ -18,7 +18,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from zope.interface import provider
 
-from brxy.edge.service import EdgeService, EdgeSettings
+from brxy.edge.service import EdgeService
+from brxy.edge.settings import EdgeSettings
 from brxy.test.edges import LOOPBACK, EdgeTests, onBothTransports, spawnRule
 from brxy.test.links import FROM_EDGE, FROM_NODE, BadLink, BadLinkSpawner, Fault
 from brxy.test.peers import App, Broken, Peer, answer, connect

@@ -48,7 +48,8 @@ LAYERS = """
     brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.recovery
     brxy.edge.starter brxy.edge.doorkeeper brxy.edge.redirect brxy.edge.certstore
     brxy.edge.sniclient
-    brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.service
+    brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.settings brxy.edge.listening
+    brxy.edge.service
     brxy.node.owner brxy.node.slot brxy.node.dial brxy.node.link brxy.node.service brxy.node.early
     brxy.spawners.registry brxy.spawners.local brxy.spawners.process
     brxy.spawners.app

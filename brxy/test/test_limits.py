@@ -102,9 +102,9 @@ class WakesTests(SynchronousTestCase):
 
     def test_unlimited(self) -> None:
         """
-        Without a rate there is no limit, nor for those without an address.
+        Without a rate or a burst there is no limit, nor for those without an address.
         """
-        for wakes, address in ((Wakes(1, 0), "a"), (Wakes(1, 1), "")):
+        for wakes, address in ((Wakes(1, 0), "a"), (Wakes(0, 1), "a"), (Wakes(1, 1), "")):
             self.assertEqual({wakes.take(address, 1.0) for _ in range(100)}, {0.0})
             self.assertEqual(len(wakes), 0)
 

@@ -1,0 +1,100 @@
+"""
+Opening the ports of an edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.python.failure import Failure
+
+from brxy.epollreactor import EpollReactor
+from brxy.errors import UsageError
+from brxy.inherited import checkInherited
+
+__all__ = ["checkPrivate", "edgeEndpoint", "listen", "private"]
+
+# How many connections may wait to be accepted; the kernel has its own limit.
+BACKLOG = 4096
+
+
+def listen(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListeningPort:
+    """
+    Open a port.
+
+    @param endpoint: a Twisted server endpoint.
+    @raise UsageError: it can't be opened.
+    """
+    ports: list[IListeningPort] = []
+    failures: list[Failure] = []
+    server = serverFromString(reactor, endpoint)
+    inherited = isinstance(server, AdoptedStreamServerEndpoint)
+    if inherited:
+        checkInherited(endpoint, server, isinstance(reactor, EpollReactor))
+    listening = server.listen(factory)
+    listening.addCallbacks(ports.append, failures.append)
+    if failures:
+        error = failures[0].check(CannotListenError) and failures[0].value
+        why = getattr(error, "socketError", None) or failures[0].getErrorMessage()
+        raise UsageError(f"can't listen on {endpoint}: {getattr(why, 'strerror', None) or why}")
+    if not ports:
+        raise UsageError(f"can't listen on {endpoint}: such endpoints open too late")
+    if "backlog=" not in endpoint and not inherited:
+        _lengthenQueue(ports[0])
+    return ports[0]
+
+
+def _lengthenQueue(port: IListeningPort) -> None:
+    # Twisted's is 50.  The kernel drops who comes beyond that, and whoever it
+    # was, a client or a slot, tries again after a second.
+    listening = getattr(port, "socket", None)
+    if listening is not None:
+        listening.listen(BACKLOG)
+
+
+def edgeEndpoint(addresses: Sequence[Any]) -> str:
+    """
+    Where what the edge spawns on this machine dials it: the first node port,
+    as a Twisted client endpoint; C{""} if there is none.
+    """
+    for address in addresses:
+        if isinstance(address, UNIXAddress):
+            path = address.name.decode("utf-8", "surrogateescape") if address.name else ""
+            return f"unix:{_escaped(path)}"
+        if isinstance(address, (IPv4Address, IPv6Address)):
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
+            return f"tcp:{_escaped(host)}:{address.port}"
+    return ""
+
+
+def private(endpoint: str) -> str:
+    """
+    The same endpoint, for us alone: Twisted's mode for sockets lets every user of the
+    machine in.
+    """
+    if endpoint.startswith("unix:") and ":mode=" not in endpoint:
+        return f"{endpoint}:mode=600"
+    return endpoint
+
+
+def checkPrivate(endpoint: str, address: Any) -> None:
+    """
+    Refuse a port for nodes that can be reached from elsewhere.
+
+    @raise UsageError: tokens and requests would go over a network as they are.
+    """
+    if not isinstance(address, UNIXAddress) and not ip_address(address.host).is_loopback:
+        raise UsageError(
+            f"--node-port {endpoint} can be reached from elsewhere: give --node-tls-cert and"
+            " --node-tls-key, or --insecure-node-port if its network is private"
+        )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace(":", "\\:").replace("=", "\\=")
