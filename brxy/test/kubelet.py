@@ -144,8 +144,9 @@ class Kubelet:
             self._launch(pod, container)
 
     def _launch(self, pod: Object, container: Object) -> None:
-        number = next(self._addresses)
-        address = f"127.66.{number >> 8}.{number & 255}"
+        # Tests run side by side, each of them in a process with a kubelet of its own.
+        network, number = os.getpid() & 0x3FFF, next(self._addresses)
+        address = f"127.{64 + (network >> 8)}.{network & 255}.{number}"
         pod["status"].update(podIP=address, podIPs=[{"ip": address}], hostIP="127.0.0.1")
         environment = self._environment(pod, container)
         argv = [*container.get("command", IMAGES[container["image"]]), *container.get("args", ())]

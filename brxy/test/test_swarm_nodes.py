@@ -191,7 +191,10 @@ class RemoteDockerTests(_Bed, TestCase):
         port = self.nodePort("nodes").split(":")[1]
         back = f"network=host edge=tcp:{self.swarm.here}:{port}"
         edge = await self.startEdge(
-            "--idle-timeout", "0.5", spec=f"docker: image={NODE} volume={MOUNTS} {back} -- {node}"
+            "--insecure-node-port",
+            "--idle-timeout",
+            "0.5",
+            spec=f"docker: image={NODE} volume={MOUNTS} {back} -- {node}",
         )
         await self.ask(edge)
         await self.nothingLeft()
