@@ -62,7 +62,7 @@ class Kubelet:
         self._children: dict[str, Child] = {}
         self._logs: dict[str, list[str]] = {}
         self._killed_as: dict[str, str] = {}
-        self._addresses = iter(range(1, 60000))
+        self._addresses = iter(range(1, 255))
 
     @property
     def running(self) -> list[Child]:
