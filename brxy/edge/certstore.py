@@ -88,9 +88,11 @@ class CertificateStore:
         try:
             found = [readIdentity(*files) for files in sorted(_files(self._folder))]
         except OSError as error:
-            raise UsageError(f"{self._folder}: {error.strerror}") from None
+            raise UsageError(f"--tls-certs {self._folder}: {error.strerror}") from None
         if not found:
-            raise UsageError(f"{self._folder}: there is no certificate with its key in it")
+            raise UsageError(
+                f"--tls-certs {self._folder}: there is no certificate with its key in it"
+            )
         contexts = [self._context(identity) for identity in found]
         default = next((n for n, each in enumerate(found) if _called(each) == _DEFAULT), 0)
         table = _Table(found, contexts[default])

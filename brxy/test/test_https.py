@@ -333,7 +333,9 @@ class TLSPortTests(_CertifiedTests):
         shutil.rmtree(self.certs)
         edge = self.edge("--tls-port", ANYWHERE, "--tls-certs", str(self.certs))
         self.assertEqual(await self.ended(edge), 1)
-        self.assertEqual(edge.err, f"brxy-edge: {self.certs}: No such file or directory\n")
+        self.assertEqual(
+            edge.err, f"brxy-edge: --tls-certs {self.certs}: No such file or directory\n"
+        )
 
 
 class SNITests(_CertifiedTests):
