@@ -6,7 +6,6 @@ several reasons at once, a flag for a full write buffer, and two ways to close.
 from __future__ import annotations
 
 import socket
-import sys
 import typing
 from collections.abc import Callable
 from typing import Any, cast
@@ -20,6 +19,7 @@ from zope.interface import implementer
 from brxy.deadlines import Deadlines
 from brxy.epolltcp import EpollTransport
 from brxy.hangup import HangupWatcher
+from brxy.tcpinfo import givenOf, isCut, readInfo, takenOf
 
 __all__ = ["HOLD_PEER", "IDLE_PROOF", "Connection", "Shared"]
 
@@ -38,25 +38,12 @@ IDLE_PROOF = 0.05
 # then.
 CLOSE_LEAST = 200
 
-# Where tcp_info of linux/tcp.h has what we ask for: how often what is sent, and what
-# asks a peer without room for some, went unanswered in a row; for how long (ms) nothing
-# was acknowledged; how many bytes were, and how many came.
-_RETRANSMITS = 2
-_PROBES = 3
-_LAST_ACK = slice(56, 60)
-_BYTES_ACKED = slice(120, 128)
-_BYTES_RECEIVED = slice(128, 136)
-
 # A link that was cut silently is found by the kernel if nothing is being sent (seconds).
 _LINK_OPTIONS = (
     (socket.TCP_KEEPIDLE, 10),
     (socket.TCP_KEEPINTVL, 5),
     (socket.TCP_KEEPCNT, 3),
 )
-
-# Otherwise after so many milliseconds, and so many unanswered attempts in a row.
-CUT_TIME = 20_000
-CUT_ATTEMPTS = 2
 
 
 class _Transport(typing.Protocol):
@@ -380,38 +367,19 @@ class Connection(Protocol):
         How many bytes the peer has acknowledged; 0 where nobody can tell, as on Unix
         sockets.
         """
-        return self._count(_BYTES_ACKED)
+        return takenOf(readInfo(self.transport)) if self.isCounted() else 0
 
     def countGiven(self) -> int:
         """
         How many bytes have come from the peer, read or not; 0 where nobody can tell.
         """
-        return self._count(_BYTES_RECEIVED)
+        return givenOf(readInfo(self.transport)) if self.isCounted() else 0
 
     def isCut(self) -> bool:
         """
-        Whether the peer's kernel has long said nothing to what was sent.  One whose
-        program takes nothing still acknowledges; C{TCP_USER_TIMEOUT} takes that for a
-        cut, too.
+        Whether the link to the peer is cut, as far as the kernel can tell.
         """
-        info = self._tcpInfo()
-        silent = int.from_bytes(info[_LAST_ACK], sys.byteorder)
-        attempts = max(info[_RETRANSMITS], info[_PROBES])
-        return silent >= CUT_TIME and attempts >= CUT_ATTEMPTS
-
-    def _count(self, which: slice) -> int:
-        return int.from_bytes(self._tcpInfo()[which], sys.byteorder)
-
-    def _tcpInfo(self) -> bytes:
-        size = _BYTES_RECEIVED.stop
-        if not self.isCounted():
-            return bytes(size)
-        # Below TLS and whatever else is between.
-        transport: Any = self.transport
-        while hasattr(transport, "wrappedProtocol"):
-            transport = transport.transport
-        info: bytes = transport.getHandle().getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)
-        return info
+        return self.isCounted() and isCut(readInfo(self.transport))
 
     def isCounted(self) -> bool:
         """

@@ -34,7 +34,7 @@ LAYERS = """
     brxy.spawners.sshremote
     brxy.spawners.kubestatus brxy.spawners.kubemake
 
-    brxy.relay brxy.deadlines brxy.descriptor brxy.hangup brxy.connection
+    brxy.relay brxy.deadlines brxy.descriptor brxy.hangup brxy.tcpinfo brxy.connection
     brxy.splice brxy.poller brxy.socketend brxy.sending brxy.epolltcp
     brxy.accepting brxy.dialing brxy.inherited brxy.epollreactor
     brxy.framed brxy.appconnection brxy.backend brxy.announcing brxy.keeper

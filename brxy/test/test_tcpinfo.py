@@ -1,5 +1,5 @@
 """
-Tests for how L{Connection.isCut} tells links that were cut, by real sockets.
+Tests for L{brxy.tcpinfo}, by real sockets.
 """
 
 from __future__ import annotations
@@ -12,28 +12,21 @@ from shutil import which
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from twisted.internet.address import IPv4Address
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from brxy import connection
-from brxy.connection import Connection, Shared
+from brxy import tcpinfo
+from brxy.tcpinfo import isCut, readInfo
 
 # Seconds for the kernel to try again a few times: after 0.2 s first, then twice as long
 # each time.
 _WHILE = 2.0
 
 
-def connectionOver(sock: socket.socket) -> Connection:
+def cut(sock: socket.socket) -> bool:
     """
-    A connection by a socket of the kernel's.
+    What is told of a socket of the kernel's.
     """
-    made = Connection(Shared(Clock()))
-    transport = SimpleNamespace(
-        getHandle=lambda: sock, getPeer=lambda: IPv4Address("TCP", *sock.getpeername())
-    )
-    made.transport = made._tcp = transport  # type: ignore[assignment]
-    return made
+    return isCut(readInfo(SimpleNamespace(getHandle=lambda: sock)))
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -60,11 +53,11 @@ def fill(sock: socket.socket) -> None:
 
 class CutTests(SynchronousTestCase):
     """
-    Tests of L{Connection.isCut}.
+    Tests of L{isCut}.
     """
 
     def setUp(self) -> None:
-        self.enterContext(patch.object(connection, "CUT_TIME", 500))
+        self.enterContext(patch.object(tcpinfo, "CUT_TIME", 500))
 
     def test_noRoom(self) -> None:
         """
@@ -76,7 +69,7 @@ class CutTests(SynchronousTestCase):
             until = time.monotonic() + _WHILE
             while time.monotonic() < until:
                 time.sleep(0.05)
-                self.assertFalse(connectionOver(one).isCut())
+                self.assertFalse(cut(one))
 
     def test_quiet(self) -> None:
         """
@@ -86,7 +79,7 @@ class CutTests(SynchronousTestCase):
         with one, other:
             one.send(b"x")
             time.sleep(_WHILE)
-            self.assertFalse(connectionOver(one).isCut())
+            self.assertFalse(cut(one))
 
     def test_cut(self) -> None:
         """
@@ -95,7 +88,7 @@ class CutTests(SynchronousTestCase):
         for program, package in (("ip", "iproute2"), ("iptables", "iptables")):
             if which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
                 raise SkipTest(f"needs {program}: apt install {package}")
-        inside = f"ip link set lo up; exec {sys.executable} -m brxy.test.test_cutlinks"
+        inside = f"ip link set lo up; exec {sys.executable} -m brxy.test.test_tcpinfo"
         run = subprocess.run(
             ["unshare", "--net", "sh", "-c", inside], capture_output=True, text=True
         )
@@ -108,16 +101,15 @@ def main() -> None:
     """
     (one, other), (full, reader) = pair(), pair()
     fill(full)
-    with patch.object(connection, "CUT_TIME", 500), one, other, full, reader:
-        ends = [connectionOver(one), connectionOver(full)]
-        print(*[end.isCut() for end in ends])
+    with patch.object(tcpinfo, "CUT_TIME", 500), one, other, full, reader:
+        print(cut(one), cut(full))
         drop = ["iptables", "-A", "INPUT", "-i", "lo", "-j", "DROP"]
         subprocess.run(drop, check=True)
         one.send(b"x")
         until = time.monotonic() + 30
-        while time.monotonic() < until and not all(end.isCut() for end in ends):
+        while time.monotonic() < until and not (cut(one) and cut(full)):
             time.sleep(0.05)
-        print(*[end.isCut() for end in ends])
+        print(cut(one), cut(full))
 
 
 if __name__ == "__main__":
