@@ -12,15 +12,18 @@ from brxy.edge.http1 import requestHead
 from brxy.interfaces import Address
 from brxy.proxyprotocol import VERSIONS, Endpoints, proxyHeader
 from brxy.test.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
+from brxy.test.test_clienthello import hello
 
 __all__ = [
     "FORWARDED_WORDS",
     "FRAME_WORDS",
+    "HELLO_WORDS",
     "HTTP_WORDS",
     "PROXY_WORDS",
     "chunks",
     "forwardedFor",
     "frames",
+    "hellos",
     "proxyHeaders",
     "requests",
     "responses",
@@ -37,6 +40,8 @@ FRAME_WORDS = (
 )
 
 FORWARDED_WORDS = (b"::ffff:", b"10.0.0.1", b"255.255.255.255", b"]:", b"%eth0", b", ", b"\n")
+
+HELLO_WORDS = (b"\x16\x03\x01", b"\x01\x00", b"\x00\x00\x00", b"example.com")
 
 HTTP_WORDS = (
     *(b"\r\n", b"\r\n\r\n", b"\n", b" HTTP/1.0\r\n", b" HTTP/1.1\r\n", b"HTTP/1.1 200 OK\r\n"),
@@ -131,6 +136,17 @@ def chunks() -> Iterator[bytes]:
         if parsed is not None and len(case.data) <= _LONG:
             yield b"\x02" + case.data[parsed[1] :]
     yield b'\x025;a="b;\\"";c\r\nhello\r\n00a\r\n0123456789\r\n0;x\r\nA: b\r\nHost: c\r\n\r\nmore'
+
+
+def hellos() -> Iterator[bytes]:
+    """
+    With a name and without, in one record and in several.
+    """
+    for name in ("www.example.com", None):
+        whole = hello(name)
+        yield b"\xff" + whole
+        parts = whole[5:105], whole[105:]
+        yield b"\x02" + b"".join(whole[:3] + pack("!H", len(part)) + part for part in parts)
 
 
 def proxyHeaders() -> Iterator[bytes]:

@@ -14,8 +14,9 @@ from attrs import astuple, frozen
 
 from brxy import wire
 from brxy.edge.chunks import MAX_SIZE_LINE, MAX_TRAILERS
+from brxy.edge.clienthello import ClientHelloReader
 from brxy.edge.fields import MAX_FIELDS, isPrivate
-from brxy.edge.forwarding import forwarded
+from brxy.edge.forwarding import MAX_HOPS, forwarded
 from brxy.edge.framing import framingFor
 from brxy.edge.http1 import (
     CHUNKED,
@@ -29,7 +30,7 @@ from brxy.edge.http1 import (
     responseHead,
     withForwardedHost,
 )
-from brxy.errors import SlotProtocolError
+from brxy.errors import BadHello, SlotProtocolError
 from brxy.networks import Networks
 from brxy.proxyprotocol import VERSIONS, endpointsFromText, proxyHeader, readProxyHeader
 from brxy.test.test_parsers import DifferentialTests
@@ -229,6 +230,30 @@ def checkChunks(data: bytes) -> None:
     _others.check(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + data)
 
 
+# The first message of TLS
+
+
+def checkHello(data: bytes) -> None:
+    """
+    What a TLS client begins with, in pieces whose size the first byte tells.
+    """
+    size, data = data[0] + 1 if data else 1, data[1:]
+    whole = _nameAskedFor([data])
+    for parts in waysToCut(data, size):
+        assert _nameAskedFor(parts) == whole, (parts, whole)
+
+
+def _nameAskedFor(parts: Iterable[bytes]) -> str | None:
+    """
+    @return: C{refused} in capitals for what is no hello, which is no name.
+    """
+    reader = ClientHelloReader()
+    try:
+        return next((name for part in parts if (name := reader.feed(part)) is not None), None)
+    except BadHello:
+        return "REFUSED"
+
+
 # What proxies say of clients
 
 
@@ -256,8 +281,12 @@ def checkForwarded(data: bytes) -> None:
     members = told.chain.split(b", ")
     assert all(each and set(each) <= set(b"0123456789abcdef.:") for each in members), told
     assert told.client.encode() in members
+    # The peer stands behind as many as are read.
+    assert len(members) <= MAX_HOPS + 1, told
     again = forwarded([(b"x-forwarded-for", b"", told.chain)], "", b"http", _TRUSTED)
-    assert (again.chain, again.client) == (told.chain, told.client)
+    assert again.chain == b", ".join(members[-MAX_HOPS:]), (told, again)
+    if len(members) <= MAX_HOPS:
+        assert again.client == told.client, (told, again)
 
 
 TARGETS: Final = {
@@ -265,6 +294,7 @@ TARGETS: Final = {
     "request": Target(checkRequest, seeds.requests, 2048, seeds.HTTP_WORDS),
     "response": Target(checkResponse, seeds.responses, 2048, seeds.HTTP_WORDS),
     "chunks": Target(checkChunks, seeds.chunks, 1024, seeds.HTTP_WORDS),
+    "hello": Target(checkHello, seeds.hellos, 1024, seeds.HELLO_WORDS),
     "proxy": Target(checkProxy, seeds.proxyHeaders, 512, seeds.PROXY_WORDS),
     "forwarded": Target(checkForwarded, seeds.forwardedFor, 512, seeds.FORWARDED_WORDS),
 }

@@ -232,6 +232,7 @@ DIFFERENT: dict[str, dict[str, Callable[[Reading, Reading], bool]]] = {
 STRICTER = {
     "malformed request line": "fragments (RFC 9112 §3.2), bare LF: never legal",
     "malformed request target": "asterisk-form is for OPTIONS, authority-form for CONNECT",
+    "malformed chunk size": "extensions without a name: never legal (RFC 9112 §7.1.1)",
     "malformed trailer section": "bare LF: never legal",
     "malformed or overlong trailer section": "bare LF: never legal",
     "not HTTP/1.0 or HTTP/1.1": "2.0 is not spoken this way; 1.2 does not exist",
