@@ -27,6 +27,7 @@ from twisted.python import log
 from twisted.trial.unittest import SkipTest
 
 from brxy.test.crowds import get, raiseFileLimit
+from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import Peer, connect
 from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 from brxy.test.storms import LIGHT
@@ -139,6 +140,7 @@ class FloodTests(ProgramTests):
         return deferLater(self.reactor, seconds)
 
 
+@onBothTransports
 class SlowlorisTests(FloodTests):
     """
     Tests with slowhttptest: connections that do everything as slowly as they can.
@@ -210,6 +212,7 @@ class SlowlorisTests(FloodTests):
         await self.attack("-X", "/10000000", "-n", "5", "-z", "8", "-w", "8", "-y", "64")
 
 
+@onBothTransports
 class ScannerTests(FloodTests):
     """
     A client that asks for names which it makes up.
@@ -260,6 +263,7 @@ class ScannerTests(FloodTests):
         await gatherResults([Deferred.fromCoroutine(ask(names)) for _ in range(20)])
 
 
+@onBothTransports
 class DescriptorTests(FloodTests):
     """
     An edge that has few descriptors, with many clients.
@@ -312,7 +316,7 @@ class DescriptorTests(FloodTests):
         """
         dial = ("--edge", await self.address(edge, "SlotFactory"), "--token-file", "token")
         app = ("--capacity", "5", "--", PYTHON, "-I", "-S", LIGHT)
-        return self.start(TWISTD, "-n", "--pidfile=", "brxy-node", *dial, *app)
+        return self.start(TWISTD, "-n", "--pidfile=", "brxy-node", *self.on, *dial, *app)
 
     async def test_few(self) -> None:
         """
@@ -320,7 +324,7 @@ class DescriptorTests(FloodTests):
         them; then the others get their turn.
         """
         ports = ("--port", ANYWHERE, "--node-port", ANYWHERE, "--token-file", "token")
-        edge = self.start("prlimit", "--nofile=256", TWISTD, "-n", "brxy-edge", *ports)
+        edge = self.start("prlimit", "--nofile=256", TWISTD, "-n", "brxy-edge", *self.on, *ports)
         self.port = _Address(await self.address(edge))
         crowd = self.crowd(self.CLIENTS)
         await self.said(edge, "128 clients are connected: others wait until some leave")
@@ -340,8 +344,9 @@ class DescriptorTests(FloodTests):
         is let in, too.
         """
         edge = await self.launch("--token-file", "token")
+        before = descriptors(edge.pid)
         crowd = self.crowd(self.CLIENTS)
-        await self.until(lambda: descriptors(edge.pid) > self.CLIENTS)
+        await self.until(lambda: descriptors(edge.pid) == before + self.CLIENTS)
         _, hard = resource.prlimit(edge.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(edge.pid, resource.RLIMIT_NOFILE, (64, hard))
         others = self.crowd(100)
