@@ -6,14 +6,13 @@ A test case derives from L{EdgeTests}, and has one hop: the edge fronts the app.
 From one whose tests shall hold for two hops as well another is derived, which
 says C{spawner_type = NodeSpawner}: a node stands between edge and app.  Both
 are run on the transport of the edge's own, and once more on Twisted's where
-they are decorated by L{onBothTransports}.
+they are decorated by L{brxy.test.leftovers.onBothTransports}.
 """
 
 from __future__ import annotations
 
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
@@ -28,12 +27,12 @@ from brxy.edge.settings import EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
 from brxy.epollreactor import EpollReactor
 from brxy.interfaces import Address, IRecovering, SpawnOrder
-from brxy.test.leftovers import RealTests
+from brxy.test.leftovers import RealTests, onBothTransports
 from brxy.test.peers import App, Message, Peer, connect, connectTLS
 from brxy.test.spawning import FrontedSpawner, TestSpawner
 from brxy.test.transports import certificate
 
-__all__ = ["LOOPBACK", "EdgeTests", "onBothTransports", "onTLS", "spawnRule"]
+__all__ = ["LOOPBACK", "EdgeTests", "onTLS", "spawnRule"]
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
@@ -67,10 +66,6 @@ class EdgeTests(RealTests):
 
     edge: EdgeService
 
-    #: What the edge and its nodes are given as the reactor: their transports
-    #: are their own, or Twisted's.
-    own_transport = True
-
     #: Clients come by TLS, those of TCP frontends too.
     secured = False
 
@@ -80,7 +75,7 @@ class EdgeTests(RealTests):
     def setUp(self) -> None:
         super().setUp()
         self.edge_reactor: Any = self.reactor
-        if self.own_transport:
+        if self.transport == "epoll":
             self.edge_reactor = EpollReactor(self.reactor)
         # Edge and node have signals come to them; trial shall get them again.
         for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGINT, signal.SIGTERM):
@@ -215,18 +210,6 @@ class EdgeTests(RealTests):
 
 
 _T = TypeVar("_T", bound=EdgeTests)
-
-
-def onBothTransports(tests: type[_T]) -> type[_T]:
-    """
-    Decorate a class whose tests shall hold on Twisted's transport as well:
-    puts a subclass beside it that runs them there.
-    """
-    name = f"{tests.__name__}OnReactor"
-    module = sys.modules[tests.__module__]
-    body = {"own_transport": False, "__doc__": tests.__doc__, "__module__": tests.__module__}
-    setattr(module, name, type(name, (tests,), body))
-    return tests
 
 
 def onTLS(tests: type[_T]) -> type[_T]:

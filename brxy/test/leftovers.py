@@ -5,15 +5,23 @@ For tests of real processes: what is alive, what is left, and waiting for it.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-__all__ = ["DIES_WITH_US", "Output", "RealTests", "aliveInGroup", "isAlive"]
+__all__ = [
+    "DIES_WITH_US",
+    "Output",
+    "RealTests",
+    "aliveInGroup",
+    "isAlive",
+    "onBothTransports",
+]
 
 #: What a command is run by that must not outlive the tests, should they be killed.
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
@@ -52,9 +60,11 @@ class RealTests(TestCase):
     Base of tests of real processes.
 
     @ivar reactor: the real one.
+    @ivar transport: of edges and nodes, as C{--transport} takes it.
     """
 
     timeout = 100
+    transport = "epoll"
 
     def setUp(self) -> None:
         from twisted.internet import reactor
@@ -67,6 +77,21 @@ class RealTests(TestCase):
         """
         while not condition():
             await deferLater(self.reactor, 0.005)
+
+
+_T = TypeVar("_T", bound=RealTests)
+
+
+def onBothTransports(tests: type[_T]) -> type[_T]:
+    """
+    Decorate a class whose tests shall hold on Twisted's transport as well:
+    puts a subclass beside it that runs them there.
+    """
+    name = f"{tests.__name__}OnReactor"
+    module = sys.modules[tests.__module__]
+    body = {"transport": "reactor", "__doc__": tests.__doc__, "__module__": tests.__module__}
+    setattr(module, name, type(name, (tests,), body))
+    return tests
 
 
 class Output:

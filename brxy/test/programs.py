@@ -237,6 +237,13 @@ class ProgramTests(RealTests):
         for program in self._programs:
             program.reap()
 
+    @property
+    def on(self) -> tuple[str, str]:
+        """
+        The option that chooses the transport.
+        """
+        return "--transport", self.transport
+
     def running(self) -> list[int]:
         """
         @return: all processes that run because of this test.
@@ -282,7 +289,7 @@ class ProgramTests(RealTests):
         Start an edge in the foreground, with both its ports anywhere.
         """
         ports = ("--port", ANYWHERE, "--node-port", ANYWHERE)
-        return self.start(TWISTD, "-n", "brxy-edge", *ports, *arguments)
+        return self.start(TWISTD, "-n", "brxy-edge", *self.on, *ports, *arguments)
 
     def gate(self) -> str:
         """

@@ -8,7 +8,8 @@ from typing import Any
 
 from brxy.interfaces import Address
 from brxy.proxyprotocol import VERSIONS, Endpoints, proxyHeader
-from brxy.test.edges import LOOPBACK, EdgeTests, onBothTransports
+from brxy.test.edges import LOOPBACK, EdgeTests
+from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Peer, answer, webApp
 from brxy.test.spawning import NodeSpawner
 from brxy.test.test_proxied import CLIENT, HERE

@@ -16,7 +16,8 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from brxy.interfaces import Address
-from brxy.test.edges import EdgeTests, onBothTransports
+from brxy.test.edges import EdgeTests
+from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Peer, answer
 from brxy.test.spawning import NodeSpawner
 

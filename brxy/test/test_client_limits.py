@@ -13,7 +13,8 @@ from twisted.internet.protocol import Factory
 from brxy.edge.limits import Limits
 from brxy.node.service import NodeService, NodeSettings
 from brxy.test.crowds import get
-from brxy.test.edges import LOOPBACK, EdgeTests, onBothTransports, spawnRule
+from brxy.test.edges import LOOPBACK, EdgeTests, spawnRule
+from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Message, Peer, answer, webApp
 from brxy.test.spawning import TestSpawner
 

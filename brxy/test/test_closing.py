@@ -11,7 +11,8 @@ from twisted.internet.task import deferLater
 
 from brxy.connection import Connection, Shared
 from brxy.interfaces import Address
-from brxy.test.edges import EdgeTests, onBothTransports
+from brxy.test.edges import EdgeTests
+from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import Peer, connect
 
 # More than the kernel takes for a peer that does not read.

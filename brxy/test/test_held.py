@@ -9,7 +9,8 @@ from hashlib import md5
 from twisted.internet.task import deferLater
 
 from brxy.edge.limits import Limits
-from brxy.test.edges import EdgeTests, onBothTransports
+from brxy.test.edges import EdgeTests
+from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Peer, answer, webApp
 from brxy.test.spawning import NodeSpawner, TestSpawner
 

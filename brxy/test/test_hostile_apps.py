@@ -9,7 +9,8 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import deferLater
 
 from brxy.edge.exchange import INTERIM_LIMIT
-from brxy.test.edges import EdgeTests, onBothTransports
+from brxy.test.edges import EdgeTests
+from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Broken, Message, Peer, answer, webApp
 from brxy.test.spawning import NodeSpawner
 

@@ -19,8 +19,9 @@ import brxy
 from brxy.edge.limits import Limits
 from brxy.interfaces import Address
 from brxy.test.crowds import MemoryClient, MemoryEdge
-from brxy.test.edges import EdgeTests, onBothTransports, spawnRule
+from brxy.test.edges import EdgeTests, spawnRule
 from brxy.test.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS, Hostile
+from brxy.test.leftovers import onBothTransports
 from brxy.test.network import FakeReactor
 from brxy.test.peers import App, Broken, Message, Peer, answer, connect, webApp
 from brxy.test.programs import ProgramTests
@@ -607,6 +608,7 @@ class SlowTests(SynchronousTestCase):
             self.edge.forget()
 
 
+@onBothTransports
 class MuchTests(ProgramTests):
     """
     Clients that send much.

@@ -20,7 +20,8 @@ from zope.interface import provider
 
 from brxy.edge.service import EdgeService
 from brxy.edge.settings import EdgeSettings
-from brxy.test.edges import LOOPBACK, EdgeTests, onBothTransports, spawnRule
+from brxy.test.edges import LOOPBACK, EdgeTests, spawnRule
+from brxy.test.leftovers import onBothTransports
 from brxy.test.links import FROM_EDGE, FROM_NODE, BadLink, BadLinkSpawner, Fault
 from brxy.test.peers import App, Broken, Peer, answer, connect
 from brxy.test.tiers import tier

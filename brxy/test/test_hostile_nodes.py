@@ -12,7 +12,8 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from brxy import framed
 from brxy.edge import slot
 from brxy.interfaces import IInstance, SpawnOrder
-from brxy.test.edges import EdgeTests, onBothTransports
+from brxy.test.edges import EdgeTests
+from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import Peer, answer, connect, webApp
 from brxy.test.spawning import FrontedInstance, FrontedSpawner, NodeSpawner, TestSpawner
 from brxy.wire import (

@@ -21,7 +21,7 @@ from twisted.internet.task import deferLater
 
 from brxy.edge.limits import Limits
 from brxy.test.crowds import CrowdTests, ManyAppsTests, get
-from brxy.test.edges import onBothTransports
+from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import Message, Peer, answer, webApp
 from brxy.test.programs import PYTHON, TWISTD, Program, ProgramTests
 from brxy.test.spawning import NodeSpawner, PatientSpawner
@@ -217,8 +217,6 @@ class _ProcessTests(ProgramTests):
     Base of tests with an edge of its own process, in surroundings of its own.
     """
 
-    transport = "epoll"
-
     #: What gives it those surroundings.
     within: tuple[str, ...] = ()
 
@@ -236,7 +234,7 @@ class _ProcessTests(ProgramTests):
         @param before: what the shell does first.
         @param twistd: options of that.
         """
-        edge = (TWISTD, "-n", *twistd, "brxy-edge", "--transport", self.transport)
+        edge = (TWISTD, "-n", *twistd, "brxy-edge", *self.on)
         shell = ("sh", "-c", f'{before} exec "$@"', "sh")
         ports = ("--port", self.clients)
         program = self.start(*self.within, *shell, *edge, *ports, *arguments, **environ)
@@ -256,6 +254,7 @@ class _ProcessTests(ProgramTests):
         return int(reply.body)
 
 
+@onBothTransports
 class CutLinkTests(_ProcessTests):
     """
     A link is cut without a word, by C{iptables} in a network namespace.
@@ -359,14 +358,7 @@ class CutLinkTests(_ProcessTests):
         self.assertEqual((reply.status, int(reply.body) != newest), (200, True))
 
 
-class CutLinkOnReactorTests(CutLinkTests):
-    """
-    The same, on Twisted's transport.
-    """
-
-    transport = "reactor"
-
-
+@onBothTransports
 class ClockTests(_ProcessTests):
     """
     The clock of the machine jumps, as C{libfaketime} has the edge and its nodes
@@ -411,14 +403,6 @@ class ClockTests(_ProcessTests):
         await self.stopped(edge)
 
 
-class ClockOnReactorTests(ClockTests):
-    """
-    The same, on Twisted's transport.
-    """
-
-    transport = "reactor"
-
-
 def _cpuTime(pid: int) -> int:
     """
     @return: how long a process has run, in hundredths of a second.
@@ -427,6 +411,7 @@ def _cpuTime(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
+@onBothTransports
 class FullDiskTests(_ProcessTests):
     """
     The disk under the log is full: a small one, in a mount namespace.
@@ -460,11 +445,3 @@ class FullDiskTests(_ProcessTests):
         edge.signal(signal.SIGTERM)
         self.assertEqual(await self.ended(edge), -signal.SIGTERM)
         self.assertNotIn("Traceback", edge.out)
-
-
-class FullDiskOnReactorTests(FullDiskTests):
-    """
-    The same, on Twisted's transport.
-    """
-
-    transport = "reactor"

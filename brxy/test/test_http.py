@@ -4,7 +4,8 @@ HTTP through the edge, from a client's bytes to an app's and back.
 
 from __future__ import annotations
 
-from brxy.test.edges import EdgeTests, onBothTransports
+from brxy.test.edges import EdgeTests
+from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Message, Peer, answer, webApp
 from brxy.test.spawning import NodeSpawner
 

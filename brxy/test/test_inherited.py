@@ -19,6 +19,7 @@ from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SkipTest
 
 from brxy.ports import PORTS
+from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import Broken, Peer
 from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 from brxy.test.storms import LIGHT
@@ -90,15 +91,13 @@ class ActivatedTests(ProgramTests):
     Base of tests with somebody who does what systemd does.
     """
 
-    transport = "epoll"
-
     async def activated(self, addresses: list[str], *arguments: str) -> tuple[Program, list[str]]:
         """
         Start an edge with sockets of somebody else.
 
         @return: who has them, and where they are, as client endpoints.
         """
-        edge = [TWISTD, "-n", "brxy-edge", "--transport", self.transport, *arguments]
+        edge = [TWISTD, "-n", "brxy-edge", *self.on, *arguments]
         program = self.start(PYTHON, "-u", ACTIVATE, *addresses, "--", *edge)
         pattern = r"listens at (?:\('(.*)', (\d+).*\)|(/.*))\n"
         await self.said(program, rf"(?:{pattern}){{{len(addresses)}}}")
@@ -133,9 +132,10 @@ class ActivatedTests(ProgramTests):
         await self.until(lambda: not self.running())
 
 
+@onBothTransports
 class InheritedTests(ActivatedTests):
     """
-    On the edge's own transport.
+    An edge is restarted, and its ports are not.
     """
 
     async def test_restart(self) -> None:
@@ -199,14 +199,6 @@ class InheritedTests(ActivatedTests):
         self.assertEqual(len(holders), 2)
         self.assertNotIn(int(answer.body), holders)
         await self.left(program)
-
-
-class InheritedOnReactorTests(InheritedTests):
-    """
-    On the transport of Twisted's reactor.
-    """
-
-    transport = "reactor"
 
 
 class InheritedNodePortTests(ActivatedTests):

@@ -17,6 +17,7 @@ from twisted.internet.protocol import Factory
 from brxy.interfaces import Address
 from brxy.ports import PORTS
 from brxy.proxyprotocol import VERSIONS, Endpoints, proxyHeader
+from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Peer, answer, webApp
 from brxy.test.programs import ANYWHERE, TWISTD, Program, ProgramTests
 from brxy.test.test_tcp import echo
@@ -82,24 +83,20 @@ http {{
 class _Tests(ProgramTests):
     """
     What such tests have in common.
-
-    @ivar transport: the edge's and the node's.
     """
-
-    transport = "epoll"
 
     def serve(self, *arguments: str) -> Program:
         """
         Start an edge that has patience, for the machine may be busy.
         """
-        options = ("--transport", self.transport, "--start-timeout", "90", "--hold-timeout", "90")
+        options = (*self.on, "--start-timeout", "90", "--hold-timeout", "90")
         return self.start(TWISTD, "-n", "brxy-edge", *options, *arguments, PATH=_PATH)
 
     def node(self, *arguments: str) -> str:
         """
         @return: the command of a node.
         """
-        return " ".join([TWISTD, "-n", "brxy-node", "--transport", self.transport, *arguments])
+        return " ".join([TWISTD, "-n", "brxy-node", *self.on, *arguments])
 
     def startApp(self, app: App) -> Address:
         """
@@ -138,6 +135,7 @@ class _Tests(ProgramTests):
         return str(path)
 
 
+@onBothTransports
 class HAProxyTests(_Tests):
     """
     HAProxy before an edge, and its word passed on to apps by a node.
@@ -220,14 +218,7 @@ class HAProxyTests(_Tests):
             await self.stopped(edge)
 
 
-class HAProxyOnReactorTests(HAProxyTests):
-    """
-    The same on Twisted's transport.
-    """
-
-    transport = "reactor"
-
-
+@onBothTransports
 class NginxTests(_Tests):
     """
     nginx behind a node.
@@ -265,11 +256,3 @@ class NginxTests(_Tests):
         curl = self.start("curl", "-sS", "--interface", _CLIENT, "--haproxy-protocol", url)
         self.assertEqual(await self.ended(curl), 0, curl.err)
         return curl.out
-
-
-class NginxOnReactorTests(NginxTests):
-    """
-    The same on Twisted's transport.
-    """
-
-    transport = "reactor"

@@ -4,7 +4,8 @@ Apps that break off: what is offered again, and what the client gets.
 
 from __future__ import annotations
 
-from brxy.test.edges import EdgeTests, onBothTransports
+from brxy.test.edges import EdgeTests
+from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Peer, answer
 from brxy.test.spawning import NodeSpawner
 

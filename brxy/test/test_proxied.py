@@ -26,7 +26,8 @@ from brxy.interfaces import Address
 from brxy.networks import NOBODY, Networks
 from brxy.proxyprotocol import VERSIONS, Endpoints, proxyHeader
 from brxy.test.crowds import MemoryEdge, get
-from brxy.test.edges import LOOPBACK, EdgeTests, onBothTransports
+from brxy.test.edges import LOOPBACK, EdgeTests
+from brxy.test.leftovers import onBothTransports
 from brxy.test.network import FakeReactor, PipeEnd
 from brxy.test.papers import Papers
 from brxy.test.peers import App, Peer, answer, connect, webApp

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from brxy.test.crowds import get
+from brxy.test.leftovers import onBothTransports
 from brxy.test.storms import StormTests, nodeOf
 
 
@@ -75,6 +76,7 @@ class KillTests(StormTests):
         await self.check()
 
 
+@onBothTransports
 class StopTests(StormTests):
     """
     A node is stopped by SIGSTOP: it does nothing, and its connections stay.

@@ -12,7 +12,8 @@ from twisted.internet.task import deferLater
 
 from brxy.edge.limits import Limits
 from brxy.interfaces import Address
-from brxy.test.edges import LOOPBACK, EdgeTests, onBothTransports
+from brxy.test.edges import LOOPBACK, EdgeTests
+from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Peer
 from brxy.test.spawning import NodeSpawner, TestSpawner
 

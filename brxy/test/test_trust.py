@@ -23,7 +23,8 @@ from brxy.errors import UsageError
 from brxy.interfaces import Address
 from brxy.node.dial import EdgeTLS
 from brxy.node.service import NodeService, NodeSettings
-from brxy.test.edges import LOOPBACK, EdgeTests, onBothTransports
+from brxy.test.edges import LOOPBACK, EdgeTests
+from brxy.test.leftovers import onBothTransports
 from brxy.test.papers import Papers
 from brxy.test.peers import Message, Peer, answer, webApp
 from brxy.test.spawning import NodeSpawner
