@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.deadlines import Deadlines
+from brxy.test.examples import bounded
 
 
 class DeadlinesTests(SynchronousTestCase):
@@ -200,7 +201,7 @@ class DeadlinesTests(SynchronousTestCase):
         self.clock.advance(1000)
         self.assertEqual(self.expired, [("a", 1006.0), ("b", 1006.0)])
 
-    @settings(max_examples=100, deadline=None, derandomize=True)
+    @bounded(100)
     @given(
         st.lists(
             st.tuples(st.booleans(), st.sampled_from("abcde"), st.integers(0, 12)), max_size=40

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,6 +17,7 @@ from brxy.edge.exchange import COPY_LIMIT, INTERIM_LIMIT, TABLE, Action, Exchang
 from brxy.edge.http1 import requestHead
 from brxy.edge.httpcarrier import HTTPCarrier
 from brxy.edge.instance import Instance
+from brxy.test.examples import bounded
 from brxy.test.fakes import FakeEnd
 from brxy.wire import KIND_HTTP, KIND_TCP
 
@@ -451,7 +452,7 @@ class CarriedTests(SynchronousTestCase):
     A model of exchanges with random histories.
     """
 
-    @settings(max_examples=400, deadline=None, derandomize=True)
+    @bounded(400)
     @given(
         st.sampled_from(["GET", "PUT", "POST", "TCP"]),
         st.integers(0, 3),

@@ -4,13 +4,14 @@ Tests for L{brxy.edge.forwarding}.
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.forwarding import MAX_HOPS, Forwarded, forwarded
 from brxy.edge.http1 import requestHead, withForwardedHost
 from brxy.networks import Networks
+from brxy.test.examples import bounded
 from brxy.test.heads import forwarded as rendered
 from brxy.test.heads import get
 
@@ -129,7 +130,7 @@ class ForwardedTests(SynchronousTestCase):
         ):
             self.assertEqual(read(lines).host, host, lines)
 
-    @settings(max_examples=200, deadline=None, derandomize=True)
+    @bounded(200)
     @given(st.lists(st.text("0123456789abcdef.:,[]% _-<\xe9"), max_size=3))
     def test_nothingOdd(self, values: list[str]) -> None:
         """

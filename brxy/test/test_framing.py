@@ -4,17 +4,18 @@ Tests for L{brxy.edge.framing} and L{brxy.edge.chunks}.
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.framing import Body, framingFor
 from brxy.edge.http1 import CHUNKED, UNTIL_CLOSE, requestHead
 from brxy.errors import BadRequest, BadResponse
+from brxy.test.examples import bounded
 from brxy.test.hostile import PASSES, REFUSED_BODIES
 from brxy.test.requests import chunkedBodies
 
-_bounded = settings(max_examples=200, deadline=None, derandomize=True)
+_bounded = bounded(200)
 
 
 def feedAll(body: Body, pieces: list[bytes]) -> tuple[bytes, bytes]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from importlib.util import find_spec
 from unittest import SkipTest
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import BadRequest
+from brxy.test.examples import bounded
 
 if find_spec("fuzz") is None:
     raise SkipTest("needs fuzz/: run the tests in a checkout")
@@ -99,7 +100,7 @@ class CheckTests(SynchronousTestCase):
         self.assertEqual(feed(Keeping(), [b"ab"], 2), (b"", b"", False))
         self.assertRaises(AssertionError, feed, Keeping(), [b"ab", b"c"], 2)
 
-    @settings(max_examples=50, deadline=None, derandomize=True)
+    @bounded(50)
     @given(st.binary(max_size=30), st.integers(1, 40))
     def test_pieces(self, data: bytes, size: int) -> None:
         """

@@ -4,13 +4,14 @@ Tests for L{brxy.hostname}.
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.hostname import isAddress, routeName
+from brxy.test.examples import bounded
 
-_bounded = settings(max_examples=300, deadline=None, derandomize=True)
+_bounded = bounded(300)
 
 
 class RouteNameTests(SynchronousTestCase):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -22,6 +22,7 @@ from brxy.spawners.kubestatus import (
     refusal,
     stageOf,
 )
+from brxy.test.examples import bounded
 from brxy.test.kubetests import checkModel
 
 __all__ = ["LabelTests", "MakeTests", "StatusTests", "TemplateTests"]
@@ -34,7 +35,7 @@ class LabelTests(SynchronousTestCase):
     Tests of what is made to fit into a label.
     """
 
-    @settings(deadline=None)
+    @bounded(100)
     @given(st.text(max_size=300))
     def test_fits(self, text: str) -> None:
         """

@@ -4,11 +4,12 @@ Tests for L{brxy.lifetime}.
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.lifetime import Drain, Exit, Lifetime, Stay
+from brxy.test.examples import bounded
 
 
 class LifetimeTests(SynchronousTestCase):
@@ -117,7 +118,7 @@ class LifetimeTests(SynchronousTestCase):
         """
         self.assertRaises(RuntimeError, self.lifetime.finished, 1000.0)
 
-    @settings(max_examples=150, deadline=None, derandomize=True)
+    @bounded(150)
     @given(
         st.lists(
             st.tuples(

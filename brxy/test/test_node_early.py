@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis.strategies import SearchStrategy, from_regex, just, sampled_from, tuples
 from twisted.internet.endpoints import clientFromString
 from twisted.trial.unittest import SynchronousTestCase
@@ -22,6 +22,7 @@ from brxy.child import Child
 from brxy.node.early import OPTIONS, Early, PlainLine, isPlain, plainLine
 from brxy.node.tap import Options
 from brxy.ports import Ports
+from brxy.test.examples import bounded
 from brxy.test.leftovers import Output, RealTests, aliveInGroup
 
 # What is loaded with our module.
@@ -119,7 +120,7 @@ class PlainLineTests(SynchronousTestCase):
             self.assertIsNone(plainLine(["run"], {variable: "x"}), variable)
         self.assertIsNone(plainLine(["run"], {"BRXY_TOKEN": "\u00e4"}))
 
-    @settings(max_examples=200, deadline=None, derandomize=True)
+    @bounded(200)
     @given(sampled_from(sorted(OPTIONS)).flatmap(_withValue))
     def test_agrees(self, given: tuple[str, str]) -> None:
         """

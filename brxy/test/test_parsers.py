@@ -11,16 +11,17 @@ from collections.abc import Callable
 import h11
 import httptools
 from attrs import evolve, frozen
-from hypothesis import given, settings
+from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.framing import framingFor
 from brxy.edge.http1 import requestHead
 from brxy.errors import BadRequest
+from brxy.test.examples import bounded
 from brxy.test.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
 from brxy.test.requests import requests
 
-_bounded = settings(max_examples=600, deadline=None, derandomize=True)
+_bounded = bounded(600)
 
 
 @frozen

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.task import Clock
@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from brxy.pipes import MAX_LINE, LineReader, LineSplitter
+from brxy.test.examples import bounded
 
 
 def split(*chunks: bytes) -> list[bytes]:
@@ -56,7 +57,7 @@ class LineSplitterTests(SynchronousTestCase):
         self.assertEqual(splitter.feed(b"a" * (2 * MAX_LINE + 1)), [b"a" * MAX_LINE] * 2)
         self.assertEqual(splitter.feed(b"b\nc\n"), [b"ab", b"c"])
 
-    @settings(max_examples=100, deadline=None, derandomize=True)
+    @bounded(100)
     @given(
         st.lists(
             st.one_of(

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from struct import pack
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.protocols.haproxy._exceptions import InvalidProxyHeader
 from twisted.protocols.haproxy._v1parser import V1Parser
@@ -26,8 +26,9 @@ from brxy.proxyprotocol import (
     proxyHeader,
     readProxyHeader,
 )
+from brxy.test.examples import bounded
 
-_bounded = settings(max_examples=200, deadline=None, derandomize=True)
+_bounded = bounded(200)
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 

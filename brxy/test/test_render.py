@@ -5,7 +5,7 @@ Tests for L{brxy.edge.render}.
 from __future__ import annotations
 
 import h11
-from hypothesis import given, settings
+from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.http1 import (
@@ -16,10 +16,11 @@ from brxy.edge.http1 import (
     responseHead,
 )
 from brxy.errors import BadRequest
+from brxy.test.examples import bounded
 from brxy.test.heads import answer, forwarded, get, lines, response
 from brxy.test.requests import requests
 
-_bounded = settings(max_examples=150, deadline=None, derandomize=True)
+_bounded = bounded(150)
 
 _END_TO_END = (
     b"accept",

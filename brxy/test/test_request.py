@@ -4,15 +4,16 @@ Tests for L{brxy.edge.request}.
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.http1 import CHUNKED, MAX_HEAD, requestHead
+from brxy.test.examples import bounded
 from brxy.test.heads import POST, forwarded, get, lines, outcome, request
 from brxy.test.requests import requests
 
-_bounded = settings(max_examples=150, deadline=None, derandomize=True)
+_bounded = bounded(150)
 
 
 class RequestHeadTests(SynchronousTestCase):

@@ -7,17 +7,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import h11
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.http1 import CHUNKED, UNTIL_CLOSE, ResponseHead, renderResponse, responseHead
 from brxy.errors import BadResponse
+from brxy.test.examples import bounded
 from brxy.test.test_parsers import canonical
 
 __all__ = ["compareResponse", "responses"]
 
-_bounded = settings(max_examples=400, deadline=None, derandomize=True)
+_bounded = bounded(400)
 
 _LINES = st.builds(
     b"HTTP/%b %b".__mod__,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.edge.slot import NodeSlot, SlotFactory
 from brxy.interfaces import Address
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
+from brxy.test.examples import bounded
 from brxy.test.fakes import FakeBrokerage, FakeOwner, FakeRelay
 from brxy.test.network import FakeApp, FakeReactor, PipeEnd, connect, settle
 from brxy.test.slotframes import warnings
@@ -185,7 +186,7 @@ class JoinedTests(SynchronousTestCase):
     what pieces chance wants it.
     """
 
-    @settings(max_examples=150, deadline=None, derandomize=True)
+    @bounded(150)
     @given(
         st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 60)), min_size=100, max_size=120)
     )

@@ -5,7 +5,7 @@ Tests of L{brxy.spawners.spec}.
 from __future__ import annotations
 
 from attrs import field, frozen
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -20,6 +20,7 @@ from brxy.spawners.spec import (
     seconds,
     splitCommon,
 )
+from brxy.test.examples import bounded
 
 
 class ParseTests(SynchronousTestCase):
@@ -103,7 +104,7 @@ class ParseTests(SynchronousTestCase):
             "bad --spawn 'app:max=2 -- x': a space belongs after the colon of the name",
         )
 
-    @settings(max_examples=200, deadline=None, derandomize=True)
+    @bounded(200)
     @given(st.text(st.sampled_from("ab:=-'\" \\\n"), max_size=20))
     def test_anything(self, text: str) -> None:
         """

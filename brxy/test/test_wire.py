@@ -7,15 +7,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy import wire
 from brxy.errors import SlotProtocolError
+from brxy.test.examples import bounded
 from brxy.wire import Decoder, Hello, Open, Welcome, dataFrames, frame, nextExchange
 
-bounded = settings(max_examples=150, deadline=None, derandomize=True)
+_bounded = bounded(150)
 
 # What the protocol allows, said a second time: type, payloads, in an exchange.
 _NOTHING = st.just(b"")
@@ -180,7 +181,7 @@ class DecoderTests(SynchronousTestCase):
     Tests for L{Decoder}.
     """
 
-    @bounded
+    @_bounded
     @given(st.lists(legalFrames(), max_size=12), st.lists(st.integers(1, 400), min_size=1))
     def test_anySplit(self, frames: list[Frame], sizes: list[int]) -> None:
         """
@@ -191,7 +192,7 @@ class DecoderTests(SynchronousTestCase):
         self.assertEqual(feedPieces(data, sizes), joined(frames))
         self.assertEqual(feedPieces(data, [1]), joined(frames))
 
-    @bounded
+    @_bounded
     @given(st.binary(max_size=200), st.lists(st.integers(1, 20), min_size=1))
     def test_anyBytes(self, data: bytes, sizes: list[int]) -> None:
         """
@@ -505,7 +506,7 @@ class GreetingTests(SynchronousTestCase):
         self.assertRaises(ValueError, Hello, **goodHello(capacity=0))
         self.assertRaises(ValueError, Welcome, **goodWelcome(edge="a b\n"))
 
-    @bounded
+    @_bounded
     @given(st.binary(max_size=80))
     def test_anyPayload(self, payload: bytes) -> None:
         """
@@ -527,7 +528,7 @@ class OpenTests(SynchronousTestCase):
         opening = Open(wire.KIND_TCP, True, "192.0.2.1:5")
         self.assertEqual(opening.encode(255), b"\x07\xff\x00\x0d\x02\x01192.0.2.1:5")
 
-    @bounded
+    @_bounded
     @given(
         st.sampled_from([wire.KIND_HTTP, wire.KIND_TCP]),
         st.booleans(),
