@@ -15,7 +15,7 @@ from benchmarks.command import guarded, say, sayLeftOut
 from benchmarks.contender import Contender
 from benchmarks.load import LOADS
 from benchmarks.others import OTHERS
-from benchmarks.ours import OURS
+from benchmarks.ours import ours
 from benchmarks.results import Results
 from benchmarks.servers import BenchError
 from benchmarks.session import Plan, perform
@@ -26,6 +26,8 @@ __all__ = ["main"]
 # What can be asked for: the loads, and these two.
 _SYSCALLS, _MEMORY = "syscalls", "memory"
 _EVERY = [*LOADS, _SYSCALLS, _MEMORY]
+
+_TWO_HOPS = ("haproxy-haproxy", "node")
 
 # What --smoke stands for: all but what takes long (Go compiles its standard
 # library), or is there twice.
@@ -41,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--only", type=_words, metavar="A,B", help="these contenders: app-epoll, or app for all")
     add("--without", type=_words, metavar="A,B", default=[], help="all but these contenders")
+    add("--before", type=Path, metavar="TREE", help="compare to the brxy of another checkout")
     add("--loads", type=_words, default=_EVERY, help="default: " + ",".join(_EVERY))
     add("--rounds", type=int, default=7, help="windows for each figure; default: 7")
     add("--seconds", type=float, default=1.0, help="the length of a window; default: 1")
@@ -65,14 +68,17 @@ def _isOne(contender: Contender, words: Sequence[str]) -> bool:
     return contender.name in words or contender.name.partition("-")[0] in words
 
 
-def _contenders(only: Sequence[str] | None, without: Sequence[str]) -> list[Contender]:
+def _contenders(
+    only: Sequence[str] | None, without: Sequence[str], before: Path | None = None
+) -> list[Contender]:
     """
     Those that the command line names.
 
+    @param before: for L{ours}.
     @raise BenchError: it names one that does not exist.
     """
     # Two hops after one; otherwise as they are.
-    every = sorted([*OTHERS, *OURS], key=lambda one: one.reference == "haproxy-haproxy")
+    every = sorted([*OTHERS, *ours(before)], key=lambda one: one.name.startswith(_TWO_HOPS))
     for word in [*(only or []), *without]:
         if not any(_isOne(one, [word]) for one in every):
             known = ", ".join(one.name for one in every)
@@ -94,7 +100,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     if arguments.rounds < 1 or not 0.1 <= arguments.seconds <= 60 or arguments.connections < 1:
         raise BenchError("--rounds and --connections are 1 or more, --seconds 0.1 to 60")
     return Plan(
-        contenders=_contenders(arguments.only, arguments.without),
+        contenders=_contenders(arguments.only, arguments.without, arguments.before),
         loads=[load for load in LOADS.values() if load.name in arguments.loads],
         rounds=arguments.rounds,
         seconds=arguments.seconds,

@@ -1,17 +1,19 @@
 """
-brxy itself, in one hop and in two, on each of its transports.
+brxy itself, in one hop and in two, on each of its transports; and as it was before.
 """
 
 from __future__ import annotations
 
 import sys
-from functools import partial
+from pathlib import Path
+
+from attrs import evolve, frozen
 
 from benchmarks.contender import Contender, Running, Site
-from benchmarks.servers import freePort
+from benchmarks.servers import ROOT, BenchError, freePort
 from brxy.tokenfile import makeToken
 
-__all__ = ["OURS"]
+__all__ = ["ours"]
 
 # As much as the largest load asks for at once.
 _CAPACITY = "128"
@@ -22,79 +24,110 @@ _STAY = ["--idle-timeout", "86400"]
 # Nor may clients be sent away that wait to be counted.
 _HOLD = ["--max-held", "100000", "--hold-timeout", "86400"]
 
-
-def _brxy(kind: str, transport: str, *options: str) -> list[str]:
-    """
-    The command of an edge or a node.
-    """
-    return [sys.executable, "-m", f"brxy.{kind}", "--transport", transport, *options]
-
-
-def _edge(transport: str, port: int, *options: str) -> list[str]:
-    """
-    The command of an edge.
-    """
-    listen = f"tcp:{port}:interface=127.0.0.1"
-    return _brxy("edge", transport, "-p", listen, "-c", _CAPACITY, *_STAY, *_HOLD, *options)
+# What is looked at for each request or connection only if it is asked for.
+_GUARDS = (
+    *("--max-body", "1000000000", "--max-requests", "1000000000", "--tunnel-timeout", "60"),
+    *("--max-connections-per-address", "100000", "--max-held-per-address", "100000"),
+    *("--forwarded-trust", "127.0.0.1", "--hsts", "31536000"),
+)
 
 
-def _app(transport: str, name: str, site: Site) -> Running:
+@frozen
+class _Brxy:
     """
-    One hop: the edge spawns an origin of its own, just like the other.
+    A way to run brxy.
+
+    @ivar words: for people.
+    @ivar options: of the edge.
+    @ivar tree: the checkout that it is of.
     """
-    port = freePort()
-    origin = [sys.executable, "-m", "benchmarks.origin", "{port}", str(site.folder)]
-    spawn = "app: max=1 -- " + " ".join(origin)
-    return site.start(name, {"edge": _edge(transport, port, "--spawn", spawn)}, port)
+
+    words: str
+    transport: str
+    options: tuple[str, ...] = ()
+    tree: Path = ROOT
+
+    def _command(self, kind: str, *options: str) -> list[str]:
+        """
+        The command of an edge or a node.
+        """
+        run = ["env", "-C", str(self.tree), sys.executable, "-m", f"brxy.{kind}"]
+        return [*run, "--transport", self.transport, *options]
+
+    def _edge(self, port: int, *options: str) -> list[str]:
+        """
+        The command of an edge.
+        """
+        listen = f"tcp:{port}:interface=127.0.0.1"
+        always = ("-p", listen, "-c", _CAPACITY, *_STAY, *_HOLD)
+        return self._command("edge", *always, *self.options, *options)
+
+    def _app(self, name: str, site: Site) -> Running:
+        """
+        One hop: the edge spawns an origin of its own, just like the other.
+        """
+        port = freePort()
+        origin = [sys.executable, "-m", "benchmarks.origin", "{port}", str(site.folder)]
+        spawn = "app: max=1 -- " + " ".join(origin)
+        return site.start(name, {"edge": self._edge(port, "--spawn", spawn)}, port)
+
+    def _node(self, name: str, site: Site) -> Running:
+        """
+        Two hops: a node stands before the origin, and dials the edge.
+        """
+        port, inner = freePort(), freePort()
+        token = ["--token-file", str(site.folder / "token")]
+        makeToken(token[1])
+        listen = f"tcp:{inner}:interface=127.0.0.1"
+        dial = ("--edge", f"tcp:127.0.0.1:{inner}", *token)
+        app = ("--app", f"127.0.0.1:{site.origin}", "-c", _CAPACITY, *_STAY)
+        parts = {
+            "edge": self._edge(port, "--node-port", listen, *token),
+            "node": self._command("node", *dial, *app),
+        }
+        return site.start(name, parts, port)
+
+    def _holder(self, name: str, site: Site) -> Running:
+        """
+        An edge that has no instance, and gets none.
+        """
+        port, inner = freePort(), freePort()
+        listen = f"tcp:{inner}:interface=127.0.0.1"
+        return site.start(name, {"edge": self._edge(port, "--node-port", listen)}, port)
+
+    def both(self, name: str) -> list[Contender]:
+        """
+        One hop and two.
+
+        @param name: the second part of their names.
+        """
+        one, two = f"brxy, one hop ({self.words})", f"brxy, two hops ({self.words})"
+        return [
+            Contender(f"app-{name}", one, "haproxy", self._app, self._holder),
+            Contender(f"node-{name}", two, "haproxy-haproxy", self._node, self._holder),
+        ]
 
 
-def _node(transport: str, name: str, site: Site) -> Running:
+def ours(before: Path | None) -> list[Contender]:
     """
-    Two hops: a node stands before the origin, and dials the edge.
-    """
-    port, inner = freePort(), freePort()
-    dial = f"tcp:127.0.0.1:{inner}"
-    token = ["--token-file", str(site.folder / "token")]
-    makeToken(token[1])
-    listen = f"tcp:{inner}:interface=127.0.0.1"
-    app = f"127.0.0.1:{site.origin}"
-    parts = {
-        "edge": _edge(transport, port, "--node-port", listen, *token),
-        "node": _brxy(
-            *("node", transport, "--edge", dial, *token, "--app", app, "-c", _CAPACITY, *_STAY)
-        ),
-    }
-    return site.start(name, parts, port)
+    All of them.
 
-
-def _holder(transport: str, name: str, site: Site) -> Running:
+    @param before: another checkout of brxy.  It is there, too; this one is compared
+        to it, and not to HAProxy, and once more with every limit on.
+    @raise BenchError: it is no such checkout.
     """
-    An edge that has no instance, and gets none.
-    """
-    port, inner = freePort(), freePort()
-    listen = f"tcp:{inner}:interface=127.0.0.1"
-    return site.start(name, {"edge": _edge(transport, port, "--node-port", listen)}, port)
-
-
-def _both(transport: str) -> list[Contender]:
-    """
-    One hop and two, on one transport.
-    """
-    return [
-        Contender(
-            f"app-{transport}",
-            f"brxy, one hop ({transport})",
-            "haproxy",
-            partial(_app, transport),
-            partial(_holder, transport),
-        ),
-        Contender(
-            f"node-{transport}",
-            f"brxy, two hops ({transport})",
-            "haproxy-haproxy",
-            partial(_node, transport),
-        ),
+    ways = [_Brxy("epoll", "epoll"), _Brxy("reactor", "reactor")]
+    now = [one for way in ways for one in way.both(way.words)]
+    if before is None:
+        return now
+    if not (before / "brxy" / "edge" / "__main__.py").exists():
+        raise BenchError(f"no checkout of brxy: {before}")
+    now += _Brxy("epoll, every limit", "epoll", _GUARDS).both("epoll-guarded")
+    then = []
+    for way in ways:
+        old = evolve(way, words=f"{way.words}, before", tree=before.resolve())
+        then += old.both(f"{way.words}-before")
+    compared = [
+        evolve(one, reference=f"{one.name.removesuffix('-guarded')}-before") for one in now
     ]
-
-
-OURS = (*_both("epoll"), *_both("reactor"))
+    return [*compared, *then]

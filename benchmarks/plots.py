@@ -28,6 +28,9 @@ _COLOURS = {
 }
 _OURS, _OURS_REACTOR = "#c8102e", "#f0a0a0"
 
+# What CPU is compared to, for people.
+_HOPS = {"haproxy": "one hop", "haproxy-haproxy": "two hops"}
+
 _WIDTH = 9.0
 _RESOLUTION = 110
 
@@ -38,7 +41,9 @@ def draw(results: Results, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     loads = [load for load in results.loads if not LOADS[load].bulk]
-    if any(row.ratio for load in loads for row in results.rows(load)):
+    compared = {one.name for one in results.contenders if one.reference in _HOPS}
+    rows = [row for load in loads for row in results.rows(load)]
+    if any(row.ratio for row in rows if row.contender in compared):
         _save(_cpu(results, loads), folder / "bench-http-cpu.png")
     if loads:
         _save(_latency(results, loads), folder / "bench-http-latency.png")
@@ -89,9 +94,8 @@ def _cpu(results: Results, loads: Sequence[str]) -> Figure:
     """
     figure = Figure(figsize=(_WIDTH + 2, 2.2 + 0.7 * len(loads)), layout="constrained")
     figure.suptitle("CPU of a request, as a multiple of HAProxy's (less is better)")
-    hops = ["haproxy", "haproxy-haproxy"]
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
-    for axes, reference, title in zip(panels, hops, ["one hop", "two hops"], strict=True):
+    for axes, (reference, title) in zip(panels, _HOPS.items(), strict=True):
         for contender in results.contenders:
             if contender.reference == reference:
                 _ratios(axes, results, contender.name, loads)

@@ -22,8 +22,9 @@ from benchmarks.contender import Contender, Running, Site
 from benchmarks.figures import Row, Window, lowerQuartile, summary
 from benchmarks.load import LOADS
 from benchmarks.memory import Held
+from benchmarks.ours import ours
 from benchmarks.results import Results
-from benchmarks.servers import BenchError
+from benchmarks.servers import ROOT, BenchError
 from benchmarks.syscalls import Calls, parseSummary
 from benchmarks.table import report, table
 from benchmarks.wrk import Outcome
@@ -182,6 +183,30 @@ class SyscallsTests(SynchronousTestCase):
         A process that did nothing made no calls.
         """
         self.assertEqual(parseSummary(""), {})
+
+
+class OursTests(SynchronousTestCase):
+    """
+    Tests for L{ours}.
+    """
+
+    def test_before(self) -> None:
+        """
+        With another checkout, ours are compared to the same of that.
+        """
+        there = {one.name: one.reference for one in ours(ROOT)}
+        self.assertLess({one.name for one in ours(None)}, set(there))
+        self.assertEqual(there["app-epoll"], "app-epoll-before")
+        self.assertEqual(there["node-reactor"], "node-reactor-before")
+        self.assertEqual(there["node-epoll-guarded"], "node-epoll-before")
+        self.assertEqual(set(there.values()) - set(there), {"haproxy", "haproxy-haproxy"})
+
+    def test_none(self) -> None:
+        """
+        Another folder is refused.
+        """
+        error = self.assertRaises(BenchError, ours, ROOT / "doc")
+        self.assertIn("no checkout of brxy: ", str(error))
 
 
 class LeftOutTests(SynchronousTestCase):
