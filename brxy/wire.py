@@ -326,6 +326,7 @@ class Hello:
     @ivar ticket: of the order that started it; C{""} if none did.
     @ivar generation: its start in microseconds since the epoch, as an edge has
         told it; L{None} if none has yet.
+    @ivar wants_client: each OPEN shall tell who its client is.
     """
 
     version: int = field(validator=_whole(1, VERSION))
@@ -335,6 +336,7 @@ class Hello:
     capacity: int = field(validator=_whole(1, 10_000))
     ticket: str = field(default="", validator=_text(0))
     generation: int | None = field(default=None, validator=optional(_whole(0, _LATEST)))
+    wants_client: bool = field(default=False, validator=_truth)
 
     def encode(self) -> bytes:
         """
@@ -381,7 +383,7 @@ class Welcome:
 
 
 def _encodeGreeting(type: int, greeting: Hello | Welcome) -> bytes:
-    values = {name: value for name, value in asdict(greeting).items() if value is not None}
+    values = asdict(greeting, filter=lambda attribute, value: value != attribute.default)
     return frame(type, 0, json.dumps(values, separators=(",", ":")).encode("ascii"))
 
 
@@ -427,7 +429,7 @@ class Open:
     @ivar once: this request must not be sent twice, so it needs an app
         connection that is surely good.
     @ivar client: from where to where the client connected, see
-        L{brxy.proxyprotocol.Endpoints}; C{""} if nobody can tell.
+        L{brxy.proxyprotocol.Endpoints}; C{""} if nobody can tell, or wants to know.
     """
 
     kind: int

@@ -44,9 +44,12 @@ _METHODS = (
 class SlotEnd(End, Protocol):
     """
     A slot as a carrier uses it: an end that exchanges are opened on.
+
+    @ivar wants_client: each exchange shall tell who its client is.
     """
 
     instance: Instance
+    wants_client: bool
 
     def open(self, relay: Relay, kind: int, once: bool, client: str, first: bytes) -> None: ...
 
@@ -62,7 +65,9 @@ class Client(End, Protocol):
     """
 
     client: str
-    endpoints: str
+
+    @property
+    def endpoints(self) -> str: ...
 
     def fail(self, status: int, text: str, retry_after: int | None) -> None: ...
 
@@ -187,7 +192,8 @@ class Carrier(Relay):
         far = self.far
         assert far is not None, "matched without a slot"
         exchange = self.exchange
-        far.open(self, exchange.kind, exchange.once, self.near.endpoints, self._first())
+        client = self.near.endpoints if far.wants_client else ""
+        far.open(self, exchange.kind, exchange.once, client, self._first())
         # Opening may already have failed.
         if self.far is far and self.near.congested:
             far.pause()

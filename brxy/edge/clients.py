@@ -36,7 +36,6 @@ class ClientConnection(Connection, Generic[_K]):
     @param peer: who it is, where a port or a proxy has told.
     @ivar address: the address of whose connection it is.
     @ivar client: the address of who asks: the same, but that a proxy may tell of others.
-    @ivar endpoints: see L{brxy.edge.peer.endpointsText}.
     """
 
     # It counts as one of its address.
@@ -49,7 +48,8 @@ class ClientConnection(Connection, Generic[_K]):
 
     def __init__(self, factory: ClientFactory[Any], peer: IAddress | None = None) -> None:
         super().__init__(factory.shared)
-        self.address = self.client = self.endpoints = ""
+        self.address = self.client = ""
+        self._endpoints: str | None = None
         self._peer = peer
         self._clients: Any = factory
         self._inbox = b""
@@ -60,15 +60,24 @@ class ClientConnection(Connection, Generic[_K]):
         See L{twisted.internet.protocol.Protocol}.
         """
         super().connectionMade()
-        peer = self._tcp.getPeer() if self._peer is None else self._peer
-        self.address = self.client = addressText(peer)
-        self.endpoints = endpointsText(peer, self._tcp.getHost())
+        if self._peer is None:
+            self._peer = self._tcp.getPeer()
+        self.address = self.client = addressText(self._peer)
         self._clients.clients.add(self)
         self._counted = self._clients.addresses.add(self.address)
         if self._counted:
             self._clients.looks.start(self)
         else:
             self.abort()
+
+    @property
+    def endpoints(self) -> str:
+        """
+        See L{endpointsText}.  To find it out takes a system call, and few want to know.
+        """
+        if self._endpoints is None:
+            self._endpoints = endpointsText(self._peer, self._tcp.getHost())
+        return self._endpoints
 
     def dataReceived(self, data: bytes) -> None:
         """

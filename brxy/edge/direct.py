@@ -43,7 +43,10 @@ class DirectSlot(Backend):
 
     @ivar instance: whose slot it is.
     @ivar standing: it takes exchanges.
+    @ivar wants_client: see L{brxy.edge.carrier.SlotEnd}.
     """
+
+    wants_client = False
 
     def __init__(self, front: Front, shared: Shared, address: Address, habits: Habits) -> None:
         super().__init__(shared, address, habits)
@@ -93,6 +96,8 @@ class AnnouncingSlot(Announcing, DirectSlot):
     """
     The same for an app that is told who its clients are.
     """
+
+    wants_client = True
 
 
 class Front:

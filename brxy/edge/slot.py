@@ -65,9 +65,11 @@ class NodeSlot(Framed):
     One connection dialled by a node; carries one exchange at a time.
 
     @ivar instance: whose slot it is, once it has said HELLO.
+    @ivar wants_client: see L{brxy.edge.carrier.SlotEnd}; once it has said HELLO, too.
     """
 
     instance: Instance
+    wants_client: bool
 
     def __init__(self, factory: SlotFactory) -> None:
         super().__init__(factory)
@@ -117,6 +119,7 @@ class NodeSlot(Framed):
 
     def _hello(self, payload: bytes) -> None:
         hello = Hello.decode(payload)
+        self.wants_client = hello.wants_client
         welcome = self._brokerage.hello(self, hello)
         self._phase = IDLE
         self._tcp.write(welcome.encode())

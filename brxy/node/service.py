@@ -214,6 +214,7 @@ class NodeService(Service):
             settings.capacity,
             settings.ticket,
             self._generation,
+            settings.send_proxy is not None,
         )
 
     def welcomed(self, slot: EdgeSlot, welcome: Welcome) -> None:

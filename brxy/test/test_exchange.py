@@ -263,6 +263,7 @@ class _Slot(FakeEnd):
     """
 
     instance = Instance("t1", "r", 1, 1)
+    wants_client = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -36,6 +36,7 @@ from brxy.wire import (
     VERSION,
     WELCOME,
     Hello,
+    Open,
     dataFrames,
     frame,
 )
@@ -201,6 +202,22 @@ class NodeTests(_Tests):
         A HELLO with the right token, which says this.
         """
         return b'{"version": 1, "token": "%b", %b}' % (self.token.encode(), said)
+
+    async def test_notCurious(self) -> None:
+        """
+        Who clients are is told to a node that has asked for it, and to no other.
+        """
+        await self.launchGood()
+        for asks in (False, True):
+            said = {"instance": str(asks), "route": "bad.example", "capacity": 1}
+            node = await self.dial(frame(READY), wants_client=asks, **said)
+            peer = await self.connect()
+            peer.write(GET % (b"/", b"bad.example"))
+            kind, number, payload = await self.frame(node)
+            self.assertEqual((kind, bool(Open.decode(payload).client)), (OPEN, asks))
+            node.write(frame(ACCEPT, number), dataFrames(number, answer()))
+            self.assertEqual((await peer.answer()).status, 200)
+            node.abort()
 
     async def test_unknownFrames(self) -> None:
         """

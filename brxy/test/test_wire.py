@@ -371,7 +371,7 @@ class GreetingTests(SynchronousTestCase):
         for hello in (
             Hello(**goodHello()),
             Hello(version=1, token="", instance="i", route="r", capacity=10_000),
-            Hello(1, '"\\' * 127, "~" * 255, '"' * 255, 1, "\\" * 255, 2**63 - 1),
+            Hello(1, '"\\' * 127, "~" * 255, '"' * 255, 1, "\\" * 255, 2**63 - 1, True),
         ):
             [(type, exchange, payload)] = Decoder().feed(hello.encode())
             self.assertEqual((type, exchange), (wire.HELLO, 0))
@@ -397,12 +397,13 @@ class GreetingTests(SynchronousTestCase):
     def test_optionalKeys(self) -> None:
         """
         A node that nobody ordered has neither ticket nor generation, and may say
-        so with C{null} or with silence.
+        so with C{null} or with silence; and with that that it wants no more told.
         """
         said = goodHello(generation=None)
         del said["ticket"]
         hello = Hello.decode(json.dumps(said).encode())
-        self.assertEqual((hello.ticket, hello.generation), ("", None))
+        self.assertEqual((hello.ticket, hello.generation, hello.wants_client), ("", None, False))
+        self.assertEqual(set(json.loads(hello.encode()[4:])), set(said) - {"generation"})
 
     def test_tokenHidden(self) -> None:
         """
@@ -435,6 +436,7 @@ class GreetingTests(SynchronousTestCase):
             ({"capacity": 10_001}, "HELLO: capacity is not a whole number in 1..10000"),
             ({"capacity": 1.0}, "HELLO: capacity is not a whole number in 1..10000"),
             ({"capacity": True}, "HELLO: capacity is not a whole number in 1..10000"),
+            ({"wants_client": 1}, "HELLO: wants_client is neither true nor false"),
         ):
             payload = json.dumps(goodHello(**changes)).encode()
             error = self.assertRaises(SlotProtocolError, Hello.decode, payload)
