@@ -54,9 +54,11 @@ class AppConnection(Connection):
 
     def survived(self) -> None:
         """
-        The app has left it open for L{IDLE_PROOF}.
+        The app has left it open for L{IDLE_PROOF}: if we had no time to look
+        meanwhile, its end may have come unseen.
         """
-        if self._tried is not None and self.alive and not self.read_ended:
+        open_still = self.alive and not self.read_ended and self.isQuiet()
+        if self._tried is not None and open_still:
             self._tried.keeps_open = True
         self._endTrial()
         self.close()
