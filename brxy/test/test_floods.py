@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -148,10 +149,11 @@ class SlowlorisTests(FloodTests):
 
     CONNECTIONS = tier(200, 1000)
 
-    #: Seconds for each thing that a client has to do.
+    #: Seconds for each thing that a client has to do: enough for all of them to be
+    #: there before the first is cut off, however busy the machine is.
     TIMES = (
-        *("--head-timeout", str(tier(1, 15)), "--keep-alive-timeout", str(tier(2, 75))),
-        *("--body-timeout", str(tier(1, 30)), "--write-timeout", str(tier(1, 60))),
+        *("--head-timeout", str(tier(4, 15)), "--body-timeout", str(tier(4, 30))),
+        *("--write-timeout", str(tier(4, 60))),
     )
 
     def setUp(self) -> None:
@@ -232,7 +234,10 @@ class ScannerTests(FloodTests):
             *("--spawn", f"app: -- {sys.executable} -I -S {LIGHT}"),
         )
         real = await self.client("127.0.0.2")
-        self.assertEqual(await self.ask(real, host="real.example"), 200)
+        # On a busy machine its app may need longer than it is waited for.
+        while (status := await self.ask(real, host="real.example")) == 503:
+            pass
+        self.assertEqual(status, 200)
         began = time.monotonic()
         counts: Counter[int] = Counter()
         await self.scan(500, counts)
@@ -345,10 +350,13 @@ class DescriptorTests(FloodTests):
         let in until most have left, and then as many as may; a node that comes then
         is let in, too.
         """
-        edge = await self.launch("--token-file", "token")
-        before = descriptors(edge.pid)
+        edge = await self.launch("--token-file", "token", "--max-held", str(self.CLIENTS - 1))
         crowd = self.crowd(self.CLIENTS)
-        await self.until(lambda: descriptors(edge.pid) == before + self.CLIENTS)
+        # One of them is turned away, as soon as all others are held.
+        answers = select.poll()
+        for client in crowd:
+            answers.register(client, select.POLLIN)
+        await self.until(lambda: answers.poll(0))
         _, hard = resource.prlimit(edge.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(edge.pid, resource.RLIMIT_NOFILE, (64, hard))
         others = self.crowd(100)
