@@ -143,10 +143,10 @@ class _NodeTests(EdgeTests):
         @param edge: what the edge says; C{""}: it knows nothing of it.
         @param node: what the node says, if not the same.
         """
-        await self.until(lambda: len(self.attempts) == 3)
+        await self.until(lambda: len(self.attempts) >= 3)
         # The least pauses of L{brxy.node.link}, see its tests for how they grow; a
         # machine that is busy adds to them.
-        first, _, third = self.attempts
+        first, _, third, *_ = self.attempts
         self.assertGreaterEqual(third - first, 0.375)
         [line] = self.said("no edge at ")
         self.assertIn(f": {node or edge}", line)
@@ -208,7 +208,7 @@ class TokenTests(_NodeTests):
         [order] = spawner.orders
         given = order.environment
         self.node(token=given["BRXY_TOKEN"], ticket=given["BRXY_TICKET"])
-        await self.until(lambda: len(self.attempts) == 3)
+        await self.until(lambda: len(self.attempts) >= 3)
         [line] = self.said("refused a node")
         self.assertIn("its token is not the edge's, or is for another route", line)
 
@@ -222,7 +222,7 @@ class TokenTests(_NodeTests):
         for ticket in ("", "another"):
             self.attempts.clear()
             self.node(token=token, ticket=ticket)
-            await self.until(lambda: len(self.attempts) == 2)
+            await self.until(lambda: len(self.attempts) >= 2)
         [line] = self.said("refused a node")
         self.assertIn("its token is not the edge's", line)
 
@@ -234,7 +234,7 @@ class TokenTests(_NodeTests):
         await self.assertServes()
         given = spawner.orders[0].environment
         self.node(token=given["BRXY_TOKEN"], ticket=given["BRXY_TICKET"])
-        await self.until(lambda: len(self.attempts) == 3)
+        await self.until(lambda: len(self.attempts) >= 3)
         [line] = self.said("refused a node")
         self.assertIn("its ticket belongs to another instance", line)
         [line] = self.said("no edge at")
@@ -254,7 +254,7 @@ class TokenTests(_NodeTests):
         """
         self.listen(hold_timeout=0.1)
         self.node(capacity=10)
-        await self.until(lambda: len(self.attempts) == 30)
+        await self.until(lambda: len(self.attempts) >= 30)
         self.assertEqual(len(self.said("refused a node")), 1)
         self.assertEqual(len(self.said("no edge at")), 1)
 
@@ -491,7 +491,7 @@ class CertificateTests(_NodeTests):
         """
         self.listen(node_tls=self.papers.edge(), hold_timeout=0.1)
         self.node(token="secret")
-        await self.until(lambda: len(self.attempts) == 3)
+        await self.until(lambda: len(self.attempts) >= 3)
         self.assertEqual(len(self.said("refused a node at 127.0.0.1: TLS: ")), 1)
         self.assertEqual(len(self.said("no edge at ")), 1)
 
@@ -501,7 +501,7 @@ class CertificateTests(_NodeTests):
         """
         self.listen(hold_timeout=0.1)
         self.node(tls=self.papers.node("web1"), token="secret")
-        await self.until(lambda: len(self.attempts) == 3)
+        await self.until(lambda: len(self.attempts) >= 3)
         [line] = self.said("no edge at ")
         self.assertIn(": TLS: ", line)
         self.assertEqual(len(self.said("refused a node at 127.0.0.1: ")), 1)
