@@ -6,7 +6,8 @@ no request fails, and no POST is sent twice.
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -15,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
+from brxy import backend, connection
 from brxy.interfaces import Address
 from brxy.test.edges import EdgeTests
 from brxy.test.leftovers import onBothTransports
@@ -76,6 +78,9 @@ class AppTests(EdgeTests):
         """
         One that does so a moment later, and does not look at what came in it.
         """
+        # However long the machine makes of that moment.
+        for module in (backend, connection):
+            self.patch(module, "IDLE_PROOF", 20.0)
 
         async def serve(peer: Peer) -> None:
             await self._serveOne(app, peer)
@@ -96,17 +101,23 @@ class AppTests(EdgeTests):
         """
 
         async def serve(peer: Peer) -> None:
+            timers: list[Any] = []
+
+            def later(seconds: float, call: Callable[[], object]) -> None:
+                timers.append(self.reactor.callLater(seconds, call))
+
             while True:
-                timers = [
-                    self.reactor.callLater(IDLE * 0.9, peer.pause),
-                    self.reactor.callLater(IDLE, peer.close),
-                ]
+                # On a busy machine all time may be over before anybody has looked:
+                # what has come until then is read first.
+                later(IDLE * 0.9, partial(later, 0, peer.pause))
+                later(IDLE, partial(later, 0, peer.close))
                 try:
                     request = await peer.request()
                 finally:
                     for timer in timers:
                         if timer.active():
                             timer.cancel()
+                    timers.clear()
                 app.requests.append(request)
                 peer.write(answer(request.method))
 
@@ -124,6 +135,8 @@ class AppTests(EdgeTests):
                 await self._serveOne(app, peer)
 
         app = App(serve)
+        # However long the machine makes of a moment.
+        self.patch(backend, "IDLE_SURE", 20.0)
         # Known to keep it after the pause, the connection goes on for good.
         await self.check(app, (0, 0.1, *(0,) * 40))
         self.assertLess(len(app.peers), 4)

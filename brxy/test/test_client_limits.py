@@ -10,6 +10,7 @@ from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Factory
 
+from brxy.edge import breaker
 from brxy.edge.limits import Limits
 from brxy.node.service import NodeService, NodeSettings
 from brxy.test.crowds import get
@@ -336,7 +337,9 @@ class WakeLimitTests(EdgeTests):
         for host in "ab":
             self.assertEqual((await self.get(host)).status, 200)
         late = await self.get("c")
-        self.assertEqual((late.status, late[b"retry-after"]), (429, b"10"))
+        self.assertEqual(late.status, 429)
+        # Of ten seconds a busy machine may have used some.
+        self.assertIn(int(late[b"retry-after"]), range(1, 11))
         self.assertEqual((await self.get("a")).status, 200)
         self.assertEqual((await self.get("localhost")).status, 200)
         self.assertEqual((await self.get("c", OTHER)).status, 200)
@@ -370,6 +373,8 @@ class WakeLimitTests(EdgeTests):
         """
         What can't be started, and is not tried, costs nothing.
         """
+        # It is not tried again during the test.
+        self.patch(breaker, "FIRST_PAUSE", 60.0)
         spawner = self.launch(webApp(answer()), limits=Limits(wake_burst=2, wake_rate=1))
         spawner.failure = "no"
         self.assertEqual([(await self.get("a")).status for _ in range(5)], [503] * 5)
@@ -399,20 +404,29 @@ class WakeLimitTests(EdgeTests):
         spawner = self.launch(
             webApp(answer()), max_total=1, hold_timeout=0.1, limits=Limits(wake_burst=5)
         )
-        self.assertEqual((await self.get("old", "127.0.0.3")).status, 200)
+        await self.woken("old", "127.0.0.3")
         spawner.instances[0].end("it was idle")
-        self.assertEqual((await self.get("real")).status, 200)
+        await self.woken("real")
         for host in "xyz":
             self.assertEqual((await self.get(host, OTHER)).status, 503)
         self.assertEqual([each.order.route for each in spawner.alive], ["real"])
-        self.assertEqual((await self.get("old", "127.0.0.3")).status, 200)
+        await self.woken("old", "127.0.0.3")
         self.assertEqual([each.order.route for each in spawner.alive], ["old"])
+
+    async def woken(self, host: str, address: str = "127.0.0.1") -> None:
+        """
+        Ask until an app serves: on a busy machine that may take longer than anybody
+        is held.
+        """
+        while (status := (await self.get(host, address)).status) == 503:
+            pass
+        self.assertEqual(status, 200)
 
     async def test_memory(self) -> None:
         """
         However many names there are, nothing is kept of them.
         """
-        spawner = self.launch(webApp(answer()), limits=Limits(wake_burst=3))
+        spawner = self.launch(webApp(answer()), limits=Limits(wake_burst=3, wake_rate=1))
         peer = await self.connect()
         for number in range(300):
             peer.write(get(host=f"h{number}"))

@@ -334,7 +334,7 @@ class NodeTests(_Tests):
         One that accepts and says no more: with C{--response-timeout} its client
         gets 504, and a slot that does not let go of the exchange is closed.
         """
-        await self.launchGood(response_timeout=1.5)
+        await self.launchGood(response_timeout=4.0)
         node = await self.evil(frame(READY))
         client = await self.connect()
         client.write(POST % (b"bad.example", 2) + b"ab")
