@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from brxy.interfaces import Address
+from brxy.ports import PORTS
 from brxy.proxyprotocol import VERSIONS, Endpoints, proxyHeader
 from brxy.test.edges import LOOPBACK, EdgeTests
 from brxy.test.leftovers import onBothTransports
@@ -104,10 +105,11 @@ class AnnouncingTests(EdgeTests):
         When an app takes no connection at first, it gets one header with the next.
         """
         app = App(echo)
-        address = app.listen(self.reactor)
-        await app.stop()
+        # Not one that the kernel may give to somebody else meanwhile.
+        port = PORTS.take()
+        self.addCleanup(PORTS.release, port)
         self.launch(
-            lambda order: address,
+            lambda order: Address("127.0.0.1", port),
             {"send_proxy": "v1", "max_instances": 1},
             ports=[],
             frontends=[("db", LOOPBACK)],
@@ -116,7 +118,7 @@ class AnnouncingTests(EdgeTests):
         header = proxyHeader("v1", self.ends(peer))
         peer.write(b"patient")
         await self.soon(50)
-        self.startApp(app, address.port)
+        self.startApp(app, port)
         self.assertEqual(await peer.take(len(header) + 7), header + b"patient")
 
 

@@ -12,6 +12,7 @@ from twisted.internet.task import deferLater
 
 from brxy.edge.limits import Limits
 from brxy.interfaces import Address
+from brxy.ports import PORTS
 from brxy.test.edges import LOOPBACK, EdgeTests
 from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Peer
@@ -279,15 +280,16 @@ class TCPTests(EdgeTests):
         it said is lost.
         """
         app = App(echo)
-        address = app.listen(self.reactor)
-        await app.stop()
-        spawner = self.front(address)
+        # Not one that the kernel may give to somebody else meanwhile.
+        port = PORTS.take()
+        self.addCleanup(PORTS.release, port)
+        spawner = self.front(Address("127.0.0.1", port))
         peer = await self.connect()
         peer.write(b"patient")
         await self.until(lambda: spawner.instances)
         await deferLater(self.reactor, 0.3)
         self.assertIsNone(peer.lost)
-        self.startApp(app, address.port)
+        self.startApp(app, port)
         self.assertEqual(await peer.take(7), b"patient")
 
     async def test_tooLong(self) -> None:
