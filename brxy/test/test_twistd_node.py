@@ -9,10 +9,10 @@ import json
 import os
 import re
 import signal
-import socket
 
 from twisted.internet.defer import Deferred
 
+from brxy.ports import PORTS
 from brxy.test.programs import PYTHON, TWISTD, Answer, Program, ProgramTests
 
 
@@ -91,9 +91,8 @@ class NodeTests(ProgramTests):
         C{--app} a second node serves the app that runs there.
         """
         await self._edge()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = str(probe.getsockname()[1])
+        port = str(PORTS.take())
+        self.addCleanup(PORTS.release, int(port))
         self._node("--app-port", port, "--route", "a", "--", *self.gate().split())
         environ = json.loads((await self.get(self.clients, "/env", "a")).body)
         self.assertEqual(environ["PORT"], port)
@@ -211,12 +210,13 @@ class NodeTests(ProgramTests):
 
     async def test_wrongToken(self) -> None:
         """
-        A node with a wrong token says so once and tries on; its edge says so
-        at each try; with the right one another serves.
+        A node with a wrong token says so once and tries on; its edge says so, too;
+        with the right one another serves.
         """
         edge = await self._edge()
         node = self._node("--", *self.gate().split(), token="wrong")
-        await self.until(lambda: edge.out.count("its token is not the edge's") > 1)
+        await self.said(node, "trying on\n")
+        self.assertEqual(edge.out.count("its token is not the edge's"), 1)
         lines = [line for line in node.out.splitlines() if "token" in line]
         self.assertEqual(len(lines), 1, node.out)
         self.assertIn("its token is not the edge's, or is for another route; try", lines[0])
