@@ -427,12 +427,15 @@ class LeaveTests(_Tests):
         """
         One that exits with 0 because it was stopped leaves nothing.
         """
-        child = self.launcher(
-            "trap '' TERM; echo up; while :; do sleep 1000; done",
-            "trap 'exit 0' TERM; while :; do sleep 0.01; done",
+        child = self.child(
+            "trap 'exit 0' TERM; (trap '' TERM; echo up; while :; do sleep 1000; done) &"
+            " while :; do sleep 0.01; done",
+            leave_on_success=True,
         )
         await self.output.line(b"up")
-        child.stop(0.2)
+        child.stop(1000)
+        await self.until(lambda: not isAlive(child.pid))
+        child.kill()
         self.assertEqual((await child.ended).status, 0)
         self.assertFalse(child.left)
         self.assertEqual(aliveInGroup(child.pid), [])

@@ -105,8 +105,8 @@ class ScalingTests(ProgramTests):
     """
 
     async def _allLeave(self, edge: Program) -> None:
-        await self.until(lambda: edge.out.count(": gone: ") == 4)
-        self.assertEqual(self.running(), [edge.pid])
+        # On a busy machine one may leave before it serves, and be replaced.
+        await self.until(lambda: edge.out.count(": gone: ") >= 4 and self.running() == [edge.pid])
         await self.stopped(edge)
 
     async def test_apps(self) -> None:
@@ -130,7 +130,7 @@ class ScalingTests(ProgramTests):
         So it is with nodes.
         """
         edge = self.edge(
-            *("--idle-timeout", "0.2", "--old-idle-timeout", "0.2"),
+            *("--idle-timeout", "2", "--old-idle-timeout", "2"),
             *("--spawn", f"twistd -n brxy-node -- {self.gate()}"),
         )
         address = await self.address(edge)

@@ -134,6 +134,7 @@ class ExitTests(StormTests):
         self.command = ["/bin/sh", "-c", script]
         self.launchApps({"capacity": 500, "max_instances": 10}, limits=Limits(max_held=500))
         peers = await self.hold(500)
+        await self.until(self.running)
         self.assertEqual(len(self.running()), 1)
         fail.write_text("now\n")
         answers = await self.answers(peers)
@@ -283,6 +284,8 @@ class CutLinkTests(_ProcessTests):
         )
         both = [self.get(self.clients, "/300") for _ in range(2)]
         self.assertEqual({(await each).status for each in both}, {200})
+        # One may have served both.
+        await self.until(lambda: edge.out.count(": ready after ") == 2)
         return edge
 
     def ports(self, node: int, owned: bool) -> set[int]:
@@ -387,7 +390,7 @@ class ClockTests(_ProcessTests):
         # Python's own sleep() fails under it.
         spawn = f"{TWISTD} -n brxy-node -- env -u LD_PRELOAD {self.light}"
         edge = await self.launch(
-            *("--node-port", "unix:nodes", "--spawn", spawn, "--idle-timeout", "1"),
+            *("--node-port", "unix:nodes", "--spawn", spawn, "--idle-timeout", "3"),
             **self.environ,
         )
         for number, jump in enumerate(("+0", "+400d", "-2d", "+0")):

@@ -170,6 +170,8 @@ class InheritedTests(ActivatedTests):
         )
         held = [self.get(address, f"/{index}") for index in range(3)]
         await self.said(program, "asked /")
+        # Who comes after them is refused when the edge has heard all of them.
+        self.assertEqual((await self.get(address, host="..")).status, 400)
         program.signal(signal.SIGHUP)
         await self.said(program, "finishing with 3 clients")
         late = self.get(address, "/late")

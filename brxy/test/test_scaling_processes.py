@@ -40,8 +40,9 @@ class NothingLeftTests(StormTests):
         """
         So do nodes, with theirs.
         """
+        # A busy machine takes some time to give a node the first that it has to do.
         self.launchNodes(
-            {"capacity": 1, "max_instances": 4, "idle_timeout": 0.4, "old_idle_timeout": 0.2}
+            {"capacity": 1, "max_instances": 4, "idle_timeout": 2.0, "old_idle_timeout": 2.0}
         )
         await self._comeAndGo()
 
@@ -49,8 +50,8 @@ class NothingLeftTests(StormTests):
         peers = await self.crowd(4)
         for peer in peers:
             peer.write(get("/100"))
+        await self.until(self.running)
         self.assertEqual(await self.statuses(peers), {200})
-        self.assertTrue(self.running())
         await self.until(lambda: not self.running())
 
 
@@ -171,7 +172,8 @@ class MultitudeTests(ProgramTests):
         of them.
         """
         token = ("--token-file", "token")
-        edge = self.edge("--max-held", str(self.number), *token)
+        held = ("--max-held", str(self.number), "--hold-timeout", "600")
+        edge = self.edge(*held, *token)
         port = (await self.address(edge)).rpartition(":")[2]
         dial = ("--edge", await self.address(edge, "SlotFactory"))
         clients = self.start(PYTHON, "-m", "brxy.test.multitude", port, str(self.number + 1))
