@@ -26,7 +26,17 @@ from twisted.python.failure import Failure
 import brxy
 from brxy.test.leftovers import DIES_WITH_US, RealTests, isAlive
 
-__all__ = ["ANYWHERE", "DEMO", "GATE", "PYTHON", "TWISTD", "Answer", "Program", "ProgramTests"]
+__all__ = [
+    "ANYWHERE",
+    "DEMO",
+    "GATE",
+    "PYTHON",
+    "TWISTD",
+    "Answer",
+    "Program",
+    "ProgramTests",
+    "isListenedAt",
+]
 
 PYTHON = sys.executable
 TWISTD = str(Path(sys.executable).with_name("twistd"))
@@ -117,19 +127,20 @@ class _Client(Protocol):
         self.closed.callback(Answer(int(status[1]) if status else 0, head, body))
 
 
-def _isListenedAt(address: str) -> bool:
+def isListenedAt(address: str, pid: int | str = "self") -> bool:
     """
     Whether somebody accepts connections there; nobody is disturbed by asking.
 
     @param address: C{tcp:HOST:PORT} or C{unix:PATH}.
+    @param pid: of a process in whose network that is.
     """
     if address.startswith("unix:"):
         # Num RefCount Protocol Flags Type St Inode Path, see proc(5).
-        sockets = Path("/proc/net/unix").read_text().splitlines()
+        sockets = Path(f"/proc/{pid}/net/unix").read_text().splitlines()
         accepting = [line.split() for line in sockets if line.endswith(address[5:])]
         return any(fields[3] == "00010000" for fields in accepting)
     port = int(address.rpartition(":")[2])
-    sockets = Path("/proc/net/tcp").read_text().splitlines()
+    sockets = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()
     return any(f":{port:04X} 00000000:0000 0A " in line for line in sockets)
 
 
@@ -341,7 +352,7 @@ class ProgramTests(RealTests):
         Wait until somebody listens at an address: Twisted says that it starts
         a moment before that.
         """
-        await self.until(lambda: _isListenedAt(address))
+        await self.until(lambda: isListenedAt(address))
 
     def get(self, address: str, path: str = "/", host: str = "localhost") -> Deferred[Answer]:
         """

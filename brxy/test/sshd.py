@@ -9,7 +9,6 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from pathlib import Path
 import brxy
 from brxy.ports import PORTS
 from brxy.test.leftovers import DIES_WITH_US, isAlive
-from brxy.test.programs import ProgramTests
+from brxy.test.programs import ProgramTests, isListenedAt
 
 __all__ = ["MISSING", "SSHD", "SshTests", "Sshd"]
 
@@ -155,8 +154,11 @@ class Sshd:
         _until(self._listens, "sshd does not start")
 
     def _listens(self) -> bool:
-        with suppress(OSError), socket.create_connection((self.address, self.port)):
-            return True
+        # Without a connection, whose session might still be there when the test
+        # counts them.
+        assert self._process is not None
+        with suppress(OSError):
+            return isListenedAt(f"tcp:{self.address}:{self.port}", self._process.pid)
         return False
 
     def sessions(self) -> list[int]:

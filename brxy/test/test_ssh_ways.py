@@ -106,7 +106,7 @@ class AgentTests(SshEdgeTests):
         )
         self.addCleanup(agent.wait)
         self.addCleanup(agent.kill)
-        await self.until(lambda: os.path.exists(socket))
+        await self.listening(f"unix:{socket}")
         environment = {**os.environ, "SSH_AUTH_SOCK": socket}
         subprocess.run(["ssh-add", "-q", str(folder / "user_key")], env=environment, check=True)
         os.unlink(folder / "user_key")
