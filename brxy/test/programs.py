@@ -330,10 +330,12 @@ class ProgramTests(RealTests):
         Wait until a program has printed what matches.
         """
         while True:
+            # In this order: the last that it says may come just before its end.
+            ended = program.status is not None
             match = re.search(pattern, program.out)
             if match:
                 return match
-            if program.status is not None:
+            if ended:
                 self.fail(f"no {pattern!r} in:\n{program.out}{program.err}")
             await self.until(lambda: re.search(pattern, program.out) or program.status is not None)
 
