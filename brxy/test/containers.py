@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from brxy.spawners.engine import Engine, labelFilter
+from brxy.spawners.removal import removeContainer
 from brxy.test.dockerd import MOUNTS, NODE, WEB, theDockerd
 from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 
@@ -39,7 +40,9 @@ class ContainerTests(ProgramTests):
 
     async def _removeAll(self) -> None:
         for each in await self.containers():
-            await self.engine.ask("DELETE", f"/containers/{each['Id']}", force=1)
+            # A swarm removes what was its own at the same time.
+            await removeContainer(self.engine, each["Id"])
+        await self.empty()
 
     async def containers(self, **labels: str) -> list[Any]:
         """

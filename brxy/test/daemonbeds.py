@@ -12,6 +12,7 @@ from typing import Any
 from brxy.interfaces import SpawnOrder
 from brxy.spawners import swarm
 from brxy.spawners.engine import Engine, labelFilter
+from brxy.spawners.removal import removeContainer, removeService
 from brxy.spawners.testbed import SpawnerBed
 from brxy.test.dockerd import MOUNTS, NODE, Dockerd, theDockerd
 from brxy.test.programs import PYTHON
@@ -84,7 +85,9 @@ class DaemonBed(SpawnerBed):
         See L{SpawnerBed}.
         """
         for each in await self._find():
-            await self.engine.ask("DELETE", f"/containers/{each['Id']}", force=1)
+            # A swarm removes what was its own at the same time.
+            await removeContainer(self.engine, each["Id"])
+        await self.nothingLeft()
 
 
 class SwarmBed(DaemonBed):
@@ -127,21 +130,16 @@ class SwarmBed(DaemonBed):
         See L{SpawnerBed}.
         """
         [service] = await self.services(ticket=order.ticket)
-        [task] = [
-            each
-            for each in await self.engine.ask("GET", "/tasks")
-            if each["ServiceID"] == service["ID"]
-        ]
-        container = task["Status"]["ContainerStatus"]["ContainerID"]
+        label = labelFilter({"com.docker.swarm.service.id": service["ID"]})
+        # Of the machines: the manager hears of it later than it may have dialled in.
         for engine in self.engines:
-            here = await engine.ask("GET", "/containers/json")
-            if any(each["Id"] == container for each in here):
-                await engine.ask("POST", f"/containers/{container}/kill")
+            for each in await engine.ask("GET", "/containers/json", filters=label):
+                await engine.ask("POST", f"/containers/{each['Id']}/kill")
 
     async def remove(self) -> None:
         """
         See L{SpawnerBed}.
         """
         for each in await self.services():
-            await self.engine.ask("DELETE", f"/services/{each['ID']}")
+            await removeService(self.engine, each["ID"])
         await super().remove()
