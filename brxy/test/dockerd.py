@@ -24,7 +24,7 @@ from typing import Any
 import brxy
 from brxy.test.netlinks import addBridge, subnet
 
-__all__ = ["MISSING", "MOUNTS", "NODE", "WEB", "Dockerd", "theDockerd"]
+__all__ = ["MISSING", "MOUNTS", "NODE", "WEB", "Dockerd", "theDockerd", "until"]
 
 #: An image with busybox in it, whose httpd serves C{/www}.
 WEB = "web:1"
@@ -81,7 +81,7 @@ def _missing() -> str:
 MISSING = _missing()
 
 
-def _until(condition: Any, what: str) -> None:
+def until(condition: Any, what: str) -> None:
     """
     Wait for the daemon, with nothing else going on.
     """
@@ -125,7 +125,7 @@ class Dockerd:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        _until(lambda: _children(self._namespace.pid), "a process namespace")
+        until(lambda: _children(self._namespace.pid), "a process namespace")
         [self.first] = _children(self._namespace.pid)
         self._janitor = subprocess.Popen(
             ["sh", "-c", _JANITOR, "sh", str(self._namespace.pid), str(self.first)]
@@ -134,7 +134,7 @@ class Dockerd:
             start_new_session=True,
         )
         self._daemon: subprocess.Popen[bytes] | None = None
-        _until(lambda: _children(self.first), "the first process")
+        until(lambda: _children(self.first), "the first process")
         self.plug()
 
     def plug(self) -> None:
@@ -159,7 +159,7 @@ class Dockerd:
                 stderr=log,
                 start_new_session=True,
             )
-        _until(self._answers, "dockerd")
+        until(self._answers, "dockerd")
 
     def within(self) -> list[str]:
         """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import atexit
 
-from brxy.test.dockerd import Dockerd
+from brxy.test.dockerd import Dockerd, until
 from brxy.test.netlinks import addBridge, ip, plugIn, subnet
 
 __all__ = ["Swarm", "SwarmNode", "theSwarm"]
@@ -102,6 +102,17 @@ class Swarm:
         self.manager.swarm("init", "--dispatcher-heartbeat", "2s")
         token = self.manager.docker("swarm", "join-token", "--quiet", "worker").stdout.strip()
         self.worker.swarm("join", "--token", token, f"{self.manager.address}:2377")
+
+    def untilReady(self) -> None:
+        """
+        Wait until it gives tasks to both: a daemon that was started anew answers
+        before the manager has heard of it.
+        """
+        until(lambda: self._states() == ["Ready", "Ready"], "a swarm of two")
+
+    def _states(self) -> list[str]:
+        listed = self.manager.docker("node", "ls", "--format", "{{.Status}}", check=False)
+        return listed.stdout.split()
 
     @property
     def nodes(self) -> tuple[SwarmNode, SwarmNode]:

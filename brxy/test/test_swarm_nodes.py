@@ -43,6 +43,7 @@ class _Bed(SwarmBed):
         """
         super().setUp()
         self._ports: dict[str, int] = {}
+        self.swarm.untilReady()
 
     def nodePort(self, name: str) -> str:
         """
