@@ -88,11 +88,12 @@ class SwarmTests(ContainerTests):
         """
         self.availability("drain")
         self.addCleanup(self.availability, "active")
-        instance = self.spawner("sleep", "1000").spawn(self.order())
+        spawner = self.spawner("sleep", "1000")
+        instance = spawner.spawn(self.order())
         while not any(each["Status"].get("Err") for each in await self.tasks()):
             await deferLater(self.reactor, 0.1)
-        # The spawner looks every half second.
-        await deferLater(self.reactor, 0.7)
+        # It does so every half second.
+        await spawner._following.look()
         instance.stop()
         self.assertRegex((await instance.gone).reason, "^never ran: no suitable node")
         self.assertEqual(await self.services(), [])
