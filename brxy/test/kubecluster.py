@@ -22,6 +22,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from zope.interface import implementer
 
 from brxy.pki import Authority
+from brxy.ports import PORTS
 from brxy.test.kubediscovery import DISCOVERY
 from brxy.test.kubelet import Kubelet
 from brxy.test.kubestore import APIError, Object, PodStore, Watcher
@@ -82,18 +83,18 @@ class Cluster(Resource):
         self.watched = 0
         self._reactor = reactor
         self._port: Any = None
-        self._number = 0
+        # While it is away no outgoing connection of a neighbour takes it.
+        self._number = PORTS.take()
         self._streams: set[Request] = set()
 
-    def start(self, port: int = 0) -> None:
+    def start(self) -> None:
         """
         Listen.
         """
         site = Site(self)
         site.noisy = False
         context = _ContextFactory(self.authority)
-        self._port = self._reactor.listenSSL(port, site, context, interface="127.0.0.1")
-        self._number = self._port.getHost().port
+        self._port = self._reactor.listenSSL(self._number, site, context, interface="127.0.0.1")
 
     async def stop(self) -> None:
         """
@@ -101,6 +102,7 @@ class Cluster(Resource):
         """
         await self.cut()
         await self.kubelet.stop()
+        PORTS.release(self._number)
 
     async def cut(self) -> None:
         """
@@ -123,7 +125,7 @@ class Cluster(Resource):
         """
         Listen again.
         """
-        self.start(self._number)
+        self.start()
 
     @property
     def url(self) -> str:
