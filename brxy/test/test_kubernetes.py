@@ -251,7 +251,8 @@ class RefusalTests(ClusterTests):
         """
         A Pod that was made though the answer never came is found and removed.
         """
-        self.patch(kubeapi, "ANSWER_TIMEOUT", 0.5)
+        # All other requests, too, must have their answers in this.
+        self.patch(kubeapi, "ANSWER_TIMEOUT", 3.0)
         self.cluster.silent = True
         instance = self.spawner(_SLEEP).spawn(self.order())
         await self.runningPod()
