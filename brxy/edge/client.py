@@ -4,7 +4,7 @@ HTTP clients: their connections, request by request.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from os import urandom
 
@@ -18,6 +18,7 @@ from brxy.deadlines import Deadlines
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
 from brxy.edge.exchange import HELD, TUNNEL
+from brxy.edge.fields import Field
 from brxy.edge.forwarding import forwarded
 from brxy.edge.framing import Body, framingFor
 from brxy.edge.http1 import (
@@ -323,12 +324,21 @@ class ForwardingClient(HTTPClient):
     The connection of a proxy that is trusted to tell of its clients.
     """
 
+    # Those that were read last, and the host that they told.
+    _fields: Sequence[Field] | None = None
+    _host = b""
+
     def _begin(self, head: RequestHead) -> None:
-        told = forwarded(head.fields, self.address, self._factory.scheme, self._factory.trusted)
-        self.client = told.client
-        self.forwarded = forwardedLines(told.chain, told.proto, VIA)
-        if told.host and head.authority:
-            head = withForwardedHost(head, told.host)
+        # Of a connection's requests most have the same ones, remembered as one object.
+        if head.fields is not self._fields:
+            self._fields = head.fields
+            factory = self._factory
+            told = forwarded(head.fields, self.address, factory.scheme, factory.trusted)
+            self.client = told.client
+            self.forwarded = forwardedLines(told.chain, told.proto, VIA)
+            self._host = told.host
+        if self._host and head.authority:
+            head = withForwardedHost(head, self._host)
         super()._begin(head)
 
 

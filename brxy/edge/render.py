@@ -16,7 +16,7 @@ __all__ = ["forwardedLines", "plainResponse", "renderRequest", "renderResponse",
 
 _ONLY_CHUNKED = frozenset((b"transfer-encoding", b"trailer"))
 
-_HSTS = b"strict-transport-security"
+_HSTS = b"\r\nstrict-transport-security:"
 
 _ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
@@ -87,7 +87,7 @@ def renderSecured(
     @param added: its line.
     """
     text = renderResponse(head, http11_client=http11_client, keep_alive=keep_alive, via=via)
-    if head.status < 200 or any(field[0] == _HSTS for field in head.fields):
+    if head.status < 200 or _HSTS in text.lower():
         return text
     return text[:-2] + added + b"\r\n"
 
