@@ -30,13 +30,14 @@ HOLD_PEER = 1
 # seconds.
 CLOSE_TIMEOUT = 10.0
 
+# Most are gone before: what a peer takes is looked at only after one half of that, and
+# in the other it must take so many bytes to be given as much again: not one now and then.
+CLOSE_LEAST = 100
+
 # An app that leaves a connection open for so long (seconds) after a response is
 # taken to keep its connections open.
 IDLE_PROOF = 0.05
 
-# In that time it must take so many bytes to be given as much again: not one now and
-# then.
-CLOSE_LEAST = 200
 
 # A link that was cut silently is found by the kernel if nothing is being sent (seconds).
 _LINK_OPTIONS = (
@@ -94,7 +95,7 @@ class Shared:
         self.seconds: Callable[[], float] = reactor.seconds
         self.hangups = HangupWatcher(reactor)
         self.closing: Deadlines[Connection] = Deadlines(
-            reactor, CLOSE_TIMEOUT, lambda connection: connection.closesSlowly()
+            reactor, CLOSE_TIMEOUT / 2, lambda connection: connection.closesSlowly()
         )
         self.trials: Deadlines[Any] = Deadlines(
             reactor, IDLE_PROOF, lambda connection: connection.survived()
@@ -130,7 +131,8 @@ class Connection(Protocol):
     _watched = -1
     _lingering = False
     _producing = False
-    _taken = 0
+    # What the peer had taken at the last look; the first one finds enough.
+    _taken = -CLOSE_LEAST
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
@@ -393,7 +395,6 @@ class Connection(Protocol):
         if self.alive:
             self.alive = False
             self._unwatch()
-            self._taken = self.countTaken()
             self.shared.closing.start(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

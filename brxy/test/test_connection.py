@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.connection import CLOSE_TIMEOUT, HOLD_PEER, Connection, Shared
+from brxy.connection import CLOSE_LEAST, CLOSE_TIMEOUT, HOLD_PEER, Connection, Shared
 from brxy.test.network import TCP_ADDRESS, FakeReactor, Recorder, connect, settle
 
 HOLD_OTHER = 2
@@ -269,13 +269,28 @@ class ConnectionTests(SynchronousTestCase):
             self.dial()
             self.connection.write(b"all")
             leave()
-            self.reactor.advance(CLOSE_TIMEOUT * 0.99)
+            self.reactor.pump([CLOSE_TIMEOUT * 0.11] * 9)
             self.assertFalse(self.end.aborted)
-            self.reactor.advance(CLOSE_TIMEOUT * 0.3)
+            self.reactor.pump([CLOSE_TIMEOUT * 0.1] * 4)
             self.assertTrue(self.end.aborted)
             self.reactor.advance(0)
             self.assertEqual(self.connection.told, ["closed"])
         self.assertEqual(len(self.reactor.shared.closing), 0)
+
+    def test_peer_reads_slowly(self) -> None:
+        """
+        One that takes some of it, all the time, is waited for as long as it does.
+        """
+        taken = 7
+        self.patch(Connection, "countTaken", lambda connection: taken)
+        self.connection.write(b"all")
+        self.connection.close()
+        for _ in range(50):
+            taken += CLOSE_LEAST // 2
+            self.reactor.advance(CLOSE_TIMEOUT / 5)
+        self.assertFalse(self.end.aborted)
+        self.reactor.pump([CLOSE_TIMEOUT * 0.1] * 13)
+        self.assertTrue(self.end.aborted)
 
     def test_peer_closes(self) -> None:
         """
