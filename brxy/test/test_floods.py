@@ -180,7 +180,9 @@ class SlowlorisTests(FloodTests):
         )
         cut = Deferred.fromCoroutine(self.untilCut(edge))
         most = await self.watch(f"during {mode}", edge, cut)
-        self.assertLess(most - before, 50 * _MiB)
+        # Twisted's transport keeps up to 128 KiB of what somebody does not read.
+        growth = 50 if self.transport == "epoll" else 150
+        self.assertLess(most - before, growth * _MiB)
         # Of readers it does not notice that they were cut off.
         if slow.status is None:
             slow.signal(signal.SIGKILL)
