@@ -135,7 +135,7 @@ class BootTests(SynchronousTestCase):
         binds = self.provide()
         command = ["systemd-nspawn", "--quiet", "--directory=/", "--volatile=yes"]
         command += ["--register=no", "--keep-unit", "--private-network", "--link-journal=no"]
-        command += [f"--machine={self.folder.name}", "--console=pipe", *binds]
+        command += [f"--machine=brxy-{os.getpid()}", "--console=pipe", *binds]
         done = subprocess.run(
             [*command, "--boot", "systemd.unit=check.service"],
             stdin=subprocess.DEVNULL,
