@@ -38,7 +38,6 @@ CLOSE_LEAST = 100
 # taken to keep its connections open.
 IDLE_PROOF = 0.05
 
-
 # A link that was cut silently is found by the kernel if nothing is being sent (seconds).
 _LINK_OPTIONS = (
     (socket.TCP_KEEPIDLE, 10),
