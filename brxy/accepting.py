@@ -22,8 +22,8 @@ __all__ = ["Gate", "TCPPort", "UNIXPort", "watch"]
 
 _log = Logger()
 
-# A crowd is let in by so many at once, then those inside get their turn.
-_MOST_ACCEPTS = 64
+# A crowd is let in by so many at once, 0.6 ms, then those inside get their turn.
+_MOST_ACCEPTS = 8
 
 # Out of descriptors or memory: whoever waits is let in when there are some
 # again (seconds between two looks).
