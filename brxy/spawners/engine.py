@@ -13,6 +13,8 @@ import json
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from functools import lru_cache
+from operator import call
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -47,6 +49,7 @@ from brxy.spawners.answers import (
     Whole,
     parsed,
 )
+from brxy.spawners.paced import PacedFactory
 
 __all__ = [
     "ANSWER_TIMEOUT",
@@ -92,14 +95,24 @@ def _endpoint(reactor: Any, host: str) -> IStreamClientEndpoint:
     raise BadSpawnSpec(f"DOCKER_HOST {host!r} is neither unix:///PATH nor tcp://HOST:PORT")
 
 
+@lru_cache(maxsize=1)
+def _pace(reactor: Any) -> Pace[Callable[[], object]]:
+    """
+    What all engines share: to make a request takes a third of a millisecond, to
+    take its answer half of one, and twenty at once would keep everybody waiting.
+    """
+    return Pace(reactor, call)
+
+
 @implementer(IAgentEndpointFactory, IStreamClientEndpoint)
 class _Always:
     """
     One and the same endpoint, whatever a URL says.
     """
 
-    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
+    def __init__(self, endpoint: IStreamClientEndpoint, pace: Pace[Callable[[], object]]) -> None:
         self._endpoint = endpoint
+        self._pace = pace
 
     def endpointForURI(self, uri: Any) -> IStreamClientEndpoint:
         """
@@ -112,7 +125,8 @@ class _Always:
         See L{IStreamClientEndpoint}.  The log is not told of each request.
         """
         factory.noisy = False
-        return self._endpoint.connect(factory)
+        connecting: Deferred[Any] = self._endpoint.connect(PacedFactory(factory, self._pace))
+        return connecting.addCallback(lambda paced: paced.wrappedProtocol)
 
 
 class Engine:
@@ -128,9 +142,9 @@ class Engine:
     def __init__(self, reactor: Any, host: str = DEFAULT_HOST) -> None:
         self.host = host
         self._reactor = reactor
-        self._pace: Pace[Deferred[None]] = Pace(reactor, lambda turn: turn.callback(None))
+        self._pace = _pace(reactor)
         self._base = f"http://{urlsplit(host).netloc or 'docker'}"
-        factory = _Always(_endpoint(reactor, host))
+        factory = _Always(_endpoint(reactor, host), self._pace)
         self._client = HTTPClient(Agent.usingEndpointFactory(reactor, factory))
 
     async def ask(
@@ -209,10 +223,8 @@ class Engine:
         query: Mapping[str, Any],
         receive: Callable[[bytes], None],
     ) -> Stream:
-        # To make one takes a third of a millisecond, and twenty that are made at
-        # once would keep everybody waiting.
         turn: Deferred[None] = Deferred()
-        self._pace.add(turn)
+        self._pace.add(lambda: turn.callback(None))
         await turn
         data = None if body is None else json.dumps(body).encode()
         headers = None if data is None else Headers({"Content-Type": ["application/json"]})

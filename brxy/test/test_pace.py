@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.pace import Pace
 
 
-class _Turns(Clock):
+class Turns(Clock):
     """
     A clock that can have single turns, as a reactor has: what is asked for in
     one is done in the next.
@@ -29,7 +29,7 @@ class PaceTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.clock = _Turns()
+        self.clock = Turns()
         self.done: list[int] = []
         self.pace: Pace[int] = Pace(self.clock, self.done.append)
 

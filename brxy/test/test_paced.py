@@ -1,0 +1,94 @@
+"""
+Tests for L{brxy.spawners.paced}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import call
+from typing import Any
+
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.pace import Pace
+from brxy.spawners.paced import PacedFactory
+from brxy.test.test_pace import Turns
+
+
+class PacedTests(SynchronousTestCase):
+    """
+    Tests for L{PacedFactory}.
+    """
+
+    def setUp(self) -> None:
+        self.clock = Turns()
+        self.pace: Pace[Callable[[], object]] = Pace(self.clock, call)
+        self.told: list[object] = []
+        told = self.told
+
+        class Telling(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                told.append(data)
+
+            def connectionLost(self, reason: Failure = connectionDone) -> None:
+                told.append(reason.type)
+
+        self.factory = PacedFactory(Factory.forProtocol(Telling), self.pace)
+
+    def connection(self) -> Any:
+        """
+        @return: one, as its transport sees it.
+        """
+        paced = self.factory.buildProtocol(None)
+        paced.makeConnection(StringTransport())
+        return paced
+
+    def test_turns(self) -> None:
+        """
+        Of many to whom something comes one is told in each turn, as are others
+        that share the pace.
+        """
+        one, two, three = (self.connection() for _ in range(3))
+        one.dataReceived(b"1")
+        self.pace.add(lambda: self.told.append("other"))
+        two.dataReceived(b"2")
+        three.connectionLost(Failure(ConnectionDone()))
+        steps = [len(self.told)]
+        for _ in range(4):
+            self.clock.turn()
+            steps.append(len(self.told))
+        self.assertEqual(steps, [1, 2, 3, 4, 4])
+        self.assertEqual(self.told, [b"1", "other", b"2", ConnectionDone])
+
+    def test_together(self) -> None:
+        """
+        All that has come by the time of its turn is told in it, the end last.
+        """
+        self.pace.add(lambda: None)
+        one = self.connection()
+        one.dataReceived(b"1")
+        one.dataReceived(b"2")
+        one.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual(self.told, [])
+        self.clock.turn()
+        self.assertEqual(self.told, [b"12", ConnectionLost])
+        self.clock.turn()
+        self.clock.turn()
+        self.assertEqual(self.told, [b"12", ConnectionLost])
+
+    def test_bound(self) -> None:
+        """
+        Much does not wait.
+        """
+        self.pace.add(lambda: None)
+        one = self.connection()
+        one.dataReceived(bytes(1 << 20))
+        self.assertEqual(self.told, [])
+        one.dataReceived(b"1")
+        self.assertEqual(self.told, [bytes(1 << 20) + b"1"])
+        self.clock.turn()
+        self.assertEqual(len(self.told), 1)
