@@ -5,6 +5,7 @@ Work that would keep the reactor waiting if all of it was done at once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall
@@ -16,24 +17,21 @@ _T = TypeVar("_T")
 
 class Pace(Generic[_T]):
     """
-    Does something with one item in each turn of the reactor, the first at once.
+    Does something with one item after the other.  All paces of a reactor do one
+    thing in each of its turns, the first at once.
 
     @param act: what is done.
     """
 
     def __init__(self, clock: Any, act: Callable[[_T], object]) -> None:
-        self._clock = clock
+        self._queue = _queueOf(clock)
         self._act = act
-        self._waiting: dict[_T, None] = {}
-        self._call: IDelayedCall | None = None
 
     def add(self, item: _T) -> None:
         """
         Do it with this one, behind all others.
         """
-        self._waiting[item] = None
-        if self._call is None:
-            self._goOn()
+        self._queue.add((self, item))
 
     def drop(self, item: _T) -> bool:
         """
@@ -41,17 +39,46 @@ class Pace(Generic[_T]):
 
         @return: whether it was not done yet.
         """
-        if item not in self._waiting:
-            return False
-        del self._waiting[item]
-        return True
+        return self._queue.drop((self, item))
 
     def stop(self) -> None:
         """
         Do nothing more.
         """
-        self._waiting.clear()
-        if self._call is not None:
+        self._queue.dropAll(self)
+
+    def do(self, item: _T) -> None:
+        """
+        It is the turn of this one.
+        """
+        self._act(item)
+
+
+class _Queue:
+    """
+    What waits for its turn.
+    """
+
+    def __init__(self, clock: Any) -> None:
+        self._clock = clock
+        self._waiting: dict[tuple[Pace[Any], Any], None] = {}
+        self._call: IDelayedCall | None = None
+
+    def add(self, work: tuple[Pace[Any], Any]) -> None:
+        self._waiting[work] = None
+        if self._call is None:
+            self._goOn()
+
+    def drop(self, work: tuple[Pace[Any], Any]) -> bool:
+        if work not in self._waiting:
+            return False
+        del self._waiting[work]
+        return True
+
+    def dropAll(self, pace: Pace[Any]) -> None:
+        for work in [each for each in self._waiting if each[0] is pace]:
+            del self._waiting[work]
+        if not self._waiting and self._call is not None:
             self._call.cancel()
             self._call = None
 
@@ -60,6 +87,14 @@ class Pace(Generic[_T]):
         if self._waiting:
             # Before the rest: what is done may add another, for a later turn.
             self._call = self._clock.callLater(0, self._goOn)
-            item = next(iter(self._waiting))
-            del self._waiting[item]
-            self._act(item)
+            pace, item = work = next(iter(self._waiting))
+            del self._waiting[work]
+            pace.do(item)
+
+
+@lru_cache(maxsize=1)
+def _queueOf(clock: Any) -> _Queue:
+    """
+    The queue of a reactor, of which a process has one.
+    """
+    return _Queue(clock)

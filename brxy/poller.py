@@ -5,6 +5,7 @@ one reader.
 
 from __future__ import annotations
 
+import os
 import select
 from time import monotonic
 from typing import Any, Protocol
@@ -81,7 +82,8 @@ class Poller(Reader):
         # Who is not served yet in this turn, the last first.  Who is removed meanwhile
         # is taken out: the number of a descriptor may be somebody else's by then.
         self._happened: dict[int, int] = {}
-        self._went_on = False
+        # Always readable: by it the reactor comes back for those who are left over.
+        self._bell = -1
         self._later: dict[Served, None] = {}
         self.serving = False
         self.unsent: list[Sender] = []
@@ -101,7 +103,10 @@ class Poller(Reader):
         Serve a descriptor from now on.
         """
         if self._epoll is None:
-            self._epoll = select.epoll()
+            epoll = select.epoll()
+            self._bell = os.eventfd(1)
+            epoll.register(self._bell, 0)
+            self._epoll = epoll
             self._reactor.addReader(self)
         self._epoll.register(fd, events)
         self._served[fd] = served
@@ -141,6 +146,8 @@ class Poller(Reader):
             self._reactor.removeReader(self)
             self._epoll.close()
             self._epoll = None
+            os.close(self._bell)
+            self._happened.clear()
             self.pipes.close()
 
     def later(self, served: Served) -> None:
@@ -163,16 +170,6 @@ class Poller(Reader):
         """
         Serve those on whom something happened.
         """
-        # Whoever was left over was served in this turn.
-        went_on, self._went_on = self._went_on, False
-        if not went_on:
-            self._turn()
-
-    def _goOn(self) -> None:
-        self._went_on = True
-        self._turn()
-
-    def _turn(self) -> None:
         until = monotonic() + _TURN
         while self._epoll is not None:
             if not self._happened:
@@ -182,19 +179,21 @@ class Poller(Reader):
             self._serve(until)
             if few or monotonic() > until:
                 break
-        if self._happened:
-            self._reactor.callLater(0, self._goOn)
+        if self._happened and self._epoll is not None:
+            self._epoll.modify(self._bell, select.EPOLLIN | select.EPOLLONESHOT)
 
     def _serve(self, until: float) -> None:
         happened = self._happened
         self.serving = True
         while happened:
             fd, events = happened.popitem()
-            served = self._served[fd]
-            try:
-                served.happened(events)
-            except Exception:
-                self._fail(served)
+            # The bell is nobody's.
+            served = self._served.get(fd)
+            if served is not None:
+                try:
+                    served.happened(events)
+                except Exception:
+                    self._fail(served)
             if monotonic() > until:
                 break
         self.serving = False

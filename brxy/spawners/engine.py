@@ -13,7 +13,6 @@ import json
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from functools import lru_cache
 from operator import call
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -95,15 +94,6 @@ def _endpoint(reactor: Any, host: str) -> IStreamClientEndpoint:
     raise BadSpawnSpec(f"DOCKER_HOST {host!r} is neither unix:///PATH nor tcp://HOST:PORT")
 
 
-@lru_cache(maxsize=1)
-def _pace(reactor: Any) -> Pace[Callable[[], object]]:
-    """
-    What all engines share: to make a request takes a third of a millisecond, to
-    take its answer half of one, and twenty at once would keep everybody waiting.
-    """
-    return Pace(reactor, call)
-
-
 @implementer(IAgentEndpointFactory, IStreamClientEndpoint)
 class _Always:
     """
@@ -142,7 +132,9 @@ class Engine:
     def __init__(self, reactor: Any, host: str = DEFAULT_HOST) -> None:
         self.host = host
         self._reactor = reactor
-        self._pace = _pace(reactor)
+        # To make a request takes a third of a millisecond, to take an answer half of
+        # one, and twenty at once would keep everybody waiting.
+        self._pace: Pace[Callable[[], object]] = Pace(reactor, call)
         self._base = f"http://{urlsplit(host).netloc or 'docker'}"
         factory = _Always(_endpoint(reactor, host), self._pace)
         self._client = HTTPClient(Agent.usingEndpointFactory(reactor, factory))

@@ -57,6 +57,21 @@ class PaceTests(SynchronousTestCase):
         self.clock.turn()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_shared(self) -> None:
+        """
+        All paces of a reactor share its turns, even if they have the same to do.
+        """
+        other: Pace[int] = Pace(self.clock, lambda number: self.done.append(-number))
+        for number in (1, 2, 3):
+            self.pace.add(number)
+            other.add(number)
+        self.assertEqual(self.done, [1])
+        self.pace.stop()
+        for _ in range(4):
+            self.clock.turn()
+        self.assertEqual(self.done, [1, -1, -2, -3])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_within(self) -> None:
         """
         What is added by what is done waits for its turn.
