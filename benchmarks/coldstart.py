@@ -26,9 +26,11 @@ from attrs import field, frozen
 
 from benchmarks.coldstartedge import HOSTS, TIMEOUT, Edge, crowd, firstByte, several, startEdge
 from benchmarks.coldstartturns import Longest
-from benchmarks.command import guarded, say
+from benchmarks.command import guarded, say, sayLeftOut
+from benchmarks.contender import Missing
 from benchmarks.memory import raiseLimit
 from benchmarks.servers import BenchError, Servers, freePort
+from brxy.test.dockerd import MISSING, WEB, theDockerd
 
 __all__ = ["main"]
 
@@ -230,6 +232,33 @@ def _pauses(
     return list(found.values())
 
 
+def _containers(servers: Servers, rounds: int) -> Pauses:
+    """
+    The turns of an edge that starts twenty containers at once, and stops them again.
+
+    @raise Missing: there can be no daemon.
+    """
+    if MISSING:
+        raise Missing(MISSING)
+    say("starting containers")
+    found = Pauses("20 containers", 0)
+    file = servers.folder / "turns-containers"
+    longest = Longest(file)
+    spawn = f"docker: image={WEB} port=8000 -- httpd -f -p {{port}} -h /www"
+    program = ["benchmarks.coldstartturns", str(file)]
+    edge = startEdge(servers, program, spawn, DOCKER_HOST=theDockerd().host)
+    servers.waitUntilAnswering(edge.port, [edge.process])
+    for _ in range(rounds):
+        edge.settle()
+        longest.take()
+        several(edge.port, 20)
+        edge.settle()
+        wall, cpu = longest.take()
+        found.walls.append(wall)
+        found.cpus.append(cpu)
+    return found
+
+
 def _report(starts: Mapping[str, Sequence[Way]], pauses: Sequence[Pauses]) -> str:
     """
     Tables.
@@ -279,9 +308,15 @@ def _run(options: argparse.Namespace) -> None:
         starts = _starts(servers, apps, rounds)
         loop = apps["accept loop"]
         pauses = [each for size in sizes for each in _pauses(servers, loop, size, rounds)]
+        left_out = []
+        try:
+            pauses.append(_containers(servers, rounds))
+        except Missing as missing:
+            left_out.append(f"containers: {missing}")
     print(_report(starts, pauses))
     if options.json is not None:
         options.json.write_text(_figures(starts, pauses) + "\n")
+    sayLeftOut(left_out)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -48,10 +48,17 @@ class Edge:
         @raise BenchError: it takes too long.
         """
         deadline = time.monotonic() + TIMEOUT
-        while _hasChildren(self.process.pid):
+        while _hasChildren(self.process.pid) or self._hasInstances():
             if time.monotonic() > deadline:
                 raise BenchError("what the edge started does not leave")
             time.sleep(0.02)
+
+    def _hasInstances(self) -> bool:
+        """
+        Is there an instance that is not gone, by what the edge says?
+        """
+        said = self.process.log.read_text()
+        return said.count(": ordered") > said.count(": gone: ")
 
 
 def _hasChildren(pid: int) -> bool:
@@ -95,16 +102,20 @@ def _edgeOptions(port: int, node_port: int, spawn: str) -> list[str]:
     """
     listen = "tcp:{}:interface=127.0.0.1"
     places = ["-p", listen.format(port), "--node-port", listen.format(node_port)]
-    return [*places, "--idle-timeout", str(_IDLE), "--max-held", "10000", "--spawn", spawn]
+    limits = ["--max-held", "10000", "--wake-rate", "0"]
+    return [*places, "--idle-timeout", str(_IDLE), *limits, "--spawn", spawn]
 
 
-def startEdge(servers: Servers, program: Sequence[str], spawn: str) -> Edge:
+def startEdge(servers: Servers, program: Sequence[str], spawn: str, **environ: str) -> Edge:
     """
     Start an edge.  It needs a moment, see L{Servers.waitUntilAnswering}.
+
+    @param environ: what its environment has besides our own.
     """
     port = freePort()
     options = _edgeOptions(port, freePort(), spawn)
-    process = servers.start("edge", [sys.executable, "-m", *program, *options])
+    given = ["env", *(f"{name}={value}" for name, value in environ.items())]
+    process = servers.start("edge", [*given, sys.executable, "-m", *program, *options])
     return Edge(process, port)
 
 
