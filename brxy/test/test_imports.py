@@ -55,7 +55,7 @@ LAYERS = """
     brxy.spawners.app
     brxy.spawners.sshoptions brxy.spawners.sshfolder brxy.spawners.sshlink
     brxy.spawners.sshsession brxy.spawners.ssh
-    brxy.spawners.answers brxy.spawners.engine brxy.spawners.containeroptions
+    brxy.spawners.answers brxy.spawners.paced brxy.spawners.engine brxy.spawners.containeroptions
     brxy.spawners.dialback brxy.spawners.removal brxy.spawners.ending
     brxy.spawners.managed brxy.spawners.managing brxy.spawners.watch brxy.spawners.pulls
     brxy.spawners.container brxy.spawners.docker
