@@ -248,8 +248,8 @@ def _containers(servers: Servers, rounds: int) -> Pauses:
     program = ["benchmarks.coldstartturns", str(file)]
     edge = startEdge(servers, program, spawn, DOCKER_HOST=theDockerd().host)
     servers.waitUntilAnswering(edge.port, [edge.process])
+    edge.settle()
     for _ in range(rounds):
-        edge.settle()
         longest.take()
         several(edge.port, 20)
         edge.settle()

@@ -24,7 +24,7 @@ _CROWD = 16
 
 # Of so many connections it is asked at once what happened, and for so long (seconds)
 # they are served before the reactor's timers and its other descriptors get their turn.
-# Half of it would cost 5 % of the processor time of a request under load.
+# Half of that time would cost more of the processor under load, see doc/decisions.rst.
 _BATCH = 64
 _TURN = 0.002
 
