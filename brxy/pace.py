@@ -31,7 +31,7 @@ class Pace(Generic[_T]):
         """
         Do it with this one, behind all others.
         """
-        self._queue.add((self, item))
+        self._queue.add((self, item), self._act)
 
     def drop(self, item: _T) -> bool:
         """
@@ -47,12 +47,6 @@ class Pace(Generic[_T]):
         """
         self._queue.dropAll(self)
 
-    def do(self, item: _T) -> None:
-        """
-        It is the turn of this one.
-        """
-        self._act(item)
-
 
 class _Queue:
     """
@@ -61,11 +55,11 @@ class _Queue:
 
     def __init__(self, clock: Any) -> None:
         self._clock = clock
-        self._waiting: dict[tuple[Pace[Any], Any], None] = {}
+        self._waiting: dict[tuple[Pace[Any], Any], Callable[[Any], object]] = {}
         self._call: IDelayedCall | None = None
 
-    def add(self, work: tuple[Pace[Any], Any]) -> None:
-        self._waiting[work] = None
+    def add(self, work: tuple[Pace[Any], Any], act: Callable[[Any], object]) -> None:
+        self._waiting[work] = act
         if self._call is None:
             self._goOn()
 
@@ -87,9 +81,8 @@ class _Queue:
         if self._waiting:
             # Before the rest: what is done may add another, for a later turn.
             self._call = self._clock.callLater(0, self._goOn)
-            pace, item = work = next(iter(self._waiting))
-            del self._waiting[work]
-            pace.do(item)
+            _, item = work = next(iter(self._waiting))
+            self._waiting.pop(work)(item)
 
 
 @lru_cache(maxsize=1)
