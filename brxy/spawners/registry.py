@@ -25,8 +25,15 @@ GROUP = "brxy.spawners"
 # Ours are known without metadata, so that a plain checkout runs; and they come
 # first, so that nothing installed changes what they mean.
 _BUILT_IN = tuple(
-    EntryPoint(name, f"brxy.spawners.{name}:factory", GROUP)
-    for name in ("process", "app", "ssh", "docker", "swarm", "kubernetes")
+    EntryPoint(name, f"{module}:factory", GROUP)
+    for name, module in (
+        ("process", "brxy.spawners.process"),
+        ("app", "brxy.spawners.app"),
+        ("ssh", "brxy.spawners.ssh"),
+        ("docker", "brxy.spawners.docker"),
+        ("swarm", "brxy.spawners.swarm"),
+        ("kubernetes", "brxy.spawners.kubernetes"),
+    )
 )
 
 
