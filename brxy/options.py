@@ -17,8 +17,8 @@ from twisted.python import usage
 
 from brxy.epollreactor import EpollReactor
 from brxy.errors import BrxyError
-from brxy.hostname import routeName
 from brxy.signals import stopOnce
+from brxy.values.routename import routeName
 
 __all__ = [
     "CannotStart",

@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from brxy.errors import UsageError
-from brxy.hostname import routeName
 from brxy.options import fail
+from brxy.values.routename import routeName
 
 __all__ = ["Authority", "Issued", "main"]
 

@@ -17,7 +17,7 @@ from attrs import frozen
 
 from brxy.errors import BadProxyHeader
 from brxy.interfaces import Address
-from brxy.networks import shortAddress
+from brxy.values.networks import shortAddress
 
 __all__ = [
     "MAX_V1",

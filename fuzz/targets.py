@@ -31,11 +31,11 @@ from brxy.edge.http1 import (
     withForwardedHost,
 )
 from brxy.errors import BadHello, SlotProtocolError
-from brxy.networks import Networks
 from brxy.proxyprotocol import VERSIONS, endpointsFromText, proxyHeader, readProxyHeader
 from brxy.test.test_parsers import DifferentialTests
 from brxy.test.test_responseparsers import compareResponse
 from brxy.test.test_wire import joined
+from brxy.values.networks import Networks
 from fuzz import seeds
 from fuzz.incremental import checkPrefixes, feed, waysToCut
 

@@ -29,8 +29,8 @@ from brxy.edge.slot import NodeSlot
 from brxy.edge.starter import Spawning, Starter
 from brxy.edge.supplies import NodeSupply
 from brxy.errors import NodeRefused
-from brxy.hostname import routeName
 from brxy.interfaces import Address, Gone
+from brxy.values.routename import routeName
 from brxy.wire import VERSION, Hello, Welcome
 
 __all__ = ["Brokerage"]

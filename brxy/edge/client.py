@@ -34,7 +34,7 @@ from brxy.edge.patience import Owed
 from brxy.edge.peer import addressText
 from brxy.errors import BadRequest
 from brxy.interfaces import IExchangeEnd
-from brxy.networks import NOBODY, Networks
+from brxy.values.networks import NOBODY, Networks
 
 __all__ = ["ForwardingClient", "HTTPClient", "HTTPFactory"]
 

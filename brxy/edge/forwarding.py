@@ -12,8 +12,8 @@ from ipaddress import ip_address
 from attrs import frozen
 
 from brxy.edge.fields import Field
-from brxy.hostname import routeName
-from brxy.networks import Networks, shortAddress
+from brxy.values.networks import Networks, shortAddress
+from brxy.values.routename import routeName
 
 __all__ = ["Forwarded", "forwarded"]
 

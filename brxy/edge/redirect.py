@@ -14,8 +14,8 @@ from brxy.edge.brokerage import Brokerage
 from brxy.edge.client import HTTPClient, HTTPFactory
 from brxy.edge.http1 import RequestHead, plainResponse
 from brxy.edge.limits import Addresses, Limits
-from brxy.hostname import isAddress
-from brxy.networks import Networks
+from brxy.values.networks import Networks
+from brxy.values.routename import isAddress
 
 __all__ = ["RedirectFactory", "location"]
 

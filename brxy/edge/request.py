@@ -32,7 +32,7 @@ from brxy.edge.fields import (
     valuesOf,
 )
 from brxy.errors import BadRequest
-from brxy.hostname import routeName
+from brxy.values.routename import routeName
 
 __all__ = ["MAX_TARGET", "RequestHead", "requestHead", "withForwardedHost"]
 

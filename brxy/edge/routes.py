@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from brxy.hostname import isAddress
+from brxy.values.routename import isAddress
 
 __all__ = ["RouteTable", "canonical", "covers"]
 

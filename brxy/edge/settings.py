@@ -13,7 +13,7 @@ from brxy.edge.limits import Limits
 from brxy.edge.nodetls import NodeTLSFiles
 from brxy.edge.scaler import Rule
 from brxy.edge.starter import Spawning
-from brxy.networks import NOBODY, Networks
+from brxy.values.networks import NOBODY, Networks
 
 __all__ = ["EdgeSettings", "Spawn"]
 

@@ -18,7 +18,7 @@ from brxy.edge.clients import ClientFactory
 from brxy.edge.limits import Addresses, Limits
 from brxy.edge.tcpclient import TCPClient
 from brxy.errors import BadHello
-from brxy.hostname import routeName
+from brxy.values.routename import routeName
 
 __all__ = ["SNIClient", "SNIFactory"]
 

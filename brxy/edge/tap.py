@@ -23,9 +23,7 @@ from brxy.edge.service import EdgeService
 from brxy.edge.settings import EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
 from brxy.errors import UsageError
-from brxy.hostname import routeName
 from brxy.interfaces import IRecovering
-from brxy.networks import Networks
 from brxy.notify import notifier
 from brxy.options import (
     TRANSPORT,
@@ -44,6 +42,8 @@ from brxy.options import Options as CommonOptions
 from brxy.spawners.describe import describeSpawners
 from brxy.spawners.registry import buildSpawner, findSpawners
 from brxy.spawners.spec import SpawnSpec, parseSpawn, routePattern
+from brxy.values.networks import Networks
+from brxy.values.routename import routeName
 
 __all__ = ["Options", "makeService"]
 

@@ -22,10 +22,10 @@ from zope.interface import implementer
 
 from brxy.certificates import isAddress, readCertificates, trust
 from brxy.errors import UsageError
-from brxy.hostname import routeName
 from brxy.tls import clientContext, readIdentity
 from brxy.tlstransport import TLSFactory
 from brxy.tokenfile import readToken
+from brxy.values.routename import routeName
 
 __all__ = ["Dialer", "EdgeTLS", "hostOf"]
 

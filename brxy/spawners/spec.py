@@ -16,8 +16,8 @@ from attrs import field, frozen
 from attrs.converters import optional
 
 from brxy.errors import BadSpawnSpec
-from brxy.hostname import routeName
 from brxy.proxyprotocol import proxyVersion
+from brxy.values.routename import routeName
 
 __all__ = [
     "Common",

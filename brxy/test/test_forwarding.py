@@ -10,10 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.forwarding import MAX_HOPS, Forwarded, forwarded
 from brxy.edge.http1 import requestHead, withForwardedHost
-from brxy.networks import Networks
 from brxy.test.examples import bounded
 from brxy.test.heads import forwarded as rendered
 from brxy.test.heads import get
+from brxy.values.networks import Networks
 
 TRUSTED = Networks(["10.0.0.0/8", "unix"])
 

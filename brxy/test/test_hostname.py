@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.hostname}.
+Tests for L{brxy.values.routename}.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.hostname import isAddress, routeName
 from brxy.test.examples import bounded
+from brxy.values.routename import isAddress, routeName
 
 _bounded = bounded(300)
 

@@ -20,9 +20,10 @@ import brxy
 #: says what it is for and imports nothing.
 LAYERS = """
     brxy brxy.edge brxy.node brxy.spawners
+    brxy.values
     brxy.interfaces brxy.errors
 
-    brxy.wire brxy.lifetime brxy.hostname brxy.networks brxy.proxyprotocol
+    brxy.wire brxy.lifetime brxy.values.routename brxy.values.networks brxy.proxyprotocol
     brxy.edge.fields brxy.edge.request brxy.edge.response brxy.edge.render
     brxy.edge.http1 brxy.edge.forwarding brxy.edge.chunks brxy.edge.framing brxy.edge.exchange
     brxy.edge.routes brxy.edge.access brxy.edge.instance brxy.edge.decisions brxy.edge.pool

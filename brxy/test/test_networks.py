@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.networks}.
+Tests for L{brxy.values.networks}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.networks import NOBODY, Networks, plainAddress, shortAddress
+from brxy.values.networks import NOBODY, Networks, plainAddress, shortAddress
 
 
 class NetworksTests(SynchronousTestCase):
