@@ -39,7 +39,7 @@ from benchmarks.usage import residentSize
 from brxy.edge.broker import Broker
 from brxy.edge.exchange import Exchange
 from brxy.edge.instance import Instance
-from brxy.wire import KIND_HTTP
+from brxy.wire.frames import KIND_HTTP
 
 __all__ = ["Crowd", "main"]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from brxy.backend import Backend
-from brxy.proxyprotocol import endpointsFromText, proxyHeader
 from brxy.relay import Relay
+from brxy.wire.proxyheader import endpointsFromText, proxyHeader
 
 __all__ = ["Announcing"]
 
@@ -18,7 +18,7 @@ class Announcing(Backend):
     A L{Backend} whose connections begin with a PROXY header, so that each of them
     carries exchanges of one client's connection only.
 
-    @param version: one of L{brxy.proxyprotocol.VERSIONS}.
+    @param version: one of L{brxy.wire.proxyheader.VERSIONS}.
     """
 
     _client = ""

@@ -18,8 +18,8 @@ from brxy.errors import SpawnFailed
 from brxy.interfaces import Address
 from brxy.launch import Launched
 from brxy.ports import PORTS, Ports, isFree
-from brxy.proxyprotocol import proxyHeader
 from brxy.readiness import waitUntilReady
+from brxy.wire.proxyheader import proxyHeader
 
 __all__ = ["App"]
 

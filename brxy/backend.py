@@ -74,7 +74,7 @@ class Backend:
         @param once: the request must not be sent twice: use no kept
             connection that the app might be closing.
         @param client: from where to where the client connected, see
-            L{brxy.proxyprotocol.Endpoints}.
+            L{brxy.wire.proxyheader.Endpoints}.
         @param first: what goes to the app before anything that is written
             later.
         """

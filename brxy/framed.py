@@ -15,7 +15,7 @@ from brxy.connection import Connection, Shared
 from brxy.deadlines import Deadlines
 from brxy.errors import PeerError, SlotProtocolError
 from brxy.relay import Relay
-from brxy.wire import PING, PONG, Decoder, frame
+from brxy.wire.frames import PING, PONG, Decoder, frame
 
 __all__ = ["Framed", "FramedFactory"]
 

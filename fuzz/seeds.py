@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from struct import pack
 
-from brxy import wire
 from brxy.edge.http1 import requestHead
 from brxy.interfaces import Address
-from brxy.proxyprotocol import VERSIONS, Endpoints, proxyHeader
 from brxy.test.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
 from brxy.test.test_clienthello import hello
+from brxy.wire import frames as wire
+from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
 
 __all__ = [
     "FORWARDED_WORDS",

@@ -12,9 +12,7 @@ from typing import Final
 
 from attrs import astuple, frozen
 
-from brxy import wire
 from brxy.edge.chunks import MAX_SIZE_LINE, MAX_TRAILERS
-from brxy.edge.clienthello import ClientHelloReader
 from brxy.edge.fields import MAX_FIELDS, isPrivate
 from brxy.edge.forwarding import MAX_HOPS, forwarded
 from brxy.edge.framing import framingFor
@@ -31,11 +29,13 @@ from brxy.edge.http1 import (
     withForwardedHost,
 )
 from brxy.errors import BadHello, SlotProtocolError
-from brxy.proxyprotocol import VERSIONS, endpointsFromText, proxyHeader, readProxyHeader
 from brxy.test.test_parsers import DifferentialTests
 from brxy.test.test_responseparsers import compareResponse
 from brxy.test.test_wire import joined
 from brxy.values.networks import Networks
+from brxy.wire import frames as wire
+from brxy.wire.clienthello import ClientHelloReader
+from brxy.wire.proxyheader import VERSIONS, endpointsFromText, proxyHeader, readProxyHeader
 from fuzz import seeds
 from fuzz.incremental import checkPrefixes, feed, waysToCut
 

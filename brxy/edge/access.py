@@ -17,7 +17,7 @@ from attrs import frozen
 
 from brxy.edge.routes import covers
 from brxy.errors import NodeRefused
-from brxy.wire import Hello
+from brxy.wire.frames import Hello
 
 __all__ = ["TOKEN", "Access", "Allowed"]
 

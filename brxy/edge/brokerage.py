@@ -31,7 +31,7 @@ from brxy.edge.supplies import NodeSupply
 from brxy.errors import NodeRefused
 from brxy.interfaces import Address, Gone
 from brxy.values.routename import routeName
-from brxy.wire import VERSION, Hello, Welcome
+from brxy.wire.frames import VERSION, Hello, Welcome
 
 __all__ = ["Brokerage"]
 

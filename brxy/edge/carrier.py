@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from brxy.edge.exchange import OVER, Exchange, Input
 from brxy.edge.instance import Instance
 from brxy.relay import End, Relay
-from brxy.wire import KIND_TCP
+from brxy.wire.frames import KIND_TCP
 
 if TYPE_CHECKING:
     from brxy.edge.brokerage import Brokerage

@@ -18,7 +18,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from brxy.wire import KIND_HTTP, KIND_TCP
+from brxy.wire.frames import KIND_HTTP, KIND_TCP
 
 __all__ = [
     "ANSWERING",

@@ -22,7 +22,7 @@ from brxy.edge.http1 import (
 )
 from brxy.errors import BadResponse
 from brxy.splice import Move
-from brxy.wire import KIND_HTTP
+from brxy.wire.frames import KIND_HTTP
 
 if TYPE_CHECKING:
     from brxy.edge.brokerage import Brokerage

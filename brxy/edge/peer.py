@@ -10,8 +10,8 @@ from attrs import frozen
 from twisted.internet.interfaces import IAddress
 from zope.interface import implementer
 
-from brxy.proxyprotocol import Endpoints, withPort
 from brxy.values.networks import plainAddress
+from brxy.wire.proxyheader import Endpoints, withPort
 
 __all__ = ["ProxiedPeer", "addressText", "endpointsText"]
 

@@ -21,8 +21,8 @@ from zope.interface import implementer
 from brxy.deadlines import Deadlines
 from brxy.edge.peer import ProxiedPeer, addressText
 from brxy.errors import BadProxyHeader
-from brxy.proxyprotocol import readProxyHeader
 from brxy.values.networks import Networks
+from brxy.wire.proxyheader import readProxyHeader
 
 __all__ = ["Proxied", "ProxiedFactory"]
 

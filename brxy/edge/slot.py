@@ -21,7 +21,7 @@ from brxy.errors import SlotProtocolError
 from brxy.framed import Framed, FramedFactory
 from brxy.interfaces import IExchangeEnd
 from brxy.relay import Relay
-from brxy.wire import (
+from brxy.wire.frames import (
     ACCEPT,
     DATA,
     END,

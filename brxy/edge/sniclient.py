@@ -13,12 +13,12 @@ from twisted.python.failure import Failure
 from brxy.connection import Shared
 from brxy.deadlines import Deadlines
 from brxy.edge.brokerage import Brokerage
-from brxy.edge.clienthello import ClientHelloReader
 from brxy.edge.clients import ClientFactory
 from brxy.edge.limits import Addresses, Limits
 from brxy.edge.tcpclient import TCPClient
 from brxy.errors import BadHello
 from brxy.values.routename import routeName
+from brxy.wire.clienthello import ClientHelloReader
 
 __all__ = ["SNIClient", "SNIFactory"]
 

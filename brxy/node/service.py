@@ -29,7 +29,7 @@ from brxy.node.link import Link
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
 from brxy.pipes import EndReader
 from brxy.signals import Hurry, firstOf, onSignal
-from brxy.wire import VERSION, Hello, Welcome
+from brxy.wire.frames import VERSION, Hello, Welcome
 
 __all__ = ["NodeService", "NodeSettings", "passOn"]
 

@@ -23,7 +23,7 @@ from brxy.interfaces import Address, IExchangeEnd
 from brxy.node.owner import NotWelcome, Owner
 from brxy.relay import Relay
 from brxy.splice import Move
-from brxy.wire import (
+from brxy.wire.frames import (
     DATA,
     DONE,
     END,

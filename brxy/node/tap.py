@@ -27,9 +27,9 @@ from brxy.options import (
     usedReactor,
 )
 from brxy.options import Options as CommonOptions
-from brxy.proxyprotocol import proxyVersion
 from brxy.readiness import urlPath
 from brxy.tokenfile import isToken, readToken
+from brxy.wire.proxyheader import proxyVersion
 
 __all__ = ["Options", "makeService"]
 

@@ -16,8 +16,8 @@ from attrs import field, frozen
 from attrs.converters import optional
 
 from brxy.errors import BadSpawnSpec
-from brxy.proxyprotocol import proxyVersion
 from brxy.values.routename import routeName
+from brxy.wire.proxyheader import proxyVersion
 
 __all__ = [
     "Common",

@@ -22,7 +22,7 @@ from twisted.internet.interfaces import IAddress, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from brxy.wire import HELLO, PING, PONG, READY, VERSION, Decoder, Hello, Welcome, frame
+from brxy.wire.frames import HELLO, PING, PONG, READY, VERSION, Decoder, Hello, Welcome, frame
 
 __all__ = ["Answer", "Client", "EdgeProcess", "NodePort", "processesWith"]
 

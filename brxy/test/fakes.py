@@ -10,7 +10,7 @@ from typing import Any
 from brxy.edge.instance import Instance
 from brxy.errors import NodeRefused
 from brxy.relay import Relay
-from brxy.wire import VERSION, Hello, Welcome
+from brxy.wire.frames import VERSION, Hello, Welcome
 
 __all__ = ["FakeBrokerage", "FakeEnd", "FakeOwner", "FakeRelay"]
 

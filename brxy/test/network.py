@@ -24,7 +24,7 @@ from zope.interface import implementer
 
 from brxy.connection import Shared
 from brxy.hangup import HangupWatcher
-from brxy.wire import Decoder
+from brxy.wire.frames import Decoder
 
 __all__ = [
     "TCP_ADDRESS",

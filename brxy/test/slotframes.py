@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from brxy.wire import KIND_HTTP, VERSION, Hello, Open, Welcome
+from brxy.wire.frames import KIND_HTTP, VERSION, Hello, Open, Welcome
 
 __all__ = ["HELLO_FRAME", "WELCOME_FRAME", "opening", "warnings"]
 

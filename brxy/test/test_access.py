@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.access import Access, Allowed
 from brxy.errors import NodeRefused
-from brxy.wire import VERSION, Hello
+from brxy.wire.frames import VERSION, Hello
 
 _WORDS = text("ab-.", min_size=1, max_size=6)
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from brxy.interfaces import Address
 from brxy.ports import PORTS
-from brxy.proxyprotocol import VERSIONS, Endpoints, proxyHeader
 from brxy.test.edges import LOOPBACK, EdgeTests
 from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Peer, answer, webApp
 from brxy.test.spawning import NodeSpawner
 from brxy.test.test_proxied import CLIENT, HERE
 from brxy.test.test_tcp import echo
+from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
 
 GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"
 

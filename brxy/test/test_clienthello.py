@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.edge.clienthello}, with what OpenSSL says.
+Tests of L{brxy.wire.clienthello}, with what OpenSSL says.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis.strategies import binary, integers, lists
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.clienthello import ClientHelloReader
 from brxy.errors import BadHello
+from brxy.wire.clienthello import ClientHelloReader
 
 
 def hello(name: str | None) -> bytes:

@@ -11,7 +11,7 @@ from brxy.edge.direct import LAST_WORDS, REFUSED_PAUSE, DirectSlot, Front
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.test.fakes import FakeBrokerage, FakeRelay
 from brxy.test.network import FakeReactor, settle
-from brxy.wire import KIND_HTTP
+from brxy.wire.frames import KIND_HTTP
 
 
 class FrontTests(SynchronousTestCase):

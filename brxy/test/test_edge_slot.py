@@ -15,7 +15,7 @@ from brxy.interfaces import IExchangeEnd
 from brxy.test.fakes import FakeBrokerage, FakeRelay
 from brxy.test.network import FakeReactor, PipeEnd, Recorder, connect, settle
 from brxy.test.slotframes import HELLO_FRAME, WELCOME_FRAME, opening, warnings
-from brxy.wire import (
+from brxy.wire.frames import (
     ACCEPT,
     DONE,
     END,

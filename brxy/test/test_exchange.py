@@ -19,7 +19,7 @@ from brxy.edge.httpcarrier import HTTPCarrier
 from brxy.edge.instance import Instance
 from brxy.test.examples import bounded
 from brxy.test.fakes import FakeEnd
-from brxy.wire import KIND_HTTP, KIND_TCP
+from brxy.wire.frames import KIND_HTTP, KIND_TCP
 
 LOSSES = {Input.REFUSED, Input.LOST_AGAIN, Input.LOST}
 

@@ -16,7 +16,7 @@ from brxy.test.edges import EdgeTests
 from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import Peer, answer, connect, webApp
 from brxy.test.spawning import FrontedInstance, FrontedSpawner, NodeSpawner, TestSpawner
-from brxy.wire import (
+from brxy.wire.frames import (
     ACCEPT,
     DATA,
     DONE,

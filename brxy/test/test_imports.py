@@ -21,16 +21,17 @@ import brxy
 LAYERS = """
     brxy brxy.edge brxy.node brxy.spawners
     brxy.values
+    brxy.wire
     brxy.interfaces brxy.errors
 
-    brxy.wire brxy.lifetime brxy.values.routename brxy.values.networks brxy.proxyprotocol
+    brxy.wire.frames brxy.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
     brxy.edge.fields brxy.edge.request brxy.edge.response brxy.edge.render
     brxy.edge.http1 brxy.edge.forwarding brxy.edge.chunks brxy.edge.framing brxy.edge.exchange
     brxy.edge.routes brxy.edge.access brxy.edge.instance brxy.edge.decisions brxy.edge.pool
     brxy.edge.broker brxy.edge.breaker brxy.edge.ledger brxy.edge.roll
     brxy.edge.agenda brxy.edge.orders brxy.edge.shortage brxy.edge.supply
     brxy.edge.limits brxy.edge.patience brxy.edge.standing
-    brxy.edge.scaler brxy.edge.clienthello
+    brxy.edge.scaler brxy.wire.clienthello
     brxy.spawners.spec brxy.spawners.describe brxy.spawners.sshclient brxy.spawners.sshhosts
     brxy.spawners.sshremote
     brxy.spawners.kubestatus brxy.spawners.kubemake

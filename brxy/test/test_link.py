@@ -23,7 +23,7 @@ from brxy.node.slot import EdgeSlotFactory
 from brxy.test.fakes import FakeBrokerage, FakeOwner
 from brxy.test.network import TCP_ADDRESS, FakeReactor, settle
 from brxy.test.papers import Papers
-from brxy.wire import GOAWAY, VERSION, Welcome, frame
+from brxy.wire.frames import GOAWAY, VERSION, Welcome, frame
 
 
 class SecuredLinkTests(SynchronousTestCase):

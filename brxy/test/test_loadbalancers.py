@@ -16,11 +16,11 @@ from twisted.internet.protocol import Factory
 
 from brxy.interfaces import Address
 from brxy.ports import PORTS
-from brxy.proxyprotocol import VERSIONS, Endpoints, proxyHeader
 from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Peer, answer, webApp
 from brxy.test.programs import ANYWHERE, TWISTD, Program, ProgramTests
 from brxy.test.test_tcp import echo
+from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
 
 __all__ = ["HAProxyTests", "NginxTests"]
 

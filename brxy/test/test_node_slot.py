@@ -16,7 +16,7 @@ from brxy.node.slot import EdgeSlotFactory
 from brxy.test.fakes import FakeOwner
 from brxy.test.network import FakeApp, FakeReactor, Recorder, connect, settle
 from brxy.test.slotframes import HELLO_FRAME, WELCOME_FRAME, opening, warnings
-from brxy.wire import (
+from brxy.wire.frames import (
     ACCEPT,
     DONE,
     END,

@@ -11,9 +11,9 @@ from attrs import frozen
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import brxy
-from brxy import wire
 from brxy.errors import SlotProtocolError
-from brxy.wire import Decoder, Hello, Open, Welcome, frame
+from brxy.wire import frames as wire
+from brxy.wire.frames import Decoder, Hello, Open, Welcome, frame
 
 # "node: READY    05 00 0000", and the same without a sender, in the same write.
 EXAMPLE = re.compile(

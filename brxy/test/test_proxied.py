@@ -23,7 +23,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.edge.peer import ProxiedPeer, endpointsText
 from brxy.edge.proxied import COMPLAINTS_PAUSE, HEADER_TIMEOUT, Proxied
 from brxy.interfaces import Address
-from brxy.proxyprotocol import VERSIONS, Endpoints, proxyHeader
 from brxy.test.crowds import MemoryEdge, get
 from brxy.test.edges import LOOPBACK, EdgeTests
 from brxy.test.leftovers import onBothTransports
@@ -33,6 +32,7 @@ from brxy.test.peers import App, Peer, answer, connect, webApp
 from brxy.test.recorders import Server
 from brxy.test.test_tcp import echo
 from brxy.values.networks import NOBODY, Networks
+from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
 
 HERE = Networks(["127.0.0.0/8", "unix"])
 

@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.proxyprotocol}.
+Tests for L{brxy.wire.proxyheader}.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import BadProxyHeader
 from brxy.interfaces import Address
-from brxy.proxyprotocol import (
+from brxy.test.examples import bounded
+from brxy.wire.proxyheader import (
     MAX_V1,
     MAX_V2,
     VERSIONS,
@@ -26,7 +27,6 @@ from brxy.proxyprotocol import (
     proxyHeader,
     readProxyHeader,
 )
-from brxy.test.examples import bounded
 
 _bounded = bounded(200)
 

@@ -19,7 +19,7 @@ from brxy.test.examples import bounded
 from brxy.test.fakes import FakeBrokerage, FakeOwner, FakeRelay
 from brxy.test.network import FakeApp, FakeReactor, PipeEnd, connect, settle
 from brxy.test.slotframes import warnings
-from brxy.wire import KIND_TCP
+from brxy.wire.frames import KIND_TCP
 
 
 class _World:

@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.wire}.
+Tests for L{brxy.wire.frames}.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy import wire
 from brxy.errors import SlotProtocolError
 from brxy.test.examples import bounded
-from brxy.wire import Decoder, Hello, Open, Welcome, dataFrames, frame, nextExchange
+from brxy.wire import frames as wire
+from brxy.wire.frames import Decoder, Hello, Open, Welcome, dataFrames, frame, nextExchange
 
 _bounded = bounded(150)
 

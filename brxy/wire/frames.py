@@ -429,7 +429,7 @@ class Open:
     @ivar once: this request must not be sent twice, so it needs an app
         connection that is surely good.
     @ivar client: from where to where the client connected, see
-        L{brxy.proxyprotocol.Endpoints}; C{""} if nobody can tell, or wants to know.
+        L{brxy.wire.proxyheader.Endpoints}; C{""} if nobody can tell, or wants to know.
     """
 
     kind: int
