@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from struct import pack
 
-from brxy.edge.http1 import requestHead
+from brxy.http.messages import requestHead
 from brxy.interfaces import Address
 from brxy.test.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
 from brxy.test.test_clienthello import hello

@@ -12,11 +12,12 @@ from typing import Final
 
 from attrs import astuple, frozen
 
-from brxy.edge.chunks import MAX_SIZE_LINE, MAX_TRAILERS
-from brxy.edge.fields import MAX_FIELDS, isPrivate
-from brxy.edge.forwarding import MAX_HOPS, forwarded
-from brxy.edge.framing import framingFor
-from brxy.edge.http1 import (
+from brxy.errors import BadHello, SlotProtocolError
+from brxy.http.body import framingFor
+from brxy.http.chunks import MAX_SIZE_LINE, MAX_TRAILERS
+from brxy.http.fields import MAX_FIELDS, isPrivate
+from brxy.http.forwarding import MAX_HOPS, forwarded
+from brxy.http.messages import (
     CHUNKED,
     UNTIL_CLOSE,
     RequestHead,
@@ -28,7 +29,6 @@ from brxy.edge.http1 import (
     responseHead,
     withForwardedHost,
 )
-from brxy.errors import BadHello, SlotProtocolError
 from brxy.test.test_parsers import DifferentialTests
 from brxy.test.test_responseparsers import compareResponse
 from brxy.test.test_wire import joined

@@ -18,21 +18,21 @@ from brxy.deadlines import Deadlines
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
 from brxy.edge.exchange import HELD, TUNNEL
-from brxy.edge.fields import Field
-from brxy.edge.forwarding import forwarded
-from brxy.edge.framing import Body, framingFor
-from brxy.edge.http1 import (
+from brxy.edge.httpcarrier import VIA, HTTPCarrier, SecuredCarrier
+from brxy.edge.limits import Addresses, Limits
+from brxy.edge.patience import Owed
+from brxy.edge.peer import addressText
+from brxy.errors import BadRequest
+from brxy.http.body import Body, framingFor
+from brxy.http.fields import Field
+from brxy.http.forwarding import forwarded
+from brxy.http.messages import (
     RequestHead,
     forwardedLines,
     plainResponse,
     requestHead,
     withForwardedHost,
 )
-from brxy.edge.httpcarrier import VIA, HTTPCarrier, SecuredCarrier
-from brxy.edge.limits import Addresses, Limits
-from brxy.edge.patience import Owed
-from brxy.edge.peer import addressText
-from brxy.errors import BadRequest
 from brxy.interfaces import IExchangeEnd
 from brxy.values.networks import NOBODY, Networks
 

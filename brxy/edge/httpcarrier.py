@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from brxy.edge.carrier import Carrier, Client
 from brxy.edge.exchange import ANSWERING, HELD, RUNNING, TUNNEL, Exchange, Input
-from brxy.edge.framing import Body, LengthBody, framingFor
-from brxy.edge.http1 import (
+from brxy.errors import BadResponse
+from brxy.http.body import Body, LengthBody, framingFor
+from brxy.http.messages import (
     CHUNKED,
     UNTIL_CLOSE,
     RequestHead,
@@ -20,7 +21,6 @@ from brxy.edge.http1 import (
     renderSecured,
     responseHead,
 )
-from brxy.errors import BadResponse
 from brxy.splice import Move
 from brxy.wire.frames import KIND_HTTP
 
@@ -43,7 +43,7 @@ class HTTPSource(Client, Protocol):
     An HTTP client's connection as a carrier uses it.
 
     @ivar forwarded: what an app is told of it, see
-        L{brxy.edge.render.forwardedLines}.
+        L{brxy.http.render.forwardedLines}.
     @ivar added: field lines that each answer to it has.
     """
 

@@ -12,8 +12,8 @@ from twisted.internet.protocol import Protocol
 from brxy.connection import Shared
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.client import HTTPClient, HTTPFactory
-from brxy.edge.http1 import RequestHead, plainResponse
 from brxy.edge.limits import Addresses, Limits
+from brxy.http.messages import RequestHead, plainResponse
 from brxy.values.networks import Networks
 from brxy.values.routename import isAddress
 

@@ -5,7 +5,7 @@ The way of an exchange through it, in order:
 
   1. L{brxy.edge.client} takes a request (or a TCP connection) from a client,
      behind the header of a proxy if it comes through one (L{brxy.edge.proxied});
-     L{brxy.edge.http1} reads its head, L{brxy.edge.routes} tells its route.
+     L{brxy.http.messages} reads its head, L{brxy.edge.routes} tells its route.
   2. L{brxy.edge.carrier} carries it; what becomes of it stands in the table of
      L{brxy.edge.exchange}.
   3. L{brxy.edge.brokerage} asks L{brxy.edge.broker} for a slot: a Match now, or

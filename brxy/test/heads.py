@@ -4,7 +4,8 @@ Short ways to heads, for tests.
 
 from __future__ import annotations
 
-from brxy.edge.http1 import (
+from brxy.errors import BadRequest
+from brxy.http.messages import (
     RequestHead,
     ResponseHead,
     forwardedLines,
@@ -12,7 +13,6 @@ from brxy.edge.http1 import (
     requestHead,
     responseHead,
 )
-from brxy.errors import BadRequest
 
 __all__ = [
     "POST",

@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.edge.forwarding}.
+Tests for L{brxy.http.forwarding}.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.forwarding import MAX_HOPS, Forwarded, forwarded
-from brxy.edge.http1 import requestHead, withForwardedHost
+from brxy.http.forwarding import MAX_HOPS, Forwarded, forwarded
+from brxy.http.messages import requestHead, withForwardedHost
 from brxy.test.examples import bounded
 from brxy.test.heads import forwarded as rendered
 from brxy.test.heads import get

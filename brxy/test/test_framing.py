@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.edge.framing} and L{brxy.edge.chunks}.
+Tests for L{brxy.http.body} and L{brxy.http.chunks}.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.framing import Body, framingFor
-from brxy.edge.http1 import CHUNKED, UNTIL_CLOSE, requestHead
 from brxy.errors import BadRequest, BadResponse
+from brxy.http.body import Body, framingFor
+from brxy.http.messages import CHUNKED, UNTIL_CLOSE, requestHead
 from brxy.test.examples import bounded
 from brxy.test.hostile import PASSES, REFUSED_BODIES
 from brxy.test.requests import chunkedBodies

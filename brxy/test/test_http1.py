@@ -1,12 +1,12 @@
 """
-Hostile requests against L{brxy.edge.http1}.
+Hostile requests against L{brxy.http.messages}.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.http1 import MAX_HEAD
+from brxy.http.messages import MAX_HEAD
 from brxy.test.heads import POST, forwarded, get, lines, outcome, outcomeByBytes, request
 from brxy.test.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
 

@@ -22,11 +22,12 @@ LAYERS = """
     brxy brxy.edge brxy.node brxy.spawners
     brxy.values
     brxy.wire
+    brxy.http
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
-    brxy.edge.fields brxy.edge.request brxy.edge.response brxy.edge.render
-    brxy.edge.http1 brxy.edge.forwarding brxy.edge.chunks brxy.edge.framing brxy.edge.exchange
+    brxy.http.fields brxy.http.request brxy.http.response brxy.http.render
+    brxy.http.messages brxy.http.forwarding brxy.http.chunks brxy.http.body brxy.edge.exchange
     brxy.edge.routes brxy.edge.access brxy.edge.instance brxy.edge.decisions brxy.edge.pool
     brxy.edge.broker brxy.edge.breaker brxy.edge.ledger brxy.edge.roll
     brxy.edge.agenda brxy.edge.orders brxy.edge.shortage brxy.edge.supply

@@ -1,5 +1,5 @@
 """
-L{brxy.edge.http1} and L{brxy.edge.framing} against two other parsers: what we
+L{brxy.http.messages} and L{brxy.http.body} against two other parsers: what we
 read, an app behind us reads alike.
 """
 
@@ -14,9 +14,9 @@ from attrs import evolve, frozen
 from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.framing import framingFor
-from brxy.edge.http1 import requestHead
 from brxy.errors import BadRequest
+from brxy.http.body import framingFor
+from brxy.http.messages import requestHead
 from brxy.test.examples import bounded
 from brxy.test.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
 from brxy.test.requests import requests

@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.edge.render}.
+Tests for L{brxy.http.render}.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ import h11
 from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.http1 import (
+from brxy.errors import BadRequest
+from brxy.http.messages import (
     ResponseHead,
     plainResponse,
     renderResponse,
     requestHead,
     responseHead,
 )
-from brxy.errors import BadRequest
 from brxy.test.examples import bounded
 from brxy.test.heads import answer, forwarded, get, lines, response
 from brxy.test.requests import requests

@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.edge.request}.
+Tests for L{brxy.http.request}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.http1 import CHUNKED, MAX_HEAD, requestHead
+from brxy.http.messages import CHUNKED, MAX_HEAD, requestHead
 from brxy.test.examples import bounded
 from brxy.test.heads import POST, forwarded, get, lines, outcome, request
 from brxy.test.requests import requests

@@ -1,13 +1,13 @@
 """
-Tests for L{brxy.edge.response}.
+Tests for L{brxy.http.response}.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.http1 import CHUNKED, MAX_HEAD, UNTIL_CLOSE, responseHead
 from brxy.errors import BadResponse
+from brxy.http.messages import CHUNKED, MAX_HEAD, UNTIL_CLOSE, responseHead
 from brxy.test.heads import answer, response
 
 

@@ -1,5 +1,5 @@
 """
-L{brxy.edge.response} against h11: what we read of an app's answer, a client reads alike.
+L{brxy.http.response} against h11: what we read of an app's answer, a client reads alike.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.http1 import CHUNKED, UNTIL_CLOSE, ResponseHead, renderResponse, responseHead
 from brxy.errors import BadResponse
+from brxy.http.messages import CHUNKED, UNTIL_CLOSE, ResponseHead, renderResponse, responseHead
 from brxy.test.examples import bounded
 from brxy.test.test_parsers import canonical
 

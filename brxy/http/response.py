@@ -11,7 +11,8 @@ from typing import cast
 
 from attrs import define
 
-from brxy.edge.fields import (
+from brxy.errors import BadResponse
+from brxy.http.fields import (
     CHUNKED,
     HOP_BY_HOP,
     MAX_FIELDS,
@@ -30,7 +31,6 @@ from brxy.edge.fields import (
     readField,
     staysOpen,
 )
-from brxy.errors import BadResponse
 
 __all__ = ["ResponseHead", "isSwitchAsked", "passedFields", "responseHead"]
 
@@ -65,7 +65,7 @@ class ResponseHead:
     @ivar options: what Connection names, in lower case.
     @ivar passed: the field lines that go on to a client of HTTP/1.1.
     @ivar usual: the head as it goes on to nearly all clients, once it has to one;
-        see L{brxy.edge.render.renderResponse}.
+        see L{brxy.http.render.renderResponse}.
     """
 
     status: int

@@ -8,9 +8,9 @@ from __future__ import annotations
 from html import escape
 from http import HTTPStatus
 
-from brxy.edge.fields import CHUNKED, UNTIL_CLOSE, upgradeLines
-from brxy.edge.request import RequestHead
-from brxy.edge.response import ResponseHead, passedFields
+from brxy.http.fields import CHUNKED, UNTIL_CLOSE, upgradeLines
+from brxy.http.request import RequestHead
+from brxy.http.response import ResponseHead, passedFields
 
 __all__ = ["forwardedLines", "plainResponse", "renderRequest", "renderResponse", "renderSecured"]
 

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from attrs import define, evolve
 
-from brxy.edge.fields import (
+from brxy.errors import BadRequest
+from brxy.http.fields import (
     CHUNKED,
     MAX_FIELDS,
     MAX_HEAD,
@@ -31,7 +32,6 @@ from brxy.edge.fields import (
     upgradeLines,
     valuesOf,
 )
-from brxy.errors import BadRequest
 from brxy.values.routename import routeName
 
 __all__ = ["MAX_TARGET", "RequestHead", "requestHead", "withForwardedHost"]

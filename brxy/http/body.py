@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from brxy.edge.chunks import ChunkedBody
-from brxy.edge.fields import CHUNKED, UNTIL_CLOSE
 from brxy.errors import BadRequest, PeerError
+from brxy.http.chunks import ChunkedBody
+from brxy.http.fields import CHUNKED, UNTIL_CLOSE
 
 __all__ = ["Body", "ChunkedBody", "LengthBody", "UntilCloseBody", "badBody", "framingFor"]
 

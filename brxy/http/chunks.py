@@ -7,8 +7,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from brxy.edge.fields import TOKEN, isPartialSection, isTrailerAllowed, splitFields
 from brxy.errors import PeerError
+from brxy.http.fields import TOKEN, isPartialSection, isTrailerAllowed, splitFields
 
 __all__ = ["MAX_SIZE_LINE", "MAX_TRAILERS", "MAX_TRAILER_FIELDS", "ChunkedBody"]
 
@@ -35,7 +35,7 @@ _TRAILERS = 3
 
 class ChunkedBody:
     """
-    A chunked body, see L{brxy.edge.framing.Body}.  Its chunks pass as they
+    A chunked body, see L{brxy.http.body.Body}.  Its chunks pass as they
     came, or only their content does.
 
     @ivar done: the empty line after the last chunk was there.
@@ -57,7 +57,7 @@ class ChunkedBody:
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """
-        Take what came in, see L{brxy.edge.framing.Body.feed}.
+        Take what came in, see L{brxy.http.body.Body.feed}.
         """
         if len(data) < self._missing:  # in the midst of a chunk, as most bulk is
             self._missing -= len(data)

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 from attrs import frozen
 
-from brxy.edge.fields import Field
+from brxy.http.fields import Field
 from brxy.values.networks import Networks, shortAddress
 from brxy.values.routename import routeName
 

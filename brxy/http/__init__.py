@@ -1,0 +1,5 @@
+"""
+HTTP messages: read strictly, and rendered for the other side.  Pure.
+"""
+
+__all__: list[str] = []
