@@ -36,7 +36,7 @@ from benchmarks.command import guarded, say
 from benchmarks.machine import describe
 from benchmarks.servers import BenchError
 from benchmarks.usage import residentSize
-from brxy.edge.broker import Broker
+from brxy.broker.broker import Broker
 from brxy.edge.exchange import Exchange
 from brxy.edge.instance import Instance
 from brxy.wire.frames import KIND_HTTP

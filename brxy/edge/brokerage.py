@@ -13,10 +13,10 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from brxy.broker.broker import Broker, Expire, Match, Reject
 from brxy.connection import Shared
 from brxy.deadlines import Deadlines
 from brxy.edge.access import Access
-from brxy.edge.broker import Broker, Expire, Match, Reject
 from brxy.edge.decisions import Buried, Fail, Newest, Recount, Retire, RollFailed, Spawn, Stop
 from brxy.edge.direct import DirectSlot, Front
 from brxy.edge.exchange import Exchange

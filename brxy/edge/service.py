@@ -8,7 +8,7 @@ The way of an exchange through it, in order:
      L{brxy.http.messages} reads its head, L{brxy.edge.routes} tells its route.
   2. L{brxy.edge.carrier} carries it; what becomes of it stands in the table of
      L{brxy.edge.exchange}.
-  3. L{brxy.edge.brokerage} asks L{brxy.edge.broker} for a slot: a Match now, or
+  3. L{brxy.edge.brokerage} asks L{brxy.broker.broker} for a slot: a Match now, or
      it is held, and L{brxy.edge.scaler} is asked for more instances.
   4. L{brxy.edge.starter} has a spawner start what was ordered.  The instance's
      node dials in (L{brxy.edge.slot}), or the edge fronts it
@@ -31,9 +31,9 @@ from twisted.internet.interfaces import IDelayedCall, IListeningPort, IProtocolF
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
+from brxy.broker.broker import Broker
 from brxy.connection import Shared
 from brxy.edge.access import Access
-from brxy.edge.broker import Broker
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.certstore import CertificateStore
 from brxy.edge.client import HTTPFactory

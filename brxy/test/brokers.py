@@ -1,12 +1,12 @@
 """
-Waiters and slots for the tests of L{brxy.edge.broker}.
+Waiters and slots for the tests of L{brxy.broker.broker}.
 """
 
 from __future__ import annotations
 
 from attrs import define
 
-from brxy.edge.broker import Broker
+from brxy.broker.broker import Broker
 from brxy.edge.instance import Instance
 
 __all__ = ["FakeBroker", "FakeSlot", "FakeWaiter", "makeInstance"]

@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.edge.broker}.
+Tests for L{brxy.broker.broker}.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.broker import Expire, Held, Match, Reject
+from brxy.broker.broker import Expire, Held, Match, Reject
 from brxy.test.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 
 

@@ -1,5 +1,5 @@
 """
-Random histories of L{brxy.edge.broker}, beside a model of it.
+Random histories of L{brxy.broker.broker}, beside a model of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.broker import Held, Match, Reject
+from brxy.broker.broker import Held, Match, Reject
 from brxy.test.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 
 

@@ -23,13 +23,14 @@ LAYERS = """
     brxy.values
     brxy.wire
     brxy.http
+    brxy.broker
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
     brxy.http.fields brxy.http.request brxy.http.response brxy.http.render
     brxy.http.messages brxy.http.forwarding brxy.http.chunks brxy.http.body brxy.edge.exchange
-    brxy.edge.routes brxy.edge.access brxy.edge.instance brxy.edge.decisions brxy.edge.pool
-    brxy.edge.broker brxy.edge.breaker brxy.edge.ledger brxy.edge.roll
+    brxy.edge.routes brxy.edge.access brxy.edge.instance brxy.edge.decisions brxy.broker.pool
+    brxy.broker.broker brxy.edge.breaker brxy.edge.ledger brxy.edge.roll
     brxy.edge.agenda brxy.edge.orders brxy.edge.shortage brxy.edge.supply
     brxy.edge.limits brxy.edge.patience brxy.edge.standing
     brxy.edge.scaler brxy.wire.clienthello

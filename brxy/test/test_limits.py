@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.broker import Reject
+from brxy.broker.broker import Reject
 from brxy.edge.limits import Addresses, Limits, Wakes, clientsAllowed, network
 from brxy.edge.patience import MIN_RATE, Owed, Patience
 from brxy.edge.standing import Standing
@@ -213,7 +213,7 @@ class PatienceTests(SynchronousTestCase):
 
 class HeldTests(SynchronousTestCase):
     """
-    How many a L{brxy.edge.broker.Broker} holds of all routes, and of an address.
+    How many a L{brxy.broker.broker.Broker} holds of all routes, and of an address.
     """
 
     def setUp(self) -> None:

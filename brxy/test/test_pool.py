@@ -1,12 +1,12 @@
 """
-Tests for L{brxy.edge.pool}, as L{brxy.edge.broker.Broker} uses it.
+Tests for L{brxy.broker.pool}, as L{brxy.broker.broker.Broker} uses it.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.broker import Match
+from brxy.broker.broker import Match
 from brxy.edge.instance import Instance
 from brxy.test.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 

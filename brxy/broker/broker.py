@@ -19,9 +19,9 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import define
 
+from brxy.broker.pool import Pool
 from brxy.edge.instance import Instance, Slot
 from brxy.edge.limits import Addresses
-from brxy.edge.pool import Pool
 
 __all__ = ["Broker", "Expire", "Held", "Match", "Reject", "Waiter"]
 
