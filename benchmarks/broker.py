@@ -38,7 +38,7 @@ from benchmarks.servers import BenchError
 from benchmarks.usage import residentSize
 from brxy.broker.broker import Broker
 from brxy.edge.exchange import Exchange
-from brxy.edge.instance import Instance
+from brxy.scaler.instance import Instance
 from brxy.wire.frames import KIND_HTTP
 
 __all__ = ["Crowd", "main"]

@@ -20,8 +20,8 @@ from typing import Generic, Protocol, TypeVar
 from attrs import define
 
 from brxy.broker.pool import Pool
-from brxy.edge.instance import Instance, Slot
 from brxy.edge.limits import Addresses
+from brxy.scaler.instance import Instance, Slot
 
 __all__ = ["Broker", "Expire", "Held", "Match", "Reject", "Waiter"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Generic, TypeVar
 
-from brxy.edge.instance import Instance, Slot
+from brxy.scaler.instance import Instance, Slot
 
 __all__ = ["Pool"]
 

@@ -17,19 +17,19 @@ from brxy.broker.broker import Broker, Expire, Match, Reject
 from brxy.connection import Shared
 from brxy.deadlines import Deadlines
 from brxy.edge.access import Access
-from brxy.edge.decisions import Buried, Fail, Newest, Recount, Retire, RollFailed, Spawn, Stop
 from brxy.edge.direct import DirectSlot, Front
 from brxy.edge.exchange import Exchange
 from brxy.edge.httpcarrier import HTTPCarrier
-from brxy.edge.instance import Instance, State
 from brxy.edge.instances import Instances
 from brxy.edge.limits import Limits, Wakes
-from brxy.edge.scaler import Scaler
 from brxy.edge.slot import NodeSlot
 from brxy.edge.starter import Spawning, Starter
 from brxy.edge.supplies import NodeSupply
 from brxy.errors import NodeRefused
 from brxy.interfaces import Address, Gone
+from brxy.scaler.decisions import Buried, Fail, Newest, Recount, Retire, RollFailed, Spawn, Stop
+from brxy.scaler.instance import Instance, State
+from brxy.scaler.scaler import Scaler
 from brxy.values.routename import routeName
 from brxy.wire.frames import VERSION, Hello, Welcome
 

@@ -18,10 +18,10 @@ from brxy.announcing import Announcing
 from brxy.appconnection import Habits
 from brxy.backend import Backend
 from brxy.connection import Shared
-from brxy.edge.instance import Instance
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.keeper import Keeper
 from brxy.relay import Relay
+from brxy.scaler.instance import Instance
 
 if TYPE_CHECKING:
     from brxy.edge.brokerage import Brokerage

@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from brxy.edge.instance import Instance
-from brxy.edge.ledger import Rule, ruleOf
 from brxy.interfaces import IInstance, IRecovering, SpawnOrder
+from brxy.scaler.instance import Instance
+from brxy.scaler.ledger import Rule, ruleOf
 
 __all__ = ["LIMIT", "Recovery", "warnOfUnclaimed"]
 

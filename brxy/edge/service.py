@@ -9,7 +9,7 @@ The way of an exchange through it, in order:
   2. L{brxy.edge.carrier} carries it; what becomes of it stands in the table of
      L{brxy.edge.exchange}.
   3. L{brxy.edge.brokerage} asks L{brxy.broker.broker} for a slot: a Match now, or
-     it is held, and L{brxy.edge.scaler} is asked for more instances.
+     it is held, and L{brxy.scaler.scaler} is asked for more instances.
   4. L{brxy.edge.starter} has a spawner start what was ordered.  The instance's
      node dials in (L{brxy.edge.slot}), or the edge fronts it
      (L{brxy.edge.direct}).
@@ -46,7 +46,6 @@ from brxy.edge.proxied import Proxied
 from brxy.edge.recovery import warnOfUnclaimed
 from brxy.edge.redirect import RedirectFactory
 from brxy.edge.routes import RouteTable, canonical
-from brxy.edge.scaler import Scaler
 from brxy.edge.settings import EdgeSettings
 from brxy.edge.slot import SlotFactory
 from brxy.edge.sniclient import SNIFactory
@@ -56,6 +55,7 @@ from brxy.edge.tcpclient import TCPFactory
 from brxy.errors import UsageError
 from brxy.handshakes import Handshakes, encrypted
 from brxy.notify import READY, STOPPING
+from brxy.scaler.scaler import Scaler
 from brxy.signals import Hurry, firstOf, onSignal
 from brxy.tokenfile import makeToken, readToken
 

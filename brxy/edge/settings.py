@@ -11,8 +11,8 @@ from attrs import frozen
 from brxy.edge.access import Allowed
 from brxy.edge.limits import Limits
 from brxy.edge.nodetls import NodeTLSFiles
-from brxy.edge.scaler import Rule
 from brxy.edge.starter import Spawning
+from brxy.scaler.scaler import Rule
 from brxy.values.networks import NOBODY, Networks
 
 __all__ = ["EdgeSettings", "Spawn"]

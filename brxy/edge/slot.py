@@ -15,12 +15,12 @@ from zope.interface import implementer
 from brxy.certificates import bears, tlsFault
 from brxy.connection import Shared
 from brxy.deadlines import Deadlines
-from brxy.edge.instance import Instance
 from brxy.edge.refusals import Refusals
 from brxy.errors import SlotProtocolError
 from brxy.framed import Framed, FramedFactory
 from brxy.interfaces import IExchangeEnd
 from brxy.relay import Relay
+from brxy.scaler.instance import Instance
 from brxy.wire.frames import (
     ACCEPT,
     DATA,

@@ -12,11 +12,11 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from brxy.edge.instance import Instance, State
 from brxy.edge.recovery import Recovery
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
 from brxy.pace import Pace
+from brxy.scaler.instance import Instance, State
 
 __all__ = ["Spawning", "Starter"]
 

@@ -18,7 +18,6 @@ from brxy.edge.access import Allowed
 from brxy.edge.limits import Limits
 from brxy.edge.nodetls import NodeTLSFiles
 from brxy.edge.routes import canonical
-from brxy.edge.scaler import Rule
 from brxy.edge.service import EdgeService
 from brxy.edge.settings import EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
@@ -39,6 +38,7 @@ from brxy.options import (
     usedReactor,
 )
 from brxy.options import Options as CommonOptions
+from brxy.scaler.scaler import Rule
 from brxy.spawners.describe import describeSpawners
 from brxy.spawners.registry import buildSpawner, findSpawners
 from brxy.spawners.spec import SpawnSpec, parseSpawn, routePattern

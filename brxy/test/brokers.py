@@ -7,7 +7,7 @@ from __future__ import annotations
 from attrs import define
 
 from brxy.broker.broker import Broker
-from brxy.edge.instance import Instance
+from brxy.scaler.instance import Instance
 
 __all__ = ["FakeBroker", "FakeSlot", "FakeWaiter", "makeInstance"]
 

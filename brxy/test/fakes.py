@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from brxy.edge.instance import Instance
 from brxy.errors import NodeRefused
 from brxy.relay import Relay
+from brxy.scaler.instance import Instance
 from brxy.wire.frames import VERSION, Hello, Welcome
 
 __all__ = ["FakeBrokerage", "FakeEnd", "FakeOwner", "FakeRelay"]

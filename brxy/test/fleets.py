@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import count
 
-from brxy.edge.decisions import (
+from brxy.scaler.decisions import (
     Decision,
     Fail,
     Newest,
@@ -18,9 +18,9 @@ from brxy.edge.decisions import (
     Spawn,
     Stop,
 )
-from brxy.edge.instance import Instance, State
-from brxy.edge.ledger import Rule
-from brxy.edge.scaler import Scaler
+from brxy.scaler.instance import Instance, State
+from brxy.scaler.ledger import Rule
+from brxy.scaler.scaler import Scaler
 
 __all__ = ["EPOCH", "FakeEdge"]
 

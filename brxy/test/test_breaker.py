@@ -1,12 +1,12 @@
 """
-Tests for L{brxy.edge.breaker}.
+Tests for L{brxy.scaler.breaker}.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.breaker import Breaker
+from brxy.scaler.breaker import Breaker
 
 
 class BreakerTests(SynchronousTestCase):

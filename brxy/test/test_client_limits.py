@@ -10,9 +10,9 @@ from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Factory
 
-from brxy.edge import breaker
 from brxy.edge.limits import Limits
 from brxy.node.service import NodeService, NodeSettings
+from brxy.scaler import breaker
 from brxy.test.crowds import get
 from brxy.test.edges import LOOPBACK, EdgeTests, spawnRule
 from brxy.test.leftovers import onBothTransports

@@ -15,8 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.edge.carrier import Carrier, TCPCarrier
 from brxy.edge.exchange import COPY_LIMIT, INTERIM_LIMIT, TABLE, Action, Exchange, Input, Progress
 from brxy.edge.httpcarrier import HTTPCarrier
-from brxy.edge.instance import Instance
 from brxy.http.messages import requestHead
+from brxy.scaler.instance import Instance
 from brxy.test.examples import bounded
 from brxy.test.fakes import FakeEnd
 from brxy.wire.frames import KIND_HTTP, KIND_TCP

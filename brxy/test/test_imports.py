@@ -24,16 +24,17 @@ LAYERS = """
     brxy.wire
     brxy.http
     brxy.broker
+    brxy.scaler
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
     brxy.http.fields brxy.http.request brxy.http.response brxy.http.render
     brxy.http.messages brxy.http.forwarding brxy.http.chunks brxy.http.body brxy.edge.exchange
-    brxy.edge.routes brxy.edge.access brxy.edge.instance brxy.edge.decisions brxy.broker.pool
-    brxy.broker.broker brxy.edge.breaker brxy.edge.ledger brxy.edge.roll
-    brxy.edge.agenda brxy.edge.orders brxy.edge.shortage brxy.edge.supply
-    brxy.edge.limits brxy.edge.patience brxy.edge.standing
-    brxy.edge.scaler brxy.wire.clienthello
+    brxy.edge.routes brxy.edge.access brxy.scaler.instance brxy.scaler.decisions brxy.broker.pool
+    brxy.broker.broker brxy.scaler.breaker brxy.scaler.ledger brxy.scaler.rolls
+    brxy.scaler.agenda brxy.scaler.orders brxy.scaler.shortage brxy.scaler.lifecycle
+    brxy.edge.limits brxy.edge.patience brxy.scaler.knownroutes
+    brxy.scaler.scaler brxy.wire.clienthello
     brxy.spawners.spec brxy.spawners.describe brxy.spawners.sshclient brxy.spawners.sshhosts
     brxy.spawners.sshremote
     brxy.spawners.kubestatus brxy.spawners.kubemake

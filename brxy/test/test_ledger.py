@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.edge.ledger}, as L{brxy.edge.scaler.Scaler} uses it.
+Tests for L{brxy.scaler.ledger}, as L{brxy.scaler.scaler.Scaler} uses it.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.instance import Instance, State
-from brxy.edge.ledger import Rule
 from brxy.errors import NodeRefused
+from brxy.scaler.instance import Instance, State
+from brxy.scaler.ledger import Rule
 from brxy.test.fleets import EPOCH, FakeEdge
 
 

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.broker.broker import Reject
 from brxy.edge.limits import Addresses, Limits, Wakes, clientsAllowed, network
 from brxy.edge.patience import MIN_RATE, Owed, Patience
-from brxy.edge.standing import Standing
+from brxy.scaler.knownroutes import Standing
 from brxy.test.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 from brxy.test.fleets import FakeEdge
 

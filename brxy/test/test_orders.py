@@ -1,13 +1,13 @@
 """
-Tests for L{brxy.edge.orders}: what keeps instances from being ordered.
+Tests for L{brxy.scaler.orders}: what keeps instances from being ordered.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.instance import Instance, State
-from brxy.edge.ledger import Rule
+from brxy.scaler.instance import Instance, State
+from brxy.scaler.ledger import Rule
 from brxy.test.fleets import FakeEdge
 
 

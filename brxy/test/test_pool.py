@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.broker import Match
-from brxy.edge.instance import Instance
+from brxy.scaler.instance import Instance
 from brxy.test.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.ledger import Rule
 from brxy.edge.recovery import warnOfUnclaimed
+from brxy.scaler.ledger import Rule
 
 
 def _record(ticket: str, spawner: str | None, route: str = "r") -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """
-Tests for L{brxy.edge.roll}.
+Tests for L{brxy.scaler.rolls}.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.decisions import RollFailed
-from brxy.edge.instance import Instance, State
-from brxy.edge.ledger import Rule
+from brxy.scaler.decisions import RollFailed
+from brxy.scaler.instance import Instance, State
+from brxy.scaler.ledger import Rule
 from brxy.test.fleets import FakeEdge
 
 

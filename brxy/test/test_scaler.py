@@ -1,14 +1,14 @@
 """
-Tests for L{brxy.edge.scaler}.
+Tests for L{brxy.scaler.scaler}.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.decisions import Buried, Recount
-from brxy.edge.instance import Instance, State
-from brxy.edge.ledger import Rule
+from brxy.scaler.decisions import Buried, Recount
+from brxy.scaler.instance import Instance, State
+from brxy.scaler.ledger import Rule
 from brxy.test.fleets import EPOCH, FakeEdge
 
 

@@ -1,5 +1,5 @@
 """
-Random histories of L{brxy.edge.scaler}, and what must hold in all of them.
+Random histories of L{brxy.scaler.scaler}, and what must hold in all of them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.instance import Instance, State
-from brxy.edge.ledger import Rule
+from brxy.scaler.instance import Instance, State
+from brxy.scaler.ledger import Rule
 from brxy.test.fleets import FakeEdge
 
 RULES = (Rule("r", 1, 2), Rule(None, 3, 1))
@@ -265,7 +265,7 @@ class ScalerMachine(RuleBasedStateMachine):
 
 class ModelTests(SynchronousTestCase):
     """
-    L{brxy.edge.scaler.Scaler} in random histories.
+    L{brxy.scaler.scaler.Scaler} in random histories.
     """
 
     def test_model(self) -> None:

@@ -14,10 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from brxy.edge.instance import Instance
 from brxy.edge.starter import Spawning, Starter
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
+from brxy.scaler.instance import Instance
 
 
 @implementer(IInstance)

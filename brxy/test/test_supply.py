@@ -1,13 +1,13 @@
 """
-Tests for L{brxy.edge.supply}, as L{brxy.edge.scaler.Scaler} uses it.
+Tests for L{brxy.scaler.lifecycle}, as L{brxy.scaler.scaler.Scaler} uses it.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.instance import State
-from brxy.edge.ledger import Rule
+from brxy.scaler.instance import State
+from brxy.scaler.ledger import Rule
 from brxy.test.fleets import FakeEdge
 
 

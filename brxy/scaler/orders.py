@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from brxy.edge.decisions import Decision, Fail, Recount, Spawn
-from brxy.edge.instance import Instance
-from brxy.edge.ledger import Fleet, Ledger, Rule
-from brxy.edge.shortage import Shortage
-from brxy.edge.standing import Standing
-from brxy.edge.supply import Supply
+from brxy.scaler.decisions import Decision, Fail, Recount, Spawn
+from brxy.scaler.instance import Instance
+from brxy.scaler.knownroutes import Standing
+from brxy.scaler.ledger import Fleet, Ledger, Rule
+from brxy.scaler.lifecycle import Supply
+from brxy.scaler.shortage import Shortage
 
 __all__ = ["Orders"]
 

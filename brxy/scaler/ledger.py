@@ -10,11 +10,11 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from brxy.edge.agenda import Agenda
-from brxy.edge.breaker import Breaker
-from brxy.edge.instance import Instance, State
 from brxy.edge.routes import covers
 from brxy.errors import NodeRefused
+from brxy.scaler.agenda import Agenda
+from brxy.scaler.breaker import Breaker
+from brxy.scaler.instance import Instance, State
 
 __all__ = ["Fleet", "Ledger", "Rule", "ruleOf"]
 

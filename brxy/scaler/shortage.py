@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from itertools import chain, islice
 
-from brxy.edge.instance import Instance
+from brxy.scaler.instance import Instance
 
 __all__ = ["Shortage"]
 
@@ -14,7 +14,7 @@ __all__ = ["Shortage"]
 class Shortage:
     """
     The routes that lack room and the idle instances that are leaving to make it.
-    First those of standing (see L{brxy.edge.standing}), first come first, then the
+    First those of standing (see L{brxy.scaler.knownroutes}), first come first, then the
     others.
 
     @ivar lacking: the routes, and for how many instances each; to be looked at.

@@ -5,9 +5,9 @@ one is the newest, and whether its order was a success.
 
 from __future__ import annotations
 
-from brxy.edge.decisions import Decision, Newest, Recount, Retire, Stop
-from brxy.edge.instance import Instance, State
-from brxy.edge.ledger import Ledger
+from brxy.scaler.decisions import Decision, Newest, Recount, Retire, Stop
+from brxy.scaler.instance import Instance, State
+from brxy.scaler.ledger import Ledger
 
 __all__ = ["PROVEN", "Supply"]
 

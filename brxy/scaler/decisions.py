@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from brxy.edge.instance import Instance
+from brxy.scaler.instance import Instance
 
 __all__ = [
     "Buried",
@@ -79,7 +79,7 @@ class Newest:
 @frozen
 class Recount:
     """
-    Call L{brxy.edge.scaler.Scaler.demand} for this route: it has lost supply, or there is room
+    Call L{brxy.scaler.scaler.Scaler.demand} for this route: it has lost supply, or there is room
     for it that there was not.
     """
 

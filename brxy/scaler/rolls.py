@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from brxy.edge.decisions import Decision, RollFailed
-from brxy.edge.instance import Instance, State
-from brxy.edge.ledger import Ledger
-from brxy.edge.orders import Orders
-from brxy.edge.supply import Supply
+from brxy.scaler.decisions import Decision, RollFailed
+from brxy.scaler.instance import Instance, State
+from brxy.scaler.ledger import Ledger
+from brxy.scaler.lifecycle import Supply
+from brxy.scaler.orders import Orders
 
 __all__ = ["Rolls"]
 

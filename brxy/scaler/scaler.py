@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from secrets import token_hex
 from typing import Any
 
-from brxy.edge.agenda import Agenda
-from brxy.edge.decisions import (
+from brxy.scaler.agenda import Agenda
+from brxy.scaler.decisions import (
     Buried,
     Decision,
     Fail,
@@ -24,12 +24,12 @@ from brxy.edge.decisions import (
     Spawn,
     Stop,
 )
-from brxy.edge.instance import Instance, State
-from brxy.edge.ledger import Fleet, Ledger, Rule, ruleOf
-from brxy.edge.orders import Orders
-from brxy.edge.roll import Rolls
-from brxy.edge.standing import Standing
-from brxy.edge.supply import PROVEN, Supply
+from brxy.scaler.instance import Instance, State
+from brxy.scaler.knownroutes import Standing
+from brxy.scaler.ledger import Fleet, Ledger, Rule, ruleOf
+from brxy.scaler.lifecycle import PROVEN, Supply
+from brxy.scaler.orders import Orders
+from brxy.scaler.rolls import Rolls
 
 __all__ = [
     "Buried",
