@@ -16,9 +16,9 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.deadlines import Deadlines
 from brxy.epolltcp import EpollTransport
-from brxy.hangup import HangupWatcher
+from brxy.reactor.deadlines import Deadlines
+from brxy.reactor.hangup import HangupWatcher
 from brxy.tcpinfo import givenOf, isCut, readInfo, takenOf
 
 __all__ = ["HOLD_PEER", "IDLE_PROOF", "Connection", "Shared"]

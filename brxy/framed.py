@@ -12,8 +12,8 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from brxy.connection import Connection, Shared
-from brxy.deadlines import Deadlines
 from brxy.errors import PeerError, SlotProtocolError
+from brxy.reactor.deadlines import Deadlines
 from brxy.relay import Relay
 from brxy.wire.frames import PING, PONG, Decoder, frame
 

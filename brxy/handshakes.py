@@ -13,7 +13,7 @@ from twisted.protocols.policies import WrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.deadlines import Deadlines
+from brxy.reactor.deadlines import Deadlines
 from brxy.tlstransport import TLSFactory
 
 __all__ = ["Handshakes", "encrypted"]

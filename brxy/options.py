@@ -17,7 +17,7 @@ from twisted.python import usage
 
 from brxy.epollreactor import EpollReactor
 from brxy.errors import BrxyError
-from brxy.signals import stopOnce
+from brxy.reactor.signals import stopOnce
 from brxy.values.routename import routeName
 
 __all__ = [

@@ -14,7 +14,7 @@ from twisted.internet.fdesc import writeToFD
 from twisted.internet.main import CONNECTION_LOST
 from twisted.python.failure import Failure
 
-from brxy.descriptor import Reader
+from brxy.reactor.reader import Reader
 
 __all__ = ["MAX_LINE", "LineReader", "LineSplitter", "PipeWriter"]
 

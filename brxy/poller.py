@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from brxy.descriptor import Reader
+from brxy.reactor.reader import Reader
 from brxy.splice import Pipes
 
 __all__ = ["Poller", "Served"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from brxy.descriptor import Reader
+from brxy.reactor.reader import Reader
 
 __all__ = ["ExitReader", "groupMembers"]
 

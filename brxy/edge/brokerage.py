@@ -15,7 +15,6 @@ from twisted.logger import Logger
 
 from brxy.broker.broker import Broker, Expire, Match, Reject
 from brxy.connection import Shared
-from brxy.deadlines import Deadlines
 from brxy.edge.access import Access
 from brxy.edge.direct import DirectSlot, Front
 from brxy.edge.exchange import Exchange
@@ -27,6 +26,7 @@ from brxy.edge.starter import Spawning, Starter
 from brxy.edge.supplies import NodeSupply
 from brxy.errors import NodeRefused
 from brxy.interfaces import Address, Gone
+from brxy.reactor.deadlines import Deadlines
 from brxy.scaler.decisions import Buried, Fail, Newest, Recount, Retire, RollFailed, Spawn, Stop
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.scaler import Scaler

@@ -12,12 +12,12 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from brxy.connection import Connection, Shared
-from brxy.deadlines import Deadlines
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.carrier import Carrier
 from brxy.edge.limits import Addresses, Limits
 from brxy.edge.patience import Owed
 from brxy.edge.peer import addressText, endpointsText
+from brxy.reactor.deadlines import Deadlines
 
 __all__ = ["HOLD_COPY", "ClientConnection", "ClientFactory"]
 

@@ -37,7 +37,7 @@ class Patience:
     For each thing that a client can owe: after how many looks something must have
     come of it, and how much.
 
-    Looks come a quarter late at most (see L{brxy.deadlines.Deadlines}), and the first
+    Looks come a quarter late at most (see L{brxy.reactor.deadlines.Deadlines}), and the first
     one comes when a time has begun already: a time ends after its length, and not later
     than a quarter of it and two and a half pauses more.
 

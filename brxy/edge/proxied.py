@@ -18,9 +18,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.deadlines import Deadlines
 from brxy.edge.peer import ProxiedPeer, addressText
 from brxy.errors import BadProxyHeader
+from brxy.reactor.deadlines import Deadlines
 from brxy.values.networks import Networks
 from brxy.wire.proxyheader import readProxyHeader
 

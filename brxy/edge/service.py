@@ -55,8 +55,8 @@ from brxy.edge.tcpclient import TCPFactory
 from brxy.errors import UsageError
 from brxy.handshakes import Handshakes, encrypted
 from brxy.notify import READY, STOPPING
+from brxy.reactor.signals import Hurry, firstOf, onSignal
 from brxy.scaler.scaler import Scaler
-from brxy.signals import Hurry, firstOf, onSignal
 from brxy.tokenfile import makeToken, readToken
 
 __all__ = ["EdgeService"]

@@ -14,11 +14,11 @@ from zope.interface import implementer
 
 from brxy.certificates import bears, tlsFault
 from brxy.connection import Shared
-from brxy.deadlines import Deadlines
 from brxy.edge.refusals import Refusals
 from brxy.errors import SlotProtocolError
 from brxy.framed import Framed, FramedFactory
 from brxy.interfaces import IExchangeEnd
+from brxy.reactor.deadlines import Deadlines
 from brxy.relay import Relay
 from brxy.scaler.instance import Instance
 from brxy.wire.frames import (

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from brxy.edge.recovery import Recovery
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
-from brxy.pace import Pace
+from brxy.reactor.turns import Pace
 from brxy.scaler.instance import Instance, State
 
 __all__ = ["Spawning", "Starter"]

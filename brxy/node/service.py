@@ -20,7 +20,6 @@ from twisted.logger import Logger
 from brxy.app import App
 from brxy.child import Ended
 from brxy.connection import Shared
-from brxy.deadlines import Deadlines
 from brxy.interfaces import Address
 from brxy.keeper import Keeper
 from brxy.launch import Launched
@@ -28,7 +27,8 @@ from brxy.node.dial import Dialer, EdgeTLS
 from brxy.node.link import Link
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
 from brxy.pipes import EndReader
-from brxy.signals import Hurry, firstOf, onSignal
+from brxy.reactor.deadlines import Deadlines
+from brxy.reactor.signals import Hurry, firstOf, onSignal
 from brxy.wire.frames import VERSION, Hello, Welcome
 
 __all__ = ["NodeService", "NodeSettings", "passOn"]

@@ -39,7 +39,8 @@ from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from brxy.errors import BadSpawnSpec
-from brxy.pace import Pace
+from brxy.reactor.pacedfactory import PacedFactory
+from brxy.reactor.turns import Pace
 from brxy.spawners.answers import (
     EngineError,
     EngineUnreachable,
@@ -48,7 +49,6 @@ from brxy.spawners.answers import (
     Whole,
     parsed,
 )
-from brxy.spawners.paced import PacedFactory
 
 __all__ = [
     "ANSWER_TIMEOUT",

@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from brxy.connection import Shared
-from brxy.hangup import HangupWatcher
+from brxy.reactor.hangup import HangupWatcher
 from brxy.wire.frames import Decoder
 
 __all__ = [

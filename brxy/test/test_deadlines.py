@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.deadlines}.
+Tests for L{brxy.reactor.deadlines}.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.deadlines import Deadlines
+from brxy.reactor.deadlines import Deadlines
 from brxy.test.examples import bounded
 
 

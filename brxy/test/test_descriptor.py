@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.descriptor}.
+Tests of L{brxy.reactor.reader}.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.descriptor import Reader
+from brxy.reactor.reader import Reader
 
 
 class _Reader(Reader):

@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from brxy.interfaces import Address, IInstance, SpawnOrder
-from brxy.pace import Pace
+from brxy.reactor.turns import Pace
 from brxy.spawners.docker import DockerSpawner, Options
 from brxy.spawners.engine import Engine
 from brxy.test.containers import ContainerTests

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.hangup}, with real sockets.
+Tests of L{brxy.reactor.hangup}, with real sockets.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from brxy.connection import HOLD_PEER, Connection, Shared
-from brxy.hangup import HangupWatcher
+from brxy.reactor.hangup import HangupWatcher
 from brxy.test.leftovers import RealTests
 
 

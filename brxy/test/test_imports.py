@@ -25,6 +25,7 @@ LAYERS = """
     brxy.http
     brxy.broker
     brxy.scaler
+    brxy.reactor
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
@@ -39,13 +40,13 @@ LAYERS = """
     brxy.spawners.sshremote
     brxy.spawners.kubestatus brxy.spawners.kubemake
 
-    brxy.relay brxy.deadlines brxy.descriptor brxy.hangup brxy.tcpinfo brxy.connection
+    brxy.relay brxy.reactor.deadlines brxy.reactor.reader brxy.reactor.hangup brxy.tcpinfo brxy.connection
     brxy.splice brxy.poller brxy.socketend brxy.sending brxy.epolltcp
     brxy.accepting brxy.dialing brxy.inherited brxy.epollreactor
     brxy.framed brxy.appconnection brxy.backend brxy.announcing brxy.keeper
     brxy.pipes brxy.processes brxy.launch brxy.launcher
     brxy.child brxy.ports brxy.readiness brxy.appcommand brxy.app
-    brxy.exitstatus brxy.signals brxy.pace brxy.notify brxy.tokenfile
+    brxy.exitstatus brxy.reactor.signals brxy.reactor.turns brxy.notify brxy.tokenfile
     brxy.tls brxy.tlstransport brxy.handshakes brxy.certificates
     brxy.edge.peer brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients
     brxy.edge.client brxy.edge.tcpclient brxy.edge.proxied
@@ -60,7 +61,7 @@ LAYERS = """
     brxy.spawners.app
     brxy.spawners.sshoptions brxy.spawners.sshfolder brxy.spawners.sshlink
     brxy.spawners.sshsession brxy.spawners.ssh
-    brxy.spawners.answers brxy.spawners.paced brxy.spawners.engine brxy.spawners.containeroptions
+    brxy.spawners.answers brxy.reactor.pacedfactory brxy.spawners.engine brxy.spawners.containeroptions
     brxy.spawners.dialback brxy.spawners.removal brxy.spawners.ending
     brxy.spawners.managed brxy.spawners.managing brxy.spawners.watch brxy.spawners.pulls
     brxy.spawners.container brxy.spawners.docker

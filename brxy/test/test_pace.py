@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.pace}.
+Tests for L{brxy.reactor.turns}.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.pace import Pace
+from brxy.reactor.turns import Pace
 
 
 class Turns(Clock):

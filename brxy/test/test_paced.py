@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.spawners.paced}.
+Tests for L{brxy.reactor.pacedfactory}.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.pace import Pace
-from brxy.spawners.paced import PacedFactory
+from brxy.reactor.pacedfactory import PacedFactory
+from brxy.reactor.turns import Pace
 from brxy.test.test_pace import Turns
 
 

@@ -13,7 +13,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 
-from brxy.pace import Pace
+from brxy.reactor.turns import Pace
 
 __all__ = ["PacedFactory"]
 

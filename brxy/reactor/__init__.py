@@ -1,0 +1,5 @@
+"""
+Additions to Twisted's reactor: readers, deadlines, turns, hang-ups, signals.
+"""
+
+__all__: list[str] = []
