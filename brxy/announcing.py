@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from brxy.backend import Backend
-from brxy.relay import Relay
+from brxy.transport.relay import Relay
 from brxy.wire.proxyheader import endpointsFromText, proxyHeader
 
 __all__ = ["Announcing"]

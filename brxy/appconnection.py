@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from brxy.connection import Connection, Shared
+from brxy.transport.connection import Connection, Shared
 
 __all__ = ["AppConnection", "AppFactory", "Habits"]
 

@@ -14,10 +14,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from brxy.appconnection import AppConnection, AppFactory, Habits
-from brxy.connection import IDLE_PROOF, Shared
-from brxy.epolltcp import EpollTransport
 from brxy.interfaces import Address, IExchangeEnd
-from brxy.relay import Relay
+from brxy.transport.connection import IDLE_PROOF, Shared
+from brxy.transport.relay import Relay
+from brxy.transport.stream import EpollTransport
 
 __all__ = ["Backend", "clientEndpoint"]
 
@@ -55,14 +55,14 @@ class Backend:
     @property
     def congested(self) -> bool:
         """
-        See L{brxy.relay.End}.
+        See L{brxy.transport.relay.End}.
         """
         return self._connection is not None and self._connection.congested
 
     @property
     def stream(self) -> EpollTransport | None:
         """
-        See L{brxy.relay.End}.
+        See L{brxy.transport.relay.End}.
         """
         return None if self._connection is None else self._connection.stream
 

@@ -11,10 +11,10 @@ from typing import Any, Generic, TypeVar
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
-from brxy.connection import Connection, Shared
 from brxy.errors import PeerError, SlotProtocolError
 from brxy.reactor.deadlines import Deadlines
-from brxy.relay import Relay
+from brxy.transport.connection import Connection, Shared
+from brxy.transport.relay import Relay
 from brxy.wire.frames import PING, PONG, Decoder, frame
 
 __all__ = ["Framed", "FramedFactory"]

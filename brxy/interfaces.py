@@ -237,7 +237,7 @@ class ISpawnerFactory(Interface):
 
 class IExchangeEnd(Interface):
     """
-    One of the two ends that L{brxy.relay} joins for the time of an exchange:
+    One of the two ends that L{brxy.transport.relay} joins for the time of an exchange:
     a client, a slot or an app's connection.
     """
 

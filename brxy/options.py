@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 from twisted.application.service import Service
 from twisted.python import usage
 
-from brxy.epollreactor import EpollReactor
 from brxy.errors import BrxyError
 from brxy.reactor.signals import stopOnce
+from brxy.transport.epollreactor import EpollReactor
 from brxy.values.routename import routeName
 
 __all__ = [

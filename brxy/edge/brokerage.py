@@ -14,7 +14,6 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from brxy.broker.broker import Broker, Expire, Match, Reject
-from brxy.connection import Shared
 from brxy.edge.access import Access
 from brxy.edge.direct import DirectSlot, Front
 from brxy.edge.exchange import Exchange
@@ -30,6 +29,7 @@ from brxy.reactor.deadlines import Deadlines
 from brxy.scaler.decisions import Buried, Fail, Newest, Recount, Retire, RollFailed, Spawn, Stop
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.scaler import Scaler
+from brxy.transport.connection import Shared
 from brxy.values.routename import routeName
 from brxy.wire.frames import VERSION, Hello, Welcome
 

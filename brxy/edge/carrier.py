@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from twisted.logger import Logger
 
 from brxy.edge.exchange import OVER, Exchange, Input
-from brxy.relay import End, Relay
 from brxy.scaler.instance import Instance
+from brxy.transport.relay import End, Relay
 from brxy.wire.frames import KIND_TCP
 
 if TYPE_CHECKING:

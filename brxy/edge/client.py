@@ -13,7 +13,6 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.connection import HOLD_PEER, Shared
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
 from brxy.edge.exchange import HELD, TUNNEL
@@ -34,6 +33,7 @@ from brxy.http.messages import (
 )
 from brxy.interfaces import IExchangeEnd
 from brxy.reactor.deadlines import Deadlines
+from brxy.transport.connection import HOLD_PEER, Shared
 from brxy.values.networks import NOBODY, Networks
 
 __all__ = ["ForwardingClient", "HTTPClient", "HTTPFactory"]

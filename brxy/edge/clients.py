@@ -11,13 +11,13 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from brxy.connection import Connection, Shared
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.carrier import Carrier
 from brxy.edge.limits import Addresses, Limits
 from brxy.edge.patience import Owed
 from brxy.edge.peer import addressText, endpointsText
 from brxy.reactor.deadlines import Deadlines
+from brxy.transport.connection import Connection, Shared
 
 __all__ = ["HOLD_COPY", "ClientConnection", "ClientFactory"]
 

@@ -17,11 +17,11 @@ from zope.interface import implementer
 from brxy.announcing import Announcing
 from brxy.appconnection import Habits
 from brxy.backend import Backend
-from brxy.connection import Shared
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.keeper import Keeper
-from brxy.relay import Relay
 from brxy.scaler.instance import Instance
+from brxy.transport.connection import Shared
+from brxy.transport.relay import Relay
 
 if TYPE_CHECKING:
     from brxy.edge.brokerage import Brokerage

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from brxy.accepting import watch
+from brxy.transport.accepting import watch
 
 __all__ = ["Doorkeeper"]
 
@@ -72,7 +72,7 @@ class Doorkeeper:
 
     def room(self) -> int:
         """
-        See L{brxy.accepting.Gate}.
+        See L{brxy.transport.accepting.Gate}.
         """
         room = self._limit() - self.count
         if room <= 0:
@@ -81,13 +81,13 @@ class Doorkeeper:
 
     def entered(self) -> None:
         """
-        See L{brxy.accepting.Gate}.
+        See L{brxy.transport.accepting.Gate}.
         """
         self.count += 1
 
     def left(self) -> None:
         """
-        See L{brxy.accepting.Gate}.
+        See L{brxy.transport.accepting.Gate}.
         """
         self.count -= 1
         if not self._is_open:

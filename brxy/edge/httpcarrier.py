@@ -21,7 +21,7 @@ from brxy.http.messages import (
     renderSecured,
     responseHead,
 )
-from brxy.splice import Move
+from brxy.transport.splice import Move
 from brxy.wire.frames import KIND_HTTP
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from brxy.edge.patience import Patience
 __all__ = ["Addresses", "Limits", "Wakes", "clientsAllowed", "network"]
 
 # Descriptors that an edge needs besides those of clients and instances: its ports,
-# its log, its state, and the pipes of L{brxy.splice}.
+# its log, its state, and the pipes of L{brxy.transport.splice}.
 OWN_FILES = 120
 
 # What an instance that runs here needs besides its slots.

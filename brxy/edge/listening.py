@@ -14,9 +14,9 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.python.failure import Failure
 
-from brxy.epollreactor import EpollReactor
 from brxy.errors import UsageError
-from brxy.inherited import checkInherited
+from brxy.transport.epollreactor import EpollReactor
+from brxy.transport.inherited import checkInherited
 
 __all__ = ["checkPrivate", "edgeEndpoint", "listen", "private"]
 

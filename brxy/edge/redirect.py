@@ -9,11 +9,11 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
 
-from brxy.connection import Shared
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.client import HTTPClient, HTTPFactory
 from brxy.edge.limits import Addresses, Limits
 from brxy.http.messages import RequestHead, plainResponse
+from brxy.transport.connection import Shared
 from brxy.values.networks import Networks
 from brxy.values.routename import isAddress
 

@@ -32,7 +32,6 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from brxy.broker.broker import Broker
-from brxy.connection import Shared
 from brxy.edge.access import Access
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.certstore import CertificateStore
@@ -58,6 +57,7 @@ from brxy.notify import READY, STOPPING
 from brxy.reactor.signals import Hurry, firstOf, onSignal
 from brxy.scaler.scaler import Scaler
 from brxy.tokenfile import makeToken, readToken
+from brxy.transport.connection import Shared
 
 __all__ = ["EdgeService"]
 

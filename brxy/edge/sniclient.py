@@ -10,13 +10,13 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
-from brxy.connection import Shared
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.clients import ClientFactory
 from brxy.edge.limits import Addresses, Limits
 from brxy.edge.tcpclient import TCPClient
 from brxy.errors import BadHello
 from brxy.reactor.deadlines import Deadlines
+from brxy.transport.connection import Shared
 from brxy.values.routename import routeName
 from brxy.wire.clienthello import ClientHelloReader
 

@@ -10,7 +10,6 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
-from brxy.connection import Shared
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.carrier import TCPCarrier
 from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
@@ -18,6 +17,7 @@ from brxy.edge.exchange import TUNNEL
 from brxy.edge.limits import Addresses, Limits
 from brxy.edge.patience import Owed
 from brxy.interfaces import IExchangeEnd
+from brxy.transport.connection import Shared
 
 __all__ = ["TCPClient", "TCPFactory"]
 

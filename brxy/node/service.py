@@ -19,7 +19,6 @@ from twisted.logger import Logger
 
 from brxy.app import App
 from brxy.child import Ended
-from brxy.connection import Shared
 from brxy.interfaces import Address
 from brxy.keeper import Keeper
 from brxy.launch import Launched
@@ -29,6 +28,7 @@ from brxy.node.slot import EdgeSlot, EdgeSlotFactory
 from brxy.pipes import EndReader
 from brxy.reactor.deadlines import Deadlines
 from brxy.reactor.signals import Hurry, firstOf, onSignal
+from brxy.transport.connection import Shared
 from brxy.wire.frames import VERSION, Hello, Welcome
 
 __all__ = ["NodeService", "NodeSettings", "passOn"]

@@ -15,14 +15,14 @@ from brxy.announcing import Announcing
 from brxy.appconnection import Habits
 from brxy.backend import Backend
 from brxy.certificates import tlsFault
-from brxy.connection import Shared
-from brxy.epolltcp import EpollTransport
 from brxy.errors import SlotProtocolError
 from brxy.framed import Framed, FramedFactory
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.node.owner import NotWelcome, Owner
-from brxy.relay import Relay
-from brxy.splice import Move
+from brxy.transport.connection import Shared
+from brxy.transport.relay import Relay
+from brxy.transport.splice import Move
+from brxy.transport.stream import EpollTransport
 from brxy.wire.frames import (
     DATA,
     DONE,

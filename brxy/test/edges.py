@@ -24,13 +24,13 @@ from twisted.internet.task import deferLater
 from brxy.edge.service import EdgeService
 from brxy.edge.settings import EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
-from brxy.epollreactor import EpollReactor
 from brxy.interfaces import Address, IRecovering, SpawnOrder
 from brxy.scaler.scaler import Rule
 from brxy.test.leftovers import RealTests, onBothTransports
 from brxy.test.peers import App, Message, Peer, connect, connectTLS
 from brxy.test.spawning import FrontedSpawner, TestSpawner
 from brxy.test.transports import certificate
+from brxy.transport.epollreactor import EpollReactor
 
 __all__ = ["LOOPBACK", "EdgeTests", "onTLS", "spawnRule"]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from brxy.errors import NodeRefused
-from brxy.relay import Relay
 from brxy.scaler.instance import Instance
+from brxy.transport.relay import Relay
 from brxy.wire.frames import VERSION, Hello, Welcome
 
 __all__ = ["FakeBrokerage", "FakeEnd", "FakeOwner", "FakeRelay"]

@@ -22,8 +22,8 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.connection import Shared
 from brxy.reactor.hangup import HangupWatcher
+from brxy.transport.connection import Shared
 from brxy.wire.frames import Decoder
 
 __all__ = [

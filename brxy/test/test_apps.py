@@ -16,12 +16,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from brxy import backend, connection
+from brxy import backend
 from brxy.interfaces import Address
 from brxy.test.edges import EdgeTests
 from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Peer, answer
 from brxy.test.spawning import NodeSpawner
+from brxy.transport import connection
 
 GET = b"GET /%d HTTP/1.1\r\nHost: a.example\r\n\r\n"
 POST = b"POST /%d HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello"

@@ -14,11 +14,11 @@ from zope.interface.verify import verifyObject
 
 from brxy.appconnection import Habits
 from brxy.backend import CONNECT_TIMEOUT, IDLE_SURE, Backend, clientEndpoint
-from brxy.connection import IDLE_PROOF
 from brxy.interfaces import Address, IExchangeEnd
-from brxy.relay import Relay
 from brxy.test.fakes import FakeEnd
 from brxy.test.network import FakeApp, FakeReactor, settle
+from brxy.transport.connection import IDLE_PROOF
+from brxy.transport.relay import Relay
 
 APP = Address("127.0.0.1", 20000)
 

@@ -9,11 +9,11 @@ from typing import Any
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 
-from brxy.connection import Connection, Shared
 from brxy.interfaces import Address
 from brxy.test.edges import EdgeTests
 from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import Peer, connect
+from brxy.transport.connection import Connection, Shared
 
 # More than the kernel takes for a peer that does not read.
 SIZE = 64 << 20

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.connection}.
+Tests of L{brxy.transport.connection}.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.connection import CLOSE_LEAST, CLOSE_TIMEOUT, HOLD_PEER, Connection, Shared
 from brxy.test.network import TCP_ADDRESS, FakeReactor, Recorder, connect, settle
+from brxy.transport.connection import CLOSE_LEAST, CLOSE_TIMEOUT, HOLD_PEER, Connection, Shared
 
 HOLD_OTHER = 2
 

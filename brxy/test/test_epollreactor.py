@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.epollreactor}: of what is its own.  What it has in common with
+Tests of L{brxy.transport.epollreactor}: of what is its own.  What it has in common with
 Twisted's reactors is tested by L{brxy.test.test_connecting}.
 """
 
@@ -36,10 +36,10 @@ from twisted.logger import ILogObserver, globalLogPublisher
 from zope.interface import providedBy
 from zope.interface.verify import verifyObject
 
-from brxy.epollreactor import EpollReactor
-from brxy.epolltcp import EpollTransport
 from brxy.test.recorders import Dialer, Recorder, fail
 from brxy.test.transports import LITTLE, TCP, TransportTests, certificate
+from brxy.transport.epollreactor import EpollReactor
+from brxy.transport.stream import EpollTransport
 
 
 class _HeldTimers:
@@ -76,7 +76,7 @@ class ExhaustedTests(TransportTests):
         """
         See L{ILogObserver}.
         """
-        if event["log_namespace"] == "brxy.accepting":
+        if event["log_namespace"] == "brxy.transport.accepting":
             self.warnings.append(event["log_level"].name)
 
     async def exhaust(self, *socks: socket.socket) -> Callable[[], None]:

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.epolltcp}: of what is its own.  What it has in common with
+Tests of L{brxy.transport.stream}: of what is its own.  What it has in common with
 Twisted's transports is tested by L{brxy.test.test_transports} and
 L{brxy.test.test_producing}.
 """
@@ -22,9 +22,6 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from brxy import poller
-from brxy.epolltcp import EVERYTHING, EpollTransport
-from brxy.poller import Poller
 from brxy.test.leftovers import RealTests
 from brxy.test.recorders import HalfRecorder, Recorder, fail, pause
 from brxy.test.transports import (
@@ -37,6 +34,9 @@ from brxy.test.transports import (
     everywhere,
     reset,
 )
+from brxy.transport import poller
+from brxy.transport.poller import Poller
+from brxy.transport.stream import EVERYTHING, EpollTransport
 
 #: What one connection is read at most before the others have their turn.
 TURN = (16 + 256) * 1024

@@ -13,9 +13,9 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from brxy.connection import HOLD_PEER, Connection, Shared
 from brxy.reactor.hangup import HangupWatcher
 from brxy.test.leftovers import RealTests
+from brxy.transport.connection import HOLD_PEER, Connection, Shared
 
 
 def tcpPair() -> tuple[socket.socket, socket.socket]:

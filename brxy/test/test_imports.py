@@ -26,6 +26,7 @@ LAYERS = """
     brxy.broker
     brxy.scaler
     brxy.reactor
+    brxy.transport
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
@@ -40,9 +41,9 @@ LAYERS = """
     brxy.spawners.sshremote
     brxy.spawners.kubestatus brxy.spawners.kubemake
 
-    brxy.relay brxy.reactor.deadlines brxy.reactor.reader brxy.reactor.hangup brxy.tcpinfo brxy.connection
-    brxy.splice brxy.poller brxy.socketend brxy.sending brxy.epolltcp
-    brxy.accepting brxy.dialing brxy.inherited brxy.epollreactor
+    brxy.transport.relay brxy.reactor.deadlines brxy.reactor.reader brxy.reactor.hangup brxy.transport.tcpinfo brxy.transport.connection
+    brxy.transport.splice brxy.transport.poller brxy.transport.socketend brxy.transport.sending brxy.transport.stream
+    brxy.transport.accepting brxy.transport.dialing brxy.transport.inherited brxy.transport.epollreactor
     brxy.framed brxy.appconnection brxy.backend brxy.announcing brxy.keeper
     brxy.pipes brxy.processes brxy.launch brxy.launcher
     brxy.child brxy.ports brxy.readiness brxy.appcommand brxy.app

@@ -12,7 +12,6 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.connection import Shared
 from brxy.edge.nodetls import NodeTLS, NodeTLSFiles
 from brxy.edge.slot import SlotFactory
 from brxy.handshakes import Handshakes, encrypted
@@ -23,6 +22,7 @@ from brxy.node.slot import EdgeSlotFactory
 from brxy.test.fakes import FakeBrokerage, FakeOwner
 from brxy.test.network import TCP_ADDRESS, FakeReactor, settle
 from brxy.test.papers import Papers
+from brxy.transport.connection import Shared
 from brxy.wire.frames import GOAWAY, VERSION, Welcome, frame
 
 

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.epolltcp}: of moving what comes in to another connection, unread.
+Tests of L{brxy.transport.stream}: of moving what comes in to another connection, unread.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.epollreactor import EpollReactor
-from brxy.splice import Move, Pipes
 from brxy.test.recorders import HalfRecorder, Recorder, fail, pause
 from brxy.test.transports import LITTLE, MUCH, UNIX, TransportTests, reset
+from brxy.transport.epollreactor import EpollReactor
+from brxy.transport.splice import Move, Pipes
 
 
 class _Framed(Move):

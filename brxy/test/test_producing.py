@@ -13,7 +13,6 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPullProducer, IPushProducer
 from zope.interface import implementer
 
-from brxy import poller
 from brxy.reactor.hangup import HangupWatcher
 from brxy.test.recorders import Recorder, pause
 from brxy.test.transports import (
@@ -27,6 +26,7 @@ from brxy.test.transports import (
     TransportTests,
     everywhere,
 )
+from brxy.transport import poller
 
 PIECE = 2**16
 

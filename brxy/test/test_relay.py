@@ -1,13 +1,13 @@
 """
-Tests of L{brxy.relay}.
+Tests of L{brxy.transport.relay}.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.relay import Relay
 from brxy.test.fakes import FakeEnd
+from brxy.transport.relay import Relay
 
 
 class _Relay(Relay):

@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.tcpinfo}, by real sockets.
+Tests for L{brxy.transport.tcpinfo}, by real sockets.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from brxy import tcpinfo
-from brxy.tcpinfo import isCut, readInfo
+from brxy.transport import tcpinfo
+from brxy.transport.tcpinfo import isCut, readInfo
 
 # Seconds for the kernel to try again a few times: after 0.2 s first, then twice as long
 # each time.

@@ -36,11 +36,11 @@ from twisted.internet.ssl import (
 )
 from twisted.internet.task import Clock, deferLater
 
-from brxy.epollreactor import EpollReactor
 from brxy.handshakes import Handshakes, encrypted
-from brxy.poller import Poller
 from brxy.test.leftovers import RealTests
 from brxy.test.recorders import Dialer, Recorder, Server
+from brxy.transport.epollreactor import EpollReactor
+from brxy.transport.poller import Poller
 
 __all__ = [
     "LITTLE",

@@ -2,7 +2,7 @@
 The reactor as endpoints need it, with connections of our own transport.
 
 Whatever asks a reactor for a stream connection, Twisted's endpoints and TLS
-among them, gets one of L{brxy.epolltcp} when it is given an L{EpollReactor}
+among them, gets one of L{brxy.transport.stream} when it is given an L{EpollReactor}
 in the reactor's place.
 """
 
@@ -15,10 +15,10 @@ from twisted.internet.interfaces import IConnector, IListeningPort, IProtocolFac
 from twisted.internet.protocol import ClientFactory
 from zope.interface import directlyProvides, providedBy
 
-from brxy.accepting import TCPPort, UNIXPort
-from brxy.dialing import TCPConnector, UNIXConnector
-from brxy.inherited import adoptPort
-from brxy.poller import Poller
+from brxy.transport.accepting import TCPPort, UNIXPort
+from brxy.transport.dialing import TCPConnector, UNIXConnector
+from brxy.transport.inherited import adoptPort
+from brxy.transport.poller import Poller
 
 __all__ = ["EpollReactor"]
 

@@ -16,9 +16,9 @@ from twisted.internet.endpoints import AdoptedStreamServerEndpoint
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.python import log
 
-from brxy.accepting import TCPPort, UNIXPort
 from brxy.errors import UsageError
-from brxy.poller import Poller
+from brxy.transport.accepting import TCPPort, UNIXPort
+from brxy.transport.poller import Poller
 
 __all__ = ["adoptPort", "checkInherited"]
 

@@ -14,9 +14,9 @@ from twisted.internet import tcp, unix
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from brxy.epolltcp import EVERYTHING, EpollTransport
-from brxy.poller import Poller
-from brxy.socketend import addressOf
+from brxy.transport.poller import Poller
+from brxy.transport.socketend import addressOf
+from brxy.transport.stream import EVERYTHING, EpollTransport
 
 __all__ = ["Gate", "TCPPort", "UNIXPort", "watch"]
 
@@ -120,7 +120,7 @@ class TCPPort(tcp.Port):
 
     def settle(self) -> None:
         """
-        See L{brxy.poller.Served}.
+        See L{brxy.transport.poller.Served}.
         """
 
     def happened(self, events: int) -> None:
@@ -180,7 +180,7 @@ class TCPPort(tcp.Port):
 
     def failed(self, failure: Failure) -> None:
         """
-        See L{brxy.poller.Served}.
+        See L{brxy.transport.poller.Served}.
         """
         _log.failure("a factory failed", failure)
 

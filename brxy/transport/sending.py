@@ -13,9 +13,9 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
 from twisted.python.failure import Failure
 
-from brxy.poller import Poller
-from brxy.socketend import SocketEnd
-from brxy.splice import Pipe
+from brxy.transport.poller import Poller
+from brxy.transport.socketend import SocketEnd
+from brxy.transport.splice import Pipe
 
 __all__ = ["Sending", "Source"]
 
@@ -47,7 +47,7 @@ class Source(Protocol):
 
 class Sending(SocketEnd):
     """
-    The half of L{brxy.epolltcp.EpollTransport} that sends.
+    The half of L{brxy.transport.stream.EpollTransport} that sends.
 
     What is written while the poller serves its connections is sent at the end of
     that turn, with what all others have to send: whoever it wakes up is then
@@ -119,19 +119,19 @@ class Sending(SocketEnd):
 
     def happened(self, events: int) -> None:
         """
-        See L{brxy.poller.Served}.
+        See L{brxy.transport.poller.Served}.
         """
         raise NotImplementedError
 
     def settle(self) -> None:
         """
-        See L{brxy.poller.Served}.
+        See L{brxy.transport.poller.Served}.
         """
         raise NotImplementedError
 
     def failed(self, failure: Failure) -> None:
         """
-        See L{brxy.poller.Served}.
+        See L{brxy.transport.poller.Served}.
         """
         raise NotImplementedError
 
@@ -162,7 +162,7 @@ class Sending(SocketEnd):
 
     def send(self) -> None:
         """
-        See L{brxy.poller.Sender}.
+        See L{brxy.transport.poller.Sender}.
         """
         data, self._fresh = self._fresh, b""
         if not data:

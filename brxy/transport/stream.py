@@ -31,9 +31,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.poller import Poller
-from brxy.sending import Sending
-from brxy.splice import Move
+from brxy.transport.poller import Poller
+from brxy.transport.sending import Sending
+from brxy.transport.splice import Move
 
 __all__ = ["EVERYTHING", "EpollTransport"]
 
@@ -138,7 +138,7 @@ class EpollTransport(Sending):
 
     def happened(self, events: int) -> None:
         """
-        See L{brxy.poller.Served}.
+        See L{brxy.transport.poller.Served}.
         """
         if events & _READABLE:
             if self._reading:
@@ -297,7 +297,7 @@ class EpollTransport(Sending):
 
     def settle(self) -> None:
         """
-        See L{brxy.poller.Served}.
+        See L{brxy.transport.poller.Served}.
         """
         if not self.connected:
             return
@@ -316,7 +316,7 @@ class EpollTransport(Sending):
 
     def failed(self, failure: Failure) -> None:
         """
-        See L{brxy.poller.Served}.
+        See L{brxy.transport.poller.Served}.
         """
         self._log.failure("a protocol failed, and loses its connection", failure)
         self._lose(failure)

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from brxy.reactor.reader import Reader
-from brxy.splice import Pipes
+from brxy.transport.splice import Pipes
 
 __all__ = ["Poller", "Served"]
 

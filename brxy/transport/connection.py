@@ -16,10 +16,10 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.epolltcp import EpollTransport
 from brxy.reactor.deadlines import Deadlines
 from brxy.reactor.hangup import HangupWatcher
-from brxy.tcpinfo import givenOf, isCut, readInfo, takenOf
+from brxy.transport.stream import EpollTransport
+from brxy.transport.tcpinfo import givenOf, isCut, readInfo, takenOf
 
 __all__ = ["HOLD_PEER", "IDLE_PROOF", "Connection", "Shared"]
 
@@ -155,7 +155,7 @@ class Connection(Protocol):
     @property
     def stream(self) -> EpollTransport | None:
         """
-        See L{brxy.relay.End}.
+        See L{brxy.transport.relay.End}.
         """
         transport = self.transport
         return transport if type(transport) is EpollTransport else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from brxy.epolltcp import EpollTransport
+from brxy.transport.stream import EpollTransport
 
 __all__ = ["End", "Relay"]
 

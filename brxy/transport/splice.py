@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from brxy.epolltcp import EpollTransport
+    from brxy.transport.stream import EpollTransport
 
 __all__ = ["Move", "Pipe", "Pipes"]
 

@@ -19,8 +19,8 @@ from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from brxy.epolltcp import EVERYTHING, EpollTransport
-from brxy.poller import Poller
+from brxy.transport.poller import Poller
+from brxy.transport.stream import EVERYTHING, EpollTransport
 
 __all__ = ["TCPConnector", "UNIXConnector"]
 
@@ -144,7 +144,7 @@ class _Attempt:
 
     def happened(self, events: int) -> None:
         """
-        See L{brxy.poller.Served}.
+        See L{brxy.transport.poller.Served}.
         """
         sock, connector = self._socket, self._connector
         assert sock is not None and connector is not None, "an attempt was served after its end"
@@ -182,12 +182,12 @@ class _Attempt:
 
     def settle(self) -> None:
         """
-        See L{brxy.poller.Served}.
+        See L{brxy.transport.poller.Served}.
         """
 
     def failed(self, failure: Failure) -> None:
         """
-        See L{brxy.poller.Served}.
+        See L{brxy.transport.poller.Served}.
         """
         _log.failure("a factory failed", failure)
         self.failIfNotConnected(ConnectError(string=failure))
