@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from brxy.errors import UsageError
-from brxy.tls import Identity, readIdentity, serverContext
+from brxy.tls.contexts import Identity, readIdentity, serverContext
 
 __all__ = ["CertificateStore"]
 

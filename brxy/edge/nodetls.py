@@ -12,8 +12,8 @@ from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from zope.interface import implementer
 
-from brxy.certificates import readCertificates, trust
-from brxy.tls import TLS_1_3, readIdentity, serverContext
+from brxy.tls.certificates import readCertificates, trust
+from brxy.tls.contexts import TLS_1_3, readIdentity, serverContext
 
 __all__ = ["NodeTLS", "NodeTLSFiles"]
 

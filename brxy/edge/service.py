@@ -52,10 +52,10 @@ from brxy.edge.starter import Starter
 from brxy.edge.state import StateFile
 from brxy.edge.tcpclient import TCPFactory
 from brxy.errors import UsageError
-from brxy.handshakes import Handshakes, encrypted
 from brxy.notify import READY, STOPPING
 from brxy.reactor.signals import Hurry, firstOf, onSignal
 from brxy.scaler.scaler import Scaler
+from brxy.tls.handshakes import Handshakes, encrypted
 from brxy.tokenfile import makeToken, readToken
 from brxy.transport.connection import Shared
 

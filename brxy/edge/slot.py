@@ -12,13 +12,13 @@ from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.certificates import bears, tlsFault
 from brxy.edge.refusals import Refusals
 from brxy.errors import SlotProtocolError
 from brxy.framed import Framed, FramedFactory
 from brxy.interfaces import IExchangeEnd
 from brxy.reactor.deadlines import Deadlines
 from brxy.scaler.instance import Instance
+from brxy.tls.certificates import bears, tlsFault
 from brxy.transport.connection import Shared
 from brxy.transport.relay import Relay
 from brxy.wire.frames import (

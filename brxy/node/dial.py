@@ -20,10 +20,10 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from brxy.certificates import isAddress, readCertificates, trust
 from brxy.errors import UsageError
-from brxy.tls import clientContext, readIdentity
-from brxy.tlstransport import TLSFactory
+from brxy.tls.certificates import isAddress, readCertificates, trust
+from brxy.tls.contexts import clientContext, readIdentity
+from brxy.tls.transport import TLSFactory
 from brxy.tokenfile import readToken
 from brxy.values.routename import routeName
 

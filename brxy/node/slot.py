@@ -14,11 +14,11 @@ from zope.interface import implementer
 from brxy.announcing import Announcing
 from brxy.appconnection import Habits
 from brxy.backend import Backend
-from brxy.certificates import tlsFault
 from brxy.errors import SlotProtocolError
 from brxy.framed import Framed, FramedFactory
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.node.owner import NotWelcome, Owner
+from brxy.tls.certificates import tlsFault
 from brxy.transport.connection import Shared
 from brxy.transport.relay import Relay
 from brxy.transport.splice import Move

@@ -26,7 +26,7 @@ from brxy.ports import PORTS
 from brxy.test.kubediscovery import DISCOVERY
 from brxy.test.kubelet import Kubelet
 from brxy.test.kubestore import APIError, Object, PodStore, Watcher
-from brxy.tls import Identity, serverContext
+from brxy.tls.contexts import Identity, serverContext
 
 __all__ = ["TOKEN", "Cluster"]
 

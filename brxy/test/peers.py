@@ -27,8 +27,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.handshakes import Handshakes, encrypted
 from brxy.interfaces import Address
+from brxy.tls.handshakes import Handshakes, encrypted
 
 __all__ = ["App", "Broken", "Message", "Peer", "answer", "connect", "connectTLS", "webApp"]
 

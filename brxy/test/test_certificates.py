@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.certificates}.
+Tests of L{brxy.tls.certificates}.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.certificates import bears, isAddress, readCertificates, tlsFault
 from brxy.errors import UsageError
 from brxy.test.papers import Papers
+from brxy.tls.certificates import bears, isAddress, readCertificates, tlsFault
 
 
 class CertificateTests(SynchronousTestCase):

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.handshakes}.
+Tests of L{brxy.tls.handshakes}.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from twisted.internet.ssl import PrivateCertificate
 from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 
-from brxy.handshakes import TIMEOUT, Handshakes, encrypted
 from brxy.test.recorders import Recorder, Server
 from brxy.test.transports import TCP, TransportTests, certificate, everywhere
+from brxy.tls.handshakes import TIMEOUT, Handshakes, encrypted
 
 
 @everywhere(TCP)

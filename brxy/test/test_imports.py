@@ -27,6 +27,7 @@ LAYERS = """
     brxy.scaler
     brxy.reactor
     brxy.transport
+    brxy.tls
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
@@ -48,7 +49,7 @@ LAYERS = """
     brxy.pipes brxy.processes brxy.launch brxy.launcher
     brxy.child brxy.ports brxy.readiness brxy.appcommand brxy.app
     brxy.exitstatus brxy.reactor.signals brxy.reactor.turns brxy.notify brxy.tokenfile
-    brxy.tls brxy.tlstransport brxy.handshakes brxy.certificates
+    brxy.tls.contexts brxy.tls.transport brxy.tls.handshakes brxy.tls.certificates
     brxy.edge.peer brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients
     brxy.edge.client brxy.edge.tcpclient brxy.edge.proxied
     brxy.edge.nodetls brxy.edge.refusals

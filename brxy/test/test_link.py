@@ -14,7 +14,6 @@ from zope.interface.verify import verifyObject
 
 from brxy.edge.nodetls import NodeTLS, NodeTLSFiles
 from brxy.edge.slot import SlotFactory
-from brxy.handshakes import Handshakes, encrypted
 from brxy.interfaces import Address
 from brxy.node.dial import Dialer, EdgeTLS
 from brxy.node.link import Link, _Watched
@@ -22,6 +21,7 @@ from brxy.node.slot import EdgeSlotFactory
 from brxy.test.fakes import FakeBrokerage, FakeOwner
 from brxy.test.network import TCP_ADDRESS, FakeReactor, settle
 from brxy.test.papers import Papers
+from brxy.tls.handshakes import Handshakes, encrypted
 from brxy.transport.connection import Shared
 from brxy.wire.frames import GOAWAY, VERSION, Welcome, frame
 

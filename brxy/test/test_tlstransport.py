@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.tlstransport}: of how TLS ends, with bare OpenSSL as the peer.
+Tests of L{brxy.tls.transport}: of how TLS ends, with bare OpenSSL as the peer.
 What it has in common with other transports is tested by
 L{brxy.test.test_transports}.
 """

@@ -36,9 +36,9 @@ from twisted.internet.ssl import (
 )
 from twisted.internet.task import Clock, deferLater
 
-from brxy.handshakes import Handshakes, encrypted
 from brxy.test.leftovers import RealTests
 from brxy.test.recorders import Dialer, Recorder, Server
+from brxy.tls.handshakes import Handshakes, encrypted
 from brxy.transport.epollreactor import EpollReactor
 from brxy.transport.poller import Poller
 
@@ -194,7 +194,7 @@ class TLS(TCP):
 
 class SECURED(TCP):
     """
-    Over IPv4, encrypted by L{brxy.tlstransport}, with the ends that TCP has.
+    Over IPv4, encrypted by L{brxy.tls.transport}, with the ends that TCP has.
     """
 
     @classmethod

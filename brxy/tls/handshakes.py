@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from brxy.reactor.deadlines import Deadlines
-from brxy.tlstransport import TLSFactory
+from brxy.tls.transport import TLSFactory
 
 __all__ = ["Handshakes", "encrypted"]
 

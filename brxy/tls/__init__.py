@@ -1,0 +1,5 @@
+"""
+TLS: contexts, certificates, the transport, bounded handshakes.
+"""
+
+__all__: list[str] = []
