@@ -14,10 +14,10 @@ from zope.interface import implementer
 
 from brxy.edge.refusals import Refusals
 from brxy.errors import SlotProtocolError
-from brxy.framed import Framed, FramedFactory
 from brxy.interfaces import IExchangeEnd
 from brxy.reactor.deadlines import Deadlines
 from brxy.scaler.instance import Instance
+from brxy.slots.framed import Framed, FramedFactory
 from brxy.tls.certificates import bears, tlsFault
 from brxy.transport.connection import Shared
 from brxy.transport.relay import Relay

@@ -15,9 +15,9 @@ from brxy.announcing import Announcing
 from brxy.appconnection import Habits
 from brxy.backend import Backend
 from brxy.errors import SlotProtocolError
-from brxy.framed import Framed, FramedFactory
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.node.owner import NotWelcome, Owner
+from brxy.slots.framed import Framed, FramedFactory
 from brxy.tls.certificates import tlsFault
 from brxy.transport.connection import Shared
 from brxy.transport.relay import Relay

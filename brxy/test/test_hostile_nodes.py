@@ -9,9 +9,9 @@ from typing import Any
 
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 
-from brxy import framed
 from brxy.edge import slot
 from brxy.interfaces import IInstance, SpawnOrder
+from brxy.slots import framed
 from brxy.test.edges import EdgeTests
 from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import Peer, answer, connect, webApp

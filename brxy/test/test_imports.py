@@ -28,6 +28,7 @@ LAYERS = """
     brxy.reactor
     brxy.transport
     brxy.tls
+    brxy.slots
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
@@ -45,7 +46,7 @@ LAYERS = """
     brxy.transport.relay brxy.reactor.deadlines brxy.reactor.reader brxy.reactor.hangup brxy.transport.tcpinfo brxy.transport.connection
     brxy.transport.splice brxy.transport.poller brxy.transport.socketend brxy.transport.sending brxy.transport.stream
     brxy.transport.accepting brxy.transport.dialing brxy.transport.inherited brxy.transport.epollreactor
-    brxy.framed brxy.appconnection brxy.backend brxy.announcing brxy.keeper
+    brxy.slots.framed brxy.appconnection brxy.backend brxy.announcing brxy.keeper
     brxy.pipes brxy.processes brxy.launch brxy.launcher
     brxy.child brxy.ports brxy.readiness brxy.appcommand brxy.app
     brxy.exitstatus brxy.reactor.signals brxy.reactor.turns brxy.notify brxy.tokenfile
