@@ -15,7 +15,7 @@ from types import TracebackType
 
 from attrs import frozen
 
-from brxy.ports import PORTS
+from brxy.processes.ports import PORTS
 
 __all__ = ["ROOT", "BenchError", "Process", "Servers", "freePort"]
 

@@ -13,11 +13,11 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from brxy.appcommand import HOST, appCommand, appEnvironment
-from brxy.child import Child, Ended
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address
-from brxy.launch import Launched
-from brxy.ports import PORTS, Ports, isFree
+from brxy.processes.child import Child, Ended
+from brxy.processes.launch import Launched
+from brxy.processes.ports import PORTS, Ports, isFree
 from brxy.readiness import waitUntilReady
 from brxy.wire.proxyheader import proxyHeader
 

@@ -1,7 +1,7 @@
 """
 What an app is run as: its arguments and its environment.
 
-This module imports nothing, see L{brxy.launch}.
+This module imports nothing, see L{brxy.processes.launch}.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ To load Twisted takes 0.3 s, longer than many apps need to start.  So the app
 comes first: when the command line is plainly good before anything else is
 loaded, otherwise once it was parsed.
 
-This module imports no more than it needs, see L{brxy.launch}.
+This module imports no more than it needs, see L{brxy.processes.launch}.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 from brxy.appcommand import HOST, appCommand, appEnvironment
 from brxy.errors import SpawnFailed
-from brxy.launch import Launched, launch, signalGroup
-from brxy.ports import PORTS, isFree
+from brxy.processes.launch import Launched, launch, signalGroup
+from brxy.processes.ports import PORTS, isFree
 
 __all__ = ["EARLY", "OPTIONS", "Early", "PlainLine", "isPlain", "plainLine"]
 

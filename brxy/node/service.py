@@ -18,14 +18,14 @@ from twisted.internet.endpoints import clientFromString
 from twisted.logger import Logger
 
 from brxy.app import App
-from brxy.child import Ended
 from brxy.interfaces import Address
 from brxy.keeper import Keeper
-from brxy.launch import Launched
 from brxy.node.dial import Dialer, EdgeTLS
 from brxy.node.link import Link
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
-from brxy.pipes import EndReader
+from brxy.processes.child import Ended
+from brxy.processes.launch import Launched
+from brxy.processes.pipes import EndReader
 from brxy.reactor.deadlines import Deadlines
 from brxy.reactor.signals import Hurry, firstOf, onSignal
 from brxy.transport.connection import Shared

@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from brxy.app import App
-from brxy.child import Ended
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
+from brxy.processes.child import Ended
 from brxy.readiness import urlPath
 from brxy.spawners.local import CommandFactory, LocalSpawner, lineLogger, ownBinFirst
 from brxy.spawners.spec import seconds

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred, DeferredLock
 
-from brxy.child import Child, Ended, printable
 from brxy.errors import SpawnFailed
-from brxy.pipes import MAX_LINE
+from brxy.processes.child import Child, Ended, printable
+from brxy.processes.pipes import MAX_LINE
 from brxy.spawners.kubestatus import Unreachable, oneLine
 
 __all__ = ["API_VERSIONS", "Credential", "Credentials", "ExecCredentials", "FileCredentials"]

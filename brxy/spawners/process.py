@@ -8,8 +8,8 @@ from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from brxy.child import Child, Ended
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
+from brxy.processes.child import Child, Ended
 from brxy.spawners.local import CommandFactory, LocalSpawner, lineLogger, ownBinFirst
 from brxy.spawners.spec import seconds
 

@@ -17,9 +17,9 @@ from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from brxy.child import Child, Ended, printable
 from brxy.errors import SpawnFailed
-from brxy.pipes import PipeWriter
+from brxy.processes.child import Child, Ended, printable
+from brxy.processes.pipes import PipeWriter
 from brxy.spawners.sshclient import Client, explain
 from brxy.spawners.sshremote import MADE
 

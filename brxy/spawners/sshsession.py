@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IDelayedCall
 
-from brxy.child import Ended, printable
+from brxy.processes.child import Ended, printable
 from brxy.spawners.sshclient import explain
 from brxy.spawners.sshlink import Link, Piped
 from brxy.spawners.sshremote import readStatus
@@ -38,7 +38,7 @@ class Session:
     """
     The command, and the C{ssh} that it talks through.
 
-    @param output: called with 1 or 2 and a line, as by L{brxy.child.Child}.
+    @param output: called with 1 or 2 and a line, as by L{brxy.processes.child.Child}.
     @param stop_timeout: seconds from SIGTERM to SIGKILL over there.
     """
 

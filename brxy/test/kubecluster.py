@@ -22,7 +22,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from zope.interface import implementer
 
 from brxy.pki import Authority
-from brxy.ports import PORTS
+from brxy.processes.ports import PORTS
 from brxy.test.kubediscovery import DISCOVERY
 from brxy.test.kubelet import Kubelet
 from brxy.test.kubestore import APIError, Object, PodStore, Watcher

@@ -16,8 +16,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 import brxy
-from brxy.child import Child, Ended
 from brxy.errors import SpawnFailed
+from brxy.processes.child import Child, Ended
 from brxy.test.kubestore import Object, PodStore, now
 
 __all__ = ["IMAGES", "Kubelet"]

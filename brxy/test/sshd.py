@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import brxy
-from brxy.ports import PORTS
+from brxy.processes.ports import PORTS
 from brxy.test.leftovers import DIES_WITH_US, isAlive
 from brxy.test.programs import ProgramTests, isListenedAt
 

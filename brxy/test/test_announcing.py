@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from brxy.interfaces import Address
-from brxy.ports import PORTS
+from brxy.processes.ports import PORTS
 from brxy.test.edges import LOOPBACK, EdgeTests
 from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Peer, answer, webApp

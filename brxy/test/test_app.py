@@ -18,8 +18,8 @@ from brxy.app import App
 from brxy.appcommand import appCommand, appEnvironment
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address
-from brxy.launch import launch
-from brxy.ports import Ports
+from brxy.processes.launch import launch
+from brxy.processes.ports import Ports
 from brxy.test.leftovers import Output, RealTests, aliveInGroup, isAlive
 
 # Accepts connections, answers each with the status it was told, and says so.

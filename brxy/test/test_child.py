@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.child}, with real processes.
+Tests of L{brxy.processes.child}, with real processes.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.child import Child, Ended
 from brxy.errors import SpawnFailed
-from brxy.launch import launch
-from brxy.pipes import MAX_LINE
+from brxy.processes.child import Child, Ended
+from brxy.processes.launch import launch
+from brxy.processes.pipes import MAX_LINE
 from brxy.test.leftovers import Output, RealTests, aliveInGroup, isAlive
 
 # Prints the id of its child, and does nothing more.
 _PARENT = """
 import os, sys
 from twisted.internet import reactor
-from brxy.child import Child
+from brxy.processes.child import Child
 child = Child(
     reactor, ["sleep", "1000"], os.environ, print, die_with_parent=sys.argv[1] == "die"
 )

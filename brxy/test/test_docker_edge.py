@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
 
-from brxy.ports import PORTS
+from brxy.processes.ports import PORTS
 from brxy.spawners import testapp
 from brxy.test.containers import NODE_SPEC, WEB_SPEC, ContainerTests
 from brxy.test.dockerd import MISSING, theDockerd

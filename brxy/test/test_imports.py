@@ -29,6 +29,7 @@ LAYERS = """
     brxy.transport
     brxy.tls
     brxy.slots
+    brxy.processes
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
@@ -47,8 +48,8 @@ LAYERS = """
     brxy.transport.splice brxy.transport.poller brxy.transport.socketend brxy.transport.sending brxy.transport.stream
     brxy.transport.accepting brxy.transport.dialing brxy.transport.inherited brxy.transport.epollreactor
     brxy.slots.framed brxy.appconnection brxy.backend brxy.announcing brxy.keeper
-    brxy.pipes brxy.processes brxy.launch brxy.launcher
-    brxy.child brxy.ports brxy.readiness brxy.appcommand brxy.app
+    brxy.processes.pipes brxy.processes.groups brxy.processes.launch brxy.processes.launcher
+    brxy.processes.child brxy.processes.ports brxy.readiness brxy.appcommand brxy.app
     brxy.exitstatus brxy.reactor.signals brxy.reactor.turns brxy.notify brxy.tokenfile
     brxy.tls.contexts brxy.tls.transport brxy.tls.handshakes brxy.tls.certificates
     brxy.edge.peer brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients

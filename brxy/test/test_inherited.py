@@ -18,7 +18,7 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SkipTest
 
-from brxy.ports import PORTS
+from brxy.processes.ports import PORTS
 from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import Broken, Peer
 from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.launch}.
+Tests of L{brxy.processes.launch}.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import SpawnFailed
-from brxy.launch import launch
+from brxy.processes.launch import launch
 
 _PATH = {"PATH": os.defpath}
 
@@ -32,7 +32,7 @@ for name in sorted(os.listdir("/proc/self/fd")):
 # Launches what it is told to, and passes on what that prints.
 _LAUNCH = """
 import os, sys
-from brxy.launch import launch
+from brxy.processes.launch import launch
 launched = launch(sys.argv[1:], os.environ, False)
 os.waitpid(launched.pid, 0)
 sys.stdout.buffer.write(os.read(launched.stdout, 65536))

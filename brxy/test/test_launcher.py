@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.launcher}.
+Tests of L{brxy.processes.launcher}.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import threading
 from typing import Any
 
 from brxy.errors import SpawnFailed
-from brxy.launch import Launch, Launched
-from brxy.launcher import Launcher
+from brxy.processes.launch import Launch, Launched
+from brxy.processes.launcher import Launcher
 from brxy.test.leftovers import RealTests
 
 

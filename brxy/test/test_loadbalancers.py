@@ -15,7 +15,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory
 
 from brxy.interfaces import Address
-from brxy.ports import PORTS
+from brxy.processes.ports import PORTS
 from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Peer, answer, webApp
 from brxy.test.programs import ANYWHERE, TWISTD, Program, ProgramTests

@@ -18,10 +18,10 @@ from hypothesis.strategies import SearchStrategy, from_regex, just, sampled_from
 from twisted.internet.endpoints import clientFromString
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.child import Child
 from brxy.node.early import OPTIONS, Early, PlainLine, isPlain, plainLine
 from brxy.node.tap import Options
-from brxy.ports import Ports
+from brxy.processes.child import Child
+from brxy.processes.ports import Ports
 from brxy.test.examples import bounded
 from brxy.test.leftovers import Output, RealTests, aliveInGroup
 

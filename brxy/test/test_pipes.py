@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.pipes}.
+Tests of L{brxy.processes.pipes}.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.pipes import MAX_LINE, LineReader, LineSplitter
+from brxy.processes.pipes import MAX_LINE, LineReader, LineSplitter
 from brxy.test.examples import bounded
 
 

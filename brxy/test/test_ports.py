@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.ports}.
+Tests of L{brxy.processes.ports}.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import socket
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import SpawnFailed
-from brxy.ports import Ports, isFree
+from brxy.processes.ports import Ports, isFree
 
 
 class _Fixed(random.Random):

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.processes}.
+Tests of L{brxy.processes.groups}.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.launch import launch, signalGroup
-from brxy.processes import ExitReader, groupMembers
+from brxy.processes.groups import ExitReader, groupMembers
+from brxy.processes.launch import launch, signalGroup
 
 _PATH = {"PATH": os.defpath}
 
 
 class GroupTests(SynchronousTestCase):
     """
-    Tests of L{groupMembers} and L{brxy.launch.signalGroup}.
+    Tests of L{groupMembers} and L{brxy.processes.launch.signalGroup}.
     """
 
     def test_empty(self) -> None:

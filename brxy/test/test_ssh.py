@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 
 from brxy.errors import BadSpawnSpec, SpawnFailed
 from brxy.interfaces import IInstance, ISpawner, SpawnOrder
-from brxy.ports import PORTS
+from brxy.processes.ports import PORTS
 from brxy.spawners.registry import buildSpawner
 from brxy.test.sshd import SshTests
 

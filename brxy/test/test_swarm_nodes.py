@@ -12,7 +12,7 @@ from typing import Any, cast
 from twisted.internet.endpoints import clientFromString, connectProtocol
 from twisted.trial.unittest import TestCase
 
-from brxy.ports import PORTS
+from brxy.processes.ports import PORTS
 from brxy.spawners.testing import SpawnerTests
 from brxy.spawners.testtools import Client, EdgeProcess
 from brxy.test.daemonbeds import NODE_COMMAND, SwarmBed

@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 
 from brxy.edge.limits import Limits
 from brxy.interfaces import Address
-from brxy.ports import PORTS
+from brxy.processes.ports import PORTS
 from brxy.test.edges import LOOPBACK, EdgeTests
 from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Peer

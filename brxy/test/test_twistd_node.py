@@ -12,7 +12,7 @@ import signal
 
 from twisted.internet.defer import Deferred
 
-from brxy.ports import PORTS
+from brxy.processes.ports import PORTS
 from brxy.test.programs import PYTHON, TWISTD, Answer, Program, ProgramTests
 
 

@@ -18,10 +18,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from brxy.errors import SpawnFailed
-from brxy.launch import Launch, Launched, signalGroup
-from brxy.launcher import LAUNCHER
-from brxy.pipes import LineReader
-from brxy.processes import ExitReader, groupMembers
+from brxy.processes.groups import ExitReader, groupMembers
+from brxy.processes.launch import Launch, Launched, signalGroup
+from brxy.processes.launcher import LAUNCHER
+from brxy.processes.pipes import LineReader
 
 __all__ = ["Child", "Ended", "printable"]
 

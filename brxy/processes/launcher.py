@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from brxy.launch import Launch, Launched
+from brxy.processes.launch import Launch, Launched
 
 __all__ = ["LAUNCHER", "Launcher"]
 
