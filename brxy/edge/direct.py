@@ -2,7 +2,7 @@
 Instances that the edge fronts itself: slots to an address it reaches.
 
 There is no node beside such an instance, so that the edge follows the rules of
-L{brxy.lifetime} for it.
+L{brxy.apps.lifetime} for it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
-from brxy.announcing import Announcing
-from brxy.appconnection import Habits
-from brxy.backend import Backend
+from brxy.apps.announcing import Announcing
+from brxy.apps.backend import Backend
+from brxy.apps.connection import Habits
+from brxy.apps.keeper import Keeper
 from brxy.interfaces import Address, IExchangeEnd
-from brxy.keeper import Keeper
 from brxy.scaler.instance import Instance
 from brxy.transport.connection import Shared
 from brxy.transport.relay import Relay

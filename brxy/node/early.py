@@ -16,7 +16,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from brxy.appcommand import HOST, appCommand, appEnvironment
+from brxy.apps.command import HOST, appCommand, appEnvironment
 from brxy.errors import SpawnFailed
 from brxy.processes.launch import Launched, launch, signalGroup
 from brxy.processes.ports import PORTS, isFree

@@ -17,9 +17,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import clientFromString
 from twisted.logger import Logger
 
-from brxy.app import App
+from brxy.apps.app import App
+from brxy.apps.keeper import Keeper
 from brxy.interfaces import Address
-from brxy.keeper import Keeper
 from brxy.node.dial import Dialer, EdgeTLS
 from brxy.node.link import Link
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory

@@ -11,9 +11,9 @@ from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.announcing import Announcing
-from brxy.appconnection import Habits
-from brxy.backend import Backend
+from brxy.apps.announcing import Announcing
+from brxy.apps.backend import Backend
+from brxy.apps.connection import Habits
 from brxy.errors import SlotProtocolError
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.node.owner import NotWelcome, Owner

@@ -9,7 +9,7 @@ from attrs.converters import optional
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from brxy.app import App
+from brxy.apps.app import App
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
 from brxy.processes.child import Ended
 from brxy.readiness import urlPath

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.app}, with real processes.
+Tests of L{brxy.apps.app}, with real processes.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.app import App
-from brxy.appcommand import appCommand, appEnvironment
+from brxy.apps.app import App
+from brxy.apps.command import appCommand, appEnvironment
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address
 from brxy.processes.launch import launch
@@ -38,7 +38,7 @@ while True:
 _PARENT = f"""
 import os, sys
 from twisted.internet import reactor
-from brxy.app import App
+from brxy.apps.app import App
 app = App(reactor, [sys.executable, "-c", {_SERVER!r}], "a", os.environ, lambda fd, line: None)
 app.start()
 app.ready.addCallback(lambda _: print(app.pid, flush=True))

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from brxy import backend
+from brxy.apps import backend
 from brxy.interfaces import Address
 from brxy.test.edges import EdgeTests
 from brxy.test.leftovers import onBothTransports

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.backend}.
+Tests of L{brxy.apps.backend}.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from twisted.internet.error import DNSLookupError, TimeoutError
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.appconnection import Habits
-from brxy.backend import CONNECT_TIMEOUT, IDLE_SURE, Backend, clientEndpoint
+from brxy.apps.backend import CONNECT_TIMEOUT, IDLE_SURE, Backend, clientEndpoint
+from brxy.apps.connection import Habits
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.test.fakes import FakeEnd
 from brxy.test.network import FakeApp, FakeReactor, settle

@@ -30,9 +30,10 @@ LAYERS = """
     brxy.tls
     brxy.slots
     brxy.processes
+    brxy.apps
     brxy.interfaces brxy.errors
 
-    brxy.wire.frames brxy.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
+    brxy.wire.frames brxy.apps.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
     brxy.http.fields brxy.http.request brxy.http.response brxy.http.render
     brxy.http.messages brxy.http.forwarding brxy.http.chunks brxy.http.body brxy.edge.exchange
     brxy.edge.routes brxy.edge.access brxy.scaler.instance brxy.scaler.decisions brxy.broker.pool
@@ -47,9 +48,9 @@ LAYERS = """
     brxy.transport.relay brxy.reactor.deadlines brxy.reactor.reader brxy.reactor.hangup brxy.transport.tcpinfo brxy.transport.connection
     brxy.transport.splice brxy.transport.poller brxy.transport.socketend brxy.transport.sending brxy.transport.stream
     brxy.transport.accepting brxy.transport.dialing brxy.transport.inherited brxy.transport.epollreactor
-    brxy.slots.framed brxy.appconnection brxy.backend brxy.announcing brxy.keeper
+    brxy.slots.framed brxy.apps.connection brxy.apps.backend brxy.apps.announcing brxy.apps.keeper
     brxy.processes.pipes brxy.processes.groups brxy.processes.launch brxy.processes.launcher
-    brxy.processes.child brxy.processes.ports brxy.readiness brxy.appcommand brxy.app
+    brxy.processes.child brxy.processes.ports brxy.readiness brxy.apps.command brxy.apps.app
     brxy.exitstatus brxy.reactor.signals brxy.reactor.turns brxy.notify brxy.tokenfile
     brxy.tls.contexts brxy.tls.transport brxy.tls.handshakes brxy.tls.certificates
     brxy.edge.peer brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.keeper}.
+Tests of L{brxy.apps.keeper}.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.keeper import Keeper
+from brxy.apps.keeper import Keeper
 
 
 class KeeperTests(SynchronousTestCase):

@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.lifetime}.
+Tests for L{brxy.apps.lifetime}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.lifetime import Drain, Exit, Lifetime, Stay
+from brxy.apps.lifetime import Drain, Exit, Lifetime, Stay
 from brxy.test.examples import bounded
 
 

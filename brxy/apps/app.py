@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from brxy.appcommand import HOST, appCommand, appEnvironment
+from brxy.apps.command import HOST, appCommand, appEnvironment
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address
 from brxy.processes.child import Child, Ended

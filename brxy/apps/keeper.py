@@ -1,5 +1,5 @@
 """
-Keeping an instance as long as L{brxy.lifetime} says.
+Keeping an instance as long as L{brxy.apps.lifetime} says.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 
-from brxy.lifetime import Exit, Lifetime, Stay
+from brxy.apps.lifetime import Exit, Lifetime, Stay
 
 __all__ = ["Keeper"]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from brxy.backend import Backend
+from brxy.apps.backend import Backend
 from brxy.transport.relay import Relay
 from brxy.wire.proxyheader import endpointsFromText, proxyHeader
 

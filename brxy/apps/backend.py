@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.appconnection import AppConnection, AppFactory, Habits
+from brxy.apps.connection import AppConnection, AppFactory, Habits
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.transport.connection import IDLE_PROOF, Shared
 from brxy.transport.relay import Relay
