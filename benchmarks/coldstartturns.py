@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from brxy.main import run
+from brxy.program.main import run
 
 __all__ = ["Longest"]
 

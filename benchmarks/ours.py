@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from benchmarks.contender import Contender, Running, Site
 from benchmarks.servers import ROOT, BenchError, freePort
-from brxy.tokenfile import makeToken
+from brxy.program.tokenfile import makeToken
 
 __all__ = ["ours"]
 

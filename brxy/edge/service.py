@@ -52,11 +52,11 @@ from brxy.edge.starter import Starter
 from brxy.edge.state import StateFile
 from brxy.edge.tcpclient import TCPFactory
 from brxy.errors import UsageError
-from brxy.notify import READY, STOPPING
+from brxy.program.systemd import READY, STOPPING
+from brxy.program.tokenfile import makeToken, readToken
 from brxy.reactor.signals import Hurry, firstOf, onSignal
 from brxy.scaler.scaler import Scaler
 from brxy.tls.handshakes import Handshakes, encrypted
-from brxy.tokenfile import makeToken, readToken
 from brxy.transport.connection import Shared
 
 __all__ = ["EdgeService"]
@@ -87,7 +87,7 @@ class EdgeService(Service):
         notify: Callable[[str], None] = lambda state: None,
     ) -> None:
         """
-        @param notify: tells whoever supervises us, see L{brxy.notify}.
+        @param notify: tells whoever supervises us, see L{brxy.program.systemd}.
         @raise UsageError: the state or another file can't be used.
         """
         self._reactor = reactor

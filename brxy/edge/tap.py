@@ -23,8 +23,7 @@ from brxy.edge.settings import EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
 from brxy.errors import UsageError
 from brxy.interfaces import IRecovering
-from brxy.notify import notifier
-from brxy.options import (
+from brxy.program.options import (
     TRANSPORT,
     Guarded,
     atLeastOne,
@@ -37,7 +36,8 @@ from brxy.options import (
     seconds,
     usedReactor,
 )
-from brxy.options import Options as CommonOptions
+from brxy.program.options import Options as CommonOptions
+from brxy.program.systemd import notifier
 from brxy.scaler.scaler import Rule
 from brxy.spawners.describe import describeSpawners
 from brxy.spawners.registry import buildSpawner, findSpawners

@@ -14,6 +14,6 @@ if __name__ == "__main__":
         EARLY.start(line.command, line.route, line.port, os.environ)
 
     # Not before the app was started.
-    from brxy.main import run
+    from brxy.program.main import run
 
     run("brxy-node")

@@ -21,10 +21,10 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from brxy.errors import UsageError
+from brxy.program.tokenfile import readToken
 from brxy.tls.certificates import isAddress, readCertificates, trust
 from brxy.tls.contexts import clientContext, readIdentity
 from brxy.tls.transport import TLSFactory
-from brxy.tokenfile import readToken
 from brxy.values.routename import routeName
 
 __all__ = ["Dialer", "EdgeTLS", "hostOf"]

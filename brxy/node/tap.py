@@ -13,10 +13,10 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from brxy.errors import UsageError
-from brxy.exitstatus import exitWith
 from brxy.interfaces import Address
 from brxy.node.early import EARLY, isPlain
-from brxy.options import (
+from brxy.program.exitstatus import exitWith
+from brxy.program.options import (
     TRANSPORT,
     Guarded,
     capacity,
@@ -26,9 +26,9 @@ from brxy.options import (
     seconds,
     usedReactor,
 )
-from brxy.options import Options as CommonOptions
+from brxy.program.options import Options as CommonOptions
+from brxy.program.tokenfile import isToken, readToken
 from brxy.readiness import urlPath
-from brxy.tokenfile import isToken, readToken
 from brxy.wire.proxyheader import proxyVersion
 
 __all__ = ["Options", "makeService"]

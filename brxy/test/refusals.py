@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.options import Options
+from brxy.program.options import Options
 
 __all__ = ["RefusalTests"]
 

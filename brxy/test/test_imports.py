@@ -31,6 +31,7 @@ LAYERS = """
     brxy.slots
     brxy.processes
     brxy.apps
+    brxy.program
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.apps.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
@@ -51,7 +52,7 @@ LAYERS = """
     brxy.slots.framed brxy.apps.connection brxy.apps.backend brxy.apps.announcing brxy.apps.keeper
     brxy.processes.pipes brxy.processes.groups brxy.processes.launch brxy.processes.launcher
     brxy.processes.child brxy.processes.ports brxy.readiness brxy.apps.command brxy.apps.app
-    brxy.exitstatus brxy.reactor.signals brxy.reactor.turns brxy.notify brxy.tokenfile
+    brxy.program.exitstatus brxy.reactor.signals brxy.reactor.turns brxy.program.systemd brxy.program.tokenfile
     brxy.tls.contexts brxy.tls.transport brxy.tls.handshakes brxy.tls.certificates
     brxy.edge.peer brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients
     brxy.edge.client brxy.edge.tcpclient brxy.edge.proxied
@@ -77,7 +78,7 @@ LAYERS = """
     brxy.spawners.kubernetes
     brxy.spawners.testapp brxy.spawners.testtools brxy.spawners.testbed brxy.spawners.testing
 
-    brxy.options brxy.main brxy.pki
+    brxy.program.options brxy.program.main brxy.pki
     brxy.edge.tap brxy.edge.__main__
     brxy.node.tap brxy.node.__main__
 """

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.notify}, alone and by an edge.
+Tests of L{brxy.program.systemd}, alone and by an edge.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.notify import READY, STOPPING, notifier
+from brxy.program.systemd import READY, STOPPING, notifier
 from brxy.test.programs import ANYWHERE, TWISTD, ProgramTests
 
 

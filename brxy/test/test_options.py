@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.options}: what the command lines of edge and node share.
+Tests of L{brxy.program.options}: what the command lines of edge and node share.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import SpawnFailed, UsageError
-from brxy.options import (
+from brxy.program.options import (
     CannotStart,
     Guarded,
     Options,

@@ -15,7 +15,7 @@ import brxy
 from brxy.edge.tap import NODE_PORT
 from brxy.edge.tap import Options as EdgeOptions
 from brxy.node.tap import Options as NodeOptions
-from brxy.options import Options
+from brxy.program.options import Options
 from brxy.spawners import app, docker, kubernetes, process, ssh, swarm
 from brxy.spawners.spec import Common, optionKeys
 

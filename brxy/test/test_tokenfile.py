@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.tokenfile}.
+Tests of L{brxy.program.tokenfile}.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import UsageError
-from brxy.tokenfile import makeToken, readToken
+from brxy.program.tokenfile import makeToken, readToken
 
 
 class TokenFileTests(SynchronousTestCase):

@@ -9,9 +9,9 @@ import re
 import signal
 from pathlib import Path
 
+from brxy.program.tokenfile import readToken
 from brxy.test.papers import Papers
 from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
-from brxy.tokenfile import readToken
 
 _TLS = r"SlotFactory \(TLS\)"
 
