@@ -25,7 +25,7 @@ from brxy.spawners.kubeoptions import Habits, Options, checkTogether, habitsOf, 
 from brxy.spawners.kubepods import KubePods
 from brxy.spawners.kubestatus import Unreachable, endOf
 from brxy.spawners.kubewatch import PodWatch
-from brxy.spawners.local import Running
+from brxy.spawners.local.base import Running
 
 __all__ = ["KubernetesFactory", "KubernetesSpawner", "Options", "factory"]
 

@@ -18,7 +18,7 @@ from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, IRecovering, ISpawner, ISpawnerFactory, SpawnOrder
 from brxy.spawners.answers import EngineError
 from brxy.spawners.engine import DEFAULT_HOST, Engine
-from brxy.spawners.local import Running
+from brxy.spawners.local.base import Running
 from brxy.spawners.managed import Managed
 
 __all__ = ["IMAGE", "TICKET", "EngineFactory", "ManagingSpawner", "edgeLabels", "orderLabels"]

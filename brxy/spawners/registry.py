@@ -27,8 +27,8 @@ GROUP = "brxy.spawners"
 _BUILT_IN = tuple(
     EntryPoint(name, f"{module}:factory", GROUP)
     for name, module in (
-        ("process", "brxy.spawners.process"),
-        ("app", "brxy.spawners.app"),
+        ("process", "brxy.spawners.local.process"),
+        ("app", "brxy.spawners.local.app"),
         ("ssh", "brxy.spawners.ssh"),
         ("docker", "brxy.spawners.docker"),
         ("swarm", "brxy.spawners.swarm"),

@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from brxy.errors import BadSpawnSpec, SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
-from brxy.spawners.local import CommandFactory, Running, lineLogger
+from brxy.spawners.local.base import CommandFactory, Running, lineLogger
 from brxy.spawners.sshclient import Client, forwardTarget
 from brxy.spawners.sshfolder import ControlFolder
 from brxy.spawners.sshhosts import Hosts

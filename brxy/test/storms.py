@@ -20,7 +20,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from brxy.spawners import app, process
+from brxy.spawners.local import app, process
 from brxy.test.crowds import CrowdTests
 from brxy.test.edges import spawnRule
 from brxy.test.leftovers import isAlive

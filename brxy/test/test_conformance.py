@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
-from brxy.spawners import app, process
+from brxy.spawners.local import app, process
 from brxy.spawners.testing import SpawnerTests
 
 __all__ = ["AppTests", "ProcessTests"]

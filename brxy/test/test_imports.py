@@ -32,6 +32,7 @@ LAYERS = """
     brxy.processes
     brxy.apps
     brxy.program
+    brxy.spawners.local
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.apps.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
@@ -63,8 +64,8 @@ LAYERS = """
     brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.settings brxy.edge.listening
     brxy.edge.service
     brxy.node.owner brxy.node.slot brxy.node.dial brxy.node.link brxy.node.service brxy.node.early
-    brxy.spawners.registry brxy.spawners.local brxy.spawners.process
-    brxy.spawners.app
+    brxy.spawners.registry brxy.spawners.local.base brxy.spawners.local.process
+    brxy.spawners.local.app
     brxy.spawners.sshoptions brxy.spawners.sshfolder brxy.spawners.sshlink
     brxy.spawners.sshsession brxy.spawners.ssh
     brxy.spawners.answers brxy.reactor.pacedfactory brxy.spawners.engine brxy.spawners.containeroptions

@@ -17,9 +17,9 @@ from zope.interface.verify import verifyObject
 
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import SPAWNER_VERSION, ISpawner, ISpawnerFactory
-from brxy.spawners import process
-from brxy.spawners.app import AppSpawner
-from brxy.spawners.process import ProcessSpawner
+from brxy.spawners.local import process
+from brxy.spawners.local.app import AppSpawner
+from brxy.spawners.local.process import ProcessSpawner
 from brxy.spawners.registry import GROUP, buildSpawner, findSpawner, findSpawners
 from brxy.spawners.spec import Common, SpawnSpec, optionKeys
 
@@ -104,14 +104,14 @@ class FindTests(SynchronousTestCase):
         """
         An installed package can add one.
         """
-        offer = self.offer("other", "brxy.spawners.process:factory")
+        offer = self.offer("other", "brxy.spawners.local.process:factory")
         self.assertIs(findSpawner("other", [offer]), process.factory)
 
     def test_builtInFirst(self) -> None:
         """
         An installed package can't take the place of one of ours.
         """
-        offer = self.offer("process", "brxy.spawners.app:factory")
+        offer = self.offer("process", "brxy.spawners.local.app:factory")
         self.assertIs(findSpawner("process", [offer]), process.factory)
 
     def test_plugin(self) -> None:
@@ -144,8 +144,8 @@ class FindTests(SynchronousTestCase):
         """
         offers = [
             self.offer("gone", "no_such_module:factory"),
-            self.offer("wrong", "brxy.spawners.process:Options"),
-            self.offer("good", "brxy.spawners.process:factory"),
+            self.offer("wrong", "brxy.spawners.local.process:Options"),
+            self.offer("good", "brxy.spawners.local.process:factory"),
         ]
         self.assertIs(findSpawner("good", offers), process.factory)
         self.assertBad(
@@ -155,7 +155,7 @@ class FindTests(SynchronousTestCase):
             installed=offers,
         )
         self.assertBad(
-            "the spawner 'wrong' can't be used: brxy.spawners.process:Options"
+            "the spawner 'wrong' can't be used: brxy.spawners.local.process:Options"
             " is no ISpawnerFactory",
             "wrong",
             installed=offers,
@@ -217,7 +217,7 @@ class FindTests(SynchronousTestCase):
         )
         factories, broken = findSpawners(
             [
-                self.offer("good", "brxy.spawners.process:factory"),
+                self.offer("good", "brxy.spawners.local.process:factory"),
                 self.offer("app", "no_such_module:factory"),
                 self.offer("gone", "no_such_module:factory"),
             ],
@@ -228,7 +228,7 @@ class FindTests(SynchronousTestCase):
             ["app", "docker", "good", "kubernetes", "mesos", "process", "ssh", "swarm"],
         )
         for name, factory in factories.items():
-            offers = [self.offer("good", "brxy.spawners.process:factory")]
+            offers = [self.offer("good", "brxy.spawners.local.process:factory")]
             self.assertIs(findSpawner(name, offers, package), factory)
         self.assertEqual(
             [each.split(":")[0] for each in broken],

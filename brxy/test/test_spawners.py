@@ -15,8 +15,8 @@ from zope.interface.verify import verifyObject
 
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Gone, IInstance, ISpawner, SpawnOrder
-from brxy.spawners import app, process
-from brxy.spawners.local import Running, ownBinFirst
+from brxy.spawners.local import app, process
+from brxy.spawners.local.base import Running, ownBinFirst
 from brxy.test.leftovers import RealTests, aliveInGroup
 
 _SERVER = """

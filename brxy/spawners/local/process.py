@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
 from brxy.processes.child import Child, Ended
-from brxy.spawners.local import CommandFactory, LocalSpawner, lineLogger, ownBinFirst
+from brxy.spawners.local.base import CommandFactory, LocalSpawner, lineLogger, ownBinFirst
 from brxy.spawners.spec import seconds
 
 __all__ = ["Options", "ProcessSpawner", "factory"]

@@ -1,0 +1,5 @@
+"""
+Spawners that run a command on this machine.
+"""
+
+__all__: list[str] = []
