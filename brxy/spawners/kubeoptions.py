@@ -11,7 +11,7 @@ from attrs.converters import optional
 
 from brxy.errors import BadSpawnSpec
 from brxy.readiness import urlPath
-from brxy.spawners.containeroptions import endpoint
+from brxy.spawners.docker.options import endpoint
 from brxy.spawners.spec import portNumber, seconds
 
 __all__ = ["Habits", "Options", "checkTogether", "habitsOf", "isNamespace"]

@@ -30,7 +30,7 @@ _BUILT_IN = tuple(
         ("process", "brxy.spawners.local.process"),
         ("app", "brxy.spawners.local.app"),
         ("ssh", "brxy.spawners.ssh"),
-        ("docker", "brxy.spawners.docker"),
+        ("docker", "brxy.spawners.docker.spawner"),
         ("swarm", "brxy.spawners.swarm"),
         ("kubernetes", "brxy.spawners.kubernetes"),
     )

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brxy.spawners.answers import EngineError
-from brxy.spawners.ending import exitReason, lastLine, startFailed
-from brxy.spawners.engine import Engine
-from brxy.spawners.managed import Managed, insist
-from brxy.spawners.removal import removeService
+from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.docker.ending import exitReason, lastLine, startFailed
+from brxy.spawners.docker.engine import Engine
+from brxy.spawners.docker.instance import Managed, insist
+from brxy.spawners.docker.removal import removeService
 from brxy.spawners.tasks import ORPHANED, OVER, Tasks
 
 __all__ = ["Service", "isAlive"]

@@ -15,12 +15,8 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, gatherResults
 
 from brxy.interfaces import IInstance, SpawnOrder
-from brxy.spawners.answers import EngineError
-from brxy.spawners.containeroptions import ContainerOptions
-from brxy.spawners.dialback import dialBack
-from brxy.spawners.engine import labelFilter
-from brxy.spawners.managed import Managed
-from brxy.spawners.managing import (
+from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.docker.base import (
     IMAGE,
     TICKET,
     EngineFactory,
@@ -28,7 +24,11 @@ from brxy.spawners.managing import (
     edgeLabels,
     orderLabels,
 )
-from brxy.spawners.removal import removeService
+from brxy.spawners.docker.dialback import dialBack
+from brxy.spawners.docker.engine import labelFilter
+from brxy.spawners.docker.instance import Managed
+from brxy.spawners.docker.options import ContainerOptions
+from brxy.spawners.docker.removal import removeService
 from brxy.spawners.service import Service, isAlive
 from brxy.spawners.tasks import Tasks
 

@@ -12,9 +12,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from brxy.spawners.answers import EngineError
-from brxy.spawners.engine import Engine, labelFilter
-from brxy.spawners.removal import removeService
+from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.docker.engine import Engine, labelFilter
+from brxy.spawners.docker.removal import removeService
 
 __all__ = ["ORPHANED", "OVER", "Tasks"]
 

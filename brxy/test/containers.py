@@ -10,8 +10,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from brxy.spawners.engine import Engine, labelFilter
-from brxy.spawners.removal import removeContainer
+from brxy.spawners.docker.engine import Engine, labelFilter
+from brxy.spawners.docker.removal import removeContainer
 from brxy.test.dockerd import MOUNTS, NODE, WEB, theDockerd
 from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 

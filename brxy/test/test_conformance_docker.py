@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
-from brxy.spawners import docker
+from brxy.spawners.docker import spawner as docker
 from brxy.spawners.testing import SpawnerTests
 from brxy.test.daemonbeds import NODE_COMMAND, DaemonBed, SwarmBed
 from brxy.test.dockerd import MISSING, MOUNTS, NODE, theDockerd

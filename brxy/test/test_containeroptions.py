@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.spawners.containeroptions} and L{brxy.spawners.dialback}.
+Tests of L{brxy.spawners.docker.options} and L{brxy.spawners.docker.dialback}.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import BadSpawnSpec, SpawnFailed
-from brxy.spawners import docker
-from brxy.spawners.containeroptions import ContainerOptions, memory
-from brxy.spawners.dialback import DialBack, dialBack
-from brxy.spawners.managing import EngineFactory
+from brxy.spawners.docker import spawner as docker
+from brxy.spawners.docker.base import EngineFactory
+from brxy.spawners.docker.dialback import DialBack, dialBack
+from brxy.spawners.docker.options import ContainerOptions, memory
 from brxy.spawners.registry import buildSpawner
 
 

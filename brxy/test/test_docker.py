@@ -18,8 +18,8 @@ from twisted.python.failure import Failure
 
 from brxy.interfaces import Address, IInstance, SpawnOrder
 from brxy.reactor.turns import Pace
-from brxy.spawners.docker import DockerSpawner, Options
-from brxy.spawners.engine import Engine
+from brxy.spawners.docker.engine import Engine
+from brxy.spawners.docker.spawner import DockerSpawner, Options
 from brxy.test.containers import ContainerTests
 from brxy.test.dockerd import MISSING, WEB
 

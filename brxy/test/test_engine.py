@@ -1,6 +1,6 @@
 """
-Tests of L{brxy.spawners.engine}, L{brxy.spawners.answers} and
-L{brxy.spawners.ending}: what goes wrong with a daemon.
+Tests of L{brxy.spawners.docker.engine}, L{brxy.spawners.docker.answers} and
+L{brxy.spawners.docker.ending}: what goes wrong with a daemon.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import BadSpawnSpec
-from brxy.spawners.answers import EngineError, EngineUnreachable, Lines, Whole, oneLine
-from brxy.spawners.ending import exitReason, startFailed
-from brxy.spawners.engine import Engine
+from brxy.spawners.docker.answers import EngineError, EngineUnreachable, Lines, Whole, oneLine
+from brxy.spawners.docker.ending import exitReason, startFailed
+from brxy.spawners.docker.engine import Engine
 from brxy.test.leftovers import RealTests
 
 

@@ -33,6 +33,7 @@ LAYERS = """
     brxy.apps
     brxy.program
     brxy.spawners.local
+    brxy.spawners.docker
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.apps.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
@@ -68,10 +69,10 @@ LAYERS = """
     brxy.spawners.local.app
     brxy.spawners.sshoptions brxy.spawners.sshfolder brxy.spawners.sshlink
     brxy.spawners.sshsession brxy.spawners.ssh
-    brxy.spawners.answers brxy.reactor.pacedfactory brxy.spawners.engine brxy.spawners.containeroptions
-    brxy.spawners.dialback brxy.spawners.removal brxy.spawners.ending
-    brxy.spawners.managed brxy.spawners.managing brxy.spawners.watch brxy.spawners.pulls
-    brxy.spawners.container brxy.spawners.docker
+    brxy.spawners.docker.answers brxy.reactor.pacedfactory brxy.spawners.docker.engine brxy.spawners.docker.options
+    brxy.spawners.docker.dialback brxy.spawners.docker.removal brxy.spawners.docker.ending
+    brxy.spawners.docker.instance brxy.spawners.docker.base brxy.spawners.docker.watch brxy.spawners.docker.pulls
+    brxy.spawners.docker.container brxy.spawners.docker.spawner
     brxy.spawners.tasks brxy.spawners.service brxy.spawners.swarm
     brxy.spawners.kubefiles brxy.spawners.kubeauth brxy.spawners.kubeconfig
     brxy.spawners.kubelink brxy.spawners.kubebody brxy.spawners.kubeapi brxy.spawners.kubepods

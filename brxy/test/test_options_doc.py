@@ -16,7 +16,8 @@ from brxy.edge.tap import NODE_PORT
 from brxy.edge.tap import Options as EdgeOptions
 from brxy.node.tap import Options as NodeOptions
 from brxy.program.options import Options
-from brxy.spawners import docker, kubernetes, ssh, swarm
+from brxy.spawners import kubernetes, ssh, swarm
+from brxy.spawners.docker import spawner as docker
 from brxy.spawners.local import app, process
 from brxy.spawners.spec import Common, optionKeys
 

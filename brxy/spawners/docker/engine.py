@@ -41,7 +41,7 @@ from zope.interface import implementer
 from brxy.errors import BadSpawnSpec
 from brxy.reactor.pacedfactory import PacedFactory
 from brxy.reactor.turns import Pace
-from brxy.spawners.answers import (
+from brxy.spawners.docker.answers import (
     EngineError,
     EngineUnreachable,
     Lines,

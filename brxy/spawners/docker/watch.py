@@ -11,9 +11,9 @@ from twisted.application.internet import backoffPolicy
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from brxy.spawners.answers import EngineError
-from brxy.spawners.engine import Engine, labelFilter
-from brxy.spawners.removal import removeContainer
+from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.docker.engine import Engine, labelFilter
+from brxy.spawners.docker.removal import removeContainer
 
 __all__ = ["Watch"]
 

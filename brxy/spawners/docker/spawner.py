@@ -14,13 +14,8 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, SpawnOrder
-from brxy.spawners.answers import EngineError
-from brxy.spawners.container import Container, Daemon, Plan
-from brxy.spawners.containeroptions import ContainerOptions, oneOf
-from brxy.spawners.dialback import dialBack
-from brxy.spawners.engine import Engine, labelFilter
-from brxy.spawners.managed import Managed
-from brxy.spawners.managing import (
+from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.docker.base import (
     IMAGE,
     TICKET,
     EngineFactory,
@@ -28,10 +23,15 @@ from brxy.spawners.managing import (
     edgeLabels,
     orderLabels,
 )
-from brxy.spawners.pulls import Pulls
-from brxy.spawners.removal import removeContainer, stopContainer
+from brxy.spawners.docker.container import Container, Daemon, Plan
+from brxy.spawners.docker.dialback import dialBack
+from brxy.spawners.docker.engine import Engine, labelFilter
+from brxy.spawners.docker.instance import Managed
+from brxy.spawners.docker.options import ContainerOptions, oneOf
+from brxy.spawners.docker.pulls import Pulls
+from brxy.spawners.docker.removal import removeContainer, stopContainer
+from brxy.spawners.docker.watch import Watch
 from brxy.spawners.spec import portNumber
-from brxy.spawners.watch import Watch
 
 __all__ = ["DockerSpawner", "Options", "factory"]
 

@@ -4,8 +4,8 @@ Has the daemon remove what it ran.
 
 from __future__ import annotations
 
-from brxy.spawners.answers import EngineError
-from brxy.spawners.engine import ANSWER_TIMEOUT, Engine
+from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.docker.engine import ANSWER_TIMEOUT, Engine
 
 __all__ = ["removeContainer", "removeService", "stopContainer"]
 

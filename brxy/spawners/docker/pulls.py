@@ -9,8 +9,8 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from brxy.spawners.answers import EngineError
-from brxy.spawners.engine import Engine
+from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.docker.engine import Engine
 
 __all__ = ["Pulls"]
 

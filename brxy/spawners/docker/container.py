@@ -13,13 +13,13 @@ from twisted.python.failure import Failure
 
 from brxy.interfaces import Address
 from brxy.readiness import waitUntilReady
-from brxy.spawners.answers import EngineError, EngineUnreachable
-from brxy.spawners.ending import exitReason, lastLine, startFailed
-from brxy.spawners.engine import Engine
-from brxy.spawners.managed import Managed, insist
-from brxy.spawners.pulls import Pulls
-from brxy.spawners.removal import removeContainer, stopContainer
-from brxy.spawners.watch import Watch
+from brxy.spawners.docker.answers import EngineError, EngineUnreachable
+from brxy.spawners.docker.ending import exitReason, lastLine, startFailed
+from brxy.spawners.docker.engine import Engine
+from brxy.spawners.docker.instance import Managed, insist
+from brxy.spawners.docker.pulls import Pulls
+from brxy.spawners.docker.removal import removeContainer, stopContainer
+from brxy.spawners.docker.watch import Watch
 
 __all__ = ["Container", "Daemon", "Plan"]
 

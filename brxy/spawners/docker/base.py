@@ -16,10 +16,10 @@ from zope.interface import implementer
 
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, IRecovering, ISpawner, ISpawnerFactory, SpawnOrder
-from brxy.spawners.answers import EngineError
-from brxy.spawners.engine import DEFAULT_HOST, Engine
+from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.docker.engine import DEFAULT_HOST, Engine
+from brxy.spawners.docker.instance import Managed
 from brxy.spawners.local.base import Running
-from brxy.spawners.managed import Managed
 
 __all__ = ["IMAGE", "TICKET", "EngineFactory", "ManagingSpawner", "edgeLabels", "orderLabels"]
 

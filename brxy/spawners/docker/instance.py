@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance
-from brxy.spawners.answers import EngineError, EngineUnreachable
+from brxy.spawners.docker.answers import EngineError, EngineUnreachable
 
 __all__ = ["Managed", "insist"]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import re
 import signal
 
-from brxy.spawners.answers import EngineError, oneLine
-from brxy.spawners.engine import Engine
+from brxy.spawners.docker.answers import EngineError, oneLine
+from brxy.spawners.docker.engine import Engine
 
 __all__ = ["exitReason", "lastLine", "startFailed"]
 

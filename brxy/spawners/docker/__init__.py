@@ -1,0 +1,5 @@
+"""
+The docker spawner: a container for each instance.
+"""
+
+__all__: list[str] = []
