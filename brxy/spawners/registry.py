@@ -31,7 +31,7 @@ _BUILT_IN = tuple(
         ("app", "brxy.spawners.local.app"),
         ("ssh", "brxy.spawners.ssh"),
         ("docker", "brxy.spawners.docker.spawner"),
-        ("swarm", "brxy.spawners.swarm"),
+        ("swarm", "brxy.spawners.swarm.spawner"),
         ("kubernetes", "brxy.spawners.kubernetes"),
     )
 )

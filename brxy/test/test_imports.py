@@ -34,6 +34,7 @@ LAYERS = """
     brxy.program
     brxy.spawners.local
     brxy.spawners.docker
+    brxy.spawners.swarm
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.apps.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
@@ -73,7 +74,7 @@ LAYERS = """
     brxy.spawners.docker.dialback brxy.spawners.docker.removal brxy.spawners.docker.ending
     brxy.spawners.docker.instance brxy.spawners.docker.base brxy.spawners.docker.watch brxy.spawners.docker.pulls
     brxy.spawners.docker.container brxy.spawners.docker.spawner
-    brxy.spawners.tasks brxy.spawners.service brxy.spawners.swarm
+    brxy.spawners.swarm.tasks brxy.spawners.swarm.service brxy.spawners.swarm.spawner
     brxy.spawners.kubefiles brxy.spawners.kubeauth brxy.spawners.kubeconfig
     brxy.spawners.kubelink brxy.spawners.kubebody brxy.spawners.kubeapi brxy.spawners.kubepods
     brxy.spawners.kubewatch brxy.spawners.kubeoptions brxy.spawners.kubeinstance

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from brxy.interfaces import SpawnOrder
-from brxy.spawners.swarm import Options, SwarmSpawner
+from brxy.spawners.swarm.spawner import Options, SwarmSpawner
 from brxy.test.containers import ContainerTests
 from brxy.test.dockerd import MISSING, WEB
 

@@ -12,7 +12,7 @@ from brxy.spawners.docker.ending import exitReason, lastLine, startFailed
 from brxy.spawners.docker.engine import Engine
 from brxy.spawners.docker.instance import Managed, insist
 from brxy.spawners.docker.removal import removeService
-from brxy.spawners.tasks import ORPHANED, OVER, Tasks
+from brxy.spawners.swarm.tasks import ORPHANED, OVER, Tasks
 
 __all__ = ["Service", "isAlive"]
 

@@ -29,8 +29,8 @@ from brxy.spawners.docker.engine import labelFilter
 from brxy.spawners.docker.instance import Managed
 from brxy.spawners.docker.options import ContainerOptions
 from brxy.spawners.docker.removal import removeService
-from brxy.spawners.service import Service, isAlive
-from brxy.spawners.tasks import Tasks
+from brxy.spawners.swarm.service import Service, isAlive
+from brxy.spawners.swarm.tasks import Tasks
 
 __all__ = ["Options", "SwarmSpawner", "factory"]
 

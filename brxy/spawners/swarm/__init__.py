@@ -1,0 +1,5 @@
+"""
+The swarm spawner: a service for each instance.
+"""
+
+__all__: list[str] = []
