@@ -32,7 +32,7 @@ _BUILT_IN = tuple(
         ("ssh", "brxy.spawners.ssh"),
         ("docker", "brxy.spawners.docker.spawner"),
         ("swarm", "brxy.spawners.swarm.spawner"),
-        ("kubernetes", "brxy.spawners.kubernetes"),
+        ("kubernetes", "brxy.spawners.kubernetes.spawner"),
     )
 )
 

@@ -15,7 +15,7 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 from zope.interface import provider
 
 from brxy.interfaces import Gone, IInstance, SpawnOrder
-from brxy.spawners.kubernetes import KubernetesFactory, KubernetesSpawner
+from brxy.spawners.kubernetes.spawner import KubernetesFactory, KubernetesSpawner
 from brxy.spawners.spec import parseSpawn, splitCommon
 from brxy.test.kubecluster import Cluster
 from brxy.test.kubestore import Object

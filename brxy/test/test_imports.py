@@ -35,6 +35,7 @@ LAYERS = """
     brxy.spawners.local
     brxy.spawners.docker
     brxy.spawners.swarm
+    brxy.spawners.kubernetes
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.apps.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
@@ -47,7 +48,7 @@ LAYERS = """
     brxy.scaler.scaler brxy.wire.clienthello
     brxy.spawners.spec brxy.spawners.describe brxy.spawners.sshclient brxy.spawners.sshhosts
     brxy.spawners.sshremote
-    brxy.spawners.kubestatus brxy.spawners.kubemake
+    brxy.spawners.kubernetes.status brxy.spawners.kubernetes.pod
 
     brxy.transport.relay brxy.reactor.deadlines brxy.reactor.reader brxy.reactor.hangup brxy.transport.tcpinfo brxy.transport.connection
     brxy.transport.splice brxy.transport.poller brxy.transport.socketend brxy.transport.sending brxy.transport.stream
@@ -75,10 +76,10 @@ LAYERS = """
     brxy.spawners.docker.instance brxy.spawners.docker.base brxy.spawners.docker.watch brxy.spawners.docker.pulls
     brxy.spawners.docker.container brxy.spawners.docker.spawner
     brxy.spawners.swarm.tasks brxy.spawners.swarm.service brxy.spawners.swarm.spawner
-    brxy.spawners.kubefiles brxy.spawners.kubeauth brxy.spawners.kubeconfig
-    brxy.spawners.kubelink brxy.spawners.kubebody brxy.spawners.kubeapi brxy.spawners.kubepods
-    brxy.spawners.kubewatch brxy.spawners.kubeoptions brxy.spawners.kubeinstance
-    brxy.spawners.kubernetes
+    brxy.spawners.kubernetes.files brxy.spawners.kubernetes.credentials brxy.spawners.kubernetes.config
+    brxy.spawners.kubernetes.link brxy.spawners.kubernetes.bodies brxy.spawners.kubernetes.api brxy.spawners.kubernetes.pods
+    brxy.spawners.kubernetes.watch brxy.spawners.kubernetes.options brxy.spawners.kubernetes.instance
+    brxy.spawners.kubernetes.spawner
     brxy.spawners.testapp brxy.spawners.testtools brxy.spawners.testbed brxy.spawners.testing
 
     brxy.program.options brxy.program.main brxy.pki

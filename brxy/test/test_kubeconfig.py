@@ -13,11 +13,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from brxy.errors import BadSpawnSpec
-from brxy.spawners import kubeauth
-from brxy.spawners.kubeapi import KubeAPI
-from brxy.spawners.kubeconfig import findAccess
-from brxy.spawners.kubernetes import KubernetesFactory, Options
-from brxy.spawners.kubestatus import KubeError
+from brxy.spawners.kubernetes import credentials as kubeauth
+from brxy.spawners.kubernetes.api import KubeAPI
+from brxy.spawners.kubernetes.config import findAccess
+from brxy.spawners.kubernetes.spawner import KubernetesFactory, Options
+from brxy.spawners.kubernetes.status import KubeError
 from brxy.test.kubecluster import TOKEN
 from brxy.test.kubetests import ClusterTests
 

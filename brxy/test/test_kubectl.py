@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import brxy
-from brxy.spawners.kubemake import TICKET
+from brxy.spawners.kubernetes.pod import TICKET
 from brxy.test.kubestore import APIError
 from brxy.test.kubetests import ClusterTests, checkModel
 from brxy.test.programs import ANYWHERE, TWISTD, Program, ProgramTests

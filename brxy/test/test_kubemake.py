@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.interfaces import Address, SpawnOrder
-from brxy.spawners.kubemake import Owner, Plan, checkTemplate, imageTemplate, labelValue, makePod
-from brxy.spawners.kubestatus import (
+from brxy.spawners.kubernetes.pod import (
+    Owner,
+    Plan,
+    checkTemplate,
+    imageTemplate,
+    labelValue,
+    makePod,
+)
+from brxy.spawners.kubernetes.status import (
     Hindrance,
     appAddress,
     endOf,

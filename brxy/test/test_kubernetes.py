@@ -10,7 +10,9 @@ from twisted.internet.task import deferLater
 
 from brxy.errors import SpawnFailed
 from brxy.interfaces import IInstance
-from brxy.spawners import kubeapi, kubeinstance, kubepods
+from brxy.spawners.kubernetes import api as kubeapi
+from brxy.spawners.kubernetes import instance as kubeinstance
+from brxy.spawners.kubernetes import pods as kubepods
 from brxy.test.kubestore import APIError, Object
 from brxy.test.kubetests import ClusterTests, checkModel
 

@@ -17,10 +17,10 @@ from zope.interface import implementer
 
 from brxy.interfaces import Address, Gone, IInstance, ILeaving
 from brxy.readiness import waitUntilReady
-from brxy.spawners.kubemake import TICKET
-from brxy.spawners.kubeoptions import Habits
-from brxy.spawners.kubepods import KubePods
-from brxy.spawners.kubestatus import (
+from brxy.spawners.kubernetes.options import Habits
+from brxy.spawners.kubernetes.pod import TICKET
+from brxy.spawners.kubernetes.pods import KubePods
+from brxy.spawners.kubernetes.status import (
     KubeError,
     Refused,
     Unreachable,
@@ -30,7 +30,7 @@ from brxy.spawners.kubestatus import (
     mainContainer,
     stageOf,
 )
-from brxy.spawners.kubewatch import PodWatch
+from brxy.spawners.kubernetes.watch import PodWatch
 
 __all__ = ["PodInstance"]
 

@@ -13,8 +13,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from brxy.spawners.kubepods import KubePods
-from brxy.spawners.kubestatus import KubeError, Refused, Unreachable, refusal
+from brxy.spawners.kubernetes.pods import KubePods
+from brxy.spawners.kubernetes.status import KubeError, Refused, Unreachable, refusal
 
 __all__ = ["PodWatch"]
 

@@ -14,17 +14,25 @@ from zope.interface import implementer
 
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, IRecovering, ISpawner, ISpawnerFactory, SpawnOrder
-from brxy.spawners.kubeapi import KubeAPI
-from brxy.spawners.kubeauth import FileCredentials
-from brxy.spawners.kubeconfig import MOUNTED, Access, findAccess
-from brxy.spawners.kubefiles import loadTemplate
-from brxy.spawners.kubeinstance import PodInstance
-from brxy.spawners.kubelink import tlsFor
-from brxy.spawners.kubemake import EDGE, TICKET, Owner, Plan, imageTemplate, labelValue, makePod
-from brxy.spawners.kubeoptions import Habits, Options, checkTogether, habitsOf, isNamespace
-from brxy.spawners.kubepods import KubePods
-from brxy.spawners.kubestatus import Unreachable, endOf
-from brxy.spawners.kubewatch import PodWatch
+from brxy.spawners.kubernetes.api import KubeAPI
+from brxy.spawners.kubernetes.config import MOUNTED, Access, findAccess
+from brxy.spawners.kubernetes.credentials import FileCredentials
+from brxy.spawners.kubernetes.files import loadTemplate
+from brxy.spawners.kubernetes.instance import PodInstance
+from brxy.spawners.kubernetes.link import tlsFor
+from brxy.spawners.kubernetes.options import Habits, Options, checkTogether, habitsOf, isNamespace
+from brxy.spawners.kubernetes.pod import (
+    EDGE,
+    TICKET,
+    Owner,
+    Plan,
+    imageTemplate,
+    labelValue,
+    makePod,
+)
+from brxy.spawners.kubernetes.pods import KubePods
+from brxy.spawners.kubernetes.status import Unreachable, endOf
+from brxy.spawners.kubernetes.watch import PodWatch
 from brxy.spawners.local.base import Running
 
 __all__ = ["KubernetesFactory", "KubernetesSpawner", "Options", "factory"]

@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from brxy.errors import SpawnFailed
 from brxy.processes.child import Child, Ended, printable
 from brxy.processes.pipes import MAX_LINE
-from brxy.spawners.kubestatus import Unreachable, oneLine
+from brxy.spawners.kubernetes.status import Unreachable, oneLine
 
 __all__ = ["API_VERSIONS", "Credential", "Credentials", "ExecCredentials", "FileCredentials"]
 

@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 
 from brxy.errors import BadSpawnSpec
-from brxy.spawners.kubeauth import (
+from brxy.spawners.kubernetes.credentials import (
     API_VERSIONS,
     Credential,
     Credentials,
     ExecCredentials,
     FileCredentials,
 )
-from brxy.spawners.kubefiles import Entry, loadKubeconfig
+from brxy.spawners.kubernetes.files import Entry, loadKubeconfig
 
 __all__ = ["MOUNTED", "Access", "findAccess"]
 

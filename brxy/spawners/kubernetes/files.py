@@ -11,8 +11,8 @@ from typing import Any
 from attrs import frozen
 
 from brxy.errors import BadSpawnSpec
-from brxy.spawners.kubemake import checkTemplate
-from brxy.spawners.kubestatus import oneLine
+from brxy.spawners.kubernetes.pod import checkTemplate
+from brxy.spawners.kubernetes.status import oneLine
 
 __all__ = ["Entry", "Kubeconfig", "loadKubeconfig", "loadTemplate"]
 

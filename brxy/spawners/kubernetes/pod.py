@@ -14,7 +14,7 @@ from typing import Any
 from attrs import field, frozen
 
 from brxy.interfaces import SpawnOrder
-from brxy.spawners.kubestatus import mainContainer
+from brxy.spawners.kubernetes.status import mainContainer
 
 __all__ = [
     "EDGE",

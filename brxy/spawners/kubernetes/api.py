@@ -16,10 +16,10 @@ from twisted.web.client import Agent, ResponseFailed
 from twisted.web.http_headers import Headers
 
 import brxy
-from brxy.spawners.kubebody import Lines, Whole
-from brxy.spawners.kubeconfig import Access
-from brxy.spawners.kubelink import BROKEN, Link, describeBroken, wasSent
-from brxy.spawners.kubestatus import KubeError, Unreachable, refusal
+from brxy.spawners.kubernetes.bodies import Lines, Whole
+from brxy.spawners.kubernetes.config import Access
+from brxy.spawners.kubernetes.link import BROKEN, Link, describeBroken, wasSent
+from brxy.spawners.kubernetes.status import KubeError, Unreachable, refusal
 
 __all__ = ["ANSWER_TIMEOUT", "KubeAPI"]
 

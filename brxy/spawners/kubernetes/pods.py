@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from brxy.spawners.kubeapi import KubeAPI
-from brxy.spawners.kubestatus import KubeError, Refused, Unreachable, oneLine
+from brxy.spawners.kubernetes.api import KubeAPI
+from brxy.spawners.kubernetes.status import KubeError, Refused, Unreachable, oneLine
 
 __all__ = ["WATCH_TIMEOUT", "KubePods"]
 

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 
-from brxy.spawners.kubestatus import Unreachable
+from brxy.spawners.kubernetes.status import Unreachable
 
 __all__ = ["Lines", "Whole"]
 

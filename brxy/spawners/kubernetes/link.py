@@ -30,9 +30,9 @@ from twisted.web.client import (
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from brxy.spawners.kubeauth import Credential
-from brxy.spawners.kubeconfig import Access
-from brxy.spawners.kubestatus import Unreachable, oneLine
+from brxy.spawners.kubernetes.config import Access
+from brxy.spawners.kubernetes.credentials import Credential
+from brxy.spawners.kubernetes.status import Unreachable, oneLine
 
 __all__ = ["BROKEN", "Link", "describeBroken", "tlsFor", "wasSent"]
 
