@@ -29,7 +29,7 @@ _BUILT_IN = tuple(
     for name, module in (
         ("process", "brxy.spawners.local.process"),
         ("app", "brxy.spawners.local.app"),
-        ("ssh", "brxy.spawners.ssh"),
+        ("ssh", "brxy.spawners.ssh.spawner"),
         ("docker", "brxy.spawners.docker.spawner"),
         ("swarm", "brxy.spawners.swarm.spawner"),
         ("kubernetes", "brxy.spawners.kubernetes.spawner"),

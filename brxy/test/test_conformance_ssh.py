@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
-from brxy.spawners import ssh
+from brxy.spawners.ssh import spawner as ssh
 from brxy.spawners.testing import SpawnerTests
 from brxy.test.programs import TWISTD
 from brxy.test.sshd import MISSING, Sshd

@@ -36,6 +36,7 @@ LAYERS = """
     brxy.spawners.docker
     brxy.spawners.swarm
     brxy.spawners.kubernetes
+    brxy.spawners.ssh
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.apps.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
@@ -46,8 +47,8 @@ LAYERS = """
     brxy.scaler.agenda brxy.scaler.orders brxy.scaler.shortage brxy.scaler.lifecycle
     brxy.edge.limits brxy.edge.patience brxy.scaler.knownroutes
     brxy.scaler.scaler brxy.wire.clienthello
-    brxy.spawners.spec brxy.spawners.describe brxy.spawners.sshclient brxy.spawners.sshhosts
-    brxy.spawners.sshremote
+    brxy.spawners.spec brxy.spawners.describe brxy.spawners.ssh.client brxy.spawners.ssh.hosts
+    brxy.spawners.ssh.remote
     brxy.spawners.kubernetes.status brxy.spawners.kubernetes.pod
 
     brxy.transport.relay brxy.reactor.deadlines brxy.reactor.reader brxy.reactor.hangup brxy.transport.tcpinfo brxy.transport.connection
@@ -69,8 +70,8 @@ LAYERS = """
     brxy.node.owner brxy.node.slot brxy.node.dial brxy.node.link brxy.node.service brxy.node.early
     brxy.spawners.registry brxy.spawners.local.base brxy.spawners.local.process
     brxy.spawners.local.app
-    brxy.spawners.sshoptions brxy.spawners.sshfolder brxy.spawners.sshlink
-    brxy.spawners.sshsession brxy.spawners.ssh
+    brxy.spawners.ssh.options brxy.spawners.ssh.folder brxy.spawners.ssh.link
+    brxy.spawners.ssh.session brxy.spawners.ssh.spawner
     brxy.spawners.docker.answers brxy.reactor.pacedfactory brxy.spawners.docker.engine brxy.spawners.docker.options
     brxy.spawners.docker.dialback brxy.spawners.docker.removal brxy.spawners.docker.ending
     brxy.spawners.docker.instance brxy.spawners.docker.base brxy.spawners.docker.watch brxy.spawners.docker.pulls

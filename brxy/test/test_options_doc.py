@@ -16,11 +16,11 @@ from brxy.edge.tap import NODE_PORT
 from brxy.edge.tap import Options as EdgeOptions
 from brxy.node.tap import Options as NodeOptions
 from brxy.program.options import Options
-from brxy.spawners import ssh
 from brxy.spawners.docker import spawner as docker
 from brxy.spawners.kubernetes import spawner as kubernetes
 from brxy.spawners.local import app, process
 from brxy.spawners.spec import Common, optionKeys
+from brxy.spawners.ssh import spawner as ssh
 from brxy.spawners.swarm import spawner as swarm
 
 PAGE = Path(brxy.__file__).parents[1] / "doc" / "options.rst"

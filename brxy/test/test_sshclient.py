@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.spawners.sshclient import Client, explain, forwardTarget
-from brxy.spawners.sshremote import HOLD, RUN
+from brxy.spawners.ssh.client import Client, explain, forwardTarget
+from brxy.spawners.ssh.remote import HOLD, RUN
 
 __all__ = ["ClientTests", "ExplainTests", "ForwardTargetTests"]
 

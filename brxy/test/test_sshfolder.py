@@ -11,7 +11,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import SpawnFailed
-from brxy.spawners.sshfolder import ControlFolder
+from brxy.spawners.ssh.folder import ControlFolder
 
 __all__ = ["ControlFolderTests"]
 

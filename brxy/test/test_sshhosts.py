@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.spawners.sshhosts import Hosts
+from brxy.spawners.ssh.hosts import Hosts
 
 __all__ = ["HostsTests"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.spawners.sshremote import HOLD, MADE, RUN, instructions, readStatus
+from brxy.spawners.ssh.remote import HOLD, MADE, RUN, instructions, readStatus
 from brxy.test.leftovers import aliveInGroup
 
 __all__ = ["HoldTests", "InstructionsTests", "RunTests"]

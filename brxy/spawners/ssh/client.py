@@ -11,7 +11,7 @@ from posixpath import join
 
 from attrs import frozen
 
-from brxy.spawners.sshremote import HOLD, RUN
+from brxy.spawners.ssh.remote import HOLD, RUN
 
 __all__ = ["Client", "explain", "forwardTarget"]
 
@@ -91,7 +91,7 @@ class Client:
 
     def run(self, control: str) -> list[str]:
         """
-        Runs L{brxy.spawners.sshremote.RUN} through the master.
+        Runs L{brxy.spawners.ssh.remote.RUN} through the master.
         """
         return [*self._through(control), *_BARE, "--", self.host, RUN]
 

@@ -12,9 +12,9 @@ from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IDelayedCall
 
 from brxy.processes.child import Ended, printable
-from brxy.spawners.sshclient import explain
-from brxy.spawners.sshlink import Link, Piped
-from brxy.spawners.sshremote import readStatus
+from brxy.spawners.ssh.client import explain
+from brxy.spawners.ssh.link import Link, Piped
+from brxy.spawners.ssh.remote import readStatus
 
 __all__ = ["Session"]
 
@@ -64,7 +64,7 @@ class Session:
         """
         Run the command.
 
-        @param instructions: see L{brxy.spawners.sshremote.instructions}.
+        @param instructions: see L{brxy.spawners.ssh.remote.instructions}.
         @return: how it ended, when it has.
         @raise SpawnFailed: it can't be started.
         """

@@ -16,13 +16,13 @@ from zope.interface import implementer
 from brxy.errors import BadSpawnSpec, SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
 from brxy.spawners.local.base import CommandFactory, Running, lineLogger
-from brxy.spawners.sshclient import Client, forwardTarget
-from brxy.spawners.sshfolder import ControlFolder
-from brxy.spawners.sshhosts import Hosts
-from brxy.spawners.sshlink import Link
-from brxy.spawners.sshoptions import Options
-from brxy.spawners.sshremote import instructions
-from brxy.spawners.sshsession import Session
+from brxy.spawners.ssh.client import Client, forwardTarget
+from brxy.spawners.ssh.folder import ControlFolder
+from brxy.spawners.ssh.hosts import Hosts
+from brxy.spawners.ssh.link import Link
+from brxy.spawners.ssh.options import Options
+from brxy.spawners.ssh.remote import instructions
+from brxy.spawners.ssh.session import Session
 
 __all__ = ["Options", "SshSpawner", "factory"]
 

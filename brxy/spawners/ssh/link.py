@@ -20,8 +20,8 @@ from twisted.logger import Logger
 from brxy.errors import SpawnFailed
 from brxy.processes.child import Child, Ended, printable
 from brxy.processes.pipes import PipeWriter
-from brxy.spawners.sshclient import Client, explain
-from brxy.spawners.sshremote import MADE
+from brxy.spawners.ssh.client import Client, explain
+from brxy.spawners.ssh.remote import MADE
 
 __all__ = ["Link", "Piped"]
 
@@ -202,7 +202,7 @@ class Link:
 
     def run(self, output: Callable[[int, bytes], None]) -> Piped:
         """
-        Start L{brxy.spawners.sshremote.RUN} over there.
+        Start L{brxy.spawners.ssh.remote.RUN} over there.
 
         @param output: as for L{Child}.
         @raise SpawnFailed: it can't be started.

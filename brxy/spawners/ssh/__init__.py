@@ -1,0 +1,5 @@
+"""
+The ssh spawner: a command on another host for each instance.
+"""
+
+__all__: list[str] = []
