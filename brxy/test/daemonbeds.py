@@ -13,7 +13,7 @@ from brxy.interfaces import SpawnOrder
 from brxy.spawners.docker.engine import Engine, labelFilter
 from brxy.spawners.docker.removal import removeContainer, removeService
 from brxy.spawners.swarm import spawner as swarm
-from brxy.spawners.testbed import SpawnerBed
+from brxy.spawners.testing.bed import SpawnerBed
 from brxy.test.dockerd import MOUNTS, NODE, Dockerd, theDockerd
 from brxy.test.programs import PYTHON
 

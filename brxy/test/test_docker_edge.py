@@ -11,7 +11,7 @@ from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
 
 from brxy.processes.ports import PORTS
-from brxy.spawners import testapp
+from brxy.spawners.testing import app as testapp
 from brxy.test.containers import NODE_SPEC, WEB_SPEC, ContainerTests
 from brxy.test.dockerd import MISSING, theDockerd
 from brxy.test.netlinks import subnet

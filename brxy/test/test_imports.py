@@ -81,7 +81,7 @@ LAYERS = """
     brxy.spawners.kubernetes.link brxy.spawners.kubernetes.bodies brxy.spawners.kubernetes.api brxy.spawners.kubernetes.pods
     brxy.spawners.kubernetes.watch brxy.spawners.kubernetes.options brxy.spawners.kubernetes.instance
     brxy.spawners.kubernetes.spawner
-    brxy.spawners.testapp brxy.spawners.testtools brxy.spawners.testbed brxy.spawners.testing
+    brxy.spawners.testing.app brxy.spawners.testing.tools brxy.spawners.testing.bed brxy.spawners.testing.suite brxy.spawners.testing
 
     brxy.program.options brxy.program.main brxy.pki
     brxy.edge.tap brxy.edge.__main__

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from twisted.trial.unittest import TestCase
 
 from brxy.interfaces import SpawnOrder
-from brxy.spawners import testapp
 from brxy.spawners.kubernetes import spawner as kubernetes
 from brxy.spawners.kubernetes.pod import EDGE, TICKET
 from brxy.spawners.testing import SpawnerTests
-from brxy.spawners.testtools import EdgeProcess
+from brxy.spawners.testing import app as testapp
+from brxy.spawners.testing.tools import EdgeProcess
 from brxy.test.kubecluster import Cluster
 from brxy.test.programs import PYTHON
 

@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from brxy.processes.ports import PORTS
 from brxy.spawners.testing import SpawnerTests
-from brxy.spawners.testtools import Client, EdgeProcess
+from brxy.spawners.testing.tools import Client, EdgeProcess
 from brxy.test.daemonbeds import NODE_COMMAND, SwarmBed
 from brxy.test.dockerd import MISSING, MOUNTS, NODE, Dockerd
 from brxy.test.programs import TWISTD

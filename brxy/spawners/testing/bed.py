@@ -24,9 +24,9 @@ from twisted.internet.endpoints import clientFromString, connectProtocol, server
 from twisted.internet.task import deferLater
 
 from brxy.interfaces import Gone, IInstance, ISpawner, ISpawnerFactory, SpawnOrder
-from brxy.spawners import testapp
 from brxy.spawners.spec import parseSpawn, splitCommon
-from brxy.spawners.testtools import Answer, Client, EdgeProcess, NodePort, processesWith
+from brxy.spawners.testing import app as testapp
+from brxy.spawners.testing.tools import Answer, Client, EdgeProcess, NodePort, processesWith
 
 if TYPE_CHECKING:
     from twisted.trial.unittest import TestCase
@@ -46,7 +46,7 @@ class SpawnerBed(TestCase):
     A mixin to L{twisted.trial.unittest.TestCase}.
 
     @cvar factory: the spawner's.
-    @cvar app: the command that runs L{brxy.spawners.testapp} on this machine.
+    @cvar app: the command that runs L{brxy.spawners.testing.app} on this machine.
         A spawner that runs things elsewhere has that file there.
     @cvar environment: what an edge finds in its environment besides our own.
     @cvar patience: how long, in seconds, anything may take.

@@ -31,7 +31,7 @@ from brxy.errors import SpawnFailed
 from brxy.interfaces import IInstance, IRecovering, ISpawner, ISpawnerFactory
 from brxy.spawners.registry import findSpawner
 from brxy.spawners.spec import optionKeys, parseSpawn
-from brxy.spawners.testbed import SpawnerBed
+from brxy.spawners.testing.bed import SpawnerBed
 
 __all__ = ["SpawnerTests"]
 

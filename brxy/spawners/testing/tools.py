@@ -197,7 +197,7 @@ class Answer:
     What an edge has answered.
 
     @ivar status: of HTTP; 0 if there was no answer.
-    @ivar about: what L{brxy.spawners.testapp} says of itself; C{{}} if it was
+    @ivar about: what L{brxy.spawners.testing.app} says of itself; C{{}} if it was
         not that.
     """
 
