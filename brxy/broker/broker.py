@@ -20,7 +20,7 @@ from typing import Generic, Protocol, TypeVar
 from attrs import define
 
 from brxy.broker.pool import Pool
-from brxy.edge.limits import Addresses
+from brxy.edge.config.limits import Addresses
 from brxy.scaler.instance import Instance, Slot
 
 __all__ = ["Broker", "Expire", "Held", "Match", "Reject", "Waiter"]

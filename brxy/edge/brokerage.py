@@ -15,11 +15,11 @@ from twisted.logger import Logger
 
 from brxy.broker.broker import Broker, Expire, Match, Reject
 from brxy.edge.access import Access
+from brxy.edge.config.limits import Limits, Wakes
 from brxy.edge.direct import DirectSlot, Front
 from brxy.edge.exchange import Exchange
 from brxy.edge.httpcarrier import HTTPCarrier
 from brxy.edge.instances import Instances
-from brxy.edge.limits import Limits, Wakes
 from brxy.edge.slot import NodeSlot
 from brxy.edge.starter import Spawning, Starter
 from brxy.edge.supplies import NodeSupply

@@ -15,9 +15,9 @@ from zope.interface import implementer
 
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
+from brxy.edge.config.limits import Addresses, Limits
 from brxy.edge.exchange import HELD, TUNNEL
 from brxy.edge.httpcarrier import VIA, HTTPCarrier, SecuredCarrier
-from brxy.edge.limits import Addresses, Limits
 from brxy.edge.patience import Owed
 from brxy.edge.peer import addressText
 from brxy.errors import BadRequest

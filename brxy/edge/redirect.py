@@ -11,7 +11,7 @@ from twisted.internet.protocol import Protocol
 
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.client import HTTPClient, HTTPFactory
-from brxy.edge.limits import Addresses, Limits
+from brxy.edge.config.limits import Addresses, Limits
 from brxy.http.messages import RequestHead, plainResponse
 from brxy.transport.connection import Shared
 from brxy.values.networks import Networks

@@ -37,15 +37,15 @@ from brxy.edge.brokerage import Brokerage
 from brxy.edge.certstore import CertificateStore
 from brxy.edge.client import HTTPFactory
 from brxy.edge.clients import ClientFactory
+from brxy.edge.config.limits import Addresses, clientsAllowed
+from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.doorkeeper import Doorkeeper
-from brxy.edge.limits import Addresses, clientsAllowed
 from brxy.edge.listening import checkPrivate, edgeEndpoint, listen, private
 from brxy.edge.nodetls import NodeTLS
 from brxy.edge.proxied import Proxied
 from brxy.edge.recovery import warnOfUnclaimed
 from brxy.edge.redirect import RedirectFactory
 from brxy.edge.routes import RouteTable, canonical
-from brxy.edge.settings import EdgeSettings
 from brxy.edge.slot import SlotFactory
 from brxy.edge.sniclient import SNIFactory
 from brxy.edge.starter import Starter

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.clients import ClientFactory
-from brxy.edge.limits import Addresses, Limits
+from brxy.edge.config.limits import Addresses, Limits
 from brxy.edge.tcpclient import TCPClient
 from brxy.errors import BadHello
 from brxy.reactor.deadlines import Deadlines

@@ -13,8 +13,8 @@ from zope.interface import implementer
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.carrier import TCPCarrier
 from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
+from brxy.edge.config.limits import Addresses, Limits
 from brxy.edge.exchange import TUNNEL
-from brxy.edge.limits import Addresses, Limits
 from brxy.edge.patience import Owed
 from brxy.interfaces import IExchangeEnd
 from brxy.transport.connection import Shared

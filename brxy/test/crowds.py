@@ -13,8 +13,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
+from brxy.edge.config.settings import EdgeSettings, Spawn
 from brxy.edge.service import EdgeService
-from brxy.edge.settings import EdgeSettings, Spawn
 from brxy.interfaces import Address, SpawnOrder
 from brxy.test.edges import EdgeTests
 from brxy.test.network import TCP_ADDRESS, FakeReactor, PipeEnd, Recorder, connect

@@ -21,8 +21,8 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from brxy.edge.config.settings import EdgeSettings, Spawn
 from brxy.edge.service import EdgeService
-from brxy.edge.settings import EdgeSettings, Spawn
 from brxy.edge.starter import Spawning
 from brxy.interfaces import Address, IRecovering, SpawnOrder
 from brxy.scaler.scaler import Rule

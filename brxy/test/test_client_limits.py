@@ -10,7 +10,7 @@ from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Factory
 
-from brxy.edge.limits import Limits
+from brxy.edge.config.limits import Limits
 from brxy.node.service import NodeService, NodeSettings
 from brxy.scaler import breaker
 from brxy.test.crowds import get

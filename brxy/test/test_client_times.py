@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.limits import Limits
+from brxy.edge.config.limits import Limits
 from brxy.interfaces import Address
 from brxy.test.crowds import MemoryClient, MemoryEdge, get
 from brxy.test.edges import spawnRule

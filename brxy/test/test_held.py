@@ -8,7 +8,7 @@ from hashlib import md5
 
 from twisted.internet.task import deferLater
 
-from brxy.edge.limits import Limits
+from brxy.edge.config.limits import Limits
 from brxy.test.edges import EdgeTests
 from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Peer, answer, webApp

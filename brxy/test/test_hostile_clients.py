@@ -16,7 +16,7 @@ from twisted.logger import capturedLogs, eventAsText
 from twisted.trial.unittest import SynchronousTestCase
 
 import brxy
-from brxy.edge.limits import Limits
+from brxy.edge.config.limits import Limits
 from brxy.interfaces import Address
 from brxy.test.crowds import MemoryClient, MemoryEdge
 from brxy.test.edges import EdgeTests, spawnRule

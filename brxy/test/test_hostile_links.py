@@ -19,8 +19,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from zope.interface import provider
 
+from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.service import EdgeService
-from brxy.edge.settings import EdgeSettings
 from brxy.test.edges import LOOPBACK, EdgeTests, spawnRule
 from brxy.test.leftovers import onBothTransports
 from brxy.test.links import FROM_EDGE, FROM_NODE, BadLink, BadLinkSpawner, Fault

@@ -19,7 +19,7 @@ from unittest import SkipTest
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
-from brxy.edge.limits import Limits
+from brxy.edge.config.limits import Limits
 from brxy.test.crowds import CrowdTests, ManyAppsTests, get
 from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import Message, Peer, answer, webApp

@@ -37,6 +37,7 @@ LAYERS = """
     brxy.spawners.swarm
     brxy.spawners.kubernetes
     brxy.spawners.ssh
+    brxy.edge.config
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.apps.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
@@ -45,7 +46,7 @@ LAYERS = """
     brxy.edge.routes brxy.edge.access brxy.scaler.instance brxy.scaler.decisions brxy.broker.pool
     brxy.broker.broker brxy.scaler.breaker brxy.scaler.ledger brxy.scaler.rolls
     brxy.scaler.agenda brxy.scaler.orders brxy.scaler.shortage brxy.scaler.lifecycle
-    brxy.edge.limits brxy.edge.patience brxy.scaler.knownroutes
+    brxy.edge.config.limits brxy.edge.patience brxy.scaler.knownroutes
     brxy.scaler.scaler brxy.wire.clienthello
     brxy.spawners.spec brxy.spawners.describe brxy.spawners.ssh.client brxy.spawners.ssh.hosts
     brxy.spawners.ssh.remote
@@ -65,7 +66,7 @@ LAYERS = """
     brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.recovery
     brxy.edge.starter brxy.edge.doorkeeper brxy.edge.redirect brxy.edge.certstore
     brxy.edge.sniclient
-    brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.settings brxy.edge.listening
+    brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.config.settings brxy.edge.listening
     brxy.edge.service
     brxy.node.owner brxy.node.slot brxy.node.dial brxy.node.link brxy.node.service brxy.node.early
     brxy.spawners.registry brxy.spawners.local.base brxy.spawners.local.process

@@ -10,7 +10,7 @@ from socket import socket
 
 from twisted.internet.defer import Deferred
 
-from brxy.edge.limits import Limits
+from brxy.edge.config.limits import Limits
 from brxy.test.crowds import CrowdTests, ManyAppsTests, get
 from brxy.test.edges import LOOPBACK
 from brxy.test.peers import App, Message, Peer, answer, webApp

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from brxy.edge.limits import Limits
+from brxy.edge.config.limits import Limits
 from brxy.interfaces import Address
 from brxy.processes.ports import PORTS
 from brxy.test.edges import LOOPBACK, EdgeTests

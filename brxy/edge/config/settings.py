@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from brxy.edge.access import Allowed
-from brxy.edge.limits import Limits
+from brxy.edge.config.limits import Limits
 from brxy.edge.nodetls import NodeTLSFiles
 from brxy.edge.starter import Spawning
 from brxy.scaler.scaler import Rule

@@ -1,0 +1,5 @@
+"""
+The configuration of an edge, as plain data.
+"""
+
+__all__: list[str] = []
