@@ -37,7 +37,7 @@ from benchmarks.machine import describe
 from benchmarks.servers import BenchError
 from benchmarks.usage import residentSize
 from brxy.broker.broker import Broker
-from brxy.edge.exchange import Exchange
+from brxy.edge.exchanges.table import Exchange
 from brxy.scaler.instance import Instance
 from brxy.wire.frames import KIND_HTTP
 

@@ -17,8 +17,8 @@ from brxy.broker.broker import Broker, Expire, Match, Reject
 from brxy.edge.access import Access
 from brxy.edge.config.limits import Limits, Wakes
 from brxy.edge.direct import DirectSlot, Front
-from brxy.edge.exchange import Exchange
-from brxy.edge.httpcarrier import HTTPCarrier
+from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.exchanges.table import Exchange
 from brxy.edge.instances import Instances
 from brxy.edge.slot import NodeSlot
 from brxy.edge.starter import Spawning, Starter

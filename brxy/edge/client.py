@@ -16,8 +16,8 @@ from zope.interface import implementer
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
 from brxy.edge.config.limits import Addresses, Limits
-from brxy.edge.exchange import HELD, TUNNEL
-from brxy.edge.httpcarrier import VIA, HTTPCarrier, SecuredCarrier
+from brxy.edge.exchanges.http import VIA, HTTPCarrier, SecuredCarrier
+from brxy.edge.exchanges.table import HELD, TUNNEL
 from brxy.edge.patience import Owed
 from brxy.edge.peer import addressText
 from brxy.errors import BadRequest
@@ -51,7 +51,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
     """
     One client's connection: requests one after another, answered in order.
 
-    @ivar forwarded: see L{brxy.edge.httpcarrier.HTTPSource}.
+    @ivar forwarded: see L{brxy.edge.exchanges.http.HTTPSource}.
     @ivar added: likewise.
     """
 

@@ -12,8 +12,8 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from brxy.edge.brokerage import Brokerage
-from brxy.edge.carrier import Carrier
 from brxy.edge.config.limits import Addresses, Limits
+from brxy.edge.exchanges.carrier import Carrier
 from brxy.edge.patience import Owed
 from brxy.edge.peer import addressText, endpointsText
 from brxy.reactor.deadlines import Deadlines

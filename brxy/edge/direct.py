@@ -43,7 +43,7 @@ class DirectSlot(Backend):
 
     @ivar instance: whose slot it is.
     @ivar standing: it takes exchanges.
-    @ivar wants_client: see L{brxy.edge.carrier.SlotEnd}.
+    @ivar wants_client: see L{brxy.edge.exchanges.carrier.SlotEnd}.
     """
 
     wants_client = False

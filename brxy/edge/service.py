@@ -6,8 +6,8 @@ The way of an exchange through it, in order:
   1. L{brxy.edge.client} takes a request (or a TCP connection) from a client,
      behind the header of a proxy if it comes through one (L{brxy.edge.proxied});
      L{brxy.http.messages} reads its head, L{brxy.edge.routes} tells its route.
-  2. L{brxy.edge.carrier} carries it; what becomes of it stands in the table of
-     L{brxy.edge.exchange}.
+  2. L{brxy.edge.exchanges.carrier} carries it; what becomes of it stands in the table of
+     L{brxy.edge.exchanges.table}.
   3. L{brxy.edge.brokerage} asks L{brxy.broker.broker} for a slot: a Match now, or
      it is held, and L{brxy.scaler.scaler} is asked for more instances.
   4. L{brxy.edge.starter} has a spawner start what was ordered.  The instance's

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.edge.exchange}, and a model of what becomes of an exchange when
+Tests of L{brxy.edge.exchanges.table}, and a model of what becomes of an exchange when
 it is carried.
 """
 
@@ -12,9 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.carrier import Carrier, TCPCarrier
-from brxy.edge.exchange import COPY_LIMIT, INTERIM_LIMIT, TABLE, Action, Exchange, Input, Progress
-from brxy.edge.httpcarrier import HTTPCarrier
+from brxy.edge.exchanges.carrier import Carrier, TCPCarrier
+from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.exchanges.table import (
+    COPY_LIMIT,
+    INTERIM_LIMIT,
+    TABLE,
+    Action,
+    Exchange,
+    Input,
+    Progress,
+)
 from brxy.http.messages import requestHead
 from brxy.scaler.instance import Instance
 from brxy.test.examples import bounded

@@ -8,7 +8,7 @@ from __future__ import annotations
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import deferLater
 
-from brxy.edge.exchange import INTERIM_LIMIT
+from brxy.edge.exchanges.table import INTERIM_LIMIT
 from brxy.test.edges import EdgeTests
 from brxy.test.leftovers import onBothTransports
 from brxy.test.peers import App, Broken, Message, Peer, answer, webApp

@@ -38,11 +38,12 @@ LAYERS = """
     brxy.spawners.kubernetes
     brxy.spawners.ssh
     brxy.edge.config
+    brxy.edge.exchanges
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.apps.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
     brxy.http.fields brxy.http.request brxy.http.response brxy.http.render
-    brxy.http.messages brxy.http.forwarding brxy.http.chunks brxy.http.body brxy.edge.exchange
+    brxy.http.messages brxy.http.forwarding brxy.http.chunks brxy.http.body brxy.edge.exchanges.table
     brxy.edge.routes brxy.edge.access brxy.scaler.instance brxy.scaler.decisions brxy.broker.pool
     brxy.broker.broker brxy.scaler.breaker brxy.scaler.ledger brxy.scaler.rolls
     brxy.scaler.agenda brxy.scaler.orders brxy.scaler.shortage brxy.scaler.lifecycle
@@ -60,7 +61,7 @@ LAYERS = """
     brxy.processes.child brxy.processes.ports brxy.readiness brxy.apps.command brxy.apps.app
     brxy.program.exitstatus brxy.reactor.signals brxy.reactor.turns brxy.program.systemd brxy.program.tokenfile
     brxy.tls.contexts brxy.tls.transport brxy.tls.handshakes brxy.tls.certificates
-    brxy.edge.peer brxy.edge.carrier brxy.edge.httpcarrier brxy.edge.clients
+    brxy.edge.peer brxy.edge.exchanges.carrier brxy.edge.exchanges.http brxy.edge.clients
     brxy.edge.client brxy.edge.tcpclient brxy.edge.proxied
     brxy.edge.nodetls brxy.edge.refusals
     brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.recovery

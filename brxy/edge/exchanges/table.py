@@ -3,7 +3,7 @@ One exchange as the edge sees it: a table of states and inputs.
 
 An exchange is one HTTP request with its response, or one TCP connection.
 Everything that decides what becomes of it stands in L{TABLE}; an input that a
-state does not list is a bug and raises.  L{brxy.edge.carrier} feeds the inputs
+state does not list is a bug and raises.  L{brxy.edge.exchanges.carrier} feeds the inputs
 and performs the actions.
 
 ::

@@ -1,7 +1,7 @@
 """
 Carrying one exchange from its client to a slot and back.
 
-A carrier feeds L{brxy.edge.exchange} with what happens and performs what that
+A carrier feeds L{brxy.edge.exchanges.table} with what happens and performs what that
 decides.  It is the relay between the client's connection and the slot.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from twisted.logger import Logger
 
-from brxy.edge.exchange import OVER, Exchange, Input
+from brxy.edge.exchanges.table import OVER, Exchange, Input
 from brxy.scaler.instance import Instance
 from brxy.transport.relay import End, Relay
 from brxy.wire.frames import KIND_TCP

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from brxy.edge.carrier import Carrier, Client
-from brxy.edge.exchange import ANSWERING, HELD, RUNNING, TUNNEL, Exchange, Input
+from brxy.edge.exchanges.carrier import Carrier, Client
+from brxy.edge.exchanges.table import ANSWERING, HELD, RUNNING, TUNNEL, Exchange, Input
 from brxy.errors import BadResponse
 from brxy.http.body import Body, LengthBody, framingFor
 from brxy.http.messages import (
