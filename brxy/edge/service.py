@@ -11,8 +11,8 @@ The way of an exchange through it, in order:
   3. L{brxy.edge.brokerage} asks L{brxy.broker.broker} for a slot: a Match now, or
      it is held, and L{brxy.scaler.scaler} is asked for more instances.
   4. L{brxy.edge.starter} has a spawner start what was ordered.  The instance's
-     node dials in (L{brxy.edge.slot}), or the edge fronts it
-     (L{brxy.edge.direct}).
+     node dials in (L{brxy.edge.slots.node}), or the edge fronts it
+     (L{brxy.edge.slots.direct}).
   5. The slot takes the exchange, and its response goes back the same way.
 """
 
@@ -32,7 +32,6 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from brxy.broker.broker import Broker
-from brxy.edge.access import Access
 from brxy.edge.brokerage import Brokerage
 from brxy.edge.certstore import CertificateStore
 from brxy.edge.client import HTTPFactory
@@ -41,12 +40,13 @@ from brxy.edge.config.limits import Addresses, clientsAllowed
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.doorkeeper import Doorkeeper
 from brxy.edge.listening import checkPrivate, edgeEndpoint, listen, private
-from brxy.edge.nodetls import NodeTLS
 from brxy.edge.proxied import Proxied
 from brxy.edge.recovery import warnOfUnclaimed
 from brxy.edge.redirect import RedirectFactory
 from brxy.edge.routes import RouteTable, canonical
-from brxy.edge.slot import SlotFactory
+from brxy.edge.slots.access import Access
+from brxy.edge.slots.node import SlotFactory
+from brxy.edge.slots.tls import NodeTLS
 from brxy.edge.sniclient import SNIFactory
 from brxy.edge.starter import Starter
 from brxy.edge.state import StateFile

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.edge.access}.
+Tests of L{brxy.edge.slots.access}.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis.strategies import text
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.access import Access, Allowed
+from brxy.edge.slots.access import Access, Allowed
 from brxy.errors import NodeRefused
 from brxy.wire.frames import VERSION, Hello
 

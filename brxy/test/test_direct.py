@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.edge.direct}.
+Tests of L{brxy.edge.slots.direct}.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.edge.direct import LAST_WORDS, REFUSED_PAUSE, DirectSlot, Front
+from brxy.edge.slots.direct import LAST_WORDS, REFUSED_PAUSE, DirectSlot, Front
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.test.fakes import FakeBrokerage, FakeRelay
 from brxy.test.network import FakeReactor, settle

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.edge.slot}, the node played by hand.
+Tests of L{brxy.edge.slots.node}, the node played by hand.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.edge.slot import SlotFactory
+from brxy.edge.slots.node import SlotFactory
 from brxy.interfaces import IExchangeEnd
 from brxy.test.fakes import FakeBrokerage, FakeRelay
 from brxy.test.network import FakeReactor, PipeEnd, Recorder, connect, settle

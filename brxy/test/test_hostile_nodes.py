@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 
-from brxy.edge import slot
+from brxy.edge.slots import node as slot
 from brxy.interfaces import IInstance, SpawnOrder
 from brxy.slots import framed
 from brxy.test.edges import EdgeTests

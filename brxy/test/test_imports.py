@@ -39,12 +39,13 @@ LAYERS = """
     brxy.spawners.ssh
     brxy.edge.config
     brxy.edge.exchanges
+    brxy.edge.slots
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.apps.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
     brxy.http.fields brxy.http.request brxy.http.response brxy.http.render
     brxy.http.messages brxy.http.forwarding brxy.http.chunks brxy.http.body brxy.edge.exchanges.table
-    brxy.edge.routes brxy.edge.access brxy.scaler.instance brxy.scaler.decisions brxy.broker.pool
+    brxy.edge.routes brxy.edge.slots.access brxy.scaler.instance brxy.scaler.decisions brxy.broker.pool
     brxy.broker.broker brxy.scaler.breaker brxy.scaler.ledger brxy.scaler.rolls
     brxy.scaler.agenda brxy.scaler.orders brxy.scaler.shortage brxy.scaler.lifecycle
     brxy.edge.config.limits brxy.edge.patience brxy.scaler.knownroutes
@@ -63,8 +64,8 @@ LAYERS = """
     brxy.tls.contexts brxy.tls.transport brxy.tls.handshakes brxy.tls.certificates
     brxy.edge.peer brxy.edge.exchanges.carrier brxy.edge.exchanges.http brxy.edge.clients
     brxy.edge.client brxy.edge.tcpclient brxy.edge.proxied
-    brxy.edge.nodetls brxy.edge.refusals
-    brxy.edge.slot brxy.edge.direct brxy.edge.supplies brxy.edge.recovery
+    brxy.edge.slots.tls brxy.edge.slots.refusals
+    brxy.edge.slots.node brxy.edge.slots.direct brxy.edge.slots.reach brxy.edge.recovery
     brxy.edge.starter brxy.edge.doorkeeper brxy.edge.redirect brxy.edge.certstore
     brxy.edge.sniclient
     brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.config.settings brxy.edge.listening

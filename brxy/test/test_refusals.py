@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.edge.refusals}.
+Tests of L{brxy.edge.slots.refusals}.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.refusals import MOST, PAUSE, Refusals
+from brxy.edge.slots.refusals import MOST, PAUSE, Refusals
 
 
 class RefusalsTests(SynchronousTestCase):

@@ -1,5 +1,5 @@
 """
-Tests of both ends of a slot joined: L{brxy.edge.slot} and L{brxy.node.slot}.
+Tests of both ends of a slot joined: L{brxy.edge.slots.node} and L{brxy.node.slot}.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.slot import NodeSlot, SlotFactory
+from brxy.edge.slots.node import NodeSlot, SlotFactory
 from brxy.interfaces import Address
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
 from brxy.test.examples import bounded

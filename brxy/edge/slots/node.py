@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.edge.refusals import Refusals
+from brxy.edge.slots.refusals import Refusals
 from brxy.errors import SlotProtocolError
 from brxy.interfaces import IExchangeEnd
 from brxy.reactor.deadlines import Deadlines

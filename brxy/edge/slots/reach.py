@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from brxy.edge.slot import NodeSlot
+from brxy.edge.slots.node import NodeSlot
 from brxy.wire.frames import FLAGS, GOAWAY, NEWEST, RETIRE
 
 __all__ = ["NodeSupply", "Supply"]
