@@ -3,8 +3,8 @@ The edge: what listens, and how it comes up and goes down.
 
 The way of an exchange through it, in order:
 
-  1. L{brxy.edge.client} takes a request (or a TCP connection) from a client,
-     behind the header of a proxy if it comes through one (L{brxy.edge.proxied});
+  1. L{brxy.edge.clients.http1} takes a request (or a TCP connection) from a client,
+     behind the header of a proxy if it comes through one (L{brxy.edge.clients.proxied});
      L{brxy.http.messages} reads its head, L{brxy.edge.routes} tells its route.
   2. L{brxy.edge.exchanges.carrier} carries it; what becomes of it stands in the table of
      L{brxy.edge.exchanges.table}.
@@ -33,24 +33,24 @@ from twisted.logger import Logger
 
 from brxy.broker.broker import Broker
 from brxy.edge.brokerage import Brokerage
-from brxy.edge.certstore import CertificateStore
-from brxy.edge.client import HTTPFactory
-from brxy.edge.clients import ClientFactory
+from brxy.edge.clients.admission import Doorkeeper
+from brxy.edge.clients.certificates import CertificateStore
+from brxy.edge.clients.connection import ClientFactory
+from brxy.edge.clients.http1 import HTTPFactory
+from brxy.edge.clients.proxied import Proxied
+from brxy.edge.clients.redirect import RedirectFactory
+from brxy.edge.clients.sni import SNIFactory
+from brxy.edge.clients.tcp import TCPFactory
 from brxy.edge.config.limits import Addresses, clientsAllowed
 from brxy.edge.config.settings import EdgeSettings
-from brxy.edge.doorkeeper import Doorkeeper
 from brxy.edge.listening import checkPrivate, edgeEndpoint, listen, private
-from brxy.edge.proxied import Proxied
 from brxy.edge.recovery import warnOfUnclaimed
-from brxy.edge.redirect import RedirectFactory
 from brxy.edge.routes import RouteTable, canonical
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
-from brxy.edge.sniclient import SNIFactory
 from brxy.edge.starter import Starter
 from brxy.edge.state import StateFile
-from brxy.edge.tcpclient import TCPFactory
 from brxy.errors import UsageError
 from brxy.program.systemd import READY, STOPPING
 from brxy.program.tokenfile import makeToken, readToken

@@ -40,6 +40,7 @@ LAYERS = """
     brxy.edge.config
     brxy.edge.exchanges
     brxy.edge.slots
+    brxy.edge.clients
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.apps.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
@@ -48,7 +49,7 @@ LAYERS = """
     brxy.edge.routes brxy.edge.slots.access brxy.scaler.instance brxy.scaler.decisions brxy.broker.pool
     brxy.broker.broker brxy.scaler.breaker brxy.scaler.ledger brxy.scaler.rolls
     brxy.scaler.agenda brxy.scaler.orders brxy.scaler.shortage brxy.scaler.lifecycle
-    brxy.edge.config.limits brxy.edge.patience brxy.scaler.knownroutes
+    brxy.edge.config.limits brxy.edge.clients.timeouts brxy.scaler.knownroutes
     brxy.scaler.scaler brxy.wire.clienthello
     brxy.spawners.spec brxy.spawners.describe brxy.spawners.ssh.client brxy.spawners.ssh.hosts
     brxy.spawners.ssh.remote
@@ -62,12 +63,12 @@ LAYERS = """
     brxy.processes.child brxy.processes.ports brxy.readiness brxy.apps.command brxy.apps.app
     brxy.program.exitstatus brxy.reactor.signals brxy.reactor.turns brxy.program.systemd brxy.program.tokenfile
     brxy.tls.contexts brxy.tls.transport brxy.tls.handshakes brxy.tls.certificates
-    brxy.edge.peer brxy.edge.exchanges.carrier brxy.edge.exchanges.http brxy.edge.clients
-    brxy.edge.client brxy.edge.tcpclient brxy.edge.proxied
+    brxy.edge.clients.peer brxy.edge.exchanges.carrier brxy.edge.exchanges.http brxy.edge.clients.connection
+    brxy.edge.clients.http1 brxy.edge.clients.tcp brxy.edge.clients.proxied
     brxy.edge.slots.tls brxy.edge.slots.refusals
     brxy.edge.slots.node brxy.edge.slots.direct brxy.edge.slots.reach brxy.edge.recovery
-    brxy.edge.starter brxy.edge.doorkeeper brxy.edge.redirect brxy.edge.certstore
-    brxy.edge.sniclient
+    brxy.edge.starter brxy.edge.clients.admission brxy.edge.clients.redirect brxy.edge.clients.certificates
+    brxy.edge.clients.sni
     brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.config.settings brxy.edge.listening
     brxy.edge.service
     brxy.node.owner brxy.node.slot brxy.node.dial brxy.node.link brxy.node.service brxy.node.early

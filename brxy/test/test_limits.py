@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.broker import Reject
+from brxy.edge.clients.timeouts import MIN_RATE, Owed, Patience
 from brxy.edge.config.limits import Addresses, Limits, Wakes, clientsAllowed, network
-from brxy.edge.patience import MIN_RATE, Owed, Patience
 from brxy.scaler.knownroutes import Standing
 from brxy.test.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 from brxy.test.fleets import FakeEdge

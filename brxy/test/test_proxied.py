@@ -1,5 +1,5 @@
 """
-Tests of clients that come through a proxy: L{brxy.edge.proxied}, and what is kept of
+Tests of clients that come through a proxy: L{brxy.edge.clients.proxied}, and what is kept of
 X-Forwarded-For.
 """
 
@@ -20,8 +20,8 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.peer import ProxiedPeer, endpointsText
-from brxy.edge.proxied import COMPLAINTS_PAUSE, HEADER_TIMEOUT, Proxied
+from brxy.edge.clients.peer import ProxiedPeer, endpointsText
+from brxy.edge.clients.proxied import COMPLAINTS_PAUSE, HEADER_TIMEOUT, Proxied
 from brxy.interfaces import Address
 from brxy.test.crowds import MemoryEdge, get
 from brxy.test.edges import LOOPBACK, EdgeTests

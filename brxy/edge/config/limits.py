@@ -10,7 +10,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 from attrs import frozen
 
-from brxy.edge.patience import Patience
+from brxy.edge.clients.timeouts import Patience
 
 __all__ = ["Addresses", "Limits", "Wakes", "clientsAllowed", "network"]
 
@@ -101,7 +101,7 @@ def network(address: str) -> str:
     What counts as one address: an IPv4 address, or the 64 bits of an IPv6 address that
     its host did not choose.
 
-    @param address: as L{brxy.edge.clients.addressText} has it.
+    @param address: as L{brxy.edge.clients.connection.addressText} has it.
     """
     if ":" not in address:
         return address

@@ -61,7 +61,7 @@ class Client(End, Protocol):
     A client's connection as a carrier uses it.
 
     @ivar client: the address of who asks, as text.
-    @ivar endpoints: see L{brxy.edge.peer.endpointsText}.
+    @ivar endpoints: see L{brxy.edge.clients.peer.endpointsText}.
     """
 
     client: str

@@ -12,10 +12,10 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from brxy.edge.brokerage import Brokerage
+from brxy.edge.clients.peer import addressText, endpointsText
+from brxy.edge.clients.timeouts import Owed
 from brxy.edge.config.limits import Addresses, Limits
 from brxy.edge.exchanges.carrier import Carrier
-from brxy.edge.patience import Owed
-from brxy.edge.peer import addressText, endpointsText
 from brxy.reactor.deadlines import Deadlines
 from brxy.transport.connection import Connection, Shared
 

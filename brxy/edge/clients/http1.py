@@ -14,12 +14,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from brxy.edge.brokerage import Brokerage
-from brxy.edge.clients import HOLD_COPY, ClientConnection, ClientFactory
+from brxy.edge.clients.connection import HOLD_COPY, ClientConnection, ClientFactory
+from brxy.edge.clients.peer import addressText
+from brxy.edge.clients.timeouts import Owed
 from brxy.edge.config.limits import Addresses, Limits
 from brxy.edge.exchanges.http import VIA, HTTPCarrier, SecuredCarrier
 from brxy.edge.exchanges.table import HELD, TUNNEL
-from brxy.edge.patience import Owed
-from brxy.edge.peer import addressText
 from brxy.errors import BadRequest
 from brxy.http.body import Body, framingFor
 from brxy.http.fields import Field

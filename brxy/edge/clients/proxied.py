@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.edge.peer import ProxiedPeer, addressText
+from brxy.edge.clients.peer import ProxiedPeer, addressText
 from brxy.errors import BadProxyHeader
 from brxy.reactor.deadlines import Deadlines
 from brxy.values.networks import Networks

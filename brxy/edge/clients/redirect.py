@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
 
 from brxy.edge.brokerage import Brokerage
-from brxy.edge.client import HTTPClient, HTTPFactory
+from brxy.edge.clients.http1 import HTTPClient, HTTPFactory
 from brxy.edge.config.limits import Addresses, Limits
 from brxy.http.messages import RequestHead, plainResponse
 from brxy.transport.connection import Shared
