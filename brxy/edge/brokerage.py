@@ -17,12 +17,12 @@ from brxy.broker.broker import Broker, Expire, Match, Reject
 from brxy.edge.config.limits import Limits, Wakes
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.table import Exchange
-from brxy.edge.instances import Instances
+from brxy.edge.fleet.instances import Instances
+from brxy.edge.fleet.starter import Spawning, Starter
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.direct import DirectSlot, Front
 from brxy.edge.slots.node import NodeSlot
 from brxy.edge.slots.reach import NodeSupply
-from brxy.edge.starter import Spawning, Starter
 from brxy.errors import NodeRefused
 from brxy.interfaces import Address, Gone
 from brxy.reactor.deadlines import Deadlines

@@ -10,7 +10,7 @@ The way of an exchange through it, in order:
      L{brxy.edge.exchanges.table}.
   3. L{brxy.edge.brokerage} asks L{brxy.broker.broker} for a slot: a Match now, or
      it is held, and L{brxy.scaler.scaler} is asked for more instances.
-  4. L{brxy.edge.starter} has a spawner start what was ordered.  The instance's
+  4. L{brxy.edge.fleet.starter} has a spawner start what was ordered.  The instance's
      node dials in (L{brxy.edge.slots.node}), or the edge fronts it
      (L{brxy.edge.slots.direct}).
   5. The slot takes the exchange, and its response goes back the same way.
@@ -43,14 +43,14 @@ from brxy.edge.clients.sni import SNIFactory
 from brxy.edge.clients.tcp import TCPFactory
 from brxy.edge.config.limits import Addresses, clientsAllowed
 from brxy.edge.config.settings import EdgeSettings
+from brxy.edge.fleet.recovery import warnOfUnclaimed
+from brxy.edge.fleet.starter import Starter
+from brxy.edge.fleet.statefile import StateFile
 from brxy.edge.listening import checkPrivate, edgeEndpoint, listen, private
-from brxy.edge.recovery import warnOfUnclaimed
 from brxy.edge.routes import RouteTable, canonical
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
-from brxy.edge.starter import Starter
-from brxy.edge.state import StateFile
 from brxy.errors import UsageError
 from brxy.program.systemd import READY, STOPPING
 from brxy.program.tokenfile import makeToken, readToken

@@ -16,11 +16,11 @@ from twisted.python import usage
 
 from brxy.edge.config.limits import Limits
 from brxy.edge.config.settings import EdgeSettings, Spawn
+from brxy.edge.fleet.starter import Spawning
 from brxy.edge.routes import canonical
 from brxy.edge.service import EdgeService
 from brxy.edge.slots.access import Allowed
 from brxy.edge.slots.tls import NodeTLSFiles
-from brxy.edge.starter import Spawning
 from brxy.errors import UsageError
 from brxy.interfaces import IRecovering
 from brxy.program.options import (

@@ -22,8 +22,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from brxy.edge.config.settings import EdgeSettings, Spawn
+from brxy.edge.fleet.starter import Spawning
 from brxy.edge.service import EdgeService
-from brxy.edge.starter import Spawning
 from brxy.interfaces import Address, IRecovering, SpawnOrder
 from brxy.scaler.scaler import Rule
 from brxy.test.leftovers import RealTests, onBothTransports

@@ -41,6 +41,7 @@ LAYERS = """
     brxy.edge.exchanges
     brxy.edge.slots
     brxy.edge.clients
+    brxy.edge.fleet
     brxy.interfaces brxy.errors
 
     brxy.wire.frames brxy.apps.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
@@ -66,10 +67,10 @@ LAYERS = """
     brxy.edge.clients.peer brxy.edge.exchanges.carrier brxy.edge.exchanges.http brxy.edge.clients.connection
     brxy.edge.clients.http1 brxy.edge.clients.tcp brxy.edge.clients.proxied
     brxy.edge.slots.tls brxy.edge.slots.refusals
-    brxy.edge.slots.node brxy.edge.slots.direct brxy.edge.slots.reach brxy.edge.recovery
-    brxy.edge.starter brxy.edge.clients.admission brxy.edge.clients.redirect brxy.edge.clients.certificates
+    brxy.edge.slots.node brxy.edge.slots.direct brxy.edge.slots.reach brxy.edge.fleet.recovery
+    brxy.edge.fleet.starter brxy.edge.clients.admission brxy.edge.clients.redirect brxy.edge.clients.certificates
     brxy.edge.clients.sni
-    brxy.edge.instances brxy.edge.brokerage brxy.edge.state brxy.edge.config.settings brxy.edge.listening
+    brxy.edge.fleet.instances brxy.edge.brokerage brxy.edge.fleet.statefile brxy.edge.config.settings brxy.edge.listening
     brxy.edge.service
     brxy.node.owner brxy.node.slot brxy.node.dial brxy.node.link brxy.node.service brxy.node.early
     brxy.spawners.registry brxy.spawners.local.base brxy.spawners.local.process

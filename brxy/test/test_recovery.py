@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.edge.recovery}: what nobody is asked for.
+Tests of L{brxy.edge.fleet.recovery}: what nobody is asked for.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.recovery import warnOfUnclaimed
+from brxy.edge.fleet.recovery import warnOfUnclaimed
 from brxy.scaler.ledger import Rule
 
 
@@ -29,7 +29,7 @@ class UnclaimedTests(SynchronousTestCase):
         lines: list[str] = []
 
         def observe(event: dict[str, Any]) -> None:
-            if event.get("log_namespace") == "brxy.edge.recovery":
+            if event.get("log_namespace") == "brxy.edge.fleet.recovery":
                 lines.append(formatEvent(event))
 
         observer: Any = observe

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.edge.starter}.
+Tests of L{brxy.edge.fleet.starter}.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from brxy.edge.starter import Spawning, Starter
+from brxy.edge.fleet.starter import Spawning, Starter
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
 from brxy.scaler.instance import Instance

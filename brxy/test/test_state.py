@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.edge.state}.
+Tests of L{brxy.edge.fleet.statefile}.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from brxy.edge.state import StateFile
+from brxy.edge.fleet.statefile import StateFile
 from brxy.errors import UsageError
 from brxy.test.fleets import FakeEdge
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from brxy.edge.config.limits import Limits
+from brxy.edge.fleet.starter import Spawning
 from brxy.edge.slots.access import Allowed
 from brxy.edge.slots.tls import NodeTLSFiles
-from brxy.edge.starter import Spawning
 from brxy.scaler.scaler import Rule
 from brxy.values.networks import NOBODY, Networks
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
+from brxy.edge.fleet.starter import Starter
 from brxy.edge.slots.reach import NodeSupply, Supply
-from brxy.edge.starter import Starter
 from brxy.scaler.instance import Instance
 
 __all__ = ["Instances"]

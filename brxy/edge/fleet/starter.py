@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from brxy.edge.recovery import Recovery
+from brxy.edge.fleet.recovery import Recovery
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
 from brxy.reactor.turns import Pace
