@@ -8,7 +8,7 @@ The way of an exchange through it, in order:
      L{brxy.http.messages} reads its head, L{brxy.edge.routes} tells its route.
   2. L{brxy.edge.exchanges.carrier} carries it; what becomes of it stands in the table of
      L{brxy.edge.exchanges.table}.
-  3. L{brxy.edge.brokerage} asks L{brxy.broker.broker} for a slot: a Match now, or
+  3. L{brxy.edge.dispatch} asks L{brxy.broker.broker} for a slot: a Match now, or
      it is held, and L{brxy.scaler.scaler} is asked for more instances.
   4. L{brxy.edge.fleet.starter} has a spawner start what was ordered.  The instance's
      node dials in (L{brxy.edge.slots.node}), or the edge fronts it
@@ -32,7 +32,6 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from brxy.broker.broker import Broker
-from brxy.edge.brokerage import Brokerage
 from brxy.edge.clients.admission import Doorkeeper
 from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.clients.connection import ClientFactory
@@ -43,10 +42,11 @@ from brxy.edge.clients.sni import SNIFactory
 from brxy.edge.clients.tcp import TCPFactory
 from brxy.edge.config.limits import Addresses, clientsAllowed
 from brxy.edge.config.settings import EdgeSettings
+from brxy.edge.dispatch import Brokerage
+from brxy.edge.endpoints import checkPrivate, edgeEndpoint, listen, private
 from brxy.edge.fleet.recovery import warnOfUnclaimed
 from brxy.edge.fleet.starter import Starter
 from brxy.edge.fleet.statefile import StateFile
-from brxy.edge.listening import checkPrivate, edgeEndpoint, listen, private
 from brxy.edge.routes import RouteTable, canonical
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.node import SlotFactory

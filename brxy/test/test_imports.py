@@ -70,7 +70,7 @@ LAYERS = """
     brxy.edge.slots.node brxy.edge.slots.direct brxy.edge.slots.reach brxy.edge.fleet.recovery
     brxy.edge.fleet.starter brxy.edge.clients.admission brxy.edge.clients.redirect brxy.edge.clients.certificates
     brxy.edge.clients.sni
-    brxy.edge.fleet.instances brxy.edge.brokerage brxy.edge.fleet.statefile brxy.edge.config.settings brxy.edge.listening
+    brxy.edge.fleet.instances brxy.edge.dispatch brxy.edge.fleet.statefile brxy.edge.config.settings brxy.edge.endpoints
     brxy.edge.service
     brxy.node.owner brxy.node.slot brxy.node.dial brxy.node.link brxy.node.service brxy.node.early
     brxy.spawners.registry brxy.spawners.local.base brxy.spawners.local.process

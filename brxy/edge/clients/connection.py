@@ -11,10 +11,10 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from brxy.edge.brokerage import Brokerage
 from brxy.edge.clients.peer import addressText, endpointsText
 from brxy.edge.clients.timeouts import Owed
 from brxy.edge.config.limits import Addresses, Limits
+from brxy.edge.dispatch import Brokerage
 from brxy.edge.exchanges.carrier import Carrier
 from brxy.reactor.deadlines import Deadlines
 from brxy.transport.connection import Connection, Shared

@@ -18,7 +18,7 @@ from brxy.transport.relay import End, Relay
 from brxy.wire.frames import KIND_TCP
 
 if TYPE_CHECKING:
-    from brxy.edge.brokerage import Brokerage
+    from brxy.edge.dispatch import Brokerage
 
 __all__ = ["Carrier", "Client", "SlotEnd", "TCPCarrier"]
 

@@ -25,7 +25,7 @@ from brxy.transport.splice import Move
 from brxy.wire.frames import KIND_HTTP
 
 if TYPE_CHECKING:
-    from brxy.edge.brokerage import Brokerage
+    from brxy.edge.dispatch import Brokerage
 
 __all__ = ["VIA", "HTTPCarrier", "HTTPSource", "SecuredCarrier"]
 

@@ -24,7 +24,7 @@ from brxy.transport.connection import Shared
 from brxy.transport.relay import Relay
 
 if TYPE_CHECKING:
-    from brxy.edge.brokerage import Brokerage
+    from brxy.edge.dispatch import Brokerage
 
 __all__ = ["DirectSlot", "Front"]
 

@@ -47,7 +47,7 @@ from brxy.wire.frames import (
 )
 
 if TYPE_CHECKING:
-    from brxy.edge.brokerage import Brokerage
+    from brxy.edge.dispatch import Brokerage
 
 __all__ = ["NodeSlot", "SlotFactory"]
 
