@@ -17,8 +17,8 @@ from brxy.edge.config.settings import EdgeSettings, Spawn
 from brxy.edge.service import EdgeService
 from brxy.interfaces import Address, SpawnOrder
 from brxy.test.edges import EdgeTests
-from brxy.test.network import TCP_ADDRESS, FakeReactor, PipeEnd, Recorder, connect
 from brxy.test.peers import App, Message, Peer, answer, webApp
+from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, PipeEnd, Recorder, connect
 
 __all__ = ["CrowdTests", "ManyAppsTests", "MemoryClient", "MemoryEdge", "get", "raiseFileLimit"]
 

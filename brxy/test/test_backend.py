@@ -15,8 +15,8 @@ from zope.interface.verify import verifyObject
 from brxy.apps.backend import CONNECT_TIMEOUT, IDLE_SURE, Backend, clientEndpoint
 from brxy.apps.connection import Habits
 from brxy.interfaces import Address, IExchangeEnd
-from brxy.test.fakes import FakeEnd
-from brxy.test.network import FakeApp, FakeReactor, settle
+from brxy.test.support.memory.fakes import FakeEnd
+from brxy.test.support.memory.network import FakeApp, FakeReactor, settle
 from brxy.transport.connection import IDLE_PROOF
 from brxy.transport.relay import Relay
 

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.broker import Expire, Held, Match, Reject
-from brxy.test.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
+from brxy.test.support.memory.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 
 
 class BrokerTests(SynchronousTestCase):

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.broker import Held, Match, Reject
-from brxy.test.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
+from brxy.test.support.memory.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 
 
 class BrokerMachine(RuleBasedStateMachine):

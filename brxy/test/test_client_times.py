@@ -10,9 +10,9 @@ from brxy.edge.config.limits import Limits
 from brxy.interfaces import Address
 from brxy.test.crowds import MemoryClient, MemoryEdge, get
 from brxy.test.edges import spawnRule
-from brxy.test.network import FakeReactor, PipeEnd
 from brxy.test.peers import answer
 from brxy.test.spawning import FrontedSpawner
+from brxy.test.support.memory.network import FakeReactor, PipeEnd
 
 
 class ClientTimesBase(SynchronousTestCase):

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.test.network import TCP_ADDRESS, FakeReactor, Recorder, connect, settle
+from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, Recorder, connect, settle
 from brxy.transport.connection import CLOSE_LEAST, CLOSE_TIMEOUT, HOLD_PEER, Connection, Shared
 
 HOLD_OTHER = 2

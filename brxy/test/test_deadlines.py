@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.reactor.deadlines import Deadlines
-from brxy.test.examples import bounded
+from brxy.test.support.memory.examples import bounded
 
 
 class DeadlinesTests(SynchronousTestCase):

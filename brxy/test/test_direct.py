@@ -9,8 +9,8 @@ from zope.interface.verify import verifyObject
 
 from brxy.edge.slots.direct import LAST_WORDS, REFUSED_PAUSE, DirectSlot, Front
 from brxy.interfaces import Address, IExchangeEnd
-from brxy.test.fakes import FakeBrokerage, FakeRelay
-from brxy.test.network import FakeReactor, settle
+from brxy.test.support.memory.fakes import FakeBrokerage, FakeRelay
+from brxy.test.support.memory.network import FakeReactor, settle
 from brxy.wire.frames import KIND_HTTP
 
 

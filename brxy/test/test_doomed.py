@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.interfaces import Address
 from brxy.test.crowds import MemoryClient, MemoryEdge
 from brxy.test.edges import spawnRule
-from brxy.test.network import FakeReactor
 from brxy.test.peers import answer
 from brxy.test.spawning import FrontedSpawner, TestSpawner
+from brxy.test.support.memory.network import FakeReactor
 
 
 class DoomedTests(SynchronousTestCase):

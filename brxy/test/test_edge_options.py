@@ -13,7 +13,7 @@ from twisted.scripts._twistd_unix import ServerOptions
 
 from brxy.edge.tap import Options
 from brxy.spawners.spec import SpawnSpec
-from brxy.test.refusals import RefusalTests
+from brxy.test.support.memory.refusals import RefusalTests
 
 
 def parse(*arguments: str) -> Any:

@@ -12,9 +12,9 @@ from zope.interface.verify import verifyObject
 
 from brxy.edge.slots.node import SlotFactory
 from brxy.interfaces import IExchangeEnd
-from brxy.test.fakes import FakeBrokerage, FakeRelay
-from brxy.test.network import FakeReactor, PipeEnd, Recorder, connect, settle
-from brxy.test.slotframes import HELLO_FRAME, WELCOME_FRAME, opening, warnings
+from brxy.test.support.memory.fakes import FakeBrokerage, FakeRelay
+from brxy.test.support.memory.network import FakeReactor, PipeEnd, Recorder, connect, settle
+from brxy.test.support.memory.slotframes import HELLO_FRAME, WELCOME_FRAME, opening, warnings
 from brxy.wire.frames import (
     ACCEPT,
     DONE,

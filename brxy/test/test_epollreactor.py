@@ -36,7 +36,7 @@ from twisted.logger import ILogObserver, globalLogPublisher
 from zope.interface import providedBy
 from zope.interface.verify import verifyObject
 
-from brxy.test.recorders import Dialer, Recorder, fail
+from brxy.test.support.memory.recorders import Dialer, Recorder, fail
 from brxy.test.transports import LITTLE, TCP, TransportTests, certificate
 from brxy.transport.epollreactor import EpollReactor
 from brxy.transport.stream import EpollTransport

@@ -23,7 +23,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from brxy.test.leftovers import RealTests
-from brxy.test.recorders import HalfRecorder, Recorder, fail, pause
+from brxy.test.support.memory.recorders import HalfRecorder, Recorder, fail, pause
 from brxy.test.transports import (
     LITTLE,
     MUCH,

@@ -25,8 +25,8 @@ from brxy.edge.exchanges.table import (
 )
 from brxy.http.messages import requestHead
 from brxy.scaler.instance import Instance
-from brxy.test.examples import bounded
-from brxy.test.fakes import FakeEnd
+from brxy.test.support.memory.examples import bounded
+from brxy.test.support.memory.fakes import FakeEnd
 from brxy.wire.frames import KIND_HTTP, KIND_TCP
 
 LOSSES = {Input.REFUSED, Input.LOST_AGAIN, Input.LOST}

@@ -10,9 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.http.forwarding import MAX_HOPS, Forwarded, forwarded
 from brxy.http.messages import requestHead, withForwardedHost
-from brxy.test.examples import bounded
-from brxy.test.heads import forwarded as rendered
-from brxy.test.heads import get
+from brxy.test.support.memory.examples import bounded
+from brxy.test.support.memory.heads import forwarded as rendered
+from brxy.test.support.memory.heads import get
 from brxy.values.networks import Networks
 
 TRUSTED = Networks(["10.0.0.0/8", "unix"])

@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.errors import BadRequest, BadResponse
 from brxy.http.body import Body, framingFor
 from brxy.http.messages import CHUNKED, UNTIL_CLOSE, requestHead
-from brxy.test.examples import bounded
-from brxy.test.hostile import PASSES, REFUSED_BODIES
-from brxy.test.requests import chunkedBodies
+from brxy.test.support.memory.examples import bounded
+from brxy.test.support.memory.hostile import PASSES, REFUSED_BODIES
+from brxy.test.support.memory.requests import chunkedBodies
 
 _bounded = bounded(200)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import BadRequest
-from brxy.test.examples import bounded
+from brxy.test.support.memory.examples import bounded
 
 if find_spec("fuzz") is None:
     raise SkipTest("needs fuzz/: run the tests in a checkout")

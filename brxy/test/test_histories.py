@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from random import Random
 
-from brxy.test.recorders import HalfRecorder, Recorder
+from brxy.test.support.memory.recorders import HalfRecorder, Recorder
 from brxy.test.transports import MUCH, TCP, UNIX, TransportTests, everywhere
 
 

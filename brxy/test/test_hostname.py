@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.test.examples import bounded
+from brxy.test.support.memory.examples import bounded
 from brxy.values.routename import isAddress, routeName
 
 _bounded = bounded(300)

@@ -7,8 +7,16 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.http.messages import MAX_HEAD
-from brxy.test.heads import POST, forwarded, get, lines, outcome, outcomeByBytes, request
-from brxy.test.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
+from brxy.test.support.memory.heads import (
+    POST,
+    forwarded,
+    get,
+    lines,
+    outcome,
+    outcomeByBytes,
+    request,
+)
+from brxy.test.support.memory.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
 
 
 class HostileTests(SynchronousTestCase):

@@ -29,8 +29,8 @@ from brxy.spawners.kubernetes.status import (
     refusal,
     stageOf,
 )
-from brxy.test.examples import bounded
 from brxy.test.kubetests import checkModel
+from brxy.test.support.memory.examples import bounded
 
 __all__ = ["LabelTests", "MakeTests", "StatusTests", "TemplateTests"]
 

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.errors import NodeRefused
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.ledger import Rule
-from brxy.test.fleets import EPOCH, FakeEdge
+from brxy.test.support.memory.fleets import EPOCH, FakeEdge
 
 
 class HelloTests(SynchronousTestCase):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.apps.lifetime import Drain, Exit, Lifetime, Stay
-from brxy.test.examples import bounded
+from brxy.test.support.memory.examples import bounded
 
 
 class LifetimeTests(SynchronousTestCase):

@@ -12,8 +12,8 @@ from brxy.broker.broker import Reject
 from brxy.edge.clients.timeouts import MIN_RATE, Owed, Patience
 from brxy.edge.config.limits import Addresses, Limits, Wakes, clientsAllowed, network
 from brxy.scaler.knownroutes import Standing
-from brxy.test.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
-from brxy.test.fleets import FakeEdge
+from brxy.test.support.memory.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
+from brxy.test.support.memory.fleets import FakeEdge
 
 
 class NetworkTests(SynchronousTestCase):

@@ -18,9 +18,9 @@ from brxy.interfaces import Address
 from brxy.node.dial import Dialer, EdgeTLS
 from brxy.node.link import Link, _Watched
 from brxy.node.slot import EdgeSlotFactory
-from brxy.test.fakes import FakeBrokerage, FakeOwner
-from brxy.test.network import TCP_ADDRESS, FakeReactor, settle
 from brxy.test.papers import Papers
+from brxy.test.support.memory.fakes import FakeBrokerage, FakeOwner
+from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, settle
 from brxy.tls.handshakes import Handshakes, encrypted
 from brxy.transport.connection import Shared
 from brxy.wire.frames import GOAWAY, VERSION, Welcome, frame

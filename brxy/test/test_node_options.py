@@ -12,7 +12,7 @@ from brxy.interfaces import Address
 from brxy.node.dial import EdgeTLS
 from brxy.node.tap import Options
 from brxy.test.papers import Papers
-from brxy.test.refusals import RefusalTests
+from brxy.test.support.memory.refusals import RefusalTests
 
 
 def parse(*arguments: str, **environ: str) -> Any:

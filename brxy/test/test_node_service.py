@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.interfaces import Address
 from brxy.node.service import REFUSED_PAUSE, NodeService, NodeSettings, passOn
-from brxy.test.network import FakeApp, FakeReactor
+from brxy.test.support.memory.network import FakeApp, FakeReactor
 from brxy.wire.frames import (
     ACCEPT,
     DATA,

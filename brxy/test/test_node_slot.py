@@ -13,9 +13,9 @@ from zope.interface.verify import verifyObject
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.node.owner import NotWelcome
 from brxy.node.slot import EdgeSlotFactory
-from brxy.test.fakes import FakeOwner
-from brxy.test.network import FakeApp, FakeReactor, Recorder, connect, settle
-from brxy.test.slotframes import HELLO_FRAME, WELCOME_FRAME, opening, warnings
+from brxy.test.support.memory.fakes import FakeOwner
+from brxy.test.support.memory.network import FakeApp, FakeReactor, Recorder, connect, settle
+from brxy.test.support.memory.slotframes import HELLO_FRAME, WELCOME_FRAME, opening, warnings
 from brxy.wire.frames import (
     ACCEPT,
     DONE,

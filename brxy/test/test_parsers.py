@@ -17,9 +17,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.errors import BadRequest
 from brxy.http.body import framingFor
 from brxy.http.messages import requestHead
-from brxy.test.examples import bounded
-from brxy.test.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
-from brxy.test.requests import requests
+from brxy.test.support.memory.examples import bounded
+from brxy.test.support.memory.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
+from brxy.test.support.memory.requests import requests
 
 _bounded = bounded(600)
 

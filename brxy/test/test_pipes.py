@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from brxy.processes.pipes import MAX_LINE, LineReader, LineSplitter
-from brxy.test.examples import bounded
+from brxy.test.support.memory.examples import bounded
 
 
 def split(*chunks: bytes) -> list[bytes]:

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.broker import Match
 from brxy.scaler.instance import Instance
-from brxy.test.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
+from brxy.test.support.memory.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 
 
 class PoolTests(SynchronousTestCase):

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IPullProducer, IPushProducer
 from zope.interface import implementer
 
 from brxy.reactor.hangup import HangupWatcher
-from brxy.test.recorders import Recorder, pause
+from brxy.test.support.memory.recorders import Recorder, pause
 from brxy.test.transports import (
     LITTLE,
     MUCH,

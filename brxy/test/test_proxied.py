@@ -26,10 +26,10 @@ from brxy.interfaces import Address
 from brxy.test.crowds import MemoryEdge, get
 from brxy.test.edges import LOOPBACK, EdgeTests
 from brxy.test.leftovers import onBothTransports
-from brxy.test.network import FakeReactor, PipeEnd
 from brxy.test.papers import Papers
 from brxy.test.peers import App, Peer, answer, connect, webApp
-from brxy.test.recorders import Server
+from brxy.test.support.memory.network import FakeReactor, PipeEnd
+from brxy.test.support.memory.recorders import Server
 from brxy.test.test_tcp import echo
 from brxy.values.networks import NOBODY, Networks
 from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import BadProxyHeader
 from brxy.interfaces import Address
-from brxy.test.examples import bounded
+from brxy.test.support.memory.examples import bounded
 from brxy.wire.proxyheader import (
     MAX_V1,
     MAX_V2,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.test.fakes import FakeEnd
+from brxy.test.support.memory.fakes import FakeEnd
 from brxy.transport.relay import Relay
 
 

@@ -16,9 +16,9 @@ from brxy.http.messages import (
     requestHead,
     responseHead,
 )
-from brxy.test.examples import bounded
-from brxy.test.heads import answer, forwarded, get, lines, response
-from brxy.test.requests import requests
+from brxy.test.support.memory.examples import bounded
+from brxy.test.support.memory.heads import answer, forwarded, get, lines, response
+from brxy.test.support.memory.requests import requests
 
 _bounded = bounded(150)
 

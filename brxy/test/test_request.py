@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.http.messages import CHUNKED, MAX_HEAD, requestHead
-from brxy.test.examples import bounded
-from brxy.test.heads import POST, forwarded, get, lines, outcome, request
-from brxy.test.requests import requests
+from brxy.test.support.memory.examples import bounded
+from brxy.test.support.memory.heads import POST, forwarded, get, lines, outcome, request
+from brxy.test.support.memory.requests import requests
 
 _bounded = bounded(150)
 

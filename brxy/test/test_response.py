@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import BadResponse
 from brxy.http.messages import CHUNKED, MAX_HEAD, UNTIL_CLOSE, responseHead
-from brxy.test.heads import answer, response
+from brxy.test.support.memory.heads import answer, response
 
 
 class ResponseHeadTests(SynchronousTestCase):

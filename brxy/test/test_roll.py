@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.scaler.decisions import RollFailed
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.ledger import Rule
-from brxy.test.fleets import FakeEdge
+from brxy.test.support.memory.fleets import FakeEdge
 
 
 class RollTests(SynchronousTestCase):

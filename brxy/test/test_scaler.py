@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.scaler.decisions import Buried, Recount
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.ledger import Rule
-from brxy.test.fleets import EPOCH, FakeEdge
+from brxy.test.support.memory.fleets import EPOCH, FakeEdge
 
 
 class DemandTests(SynchronousTestCase):

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.ledger import Rule
-from brxy.test.fleets import FakeEdge
+from brxy.test.support.memory.fleets import FakeEdge
 
 RULES = (Rule("r", 1, 2), Rule(None, 3, 1))
 ROUTES = ("r", "s", "t")

@@ -15,10 +15,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.edge.slots.node import NodeSlot, SlotFactory
 from brxy.interfaces import Address
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
-from brxy.test.examples import bounded
-from brxy.test.fakes import FakeBrokerage, FakeOwner, FakeRelay
-from brxy.test.network import FakeApp, FakeReactor, PipeEnd, connect, settle
-from brxy.test.slotframes import warnings
+from brxy.test.support.memory.examples import bounded
+from brxy.test.support.memory.fakes import FakeBrokerage, FakeOwner, FakeRelay
+from brxy.test.support.memory.network import FakeApp, FakeReactor, PipeEnd, connect, settle
+from brxy.test.support.memory.slotframes import warnings
 from brxy.wire.frames import KIND_TCP
 
 

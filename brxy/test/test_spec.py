@@ -20,7 +20,7 @@ from brxy.spawners.spec import (
     seconds,
     splitCommon,
 )
-from brxy.test.examples import bounded
+from brxy.test.support.memory.examples import bounded
 
 
 class ParseTests(SynchronousTestCase):

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from brxy.edge.fleet.statefile import StateFile
 from brxy.errors import UsageError
-from brxy.test.fleets import FakeEdge
+from brxy.test.support.memory.fleets import FakeEdge
 
 INSTANCE = {
     "ticket": "t1",

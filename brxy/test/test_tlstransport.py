@@ -14,7 +14,7 @@ from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.threads import deferToThread
 
-from brxy.test.recorders import HalfRecorder, Recorder
+from brxy.test.support.memory.recorders import HalfRecorder, Recorder
 from brxy.test.transports import LITTLE, MUCH, SECURED, TransportTests, everywhere, reset
 
 #: Versions of TLS end in the same way.

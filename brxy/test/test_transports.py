@@ -17,7 +17,7 @@ from twisted.internet.interfaces import (
 )
 from zope.interface.verify import verifyObject
 
-from brxy.test.recorders import HalfRecorder, Recorder, pause
+from brxy.test.support.memory.recorders import HalfRecorder, Recorder, pause
 from brxy.test.transports import (
     LITTLE,
     MUCH,

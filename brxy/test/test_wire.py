@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import SlotProtocolError
-from brxy.test.examples import bounded
+from brxy.test.support.memory.examples import bounded
 from brxy.wire import frames as wire
 from brxy.wire.frames import Decoder, Hello, Open, Welcome, dataFrames, frame, nextExchange
 

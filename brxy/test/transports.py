@@ -37,7 +37,7 @@ from twisted.internet.ssl import (
 from twisted.internet.task import Clock, deferLater
 
 from brxy.test.leftovers import RealTests
-from brxy.test.recorders import Dialer, Recorder, Server
+from brxy.test.support.memory.recorders import Dialer, Recorder, Server
 from brxy.tls.handshakes import Handshakes, encrypted
 from brxy.transport.epollreactor import EpollReactor
 from brxy.transport.poller import Poller

@@ -1,0 +1,5 @@
+"""
+Helpers for tests.
+"""
+
+__all__: list[str] = []
