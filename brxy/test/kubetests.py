@@ -19,7 +19,7 @@ from brxy.spawners.kubernetes.spawner import KubernetesFactory, KubernetesSpawne
 from brxy.spawners.spec import parseSpawn, splitCommon
 from brxy.test.kubecluster import Cluster
 from brxy.test.kubestore import Object
-from brxy.test.leftovers import RealTests
+from brxy.test.support.loopback.leftovers import RealTests
 
 __all__ = ["ClusterTests", "checkModel"]
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from brxy.test.leftovers import DIES_WITH_US
+from brxy.test.support.loopback.leftovers import DIES_WITH_US
 
 __all__ = ["MISSING", "Elsewhere", "addBridge", "ip", "plugIn", "subnet"]
 

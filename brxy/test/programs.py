@@ -24,7 +24,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 import brxy
-from brxy.test.leftovers import DIES_WITH_US, RealTests, isAlive
+from brxy.test.support.loopback.leftovers import DIES_WITH_US, RealTests, isAlive
 
 __all__ = [
     "ANYWHERE",

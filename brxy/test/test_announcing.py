@@ -8,10 +8,10 @@ from typing import Any
 
 from brxy.interfaces import Address
 from brxy.processes.ports import PORTS
-from brxy.test.edges import LOOPBACK, EdgeTests
-from brxy.test.leftovers import onBothTransports
-from brxy.test.peers import App, Peer, answer, webApp
-from brxy.test.spawning import NodeSpawner
+from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.peers import App, Peer, answer, webApp
+from brxy.test.support.loopback.spawning import NodeSpawner
 from brxy.test.test_proxied import CLIENT, HERE
 from brxy.test.test_tcp import echo
 from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader

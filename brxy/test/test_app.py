@@ -20,7 +20,7 @@ from brxy.errors import SpawnFailed
 from brxy.interfaces import Address
 from brxy.processes.launch import launch
 from brxy.processes.ports import Ports
-from brxy.test.leftovers import Output, RealTests, aliveInGroup, isAlive
+from brxy.test.support.loopback.leftovers import Output, RealTests, aliveInGroup, isAlive
 
 # Accepts connections, answers each with the status it was told, and says so.
 _SERVER = """

@@ -18,10 +18,10 @@ from twisted.internet.threads import deferToThread
 
 from brxy.apps import backend
 from brxy.interfaces import Address
-from brxy.test.edges import EdgeTests
-from brxy.test.leftovers import onBothTransports
-from brxy.test.peers import App, Peer, answer
-from brxy.test.spawning import NodeSpawner
+from brxy.test.support.loopback.edges import EdgeTests
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.peers import App, Peer, answer
+from brxy.test.support.loopback.spawning import NodeSpawner
 from brxy.transport import connection
 
 GET = b"GET /%d HTTP/1.1\r\nHost: a.example\r\n\r\n"

@@ -12,7 +12,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import UsageError
-from brxy.test.papers import Papers
+from brxy.test.support.loopback.papers import Papers
 from brxy.tls.certificates import bears, isAddress, readCertificates, tlsFault
 
 

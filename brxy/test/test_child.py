@@ -18,7 +18,7 @@ from brxy.errors import SpawnFailed
 from brxy.processes.child import Child, Ended
 from brxy.processes.launch import launch
 from brxy.processes.pipes import MAX_LINE
-from brxy.test.leftovers import Output, RealTests, aliveInGroup, isAlive
+from brxy.test.support.loopback.leftovers import Output, RealTests, aliveInGroup, isAlive
 
 # Prints the id of its child, and does nothing more.
 _PARENT = """

@@ -13,11 +13,11 @@ from twisted.internet.protocol import Factory
 from brxy.edge.config.limits import Limits
 from brxy.node.service import NodeService, NodeSettings
 from brxy.scaler import breaker
-from brxy.test.crowds import get
-from brxy.test.edges import LOOPBACK, EdgeTests, spawnRule
-from brxy.test.leftovers import onBothTransports
-from brxy.test.peers import App, Message, Peer, answer, webApp
-from brxy.test.spawning import TestSpawner
+from brxy.test.support.loopback.crowds import get
+from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests, spawnRule
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.peers import App, Message, Peer, answer, webApp
+from brxy.test.support.loopback.spawning import TestSpawner
 
 #: Of another client.
 OTHER = "127.0.0.2"

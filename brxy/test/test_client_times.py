@@ -8,10 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.config.limits import Limits
 from brxy.interfaces import Address
-from brxy.test.crowds import MemoryClient, MemoryEdge, get
-from brxy.test.edges import spawnRule
-from brxy.test.peers import answer
-from brxy.test.spawning import FrontedSpawner
+from brxy.test.support.loopback.crowds import MemoryClient, MemoryEdge, get
+from brxy.test.support.loopback.edges import spawnRule
+from brxy.test.support.loopback.peers import answer
+from brxy.test.support.loopback.spawning import FrontedSpawner
 from brxy.test.support.memory.network import FakeReactor, PipeEnd
 
 

@@ -10,9 +10,9 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 
 from brxy.interfaces import Address
-from brxy.test.edges import EdgeTests
-from brxy.test.leftovers import onBothTransports
-from brxy.test.peers import Peer, connect
+from brxy.test.support.loopback.edges import EdgeTests
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.peers import Peer, connect
 from brxy.transport.connection import Connection, Shared
 
 # More than the kernel takes for a peer that does not read.

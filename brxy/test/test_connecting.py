@@ -32,8 +32,16 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Factory
 from zope.interface.verify import verifyObject
 
+from brxy.test.support.loopback.transports import (
+    LITTLE,
+    TCP,
+    TCP6,
+    TLS,
+    UNIX,
+    TransportTests,
+    everywhere,
+)
 from brxy.test.support.memory.recorders import Dialer, Recorder, pause
-from brxy.test.transports import LITTLE, TCP, TCP6, TLS, UNIX, TransportTests, everywhere
 
 
 @everywhere(TCP, TCP6, UNIX)

@@ -12,7 +12,7 @@ import socket
 from twisted.internet.defer import gatherResults
 
 from brxy.test.programs import ANYWHERE, DEMO, PYTHON, TWISTD, Program, ProgramTests
-from brxy.test.transports import reset
+from brxy.test.support.loopback.transports import reset
 
 
 class DemoTests(ProgramTests):

@@ -9,10 +9,10 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.interfaces import Address
-from brxy.test.crowds import MemoryClient, MemoryEdge
-from brxy.test.edges import spawnRule
-from brxy.test.peers import answer
-from brxy.test.spawning import FrontedSpawner, TestSpawner
+from brxy.test.support.loopback.crowds import MemoryClient, MemoryEdge
+from brxy.test.support.loopback.edges import spawnRule
+from brxy.test.support.loopback.peers import answer
+from brxy.test.support.loopback.spawning import FrontedSpawner, TestSpawner
 from brxy.test.support.memory.network import FakeReactor
 
 

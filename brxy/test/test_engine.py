@@ -16,7 +16,7 @@ from brxy.errors import BadSpawnSpec
 from brxy.spawners.docker.answers import EngineError, EngineUnreachable, Lines, Whole, oneLine
 from brxy.spawners.docker.ending import exitReason, startFailed
 from brxy.spawners.docker.engine import Engine
-from brxy.test.leftovers import RealTests
+from brxy.test.support.loopback.leftovers import RealTests
 
 
 class LinesTests(SynchronousTestCase):

@@ -36,8 +36,8 @@ from twisted.logger import ILogObserver, globalLogPublisher
 from zope.interface import providedBy
 from zope.interface.verify import verifyObject
 
+from brxy.test.support.loopback.transports import LITTLE, TCP, TransportTests, certificate
 from brxy.test.support.memory.recorders import Dialer, Recorder, fail
-from brxy.test.transports import LITTLE, TCP, TransportTests, certificate
 from brxy.transport.epollreactor import EpollReactor
 from brxy.transport.stream import EpollTransport
 

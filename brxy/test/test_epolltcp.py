@@ -22,9 +22,8 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from brxy.test.leftovers import RealTests
-from brxy.test.support.memory.recorders import HalfRecorder, Recorder, fail, pause
-from brxy.test.transports import (
+from brxy.test.support.loopback.leftovers import RealTests
+from brxy.test.support.loopback.transports import (
     LITTLE,
     MUCH,
     TCP,
@@ -34,6 +33,7 @@ from brxy.test.transports import (
     everywhere,
     reset,
 )
+from brxy.test.support.memory.recorders import HalfRecorder, Recorder, fail, pause
 from brxy.transport import poller
 from brxy.transport.poller import Poller
 from brxy.transport.stream import EVERYTHING, EpollTransport

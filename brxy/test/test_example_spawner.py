@@ -18,8 +18,8 @@ from brxy.errors import BadSpawnSpec, SpawnFailed
 from brxy.interfaces import IInstance, ISpawner, ISpawnerFactory, SpawnOrder
 from brxy.spawners.registry import GROUP, buildSpawner, findSpawner
 from brxy.spawners.spec import optionKeys
-from brxy.test.edges import EdgeTests, spawnRule
-from brxy.test.peers import answer, webApp
+from brxy.test.support.loopback.edges import EdgeTests, spawnRule
+from brxy.test.support.loopback.peers import answer, webApp
 
 EXAMPLE = Path(brxy.__file__).parent.parent / "examples" / "spawner"
 

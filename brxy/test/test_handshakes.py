@@ -12,8 +12,8 @@ from twisted.internet.ssl import PrivateCertificate
 from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 
+from brxy.test.support.loopback.transports import TCP, TransportTests, certificate, everywhere
 from brxy.test.support.memory.recorders import Recorder, Server
-from brxy.test.transports import TCP, TransportTests, certificate, everywhere
 from brxy.tls.handshakes import TIMEOUT, Handshakes, encrypted
 
 

@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from brxy.reactor.hangup import HangupWatcher
-from brxy.test.leftovers import RealTests
+from brxy.test.support.loopback.leftovers import RealTests
 from brxy.transport.connection import HOLD_PEER, Connection, Shared
 
 

@@ -9,10 +9,10 @@ from hashlib import md5
 from twisted.internet.task import deferLater
 
 from brxy.edge.config.limits import Limits
-from brxy.test.edges import EdgeTests
-from brxy.test.leftovers import onBothTransports
-from brxy.test.peers import App, Peer, answer, webApp
-from brxy.test.spawning import NodeSpawner, TestSpawner
+from brxy.test.support.loopback.edges import EdgeTests
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.peers import App, Peer, answer, webApp
+from brxy.test.support.loopback.spawning import NodeSpawner, TestSpawner
 
 GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"
 POST = b"POST %b HTTP/1.1\r\nHost: a.example\r\nContent-Length: %d\r\n\r\n"

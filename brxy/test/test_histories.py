@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from random import Random
 
+from brxy.test.support.loopback.transports import MUCH, TCP, UNIX, TransportTests, everywhere
 from brxy.test.support.memory.recorders import HalfRecorder, Recorder
-from brxy.test.transports import MUCH, TCP, UNIX, TransportTests, everywhere
 
 
 class End(HalfRecorder):

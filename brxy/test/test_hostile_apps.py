@@ -9,10 +9,10 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import deferLater
 
 from brxy.edge.exchanges.table import INTERIM_LIMIT
-from brxy.test.edges import EdgeTests
-from brxy.test.leftovers import onBothTransports
-from brxy.test.peers import App, Broken, Message, Peer, answer, webApp
-from brxy.test.spawning import NodeSpawner
+from brxy.test.support.loopback.edges import EdgeTests
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.peers import App, Broken, Message, Peer, answer, webApp
+from brxy.test.support.loopback.spawning import NodeSpawner
 
 GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"
 POST = b"POST %b HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello"

@@ -18,15 +18,15 @@ from twisted.trial.unittest import SynchronousTestCase
 import brxy
 from brxy.edge.config.limits import Limits
 from brxy.interfaces import Address
-from brxy.test.crowds import MemoryClient, MemoryEdge
-from brxy.test.edges import EdgeTests, spawnRule
-from brxy.test.leftovers import onBothTransports
-from brxy.test.peers import App, Broken, Message, Peer, answer, connect, webApp
 from brxy.test.programs import ProgramTests
-from brxy.test.spawning import FrontedSpawner, NodeSpawner, TestSpawner
+from brxy.test.support.loopback.crowds import MemoryClient, MemoryEdge
+from brxy.test.support.loopback.edges import EdgeTests, spawnRule
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.peers import App, Broken, Message, Peer, answer, connect, webApp
+from brxy.test.support.loopback.spawning import FrontedSpawner, NodeSpawner, TestSpawner
+from brxy.test.support.loopback.tiers import tier
 from brxy.test.support.memory.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS, Hostile
 from brxy.test.support.memory.network import FakeReactor
-from brxy.test.tiers import tier
 
 GET = b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"

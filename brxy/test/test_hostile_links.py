@@ -21,11 +21,11 @@ from zope.interface import provider
 
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.service import EdgeService
-from brxy.test.edges import LOOPBACK, EdgeTests, spawnRule
-from brxy.test.leftovers import onBothTransports
-from brxy.test.links import FROM_EDGE, FROM_NODE, BadLink, BadLinkSpawner, Fault
-from brxy.test.peers import App, Broken, Peer, answer, connect
-from brxy.test.tiers import tier
+from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests, spawnRule
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.links import FROM_EDGE, FROM_NODE, BadLink, BadLinkSpawner, Fault
+from brxy.test.support.loopback.peers import App, Broken, Peer, answer, connect
+from brxy.test.support.loopback.tiers import tier
 
 #: Slots of the instance, and clients at the same time.
 SLOTS = 3

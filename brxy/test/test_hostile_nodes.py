@@ -12,10 +12,15 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from brxy.edge.slots import node as slot
 from brxy.interfaces import IInstance, SpawnOrder
 from brxy.slots import framed
-from brxy.test.edges import EdgeTests
-from brxy.test.leftovers import onBothTransports
-from brxy.test.peers import Peer, answer, connect, webApp
-from brxy.test.spawning import FrontedInstance, FrontedSpawner, NodeSpawner, TestSpawner
+from brxy.test.support.loopback.edges import EdgeTests
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.peers import Peer, answer, connect, webApp
+from brxy.test.support.loopback.spawning import (
+    FrontedInstance,
+    FrontedSpawner,
+    NodeSpawner,
+    TestSpawner,
+)
 from brxy.wire.frames import (
     ACCEPT,
     DATA,

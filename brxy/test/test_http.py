@@ -4,10 +4,10 @@ HTTP through the edge, from a client's bytes to an app's and back.
 
 from __future__ import annotations
 
-from brxy.test.edges import EdgeTests
-from brxy.test.leftovers import onBothTransports
-from brxy.test.peers import App, Message, Peer, answer, webApp
-from brxy.test.spawning import NodeSpawner
+from brxy.test.support.loopback.edges import EdgeTests
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.peers import App, Message, Peer, answer, webApp
+from brxy.test.support.loopback.spawning import NodeSpawner
 
 GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"
 

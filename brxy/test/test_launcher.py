@@ -11,7 +11,7 @@ from typing import Any
 from brxy.errors import SpawnFailed
 from brxy.processes.launch import Launch, Launched
 from brxy.processes.launcher import Launcher
-from brxy.test.leftovers import RealTests
+from brxy.test.support.loopback.leftovers import RealTests
 
 
 class _Launch(Launch):

@@ -18,7 +18,7 @@ from brxy.interfaces import Address
 from brxy.node.dial import Dialer, EdgeTLS
 from brxy.node.link import Link, _Watched
 from brxy.node.slot import EdgeSlotFactory
-from brxy.test.papers import Papers
+from brxy.test.support.loopback.papers import Papers
 from brxy.test.support.memory.fakes import FakeBrokerage, FakeOwner
 from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, settle
 from brxy.tls.handshakes import Handshakes, encrypted

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 
-from brxy.test.edges import EdgeTests
-from brxy.test.peers import answer, webApp
+from brxy.test.support.loopback.edges import EdgeTests
+from brxy.test.support.loopback.peers import answer, webApp
 
 _GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 

@@ -12,8 +12,8 @@ from typing import Any
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
+from brxy.test.support.loopback.transports import LITTLE, MUCH, UNIX, TransportTests, reset
 from brxy.test.support.memory.recorders import HalfRecorder, Recorder, fail, pause
-from brxy.test.transports import LITTLE, MUCH, UNIX, TransportTests, reset
 from brxy.transport.epollreactor import EpollReactor
 from brxy.transport.splice import Move, Pipes
 

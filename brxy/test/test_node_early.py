@@ -22,7 +22,7 @@ from brxy.node.early import OPTIONS, Early, PlainLine, isPlain, plainLine
 from brxy.node.tap import Options
 from brxy.processes.child import Child
 from brxy.processes.ports import Ports
-from brxy.test.leftovers import Output, RealTests, aliveInGroup
+from brxy.test.support.loopback.leftovers import Output, RealTests, aliveInGroup
 from brxy.test.support.memory.examples import bounded
 
 # What is loaded with our module.

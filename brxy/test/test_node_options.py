@@ -11,7 +11,7 @@ from typing import Any
 from brxy.interfaces import Address
 from brxy.node.dial import EdgeTLS
 from brxy.node.tap import Options
-from brxy.test.papers import Papers
+from brxy.test.support.loopback.papers import Papers
 from brxy.test.support.memory.refusals import RefusalTests
 
 

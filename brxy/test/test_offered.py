@@ -4,10 +4,10 @@ Apps that break off: what is offered again, and what the client gets.
 
 from __future__ import annotations
 
-from brxy.test.edges import EdgeTests
-from brxy.test.leftovers import onBothTransports
-from brxy.test.peers import App, Peer, answer
-from brxy.test.spawning import NodeSpawner
+from brxy.test.support.loopback.edges import EdgeTests
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.peers import App, Peer, answer
+from brxy.test.support.loopback.spawning import NodeSpawner
 
 GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"
 POST = b"POST %b HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello"

@@ -13,7 +13,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.pki import main
-from brxy.test.papers import Papers
+from brxy.test.support.loopback.papers import Papers
 
 
 class PKITests(SynchronousTestCase):

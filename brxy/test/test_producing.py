@@ -14,8 +14,7 @@ from twisted.internet.interfaces import IPullProducer, IPushProducer
 from zope.interface import implementer
 
 from brxy.reactor.hangup import HangupWatcher
-from brxy.test.support.memory.recorders import Recorder, pause
-from brxy.test.transports import (
+from brxy.test.support.loopback.transports import (
     LITTLE,
     MUCH,
     SECURED,
@@ -26,6 +25,7 @@ from brxy.test.transports import (
     TransportTests,
     everywhere,
 )
+from brxy.test.support.memory.recorders import Recorder, pause
 from brxy.transport import poller
 
 PIECE = 2**16

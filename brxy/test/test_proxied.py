@@ -23,11 +23,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.edge.clients.peer import ProxiedPeer, endpointsText
 from brxy.edge.clients.proxied import COMPLAINTS_PAUSE, HEADER_TIMEOUT, Proxied
 from brxy.interfaces import Address
-from brxy.test.crowds import MemoryEdge, get
-from brxy.test.edges import LOOPBACK, EdgeTests
-from brxy.test.leftovers import onBothTransports
-from brxy.test.papers import Papers
-from brxy.test.peers import App, Peer, answer, connect, webApp
+from brxy.test.support.loopback.crowds import MemoryEdge, get
+from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.papers import Papers
+from brxy.test.support.loopback.peers import App, Peer, answer, connect, webApp
 from brxy.test.support.memory.network import FakeReactor, PipeEnd
 from brxy.test.support.memory.recorders import Server
 from brxy.test.test_tcp import echo

@@ -9,8 +9,8 @@ import signal
 
 from twisted.logger import capturedLogs, formatEvent
 
-from brxy.test.edges import EdgeTests
-from brxy.test.peers import answer, webApp
+from brxy.test.support.loopback.edges import EdgeTests
+from brxy.test.support.loopback.peers import answer, webApp
 
 _GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 import signal
 
-from brxy.test.crowds import get
-from brxy.test.storms import StormTests, nodeOf
+from brxy.test.support.loopback.crowds import get
+from brxy.test.support.loopback.storms import StormTests, nodeOf
 
 
 class RollingTests(StormTests):

@@ -11,10 +11,10 @@ from socket import socket
 from twisted.internet.defer import Deferred
 
 from brxy.edge.config.limits import Limits
-from brxy.test.crowds import CrowdTests, ManyAppsTests, get
-from brxy.test.edges import LOOPBACK
-from brxy.test.peers import App, Message, Peer, answer, webApp
-from brxy.test.spawning import NodeSpawner, PatientSpawner
+from brxy.test.support.loopback.crowds import CrowdTests, ManyAppsTests, get
+from brxy.test.support.loopback.edges import LOOPBACK
+from brxy.test.support.loopback.peers import App, Message, Peer, answer, webApp
+from brxy.test.support.loopback.spawning import NodeSpawner, PatientSpawner
 
 
 def gatedApp() -> tuple[App, Deferred[None]]:

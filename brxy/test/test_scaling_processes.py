@@ -15,10 +15,10 @@ from unittest import SkipTest
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
-from brxy.test.crowds import get, raiseFileLimit
-from brxy.test.peers import Message, Peer, connect
 from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
-from brxy.test.storms import LIGHT, StormTests
+from brxy.test.support.loopback.crowds import get, raiseFileLimit
+from brxy.test.support.loopback.peers import Message, Peer, connect
+from brxy.test.support.loopback.storms import LIGHT, StormTests
 
 
 class NothingLeftTests(StormTests):
@@ -176,7 +176,9 @@ class MultitudeTests(ProgramTests):
         edge = self.edge(*held, *token)
         port = (await self.address(edge)).rpartition(":")[2]
         dial = ("--edge", await self.address(edge, "SlotFactory"))
-        clients = self.start(PYTHON, "-m", "brxy.test.multitude", port, str(self.number + 1))
+        clients = self.start(
+            PYTHON, "-m", "brxy.test.support.loopback.multitude", port, str(self.number + 1)
+        )
         await self.said(clients, "held\n")
         app = ("--capacity", "10", "--", PYTHON, "-I", "-S", LIGHT)
         node = self.start(TWISTD, "-n", "brxy-node", *dial, *token, *app)

@@ -17,7 +17,7 @@ from brxy.errors import SpawnFailed
 from brxy.interfaces import Gone, IInstance, ISpawner, SpawnOrder
 from brxy.spawners.local import app, process
 from brxy.spawners.local.base import Running, ownBinFirst
-from brxy.test.leftovers import RealTests, aliveInGroup
+from brxy.test.support.loopback.leftovers import RealTests, aliveInGroup
 
 _SERVER = """
 import os, socket

@@ -10,10 +10,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from brxy.interfaces import Address
-from brxy.test.crowds import get
-from brxy.test.edges import EdgeTests, spawnRule
-from brxy.test.peers import Message, Peer, answer, webApp
-from brxy.test.spawning import NodeSpawner, TestSpawner
+from brxy.test.support.loopback.crowds import get
+from brxy.test.support.loopback.edges import EdgeTests, spawnRule
+from brxy.test.support.loopback.peers import Message, Peer, answer, webApp
+from brxy.test.support.loopback.spawning import NodeSpawner, TestSpawner
 
 __all__ = ["SpilloverByNodesTests", "SpilloverTests"]
 

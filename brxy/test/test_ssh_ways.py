@@ -9,11 +9,11 @@ import os
 import signal
 import subprocess
 
-from brxy.test.leftovers import DIES_WITH_US
 from brxy.test.netlinks import MISSING, Elsewhere
 from brxy.test.programs import ANYWHERE, TWISTD
 from brxy.test.sshd import Sshd
 from brxy.test.sshedges import SshEdgeTests
+from brxy.test.support.loopback.leftovers import DIES_WITH_US
 
 __all__ = ["AgentTests", "CableTests", "JumpTests"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.spawners.ssh.remote import HOLD, MADE, RUN, instructions, readStatus
-from brxy.test.leftovers import aliveInGroup
+from brxy.test.support.loopback.leftovers import aliveInGroup
 
 __all__ = ["HoldTests", "InstructionsTests", "RunTests"]
 

@@ -12,9 +12,9 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 
-from brxy.test.crowds import get
-from brxy.test.leftovers import onBothTransports
-from brxy.test.storms import StormTests, nodeOf
+from brxy.test.support.loopback.crowds import get
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.storms import StormTests, nodeOf
 
 
 class KillTests(StormTests):

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import brxy
 from brxy.test.programs import TWISTD
-from brxy.test.storms import LIGHT
+from brxy.test.support.loopback.storms import LIGHT
 
 UNITS = Path(brxy.__file__).parents[1] / "examples" / "systemd"
 

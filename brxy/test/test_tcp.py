@@ -13,10 +13,10 @@ from twisted.internet.task import deferLater
 from brxy.edge.config.limits import Limits
 from brxy.interfaces import Address
 from brxy.processes.ports import PORTS
-from brxy.test.edges import LOOPBACK, EdgeTests
-from brxy.test.leftovers import onBothTransports
-from brxy.test.peers import App, Peer
-from brxy.test.spawning import NodeSpawner, TestSpawner
+from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.peers import App, Peer
+from brxy.test.support.loopback.spawning import NodeSpawner, TestSpawner
 
 PIECE = bytes(range(256)) * 256
 TIMES = 512

@@ -5,7 +5,7 @@ What holds for clients, for those that come by TLS.
 from __future__ import annotations
 
 from brxy.test import test_held, test_hostile_clients, test_http, test_tcp
-from brxy.test.edges import onTLS
+from brxy.test.support.loopback.edges import onTLS
 
 
 @onTLS

@@ -14,8 +14,15 @@ from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.threads import deferToThread
 
+from brxy.test.support.loopback.transports import (
+    LITTLE,
+    MUCH,
+    SECURED,
+    TransportTests,
+    everywhere,
+    reset,
+)
 from brxy.test.support.memory.recorders import HalfRecorder, Recorder
-from brxy.test.transports import LITTLE, MUCH, SECURED, TransportTests, everywhere, reset
 
 #: Versions of TLS end in the same way.
 VERSIONS = (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION)

@@ -17,8 +17,7 @@ from twisted.internet.interfaces import (
 )
 from zope.interface.verify import verifyObject
 
-from brxy.test.support.memory.recorders import HalfRecorder, Recorder, pause
-from brxy.test.transports import (
+from brxy.test.support.loopback.transports import (
     LITTLE,
     MUCH,
     SECURED,
@@ -30,6 +29,7 @@ from brxy.test.transports import (
     everywhere,
     reset,
 )
+from brxy.test.support.memory.recorders import HalfRecorder, Recorder, pause
 
 
 @everywhere(TCP, TCP6, UNIX, TLS, SECURED)

@@ -23,11 +23,11 @@ from brxy.errors import UsageError
 from brxy.interfaces import Address
 from brxy.node.dial import EdgeTLS
 from brxy.node.service import NodeService, NodeSettings
-from brxy.test.edges import LOOPBACK, EdgeTests
-from brxy.test.leftovers import onBothTransports
-from brxy.test.papers import Papers
-from brxy.test.peers import Message, Peer, answer, webApp
-from brxy.test.spawning import NodeSpawner
+from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
+from brxy.test.support.loopback.leftovers import onBothTransports
+from brxy.test.support.loopback.papers import Papers
+from brxy.test.support.loopback.peers import Message, Peer, answer, webApp
+from brxy.test.support.loopback.spawning import NodeSpawner
 
 _GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 

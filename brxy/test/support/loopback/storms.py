@@ -21,10 +21,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from brxy.spawners.local import app, process
-from brxy.test.crowds import CrowdTests
-from brxy.test.edges import spawnRule
-from brxy.test.leftovers import isAlive
-from brxy.test.peers import Broken
+from brxy.test.support.loopback.crowds import CrowdTests
+from brxy.test.support.loopback.edges import spawnRule
+from brxy.test.support.loopback.leftovers import isAlive
+from brxy.test.support.loopback.peers import Broken
 
 __all__ = ["LIGHT", "Customers", "StormTests", "nodeOf"]
 

@@ -18,7 +18,7 @@ from twisted.protocols.portforward import (
 )
 
 from brxy.interfaces import IInstance, SpawnOrder
-from brxy.test.spawning import NodeSpawner
+from brxy.test.support.loopback.spawning import NodeSpawner
 
 __all__ = ["FROM_EDGE", "FROM_NODE", "BadLink", "BadLinkSpawner", "Fault"]
 

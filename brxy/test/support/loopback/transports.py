@@ -36,7 +36,7 @@ from twisted.internet.ssl import (
 )
 from twisted.internet.task import Clock, deferLater
 
-from brxy.test.leftovers import RealTests
+from brxy.test.support.loopback.leftovers import RealTests
 from brxy.test.support.memory.recorders import Dialer, Recorder, Server
 from brxy.tls.handshakes import Handshakes, encrypted
 from brxy.transport.epollreactor import EpollReactor

@@ -16,8 +16,8 @@ from twisted.internet.task import deferLater
 from brxy.edge.config.settings import EdgeSettings, Spawn
 from brxy.edge.service import EdgeService
 from brxy.interfaces import Address, SpawnOrder
-from brxy.test.edges import EdgeTests
-from brxy.test.peers import App, Message, Peer, answer, webApp
+from brxy.test.support.loopback.edges import EdgeTests
+from brxy.test.support.loopback.peers import App, Message, Peer, answer, webApp
 from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, PipeEnd, Recorder, connect
 
 __all__ = ["CrowdTests", "ManyAppsTests", "MemoryClient", "MemoryEdge", "get", "raiseFileLimit"]

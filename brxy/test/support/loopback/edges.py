@@ -6,7 +6,7 @@ A test case derives from L{EdgeTests}, and has one hop: the edge fronts the app.
 From one whose tests shall hold for two hops as well another is derived, which
 says C{spawner_type = NodeSpawner}: a node stands between edge and app.  Both
 are run on the transport of the edge's own, and once more on Twisted's where
-they are decorated by L{brxy.test.leftovers.onBothTransports}.
+they are decorated by L{brxy.test.support.loopback.leftovers.onBothTransports}.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from brxy.edge.fleet.starter import Spawning
 from brxy.edge.service import EdgeService
 from brxy.interfaces import Address, IRecovering, SpawnOrder
 from brxy.scaler.scaler import Rule
-from brxy.test.leftovers import RealTests, onBothTransports
-from brxy.test.peers import App, Message, Peer, connect, connectTLS
-from brxy.test.spawning import FrontedSpawner, TestSpawner
-from brxy.test.transports import certificate
+from brxy.test.support.loopback.leftovers import RealTests, onBothTransports
+from brxy.test.support.loopback.peers import App, Message, Peer, connect, connectTLS
+from brxy.test.support.loopback.spawning import FrontedSpawner, TestSpawner
+from brxy.test.support.loopback.transports import certificate
 from brxy.transport.epollreactor import EpollReactor
 
 __all__ = ["LOOPBACK", "EdgeTests", "onTLS", "spawnRule"]

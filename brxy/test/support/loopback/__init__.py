@@ -1,0 +1,5 @@
+"""
+Helpers for tests over loopback: edges, peers, crowds, storms.
+"""
+
+__all__: list[str] = []
