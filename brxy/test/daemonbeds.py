@@ -15,7 +15,7 @@ from brxy.spawners.docker.removal import removeContainer, removeService
 from brxy.spawners.swarm import spawner as swarm
 from brxy.spawners.testing.bed import SpawnerBed
 from brxy.test.dockerd import MOUNTS, NODE, Dockerd, theDockerd
-from brxy.test.programs import PYTHON
+from brxy.test.support.processes.programs import PYTHON
 
 __all__ = ["DaemonBed", "NODE_COMMAND", "SwarmBed"]
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import brxy
-from brxy.test.netlinks import addBridge, subnet
+from brxy.test.support.processes.netlinks import addBridge, subnet
 
 __all__ = ["MISSING", "MOUNTS", "NODE", "WEB", "Dockerd", "theDockerd", "until"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 
 from brxy.test.dockerd import Dockerd, until
-from brxy.test.netlinks import addBridge, ip, plugIn, subnet
+from brxy.test.support.processes.netlinks import addBridge, ip, plugIn, subnet
 
 __all__ = ["Swarm", "SwarmNode", "theSwarm"]
 

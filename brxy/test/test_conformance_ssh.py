@@ -8,8 +8,8 @@ from twisted.trial.unittest import TestCase
 
 from brxy.spawners.ssh import spawner as ssh
 from brxy.spawners.testing import SpawnerTests
-from brxy.test.programs import TWISTD
-from brxy.test.sshd import MISSING, Sshd
+from brxy.test.support.processes.programs import TWISTD
+from brxy.test.support.processes.sshd import MISSING, Sshd
 
 __all__ = ["SshTests"]
 

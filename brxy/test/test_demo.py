@@ -11,8 +11,15 @@ import socket
 
 from twisted.internet.defer import gatherResults
 
-from brxy.test.programs import ANYWHERE, DEMO, PYTHON, TWISTD, Program, ProgramTests
 from brxy.test.support.loopback.transports import reset
+from brxy.test.support.processes.programs import (
+    ANYWHERE,
+    DEMO,
+    PYTHON,
+    TWISTD,
+    Program,
+    ProgramTests,
+)
 
 
 class DemoTests(ProgramTests):

@@ -14,8 +14,8 @@ from brxy.processes.ports import PORTS
 from brxy.spawners.testing import app as testapp
 from brxy.test.containers import NODE_SPEC, WEB_SPEC, ContainerTests
 from brxy.test.dockerd import MISSING, theDockerd
-from brxy.test.netlinks import subnet
-from brxy.test.programs import PYTHON
+from brxy.test.support.processes.netlinks import subnet
+from brxy.test.support.processes.programs import PYTHON
 
 # Names that no route has; the last is one that no client could send.
 _HOSTILE = ("$(touch /x)", "a;b", "../..", "-rf", "a" * 300, "b\u00fccher", "*", "a b")

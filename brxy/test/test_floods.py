@@ -27,12 +27,12 @@ from twisted.internet.task import deferLater
 from twisted.python import log
 from twisted.trial.unittest import SkipTest
 
-from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 from brxy.test.support.loopback.crowds import get, raiseFileLimit
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.peers import Peer, connect
 from brxy.test.support.loopback.storms import LIGHT
 from brxy.test.support.loopback.tiers import tier
+from brxy.test.support.processes.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 
 #: The path of the app that has time for everybody.
 PATIENT = str(Path(__file__).with_name("apps") / "patient.py")

@@ -18,7 +18,6 @@ from twisted.trial.unittest import SynchronousTestCase
 import brxy
 from brxy.edge.config.limits import Limits
 from brxy.interfaces import Address
-from brxy.test.programs import ProgramTests
 from brxy.test.support.loopback.crowds import MemoryClient, MemoryEdge
 from brxy.test.support.loopback.edges import EdgeTests, spawnRule
 from brxy.test.support.loopback.leftovers import onBothTransports
@@ -27,6 +26,7 @@ from brxy.test.support.loopback.spawning import FrontedSpawner, NodeSpawner, Tes
 from brxy.test.support.loopback.tiers import tier
 from brxy.test.support.memory.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS, Hostile
 from brxy.test.support.memory.network import FakeReactor
+from brxy.test.support.processes.programs import ProgramTests
 
 GET = b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"

@@ -20,13 +20,13 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from brxy.edge.config.limits import Limits
-from brxy.test.programs import PYTHON, TWISTD, Program, ProgramTests
 from brxy.test.support.loopback.crowds import CrowdTests, ManyAppsTests, get
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.peers import Message, Peer, answer, webApp
 from brxy.test.support.loopback.spawning import NodeSpawner, PatientSpawner
 from brxy.test.support.loopback.storms import LIGHT, StormTests, nodeOf
 from brxy.test.support.loopback.tiers import tier
+from brxy.test.support.processes.programs import PYTHON, TWISTD, Program, ProgramTests
 
 #: In a network namespace of the test's own.
 NODE_PORT = 9080

@@ -17,7 +17,7 @@ from threading import Event
 from twisted.internet.threads import deferToThread
 
 from brxy.pki import Authority
-from brxy.test.programs import ANYWHERE, PYTHON, Answer, Program, ProgramTests
+from brxy.test.support.processes.programs import ANYWHERE, PYTHON, Answer, Program, ProgramTests
 
 __all__ = ["SNITests", "SSLyzeTests", "TLSPortTests"]
 

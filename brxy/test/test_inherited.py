@@ -19,11 +19,11 @@ from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SkipTest
 
 from brxy.processes.ports import PORTS
-from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.peers import Broken, Peer
 from brxy.test.support.loopback.storms import LIGHT
 from brxy.test.support.loopback.tiers import tier
+from brxy.test.support.processes.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 
 ACTIVATE = str(Path(__file__).with_name("apps") / "activate.py")
 

@@ -13,7 +13,7 @@ import brxy
 from brxy.spawners.kubernetes.pod import TICKET
 from brxy.test.kubestore import APIError
 from brxy.test.kubetests import ClusterTests, checkModel
-from brxy.test.programs import ANYWHERE, TWISTD, Program, ProgramTests
+from brxy.test.support.processes.programs import ANYWHERE, TWISTD, Program, ProgramTests
 
 __all__ = ["KubectlTests", "ManifestTests"]
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.program.systemd import READY, STOPPING, notifier
-from brxy.test.programs import ANYWHERE, TWISTD, ProgramTests
+from brxy.test.support.processes.programs import ANYWHERE, TWISTD, ProgramTests
 
 
 class NotifierTests(SynchronousTestCase):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from zipfile import ZipFile
 
-from brxy.test.builds import BuildTests
+from brxy.test.support.processes.builds import BuildTests
 
 __all__ = ["ExampleTests", "InstallTests"]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shutil
 
-from brxy.test.programs import ANYWHERE, TWISTD, ProgramTests
+from brxy.test.support.processes.programs import ANYWHERE, TWISTD, ProgramTests
 
 __all__ = ["RedisTests"]
 

@@ -15,10 +15,10 @@ from unittest import SkipTest
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
-from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 from brxy.test.support.loopback.crowds import get, raiseFileLimit
 from brxy.test.support.loopback.peers import Message, Peer, connect
 from brxy.test.support.loopback.storms import LIGHT, StormTests
+from brxy.test.support.processes.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 
 
 class NothingLeftTests(StormTests):

@@ -16,7 +16,7 @@ from brxy.errors import BadSpawnSpec, SpawnFailed
 from brxy.interfaces import IInstance, ISpawner, SpawnOrder
 from brxy.processes.ports import PORTS
 from brxy.spawners.registry import buildSpawner
-from brxy.test.sshd import SshTests
+from brxy.test.support.processes.sshd import SshTests
 
 __all__ = ["EndTests", "FailureTests", "HostTests", "OptionTests"]
 

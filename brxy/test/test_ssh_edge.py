@@ -10,8 +10,8 @@ import signal
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from brxy.test.programs import ANYWHERE, TWISTD
-from brxy.test.sshedges import SshEdgeTests, words
+from brxy.test.support.processes.programs import ANYWHERE, TWISTD
+from brxy.test.support.processes.sshedges import SshEdgeTests, words
 
 __all__ = ["EndingTests", "HostileTests", "OutageTests", "ServingTests"]
 

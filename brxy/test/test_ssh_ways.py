@@ -9,11 +9,11 @@ import os
 import signal
 import subprocess
 
-from brxy.test.netlinks import MISSING, Elsewhere
-from brxy.test.programs import ANYWHERE, TWISTD
-from brxy.test.sshd import Sshd
-from brxy.test.sshedges import SshEdgeTests
 from brxy.test.support.loopback.leftovers import DIES_WITH_US
+from brxy.test.support.processes.netlinks import MISSING, Elsewhere
+from brxy.test.support.processes.programs import ANYWHERE, TWISTD
+from brxy.test.support.processes.sshd import Sshd
+from brxy.test.support.processes.sshedges import SshEdgeTests
 
 __all__ = ["AgentTests", "CableTests", "JumpTests"]
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from twisted.internet.threads import deferToThread
 
 from brxy.test.apps import bulk
-from brxy.test.programs import PYTHON, ProgramTests
+from brxy.test.support.processes.programs import PYTHON, ProgramTests
 
 __all__ = ["StreamingTests"]
 

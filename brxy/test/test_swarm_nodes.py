@@ -17,8 +17,8 @@ from brxy.spawners.testing import SpawnerTests
 from brxy.spawners.testing.tools import Client, EdgeProcess
 from brxy.test.daemonbeds import NODE_COMMAND, SwarmBed
 from brxy.test.dockerd import MISSING, MOUNTS, NODE, Dockerd
-from brxy.test.programs import TWISTD
 from brxy.test.support.loopback.tiers import tier
+from brxy.test.support.processes.programs import TWISTD
 from brxy.test.swarmnodes import theSwarm
 
 __all__ = ["HostNetworkTests", "OverlayTests", "RemoteDockerTests"]

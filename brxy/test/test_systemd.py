@@ -17,8 +17,8 @@ from typing import Any
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import brxy
-from brxy.test.programs import TWISTD
 from brxy.test.support.loopback.storms import LIGHT
+from brxy.test.support.processes.programs import TWISTD
 
 UNITS = Path(brxy.__file__).parents[1] / "examples" / "systemd"
 

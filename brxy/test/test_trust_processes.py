@@ -10,8 +10,8 @@ import signal
 from pathlib import Path
 
 from brxy.program.tokenfile import readToken
-from brxy.test.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 from brxy.test.support.loopback.papers import Papers
+from brxy.test.support.processes.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 
 _TLS = r"SlotFactory \(TLS\)"
 

@@ -14,7 +14,7 @@ from twisted.internet.error import ConnectionRefusedError
 
 from brxy.edge.tap import Options as EdgeOptions
 from brxy.node.tap import Options as NodeOptions
-from brxy.test.programs import (
+from brxy.test.support.processes.programs import (
     ANYWHERE,
     DEMO,
     PYTHON,

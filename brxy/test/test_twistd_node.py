@@ -13,7 +13,7 @@ import signal
 from twisted.internet.defer import Deferred
 
 from brxy.processes.ports import PORTS
-from brxy.test.programs import PYTHON, TWISTD, Answer, Program, ProgramTests
+from brxy.test.support.processes.programs import PYTHON, TWISTD, Answer, Program, ProgramTests
 
 
 class NodeTests(ProgramTests):

@@ -13,7 +13,7 @@ from threading import Event
 from twisted.internet.threads import deferToThread
 from websockets.sync.client import connect
 
-from brxy.test.programs import PYTHON, ProgramTests
+from brxy.test.support.processes.programs import PYTHON, ProgramTests
 
 __all__ = ["EventTests", "WebSocketTests"]
 

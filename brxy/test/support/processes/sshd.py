@@ -17,8 +17,8 @@ from pathlib import Path
 
 import brxy
 from brxy.processes.ports import PORTS
-from brxy.test.programs import ProgramTests, isListenedAt
 from brxy.test.support.loopback.leftovers import DIES_WITH_US, isAlive
+from brxy.test.support.processes.programs import ProgramTests, isListenedAt
 
 __all__ = ["MISSING", "SSHD", "SshTests", "Sshd"]
 

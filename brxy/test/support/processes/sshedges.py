@@ -10,8 +10,8 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from brxy.test.programs import PYTHON, TWISTD, Answer, Program
-from brxy.test.sshd import SshTests
+from brxy.test.support.processes.programs import PYTHON, TWISTD, Answer, Program
+from brxy.test.support.processes.sshd import SshTests
 
 __all__ = ["SshEdgeTests", "words"]
 
