@@ -30,7 +30,7 @@ from benchmarks.command import guarded, say, sayLeftOut
 from benchmarks.contender import Missing
 from benchmarks.memory import raiseLimit
 from benchmarks.servers import BenchError, Servers, freePort
-from brxy.test.dockerd import MISSING, WEB, theDockerd
+from brxy.test.support.docker.dockerd import MISSING, WEB, theDockerd
 
 __all__ = ["main"]
 

@@ -8,8 +8,8 @@ from twisted.trial.unittest import TestCase
 
 from brxy.spawners.docker import spawner as docker
 from brxy.spawners.testing import SpawnerTests
-from brxy.test.daemonbeds import NODE_COMMAND, DaemonBed, SwarmBed
-from brxy.test.dockerd import MISSING, MOUNTS, NODE, theDockerd
+from brxy.test.support.docker.daemonbeds import NODE_COMMAND, DaemonBed, SwarmBed
+from brxy.test.support.docker.dockerd import MISSING, MOUNTS, NODE, theDockerd
 
 
 class FrontedDockerTests(DaemonBed, SpawnerTests, TestCase):

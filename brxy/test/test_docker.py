@@ -20,8 +20,8 @@ from brxy.interfaces import Address, IInstance, SpawnOrder
 from brxy.reactor.turns import Pace
 from brxy.spawners.docker.engine import Engine
 from brxy.spawners.docker.spawner import DockerSpawner, Options
-from brxy.test.containers import ContainerTests
-from brxy.test.dockerd import MISSING, WEB
+from brxy.test.support.docker.containers import ContainerTests
+from brxy.test.support.docker.dockerd import MISSING, WEB
 
 # Calls of functions, and ends of calls, that a turn of the reactor may take, which
 # takes 3 ms of the processor.  Their time itself is no measure where all processors

@@ -12,8 +12,8 @@ from twisted.internet.task import deferLater
 
 from brxy.processes.ports import PORTS
 from brxy.spawners.testing import app as testapp
-from brxy.test.containers import NODE_SPEC, WEB_SPEC, ContainerTests
-from brxy.test.dockerd import MISSING, theDockerd
+from brxy.test.support.docker.containers import NODE_SPEC, WEB_SPEC, ContainerTests
+from brxy.test.support.docker.dockerd import MISSING, theDockerd
 from brxy.test.support.processes.netlinks import subnet
 from brxy.test.support.processes.programs import PYTHON
 

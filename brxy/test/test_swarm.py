@@ -12,8 +12,8 @@ from twisted.internet.task import deferLater
 
 from brxy.interfaces import SpawnOrder
 from brxy.spawners.swarm.spawner import Options, SwarmSpawner
-from brxy.test.containers import ContainerTests
-from brxy.test.dockerd import MISSING, WEB
+from brxy.test.support.docker.containers import ContainerTests
+from brxy.test.support.docker.dockerd import MISSING, WEB
 
 
 class SwarmTests(ContainerTests):

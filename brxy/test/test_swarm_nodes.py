@@ -15,11 +15,11 @@ from twisted.trial.unittest import TestCase
 from brxy.processes.ports import PORTS
 from brxy.spawners.testing import SpawnerTests
 from brxy.spawners.testing.tools import Client, EdgeProcess
-from brxy.test.daemonbeds import NODE_COMMAND, SwarmBed
-from brxy.test.dockerd import MISSING, MOUNTS, NODE, Dockerd
+from brxy.test.support.docker.daemonbeds import NODE_COMMAND, SwarmBed
+from brxy.test.support.docker.dockerd import MISSING, MOUNTS, NODE, Dockerd
+from brxy.test.support.docker.swarmnodes import theSwarm
 from brxy.test.support.loopback.tiers import tier
 from brxy.test.support.processes.programs import TWISTD
-from brxy.test.swarmnodes import theSwarm
 
 __all__ = ["HostNetworkTests", "OverlayTests", "RemoteDockerTests"]
 

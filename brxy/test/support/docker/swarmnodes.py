@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import atexit
 
-from brxy.test.dockerd import Dockerd, until
+from brxy.test.support.docker.dockerd import Dockerd, until
 from brxy.test.support.processes.netlinks import addBridge, ip, plugIn, subnet
 
 __all__ = ["Swarm", "SwarmNode", "theSwarm"]

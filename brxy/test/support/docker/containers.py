@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 
 from brxy.spawners.docker.engine import Engine, labelFilter
 from brxy.spawners.docker.removal import removeContainer
-from brxy.test.dockerd import MOUNTS, NODE, WEB, theDockerd
+from brxy.test.support.docker.dockerd import MOUNTS, NODE, WEB, theDockerd
 from brxy.test.support.processes.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 
 __all__ = ["NODE_SPEC", "WEB_SPEC", "ContainerTests"]

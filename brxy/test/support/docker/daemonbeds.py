@@ -14,7 +14,7 @@ from brxy.spawners.docker.engine import Engine, labelFilter
 from brxy.spawners.docker.removal import removeContainer, removeService
 from brxy.spawners.swarm import spawner as swarm
 from brxy.spawners.testing.bed import SpawnerBed
-from brxy.test.dockerd import MOUNTS, NODE, Dockerd, theDockerd
+from brxy.test.support.docker.dockerd import MOUNTS, NODE, Dockerd, theDockerd
 from brxy.test.support.processes.programs import PYTHON
 
 __all__ = ["DaemonBed", "NODE_COMMAND", "SwarmBed"]
