@@ -17,7 +17,7 @@ from brxy.spawners.kubernetes.pod import EDGE, TICKET
 from brxy.spawners.testing import SpawnerTests
 from brxy.spawners.testing import app as testapp
 from brxy.spawners.testing.tools import EdgeProcess
-from brxy.test.kubecluster import Cluster
+from brxy.test.support.kubernetes.cluster import Cluster
 from brxy.test.support.processes.programs import PYTHON
 
 __all__ = ["FrontedTests", "NodeTests"]

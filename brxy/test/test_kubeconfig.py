@@ -18,8 +18,8 @@ from brxy.spawners.kubernetes.api import KubeAPI
 from brxy.spawners.kubernetes.config import findAccess
 from brxy.spawners.kubernetes.spawner import KubernetesFactory, Options
 from brxy.spawners.kubernetes.status import KubeError
-from brxy.test.kubecluster import TOKEN
-from brxy.test.kubetests import ClusterTests
+from brxy.test.support.kubernetes.cluster import TOKEN
+from brxy.test.support.kubernetes.tests import ClusterTests
 
 __all__ = ["AccessTests", "BadTests", "OptionTests", "ProgramTests"]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import brxy
 from brxy.spawners.kubernetes.pod import TICKET
-from brxy.test.kubestore import APIError
-from brxy.test.kubetests import ClusterTests, checkModel
+from brxy.test.support.kubernetes.store import APIError
+from brxy.test.support.kubernetes.tests import ClusterTests, checkModel
 from brxy.test.support.processes.programs import ANYWHERE, TWISTD, Program, ProgramTests
 
 __all__ = ["KubectlTests", "ManifestTests"]

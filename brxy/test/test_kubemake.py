@@ -29,7 +29,7 @@ from brxy.spawners.kubernetes.status import (
     refusal,
     stageOf,
 )
-from brxy.test.kubetests import checkModel
+from brxy.test.support.kubernetes.tests import checkModel
 from brxy.test.support.memory.examples import bounded
 
 __all__ = ["LabelTests", "MakeTests", "StatusTests", "TemplateTests"]

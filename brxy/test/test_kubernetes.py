@@ -13,8 +13,8 @@ from brxy.interfaces import IInstance
 from brxy.spawners.kubernetes import api as kubeapi
 from brxy.spawners.kubernetes import instance as kubeinstance
 from brxy.spawners.kubernetes import pods as kubepods
-from brxy.test.kubestore import APIError, Object
-from brxy.test.kubetests import ClusterTests, checkModel
+from brxy.test.support.kubernetes.store import APIError, Object
+from brxy.test.support.kubernetes.tests import ClusterTests, checkModel
 
 __all__ = ["EndTests", "RecoveryTests", "RefusalTests", "SentTests", "StopTests", "WatchTests"]
 

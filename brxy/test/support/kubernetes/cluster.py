@@ -23,9 +23,9 @@ from zope.interface import implementer
 
 from brxy.pki import Authority
 from brxy.processes.ports import PORTS
-from brxy.test.kubediscovery import DISCOVERY
-from brxy.test.kubelet import Kubelet
-from brxy.test.kubestore import APIError, Object, PodStore, Watcher
+from brxy.test.support.kubernetes.discovery import DISCOVERY
+from brxy.test.support.kubernetes.kubelet import Kubelet
+from brxy.test.support.kubernetes.store import APIError, Object, PodStore, Watcher
 from brxy.tls.contexts import Identity, serverContext
 
 __all__ = ["TOKEN", "Cluster"]

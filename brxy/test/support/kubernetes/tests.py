@@ -17,8 +17,8 @@ from zope.interface import provider
 from brxy.interfaces import Gone, IInstance, SpawnOrder
 from brxy.spawners.kubernetes.spawner import KubernetesFactory, KubernetesSpawner
 from brxy.spawners.spec import parseSpawn, splitCommon
-from brxy.test.kubecluster import Cluster
-from brxy.test.kubestore import Object
+from brxy.test.support.kubernetes.cluster import Cluster
+from brxy.test.support.kubernetes.store import Object
 from brxy.test.support.loopback.leftovers import RealTests
 
 __all__ = ["ClusterTests", "checkModel"]

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 import brxy
 from brxy.errors import SpawnFailed
 from brxy.processes.child import Child, Ended
-from brxy.test.kubestore import Object, PodStore, now
+from brxy.test.support.kubernetes.store import Object, PodStore, now
 
 __all__ = ["IMAGES", "Kubelet"]
 

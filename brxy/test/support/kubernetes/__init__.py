@@ -1,0 +1,5 @@
+"""
+A Kubernetes API server and kubelet for tests.
+"""
+
+__all__: list[str] = []
