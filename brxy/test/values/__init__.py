@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.values}.
+"""
+
+__all__: list[str] = []
