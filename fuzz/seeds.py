@@ -10,7 +10,7 @@ from struct import pack
 from brxy.http.messages import requestHead
 from brxy.interfaces import Address
 from brxy.test.support.memory.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
-from brxy.test.test_clienthello import hello
+from brxy.test.wire.test_clienthello import hello
 from brxy.wire import frames as wire
 from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
 

@@ -31,7 +31,7 @@ from brxy.http.messages import (
 )
 from brxy.test.test_parsers import DifferentialTests
 from brxy.test.test_responseparsers import compareResponse
-from brxy.test.test_wire import joined
+from brxy.test.wire.test_frames import joined
 from brxy.values.networks import Networks
 from brxy.wire import frames as wire
 from brxy.wire.clienthello import ClientHelloReader

@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.wire}.
+"""
+
+__all__: list[str] = []
