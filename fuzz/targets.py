@@ -29,8 +29,8 @@ from brxy.http.messages import (
     responseHead,
     withForwardedHost,
 )
-from brxy.test.test_parsers import DifferentialTests
-from brxy.test.test_responseparsers import compareResponse
+from brxy.test.http.test_requestparsers import DifferentialTests
+from brxy.test.http.test_responseparsers import compareResponse
 from brxy.test.wire.test_frames import joined
 from brxy.values.networks import Networks
 from brxy.wire import frames as wire

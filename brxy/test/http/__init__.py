@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.http}.
+"""
+
+__all__: list[str] = []
