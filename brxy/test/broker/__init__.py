@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.broker}.
+"""
+
+__all__: list[str] = []
