@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.scaler}.
+"""
+
+__all__: list[str] = []
