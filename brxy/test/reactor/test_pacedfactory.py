@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.reactor.pacedfactory import PacedFactory
 from brxy.reactor.turns import Pace
-from brxy.test.test_pace import Turns
+from brxy.test.reactor.test_turns import Turns
 
 
 class PacedTests(SynchronousTestCase):

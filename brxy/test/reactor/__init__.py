@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.reactor}.
+"""
+
+__all__: list[str] = []
