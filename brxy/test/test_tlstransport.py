@@ -1,7 +1,7 @@
 """
 Tests of L{brxy.tls.transport}: of how TLS ends, with bare OpenSSL as the peer.
 What it has in common with other transports is tested by
-L{brxy.test.test_transports}.
+L{brxy.test.transport.test_writing}.
 """
 
 from __future__ import annotations

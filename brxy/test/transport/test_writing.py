@@ -1,6 +1,6 @@
 """
 What a transport does, brxy's own as Twisted's: writing, closing, and what can be
-asked of it.  See also L{brxy.test.test_producing}.
+asked of it.  See also L{brxy.test.transport.test_producing}.
 """
 
 from __future__ import annotations

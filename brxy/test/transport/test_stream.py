@@ -1,7 +1,7 @@
 """
 Tests of L{brxy.transport.stream}: of what is its own.  What it has in common with
-Twisted's transports is tested by L{brxy.test.test_transports} and
-L{brxy.test.test_producing}.
+Twisted's transports is tested by L{brxy.test.transport.test_writing} and
+L{brxy.test.transport.test_producing}.
 """
 
 from __future__ import annotations

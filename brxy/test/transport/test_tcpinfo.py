@@ -88,7 +88,7 @@ class CutTests(SynchronousTestCase):
         for program, package in (("ip", "iproute2"), ("iptables", "iptables")):
             if which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
                 raise SkipTest(f"needs {program}: apt install {package}")
-        inside = f"ip link set lo up; exec {sys.executable} -m brxy.test.test_tcpinfo"
+        inside = f"ip link set lo up; exec {sys.executable} -m brxy.test.transport.test_tcpinfo"
         run = subprocess.run(
             ["unshare", "--net", "sh", "-c", inside], capture_output=True, text=True
         )

@@ -1,6 +1,6 @@
 """
 Tests of L{brxy.transport.epollreactor}: of what is its own.  What it has in common with
-Twisted's reactors is tested by L{brxy.test.test_connecting}.
+Twisted's reactors is tested by L{brxy.test.transport.test_connecting}.
 """
 
 from __future__ import annotations

@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.transport}.
+"""
+
+__all__: list[str] = []
