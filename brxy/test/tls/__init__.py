@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.tls}.
+"""
+
+__all__: list[str] = []
