@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.slots}.
+"""
+
+__all__: list[str] = []
