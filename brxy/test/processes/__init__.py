@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.processes}.
+"""
+
+__all__: list[str] = []
