@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.apps}.
+"""
+
+__all__: list[str] = []
