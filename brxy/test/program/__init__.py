@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.program}.
+"""
+
+__all__: list[str] = []
