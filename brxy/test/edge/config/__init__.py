@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.edge.config}.
+"""
+
+__all__: list[str] = []
