@@ -8,11 +8,11 @@ from typing import Any
 
 from brxy.interfaces import Address
 from brxy.processes.ports import PORTS
+from brxy.test.edge.clients.test_proxied import CLIENT, HERE
 from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.peers import App, Peer, answer, webApp
 from brxy.test.support.loopback.spawning import NodeSpawner
-from brxy.test.test_proxied import CLIENT, HERE
 from brxy.test.test_tcp import echo
 from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
 

@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.edge.clients}.
+"""
+
+__all__: list[str] = []
