@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.edge.exchanges}.
+"""
+
+__all__: list[str] = []
