@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.edge.slots}.
+"""
+
+__all__: list[str] = []
