@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.edge.fleet}.
+"""
+
+__all__: list[str] = []
