@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.node}.
+"""
+
+__all__: list[str] = []
