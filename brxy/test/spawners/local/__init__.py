@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.spawners.local}.
+"""
+
+__all__: list[str] = []
