@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.spawners.docker}.
+"""
+
+__all__: list[str] = []
