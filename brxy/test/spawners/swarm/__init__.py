@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.spawners.swarm}.
+"""
+
+__all__: list[str] = []
