@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.spawners.kubernetes}.
+"""
+
+__all__: list[str] = []
