@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.spawners.ssh}.
+"""
+
+__all__: list[str] = []
