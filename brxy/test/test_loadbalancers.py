@@ -19,7 +19,7 @@ from brxy.processes.ports import PORTS
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.peers import App, Peer, answer, webApp
 from brxy.test.support.processes.programs import ANYWHERE, TWISTD, Program, ProgramTests
-from brxy.test.test_tcp import echo
+from brxy.test.whole.test_tcp import echo
 from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
 
 __all__ = ["HAProxyTests", "NginxTests"]

@@ -79,7 +79,7 @@ class CertificateTests(SynchronousTestCase):
 class FaultTests(SynchronousTestCase):
     """
     Tests of L{tlsFault}.  What L{trust} lets pass and what not, both sides tell in
-    L{brxy.test.test_trust}.
+    L{brxy.test.whole.test_trust}.
     """
 
     def test_words(self) -> None:

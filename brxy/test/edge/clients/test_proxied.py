@@ -30,7 +30,7 @@ from brxy.test.support.loopback.papers import Papers
 from brxy.test.support.loopback.peers import App, Peer, answer, connect, webApp
 from brxy.test.support.memory.network import FakeReactor, PipeEnd
 from brxy.test.support.memory.recorders import Server
-from brxy.test.test_tcp import echo
+from brxy.test.whole.test_tcp import echo
 from brxy.values.networks import NOBODY, Networks
 from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
 

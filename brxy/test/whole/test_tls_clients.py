@@ -4,8 +4,8 @@ What holds for clients, for those that come by TLS.
 
 from __future__ import annotations
 
-from brxy.test import test_held, test_hostile_clients, test_http, test_tcp
 from brxy.test.support.loopback.edges import onTLS
+from brxy.test.whole import test_held, test_hostile_clients, test_http, test_tcp
 
 
 @onTLS

@@ -1,7 +1,7 @@
 """
 Hostile situations: crowds, kills, cut links, jumping clocks, full disks, and
 instances that come and go meanwhile.  See C{doc/hostile.rst}; a node that was
-stopped by SIGSTOP is in L{brxy.test.test_storms}.
+stopped by SIGSTOP is in L{brxy.test.whole.test_storms}.
 """
 
 from __future__ import annotations

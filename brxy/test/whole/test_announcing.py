@@ -13,7 +13,7 @@ from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.peers import App, Peer, answer, webApp
 from brxy.test.support.loopback.spawning import NodeSpawner
-from brxy.test.test_tcp import echo
+from brxy.test.whole.test_tcp import echo
 from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
 
 GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"
