@@ -146,5 +146,5 @@ class OptionsTests(SynchronousTestCase):
         What is named is tested alone.
         """
         options = Options()
-        options.parseOptions(["brxy.test.test_run"])
-        self.assertEqual(options["tests"], ["brxy.test.test_run"])
+        options.parseOptions(["brxy.test.house.test_run"])
+        self.assertEqual(options["tests"], ["brxy.test.house.test_run"])

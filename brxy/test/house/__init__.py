@@ -1,0 +1,5 @@
+"""
+Tests of the project itself: imports, packaging, pages of the documentation.
+"""
+
+__all__: list[str] = []
