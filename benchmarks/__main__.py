@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.command import guarded, say
-from benchmarks.servers import ROOT, BenchError
+from benchmarks.http.servers import ROOT, BenchError
 
 __all__: list[str] = []
 

@@ -33,9 +33,9 @@ import attrs
 from attrs import define, field, frozen
 
 from benchmarks.command import guarded, say
+from benchmarks.http.servers import BenchError
+from benchmarks.http.usage import residentSize
 from benchmarks.machine import describe
-from benchmarks.servers import BenchError
-from benchmarks.usage import residentSize
 from brxy.broker.broker import Broker
 from brxy.edge.exchanges.table import Exchange
 from brxy.scaler.instance import Instance

@@ -27,9 +27,9 @@ from attrs import field, frozen
 from benchmarks.coldstartedge import HOSTS, TIMEOUT, Edge, crowd, firstByte, several, startEdge
 from benchmarks.coldstartturns import Longest
 from benchmarks.command import guarded, say, sayLeftOut
-from benchmarks.contender import Missing
-from benchmarks.memory import raiseLimit
-from benchmarks.servers import BenchError, Servers, freePort
+from benchmarks.http.contender import Missing
+from benchmarks.http.memory import raiseLimit
+from benchmarks.http.servers import BenchError, Servers, freePort
 from brxy.test.support.docker.dockerd import MISSING, WEB, theDockerd
 
 __all__ = ["main"]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from benchmarks.servers import BenchError, Process, Servers, freePort
+from benchmarks.http.servers import BenchError, Process, Servers, freePort
 
 __all__ = ["HOSTS", "TIMEOUT", "Edge", "crowd", "firstByte", "several", "startEdge"]
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmarks.servers import BenchError
+from benchmarks.http.servers import BenchError
 
 __all__ = ["guarded", "say", "sayLeftOut"]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
-from benchmarks.load import Load
-from benchmarks.wrk import Outcome
+from benchmarks.http.load import Load
+from benchmarks.http.wrk import Outcome
 
 __all__ = ["Row", "Window", "lowerQuartile", "summary"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import brxy
 import twisted
-from benchmarks.goproxy import goExecutable
+from benchmarks.http.goproxy import goExecutable
 
 __all__ = ["describe"]
 

@@ -8,11 +8,11 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from benchmarks import wrk
-from benchmarks.contender import Running
 from benchmarks.figures import Window
-from benchmarks.load import Load
-from benchmarks.usage import cpuTime
+from benchmarks.http import wrk
+from benchmarks.http.contender import Running
+from benchmarks.http.load import Load
+from benchmarks.http.usage import cpuTime
 
 __all__ = ["measure", "window"]
 

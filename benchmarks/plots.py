@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.figures import Row
-from benchmarks.load import LOADS
-from benchmarks.memory import Held
+from benchmarks.http.load import LOADS
+from benchmarks.http.memory import Held
 from benchmarks.results import Results
 
 __all__ = ["draw"]

@@ -24,12 +24,12 @@ from pathlib import Path
 from attrs import field, frozen
 
 from benchmarks.command import guarded, say, sayLeftOut
-from benchmarks.contender import Missing, needs
+from benchmarks.http.contender import Missing, needs
+from benchmarks.http.memory import raiseLimit
+from benchmarks.http.origin import nginxCommand
+from benchmarks.http.servers import BenchError, Process, Servers, freePort
 from benchmarks.machine import describe
-from benchmarks.memory import raiseLimit
-from benchmarks.origin import nginxCommand
 from benchmarks.queueingload import LOAD, VARIATION, Request, oneQueue, perform, requests
-from benchmarks.servers import BenchError, Process, Servers, freePort
 
 __all__ = ["main"]
 

@@ -14,7 +14,7 @@ from heapq import heapreplace
 
 from attrs import frozen
 
-from benchmarks.servers import BenchError
+from benchmarks.http.servers import BenchError
 
 __all__ = ["LOAD", "VARIATION", "Answer", "Request", "body", "oneQueue", "perform", "requests"]
 

@@ -11,7 +11,7 @@ from statistics import median
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.servers import BenchError
+from benchmarks.http.servers import BenchError
 
 __all__ = ["draw"]
 

@@ -12,10 +12,10 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from benchmarks.contender import Contender
 from benchmarks.figures import Row, Window, summary
-from benchmarks.memory import Held
-from benchmarks.syscalls import Calls
+from benchmarks.http.contender import Contender
+from benchmarks.http.memory import Held
+from benchmarks.http.syscalls import Calls
 
 __all__ = ["Results"]
 

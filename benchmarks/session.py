@@ -10,18 +10,18 @@ from contextlib import contextmanager
 
 from attrs import frozen
 
-from benchmarks import memory
 from benchmarks.command import say
-from benchmarks.contender import Contender, Missing, Running, Site
 from benchmarks.figures import Window
-from benchmarks.load import LOADS, Load
+from benchmarks.http import memory
+from benchmarks.http.contender import Contender, Missing, Running, Site
+from benchmarks.http.load import LOADS, Load
+from benchmarks.http.memory import Held
+from benchmarks.http.origin import originCommand
+from benchmarks.http.servers import BenchError, Servers, freePort
+from benchmarks.http.syscalls import Calls, calls
 from benchmarks.machine import describe
 from benchmarks.measure import measure
-from benchmarks.memory import Held
-from benchmarks.origin import originCommand
 from benchmarks.results import Results
-from benchmarks.servers import BenchError, Servers, freePort
-from benchmarks.syscalls import Calls, calls
 
 __all__ = ["Plan", "perform"]
 

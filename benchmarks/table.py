@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmarks.figures import Row
-from benchmarks.load import LOADS
+from benchmarks.http.load import LOADS
 from benchmarks.results import Results
 
 __all__ = ["report", "table"]

@@ -18,16 +18,16 @@ if find_spec("benchmarks") is None:
     raise SkipTest("needs benchmarks/: run the tests in a checkout")
 
 from benchmarks.command import sayLeftOut
-from benchmarks.contender import Contender, Running, Site
 from benchmarks.figures import Row, Window, lowerQuartile, summary
-from benchmarks.load import LOADS
-from benchmarks.memory import Held
-from benchmarks.ours import ours
+from benchmarks.http.contender import Contender, Running, Site
+from benchmarks.http.load import LOADS
+from benchmarks.http.memory import Held
+from benchmarks.http.ours import ours
+from benchmarks.http.servers import ROOT, BenchError
+from benchmarks.http.syscalls import Calls, parseSummary
+from benchmarks.http.wrk import Outcome
 from benchmarks.results import Results
-from benchmarks.servers import ROOT, BenchError
-from benchmarks.syscalls import Calls, parseSummary
 from benchmarks.table import report, table
-from benchmarks.wrk import Outcome
 
 
 def _window(

@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 if find_spec("benchmarks") is None:
     raise SkipTest("needs benchmarks/: run the tests in a checkout")
 
+from benchmarks.http.servers import BenchError
 from benchmarks.queueingload import LOAD, Request, body, oneQueue, requests
-from benchmarks.servers import BenchError
 
 
 class RequestsTests(SynchronousTestCase):

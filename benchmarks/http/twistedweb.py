@@ -1,5 +1,5 @@
 """
-The proxy of twisted.web: python -m benchmarks.twistedweb PORT ORIGIN_PORT
+The proxy of twisted.web: python -m benchmarks.http.twistedweb PORT ORIGIN_PORT
 """
 
 from __future__ import annotations

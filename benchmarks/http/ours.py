@@ -9,8 +9,8 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
-from benchmarks.contender import Contender, Running, Site
-from benchmarks.servers import ROOT, BenchError, freePort
+from benchmarks.http.contender import Contender, Running, Site
+from benchmarks.http.servers import ROOT, BenchError, freePort
 from brxy.program.tokenfile import makeToken
 
 __all__ = ["ours"]
@@ -67,7 +67,7 @@ class _Brxy:
         One hop: the edge spawns an origin of its own, just like the other.
         """
         port = freePort()
-        origin = [sys.executable, "-m", "benchmarks.origin", "{port}", str(site.folder)]
+        origin = [sys.executable, "-m", "benchmarks.http.origin", "{port}", str(site.folder)]
         spawn = "app: max=1 -- " + " ".join(origin)
         return site.start(name, {"edge": self._edge(port, "--spawn", spawn)}, port)
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.contender import Contender, Missing, Running, Site, needs
-from benchmarks.goproxy import compileProxy, goExecutable
-from benchmarks.origin import nginxCommand
-from benchmarks.servers import freePort
+from benchmarks.http.contender import Contender, Missing, Running, Site, needs
+from benchmarks.http.goproxy import compileProxy, goExecutable
+from benchmarks.http.origin import nginxCommand
+from benchmarks.http.servers import freePort
 
 __all__ = ["OTHERS"]
 
@@ -121,7 +121,7 @@ def _twistedWeb(name: str, site: Site) -> Running:
     The proxy of twisted.web.
     """
     port = freePort()
-    command = [sys.executable, "-m", "benchmarks.twistedweb", str(port), str(site.origin)]
+    command = [sys.executable, "-m", "benchmarks.http.twistedweb", str(port), str(site.origin)]
     return site.start(name, {"proxy": command}, port)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-from benchmarks.servers import BenchError
+from benchmarks.http.servers import BenchError
 
 __all__ = ["compileProxy", "goExecutable"]
 

@@ -1,7 +1,7 @@
 """
 The origin that all proxies stand before: an nginx with one worker.
 
-C{python -m benchmarks.origin PORT FOLDER} becomes one, so that brxy can spawn it.
+C{python -m benchmarks.http.origin PORT FOLDER} becomes one, so that brxy can spawn it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks.load import BULK_PATH, FRESH_PATH
+from benchmarks.http.load import BULK_PATH, FRESH_PATH
 
 __all__ = ["BULK_SIZE", "COMMON", "nginxCommand", "originCommand"]
 

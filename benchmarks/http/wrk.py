@@ -14,8 +14,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-from benchmarks.load import Load
-from benchmarks.servers import BenchError
+from benchmarks.http.load import Load
+from benchmarks.http.servers import BenchError
 
 __all__ = ["Outcome", "run"]
 

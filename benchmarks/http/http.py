@@ -1,7 +1,7 @@
 """
 What a request costs: brxy and other proxies before the same origin.
 
-C{python -m benchmarks.http}, or C{./dev bench http}.
+C{python -m benchmarks.http.http}, or C{./dev bench http}.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.command import guarded, say, sayLeftOut
-from benchmarks.contender import Contender
-from benchmarks.load import LOADS
-from benchmarks.others import OTHERS
-from benchmarks.ours import ours
+from benchmarks.http.contender import Contender
+from benchmarks.http.load import LOADS
+from benchmarks.http.others import OTHERS
+from benchmarks.http.ours import ours
+from benchmarks.http.servers import BenchError
 from benchmarks.results import Results
-from benchmarks.servers import BenchError
 from benchmarks.session import Plan, perform
 from benchmarks.table import report
 

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import frozen
 
-from benchmarks import wrk
-from benchmarks.contender import Running
-from benchmarks.load import LOADS
-from benchmarks.servers import BenchError
-from benchmarks.usage import cpuTime, residentSize
+from benchmarks.http import wrk
+from benchmarks.http.contender import Running
+from benchmarks.http.load import LOADS
+from benchmarks.http.servers import BenchError
+from benchmarks.http.usage import cpuTime, residentSize
 
 __all__ = ["Held", "held", "idle", "raiseLimit"]
 

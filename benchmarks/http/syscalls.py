@@ -12,9 +12,9 @@ from pathlib import Path
 
 from attrs import frozen
 
-from benchmarks import wrk
-from benchmarks.contender import Missing, Running
-from benchmarks.load import Load
+from benchmarks.http import wrk
+from benchmarks.http.contender import Missing, Running
+from benchmarks.http.load import Load
 
 __all__ = ["Calls", "calls", "parseSummary"]
 

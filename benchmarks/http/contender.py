@@ -10,7 +10,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from benchmarks.servers import Process, Servers
+from benchmarks.http.servers import Process, Servers
 
 __all__ = ["Contender", "Missing", "Running", "Site", "needs"]
 

@@ -1,0 +1,5 @@
+"""
+What a request costs beside other proxies.
+"""
+
+__all__: list[str] = []
