@@ -2,7 +2,7 @@
 What brxy adds to the start of an app, and what starting apps costs its other
 clients.
 
-C{python -m benchmarks.coldstart}, or C{./dev bench coldstart}.
+C{python -m benchmarks.coldstart.coldstart}, or C{./dev bench coldstart}.
 """
 
 from __future__ import annotations
@@ -24,8 +24,16 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from benchmarks.coldstartedge import HOSTS, TIMEOUT, Edge, crowd, firstByte, several, startEdge
-from benchmarks.coldstartturns import Longest
+from benchmarks.coldstart.coldstartedge import (
+    HOSTS,
+    TIMEOUT,
+    Edge,
+    crowd,
+    firstByte,
+    several,
+    startEdge,
+)
+from benchmarks.coldstart.coldstartturns import Longest
 from benchmarks.command import guarded, say, sayLeftOut
 from benchmarks.http.contender import Missing
 from benchmarks.http.memory import raiseLimit
@@ -210,7 +218,7 @@ def _pauses(
     """
     say(f"starting apps with {connections} connections open")
     longest = Longest(servers.folder / f"turns-{connections}")
-    program = ["benchmarks.coldstartturns", str(servers.folder / f"turns-{connections}")]
+    program = ["benchmarks.coldstart.coldstartturns", str(servers.folder / f"turns-{connections}")]
     edge = startEdge(servers, program, f"app: -- {shlex.join(command)}")
     servers.waitUntilAnswering(edge.port, [edge.process])
     events: dict[str, Callable[[], None]] = {
@@ -245,7 +253,7 @@ def _containers(servers: Servers, rounds: int) -> Pauses:
     file = servers.folder / "turns-containers"
     longest = Longest(file)
     spawn = f"docker: image={WEB} port=8000 -- httpd -f -p {{port}} -h /www"
-    program = ["benchmarks.coldstartturns", str(file)]
+    program = ["benchmarks.coldstart.coldstartturns", str(file)]
     edge = startEdge(servers, program, spawn, DOCKER_HOST=theDockerd().host)
     servers.waitUntilAnswering(edge.port, [edge.process])
     edge.settle()

@@ -1,0 +1,5 @@
+"""
+What a start from zero costs.
+"""
+
+__all__: list[str] = []
