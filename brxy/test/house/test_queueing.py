@@ -13,7 +13,7 @@ if find_spec("benchmarks") is None:
     raise SkipTest("needs benchmarks/: run the tests in a checkout")
 
 from benchmarks.http.servers import BenchError
-from benchmarks.queueingload import LOAD, Request, body, oneQueue, requests
+from benchmarks.queueing.queueingload import LOAD, Request, body, oneQueue, requests
 
 
 class RequestsTests(SynchronousTestCase):

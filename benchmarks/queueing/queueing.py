@@ -2,7 +2,7 @@
 How long requests take when each instance serves one at a time: brxy, from which
 instances take requests when they are free, and proxies that send them.
 
-C{python -m benchmarks.queueing}, or C{./dev bench queueing}.
+C{python -m benchmarks.queueing.queueing}, or C{./dev bench queueing}.
 
 Requests come at random, whether those before have been answered or not, and what
 they take differs much.  All contenders get the same ones.
@@ -29,7 +29,7 @@ from benchmarks.http.memory import raiseLimit
 from benchmarks.http.origin import nginxCommand
 from benchmarks.http.servers import BenchError, Process, Servers, freePort
 from benchmarks.machine import describe
-from benchmarks.queueingload import LOAD, VARIATION, Request, oneQueue, perform, requests
+from benchmarks.queueing.queueingload import LOAD, VARIATION, Request, oneQueue, perform, requests
 
 __all__ = ["main"]
 
@@ -369,7 +369,7 @@ def _run(options: argparse.Namespace) -> None:
         _write(options.json, plan, found, left_out)
     if options.plot is not None:
         # Only who wants a plot needs matplotlib.
-        from benchmarks.queueingplot import draw
+        from benchmarks.queueing.queueingplot import draw
 
         draw({name: one.windows for name, one in found.items()}, options.plot)
     sayLeftOut(left_out)

@@ -1,0 +1,5 @@
+"""
+How long requests wait for an instance.
+"""
+
+__all__: list[str] = []
