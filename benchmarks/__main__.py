@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.command import guarded, say
 from benchmarks.http.servers import ROOT, BenchError
+from benchmarks.report.command import guarded, say
 
 __all__: list[str] = []
 

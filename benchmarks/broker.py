@@ -32,10 +32,10 @@ from typing import Any
 import attrs
 from attrs import define, field, frozen
 
-from benchmarks.command import guarded, say
 from benchmarks.http.servers import BenchError
 from benchmarks.http.usage import residentSize
-from benchmarks.machine import describe
+from benchmarks.report.command import guarded, say
+from benchmarks.report.machine import describe
 from brxy.broker.broker import Broker
 from brxy.edge.exchanges.table import Exchange
 from brxy.scaler.instance import Instance

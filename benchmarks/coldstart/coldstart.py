@@ -34,10 +34,10 @@ from benchmarks.coldstart.coldstartedge import (
     startEdge,
 )
 from benchmarks.coldstart.coldstartturns import Longest
-from benchmarks.command import guarded, say, sayLeftOut
 from benchmarks.http.contender import Missing
 from benchmarks.http.memory import raiseLimit
 from benchmarks.http.servers import BenchError, Servers, freePort
+from benchmarks.report.command import guarded, say, sayLeftOut
 from brxy.test.support.docker.dockerd import MISSING, WEB, theDockerd
 
 __all__ = ["main"]

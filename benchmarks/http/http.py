@@ -11,15 +11,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.command import guarded, say, sayLeftOut
 from benchmarks.http.contender import Contender
 from benchmarks.http.load import LOADS
 from benchmarks.http.others import OTHERS
 from benchmarks.http.ours import ours
 from benchmarks.http.servers import BenchError
-from benchmarks.results import Results
-from benchmarks.session import Plan, perform
-from benchmarks.table import report
+from benchmarks.report.command import guarded, say, sayLeftOut
+from benchmarks.report.results import Results
+from benchmarks.report.session import Plan, perform
+from benchmarks.report.table import report
 
 __all__ = ["main"]
 
@@ -117,7 +117,7 @@ def _drawer(folder: Path) -> Callable[[Results], None]:
     @raise BenchError: there is no matplotlib.
     """
     try:
-        from benchmarks.plots import draw
+        from benchmarks.report.plots import draw
     except ImportError:
         raise BenchError("plots need matplotlib (python -m pip install matplotlib)") from None
     return lambda results: draw(results, folder)

@@ -23,13 +23,13 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from benchmarks.command import guarded, say, sayLeftOut
 from benchmarks.http.contender import Missing, needs
 from benchmarks.http.memory import raiseLimit
 from benchmarks.http.origin import nginxCommand
 from benchmarks.http.servers import BenchError, Process, Servers, freePort
-from benchmarks.machine import describe
 from benchmarks.queueing.queueingload import LOAD, VARIATION, Request, oneQueue, perform, requests
+from benchmarks.report.command import guarded, say, sayLeftOut
+from benchmarks.report.machine import describe
 
 __all__ = ["main"]
 

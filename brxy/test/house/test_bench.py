@@ -17,8 +17,6 @@ from twisted.trial.unittest import SynchronousTestCase
 if find_spec("benchmarks") is None:
     raise SkipTest("needs benchmarks/: run the tests in a checkout")
 
-from benchmarks.command import sayLeftOut
-from benchmarks.figures import Row, Window, lowerQuartile, summary
 from benchmarks.http.contender import Contender, Running, Site
 from benchmarks.http.load import LOADS
 from benchmarks.http.memory import Held
@@ -26,8 +24,10 @@ from benchmarks.http.ours import ours
 from benchmarks.http.servers import ROOT, BenchError
 from benchmarks.http.syscalls import Calls, parseSummary
 from benchmarks.http.wrk import Outcome
-from benchmarks.results import Results
-from benchmarks.table import report, table
+from benchmarks.report.command import sayLeftOut
+from benchmarks.report.figures import Row, Window, lowerQuartile, summary
+from benchmarks.report.results import Results
+from benchmarks.report.table import report, table
 
 
 def _window(

@@ -12,10 +12,10 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from benchmarks.figures import Row, Window, summary
 from benchmarks.http.contender import Contender
 from benchmarks.http.memory import Held
 from benchmarks.http.syscalls import Calls
+from benchmarks.report.figures import Row, Window, summary
 
 __all__ = ["Results"]
 

@@ -8,11 +8,11 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from benchmarks.figures import Window
 from benchmarks.http import wrk
 from benchmarks.http.contender import Running
 from benchmarks.http.load import Load
 from benchmarks.http.usage import cpuTime
+from benchmarks.report.figures import Window
 
 __all__ = ["measure", "window"]
 

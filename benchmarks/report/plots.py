@@ -10,10 +10,10 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.figures import Row
 from benchmarks.http.load import LOADS
 from benchmarks.http.memory import Held
-from benchmarks.results import Results
+from benchmarks.report.figures import Row
+from benchmarks.report.results import Results
 
 __all__ = ["draw"]
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from benchmarks.figures import Row
 from benchmarks.http.load import LOADS
-from benchmarks.results import Results
+from benchmarks.report.figures import Row
+from benchmarks.report.results import Results
 
 __all__ = ["report", "table"]
 

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 
 from attrs import frozen
 
-from benchmarks.command import say
-from benchmarks.figures import Window
 from benchmarks.http import memory
 from benchmarks.http.contender import Contender, Missing, Running, Site
 from benchmarks.http.load import LOADS, Load
@@ -19,9 +17,11 @@ from benchmarks.http.memory import Held
 from benchmarks.http.origin import originCommand
 from benchmarks.http.servers import BenchError, Servers, freePort
 from benchmarks.http.syscalls import Calls, calls
-from benchmarks.machine import describe
-from benchmarks.measure import measure
-from benchmarks.results import Results
+from benchmarks.report.command import say
+from benchmarks.report.figures import Window
+from benchmarks.report.machine import describe
+from benchmarks.report.measure import measure
+from benchmarks.report.results import Results
 
 __all__ = ["Plan", "perform"]
 

@@ -1,0 +1,5 @@
+"""
+Figures, plots and tables of the benchmarks.
+"""
+
+__all__: list[str] = []
