@@ -16,7 +16,12 @@ from benchmarks.report.command import guarded, say
 
 __all__: list[str] = []
 
-_PARTS = ("http", "broker", "queueing", "coldstart")
+_PARTS = {
+    "http": "benchmarks.http.http",
+    "broker": "benchmarks.broker",
+    "queueing": "benchmarks.queueing.queueing",
+    "coldstart": "benchmarks.coldstart.coldstart",
+}
 
 # What they want beside Python; Debian's packages have the same names.
 _PROGRAMS = ("haproxy", "nginx", "wrk", "strace")
@@ -51,7 +56,7 @@ def _perform(part: str, folder: Path, options: Sequence[str]) -> None:
 
     @raise BenchError: it failed.
     """
-    command = [sys.executable, "-m", f"benchmarks.{part}", "--json", str(folder / f"{part}.json")]
+    command = [sys.executable, "-m", _PARTS[part], "--json", str(folder / f"{part}.json")]
     if part in _PLOTS:
         option, name = _PLOTS[part]
         command += [option, str(folder / name)]

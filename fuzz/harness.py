@@ -11,11 +11,13 @@ from pathlib import Path
 import atheris  # type: ignore[import-untyped]
 
 # The tests' own branches shall not guide the fuzzer.
-_TESTS = Path(__file__).parents[1] / "brxy" / "test"
+_ROOT = Path(__file__).parents[1]
+_TESTS = [
+    ".".join(path.relative_to(_ROOT).with_suffix("").parts)
+    for path in (_ROOT / "brxy" / "test").rglob("*.py")
+]
 
-with atheris.instrument_imports(
-    include=["brxy"], exclude=[f"brxy.test.{each.stem}" for each in _TESTS.glob("*.py")]
-):
+with atheris.instrument_imports(include=["brxy"], exclude=_TESTS):
     from fuzz.targets import TARGETS
 
 

@@ -42,7 +42,7 @@ from brxy.test.support.docker.dockerd import MISSING, WEB, theDockerd
 
 __all__ = ["main"]
 
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).parents[2]
 
 # An app that needs next to nothing to start: no imports but two.
 _LOOP = """\

@@ -1,5 +1,7 @@
 """
-An edge that measures its own pauses: C{python -m benchmarks.coldstart.coldstartturns FILE OPTIONS}.
+An edge that measures its own pauses::
+
+    python -m benchmarks.coldstart.coldstartturns FILE OPTIONS
 
 A turn of the reactor is what it does between two looks at its descriptors.
 While it lasts nobody is served.

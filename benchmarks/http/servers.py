@@ -20,7 +20,7 @@ from brxy.processes.ports import PORTS
 __all__ = ["ROOT", "BenchError", "Process", "Servers", "freePort"]
 
 # Where python -m finds brxy and the benchmarks.
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 # A fresh process that loads Twisted takes 0.4 s, or several when the machine is busy.
 _START = 20.0

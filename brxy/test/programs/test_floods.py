@@ -27,6 +27,7 @@ from twisted.internet.task import deferLater
 from twisted.python import log
 from twisted.trial.unittest import SkipTest
 
+import brxy
 from brxy.test.support.loopback.crowds import get, raiseFileLimit
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.peers import Peer, connect
@@ -35,7 +36,7 @@ from brxy.test.support.loopback.tiers import tier
 from brxy.test.support.processes.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 
 #: The path of the app that has time for everybody.
-PATIENT = str(Path(__file__).with_name("apps") / "patient.py")
+PATIENT = str(Path(brxy.__file__).parent / "test" / "apps" / "patient.py")
 
 _MiB = 1024
 

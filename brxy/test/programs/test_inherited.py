@@ -18,6 +18,7 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SkipTest
 
+import brxy
 from brxy.processes.ports import PORTS
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.peers import Broken, Peer
@@ -25,7 +26,7 @@ from brxy.test.support.loopback.storms import LIGHT
 from brxy.test.support.loopback.tiers import tier
 from brxy.test.support.processes.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 
-ACTIVATE = str(Path(__file__).with_name("apps") / "activate.py")
+ACTIVATE = str(Path(brxy.__file__).parent / "test" / "apps" / "activate.py")
 
 APP = f"app: capacity=20 -- {PYTHON} -I -S {LIGHT}"
 POSTS = f"{APP} posts"

@@ -13,11 +13,12 @@ from threading import Event
 from twisted.internet.threads import deferToThread
 from websockets.sync.client import connect
 
+import brxy
 from brxy.test.support.processes.programs import PYTHON, ProgramTests
 
 __all__ = ["EventTests", "WebSocketTests"]
 
-_APP = str(Path(__file__).with_name("apps") / "talker.py")
+_APP = str(Path(brxy.__file__).parent / "test" / "apps" / "talker.py")
 
 #: Seconds after which an instance without work leaves: enough for it to be given the
 #: first, however busy the machine is.

@@ -61,7 +61,7 @@ class PKITests(SynchronousTestCase):
         for words in (("init", "pki"), ("issue", "pki", "web1")):
             command = (sys.executable, "-m", "brxy.pki", *words)
             self.folder.mkdir(exist_ok=True)
-            environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+            environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
             subprocess.run(command, cwd=self.folder, env=environ, check=True, capture_output=True)
         files = sorted(path.name for path in (self.folder / "pki").iterdir())
         self.assertEqual(files, ["ca.key", "ca.pem", "web1.key", "web1.pem"])

@@ -1,5 +1,7 @@
 """
-Many clients in a process of their own: C{python -m brxy.test.support.loopback.multitude PORT NUMBER}.
+Many clients in a process of their own::
+
+    python -m brxy.test.support.loopback.multitude PORT NUMBER
 
 They are one more than the edge holds, and each asks for C{/20} once.  When one
 has been turned away it says C{held}; when C{SAMPLE} of the others have been

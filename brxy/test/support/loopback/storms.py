@@ -20,6 +20,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+import brxy
 from brxy.spawners.local import app, process
 from brxy.test.support.loopback.crowds import CrowdTests
 from brxy.test.support.loopback.edges import spawnRule
@@ -29,7 +30,7 @@ from brxy.test.support.loopback.peers import Broken
 __all__ = ["LIGHT", "Customers", "StormTests", "nodeOf"]
 
 #: The path of the light app.
-LIGHT = str(Path(__file__).with_name("apps") / "light.py")
+LIGHT = str(Path(brxy.__file__).parent / "test" / "apps" / "light.py")
 
 
 class Customers:
