@@ -113,7 +113,7 @@ def _main(argv: Sequence[str]) -> int:
         parser.error(f"no part and no option: {options[0]}")
     if arguments.publish and arguments.smoke:
         parser.error("--smoke measures nothing to be published")
-    return guarded(lambda: _run([argv[0]] if named else _PARTS, arguments, options))
+    return guarded(lambda: _run([argv[0]] if named else list(_PARTS), arguments, options))
 
 
 if __name__ == "__main__":
