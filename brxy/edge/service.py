@@ -47,7 +47,7 @@ from brxy.edge.endpoints import checkPrivate, edgeEndpoint, listen, private
 from brxy.edge.fleet.recovery import warnOfUnclaimed
 from brxy.edge.fleet.starter import Starter
 from brxy.edge.fleet.statefile import StateFile
-from brxy.edge.routes import RouteTable, canonical
+from brxy.edge.routes import RouteTable
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
@@ -58,6 +58,7 @@ from brxy.reactor.signals import Hurry, firstOf, onSignal
 from brxy.scaler.scaler import Scaler
 from brxy.tls.handshakes import Handshakes, encrypted
 from brxy.transport.connection import Shared
+from brxy.values.routepattern import canonical
 
 __all__ = ["EdgeService"]
 

@@ -17,33 +17,22 @@ from twisted.python import usage
 from brxy.edge.config.limits import Limits
 from brxy.edge.config.settings import EdgeSettings, Spawn
 from brxy.edge.fleet.starter import Spawning
-from brxy.edge.routes import canonical
 from brxy.edge.service import EdgeService
 from brxy.edge.slots.access import Allowed
 from brxy.edge.slots.tls import NodeTLSFiles
 from brxy.errors import UsageError
 from brxy.interfaces import IRecovering
-from brxy.program.options import (
-    TRANSPORT,
-    Guarded,
-    atLeastOne,
-    capacity,
-    count,
-    fail,
-    port,
-    positive,
-    route,
-    seconds,
-    usedReactor,
-)
+from brxy.program.options import TRANSPORT, Guarded, fail, usedReactor
 from brxy.program.options import Options as CommonOptions
 from brxy.program.systemd import notifier
 from brxy.scaler.scaler import Rule
 from brxy.spawners.describe import describeSpawners
 from brxy.spawners.registry import buildSpawner, findSpawners
 from brxy.spawners.spec import SpawnSpec, parseSpawn, routePattern
+from brxy.values.converters import atLeastOne, capacity, count, port, positive, route, seconds
 from brxy.values.networks import Networks
 from brxy.values.routename import routeName
+from brxy.values.routepattern import canonical
 
 __all__ = ["Options", "makeService"]
 

@@ -5,7 +5,6 @@ What the command lines of edge and node have in common.
 from __future__ import annotations
 
 import gc
-import math
 import sys
 import time
 from collections.abc import Callable
@@ -18,127 +17,27 @@ from twisted.python import usage
 from brxy.errors import BrxyError
 from brxy.reactor.signals import stopOnce
 from brxy.transport.epollreactor import EpollReactor
-from brxy.values.routename import routeName
+from brxy.values.converters import atLeastOne, capacity, count, port, positive, seconds
 
-__all__ = [
-    "CannotStart",
-    "Guarded",
-    "Options",
-    "TRANSPORT",
-    "atLeastOne",
-    "capacity",
-    "count",
-    "fail",
-    "port",
-    "positive",
-    "route",
-    "seconds",
-    "usedReactor",
-]
-
-
-def seconds(text: str) -> float:
-    """
-    A time in seconds, 0 or more.
-
-    @raise ValueError: it is none.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise ValueError("a number of seconds, 0 or more, is needed")
-    return value
+__all__ = ["TRANSPORT", "CannotStart", "Guarded", "Options", "fail", "usedReactor"]
 
 
 seconds.coerceDoc = "Seconds, 0 or more."  # type: ignore[attr-defined]
 
 
-def count(text: str) -> int:
-    """
-    A whole number, 0 or more.
-
-    @raise ValueError: it is none.
-    """
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError("a whole number, 0 or more, is needed")
-    return int(text)
-
-
 count.coerceDoc = "A whole number, 0 or more."  # type: ignore[attr-defined]
-
-
-def positive(text: str) -> float:
-    """
-    A time in seconds, more than 0.
-
-    @raise ValueError: it is none.
-    """
-    value = seconds(text)
-    if not value:
-        raise ValueError("a number of seconds, more than 0, is needed")
-    return value
 
 
 positive.coerceDoc = "Seconds, more than 0."  # type: ignore[attr-defined]
 
 
-def atLeastOne(text: str) -> int:
-    """
-    A whole number, 1 or more.
-
-    @raise ValueError: it is none.
-    """
-    value = count(text)
-    if not value:
-        raise ValueError("a whole number, 1 or more, is needed")
-    return value
-
-
 atLeastOne.coerceDoc = "A whole number, 1 or more."  # type: ignore[attr-defined]
-
-
-def capacity(text: str) -> int:
-    """
-    How many exchanges an instance takes at once.
-
-    @raise ValueError: it is no whole number from 1 to 10,000.
-    """
-    return _between(text, 1, 10_000)
 
 
 capacity.coerceDoc = "A whole number from 1 to 10000."  # type: ignore[attr-defined]
 
 
-def port(text: str) -> int:
-    """
-    The number of a port to listen at.
-
-    @raise ValueError: it is none.
-    """
-    return _between(text, 1, 65535)
-
-
 port.coerceDoc = "A whole number from 1 to 65535."  # type: ignore[attr-defined]
-
-
-def _between(text: str, least: int, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-        raise ValueError(f"a whole number from {least} to {most} is needed")
-    return int(text)
-
-
-def route(text: str) -> str:
-    """
-    The name of a route.
-
-    @raise usage.UsageError: it is none.
-    """
-    name = routeName(text)
-    if name is None:
-        raise usage.UsageError(f"{text!r} is no name that a route can have")
-    return name
 
 
 def _transport(text: str) -> str:

@@ -10,11 +10,11 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from brxy.edge.routes import covers
 from brxy.errors import NodeRefused
 from brxy.scaler.agenda import Agenda
 from brxy.scaler.breaker import Breaker
 from brxy.scaler.instance import Instance, State
+from brxy.values.routepattern import covers
 
 __all__ = ["Fleet", "Ledger", "Rule", "ruleOf"]
 
@@ -24,7 +24,7 @@ class Rule:
     """
     What one C{--spawn} says about numbers.
 
-    @ivar pattern: the routes it is for, as L{brxy.edge.routes.covers} reads it.
+    @ivar pattern: the routes it is for, as L{brxy.values.routepattern.covers} reads it.
     @ivar max_instances: how many instances a route may have by it.
     @ivar capacity: how many exchanges at once each of them is counted on for.
     @ivar name: by which its instances are remembered as its own over a restart of

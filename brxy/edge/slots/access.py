@@ -15,8 +15,8 @@ from hmac import compare_digest, new
 
 from attrs import frozen
 
-from brxy.edge.routes import covers
 from brxy.errors import NodeRefused
+from brxy.values.routepattern import covers
 from brxy.wire.frames import Hello
 
 __all__ = ["TOKEN", "Access", "Allowed"]

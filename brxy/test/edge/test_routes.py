@@ -8,7 +8,8 @@ from collections.abc import Collection
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.routes import RouteTable, canonical, covers
+from brxy.edge.routes import RouteTable
+from brxy.values.routepattern import canonical, covers
 
 ADDRESSES = ("localhost", "127.0.0.1", "[::1]", "")
 

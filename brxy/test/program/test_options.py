@@ -15,17 +15,8 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import SpawnFailed, UsageError
-from brxy.program.options import (
-    CannotStart,
-    Guarded,
-    Options,
-    capacity,
-    count,
-    fail,
-    port,
-    route,
-    seconds,
-)
+from brxy.program.options import CannotStart, Guarded, Options, fail
+from brxy.values.converters import capacity, count, port, route, seconds
 
 
 class ValueTests(SynchronousTestCase):
