@@ -11,85 +11,18 @@ neither a waiter nor a ready slot.
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import deque
 from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
-from attrs import define
-
+from brxy.broker.decisions import Expire, Held, Match, Reject, S, W
+from brxy.broker.line import Line
 from brxy.broker.pool import Pool
-from brxy.edge.config.limits import Addresses
-from brxy.scaler.instance import Instance, Slot
+from brxy.broker.quota import Addresses
+from brxy.scaler.instance import Instance
 
-__all__ = ["Broker", "Expire", "Held", "Match", "Reject", "Waiter"]
-
-
-class Waiter(Protocol):
-    """
-    An exchange that needs a slot.
-
-    @ivar route: which app it is for.
-    @ivar address: the client's, or C{""}.
-    @ivar number: its place in the order of arrival; set by the broker.
-    @ivar deadline: when it has waited long enough; set by the broker.
-    @ivar held: it waits now; set by the broker.
-    """
-
-    route: str
-    number: int
-    deadline: float
-    held: bool
-
-    @property
-    def address(self) -> str: ...
-
-
-W = TypeVar("W", bound=Waiter)
-S = TypeVar("S", bound=Slot)
-
-
-# What is decided is not frozen: that takes twice as long to make.
-@define
-class Match(Generic[W, S]):
-    """
-    This slot is the waiter's from now on; its instance has one more in flight.
-    """
-
-    waiter: W
-    slot: S
-
-
-@define
-class Held(Generic[W]):
-    """
-    No slot is ready: the waiter stands in line.
-    """
-
-    waiter: W
-
-
-@define
-class Reject(Generic[W]):
-    """
-    The waiter can't even stand in line.
-
-    @ivar reason: C{full}, as many wait as may, for this route or for all; or
-        C{address}, as many of its address do.
-    """
-
-    waiter: W
-    reason: str
-
-
-@define
-class Expire(Generic[W]):
-    """
-    The waiter stood in line until its deadline; it does no longer.
-    """
-
-    waiter: W
+__all__ = ["Broker"]
 
 
 class Broker(Generic[W, S]):
@@ -122,7 +55,7 @@ class Broker(Generic[W, S]):
         self._number = 0
         self._held_total = 0
         # Only routes where somebody waits, and only routes with a ready slot.
-        self._lines: dict[str, _Line[W]] = {}
+        self._lines: dict[str, Line[W]] = {}
         self._pools: dict[str, Pool[S]] = {}
         # Everybody who waits, and some who do no longer, for their deadlines:
         # in order of arrival, and beside it those who are offered again.
@@ -149,7 +82,7 @@ class Broker(Generic[W, S]):
         if self._addresses is not None and not self._addresses.add(waiter.address):
             return Reject(waiter, "address")
         if line is None:
-            line = self._lines[route] = _Line()
+            line = self._lines[route] = Line()
         line.add(waiter)
         self._arrived.append(waiter)
         self._held_total += 1
@@ -164,7 +97,7 @@ class Broker(Generic[W, S]):
         pool = self._pools.get(waiter.route)
         if pool is not None:
             return self._take(waiter, waiter.route, pool)
-        self._lines.setdefault(waiter.route, _Line()).addAgain(waiter)
+        self._lines.setdefault(waiter.route, Line()).addAgain(waiter)
         if self._addresses is not None:
             self._addresses.addAgain(waiter.address)
         heappush(self._again, (waiter.number, waiter))
@@ -296,7 +229,7 @@ class Broker(Generic[W, S]):
 
     # Lines and pools
 
-    def _first(self, route: str, line: _Line[W]) -> W:
+    def _first(self, route: str, line: Line[W]) -> W:
         """
         Take the first out of a line.
         """
@@ -310,7 +243,7 @@ class Broker(Generic[W, S]):
         if self._addresses is not None:
             self._addresses.remove(waiter.address)
 
-    def _shorten(self, route: str, line: _Line[W], left: int) -> None:
+    def _shorten(self, route: str, line: Line[W], left: int) -> None:
         """
         So many have left a line.
         """
@@ -353,65 +286,3 @@ class Broker(Generic[W, S]):
         pool.leave()
         if not pool.offering:
             del self._pools[instance.route]
-
-
-class _Line(Generic[W]):
-    """
-    Those who wait for one route, in order of arrival.
-
-    Two lists: the elder with the first at its end, and the others with the last
-    at its end.  Whoever is offered again was first already, so it is older
-    than all who never were, and belongs near the elder's end.  Whoever cancels
-    stays until its turn comes, or until more than half of the line is such.
-
-    @ivar count: how many wait.
-    """
-
-    __slots__ = ("_elder", "_others", "count")
-
-    def __init__(self) -> None:
-        self._elder: list[W] = []
-        self._others: list[W] = []
-        self.count = 0
-
-    def add(self, waiter: W) -> None:
-        waiter.held = True
-        self.count += 1
-        self._others.append(waiter)
-
-    def addAgain(self, waiter: W) -> None:
-        waiter.held = True
-        self.count += 1
-        insort(self._elder, waiter, key=_youngestFirst)
-
-    def pop(self) -> W:
-        """
-        Take the first; somebody must wait.
-        """
-        while True:
-            if not self._elder:
-                self._elder, self._others = self._others, self._elder
-                self._elder.reverse()
-            waiter = self._elder.pop()
-            if waiter.held:
-                waiter.held = False
-                self.count -= 1
-                return waiter
-
-    def drop(self, waiter: W) -> None:
-        waiter.held = False
-        self.count -= 1
-        if len(self._elder) + len(self._others) > 2 * self.count:
-            self._elder = [each for each in self._elder if each.held]
-            self._others = [each for each in self._others if each.held]
-
-    def clear(self) -> list[W]:
-        waiters = [each for each in (*reversed(self._elder), *self._others) if each.held]
-        for waiter in waiters:
-            waiter.held = False
-        self.count = 0
-        return waiters
-
-
-def _youngestFirst(waiter: Waiter) -> int:
-    return -waiter.number

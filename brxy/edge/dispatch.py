@@ -13,8 +13,10 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from brxy.broker.broker import Broker, Expire, Match, Reject
-from brxy.edge.config.limits import Limits, Wakes
+from brxy.broker.broker import Broker
+from brxy.broker.decisions import Expire, Match, Reject
+from brxy.broker.quota import Wakes
+from brxy.edge.config.limits import Limits
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.table import Exchange
 from brxy.edge.fleet.instances import Instances

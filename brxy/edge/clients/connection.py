@@ -11,9 +11,10 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
+from brxy.broker.quota import Addresses
 from brxy.edge.clients.peer import addressText, endpointsText
 from brxy.edge.clients.timeouts import Owed
-from brxy.edge.config.limits import Addresses, Limits
+from brxy.edge.config.limits import Limits
 from brxy.edge.dispatch import Brokerage
 from brxy.edge.exchanges.carrier import Carrier
 from brxy.reactor.deadlines import Deadlines

@@ -13,10 +13,11 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from brxy.broker.quota import Addresses
 from brxy.edge.clients.connection import HOLD_COPY, ClientConnection, ClientFactory
 from brxy.edge.clients.peer import addressText
 from brxy.edge.clients.timeouts import Owed
-from brxy.edge.config.limits import Addresses, Limits
+from brxy.edge.config.limits import Limits
 from brxy.edge.dispatch import Brokerage
 from brxy.edge.exchanges.http import VIA, HTTPCarrier, SecuredCarrier
 from brxy.edge.exchanges.table import HELD, TUNNEL

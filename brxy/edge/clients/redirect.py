@@ -9,8 +9,9 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
 
+from brxy.broker.quota import Addresses
 from brxy.edge.clients.http1 import HTTPClient, HTTPFactory
-from brxy.edge.config.limits import Addresses, Limits
+from brxy.edge.config.limits import Limits
 from brxy.edge.dispatch import Brokerage
 from brxy.http.messages import RequestHead, plainResponse
 from brxy.transport.connection import Shared

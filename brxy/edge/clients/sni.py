@@ -10,9 +10,10 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
+from brxy.broker.quota import Addresses
 from brxy.edge.clients.connection import ClientFactory
 from brxy.edge.clients.tcp import TCPClient
-from brxy.edge.config.limits import Addresses, Limits
+from brxy.edge.config.limits import Limits
 from brxy.edge.dispatch import Brokerage
 from brxy.errors import BadHello
 from brxy.reactor.deadlines import Deadlines

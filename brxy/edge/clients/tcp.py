@@ -10,9 +10,10 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
+from brxy.broker.quota import Addresses
 from brxy.edge.clients.connection import HOLD_COPY, ClientConnection, ClientFactory
 from brxy.edge.clients.timeouts import Owed
-from brxy.edge.config.limits import Addresses, Limits
+from brxy.edge.config.limits import Limits
 from brxy.edge.dispatch import Brokerage
 from brxy.edge.exchanges.carrier import TCPCarrier
 from brxy.edge.exchanges.table import TUNNEL

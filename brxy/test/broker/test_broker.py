@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.broker.broker import Expire, Held, Match, Reject
+from brxy.broker.decisions import Expire, Held, Match, Reject
 from brxy.test.support.memory.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 
 

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.broker.broker import Held, Match, Reject
+from brxy.broker.decisions import Held, Match, Reject
 from brxy.test.support.memory.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 
 

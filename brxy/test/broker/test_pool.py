@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.broker.broker import Match
+from brxy.broker.decisions import Match
 from brxy.scaler.instance import Instance
 from brxy.test.support.memory.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 

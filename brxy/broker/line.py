@@ -1,0 +1,76 @@
+"""
+The waiters of one route, in order of arrival.
+
+Pure: a data structure.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import Generic
+
+from brxy.broker.decisions import W, Waiter
+
+__all__ = ["Line"]
+
+
+class Line(Generic[W]):
+    """
+    Those who wait for one route, in order of arrival.
+
+    Two lists: the elder with the first at its end, and the others with the last
+    at its end.  Whoever is offered again was first already, so it is older
+    than all who never were, and belongs near the elder's end.  Whoever cancels
+    stays until its turn comes, or until more than half of the line is such.
+
+    @ivar count: how many wait.
+    """
+
+    __slots__ = ("_elder", "_others", "count")
+
+    def __init__(self) -> None:
+        self._elder: list[W] = []
+        self._others: list[W] = []
+        self.count = 0
+
+    def add(self, waiter: W) -> None:
+        waiter.held = True
+        self.count += 1
+        self._others.append(waiter)
+
+    def addAgain(self, waiter: W) -> None:
+        waiter.held = True
+        self.count += 1
+        insort(self._elder, waiter, key=_youngestFirst)
+
+    def pop(self) -> W:
+        """
+        Take the first; somebody must wait.
+        """
+        while True:
+            if not self._elder:
+                self._elder, self._others = self._others, self._elder
+                self._elder.reverse()
+            waiter = self._elder.pop()
+            if waiter.held:
+                waiter.held = False
+                self.count -= 1
+                return waiter
+
+    def drop(self, waiter: W) -> None:
+        waiter.held = False
+        self.count -= 1
+        if len(self._elder) + len(self._others) > 2 * self.count:
+            self._elder = [each for each in self._elder if each.held]
+            self._others = [each for each in self._others if each.held]
+
+    def clear(self) -> list[W]:
+        waiters = [each for each in (*reversed(self._elder), *self._others) if each.held]
+        for waiter in waiters:
+            waiter.held = False
+        self.count = 0
+        return waiters
+
+
+def _youngestFirst(waiter: Waiter) -> int:
+    return -waiter.number
