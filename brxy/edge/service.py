@@ -33,7 +33,7 @@ from twisted.logger import Logger
 
 from brxy.broker.broker import Broker
 from brxy.broker.quota import Addresses
-from brxy.edge.clients.admission import Doorkeeper
+from brxy.edge.clients.admission import Doorkeeper, clientsAllowed
 from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.clients.connection import ClientFactory
 from brxy.edge.clients.http1 import HTTPFactory
@@ -41,7 +41,6 @@ from brxy.edge.clients.proxied import Proxied
 from brxy.edge.clients.redirect import RedirectFactory
 from brxy.edge.clients.sni import SNIFactory
 from brxy.edge.clients.tcp import TCPFactory
-from brxy.edge.config.limits import clientsAllowed
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.dispatch import Brokerage
 from brxy.edge.endpoints import checkPrivate, edgeEndpoint, listen, private

@@ -4,115 +4,16 @@ Which instances there are, from their order until nothing of them is left.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-from attrs import define, field, frozen
+from collections.abc import Callable, Sequence
 
 from brxy.errors import NodeRefused
 from brxy.scaler.agenda import Agenda
-from brxy.scaler.breaker import Breaker
+from brxy.scaler.fleet import Fleet
 from brxy.scaler.instance import Instance, State
+from brxy.scaler.rules import Rule
 from brxy.values.routepattern import covers
 
-__all__ = ["Fleet", "Ledger", "Rule", "ruleOf"]
-
-
-@frozen
-class Rule:
-    """
-    What one C{--spawn} says about numbers.
-
-    @ivar pattern: the routes it is for, as L{brxy.values.routepattern.covers} reads it.
-    @ivar max_instances: how many instances a route may have by it.
-    @ivar capacity: how many exchanges at once each of them is counted on for.
-    @ivar name: by which its instances are remembered as its own over a restart of
-        the edge.
-    @ivar recovers: its spawner finds them again then.
-    """
-
-    pattern: str | None
-    max_instances: int
-    capacity: int
-    name: str = ""
-    recovers: bool = False
-
-
-def ruleOf(record: Mapping[str, Any], rules: Sequence[Rule]) -> int | None:
-    """
-    @param record: an instance of an earlier run, as the state file has it.
-    @return: the position of the rule whose instance it is; L{None} if there is
-        none any more, or it came by itself.
-    """
-    for position, rule in enumerate(rules):
-        named = rule.name and rule.name == record.get("spawner")
-        if named and covers(rule.pattern, record["route"]):
-            return position
-    return None
-
-
-@define(eq=False)
-class Fleet:
-    """
-    All there is of one route.
-
-    @ivar rules: the positions of the rules that are for it.
-    @ivar instances: by ticket.
-    @ivar breakers: by the position of the rule.
-    @ivar newest: the one instance that has its C{newest} set.
-    @ivar look_at: when its demand will be looked at, if that is to come.
-    @ivar waker: the address of the client for which its first instance was ordered;
-        C{""} if it has none, or the instance came by itself.
-    """
-
-    route: str
-    rules: Sequence[int]
-    instances: dict[str, Instance] = field(factory=dict)
-    breakers: dict[int, Breaker] = field(factory=dict)
-    newest: Instance | None = None
-    look_at: float = 0.0
-    waker: str = ""
-    _numbers: Counter[int | None] = field(factory=Counter)
-
-    def add(self, instance: Instance) -> None:
-        """
-        There is one more.
-        """
-        self.instances[instance.ticket] = instance
-        self._numbers[instance.spawner] += 1
-
-    def remove(self, instance: Instance) -> None:
-        """
-        There is one less.
-        """
-        del self.instances[instance.ticket]
-        self._numbers[instance.spawner] -= 1
-
-    def number(self, rule: int) -> int:
-        """
-        How many instances count towards the maximum of a rule: its own, and
-        those that came by themselves.
-        """
-        return self._numbers[rule] + self._numbers[None]
-
-    def breaker(self, rule: int) -> Breaker:
-        """
-        What is known about the orders of a rule.
-        """
-        return self.breakers.setdefault(rule, Breaker())
-
-    def candidate(self) -> Instance | None:
-        """
-        The instance that should be the newest: only of the first spawner that
-        has any, so that what is there because that had no room leaves before.
-        """
-        connected = [
-            each
-            for each in self.instances.values()
-            if each.state is State.CONNECTED or each.state is State.READY
-        ]
-        return max(connected, key=lambda each: (-each.place, each.ticket), default=None)
+__all__ = ["Ledger"]
 
 
 class Ledger:

@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from brxy.scaler.decisions import Decision, Fail, Recount, Spawn
+from brxy.scaler.fleet import Fleet
 from brxy.scaler.instance import Instance
 from brxy.scaler.knownroutes import Standing
-from brxy.scaler.ledger import Fleet, Ledger, Rule
+from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import Supply
+from brxy.scaler.rules import Rule
 from brxy.scaler.shortage import Shortage
 
 __all__ = ["Orders"]

@@ -24,12 +24,14 @@ from brxy.scaler.decisions import (
     Spawn,
     Stop,
 )
+from brxy.scaler.fleet import Fleet
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.knownroutes import Standing
-from brxy.scaler.ledger import Fleet, Ledger, Rule, ruleOf
+from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import PROVEN, Supply
 from brxy.scaler.orders import Orders
 from brxy.scaler.rolls import Rolls
+from brxy.scaler.rules import Rule, ruleOf
 
 __all__ = [
     "Buried",

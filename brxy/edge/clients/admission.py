@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from brxy.transport.accepting import watch
 
-__all__ = ["Doorkeeper"]
+__all__ = ["FILES_PER_INSTANCE", "OWN_FILES", "Doorkeeper", "clientsAllowed"]
 
 # A port that is shut opens again when so large a part of all have left: else it would
 # be opened and shut for each that comes.
@@ -112,3 +112,25 @@ class Doorkeeper:
                 self._log.warn(
                     "{n} clients are connected: others wait until some leave", n=self.count
                 )
+
+
+# Descriptors that an edge needs besides those of clients and instances: its ports,
+# its log, its state, and the pipes of L{brxy.transport.splice}.
+OWN_FILES = 120
+
+
+# What an instance that runs here needs besides its slots.
+FILES_PER_INSTANCE = 3
+
+
+def clientsAllowed(files: int, instances: int, capacity: int) -> int:
+    """
+    How many clients may be let in so that there are descriptors left for all else;
+    never more than half of them are kept for that.
+
+    @param files: how many this process may have open.
+    @param instances: how many there may be.
+    @param capacity: how many slots each has.
+    """
+    kept = OWN_FILES + instances * (capacity + FILES_PER_INSTANCE)
+    return max(1, files - min(kept, files // 2))

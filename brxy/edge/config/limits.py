@@ -10,14 +10,7 @@ from attrs import frozen
 
 from brxy.edge.clients.timeouts import Patience
 
-__all__ = ["Limits", "clientsAllowed"]
-
-# Descriptors that an edge needs besides those of clients and instances: its ports,
-# its log, its state, and the pipes of L{brxy.transport.splice}.
-OWN_FILES = 120
-
-# What an instance that runs here needs besides its slots.
-FILES_PER_INSTANCE = 3
+__all__ = ["Limits"]
 
 
 @frozen
@@ -79,16 +72,3 @@ class Limits:
         return Patience(
             self.keep_alive_timeout, self.body_timeout, self.write_timeout, self.tunnel_timeout
         )
-
-
-def clientsAllowed(files: int, instances: int, capacity: int) -> int:
-    """
-    How many clients may be let in so that there are descriptors left for all else;
-    never more than half of them are kept for that.
-
-    @param files: how many this process may have open.
-    @param instances: how many there may be.
-    @param capacity: how many slots each has.
-    """
-    kept = OWN_FILES + instances * (capacity + FILES_PER_INSTANCE)
-    return max(1, files - min(kept, files // 2))

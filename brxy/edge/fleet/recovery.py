@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from brxy.interfaces import IInstance, IRecovering, SpawnOrder
 from brxy.scaler.instance import Instance
-from brxy.scaler.ledger import Rule, ruleOf
+from brxy.scaler.rules import Rule, ruleOf
 
 __all__ = ["LIMIT", "Recovery", "warnOfUnclaimed"]
 

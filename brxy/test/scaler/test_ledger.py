@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import NodeRefused
 from brxy.scaler.instance import Instance, State
-from brxy.scaler.ledger import Rule
+from brxy.scaler.rules import Rule
 from brxy.test.support.memory.fleets import EPOCH, FakeEdge
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.scaler.instance import State
-from brxy.scaler.ledger import Rule
+from brxy.scaler.rules import Rule
 from brxy.test.support.memory.fleets import FakeEdge
 
 

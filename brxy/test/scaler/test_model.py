@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.scaler.instance import Instance, State
-from brxy.scaler.ledger import Rule
+from brxy.scaler.rules import Rule
 from brxy.test.support.memory.fleets import FakeEdge
 
 RULES = (Rule("r", 1, 2), Rule(None, 3, 1))

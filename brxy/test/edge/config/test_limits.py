@@ -10,8 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.decisions import Reject
 from brxy.broker.quota import Addresses, Wakes, network
+from brxy.edge.clients.admission import clientsAllowed
 from brxy.edge.clients.timeouts import MIN_RATE, Owed, Patience
-from brxy.edge.config.limits import Limits, clientsAllowed
+from brxy.edge.config.limits import Limits
 from brxy.scaler.knownroutes import Standing
 from brxy.test.support.memory.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 from brxy.test.support.memory.fleets import FakeEdge

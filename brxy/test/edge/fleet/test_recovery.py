@@ -10,7 +10,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.fleet.recovery import warnOfUnclaimed
-from brxy.scaler.ledger import Rule
+from brxy.scaler.rules import Rule
 
 
 def _record(ticket: str, spawner: str | None, route: str = "r") -> dict[str, Any]:

@@ -19,7 +19,7 @@ from brxy.scaler.decisions import (
     Stop,
 )
 from brxy.scaler.instance import Instance, State
-from brxy.scaler.ledger import Rule
+from brxy.scaler.rules import Rule
 from brxy.scaler.scaler import Scaler
 
 __all__ = ["EPOCH", "FakeEdge"]
