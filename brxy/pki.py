@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from brxy.errors import UsageError
-from brxy.program.options import fail
+from brxy.program.guarded import fail
 from brxy.values.routename import routeName
 
 __all__ = ["Authority", "Issued", "main"]

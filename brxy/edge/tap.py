@@ -22,8 +22,9 @@ from brxy.edge.slots.access import Allowed
 from brxy.edge.slots.tls import NodeTLSFiles
 from brxy.errors import UsageError
 from brxy.interfaces import IRecovering
-from brxy.program.options import TRANSPORT, Guarded, fail, usedReactor
+from brxy.program.guarded import Guarded, fail
 from brxy.program.options import Options as CommonOptions
+from brxy.program.reactors import TRANSPORT, usedReactor
 from brxy.program.systemd import notifier
 from brxy.scaler.scaler import Rule
 from brxy.spawners.describe import describeSpawners

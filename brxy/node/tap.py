@@ -16,8 +16,9 @@ from brxy.errors import UsageError
 from brxy.interfaces import Address
 from brxy.node.early import EARLY, isPlain
 from brxy.program.exitstatus import exitWith
-from brxy.program.options import TRANSPORT, Guarded, usedReactor
+from brxy.program.guarded import Guarded
 from brxy.program.options import Options as CommonOptions
+from brxy.program.reactors import TRANSPORT, usedReactor
 from brxy.program.tokenfile import isToken, readToken
 from brxy.readiness import urlPath
 from brxy.values.converters import capacity, count, port, route, seconds

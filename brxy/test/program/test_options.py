@@ -15,7 +15,8 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import SpawnFailed, UsageError
-from brxy.program.options import CannotStart, Guarded, Options, fail
+from brxy.program.guarded import CannotStart, Guarded, fail
+from brxy.program.options import Options
 from brxy.values.converters import capacity, count, port, route, seconds
 
 
