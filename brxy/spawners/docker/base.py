@@ -19,7 +19,7 @@ from brxy.interfaces import IInstance, IRecovering, ISpawner, ISpawnerFactory, S
 from brxy.spawners.docker.answers import EngineError
 from brxy.spawners.docker.engine import DEFAULT_HOST, Engine
 from brxy.spawners.docker.instance import Managed
-from brxy.spawners.local.base import Running
+from brxy.spawners.running import Running
 
 __all__ = ["IMAGE", "TICKET", "EngineFactory", "ManagingSpawner", "edgeLabels", "orderLabels"]
 

@@ -10,8 +10,8 @@ from math import ceil, isfinite
 
 from attrs import field, frozen
 from attrs.converters import optional
-from twisted.internet.endpoints import clientFromString
 
+from brxy.reactor.endpoints import endpoint
 from brxy.spawners.spec import seconds
 
 __all__ = [
@@ -143,20 +143,6 @@ def volumes(text: str) -> tuple[str, ...]:
         if not named or not target.startswith("/") or mode not in ("", "ro", "rw"):
             raise ValueError("SOURCE:TARGET or SOURCE:TARGET:ro is needed, the target a path")
     return found
-
-
-def endpoint(text: str) -> str:
-    """
-    A converter for options: a client endpoint.
-
-    @raise ValueError: it is none.
-    """
-    try:
-        # The global reactor is not asked for anything yet.
-        clientFromString(None, text)
-    except Exception:
-        raise ValueError("a client endpoint is needed, as tcp:edge.example.net:9080") from None
-    return text
 
 
 def oneOf(text: str, *choices: str) -> str:

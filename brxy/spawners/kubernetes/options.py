@@ -10,8 +10,8 @@ from attrs import field, frozen
 from attrs.converters import optional
 
 from brxy.errors import BadSpawnSpec
+from brxy.reactor.endpoints import endpoint
 from brxy.readiness import urlPath
-from brxy.spawners.docker.options import endpoint
 from brxy.spawners.spec import portNumber, seconds
 
 __all__ = ["Habits", "Options", "checkTogether", "habitsOf", "isNamespace"]

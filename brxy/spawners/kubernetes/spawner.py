@@ -33,7 +33,7 @@ from brxy.spawners.kubernetes.pod import (
 from brxy.spawners.kubernetes.pods import KubePods
 from brxy.spawners.kubernetes.status import Unreachable, endOf
 from brxy.spawners.kubernetes.watch import PodWatch
-from brxy.spawners.local.base import Running
+from brxy.spawners.running import Running
 
 __all__ = ["KubernetesFactory", "KubernetesSpawner", "Options", "factory"]
 

@@ -13,7 +13,9 @@ from brxy.apps.app import App
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
 from brxy.processes.child import Ended
 from brxy.readiness import urlPath
-from brxy.spawners.local.base import CommandFactory, LocalSpawner, lineLogger, ownBinFirst
+from brxy.spawners.command import CommandFactory
+from brxy.spawners.local.base import LocalSpawner, ownBinFirst
+from brxy.spawners.output import lineLogger
 from brxy.spawners.spec import seconds
 
 __all__ = ["AppSpawner", "Options", "factory"]

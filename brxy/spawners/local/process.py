@@ -10,7 +10,9 @@ from zope.interface import implementer
 
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
 from brxy.processes.child import Child, Ended
-from brxy.spawners.local.base import CommandFactory, LocalSpawner, lineLogger, ownBinFirst
+from brxy.spawners.command import CommandFactory
+from brxy.spawners.local.base import LocalSpawner, ownBinFirst
+from brxy.spawners.output import lineLogger
 from brxy.spawners.spec import seconds
 
 __all__ = ["Options", "ProcessSpawner", "factory"]

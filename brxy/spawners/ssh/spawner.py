@@ -15,7 +15,9 @@ from zope.interface import implementer
 
 from brxy.errors import BadSpawnSpec, SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
-from brxy.spawners.local.base import CommandFactory, Running, lineLogger
+from brxy.spawners.command import CommandFactory
+from brxy.spawners.output import lineLogger
+from brxy.spawners.running import Running
 from brxy.spawners.ssh.client import Client, forwardTarget
 from brxy.spawners.ssh.folder import ControlFolder
 from brxy.spawners.ssh.hosts import Hosts

@@ -16,7 +16,8 @@ from zope.interface.verify import verifyObject
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Gone, IInstance, ISpawner, SpawnOrder
 from brxy.spawners.local import app, process
-from brxy.spawners.local.base import Running, ownBinFirst
+from brxy.spawners.local.base import ownBinFirst
+from brxy.spawners.running import Running
 from brxy.test.support.loopback.leftovers import RealTests, aliveInGroup
 
 _SERVER = """

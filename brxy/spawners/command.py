@@ -1,0 +1,39 @@
+"""
+Factories of spawners that run a command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import frozen
+from zope.interface import implementer
+
+from brxy.errors import BadSpawnSpec
+from brxy.interfaces import ISpawner, ISpawnerFactory
+
+__all__ = ["CommandFactory"]
+
+
+@implementer(ISpawnerFactory)
+@frozen
+class CommandFactory:
+    """
+    Makes spawners that run a command.
+
+    @ivar make: makes one, of its options, the command and the reactor.
+    """
+
+    name: str
+    summary: str
+    options: type[Any]
+    make: Callable[[Any, Sequence[str], Any], ISpawner]
+
+    def create(self, options: Any, command: Sequence[str], reactor: Any) -> ISpawner:
+        """
+        See L{ISpawnerFactory}.
+        """
+        if not command:
+            raise BadSpawnSpec(f"{self.name}: needs a command after --")
+        return self.make(options, command, reactor)
