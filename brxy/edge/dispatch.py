@@ -17,10 +17,11 @@ from brxy.broker.broker import Broker
 from brxy.broker.decisions import Expire, Match, Reject
 from brxy.broker.quota import Wakes
 from brxy.edge.config.limits import Limits
+from brxy.edge.config.settings import Spawning
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.table import Exchange
 from brxy.edge.fleet.instances import Instances
-from brxy.edge.fleet.starter import Spawning, Starter
+from brxy.edge.fleet.starter import Starter
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.direct import DirectSlot, Front
 from brxy.edge.slots.node import NodeSlot

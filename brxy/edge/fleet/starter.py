@@ -7,39 +7,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from brxy.edge.config.settings import Spawning
 from brxy.edge.fleet.recovery import Recovery
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
 from brxy.reactor.turns import Pace
 from brxy.scaler.instance import Instance, State
 
-__all__ = ["Spawning", "Starter"]
-
-
-@frozen
-class Spawning:
-    """
-    One C{--spawn}.
-
-    @ivar idle_timeout: how long the newest instance of a route may be idle,
-        in seconds.
-    @ivar old_idle_timeout: the same for an older one.
-    @ivar mark: what follows the edge's id in its orders, where several use the
-        same kind of spawner: one must not take the other's instances for its own.
-    @ivar send_proxy: the version of the PROXY protocol by which apps are told of
-        clients, if they are.
-    """
-
-    spawner: ISpawner
-    idle_timeout: float
-    old_idle_timeout: float
-    mark: str = ""
-    send_proxy: str | None = None
+__all__ = ["Starter"]
 
 
 class Starter:

@@ -13,29 +13,12 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from hmac import compare_digest, new
 
-from attrs import frozen
-
+from brxy.edge.config.settings import TOKEN, Allowed
 from brxy.errors import NodeRefused
 from brxy.values.routepattern import covers
 from brxy.wire.frames import Hello
 
-__all__ = ["TOKEN", "Access", "Allowed"]
-
-#: What stands for a certificate's name where the token of the file is meant.
-TOKEN = "token"
-
-
-@frozen
-class Allowed:
-    """
-    One C{--node-allow}.
-
-    @ivar name: of the certificate; or L{TOKEN}.
-    @ivar pattern: the routes, see L{covers}.
-    """
-
-    name: str
-    pattern: str | None
+__all__ = ["Access"]
 
 
 class Access:

@@ -7,30 +7,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from zope.interface import implementer
 
+from brxy.edge.config.settings import NodeTLSFiles
 from brxy.tls.certificates import readCertificates, trust
 from brxy.tls.contexts import TLS_1_3, readIdentity, serverContext
 
-__all__ = ["NodeTLS", "NodeTLSFiles"]
-
-
-@frozen
-class NodeTLSFiles:
-    """
-    The PEM files for it.
-
-    @ivar certificate: the edge's own.
-    @ivar key: its key.
-    @ivar ca: the authorities of the nodes' certificates; L{None}: they need none.
-    """
-
-    certificate: str
-    key: str
-    ca: str | None = None
+__all__ = ["NodeTLS"]
 
 
 @implementer(IOpenSSLServerConnectionCreator)

@@ -12,8 +12,8 @@ import attrs
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import brxy
+from brxy.edge.config.options import Options as EdgeOptions
 from brxy.edge.tap import NODE_PORT
-from brxy.edge.tap import Options as EdgeOptions
 from brxy.node.tap import Options as NodeOptions
 from brxy.program.options import Options
 from brxy.spawners.docker import spawner as docker

@@ -12,8 +12,9 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from brxy.edge.config.settings import NodeTLSFiles
 from brxy.edge.slots.node import SlotFactory
-from brxy.edge.slots.tls import NodeTLS, NodeTLSFiles
+from brxy.edge.slots.tls import NodeTLS
 from brxy.interfaces import Address
 from brxy.node.dial import Dialer, EdgeTLS
 from brxy.node.link import Link, _Watched

@@ -12,7 +12,7 @@ import socket
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import ConnectionRefusedError
 
-from brxy.edge.tap import Options as EdgeOptions
+from brxy.edge.config.options import Options as EdgeOptions
 from brxy.node.tap import Options as NodeOptions
 from brxy.test.support.processes.programs import (
     ANYWHERE,

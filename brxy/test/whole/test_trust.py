@@ -15,10 +15,8 @@ from attrs import evolve
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from zope.interface import directlyProvides, providedBy
 
-from brxy.edge.config.settings import EdgeSettings
+from brxy.edge.config.settings import Allowed, EdgeSettings, NodeTLSFiles
 from brxy.edge.service import EdgeService
-from brxy.edge.slots.access import Allowed
-from brxy.edge.slots.tls import NodeTLSFiles
 from brxy.errors import UsageError
 from brxy.interfaces import Address
 from brxy.node.dial import EdgeTLS

@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.scripts._twistd_unix import ServerOptions
 
-from brxy.edge.tap import Options
+from brxy.edge.config.options import Options
 from brxy.spawners.spec import SpawnSpec
 from brxy.test.support.memory.refusals import RefusalTests
 

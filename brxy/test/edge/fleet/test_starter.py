@@ -14,7 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from brxy.edge.fleet.starter import Spawning, Starter
+from brxy.edge.config.settings import Spawning
+from brxy.edge.fleet.starter import Starter
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
 from brxy.scaler.instance import Instance

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis.strategies import text
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.slots.access import Access, Allowed
+from brxy.edge.config.settings import Allowed
+from brxy.edge.slots.access import Access
 from brxy.errors import NodeRefused
 from brxy.wire.frames import VERSION, Hello
 

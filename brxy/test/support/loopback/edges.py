@@ -21,8 +21,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from brxy.edge.config.settings import EdgeSettings, Spawn
-from brxy.edge.fleet.starter import Spawning
+from brxy.edge.config.settings import EdgeSettings, Spawn, Spawning
 from brxy.edge.service import EdgeService
 from brxy.interfaces import Address, IRecovering, SpawnOrder
 from brxy.scaler.scaler import Rule

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from brxy.edge.slots.tls import NodeTLSFiles
+from brxy.edge.config.settings import NodeTLSFiles
 from brxy.node.dial import EdgeTLS
 from brxy.pki import Authority, Issued
 
