@@ -23,7 +23,8 @@ from brxy.edge.exchanges.table import Exchange
 from brxy.edge.fleet.instances import Instances
 from brxy.edge.fleet.starter import Starter
 from brxy.edge.slots.access import Access
-from brxy.edge.slots.direct import DirectSlot, Front
+from brxy.edge.slots.direct import DirectSlot
+from brxy.edge.slots.front import Front
 from brxy.edge.slots.node import NodeSlot
 from brxy.edge.slots.reach import NodeSupply
 from brxy.errors import NodeRefused

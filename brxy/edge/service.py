@@ -36,7 +36,7 @@ from brxy.broker.quota import Addresses
 from brxy.edge.clients.admission import Doorkeeper, clientsAllowed
 from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.clients.connection import ClientFactory
-from brxy.edge.clients.http1 import HTTPFactory
+from brxy.edge.clients.httpfactory import HTTPFactory
 from brxy.edge.clients.proxied import Proxied
 from brxy.edge.clients.redirect import RedirectFactory
 from brxy.edge.clients.sni import SNIFactory

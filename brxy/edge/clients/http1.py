@@ -4,40 +4,27 @@ HTTP clients: their connections, request by request.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import count
-from os import urandom
-
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.broker.quota import Addresses
-from brxy.edge.clients.connection import HOLD_COPY, ClientConnection, ClientFactory
-from brxy.edge.clients.peer import addressText
+from brxy.edge.clients.connection import HOLD_COPY, ClientConnection
+from brxy.edge.clients.httpfactory import HTTPFactory
 from brxy.edge.clients.timeouts import Owed
-from brxy.edge.config.limits import Limits
-from brxy.edge.dispatch import Brokerage
-from brxy.edge.exchanges.http import VIA, HTTPCarrier, SecuredCarrier
+from brxy.edge.exchanges.http import VIA, HTTPCarrier
 from brxy.edge.exchanges.table import HELD, TUNNEL
 from brxy.errors import BadRequest
 from brxy.http.body import Body, framingFor
-from brxy.http.fields import Field
-from brxy.http.forwarding import forwarded
 from brxy.http.messages import (
     RequestHead,
     forwardedLines,
     plainResponse,
     requestHead,
-    withForwardedHost,
 )
 from brxy.interfaces import IExchangeEnd
-from brxy.reactor.deadlines import Deadlines
-from brxy.transport.connection import HOLD_PEER, Shared
-from brxy.values.networks import NOBODY, Networks
+from brxy.transport.connection import HOLD_PEER
 
-__all__ = ["ForwardingClient", "HTTPClient", "HTTPFactory"]
+__all__ = ["HTTPClient"]
 
 # Why a client is not read from: it sends further requests while one is being
 # answered.
@@ -318,101 +305,3 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             self._carrier.badRequest(408, "the body came too slowly")
         else:
             super().giveUp(owed)
-
-
-class ForwardingClient(HTTPClient):
-    """
-    The connection of a proxy that is trusted to tell of its clients.
-    """
-
-    # Those that were read last, and the host that they told.
-    _fields: Sequence[Field] | None = None
-    _host = b""
-
-    def _begin(self, head: RequestHead) -> None:
-        # Of a connection's requests most have the same ones, remembered as one object.
-        if head.fields is not self._fields:
-            self._fields = head.fields
-            factory = self._factory
-            told = forwarded(head.fields, self.address, factory.scheme, factory.trusted)
-            self.client = told.client
-            self.forwarded = forwardedLines(told.chain, told.proto, VIA)
-            self._host = told.host
-        if self._host and head.authority:
-            head = withForwardedHost(head, self._host)
-        super()._begin(head)
-
-
-class HTTPFactory(ClientFactory[HTTPClient]):
-    """
-    Makes the connections of HTTP clients, and holds what they share.
-
-    @param route: tells the route of a host, or L{None} where there is no app.
-    @ivar trusted: who is trusted to tell of clients.
-    @param secured: they come by TLS.
-    @param hsts: for so many seconds they shall come by nothing else (RFC 6797).
-    @ivar heads: clients that have begun to send a request.
-    @ivar max_body: see L{Limits}.
-    @ivar max_requests: see L{Limits}.
-    """
-
-    def __init__(
-        self,
-        shared: Shared,
-        brokerage: Brokerage,
-        limits: Limits,
-        addresses: Addresses,
-        route: Callable[[str], str | None],
-        trusted: Networks = NOBODY,
-        *,
-        secured: bool = False,
-        hsts: int | None = None,
-    ) -> None:
-        super().__init__(shared, brokerage, limits, addresses)
-        self.route = route
-        self.trusted = trusted
-        self.scheme = b"https" if secured else b"http"
-        self.added = b""
-        self.carrier = HTTPCarrier
-        if hsts is not None:
-            self.added = b"Strict-Transport-Security: max-age=%d\r\n" % hsts
-            self.carrier = SecuredCarrier
-        self.max_body = limits.max_body
-        self.max_requests = limits.max_requests
-        self.heads: Deadlines[HTTPClient] = Deadlines(
-            shared.reactor, limits.head_timeout, HTTPClient.tooSlow
-        )
-        self._ids = count(1)
-        self._id_prefix = urandom(6).hex().encode("ascii")
-
-    def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        """
-        See L{twisted.internet.protocol.Factory}.
-        """
-        return (ForwardingClient if self.trusts(addr) else HTTPClient)(self, addr)
-
-    def trusts(self, addr: IAddress | None) -> bool:
-        """
-        Whether this is somebody who is trusted to tell of clients.
-        """
-        return bool(self.trusted) and self.trusted.covers(addressText(addr))
-
-    def requestId(self) -> bytes:
-        """
-        An id for a request that brought none.
-        """
-        return b"%s-%x" % (self._id_prefix, next(self._ids))
-
-    def leave(self) -> None:
-        """
-        Let go of the clients that ask for nothing.
-        """
-        for client in list(self.clients):
-            client.leave()
-
-    def abort(self) -> None:
-        """
-        Cut off whoever is still there.
-        """
-        super().abort()
-        self.heads.stopAll()

@@ -10,7 +10,8 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
 
 from brxy.broker.quota import Addresses
-from brxy.edge.clients.http1 import HTTPClient, HTTPFactory
+from brxy.edge.clients.http1 import HTTPClient
+from brxy.edge.clients.httpfactory import HTTPFactory
 from brxy.edge.config.limits import Limits
 from brxy.edge.dispatch import Brokerage
 from brxy.http.messages import RequestHead, plainResponse

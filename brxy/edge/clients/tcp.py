@@ -15,8 +15,8 @@ from brxy.edge.clients.connection import HOLD_COPY, ClientConnection, ClientFact
 from brxy.edge.clients.timeouts import Owed
 from brxy.edge.config.limits import Limits
 from brxy.edge.dispatch import Brokerage
-from brxy.edge.exchanges.carrier import TCPCarrier
 from brxy.edge.exchanges.table import TUNNEL
+from brxy.edge.exchanges.tcp import TCPCarrier
 from brxy.interfaces import IExchangeEnd
 from brxy.transport.connection import Shared
 

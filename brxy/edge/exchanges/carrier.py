@@ -8,19 +8,18 @@ decides.  It is the relay between the client's connection and the slot.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.logger import Logger
 
+from brxy.edge.exchanges.ends import Client, SlotEnd
 from brxy.edge.exchanges.table import OVER, Exchange, Input
-from brxy.scaler.instance import Instance
-from brxy.transport.relay import End, Relay
-from brxy.wire.frames import KIND_TCP
+from brxy.transport.relay import Relay
 
 if TYPE_CHECKING:
     from brxy.edge.dispatch import Brokerage
 
-__all__ = ["Carrier", "Client", "SlotEnd", "TCPCarrier"]
+__all__ = ["Carrier"]
 
 _MATCHED = Input.MATCHED
 
@@ -39,45 +38,6 @@ _METHODS = (
     "_linger",
     "_close",
 )
-
-
-class SlotEnd(End, Protocol):
-    """
-    A slot as a carrier uses it: an end that exchanges are opened on.
-
-    @ivar wants_client: each exchange shall tell who its client is.
-    """
-
-    instance: Instance
-    wants_client: bool
-
-    def open(self, relay: Relay, kind: int, once: bool, client: str, first: bytes) -> None: ...
-
-    def done(self, keep: bool) -> None: ...
-
-
-class Client(End, Protocol):
-    """
-    A client's connection as a carrier uses it.
-
-    @ivar client: the address of who asks, as text.
-    @ivar endpoints: see L{brxy.edge.clients.peer.endpointsText}.
-    """
-
-    client: str
-
-    @property
-    def endpoints(self) -> str: ...
-
-    def fail(self, status: int, text: str, retry_after: int | None) -> None: ...
-
-    def accepted(self) -> None: ...
-
-    def next(self, keep: bool) -> None: ...
-
-    def linger(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class Carrier(Relay):
@@ -238,42 +198,3 @@ class Carrier(Relay):
 
     def _close(self) -> None:
         self.near.close()
-
-
-class TCPCarrier(Carrier):
-    """
-    A whole TCP connection as one exchange.
-    """
-
-    def __init__(self, client: Client, brokerage: Brokerage, route: str) -> None:
-        self.near = client
-        self._brokerage = brokerage
-        self.exchange = Exchange(route, KIND_TCP, False, brokerage.retries, self)
-
-    def _first(self) -> bytes:
-        return b"".join(self.exchange.copy or ())
-
-    def _send(self) -> None:
-        super()._send()
-        if self.exchange.complete and self.far is not None:
-            self.ended(self.near)
-
-    def clientEnded(self) -> None:
-        """
-        The client half-closed.  One that has sent nothing yet, and waits for
-        nobody, is gone.
-        """
-        exchange = self.exchange
-        exchange.complete = True
-        if self.far is not None:
-            self.ended(self.near)
-        elif not exchange.copy:
-            self.hangup()
-
-    def accepted(self) -> None:
-        """
-        The app is there: from now on bytes pass both ways.
-        """
-        self._perform(Input.SWITCHED)
-        self.exchange.forget()
-        self.near.accepted()

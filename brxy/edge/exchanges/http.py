@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from brxy.edge.exchanges.carrier import Carrier, Client
+from brxy.edge.exchanges.carrier import Carrier
+from brxy.edge.exchanges.ends import Client
 from brxy.edge.exchanges.table import ANSWERING, HELD, RUNNING, TUNNEL, Exchange, Input
 from brxy.errors import BadResponse
 from brxy.http.body import Body, LengthBody, framingFor

@@ -65,7 +65,7 @@ class NodeSlot(Framed):
     One connection dialled by a node; carries one exchange at a time.
 
     @ivar instance: whose slot it is, once it has said HELLO.
-    @ivar wants_client: see L{brxy.edge.exchanges.carrier.SlotEnd}; once it has said HELLO, too.
+    @ivar wants_client: see L{brxy.edge.exchanges.ends.SlotEnd}; once it has said HELLO, too.
     """
 
     instance: Instance

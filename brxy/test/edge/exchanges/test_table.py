@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.exchanges.carrier import Carrier, TCPCarrier
+from brxy.edge.exchanges.carrier import Carrier
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.table import (
     COPY_LIMIT,
@@ -23,6 +23,7 @@ from brxy.edge.exchanges.table import (
     Input,
     Progress,
 )
+from brxy.edge.exchanges.tcp import TCPCarrier
 from brxy.http.messages import requestHead
 from brxy.scaler.instance import Instance
 from brxy.test.support.memory.examples import bounded

@@ -7,7 +7,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.edge.slots.direct import LAST_WORDS, REFUSED_PAUSE, DirectSlot, Front
+from brxy.edge.slots.direct import DirectSlot
+from brxy.edge.slots.front import LAST_WORDS, REFUSED_PAUSE, Front
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.test.support.memory.fakes import FakeBrokerage, FakeRelay
 from brxy.test.support.memory.network import FakeReactor, settle
