@@ -16,12 +16,11 @@ from brxy.apps.backend import Backend
 from brxy.apps.connection import Habits
 from brxy.errors import SlotProtocolError
 from brxy.interfaces import Address, IExchangeEnd
+from brxy.node.exchange import Exchange, FramedMove
 from brxy.node.owner import NotWelcome, Owner
 from brxy.slots.framed import Framed, FramedFactory
 from brxy.tls.certificates import tlsFault
 from brxy.transport.connection import Shared
-from brxy.transport.relay import Relay
-from brxy.transport.splice import Move
 from brxy.transport.stream import EpollTransport
 from brxy.wire.frames import (
     DATA,
@@ -44,7 +43,6 @@ from brxy.wire.frames import (
     Welcome,
     acceptFrame,
     dataFrames,
-    dataHead,
     frame,
     nextExchange,
     reasonPayload,
@@ -56,75 +54,10 @@ __all__ = ["EdgeSlot", "EdgeSlotFactory", "NotWelcome", "Owner"]
 # The edge sends no more of a request before it has seen ACCEPT.
 UNACCEPTED_LIMIT = 65536
 
-# As long as an app sends so many bytes at once, they are moved unread.
-MOVE_LEAST = 16 * 1024
-
-# ... in frames of whole pages: one that ends within a page costs a tenth more.
-MOVE_MOST = 60 * 1024
 
 # What a slot is doing.
 # ENDING: the client has ended its direction, and nothing more of it may come.
 GREETING, IDLE, BUSY, ENDING, RESETTING = range(5)
-
-
-class _Exchange(Relay):
-    """
-    Joins the slot and the app's connection.
-    """
-
-    near: EdgeSlot
-    far: Backend
-
-    def data(self, source: object, data: bytes) -> None:
-        """
-        Bytes came from the app; those of the client come as frames, see
-        L{EdgeSlot}.
-        """
-        self.near.write(data)
-        if len(data) > MOVE_MOST:
-            self.near.moveFrom(self.far.stream)
-
-    def accepted(self) -> None:
-        """
-        The app's connection is up.
-        """
-        self.near.oweAccept()
-
-    def refused(self, reason: str) -> None:
-        """
-        The app takes no connection.
-        """
-        self.near.refuse(reason)
-
-    def aborted(self, source: object, reason: str) -> None:
-        """
-        The app broke off.
-        """
-        self.near.resetByApp(reason)
-
-
-class _FramedMove(Move):
-    """
-    What an app sends goes to the edge, each time in a DATA frame, until little
-    comes at once.
-    """
-
-    def __init__(self, target: EpollTransport, number: int) -> None:
-        super().__init__(target, MOVE_MOST, lambda: None)
-        self._number = number
-
-    def head(self, count: int) -> bytes:
-        """
-        See L{Move}.
-        """
-        return dataHead(self._number, count)
-
-    def goesOn(self, count: int) -> bool:
-        """
-        See L{Move}.
-        """
-        self.count = MOVE_MOST
-        return count >= MOVE_LEAST
 
 
 @implementer(IExchangeEnd)
@@ -194,7 +127,7 @@ class EdgeSlot(Framed):
             return
         self._phase = BUSY
         self._taken = 0
-        self._relay = relay = _Exchange(self, self._backend)
+        self._relay = relay = Exchange(self, self._backend)
         self._owner.began()
         self._backend.begin(relay, opening.once, opening.client, b"")
         if self.congested:
@@ -262,7 +195,7 @@ class EdgeSlot(Framed):
         target = self.transport
         if source is not None and type(target) is EpollTransport:
             self._source = source
-            source.moveTo(_FramedMove(target, self._number))
+            source.moveTo(FramedMove(target, self._number))
 
     def end(self) -> None:
         """

@@ -198,7 +198,8 @@ def makeService(options: Options) -> IService:
         EARLY.start(options["command"], options["route"], options["app-port"], os.environ)
 
     # Takes long to load, while the app starts.
-    from brxy.node.service import NodeService, NodeSettings
+    from brxy.node.service import NodeService
+    from brxy.node.settings import NodeSettings
 
     reactor = usedReactor(options["transport"])
     settings = NodeSettings(

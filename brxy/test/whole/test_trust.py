@@ -20,7 +20,8 @@ from brxy.edge.service import EdgeService
 from brxy.errors import UsageError
 from brxy.interfaces import Address
 from brxy.node.dial import EdgeTLS
-from brxy.node.service import NodeService, NodeSettings
+from brxy.node.service import NodeService
+from brxy.node.settings import NodeSettings
 from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.papers import Papers

@@ -11,7 +11,8 @@ from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Factory
 
 from brxy.edge.config.limits import Limits
-from brxy.node.service import NodeService, NodeSettings
+from brxy.node.service import NodeService
+from brxy.node.settings import NodeSettings
 from brxy.scaler import breaker
 from brxy.test.support.loopback.crowds import get
 from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests, spawnRule

@@ -14,7 +14,8 @@ from zope.interface import directlyProvides, implementer, providedBy
 
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
-from brxy.node.service import NodeService, NodeSettings
+from brxy.node.service import NodeService
+from brxy.node.settings import NodeSettings
 
 __all__ = [
     "FrontedInstance",
