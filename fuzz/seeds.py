@@ -12,6 +12,7 @@ from brxy.interfaces import Address
 from brxy.test.support.memory.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
 from brxy.test.wire.test_clienthello import hello
 from brxy.wire import frames as wire
+from brxy.wire import greeting
 from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
 
 __all__ = [
@@ -85,9 +86,9 @@ def frames() -> Iterator[bytes]:
     """
     One of each type, in pieces of one byte and at once.
     """
-    hello = wire.Hello(1, "token", "instance", "route", 8, "ticket", 1).encode()
-    welcome = wire.Welcome(1, "edge", 1, True).encode()
-    opening = wire.Open(wire.KIND_HTTP, True, "192.0.2.7:1 [::1]:2").encode(1)
+    hello = greeting.Hello(1, "token", "instance", "route", 8, "ticket", 1).encode()
+    welcome = greeting.Welcome(1, "edge", 1, True).encode()
+    opening = greeting.Open(wire.KIND_HTTP, True, "192.0.2.7:1 [::1]:2").encode(1)
     for size in (b"\0", b"\xff"):
         yield size + hello + wire.frame(wire.READY) + wire.frame(wire.NEWEST, 0, b"\x01")
         yield size + welcome + opening + wire.dataFrames(1, b"GET") + wire.doneFrame(1, True)

@@ -34,6 +34,7 @@ from brxy.test.http.test_responseparsers import compareResponse
 from brxy.test.wire.test_frames import joined
 from brxy.values.networks import Networks
 from brxy.wire import frames as wire
+from brxy.wire import greeting
 from brxy.wire.clienthello import ClientHelloReader
 from brxy.wire.proxyheader import VERSIONS, endpointsFromText, proxyHeader, readProxyHeader
 from fuzz import seeds
@@ -105,11 +106,11 @@ def _checkPayload(kind: int, number: int, payload: bytes) -> None:
     assert wire.reasonText(payload).isprintable()
     try:
         if kind == wire.OPEN:
-            opening = wire.Open.decode(payload)
+            opening = greeting.Open.decode(payload)
             assert opening.encode(number) == wire.frame(kind, number, payload)
             endpointsFromText(opening.client)
         elif kind in (wire.HELLO, wire.WELCOME):
-            greeting = wire.Hello if kind == wire.HELLO else wire.Welcome
+            greeting = greeting.Hello if kind == wire.HELLO else greeting.Welcome
             said = greeting.decode(payload)
             assert greeting.decode(said.encode()[4:]) == said
     except SlotProtocolError as error:

@@ -35,7 +35,8 @@ from brxy.scaler.instance import Instance, State
 from brxy.scaler.scaler import Scaler
 from brxy.transport.connection import Shared
 from brxy.values.routename import routeName
-from brxy.wire.frames import VERSION, Hello, Welcome
+from brxy.wire.frames import VERSION
+from brxy.wire.greeting import Hello, Welcome
 
 __all__ = ["Brokerage"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from brxy.errors import BrxyError
-from brxy.wire.frames import Hello, Welcome
+from brxy.wire.greeting import Hello, Welcome
 
 if TYPE_CHECKING:
     from brxy.node.slot import EdgeSlot

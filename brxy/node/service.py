@@ -29,7 +29,8 @@ from brxy.processes.pipes import EndReader
 from brxy.reactor.deadlines import Deadlines
 from brxy.reactor.signals import Hurry, firstOf, onSignal
 from brxy.transport.connection import Shared
-from brxy.wire.frames import VERSION, Hello, Welcome
+from brxy.wire.frames import VERSION
+from brxy.wire.greeting import Hello, Welcome
 
 __all__ = ["NodeService", "passOn"]
 

@@ -39,8 +39,6 @@ from brxy.wire.frames import (
     SPAWN,
     UNREADY,
     WELCOME,
-    Open,
-    Welcome,
     acceptFrame,
     dataFrames,
     frame,
@@ -48,6 +46,7 @@ from brxy.wire.frames import (
     reasonPayload,
     reasonText,
 )
+from brxy.wire.greeting import Open, Welcome
 
 __all__ = ["EdgeSlot", "EdgeSlotFactory", "NotWelcome", "Owner"]
 

@@ -9,14 +9,64 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from brxy.edge.config.limits import Limits
-from brxy.edge.fleet.starter import Spawning
-from brxy.edge.slots.access import Allowed
-from brxy.edge.slots.tls import NodeTLSFiles
 from brxy.interfaces import ISpawner
 from brxy.scaler.scaler import Rule
 from brxy.values.networks import NOBODY, Networks
 
 __all__ = ["TOKEN", "Allowed", "EdgeSettings", "NodeTLSFiles", "Spawn", "Spawning"]
+
+
+#: What stands for a certificate's name where the token of the file is meant.
+TOKEN = "token"
+
+
+@frozen
+class Allowed:
+    """
+    One C{--node-allow}.
+
+    @ivar name: of the certificate; or L{TOKEN}.
+    @ivar pattern: the routes, see L{covers}.
+    """
+
+    name: str
+    pattern: str | None
+
+
+@frozen
+class NodeTLSFiles:
+    """
+    The PEM files for it.
+
+    @ivar certificate: the edge's own.
+    @ivar key: its key.
+    @ivar ca: the authorities of the nodes' certificates; L{None}: they need none.
+    """
+
+    certificate: str
+    key: str
+    ca: str | None = None
+
+
+@frozen
+class Spawning:
+    """
+    One C{--spawn}.
+
+    @ivar idle_timeout: how long the newest instance of a route may be idle,
+        in seconds.
+    @ivar old_idle_timeout: the same for an older one.
+    @ivar mark: what follows the edge's id in its orders, where several use the
+        same kind of spawner: one must not take the other's instances for its own.
+    @ivar send_proxy: the version of the PROXY protocol by which apps are told of
+        clients, if they are.
+    """
+
+    spawner: ISpawner
+    idle_timeout: float
+    old_idle_timeout: float
+    mark: str = ""
+    send_proxy: str | None = None
 
 
 @frozen
@@ -80,56 +130,3 @@ class EdgeSettings:
     sni_ports: Sequence[str] = ()
     hsts: int | None = None
     https_redirect: int | None = None
-
-
-#: What stands for a certificate's name where the token of the file is meant.
-TOKEN = "token"
-
-
-@frozen
-class Allowed:
-    """
-    One C{--node-allow}.
-
-    @ivar name: of the certificate; or L{TOKEN}.
-    @ivar pattern: the routes, see L{covers}.
-    """
-
-    name: str
-    pattern: str | None
-
-
-@frozen
-class NodeTLSFiles:
-    """
-    The PEM files for it.
-
-    @ivar certificate: the edge's own.
-    @ivar key: its key.
-    @ivar ca: the authorities of the nodes' certificates; L{None}: they need none.
-    """
-
-    certificate: str
-    key: str
-    ca: str | None = None
-
-
-@frozen
-class Spawning:
-    """
-    One C{--spawn}.
-
-    @ivar idle_timeout: how long the newest instance of a route may be idle,
-        in seconds.
-    @ivar old_idle_timeout: the same for an older one.
-    @ivar mark: what follows the edge's id in its orders, where several use the
-        same kind of spawner: one must not take the other's instances for its own.
-    @ivar send_proxy: the version of the PROXY protocol by which apps are told of
-        clients, if they are.
-    """
-
-    spawner: ISpawner
-    idle_timeout: float
-    old_idle_timeout: float
-    mark: str = ""
-    send_proxy: str | None = None

@@ -4,10 +4,15 @@ Carriers of TCP connections.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from brxy.edge.exchanges.carrier import Carrier
 from brxy.edge.exchanges.ends import Client
 from brxy.edge.exchanges.table import Exchange, Input
 from brxy.wire.frames import KIND_TCP
+
+if TYPE_CHECKING:
+    from brxy.edge.dispatch import Brokerage
 
 __all__ = ["TCPCarrier"]
 

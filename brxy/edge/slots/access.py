@@ -16,7 +16,7 @@ from hmac import compare_digest, new
 from brxy.edge.config.settings import TOKEN, Allowed
 from brxy.errors import NodeRefused
 from brxy.values.routepattern import covers
-from brxy.wire.frames import Hello
+from brxy.wire.greeting import Hello
 
 __all__ = ["Access"]
 

@@ -4,6 +4,8 @@ Instances that the edge reaches at their address: their direct slots and lifetim
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from collections.abc import Callable
 from functools import partial
 
@@ -15,6 +17,9 @@ from brxy.edge.slots.direct import AnnouncingSlot, DirectSlot
 from brxy.interfaces import Address
 from brxy.scaler.instance import Instance
 from brxy.transport.connection import Shared
+
+if TYPE_CHECKING:
+    from brxy.edge.dispatch import Brokerage
 
 __all__ = ["LAST_WORDS", "REFUSED_PAUSE", "Front"]
 

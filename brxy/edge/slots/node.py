@@ -36,15 +36,14 @@ from brxy.wire.frames import (
     RESET,
     SPAWN,
     UNREADY,
-    Hello,
     dataFrames,
     doneFrame,
     frame,
     nextExchange,
-    openPayload,
     reasonPayload,
     reasonText,
 )
+from brxy.wire.greeting import Hello, openPayload
 
 if TYPE_CHECKING:
     from brxy.edge.dispatch import Brokerage

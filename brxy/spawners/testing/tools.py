@@ -22,7 +22,8 @@ from twisted.internet.interfaces import IAddress, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from brxy.wire.frames import HELLO, PING, PONG, READY, VERSION, Decoder, Hello, Welcome, frame
+from brxy.wire.frames import HELLO, PING, PONG, READY, VERSION, Decoder, frame
+from brxy.wire.greeting import Hello, Welcome
 
 __all__ = ["Answer", "Client", "EdgeProcess", "NodePort", "processesWith"]
 

@@ -13,7 +13,8 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 import brxy
 from brxy.errors import SlotProtocolError
 from brxy.wire import frames as wire
-from brxy.wire.frames import Decoder, Hello, Open, Welcome, frame
+from brxy.wire.frames import Decoder, frame
+from brxy.wire.greeting import Hello, Open, Welcome
 
 # "node: READY    05 00 0000", and the same without a sender, in the same write.
 EXAMPLE = re.compile(

@@ -24,7 +24,8 @@ from brxy.test.support.memory.fakes import FakeBrokerage, FakeOwner
 from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, settle
 from brxy.tls.handshakes import Handshakes, encrypted
 from brxy.transport.connection import Shared
-from brxy.wire.frames import GOAWAY, VERSION, Welcome, frame
+from brxy.wire.frames import GOAWAY, VERSION, frame
+from brxy.wire.greeting import Welcome
 
 
 class SecuredLinkTests(SynchronousTestCase):

@@ -33,12 +33,10 @@ from brxy.wire.frames import (
     SPAWN,
     UNREADY,
     VERSION,
-    Hello,
-    Open,
-    Welcome,
     dataFrames,
     frame,
 )
+from brxy.wire.greeting import Hello, Open, Welcome
 
 SETTINGS = NodeSettings(
     "tcp:127.0.0.1:9080",

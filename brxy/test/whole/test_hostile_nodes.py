@@ -40,11 +40,10 @@ from brxy.wire.frames import (
     UNREADY,
     VERSION,
     WELCOME,
-    Hello,
-    Open,
     dataFrames,
     frame,
 )
+from brxy.wire.greeting import Hello, Open
 
 GET = b"GET %b HTTP/1.1\r\nHost: %b\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: %b\r\nContent-Length: %d\r\n\r\n"

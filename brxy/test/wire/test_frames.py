@@ -14,7 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.errors import SlotProtocolError
 from brxy.test.support.memory.examples import bounded
 from brxy.wire import frames as wire
-from brxy.wire.frames import Decoder, Hello, Open, Welcome, dataFrames, frame, nextExchange
+from brxy.wire.frames import Decoder, dataFrames, frame, nextExchange
+from brxy.wire.greeting import Hello, Open, Welcome
 
 _bounded = bounded(150)
 

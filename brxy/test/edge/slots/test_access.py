@@ -13,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.edge.config.settings import Allowed
 from brxy.edge.slots.access import Access
 from brxy.errors import NodeRefused
-from brxy.wire.frames import VERSION, Hello
+from brxy.wire.frames import VERSION
+from brxy.wire.greeting import Hello
 
 _WORDS = text("ab-.", min_size=1, max_size=6)
 

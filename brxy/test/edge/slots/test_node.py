@@ -34,10 +34,10 @@ from brxy.wire.frames import (
     UNREADY,
     VERSION,
     WELCOME,
-    Hello,
     dataFrames,
     frame,
 )
+from brxy.wire.greeting import Hello
 
 
 class EdgeSideTests(SynchronousTestCase):

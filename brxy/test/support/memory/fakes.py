@@ -10,7 +10,8 @@ from typing import Any
 from brxy.errors import NodeRefused
 from brxy.scaler.instance import Instance
 from brxy.transport.relay import Relay
-from brxy.wire.frames import VERSION, Hello, Welcome
+from brxy.wire.frames import VERSION
+from brxy.wire.greeting import Hello, Welcome
 
 __all__ = ["FakeBrokerage", "FakeEnd", "FakeOwner", "FakeRelay"]
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from brxy.wire.frames import KIND_HTTP, VERSION, Hello, Open, Welcome
+from brxy.wire.frames import KIND_HTTP, VERSION
+from brxy.wire.greeting import Hello, Open, Welcome
 
 __all__ = ["HELLO_FRAME", "WELCOME_FRAME", "opening", "warnings"]
 
