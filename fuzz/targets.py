@@ -110,9 +110,9 @@ def _checkPayload(kind: int, number: int, payload: bytes) -> None:
             assert opening.encode(number) == wire.frame(kind, number, payload)
             endpointsFromText(opening.client)
         elif kind in (wire.HELLO, wire.WELCOME):
-            greeting = greeting.Hello if kind == wire.HELLO else greeting.Welcome
-            said = greeting.decode(payload)
-            assert greeting.decode(said.encode()[4:]) == said
+            cls = greeting.Hello if kind == wire.HELLO else greeting.Welcome
+            said = cls.decode(payload)
+            assert cls.decode(said.encode()[4:]) == said
     except SlotProtocolError as error:
         assert str(error).isprintable()
 

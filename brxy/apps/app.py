@@ -149,7 +149,7 @@ class App:
         Wait for its answer, and for its end.
         """
         self._child = child
-        # Whoever ends in a hurry does not wait for it.
+        # Whoever ends in a grace does not wait for it.
         self._last_resort = self._reactor.addSystemEventTrigger("after", "shutdown", child.kill)
         child.ended.addCallback(self._childEnded, port)
         self._readiness = waitUntilReady(self._reactor, HOST, port, self._ready_path, self._header)

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.apps.connection import AppConnection, AppFactory, Habits
+from brxy.apps.connection import AppConnection, AppFactory, KeepAliveGuess
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.transport.connection import IDLE_PROOF, Shared
 from brxy.transport.relay import Relay
@@ -41,10 +41,10 @@ class Backend:
 
     _log = Logger()
 
-    def __init__(self, shared: Shared, address: Address, habits: Habits) -> None:
+    def __init__(self, shared: Shared, address: Address, habits: KeepAliveGuess) -> None:
         self._shared = shared
         self._address = address
-        self._habits = habits
+        self._keep_alive = habits
         self._connection: AppConnection | None = None
         self._dialing: Deferred[Any] | None = None
         self._outbox: list[bytes] = []
@@ -96,7 +96,7 @@ class Backend:
         """
         Will the app surely read what is sent now?
         """
-        habits = self._habits
+        habits = self._keep_alive
         idle = self._shared.seconds() - connection.idle_since
         if idle > IDLE_SURE or not (habits.keeps_open or idle >= IDLE_PROOF):
             return False
@@ -111,11 +111,11 @@ class Backend:
         one upon the other, no connection is ever idle for long enough to prove
         anything, and each would get a new one: so one is left idle for that.
         """
-        if self._habits.keeps_open or self._habits.trial is not None:
+        if self._keep_alive.keeps_open or self._keep_alive.trial is not None:
             self._drop()
         else:
             self._connection = None
-            connection.tryOut(self._habits)
+            connection.tryOut(self._keep_alive)
 
     def _dial(self) -> None:
         endpoint = clientEndpoint(self._shared.reactor, self._address)
@@ -216,7 +216,7 @@ class Backend:
                 connection.resume()
             connection.idle_since = self._shared.seconds()
             if connection.exchanges > 1:
-                self._habits.keeps_open = True
+                self._keep_alive.keeps_open = True
         else:
             self._drop()
 
@@ -297,7 +297,7 @@ class Backend:
 
     def _closedIdle(self, connection: AppConnection) -> None:
         if self._shared.seconds() - connection.idle_since < IDLE_SURE:
-            self._habits.keeps_open = False
+            self._keep_alive.keeps_open = False
 
     def appFull(self, connection: AppConnection) -> None:
         """

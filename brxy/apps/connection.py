@@ -13,10 +13,10 @@ from twisted.python.failure import Failure
 
 from brxy.transport.connection import Connection, Shared
 
-__all__ = ["AppConnection", "AppFactory", "Habits"]
+__all__ = ["AppConnection", "AppFactory", "KeepAliveGuess"]
 
 
-class Habits:
+class KeepAliveGuess:
     """
     What is known of how an app treats its connections.
 
@@ -42,9 +42,9 @@ class AppConnection(Connection):
     def __init__(self, shared: Shared, backend: _Owner) -> None:
         super().__init__(shared)
         self._backend = backend
-        self._tried: Habits | None = None
+        self._tried: KeepAliveGuess | None = None
 
-    def tryOut(self, habits: Habits) -> None:
+    def tryOut(self, habits: KeepAliveGuess) -> None:
         """
         See whether the app leaves this connection open; it is of no other use.
         """

@@ -1,5 +1,5 @@
 """
-Where demand and supply meet: asks the broker and the scaler, and performs what
+Where demand and reach meet: asks the broker and the scaler, and performs what
 they decide.
 """
 
@@ -20,13 +20,13 @@ from brxy.edge.config.limits import Limits
 from brxy.edge.config.settings import Spawning
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.table import Exchange
-from brxy.edge.fleet.instances import Instances
+from brxy.edge.fleet.reaches import Reaches
 from brxy.edge.fleet.starter import Starter
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.direct import DirectSlot
 from brxy.edge.slots.front import Front
 from brxy.edge.slots.node import NodeSlot
-from brxy.edge.slots.reach import NodeSupply
+from brxy.edge.slots.reach import NodeReach
 from brxy.errors import NodeRefused
 from brxy.interfaces import Address, Gone
 from brxy.reactor.deadlines import Deadlines
@@ -85,7 +85,7 @@ class Brokerage:
         self._scaler = scaler
         self._edge_id = edge_id
         self._access = access
-        self._instances = Instances(changed)
+        self._reaches = Reaches(changed)
         self._timer: IDelayedCall | None = None
         self._max_routes = limits.max_routes
         self._wakes = Wakes(limits.wake_burst, limits.wake_rate)
@@ -105,7 +105,7 @@ class Brokerage:
         """
         Have orders performed, from now on.
         """
-        self._instances.useStarter(starter)
+        self._reaches.useStarter(starter)
 
     # Exchanges
 
@@ -198,12 +198,12 @@ class Brokerage:
             hello.generation,
             self._seconds(),
         )
-        supply = self._instances.node(instance, hello.instance, bool(hello.ticket))
+        reach = self._reaches.node(instance, hello.instance, bool(hello.ticket))
         slot.instance = instance
         self._scaler.slotOpened(instance)
         self._perform(decisions)
         # From here on, since WELCOME says whether it is the newest.
-        supply.slots.add(slot)
+        reach.slots.add(slot)
         return Welcome(VERSION, self._edge_id, instance.generation, instance.newest)
 
     def free(self, slot: NodeSlot | DirectSlot) -> None:
@@ -226,7 +226,7 @@ class Brokerage:
         self._arm()
         if first and instance.state == State.READY:
             ms = (self._seconds() - instance.ordered_at) * 1e3
-            self._instances.note(instance, "ready after {ms:.0f} ms", ms=ms)
+            self._reaches.note(instance, "ready after {ms:.0f} ms", ms=ms)
         return instance.state == State.READY
 
     def unready(self, slot: NodeSlot | DirectSlot) -> None:
@@ -235,9 +235,9 @@ class Brokerage:
         """
         instance = slot.instance
         self._broker.withdraw(slot)
-        supply = self._instances.get(instance)
-        if supply is not None and not supply.standing and instance.state == State.READY:
-            self._instances.note(instance, "drains")
+        reach = self._reaches.get(instance)
+        if reach is not None and not reach.standing and instance.state == State.READY:
+            self._reaches.note(instance, "drains")
             self._perform(self._scaler.unready(instance))
 
     def leaves(self, slot: NodeSlot) -> None:
@@ -252,9 +252,9 @@ class Brokerage:
         """
         instance = slot.instance
         self._broker.withdraw(slot)
-        supply = self._instances.get(instance)
-        if isinstance(supply, NodeSupply):
-            supply.slots.discard(slot)
+        reach = self._reaches.get(instance)
+        if isinstance(reach, NodeReach):
+            reach.slots.discard(slot)
         self._perform(self._scaler.slotClosed(instance, self._seconds()))
         self._arm()
 
@@ -262,7 +262,7 @@ class Brokerage:
         """
         An instance took an exchange and does not answer.
         """
-        self._instances.note(instance, "does not answer, and gets nothing more until it does")
+        self._reaches.note(instance, "does not answer, and gets nothing more until it does")
         self._broker.suspend(instance)
         self._demand(instance.route)
 
@@ -270,7 +270,7 @@ class Brokerage:
         """
         An instance that was silent answers again.
         """
-        self._instances.note(instance, "answers again")
+        self._reaches.note(instance, "answers again")
         self._perform(self._broker.restore(instance))
 
     def roll(self, route: str) -> None:
@@ -303,10 +303,10 @@ class Brokerage:
             address,
             spawning.idle_timeout,
             spawning.old_idle_timeout,
-            lambda: self._instances.stop(instance),
+            lambda: self._reaches.stop(instance),
             spawning.send_proxy,
         )
-        self._instances.front(instance, front)
+        self._reaches.front(instance, front)
         self._perform(self._scaler.fronted(instance.ticket))
         # One that never was the newest was not told so; a node is by WELCOME.
         front.setNewest(instance.newest)
@@ -321,7 +321,7 @@ class Brokerage:
         )
         self._arm()
         if instance.state != State.GONE:
-            self._instances.note(
+            self._reaches.note(
                 instance, "its command ended ({reason}), its node may not have", reason=gone.reason
             )
 
@@ -378,11 +378,11 @@ class Brokerage:
 
     def _retire(self, instance: Instance) -> None:
         self._withdrawAll(instance)
-        self._instances.retire(instance)
+        self._reaches.retire(instance)
 
     def _bury(self, buried: Buried) -> None:
         self._withdrawAll(buried.instance)
-        self._instances.bury(buried.instance, buried.reason)
+        self._reaches.bury(buried.instance, buried.reason)
 
     def _withdrawAll(self, instance: Instance) -> None:
         for slot in list(instance.ready):
@@ -432,7 +432,7 @@ class Brokerage:
         The edge leaves: tell the instances.  No node is let in any more.
         """
         self._said_goodbye = True
-        self._instances.sayGoodbye()
+        self._reaches.sayGoodbye()
 
     def rejectHeld(self) -> None:
         """
@@ -458,10 +458,10 @@ class Brokerage:
 _PERFORM: dict[type, Callable[[Brokerage, Any], None]] = {
     Match: lambda self, match: match.waiter.carrier.matched(match.slot),
     Expire: Brokerage._expire,
-    Spawn: lambda self, spawn: self._instances.order(spawn.instance),
+    Spawn: lambda self, spawn: self._reaches.order(spawn.instance),
     Retire: lambda self, retire: self._retire(retire.instance),
-    Stop: lambda self, stop: self._instances.end(stop.instance, stop.reason),
-    Newest: lambda self, told: self._instances.setNewest(told.instance, told.newest),
+    Stop: lambda self, stop: self._reaches.end(stop.instance, stop.reason),
+    Newest: lambda self, told: self._reaches.setNewest(told.instance, told.newest),
     Recount: lambda self, recount: self._demand(recount.route),
     Buried: Brokerage._bury,
     Fail: Brokerage._fail,

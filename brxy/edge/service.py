@@ -33,7 +33,7 @@ from twisted.logger import Logger
 
 from brxy.broker.broker import Broker
 from brxy.broker.quota import Addresses
-from brxy.edge.clients.admission import Doorkeeper, clientsAllowed
+from brxy.edge.clients.admission import Admission, clientsAllowed
 from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.clients.connection import ClientFactory
 from brxy.edge.clients.httpfactory import HTTPFactory
@@ -54,7 +54,7 @@ from brxy.edge.slots.tls import NodeTLS
 from brxy.errors import UsageError
 from brxy.program.systemd import READY, STOPPING
 from brxy.program.tokenfile import makeToken, readToken
-from brxy.reactor.signals import Hurry, firstOf, onSignal
+from brxy.reactor.signals import Grace, firstOf, onSignal
 from brxy.scaler.scaler import Scaler
 from brxy.tls.handshakes import Handshakes, encrypted
 from brxy.transport.connection import Shared
@@ -151,7 +151,7 @@ class EdgeService(Service):
             for frontends in (settings.frontends, settings.tls_frontends)
         )
         self._sni = SNIFactory(*common, addresses, routes.route)
-        self._door = Doorkeeper(limits.max_connections, self._clientsAllowed, reactor.seconds)
+        self._admission = Admission(limits.max_connections, self._clientsAllowed, reactor.seconds)
         self._proxied = Proxied(reactor, settings.proxy_trust)
         self._certificates: CertificateStore | None = None
         if settings.tls_certs is not None:
@@ -227,7 +227,7 @@ class EdgeService(Service):
         for endpoint in settings.sni_ports:
             self._serve(endpoint, self._sni)
         for port in self._ports:
-            self._door.watch(port)
+            self._admission.watch(port)
         self._notify(READY)
 
     def _serveByTLS(self, certificates: CertificateStore) -> None:
@@ -331,25 +331,25 @@ class EdgeService(Service):
 
     async def _stop(self) -> None:
         self._notify(STOPPING)
-        hurry = Hurry(self._reactor, self._settings.drain_timeout)
+        grace = Grace(self._reactor, self._settings.drain_timeout)
         brokerage = self._brokerage
         brokerage.leaving = True
-        self._door.leave()
+        self._admission.leave()
         for port in self._ports:
             await _asDeferred(port.stopListening())
         if self._certificates is not None and self._looks.running:
             self._looks.stop()
-        await self._finishClients(hurry)
+        await self._finishClients(grace)
         self._client_handshakes.stop()
         brokerage.rejectHeld()
         brokerage.sayGoodbye()
         if self._starter is not None:
             self._log.info("stopping what was spawned")
             # When told twice, those who have been told to stop are not waited for.
-            await firstOf(self._starter.stopAll(), hurry.told)
+            await firstOf(self._starter.stopAll(), grace.told)
         for port in self._node_ports:
             await _asDeferred(port.stopListening())
-        hurry.stop()
+        grace.stop()
         # Whoever was told just now has it in a buffer yet.
         await deferLater(self._reactor, 0)
         self._proxied.abort()
@@ -363,8 +363,8 @@ class EdgeService(Service):
         brokerage.stop()
         self._shared.stop()
 
-    async def _finishClients(self, hurry: Hurry) -> None:
-        connected = max(self._door.count, self._countClients())
+    async def _finishClients(self, grace: Grace) -> None:
+        connected = max(self._admission.count, self._countClients())
         if not connected:
             return
         self._log.info("finishing with {n} clients", n=connected)
@@ -372,13 +372,13 @@ class EdgeService(Service):
         pause.addErrback(lambda failure: failure.trap(CancelledError))
         if connected > self._countClients():
             # In the midst of a handshake one is nobody's client yet.
-            await firstOf(pause, hurry.now)
+            await firstOf(pause, grace.now)
         else:
-            await firstOf(self._nobody(), pause, hurry.now)
+            await firstOf(self._nobody(), pause, grace.now)
         pause.cancel()
         self._http.leave()
         self._https.leave()
-        await firstOf(self._nobody(), hurry.now)
+        await firstOf(self._nobody(), grace.now)
         if self._countClients():
             self._log.warn("not waiting for {n} clients any longer", n=self._countClients())
 

@@ -17,7 +17,7 @@ from twisted.internet.endpoints import clientFromString
 from twisted.logger import Logger
 
 from brxy.apps.app import App
-from brxy.apps.keeper import Keeper
+from brxy.apps.idleclock import IdleClock
 from brxy.interfaces import Address
 from brxy.node.dial import Dialer
 from brxy.node.link import Link
@@ -27,7 +27,7 @@ from brxy.processes.child import Ended
 from brxy.processes.launch import Launched
 from brxy.processes.pipes import EndReader
 from brxy.reactor.deadlines import Deadlines
-from brxy.reactor.signals import Hurry, firstOf, onSignal
+from brxy.reactor.signals import Grace, firstOf, onSignal
 from brxy.transport.connection import Shared
 from brxy.wire.frames import VERSION
 from brxy.wire.greeting import Hello, Welcome
@@ -84,7 +84,7 @@ class NodeService(Service):
         self._connected: bool | None = None
         self._slots: EdgeSlotFactory | None = None
         self._dialer: Dialer | None = None
-        self._keeper: Keeper | None = None
+        self._idle_clock: IdleClock | None = None
         self._idle: Deferred[None] | None = None
         self._resting = Deadlines(reactor, REFUSED_PAUSE, self._rested)
         self._app: App | None = None
@@ -130,14 +130,14 @@ class NodeService(Service):
         self._log.info(
             "{route}: the app answers at {address}", route=settings.route, address=address
         )
-        self._keeper = Keeper(
+        self._idle_clock = IdleClock(
             self._reactor,
             settings.idle_timeout,
             settings.old_idle_timeout,
             self._drain,
             self._leave,
         )
-        self._keeper.reconsider()
+        self._idle_clock.reconsider()
         self._slots = EdgeSlotFactory(self._shared, self, address, settings.send_proxy)
         endpoint = clientFromString(self._reactor, settings.edge)
         self._dialer = dialer = Dialer(
@@ -185,23 +185,23 @@ class NodeService(Service):
         """
         self._generation = welcome.generation
         self.setNewest(welcome.newest)
-        if self._keeper is not None and not self._keeper.leaving:
+        if self._idle_clock is not None and not self._idle_clock.leaving:
             slot.ready()
 
     def began(self) -> None:
         """
         An exchange began.
         """
-        if self._keeper is not None:
-            self._keeper.began()
+        if self._idle_clock is not None:
+            self._idle_clock.began()
 
     def finished(self) -> None:
         """
         An exchange is over.
         """
-        if self._keeper is not None:
-            self._keeper.finished()
-            if not self._keeper.busy and self._idle is not None:
+        if self._idle_clock is not None:
+            self._idle_clock.finished()
+            if not self._idle_clock.busy and self._idle is not None:
                 idle, self._idle = self._idle, None
                 idle.callback(None)
 
@@ -212,23 +212,23 @@ class NodeService(Service):
         self._resting.start(slot)
 
     def _rested(self, slot: EdgeSlot) -> None:
-        if self._keeper is not None and not self._keeper.leaving:
+        if self._idle_clock is not None and not self._idle_clock.leaving:
             slot.ready()
 
     def setNewest(self, newest: bool) -> None:
         """
         There is a newer instance of our route, or none.
         """
-        if self._keeper is not None:
-            self._keeper.setNewest(newest)
+        if self._idle_clock is not None:
+            self._idle_clock.setNewest(newest)
 
     def retire(self) -> None:
         """
         The edge wants us to go.
         """
-        if self._keeper is not None and not self._keeper.leaving:
+        if self._idle_clock is not None and not self._idle_clock.leaving:
             self._log.info("the edge lets this instance go")
-            self._keeper.retire()
+            self._idle_clock.retire()
 
     def roll(self) -> None:
         """
@@ -268,13 +268,13 @@ class NodeService(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        hurry = Hurry(self._reactor, self._settings.drain_timeout)
-        if self._keeper is not None:
-            self._keeper.retire()
-        await self._finishRunning(hurry)
-        await self._settle(hurry)
-        await self._stopApp(hurry)
-        hurry.stop()
+        grace = Grace(self._reactor, self._settings.drain_timeout)
+        if self._idle_clock is not None:
+            self._idle_clock.retire()
+        await self._finishRunning(grace)
+        await self._settle(grace)
+        await self._stopApp(grace)
+        grace.stop()
         self._resting.stopAll()
         if self._links:
             for slot in list(self._slots.slots if self._slots is not None else ()):
@@ -284,30 +284,30 @@ class NodeService(Service):
             self._slots.stop()
         self._shared.stop()
 
-    async def _settle(self, hurry: Hurry) -> None:
+    async def _settle(self, grace: Grace) -> None:
         # Before the edge heard that nothing more is taken it may have sent us
         # exchanges, which go elsewhere.
         if self._slots is not None:
             settled = gatherResults([slot.settle() for slot in self._slots.slots])
-            await firstOf(settled, hurry.now)
+            await firstOf(settled, grace.now)
 
-    async def _finishRunning(self, hurry: Hurry) -> None:
-        keeper = self._keeper
+    async def _finishRunning(self, grace: Grace) -> None:
+        keeper = self._idle_clock
         if keeper is None or not keeper.busy or (self._app is not None and self._app.ended.called):
             return
         self._log.info("draining: {busy} exchanges are running", busy=keeper.busy)
         idle: Deferred[None] = Deferred()
         self._idle = idle
-        await firstOf(idle, hurry.now)
+        await firstOf(idle, grace.now)
         if keeper.busy:
             self._log.warn("not waiting for {busy} exchanges any longer", busy=keeper.busy)
 
-    async def _stopApp(self, hurry: Hurry) -> None:
+    async def _stopApp(self, grace: Grace) -> None:
         app = self._app
         if app is None or not app.running:
             return
         ended: Deferred[None] = Deferred()
         app.ended.addCallback(lambda result: ended.callback(None))
-        hurry.told.addCallback(lambda _: app.kill())
+        grace.told.addCallback(lambda _: app.kill())
         app.stop()
         await ended

@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from brxy.apps.announcing import Announcing
 from brxy.apps.backend import Backend
-from brxy.apps.connection import Habits
+from brxy.apps.connection import KeepAliveGuess
 from brxy.errors import SlotProtocolError
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.node.exchange import Exchange, FramedMove
@@ -232,11 +232,11 @@ class EdgeSlot(Framed):
         """
         The app broke off.
         """
-        owed = self.takeOwed()
+        awaited = self.takeOwed()
         self._over()
         self._phase = RESETTING
         self._factory.resets.start(self)
-        self._tcp.write(owed + frame(RESET, self._number, reasonPayload(reason)))
+        self._tcp.write(awaited + frame(RESET, self._number, reasonPayload(reason)))
 
     def _over(self) -> None:
         self.takeOwed()
@@ -389,15 +389,15 @@ class EdgeSlotFactory(FramedFactory[EdgeSlot]):
         self.owner = owner
         self._app = app
         self._send_proxy = send_proxy
-        self._habits = Habits()
+        self._keep_alive = KeepAliveGuess()
 
     def backend(self) -> Backend:
         """
         The app's connection for one slot.
         """
         if self._send_proxy is None:
-            return Backend(self.shared, self._app, self._habits)
-        return Announcing(self._send_proxy, self.shared, self._app, self._habits)
+            return Backend(self.shared, self._app, self._keep_alive)
+        return Announcing(self._send_proxy, self.shared, self._app, self._keep_alive)
 
     def buildProtocol(self, addr: IAddress | None) -> EdgeSlot:
         """

@@ -13,7 +13,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 
-from brxy.reactor.turns import Pace
+from brxy.reactor.turns import TurnQueue
 
 __all__ = ["PacedFactory"]
 
@@ -26,15 +26,15 @@ class PacedFactory(WrappingFactory[Any]):
     """
     Makes protocols that are told in turns of their own what comes.
 
-    @param pace: calls what it is given.
+    @param turns: calls what it is given.
     """
 
     noisy = False
 
-    def __init__(self, wrapped: IProtocolFactory, pace: Pace[Callable[[], object]]) -> None:
+    def __init__(self, wrapped: IProtocolFactory, turns: TurnQueue[Callable[[], object]]) -> None:
         super().__init__(wrapped)
         self.protocol = _Paced
-        self.pace = pace
+        self.turns = turns
 
 
 class _Paced(ProtocolWrapper):
@@ -44,7 +44,7 @@ class _Paced(ProtocolWrapper):
 
     def __init__(self, factory: PacedFactory, wrapped: IProtocol) -> None:
         super().__init__(factory, wrapped)
-        self._pace = factory.pace
+        self._turns = factory.turns
         self._data = b""
         self._lost: Failure | None = None
 
@@ -56,14 +56,14 @@ class _Paced(ProtocolWrapper):
         if len(self._data) > _MOST:
             self._tell()
         else:
-            self._pace.add(self._tell)
+            self._turns.add(self._tell)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         No more comes.
         """
         self._lost = reason
-        self._pace.add(self._tell)
+        self._turns.add(self._tell)
 
     def _tell(self) -> None:
         data, self._data = self._data, b""

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import ReactorNotRunning
 
-__all__ = ["Hurry", "firstOf", "onSignal", "stopOnce"]
+__all__ = ["Grace", "firstOf", "onSignal", "stopOnce"]
 
 
 def onSignal(reactor: Any, number: int, call: Callable[[], object]) -> None:
@@ -43,7 +43,7 @@ async def firstOf(*which: Deferred[Any]) -> None:
     await DeferredList(which, fireOnOneCallback=True)
 
 
-class Hurry:
+class Grace:
     """
     Ends a graceful stop early: when its time is over, or when a second
     SIGTERM or Ctrl-C says that it takes too long.

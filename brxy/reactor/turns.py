@@ -10,12 +10,12 @@ from typing import Any, Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall
 
-__all__ = ["Pace"]
+__all__ = ["TurnQueue"]
 
 _T = TypeVar("_T")
 
 
-class Pace(Generic[_T]):
+class TurnQueue(Generic[_T]):
     """
     Does something with one item after the other.  All paces of a reactor do one
     thing in each of its turns, the first at once.
@@ -55,21 +55,21 @@ class _Queue:
 
     def __init__(self, clock: Any) -> None:
         self._clock = clock
-        self._waiting: dict[tuple[Pace[Any], Any], Callable[[Any], object]] = {}
+        self._waiting: dict[tuple[TurnQueue[Any], Any], Callable[[Any], object]] = {}
         self._call: IDelayedCall | None = None
 
-    def add(self, work: tuple[Pace[Any], Any], act: Callable[[Any], object]) -> None:
+    def add(self, work: tuple[TurnQueue[Any], Any], act: Callable[[Any], object]) -> None:
         self._waiting[work] = act
         if self._call is None:
             self._goOn()
 
-    def drop(self, work: tuple[Pace[Any], Any]) -> bool:
+    def drop(self, work: tuple[TurnQueue[Any], Any]) -> bool:
         if work not in self._waiting:
             return False
         del self._waiting[work]
         return True
 
-    def dropAll(self, pace: Pace[Any]) -> None:
+    def dropAll(self, pace: TurnQueue[Any]) -> None:
         for work in [each for each in self._waiting if each[0] is pace]:
             del self._waiting[work]
         if not self._waiting and self._call is not None:

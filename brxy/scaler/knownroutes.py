@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-__all__ = ["Standing"]
+__all__ = ["KnownRoutes"]
 
 
-class Standing:
+class KnownRoutes:
     """
     Tells the routes that somebody means from the names that a scanner makes up.
 

@@ -9,13 +9,13 @@ from brxy.scaler.decisions import Decision, Newest, Recount, Retire, Stop
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.ledger import Ledger
 
-__all__ = ["PROVEN", "Supply"]
+__all__ = ["PROVEN", "Lifecycle"]
 
 # An instance that is ready and alive for so many seconds works.
 PROVEN = 1.0
 
 
-class Supply:
+class Lifecycle:
     """
     Takes the instances of a ledger from state to state.
     """

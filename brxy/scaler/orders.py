@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from brxy.scaler.decisions import Decision, Fail, Recount, Spawn
 from brxy.scaler.fleet import Fleet
 from brxy.scaler.instance import Instance
-from brxy.scaler.knownroutes import Standing
+from brxy.scaler.knownroutes import KnownRoutes
 from brxy.scaler.ledger import Ledger
-from brxy.scaler.lifecycle import Supply
+from brxy.scaler.lifecycle import Lifecycle
 from brxy.scaler.rules import Rule
 from brxy.scaler.shortage import Shortage
 
@@ -28,15 +28,15 @@ class Orders:
         self,
         rules: Sequence[Rule],
         ledger: Ledger,
-        supply: Supply,
+        supply: Lifecycle,
         max_total: int,
         start_timeout: float,
-        standing: Standing,
+        standing: KnownRoutes,
     ) -> None:
-        self._standing = standing
+        self._known_routes = standing
         self._rules = rules
         self._ledger = ledger
-        self._supply = supply
+        self._lifecycle = supply
         self._max_total = max_total
         self._start_timeout = start_timeout
         self._shortage = Shortage()
@@ -69,7 +69,7 @@ class Orders:
         decisions: list[Decision] = []
         # With no room by any rule, as under overload, there is nothing to count.
         if waiters and self._mayGrow(fleet):
-            offered = sum(self._supply.offers(each, now) for each in fleet.instances.values())
+            offered = sum(self._lifecycle.offers(each, now) for each in fleet.instances.values())
             if waiters > offered:
                 decisions += self._order(fleet, waiters - offered, now)
         if not self._shortage.lacks(route):
@@ -93,7 +93,7 @@ class Orders:
         """
         self._shortage.left(instance)
         if instance.answered:
-            self._standing.served(instance.route)
+            self._known_routes.served(instance.route)
         return self.recountShort(self._room())
 
     def recountShort(self, number: int) -> list[Decision]:
@@ -139,7 +139,7 @@ class Orders:
             if missing <= 0:
                 break
         if lacking:
-            self._shortage.add(fleet.route, lacking, fleet.route in self._standing)
+            self._shortage.add(fleet.route, lacking, fleet.route in self._known_routes)
             decisions += self._makeRoom(fleet)
         elif not decisions and self._isDoomed(fleet, now):
             decisions.append(_failure(fleet, now))
@@ -163,7 +163,7 @@ class Orders:
         return (
             bool(fleet.rules)
             and all(fleet.breaker(rule).mayOrder(now) == 0 for rule in fleet.rules)
-            and not any(self._supply.isAlive(each, now) for each in fleet.instances.values())
+            and not any(self._lifecycle.isAlive(each, now) for each in fleet.instances.values())
         )
 
     def _lookAgain(self, fleet: Fleet, now: float) -> None:
@@ -180,14 +180,14 @@ class Orders:
         Retire idle instances of routes that lack nothing: of those that are
         not the newest the ones of later spawners first, then older ones.
         """
-        standing = fleet.route in self._standing
+        standing = fleet.route in self._known_routes
         number = self._shortage.unmet(standing)
         if not number:
             return []
         idle = [
             each
             for each in self._ledger.instances()
-            if self._supply.isIdle(each)
+            if self._lifecycle.isIdle(each)
             and not self._shortage.lacks(each.route)
             and (standing or self._isOfSameWaker(each, fleet))
         ]
@@ -195,7 +195,7 @@ class Orders:
         decisions: list[Decision] = []
         for instance in idle[:number]:
             self._shortage.leaving(instance)
-            decisions += self._supply.retire(instance)
+            decisions += self._lifecycle.retire(instance)
         return decisions
 
     def _isOfSameWaker(self, instance: Instance, fleet: Fleet) -> bool:

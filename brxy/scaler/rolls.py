@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from brxy.scaler.decisions import Decision, RollFailed
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.ledger import Ledger
-from brxy.scaler.lifecycle import Supply
+from brxy.scaler.lifecycle import Lifecycle
 from brxy.scaler.orders import Orders
 
 __all__ = ["Rolls"]
@@ -20,9 +20,9 @@ class Rolls:
     The rolls that are under way, at most one for each route.
     """
 
-    def __init__(self, ledger: Ledger, supply: Supply, orders: Orders) -> None:
+    def __init__(self, ledger: Ledger, supply: Lifecycle, orders: Orders) -> None:
         self._ledger = ledger
-        self._supply = supply
+        self._lifecycle = supply
         self._orders = orders
         self._rolls: dict[str, _Roll] = {}
 
@@ -53,7 +53,7 @@ class Rolls:
         oldest = roll.oldest()
         decisions: list[Decision] = []
         if oldest is not None and oldest is not newer:
-            decisions += self._supply.retire(oldest)
+            decisions += self._lifecycle.retire(oldest)
         return decisions + self._advance(newer.route, now)
 
     def failed(self, instance: Instance, reason: str) -> list[Decision]:

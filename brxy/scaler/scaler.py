@@ -26,9 +26,9 @@ from brxy.scaler.decisions import (
 )
 from brxy.scaler.fleet import Fleet
 from brxy.scaler.instance import Instance, State
-from brxy.scaler.knownroutes import Standing
+from brxy.scaler.knownroutes import KnownRoutes
 from brxy.scaler.ledger import Ledger
-from brxy.scaler.lifecycle import PROVEN, Supply
+from brxy.scaler.lifecycle import PROVEN, Lifecycle
 from brxy.scaler.orders import Orders
 from brxy.scaler.rolls import Rolls
 from brxy.scaler.rules import Rule, ruleOf
@@ -83,14 +83,14 @@ class Scaler:
         self._grace = grace
         self._agenda: Agenda[Instance | Fleet] = Agenda()
         self._ledger = Ledger(rules, self._agenda, new_ticket, epoch)
-        self._supply = Supply(self._ledger, grace)
+        self._lifecycle = Lifecycle(self._ledger, grace)
         patterns = [rule.pattern for rule in rules if rule.pattern is not None]
         exact = [pattern for pattern in patterns if not pattern.startswith("*.")]
-        self._standing = Standing([*named, *exact])
+        self._known_routes = KnownRoutes([*named, *exact])
         self._orders = Orders(
-            rules, self._ledger, self._supply, max_total, start_timeout, self._standing
+            rules, self._ledger, self._lifecycle, max_total, start_timeout, self._known_routes
         )
-        self._rolls = Rolls(self._ledger, self._supply, self._orders)
+        self._rolls = Rolls(self._ledger, self._lifecycle, self._orders)
 
     # What there is
 
@@ -153,7 +153,7 @@ class Scaler:
         Whether somebody who waits for this route would have something started where
         there is nothing, and nobody has named that to the edge.
         """
-        return not self._standing.isNamed(route) and self._orders.wakes(route, now)
+        return not self._known_routes.isNamed(route) and self._orders.wakes(route, now)
 
     def demand(
         self, route: str, waiters: int, now: float, waker: str | None = None
@@ -171,7 +171,7 @@ class Scaler:
         The last exchange of an instance is over and it stands ready again: it
         may have to make room for one of another route.
         """
-        return self._orders.idled(instance) if self._supply.isIdle(instance) else []
+        return self._orders.idled(instance) if self._lifecycle.isIdle(instance) else []
 
     # What happens to an instance
 
@@ -197,7 +197,7 @@ class Scaler:
         instance = self._ledger.admit(ticket, node_id, route, generation, now)
         fell = capacity < instance.capacity
         instance.capacity = capacity
-        decisions = self._supply.connect(instance)
+        decisions = self._lifecycle.connect(instance)
         return instance, [*decisions, Recount(route)] if fell else decisions
 
     def fronted(self, ticket: str) -> list[Decision]:
@@ -205,7 +205,7 @@ class Scaler:
         The address of an instance is known, and the edge fronts it itself.
         """
         instance = self._ledger.byTicket(ticket)
-        return [] if instance is None else self._supply.connect(instance)
+        return [] if instance is None else self._lifecycle.connect(instance)
 
     def slotOpened(self, instance: Instance) -> None:
         """
@@ -240,9 +240,9 @@ class Scaler:
             return self._remind(instance)
         if instance.ready_since is None:
             self._agenda.add(now + PROVEN, instance)
-        decisions = self._supply.prove(instance, now)
+        decisions = self._lifecycle.prove(instance, now)
         if instance.state is not State.READY:
-            decisions += self._supply.ready(instance, now)
+            decisions += self._lifecycle.ready(instance, now)
             decisions += self._rolls.ready(instance, now)
         return decisions
 
@@ -253,14 +253,14 @@ class Scaler:
         """
         if instance.state is not State.READY:
             return []
-        return [*self._supply.drain(instance), Recount(instance.route)]
+        return [*self._lifecycle.drain(instance), Recount(instance.route)]
 
     def answered(self, instance: Instance, now: float) -> list[Decision]:
         """
         An instance has served an exchange; the first one says that it works.
         """
         instance.answered = True
-        return self._supply.succeed(instance, now)
+        return self._lifecycle.succeed(instance, now)
 
     def failed(self, ticket: str, reason: str, now: float) -> list[Decision]:
         """
@@ -280,7 +280,7 @@ class Scaler:
         instance.watched = False
         if detached and self._hasLeft(instance):
             return self._leave(instance, reason, now)
-        missed = instance.lost_at is not None and not self._supply.isCutOff(instance, now)
+        missed = instance.lost_at is not None and not self._lifecycle.isCutOff(instance, now)
         if detached and (instance.state is State.ORDERED or instance.slots or missed):
             return []
         return self._bury(instance, reason, now)
@@ -292,7 +292,7 @@ class Scaler:
         instance = self._ledger.byTicket(ticket)
         if instance is None or instance.retired:
             return []
-        return [*self._supply.retire(instance), Recount(instance.route)]
+        return [*self._lifecycle.retire(instance), Recount(instance.route)]
 
     def _hasLeft(self, instance: Instance) -> bool:
         """
@@ -307,7 +307,7 @@ class Scaler:
 
     def _leave(self, instance: Instance, reason: str, now: float) -> list[Decision]:
         # However young it was: to drain is no failure.
-        self._supply.succeed(instance, now)
+        self._lifecycle.succeed(instance, now)
         return self._bury(instance, reason, now)
 
     # Rolls
@@ -413,8 +413,8 @@ class Scaler:
         """
         if instance.start_by is not None and now >= instance.start_by:
             return self._giveUp(instance, now)
-        if not self._supply.isCutOff(instance, now):
-            return self._supply.prove(instance, now)
+        if not self._lifecycle.isCutOff(instance, now):
+            return self._lifecycle.prove(instance, now)
         if not instance.watched:
             return self._bury(instance, "its last slot was lost", now)
         if instance.retired:
@@ -431,12 +431,12 @@ class Scaler:
             return self._bury(instance, reason, now)
         if instance.retired:
             return []
-        self._supply.fail(instance, reason, now)
+        self._lifecycle.fail(instance, reason, now)
         instance.retired = True
         order = Stop(instance, reason) if instance.watched else Retire(instance)
         return [
             order,
-            *self._supply.drain(instance),
+            *self._lifecycle.drain(instance),
             *self._rolls.failed(instance, reason),
             Recount(instance.route),
         ]
@@ -446,7 +446,7 @@ class Scaler:
         Nothing is left of an instance: somebody may want its place.
         """
         decisions: list[Decision] = [Buried(instance, reason)]
-        decisions += self._supply.remove(instance, reason, now)
+        decisions += self._lifecycle.remove(instance, reason, now)
         decisions += self._rolls.failed(instance, reason)
         decisions.append(Recount(instance.route))
         decisions += self._rolls.advance(now)

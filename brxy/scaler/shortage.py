@@ -22,7 +22,7 @@ class Shortage:
 
     def __init__(self) -> None:
         self.lacking: dict[str, int] = {}
-        self._standing: dict[str, int] = {}
+        self._known_routes: dict[str, int] = {}
         self._total = 0
         self._leaving: set[Instance] = set()
 
@@ -36,7 +36,7 @@ class Shortage:
         self.lacking[route] = instances
         self._total += instances
         if standing:
-            self._standing[route] = instances
+            self._known_routes[route] = instances
 
     def remove(self, route: str) -> bool:
         """
@@ -44,7 +44,7 @@ class Shortage:
 
         @return: whether it did.
         """
-        self._standing.pop(route, None)
+        self._known_routes.pop(route, None)
         lacked = self.lacking.pop(route, 0)
         self._total -= lacked
         return lacked > 0
@@ -54,8 +54,8 @@ class Shortage:
         The routes that are to be looked at when there is room for so many
         instances.
         """
-        others = (route for route in self.lacking if route not in self._standing)
-        return list(islice(chain(self._standing, others), number))
+        others = (route for route in self.lacking if route not in self._known_routes)
+        return list(islice(chain(self._known_routes, others), number))
 
     def lacks(self, route: str) -> bool:
         """
@@ -81,5 +81,5 @@ class Shortage:
 
         @param standing: for the routes of standing alone.
         """
-        total = sum(self._standing.values()) if standing else self._total
+        total = sum(self._known_routes.values()) if standing else self._total
         return max(0, total - len(self._leaving))

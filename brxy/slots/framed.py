@@ -23,7 +23,7 @@ __all__ = ["Framed", "FramedFactory"]
 GREETING_TIMEOUT = 10.0
 RESET_TIMEOUT = 1.0
 PING_INTERVAL = 15.0
-# What is owed and finds no other frame to ride with goes alone after this.
+# What is awaited and finds no other frame to ride with goes alone after this.
 OWED_DELAY = 0.01
 
 # Frames that want an answer, a line in the log or more of us although no exchange
@@ -158,20 +158,20 @@ class Framed(Connection):
 
     def takeOwed(self) -> bytes:
         """
-        What is owed, for the one who sends it now.
+        What is awaited, for the one who sends it now.
         """
-        owed, self._owed = self._owed, b""
-        if owed:
+        awaited, self._owed = self._owed, b""
+        if awaited:
             self._times.owing.stop(self)
-        return owed
+        return awaited
 
     def payOwed(self) -> None:
         """
-        What is owed found nothing to ride with: it goes by itself.
+        What is awaited found nothing to ride with: it goes by itself.
         """
-        owed = self.takeOwed()
-        if self.alive and owed:
-            self._tcp.write(owed)
+        awaited = self.takeOwed()
+        if self.alive and awaited:
+            self._tcp.write(awaited)
 
     def isBetweenExchanges(self) -> bool:
         """

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from brxy.transport.accepting import watch
 
-__all__ = ["FILES_PER_INSTANCE", "OWN_FILES", "Doorkeeper", "clientsAllowed"]
+__all__ = ["FILES_PER_INSTANCE", "OWN_FILES", "Admission", "clientsAllowed"]
 
 # A port that is shut opens again when so large a part of all have left: else it would
 # be opened and shut for each that comes.
@@ -22,7 +22,7 @@ _PART = 32
 _MESSAGE_PAUSE = 60.0
 
 
-class Doorkeeper:
+class Admission:
     """
     Counts the connections of some ports, and shuts the ports when there are as many
     as may be.  Who comes then waits in the kernel's queue until others leave, and

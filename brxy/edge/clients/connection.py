@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from brxy.broker.quota import Addresses
 from brxy.edge.clients.peer import addressText, endpointsText
-from brxy.edge.clients.timeouts import Owed
+from brxy.edge.clients.timeouts import Awaited, Timeouts
 from brxy.edge.config.limits import Limits
 from brxy.edge.dispatch import Brokerage
 from brxy.edge.exchanges.carrier import Carrier
@@ -41,9 +41,9 @@ class ClientConnection(Connection, Generic[_K]):
 
     # It counts as one of its address.
     _counted = False
-    # What it owed at the last look, at how many looks now, and what it had done by
+    # What it awaited at the last look, at how many looks now, and what it had done by
     # the first of them.
-    _owed = Owed.NOTHING
+    _owed = Awaited.NOTHING
     _looks = 0
     _done = 0
 
@@ -94,47 +94,47 @@ class ClientConnection(Connection, Generic[_K]):
         """
         raise NotImplementedError
 
-    # Patience
+    # Timeouts
 
     def look(self) -> None:
         """
         Does it do what it has to do?
         """
         clients = self._clients
-        patience = clients.patience
-        owed = self.owes()
-        if owed > Owed.REQUEST and not self.isCounted():
-            owed = Owed.NOTHING
-        if owed != self._owed or not self._looks:
-            self._owed = owed
+        timeouts = clients.timeouts
+        awaited = self.awaits()
+        if awaited > Awaited.REQUEST and not self.isCounted():
+            awaited = Awaited.NOTHING
+        if awaited != self._owed or not self._looks:
+            self._owed = awaited
             self._looks = 0
-            self._done = self._countDone(owed)
+            self._done = self._countDone(awaited)
         self._looks += 1
-        if patience.limits(owed) and patience.isOver(owed, self._looks):
-            if not patience.isEnough(owed, self._countDone(owed) - self._done):
-                self.giveUp(owed)
+        if timeouts.limits(awaited) and timeouts.isOver(awaited, self._looks):
+            if not timeouts.isEnough(awaited, self._countDone(awaited) - self._done):
+                self.giveUp(awaited)
                 return
             self._looks = 0
         clients.looks.start(self)
 
-    def _countDone(self, owed: Owed) -> int:
-        if owed == Owed.BODY:
+    def _countDone(self, awaited: Awaited) -> int:
+        if awaited == Awaited.BODY:
             return self.countGiven()
-        if owed == Owed.READING:
+        if awaited == Awaited.READING:
             return self.countTaken()
-        return self.countGiven() + self.countTaken() if owed == Owed.TUNNEL else 0
+        return self.countGiven() + self.countTaken() if awaited == Awaited.TUNNEL else 0
 
-    def owes(self) -> Owed:
+    def awaits(self) -> Awaited:
         """
         What the client has to do now.
         """
         raise NotImplementedError
 
-    def giveUp(self, owed: Owed) -> None:
+    def giveUp(self, awaited: Awaited) -> None:
         """
         The client does not do it.
         """
-        if self._carrier is not None and owed == Owed.TUNNEL:
+        if self._carrier is not None and awaited == Awaited.TUNNEL:
             self._carrier.hangup()
         else:
             self.abort()
@@ -206,9 +206,14 @@ class ClientFactory(Factory, Generic[_C]):
         self.shared = shared
         self.brokerage = brokerage
         self.addresses = addresses
-        self.patience = limits.patience()
+        self.timeouts = Timeouts(
+            limits.keep_alive_timeout,
+            limits.body_timeout,
+            limits.write_timeout,
+            limits.tunnel_timeout,
+        )
         self.looks: Deadlines[ClientConnection[Any]] = Deadlines(
-            shared.reactor, self.patience.pause, lambda client: client.look()
+            shared.reactor, self.timeouts.pause, lambda client: client.look()
         )
         self.clients: set[_C] = set()
         self._empty: list[Deferred[None]] = []

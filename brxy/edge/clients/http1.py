@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from brxy.edge.clients.connection import HOLD_COPY, ClientConnection
 from brxy.edge.clients.httpfactory import HTTPFactory
-from brxy.edge.clients.timeouts import Owed
+from brxy.edge.clients.timeouts import Awaited
 from brxy.edge.exchanges.http import VIA, HTTPCarrier
 from brxy.edge.exchanges.table import HELD, TUNNEL
 from brxy.errors import BadRequest
@@ -281,27 +281,27 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         """
         self._refuse(408, "the request took too long")
 
-    def owes(self) -> Owed:
+    def awaits(self) -> Awaited:
         """
         See L{ClientConnection}.
         """
         carrier = self._carrier
         if carrier is not None and carrier.exchange.progress is TUNNEL:
-            return Owed.TUNNEL
+            return Awaited.TUNNEL
         if self.isBehind():
-            return Owed.READING
+            return Awaited.READING
         if carrier is None:
             # The time for a head is another.
-            return Owed.NOTHING if self._begun else Owed.REQUEST
-        return Owed.BODY if self._body is not None and not self._holds else Owed.NOTHING
+            return Awaited.NOTHING if self._begun else Awaited.REQUEST
+        return Awaited.BODY if self._body is not None and not self._holds else Awaited.NOTHING
 
-    def giveUp(self, owed: Owed) -> None:
+    def giveUp(self, awaited: Awaited) -> None:
         """
         See L{ClientConnection}.
         """
-        if owed == Owed.REQUEST:
+        if awaited == Awaited.REQUEST:
             self.close()
-        elif owed == Owed.BODY and self._carrier is not None:
+        elif awaited == Awaited.BODY and self._carrier is not None:
             self._carrier.badRequest(408, "the body came too slowly")
         else:
-            super().giveUp(owed)
+            super().giveUp(awaited)

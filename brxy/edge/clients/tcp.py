@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from brxy.broker.quota import Addresses
 from brxy.edge.clients.connection import HOLD_COPY, ClientConnection, ClientFactory
-from brxy.edge.clients.timeouts import Owed
+from brxy.edge.clients.timeouts import Awaited
 from brxy.edge.config.limits import Limits
 from brxy.edge.dispatch import Brokerage
 from brxy.edge.exchanges.table import TUNNEL
@@ -91,13 +91,13 @@ class TCPClient(ClientConnection[TCPCarrier]):
         self.over()
         self.close()
 
-    def owes(self) -> Owed:
+    def awaits(self) -> Awaited:
         """
         See L{ClientConnection}.
         """
         carrier = self._carrier
         tunnel = carrier is not None and carrier.exchange.progress is TUNNEL
-        return Owed.TUNNEL if tunnel else Owed.NOTHING
+        return Awaited.TUNNEL if tunnel else Awaited.NOTHING
 
     def hungUp(self, broken: bool) -> None:
         """

@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import IntEnum
 from math import ceil
 
-__all__ = ["MIN_RATE", "Owed", "Patience"]
+__all__ = ["MIN_RATE", "Awaited", "Timeouts"]
 
 # Who sends or takes fewer bytes in a second does so to tie the edge down: tools for
 # that manage a few, a telephone at the edge of its cell a thousand.
@@ -20,7 +20,7 @@ MIN_RATE = 20
 LONGEST_PAUSE = 15.0
 
 
-class Owed(IntEnum):
+class Awaited(IntEnum):
     """
     What a client has to do.
     """
@@ -32,7 +32,7 @@ class Owed(IntEnum):
     TUNNEL = 4  # send or take something, some day
 
 
-class Patience:
+class Timeouts:
     """
     For each thing that a client can owe: after how many looks something must have
     come of it, and how much.
@@ -54,24 +54,24 @@ class Patience:
         self._looks = [ceil(each / self.pause) + 1 if each else 0 for each in times]
         self._least = (0, 0, ceil(body * MIN_RATE), ceil(reading * MIN_RATE), 1)
 
-    def limits(self, owed: Owed) -> bool:
+    def limits(self, awaited: Awaited) -> bool:
         """
         Whether this must be done in some time.
         """
-        return self._looks[owed] > 0
+        return self._looks[awaited] > 0
 
-    def isOver(self, owed: Owed, looks: int) -> bool:
+    def isOver(self, awaited: Awaited, looks: int) -> bool:
         """
         Whether the time for something is over.
 
-        @param looks: how often it was owed, one look after the other.
+        @param looks: how often it was awaited, one look after the other.
         """
-        return looks >= self._looks[owed]
+        return looks >= self._looks[awaited]
 
-    def isEnough(self, owed: Owed, done: int) -> bool:
+    def isEnough(self, awaited: Awaited, done: int) -> bool:
         """
         Whether enough was done in that time to be given it once more.
 
         @param done: how many bytes came or went.
         """
-        return owed != Owed.REQUEST and done >= self._least[owed]
+        return awaited != Awaited.REQUEST and done >= self._least[awaited]

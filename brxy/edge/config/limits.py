@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from brxy.edge.clients.timeouts import Patience
-
 __all__ = ["Limits"]
 
 
@@ -34,7 +32,8 @@ class Limits:
     @ivar max_requests: requests on one connection.
     @ivar head_timeout: for a whole request head.
     @ivar keep_alive_timeout: between two requests.
-    @ivar body_timeout: in which some of a body must come; see L{Patience}.
+    @ivar body_timeout: in which some of a body must come; see
+        L{brxy.edge.clients.timeouts.Timeouts}.
     @ivar write_timeout: in which some of an answer must be taken.
     @ivar tunnel_timeout: in which some byte must pass, of a TCP connection or an
         upgraded one.
@@ -64,11 +63,3 @@ class Limits:
         if self.max_held_total is None:
             return max(10_000, self.max_held)
         return self.max_held_total
-
-    def patience(self) -> Patience:
-        """
-        With clients that do nothing.
-        """
-        return Patience(
-            self.keep_alive_timeout, self.body_timeout, self.write_timeout, self.tunnel_timeout
-        )

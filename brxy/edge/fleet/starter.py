@@ -15,7 +15,7 @@ from brxy.edge.config.settings import Spawning
 from brxy.edge.fleet.recovery import Recovery
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
-from brxy.reactor.turns import Pace
+from brxy.reactor.turns import TurnQueue
 from brxy.scaler.instance import Instance, State
 
 __all__ = ["Starter"]
@@ -60,7 +60,7 @@ class Starter:
         self._handles: dict[Instance, IInstance] = {}
         self._recoveries: dict[int, Recovery] = {}
         # To start a process takes most of a millisecond, and to log that some more.
-        self._pace = Pace(clock, self._spawn)
+        self._turns = TurnQueue(clock, self._spawn)
         self._stopping = False
 
     # What an earlier run has left
@@ -113,7 +113,7 @@ class Starter:
         if instance.spawner in self._recoveries:
             self._recoveries[instance.spawner].waiting[instance] = None
         else:
-            self._pace.add(instance)
+            self._turns.add(instance)
 
     def _spawn(self, instance: Instance) -> None:
         assert instance.spawner is not None, "an order without a spawner"
@@ -185,7 +185,7 @@ class Starter:
         handle = self._handles.get(instance)
         if handle is not None:
             handle.stop()
-        elif self._pace.drop(instance):
+        elif self._turns.drop(instance):
             self._gone(instance, Gone("not started"))
         elif any(instance in each.waiting for each in self._recoveries.values()):
             for each in self._recoveries.values():
@@ -205,7 +205,7 @@ class Starter:
         @return: fires when it is gone.
         """
         self._stopping = True
-        self._pace.stop()
+        self._turns.stop()
         return gatherResults(
             [
                 Deferred.fromCoroutine(self._stopSpawner(position, each.spawner))

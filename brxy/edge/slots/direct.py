@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from brxy.apps.announcing import Announcing
 from brxy.apps.backend import Backend
-from brxy.apps.connection import Habits
+from brxy.apps.connection import KeepAliveGuess
 from brxy.edge.slots.front import Front
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.transport.connection import Shared
@@ -37,7 +37,9 @@ class DirectSlot(Backend):
 
     wants_client = False
 
-    def __init__(self, front: Front, shared: Shared, address: Address, habits: Habits) -> None:
+    def __init__(
+        self, front: Front, shared: Shared, address: Address, habits: KeepAliveGuess
+    ) -> None:
         super().__init__(shared, address, habits)
         self._front = front
         self.instance = front.instance

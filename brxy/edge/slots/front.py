@@ -4,15 +4,14 @@ Instances that the edge reaches at their address: their direct slots and lifetim
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IDelayedCall
 
-from brxy.apps.connection import Habits
-from brxy.apps.keeper import Keeper
+from brxy.apps.connection import KeepAliveGuess
+from brxy.apps.idleclock import IdleClock
 from brxy.edge.slots.direct import AnnouncingSlot, DirectSlot
 from brxy.interfaces import Address
 from brxy.scaler.instance import Instance
@@ -56,12 +55,14 @@ class Front:
         self.instance = instance
         self._reactor = shared.reactor
         self._brokerage = brokerage
-        self._keeper = Keeper(shared.reactor, idle_timeout, old_idle_timeout, self._lieDown, exit)
-        self.began = self._keeper.began
-        self._finished = self._keeper.finished
+        self._idle_clock = IdleClock(
+            shared.reactor, idle_timeout, old_idle_timeout, self._lieDown, exit
+        )
+        self.began = self._idle_clock.began
+        self._finished = self._idle_clock.finished
         self._resting: dict[DirectSlot, IDelayedCall] = {}
         self._cut: IDelayedCall | None = None
-        habits = Habits()
+        habits = KeepAliveGuess()
         make = DirectSlot if send_proxy is None else partial(AnnouncingSlot, send_proxy)
         self._slots = [make(self, shared, address, habits) for _ in range(instance.capacity)]
 
@@ -76,7 +77,7 @@ class Front:
         """
         The app is ready.
         """
-        self._keeper.reconsider()
+        self._idle_clock.reconsider()
         for slot in self._slots:
             self.free(slot)
 
@@ -86,7 +87,7 @@ class Front:
         """
         self._brokerage.over(slot)
         self._finished()
-        if self._cut is not None and not self._keeper.busy:
+        if self._cut is not None and not self._idle_clock.busy:
             self._cut.cancel()
             self._closeSlots()
 
@@ -110,7 +111,7 @@ class Front:
         A slot takes nothing for a moment.
         """
         slot.standing = False
-        if not self._keeper.leaving:
+        if not self._idle_clock.leaving:
             self._resting[slot] = self._reactor.callLater(REFUSED_PAUSE, self._rested, slot)
         self._brokerage.unready(slot)
 
@@ -123,13 +124,13 @@ class Front:
         """
         There is a newer instance of its route, or none.
         """
-        self._keeper.setNewest(newest)
+        self._idle_clock.setNewest(newest)
 
     def retire(self) -> None:
         """
         Take nothing more, finish what runs, and go.
         """
-        self._keeper.retire()
+        self._idle_clock.retire()
 
     def goAway(self) -> None:
         """
@@ -141,8 +142,8 @@ class Front:
         """
         The app is gone.
         """
-        self._keeper.retire()
-        if self._keeper.busy:
+        self._idle_clock.retire()
+        if self._idle_clock.busy:
             self._cut = self._reactor.callLater(LAST_WORDS, self._closeSlots)
         else:
             self._closeSlots()

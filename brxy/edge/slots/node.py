@@ -194,7 +194,7 @@ class NodeSlot(Framed):
 
     def open(self, relay: Relay, kind: int, once: bool, client: str, first: bytes) -> None:
         """
-        Begin an exchange, in one write with what is owed for the last.
+        Begin an exchange, in one write with what is awaited for the last.
         """
         self._previous = self._number
         self._number = number = nextExchange(self._number)

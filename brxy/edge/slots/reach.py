@@ -9,10 +9,10 @@ from typing import Protocol
 from brxy.edge.slots.node import NodeSlot
 from brxy.wire.frames import FLAGS, GOAWAY, NEWEST, RETIRE
 
-__all__ = ["NodeSupply", "Supply"]
+__all__ = ["NodeReach", "Reach"]
 
 
-class Supply(Protocol):
+class Reach(Protocol):
     """
     What the edge can say to an instance, wherever it runs.
     """
@@ -32,7 +32,7 @@ class Supply(Protocol):
     def close(self) -> None: ...
 
 
-class NodeSupply:
+class NodeReach:
     """
     An instance behind a node: what it is told goes over its slots.
 

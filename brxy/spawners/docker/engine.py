@@ -40,7 +40,7 @@ from zope.interface import implementer
 
 from brxy.errors import BadSpawnSpec
 from brxy.reactor.pacedfactory import PacedFactory
-from brxy.reactor.turns import Pace
+from brxy.reactor.turns import TurnQueue
 from brxy.spawners.docker.answers import (
     EngineError,
     EngineUnreachable,
@@ -100,9 +100,11 @@ class _Always:
     One and the same endpoint, whatever a URL says.
     """
 
-    def __init__(self, endpoint: IStreamClientEndpoint, pace: Pace[Callable[[], object]]) -> None:
+    def __init__(
+        self, endpoint: IStreamClientEndpoint, pace: TurnQueue[Callable[[], object]]
+    ) -> None:
         self._endpoint = endpoint
-        self._pace = pace
+        self._turns = pace
 
     def endpointForURI(self, uri: Any) -> IStreamClientEndpoint:
         """
@@ -115,7 +117,7 @@ class _Always:
         See L{IStreamClientEndpoint}.  The log is not told of each request.
         """
         factory.noisy = False
-        connecting: Deferred[Any] = self._endpoint.connect(PacedFactory(factory, self._pace))
+        connecting: Deferred[Any] = self._endpoint.connect(PacedFactory(factory, self._turns))
         return connecting.addCallback(lambda paced: paced.wrappedProtocol)
 
 
@@ -134,9 +136,9 @@ class Engine:
         self._reactor = reactor
         # To make a request takes a third of a millisecond, to take an answer half of
         # one, and twenty at once would keep everybody waiting.
-        self._pace: Pace[Callable[[], object]] = Pace(reactor, call)
+        self._turns: TurnQueue[Callable[[], object]] = TurnQueue(reactor, call)
         self._base = f"http://{urlsplit(host).netloc or 'docker'}"
-        factory = _Always(_endpoint(reactor, host), self._pace)
+        factory = _Always(_endpoint(reactor, host), self._turns)
         self._client = HTTPClient(Agent.usingEndpointFactory(reactor, factory))
 
     async def ask(
@@ -216,7 +218,7 @@ class Engine:
         receive: Callable[[bytes], None],
     ) -> Stream:
         turn: Deferred[None] = Deferred()
-        self._pace.add(lambda: turn.callback(None))
+        self._turns.add(lambda: turn.callback(None))
         await turn
         data = None if body is None else json.dumps(body).encode()
         headers = None if data is None else Headers({"Content-Type": ["application/json"]})

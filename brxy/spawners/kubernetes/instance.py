@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from brxy.interfaces import Address, Gone, IInstance, ILeaving
 from brxy.readiness import waitUntilReady
-from brxy.spawners.kubernetes.options import Habits
+from brxy.spawners.kubernetes.options import PodTimes
 from brxy.spawners.kubernetes.pod import TICKET
 from brxy.spawners.kubernetes.pods import KubePods
 from brxy.spawners.kubernetes.status import (
@@ -62,7 +62,7 @@ class PodInstance:
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, pods: KubePods, habits: Habits, ticket: str, watch: PodWatch
+        self, reactor: Any, pods: KubePods, times: PodTimes, ticket: str, watch: PodWatch
     ) -> None:
         self.ready: Deferred[Address] = Deferred()
         self.gone: Deferred[Gone] = Deferred()
@@ -72,7 +72,7 @@ class PodInstance:
         self.ticket = ticket
         self._reactor = reactor
         self._pods = pods
-        self._habits = habits
+        self._times = times
         self._watch = watch
         self._pod: Mapping[str, Any] = {}
         self._end: Deferred[str] = Deferred()
@@ -108,7 +108,7 @@ class PodInstance:
         """
         See L{IInstance}.
         """
-        self.stopWithin(self._habits.stop_timeout)
+        self.stopWithin(self._times.stop_timeout)
 
     def stopWithin(self, seconds: float) -> None:
         """
@@ -138,7 +138,7 @@ class PodInstance:
                 self.leaving.callback(None)
             return
         self._hindered(pod)
-        address = appAddress(pod, self._habits.port) if self._habits.port else None
+        address = appAddress(pod, self._times.port) if self._times.port else None
         if address is not None and self._waiting is None and not self._end.called:
             self._await(address)
 
@@ -164,7 +164,7 @@ class PodInstance:
         elif self._unschedulable is None:
             # Some more machines may be on their way.
             self._unschedulable = self._reactor.callLater(
-                self._habits.unschedulable_timeout, self._decide, hindrance.reason, 0
+                self._times.unschedulable_timeout, self._decide, hindrance.reason, 0
             )
 
     def _patient(self) -> None:
@@ -173,9 +173,7 @@ class PodInstance:
         self._unschedulable = None
 
     def _await(self, address: Address) -> None:
-        waiting = waitUntilReady(
-            self._reactor, address.host, address.port, self._habits.ready_path
-        )
+        waiting = waitUntilReady(self._reactor, address.host, address.port, self._times.ready_path)
         self._waiting = waiting
         waiting.addCallbacks(
             lambda _: self.ready.callback(address), lambda failure: failure.trap(CancelledError)

@@ -14,7 +14,7 @@ from brxy.reactor.endpoints import endpoint
 from brxy.readiness import urlPath
 from brxy.spawners.spec import portNumber, seconds
 
-__all__ = ["Habits", "Options", "checkTogether", "habitsOf", "isNamespace"]
+__all__ = ["PodTimes", "Options", "checkTogether", "podTimes", "isNamespace"]
 
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -81,7 +81,7 @@ class Options:
 
 
 @frozen
-class Habits:
+class PodTimes:
     """
     How all instances of a spawner live.
 
@@ -97,11 +97,11 @@ class Habits:
     unschedulable_timeout: float
 
 
-def habitsOf(options: Options) -> Habits:
+def podTimes(options: Options) -> PodTimes:
     """
     @return: how the instances of a spawner with these options live.
     """
-    return Habits(
+    return PodTimes(
         options.port or 0,
         options.ready_path,
         options.stop_timeout,

@@ -20,7 +20,13 @@ from brxy.spawners.kubernetes.credentials import FileCredentials
 from brxy.spawners.kubernetes.files import loadTemplate
 from brxy.spawners.kubernetes.instance import PodInstance
 from brxy.spawners.kubernetes.link import tlsFor
-from brxy.spawners.kubernetes.options import Habits, Options, checkTogether, habitsOf, isNamespace
+from brxy.spawners.kubernetes.options import (
+    Options,
+    PodTimes,
+    checkTogether,
+    isNamespace,
+    podTimes,
+)
 from brxy.spawners.kubernetes.pod import (
     EDGE,
     TICKET,
@@ -50,11 +56,11 @@ class KubernetesSpawner:
 
     dials_back = True
 
-    def __init__(self, reactor: Any, api: KubeAPI, plan: Plan, habits: Habits) -> None:
-        self.dials_back = not habits.port
+    def __init__(self, reactor: Any, api: KubeAPI, plan: Plan, times: PodTimes) -> None:
+        self.dials_back = not times.port
         self._reactor = reactor
         self._plan = plan
-        self._habits = habits
+        self._times = times
         self._pods = KubePods(api, plan.namespace)
         self._running = Running()
         self._instances: set[PodInstance] = set()
@@ -81,7 +87,7 @@ class KubernetesSpawner:
         return self._watch
 
     def _instance(self, ticket: str, watch: PodWatch) -> PodInstance:
-        instance = PodInstance(self._reactor, self._pods, self._habits, labelValue(ticket), watch)
+        instance = PodInstance(self._reactor, self._pods, self._times, labelValue(ticket), watch)
         self._instances.add(instance)
         self._running.add(instance, instance.over)
         instance.over.addCallback(lambda _: self._instances.discard(instance))
@@ -193,8 +199,8 @@ class KubernetesFactory:
             raise BadSpawnSpec(f"kubernetes: {namespace!r} is no namespace")
         owner = self._owner(namespace)
         plan = Plan(template, namespace, command, options.edge or "", options.port or 0, owner)
-        habits = habitsOf(options)
-        return KubernetesSpawner(reactor, KubeAPI(reactor, access), plan, habits)
+        times = podTimes(options)
+        return KubernetesSpawner(reactor, KubeAPI(reactor, access), plan, times)
 
     def _owner(self, namespace: str) -> Owner | None:
         """

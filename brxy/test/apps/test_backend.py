@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from brxy.apps.backend import CONNECT_TIMEOUT, IDLE_SURE, Backend, clientEndpoint
-from brxy.apps.connection import Habits
+from brxy.apps.connection import KeepAliveGuess
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.test.support.memory.fakes import FakeEnd
 from brxy.test.support.memory.network import FakeApp, FakeReactor, settle
@@ -53,7 +53,7 @@ class BackendTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
-        self.backend = Backend(self.reactor.shared, APP, Habits())
+        self.backend = Backend(self.reactor.shared, APP, KeepAliveGuess())
 
     def begin(self, once: bool = False, first: bytes = b"") -> _Relay:
         """

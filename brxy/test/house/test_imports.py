@@ -1,11 +1,11 @@
 """
-The layers of brxy, and that its imports only point down.
+The packages of brxy: their imports only point down, and what decides does nothing else.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,98 +14,14 @@ from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 
 import brxy
-
-#: Every module outside of brxy.test, layer by layer: interfaces and values,
-#: pure decisions, Twisted shells, what wires them.  The module of a package
-#: says what it is for and imports nothing.
-LAYERS = """
-    brxy brxy.edge brxy.node brxy.spawners
-    brxy.values
-    brxy.wire
-    brxy.http
-    brxy.broker
-    brxy.scaler
-    brxy.reactor
-    brxy.transport
-    brxy.tls
-    brxy.slots
-    brxy.processes
-    brxy.apps
-    brxy.program
-    brxy.spawners.local
-    brxy.spawners.docker
-    brxy.spawners.swarm
-    brxy.spawners.kubernetes
-    brxy.spawners.ssh
-    brxy.edge.config
-    brxy.edge.exchanges
-    brxy.edge.slots
-    brxy.edge.clients
-    brxy.edge.fleet
-    brxy.interfaces brxy.errors
-
-    brxy.wire.frames brxy.apps.lifetime brxy.values.routename brxy.values.networks brxy.wire.proxyheader
-    brxy.http.fields brxy.http.request brxy.http.response brxy.http.render
-    brxy.http.messages brxy.http.forwarding brxy.http.chunks brxy.http.body brxy.edge.exchanges.table
-    brxy.edge.routes brxy.edge.slots.access brxy.scaler.instance brxy.scaler.decisions brxy.broker.pool
-    brxy.broker.broker brxy.scaler.breaker brxy.scaler.ledger brxy.scaler.rolls
-    brxy.scaler.agenda brxy.scaler.orders brxy.scaler.shortage brxy.scaler.lifecycle
-    brxy.edge.config.limits brxy.edge.clients.timeouts brxy.scaler.knownroutes
-    brxy.scaler.scaler brxy.wire.clienthello
-    brxy.spawners.spec brxy.spawners.describe brxy.spawners.ssh.client brxy.spawners.ssh.hosts
-    brxy.spawners.ssh.remote
-    brxy.spawners.kubernetes.status brxy.spawners.kubernetes.pod
-
-    brxy.transport.relay brxy.reactor.deadlines brxy.reactor.reader brxy.reactor.hangup brxy.transport.tcpinfo brxy.transport.connection
-    brxy.transport.splice brxy.transport.poller brxy.transport.socketend brxy.transport.sending brxy.transport.stream
-    brxy.transport.accepting brxy.transport.dialing brxy.transport.inherited brxy.transport.epollreactor
-    brxy.slots.framed brxy.apps.connection brxy.apps.backend brxy.apps.announcing brxy.apps.keeper
-    brxy.processes.pipes brxy.processes.groups brxy.processes.launch brxy.processes.launcher
-    brxy.processes.child brxy.processes.ports brxy.readiness brxy.apps.command brxy.apps.app
-    brxy.program.exitstatus brxy.reactor.signals brxy.reactor.turns brxy.program.systemd brxy.program.tokenfile
-    brxy.tls.contexts brxy.tls.transport brxy.tls.handshakes brxy.tls.certificates
-    brxy.edge.clients.peer brxy.edge.exchanges.carrier brxy.edge.exchanges.http brxy.edge.clients.connection
-    brxy.edge.clients.http1 brxy.edge.clients.tcp brxy.edge.clients.proxied
-    brxy.edge.slots.tls brxy.edge.slots.refusals
-    brxy.edge.slots.node brxy.edge.slots.direct brxy.edge.slots.reach brxy.edge.fleet.recovery
-    brxy.edge.fleet.starter brxy.edge.clients.admission brxy.edge.clients.redirect brxy.edge.clients.certificates
-    brxy.edge.clients.sni
-    brxy.edge.fleet.instances brxy.edge.dispatch brxy.edge.fleet.statefile brxy.edge.config.settings brxy.edge.endpoints
-    brxy.edge.service
-    brxy.node.owner brxy.node.slot brxy.node.dial brxy.node.link brxy.node.service brxy.node.early
-    brxy.spawners.registry brxy.spawners.local.base brxy.spawners.local.process
-    brxy.spawners.local.app
-    brxy.spawners.ssh.options brxy.spawners.ssh.folder brxy.spawners.ssh.link
-    brxy.spawners.ssh.session brxy.spawners.ssh.spawner
-    brxy.spawners.docker.answers brxy.reactor.pacedfactory brxy.spawners.docker.engine brxy.spawners.docker.options
-    brxy.spawners.docker.dialback brxy.spawners.docker.removal brxy.spawners.docker.ending
-    brxy.spawners.docker.instance brxy.spawners.docker.base brxy.spawners.docker.watch brxy.spawners.docker.pulls
-    brxy.spawners.docker.container brxy.spawners.docker.spawner
-    brxy.spawners.swarm.tasks brxy.spawners.swarm.service brxy.spawners.swarm.spawner
-    brxy.spawners.kubernetes.files brxy.spawners.kubernetes.credentials brxy.spawners.kubernetes.config
-    brxy.spawners.kubernetes.link brxy.spawners.kubernetes.bodies brxy.spawners.kubernetes.api brxy.spawners.kubernetes.pods
-    brxy.spawners.kubernetes.watch brxy.spawners.kubernetes.options brxy.spawners.kubernetes.instance
-    brxy.spawners.kubernetes.spawner
-    brxy.spawners.testing.app brxy.spawners.testing.tools brxy.spawners.testing.bed brxy.spawners.testing.suite brxy.spawners.testing
-
-    brxy.program.options brxy.program.main brxy.pki
-    brxy.edge.tap brxy.edge.__main__
-    brxy.node.tap brxy.node.__main__
-"""
-
-LAYER_OF = {
-    name: number for number, names in enumerate(LAYERS.split("\n\n")) for name in names.split()
-}
-
-#: What a module has that the table doesn't know: may use all, be used by none.
-UNKNOWN = 4
-
-#: Who knows nothing of whom.
-STRANGERS = {
-    "brxy.edge": "brxy.node",
-    "brxy.node": "brxy.edge brxy.spawners",
-    "brxy.spawners": "brxy.edge brxy.node",
-}
+from brxy.test.house.packages import (
+    EDGE_PARTS,
+    PURE,
+    ROOT,
+    SPAWNER_PARTS,
+    allowed,
+    packageOf,
+)
 
 #: What does input and output, keeps time or waits: not for L0 and L1.
 IMPURE = """
@@ -115,8 +31,8 @@ IMPURE = """
     tempfile threading time
 """
 
-#: What L0 needs nevertheless, to say what is returned.
-ANNOTATIONS = "twisted.internet.defer twisted.internet.interfaces"
+#: What the contract with spawner authors needs to name what is returned.
+ANNOTATIONS = "twisted.internet.defer twisted.internet.interfaces twisted.python.failure"
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
@@ -128,25 +44,16 @@ def within(name: str, packages: str) -> bool:
     return any(name == package or name.startswith(package + ".") for package in packages.split())
 
 
-def forTyping(node: ast.AST) -> bool:
-    """
-    @return: whether this is C{if TYPE_CHECKING}.
-    """
-    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-
-
 @frozen
 class Import:
     """
     One imported name: C{from a import b} makes two, C{a} and C{a.b}.
 
     @ivar deferred: it stands in a function.
-    @ivar typing: it is there for the type checker alone.
     """
 
     name: str
     deferred: bool
-    typing: bool
 
 
 @frozen
@@ -163,22 +70,24 @@ class Module:
         """
         @return: all imports, wherever in the module they are.
         """
-        return list(self._below(self.tree, False, False))
+        return list(self._below(self.tree, False))
 
     def internal(self) -> list[Import]:
         """
         @return: the imports of brxy's own modules, each by the module's name.
         """
         modules = {module.name for module in MODULES}
-        return [found for found in self.imports() if found.name in modules]
+        found = [each for each in self.imports() if each.name in modules]
+        # "from package import module" is about the module.
+        below = {each.name.rpartition(".")[0] for each in found if each.name != self.name}
+        return [each for each in found if each.name not in below]
 
-    def _below(self, node: ast.AST, deferred: bool, typing: bool) -> Iterator[Import]:
+    def _below(self, node: ast.AST, deferred: bool) -> Iterator[Import]:
         deferred = deferred or isinstance(node, FUNCTIONS)
-        typing = typing or forTyping(node)
         for name in self._named(node):
-            yield Import(name, deferred, typing)
+            yield Import(name, deferred)
         for child in ast.iter_child_nodes(node):
-            yield from self._below(child, deferred, typing)
+            yield from self._below(child, deferred)
 
     def _named(self, node: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Import):
@@ -207,65 +116,103 @@ def readModules() -> Iterator[Module]:
         yield readModule(".".join(parts).removesuffix(".__init__"), path)
 
 
+CHECKOUT = Path(brxy.__file__).parents[1]
 MODULES = list(readModules())
 SHIPPED = [module for module in MODULES if not within(module.name, "brxy.test")]
 
 
-class LayerTests(SynchronousTestCase):
+def arrows(modules: Iterable[Module]) -> Iterator[tuple[str, str]]:
     """
-    Imports only point down.
+    Each import of one package's module by another's, as the two modules.
+    """
+    for module in modules:
+        for found in module.internal():
+            if packageOf(found.name) != packageOf(module.name) and found.name != "brxy":
+                yield module.name, found.name
+
+
+def forbidden(modules: Iterable[Module]) -> list[str]:
+    """
+    The imports that the lists don't allow, with both files named.
+    """
+    return [
+        f"{pathOf(importer)} imports {pathOf(imported)}"
+        for importer, imported in arrows(modules)
+        if packageOf(importer) and packageOf(imported) not in allowed(packageOf(importer))
+    ]
+
+
+def pathOf(name: str) -> str:
+    return next(
+        (str(module.path.relative_to(CHECKOUT)) for module in MODULES if module.name == name), name
+    )
+
+
+class PackageTests(SynchronousTestCase):
+    """
+    Imports only point down the lists of L{brxy.test.house.packages}.
     """
 
-    def test_everyModuleHasOne(self) -> None:
+    def test_listed(self) -> None:
         """
-        The table lists every module there is, and none that isn't.
+        The lists have every package there is, and none that isn't.
         """
-        self.assertEqual(sorted(LAYER_OF), sorted(module.name for module in SHIPPED))
+        listed = {
+            *(each for each in ROOT if each not in ("spawners", "edge")),
+            *(f"spawners.{each}" for each in SPAWNER_PARTS),
+            *(f"edge.{each}" for each in EDGE_PARTS),
+        }
+        found = {packageOf(module.name) for module in SHIPPED}
+        self.assertEqual(found - {"", "spawners", "edge"}, listed)
 
-    def test_everyModuleHasOnlyOne(self) -> None:
+    def test_listsPointDown(self) -> None:
         """
-        No module stands in the table twice.
+        A package may only import packages that stand before it in its list.
         """
-        self.assertEqual(sorted(LAYER_OF), sorted(LAYERS.split()))
+        for packages in (ROOT, SPAWNER_PARTS, EDGE_PARTS):
+            names = list(packages)
+            for name, others in packages.items():
+                before = names[: names.index(name)]
+                wrong = [each for each in others.split() if each.split(".")[0] not in before]
+                self.assertEqual(wrong, [], name)
 
     def test_pointDown(self) -> None:
         """
-        No module imports one of a layer above its own, nor a test.
+        No module imports what the lists don't allow, nor a test.
         """
-        wrong = [
-            (module.name, found.name)
-            for module in SHIPPED
-            for found in module.internal()
-            if LAYER_OF.get(found.name, UNKNOWN) > LAYER_OF.get(module.name, UNKNOWN)
-        ]
-        self.assertEqual(wrong, [])
+        self.assertEqual(forbidden(SHIPPED), [])
 
-    def test_notSideways(self) -> None:
+    def test_pointingUp(self) -> None:
         """
-        Edge and node don't import each other; spawners know neither.
+        An import that points up is reported with both files.
         """
-        wrong = [
-            (module.name, found.name)
-            for module in SHIPPED
-            for package, strangers in STRANGERS.items()
-            if within(module.name, package)
-            for found in module.imports()
-            if within(found.name, strangers)
-        ]
-        self.assertEqual(wrong, [])
+        path = CHECKOUT / "brxy" / "broker" / "pool.py"
+        module = Module("brxy.broker.pool", path, ast.parse("import brxy.scaler.instance"))
+        expected = "brxy/broker/pool.py imports brxy/scaler/instance.py"
+        self.assertEqual(forbidden([module]), [expected])
 
     def test_noCircles(self) -> None:
         """
         No module needs itself to be imported, by whatever way round.
         """
-        graph = {
-            module.name: {found.name for found in module.internal() if not found.typing}
-            for module in SHIPPED
-        }
+        graph = {module.name: {found.name for found in module.internal()} for module in SHIPPED}
         try:
             TopologicalSorter(graph).prepare()
         except CycleError as error:
             self.fail(" -> ".join(error.args[1]))
+
+    def test_noTypeChecking(self) -> None:
+        """
+        No module imports anything for the type checker alone: a lower module says in a
+        Protocol of its own what it needs of its owner.
+        """
+        wrong = [
+            module.name
+            for module in MODULES
+            for found in module.imports()
+            if found.name == "typing.TYPE_CHECKING"
+        ]
+        self.assertEqual(wrong, [])
 
 
 class PurityTests(SynchronousTestCase):
@@ -275,16 +222,34 @@ class PurityTests(SynchronousTestCase):
 
     def test_noInputOutput(self) -> None:
         """
-        L0 and L1 import nothing that reads, writes, waits or knows the time.
+        Pure packages, and modules that call themselves pure, import nothing that
+        reads, writes, waits or knows the time.
         """
         wrong = [
             (module.name, found.name)
             for module in SHIPPED
-            if LAYER_OF.get(module.name, UNKNOWN) <= 1
+            if self.isPure(module)
             for found in module.imports()
             if within(found.name, IMPURE) and not self.allowed(module, found)
         ]
         self.assertEqual(wrong, [])
+
+    def test_contract(self) -> None:
+        """
+        The contract with spawner authors needs of Twisted only what it returns.
+        """
+        contract = {"brxy.interfaces", "brxy.errors"}
+        self.assertEqual(
+            contract - {module.name for module in SHIPPED if self.isPure(module)}, set()
+        )
+
+    def isPure(self, module: Module) -> bool:
+        """
+        @return: whether it is in a pure package, or says "Pure:" in its docstring.
+        """
+        said = (ast.get_docstring(module.tree) or "").split()
+        pure = packageOf(module.name) in [*PURE.split(), "interfaces", "errors"]
+        return pure or "Pure:" in said
 
     def allowed(self, module: Module, found: Import) -> bool:
         """
@@ -292,7 +257,7 @@ class PurityTests(SynchronousTestCase):
         """
         # The package is what C{from twisted.internet import defer} names first.
         packages = "twisted.internet" if found.name == "twisted.internet" else ANNOTATIONS
-        return LAYER_OF.get(module.name) == 0 and within(found.name, packages)
+        return packageOf(module.name) == "interfaces" and within(found.name, packages)
 
 
 class HabitTests(SynchronousTestCase):
@@ -371,8 +336,9 @@ class ReadingTests(SynchronousTestCase):
 
     def test_circumstances(self) -> None:
         """
-        It is known what is only imported in a function, or for typing.
+        It is known what is only imported in a function.
         """
-        source = "if TYPE_CHECKING:\n import a\ndef f():\n import b"
-        found = Module("brxy.x", Path("x.py"), ast.parse(source)).imports()
-        self.assertEqual(found, [Import("a", False, True), Import("b", True, False)])
+        found = Module(
+            "brxy.x", Path("x.py"), ast.parse("import a\ndef f():\n import b")
+        ).imports()
+        self.assertEqual(found, [Import("a", False), Import("b", True)])

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.reactor.pacedfactory import PacedFactory
-from brxy.reactor.turns import Pace
+from brxy.reactor.turns import TurnQueue
 from brxy.test.reactor.test_turns import Turns
 
 
@@ -26,7 +26,7 @@ class PacedTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Turns()
-        self.pace: Pace[Callable[[], object]] = Pace(self.clock, call)
+        self.turns: TurnQueue[Callable[[], object]] = TurnQueue(self.clock, call)
         self.told: list[object] = []
         told = self.told
 
@@ -37,7 +37,7 @@ class PacedTests(SynchronousTestCase):
             def connectionLost(self, reason: Failure = connectionDone) -> None:
                 told.append(reason.type)
 
-        self.factory = PacedFactory(Factory.forProtocol(Telling), self.pace)
+        self.factory = PacedFactory(Factory.forProtocol(Telling), self.turns)
 
     def connection(self) -> Any:
         """
@@ -54,7 +54,7 @@ class PacedTests(SynchronousTestCase):
         """
         one, two, three = (self.connection() for _ in range(3))
         one.dataReceived(b"1")
-        self.pace.add(lambda: self.told.append("other"))
+        self.turns.add(lambda: self.told.append("other"))
         two.dataReceived(b"2")
         three.connectionLost(Failure(ConnectionDone()))
         steps = [len(self.told)]
@@ -68,7 +68,7 @@ class PacedTests(SynchronousTestCase):
         """
         All that has come by the time of its turn is told in it, the end last.
         """
-        self.pace.add(lambda: None)
+        self.turns.add(lambda: None)
         one = self.connection()
         one.dataReceived(b"1")
         one.dataReceived(b"2")
@@ -84,7 +84,7 @@ class PacedTests(SynchronousTestCase):
         """
         Much does not wait.
         """
-        self.pace.add(lambda: None)
+        self.turns.add(lambda: None)
         one = self.connection()
         one.dataReceived(bytes(1 << 20))
         self.assertEqual(self.told, [])

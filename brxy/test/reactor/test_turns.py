@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.reactor.turns import Pace
+from brxy.reactor.turns import TurnQueue
 
 
 class Turns(Clock):
@@ -25,22 +25,22 @@ class Turns(Clock):
 
 class PaceTests(SynchronousTestCase):
     """
-    Tests for L{Pace}.
+    Tests for L{TurnQueue}.
     """
 
     def setUp(self) -> None:
         self.clock = Turns()
         self.done: list[int] = []
-        self.pace: Pace[int] = Pace(self.clock, self.done.append)
+        self.turns: TurnQueue[int] = TurnQueue(self.clock, self.done.append)
 
     def test_first(self) -> None:
         """
         The first is done at once, and so is one that comes in a later turn.
         """
-        self.pace.add(1)
+        self.turns.add(1)
         self.assertEqual(self.done, [1])
         self.clock.turn()
-        self.pace.add(2)
+        self.turns.add(2)
         self.assertEqual(self.done, [1, 2])
 
     def test_one(self) -> None:
@@ -48,7 +48,7 @@ class PaceTests(SynchronousTestCase):
         Of many one is done in each turn, in their order.
         """
         for number in range(4):
-            self.pace.add(number)
+            self.turns.add(number)
         steps = [list(self.done)]
         for _ in range(4):
             self.clock.turn()
@@ -61,12 +61,12 @@ class PaceTests(SynchronousTestCase):
         """
         All paces of a reactor share its turns, even if they have the same to do.
         """
-        other: Pace[int] = Pace(self.clock, lambda number: self.done.append(-number))
+        other: TurnQueue[int] = TurnQueue(self.clock, lambda number: self.done.append(-number))
         for number in (1, 2, 3):
-            self.pace.add(number)
+            self.turns.add(number)
             other.add(number)
         self.assertEqual(self.done, [1])
-        self.pace.stop()
+        self.turns.stop()
         for _ in range(4):
             self.clock.turn()
         self.assertEqual(self.done, [1, -1, -2, -3])
@@ -76,8 +76,8 @@ class PaceTests(SynchronousTestCase):
         """
         What is added by what is done waits for its turn.
         """
-        self.pace = Pace(self.clock, self.again)
-        self.pace.add(3)
+        self.turns = TurnQueue(self.clock, self.again)
+        self.turns.add(3)
         self.assertEqual(self.done, [3])
         self.clock.turn()
         self.assertEqual(self.done, [3, 2])
@@ -85,15 +85,15 @@ class PaceTests(SynchronousTestCase):
     def again(self, number: int) -> None:
         self.done.append(number)
         if number:
-            self.pace.add(number - 1)
+            self.turns.add(number - 1)
 
     def test_dropped(self) -> None:
         """
         What is dropped is not done, unless it was done already.
         """
         for number in range(3):
-            self.pace.add(number)
-        self.assertEqual([self.pace.drop(number) for number in (0, 1, 1)], [False, True, False])
+            self.turns.add(number)
+        self.assertEqual([self.turns.drop(number) for number in (0, 1, 1)], [False, True, False])
         self.clock.turn()
         self.assertEqual(self.done, [0, 2])
 
@@ -102,7 +102,7 @@ class PaceTests(SynchronousTestCase):
         Once it is stopped nothing more is done, and nothing is left behind.
         """
         for number in range(3):
-            self.pace.add(number)
-        self.pace.stop()
+            self.turns.add(number)
+        self.turns.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(self.done, [0])

@@ -216,7 +216,7 @@ class ConnectionLimitTests(EdgeTests):
         for peer in peers:
             peer.write(get()[:-2] + b"Connection: close\r\n\r\n")
         while not all(peer.ended for peer in peers):
-            most = max(most, self.edge._door.count)
+            most = max(most, self.edge._admission.count)
             await self.soon()
         self.assertEqual(most, 10)
         self.assertEqual([(await peer.answer()).status for peer in peers], [200] * 100)

@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.broker.decisions import Reject
 from brxy.broker.quota import Addresses, Wakes, network
 from brxy.edge.clients.admission import clientsAllowed
-from brxy.edge.clients.timeouts import MIN_RATE, Owed, Patience
+from brxy.edge.clients.timeouts import MIN_RATE, Awaited, Timeouts
 from brxy.edge.config.limits import Limits
-from brxy.scaler.knownroutes import Standing
+from brxy.scaler.knownroutes import KnownRoutes
 from brxy.test.support.memory.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 from brxy.test.support.memory.fleets import FakeEdge
 
@@ -175,42 +175,42 @@ class DescriptorsTests(SynchronousTestCase):
 
 class PatienceTests(SynchronousTestCase):
     """
-    Tests of L{Patience}.
+    Tests of L{Timeouts}.
     """
 
     def test_looks(self) -> None:
         """
         A time is so many looks apart.
         """
-        patience = Patience(75.0, 30.0, 60.0, 0.0)
+        patience = Timeouts(75.0, 30.0, 60.0, 0.0)
         self.assertEqual(patience.pause, 15.0)
-        for owed, looks in ((Owed.REQUEST, 6), (Owed.BODY, 3), (Owed.READING, 5)):
-            self.assertTrue(patience.limits(owed))
-            self.assertFalse(patience.isOver(owed, looks - 1))
-            self.assertTrue(patience.isOver(owed, looks))
-        self.assertFalse(patience.limits(Owed.TUNNEL))
-        self.assertFalse(patience.limits(Owed.NOTHING))
+        for awaited, looks in ((Awaited.REQUEST, 6), (Awaited.BODY, 3), (Awaited.READING, 5)):
+            self.assertTrue(patience.limits(awaited))
+            self.assertFalse(patience.isOver(awaited, looks - 1))
+            self.assertTrue(patience.isOver(awaited, looks))
+        self.assertFalse(patience.limits(Awaited.TUNNEL))
+        self.assertFalse(patience.limits(Awaited.NOTHING))
 
     def test_short(self) -> None:
         """
         For short times there are more looks.
         """
-        self.assertEqual(Patience(75.0, 1.0, 60.0, 0.0).pause, 0.5)
-        self.assertEqual(Patience(0.0, 0.0, 0.0, 0.0).pause, 15.0)
+        self.assertEqual(Timeouts(75.0, 1.0, 60.0, 0.0).pause, 0.5)
+        self.assertEqual(Timeouts(0.0, 0.0, 0.0, 0.0).pause, 15.0)
 
     def test_enough(self) -> None:
         """
         A trickle is not enough; in a tunnel any byte is, and nothing is while a
         request is waited for.
         """
-        patience = Patience(75.0, 30.0, 60.0, 100.0)
-        self.assertFalse(patience.isEnough(Owed.BODY, 30 * MIN_RATE - 1))
-        self.assertTrue(patience.isEnough(Owed.BODY, 30 * MIN_RATE))
-        self.assertFalse(patience.isEnough(Owed.READING, 60 * MIN_RATE - 1))
-        self.assertTrue(patience.isEnough(Owed.READING, 60 * MIN_RATE))
-        self.assertFalse(patience.isEnough(Owed.TUNNEL, 0))
-        self.assertTrue(patience.isEnough(Owed.TUNNEL, 1))
-        self.assertFalse(patience.isEnough(Owed.REQUEST, 10**9))
+        patience = Timeouts(75.0, 30.0, 60.0, 100.0)
+        self.assertFalse(patience.isEnough(Awaited.BODY, 30 * MIN_RATE - 1))
+        self.assertTrue(patience.isEnough(Awaited.BODY, 30 * MIN_RATE))
+        self.assertFalse(patience.isEnough(Awaited.READING, 60 * MIN_RATE - 1))
+        self.assertTrue(patience.isEnough(Awaited.READING, 60 * MIN_RATE))
+        self.assertFalse(patience.isEnough(Awaited.TUNNEL, 0))
+        self.assertTrue(patience.isEnough(Awaited.TUNNEL, 1))
+        self.assertFalse(patience.isEnough(Awaited.REQUEST, 10**9))
 
 
 class HeldTests(SynchronousTestCase):
@@ -266,32 +266,32 @@ class HeldTests(SynchronousTestCase):
 
 class StandingTests(SynchronousTestCase):
     """
-    Tests of L{Standing}.
+    Tests of L{KnownRoutes}.
     """
 
     def test_who(self) -> None:
         """
         Who was named, and who has served.
         """
-        standing = Standing(["named"])
-        standing.served("old")
-        self.assertEqual([each in standing for each in ("named", "old", "new")], [1, 1, 0])
-        self.assertTrue(standing.isNamed("named"))
-        self.assertFalse(standing.isNamed("old"))
+        known_routes = KnownRoutes(["named"])
+        known_routes.served("old")
+        self.assertEqual([each in known_routes for each in ("named", "old", "new")], [1, 1, 0])
+        self.assertTrue(known_routes.isNamed("named"))
+        self.assertFalse(known_routes.isNamed("old"))
 
     def test_memory(self) -> None:
         """
         Of many, those that have served last.
         """
-        standing = Standing(["named"])
-        for number in range(10 * Standing.MOST):
-            standing.served(f"r{number}")
-            standing.served("often")
-        self.assertIn("named", standing)
-        self.assertIn("often", standing)
-        self.assertIn(f"r{10 * Standing.MOST - 1}", standing)
-        self.assertNotIn("r0", standing)
-        self.assertLessEqual(len(standing._served), Standing.MOST)
+        known_routes = KnownRoutes(["named"])
+        for number in range(10 * KnownRoutes.MOST):
+            known_routes.served(f"r{number}")
+            known_routes.served("often")
+        self.assertIn("named", known_routes)
+        self.assertIn("often", known_routes)
+        self.assertIn(f"r{10 * KnownRoutes.MOST - 1}", known_routes)
+        self.assertNotIn("r0", known_routes)
+        self.assertLessEqual(len(known_routes._served), KnownRoutes.MOST)
 
 
 class PushingTests(SynchronousTestCase):

@@ -308,7 +308,7 @@ class EdgeSideTests(SynchronousTestCase):
     def test_surplus(self) -> None:
         """
         An app that sends more than its response loses its connection, by the
-        DONE that is still owed, or with the slot when that has gone out.
+        DONE that is still awaited, or with the slot when that has gone out.
         """
         self.greet()
         self.open()

@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from brxy.interfaces import Address, IInstance, SpawnOrder
-from brxy.reactor.turns import Pace
+from brxy.reactor.turns import TurnQueue
 from brxy.spawners.docker.engine import Engine
 from brxy.spawners.docker.spawner import DockerSpawner, Options
 from brxy.test.support.docker.containers import ContainerTests
@@ -285,7 +285,7 @@ class ManyTests(_SpawnerTests):
         spawner = self.httpd()
         instances: list[IInstance] = []
         # As the edge does it, with each in a turn of its own.
-        pace: Pace[int] = Pace(
+        pace: TurnQueue[int] = TurnQueue(
             self.reactor,
             lambda number: instances.append(spawner.spawn(self.order(f"t{number}"))),
         )

@@ -11,10 +11,10 @@ from twisted.internet.interfaces import IDelayedCall
 
 from brxy.apps.lifetime import Exit, Lifetime, Stay
 
-__all__ = ["Keeper"]
+__all__ = ["IdleClock"]
 
 
-class Keeper:
+class IdleClock:
     """
     Asks a L{Lifetime} whenever its answer may have changed.
 

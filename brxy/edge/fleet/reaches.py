@@ -10,13 +10,13 @@ from collections.abc import Callable
 from twisted.logger import Logger
 
 from brxy.edge.fleet.starter import Starter
-from brxy.edge.slots.reach import NodeSupply, Supply
+from brxy.edge.slots.reach import NodeReach, Reach
 from brxy.scaler.instance import Instance
 
-__all__ = ["Instances"]
+__all__ = ["Reaches"]
 
 
-class Instances:
+class Reaches:
     """
     Every instance that can be told something, or that a spawner runs.
 
@@ -27,7 +27,7 @@ class Instances:
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
-        self._supplies: dict[Instance, Supply] = {}
+        self._reaches: dict[Instance, Reach] = {}
         self._starter: Starter | None = None
 
     def useStarter(self, starter: Starter) -> None:
@@ -46,30 +46,30 @@ class Instances:
             "{route}/{ticket}: " + what, route=instance.route, ticket=instance.ticket, **more
         )
 
-    def get(self, instance: Instance) -> Supply | None:
+    def get(self, instance: Instance) -> Reach | None:
         """
         How to talk to an instance, if it can be talked to.
         """
-        return self._supplies.get(instance)
+        return self._reaches.get(instance)
 
-    def node(self, instance: Instance, node_id: str, spawned: bool) -> NodeSupply:
+    def node(self, instance: Instance, node_id: str, spawned: bool) -> NodeReach:
         """
         How to talk to an instance whose node dials in now.
 
         @param spawned: it was started for an edge's order.
         """
-        supply = self._supplies.get(instance)
-        if not isinstance(supply, NodeSupply):
-            supply = self._supplies[instance] = NodeSupply(spawned)
+        reach = self._reaches.get(instance)
+        if not isinstance(reach, NodeReach):
+            reach = self._reaches[instance] = NodeReach(spawned)
             self.note(instance, "node {node} dialled in", node=node_id)
         self._changed()
-        return supply
+        return reach
 
-    def front(self, instance: Instance, front: Supply) -> None:
+    def front(self, instance: Instance, front: Reach) -> None:
         """
         The edge fronts this instance itself.
         """
-        self._supplies[instance] = front
+        self._reaches[instance] = front
         self._changed()
 
     # What becomes of them
@@ -86,18 +86,18 @@ class Instances:
         """
         Tell an instance whether it is the newest of its route.
         """
-        supply = self._supplies.get(instance)
-        if supply is not None:
-            supply.setNewest(newest)
+        reach = self._reaches.get(instance)
+        if reach is not None:
+            reach.setNewest(newest)
 
     def retire(self, instance: Instance) -> None:
         """
         Tell an instance to finish what it has and go.
         """
         self.note(instance, "retires")
-        supply = self._supplies.get(instance)
-        if supply is not None:
-            supply.retire()
+        reach = self._reaches.get(instance)
+        if reach is not None:
+            reach.retire()
 
     def end(self, instance: Instance, reason: str) -> None:
         """
@@ -118,9 +118,9 @@ class Instances:
         Nothing is left of an instance.
         """
         self.note(instance, "gone: {reason}", reason=reason)
-        supply = self._supplies.pop(instance, None)
-        if supply is not None:
-            supply.close()
+        reach = self._reaches.pop(instance, None)
+        if reach is not None:
+            reach.close()
         if self._starter is not None:
             self._starter.forget(instance)
         self._changed()
@@ -129,8 +129,8 @@ class Instances:
         """
         The edge leaves: what was spawned ends, other nodes dial elsewhere.
         """
-        for supply in list(self._supplies.values()):
-            if isinstance(supply, NodeSupply) and not supply.spawned:
-                supply.goAway()
+        for reach in list(self._reaches.values()):
+            if isinstance(reach, NodeReach) and not reach.spawned:
+                reach.goAway()
             else:
-                supply.retire()
+                reach.retire()

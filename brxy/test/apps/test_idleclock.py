@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.apps.keeper}.
+Tests of L{brxy.apps.idleclock}.
 """
 
 from __future__ import annotations
@@ -7,19 +7,19 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.apps.keeper import Keeper
+from brxy.apps.idleclock import IdleClock
 
 
 class KeeperTests(SynchronousTestCase):
     """
-    Tests of L{Keeper}: 300 s for the newest instance, 10 s for an older one.
+    Tests of L{IdleClock}: 300 s for the newest instance, 10 s for an older one.
     """
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.drains = self.exits = 0
-        self.keeper = Keeper(self.clock, 300.0, 10.0, self.drain, self.exit)
-        self.keeper.reconsider()
+        self.idle_clock = IdleClock(self.clock, 300.0, 10.0, self.drain, self.exit)
+        self.idle_clock.reconsider()
 
     def drain(self) -> None:
         self.drains += 1
@@ -35,12 +35,12 @@ class KeeperTests(SynchronousTestCase):
         The newest instance drains and exits, once, when it was idle for its time.
         """
         self.clock.advance(299)
-        self.assertEqual((self.drains, self.exits, self.keeper.leaving), (0, 0, False))
+        self.assertEqual((self.drains, self.exits, self.idle_clock.leaving), (0, 0, False))
         self.clock.advance(1)
         self.assertTrue(self.drains)
-        self.assertEqual((self.exits, self.keeper.leaving), (1, True))
-        self.keeper.reconsider()
-        self.keeper.retire()
+        self.assertEqual((self.exits, self.idle_clock.leaving), (1, True))
+        self.idle_clock.reconsider()
+        self.idle_clock.retire()
         self.clock.advance(1000)
         self.assertEqual((self.exits, self.timers()), (1, 0))
 
@@ -50,7 +50,7 @@ class KeeperTests(SynchronousTestCase):
         older.
         """
         self.clock.advance(100)
-        self.keeper.setNewest(False)
+        self.idle_clock.setNewest(False)
         self.clock.advance(9)
         self.assertEqual(self.exits, 0)
         self.clock.advance(1)
@@ -60,9 +60,9 @@ class KeeperTests(SynchronousTestCase):
         """
         One that becomes the newest again has the long time again.
         """
-        self.keeper.setNewest(False)
+        self.idle_clock.setNewest(False)
         self.clock.advance(9)
-        self.keeper.setNewest(True)
+        self.idle_clock.setNewest(True)
         self.clock.advance(299)
         self.assertEqual(self.exits, 0)
         self.clock.advance(1)
@@ -73,14 +73,14 @@ class KeeperTests(SynchronousTestCase):
         While an exchange runs nothing is idle, and the time counts from the
         end of the last.
         """
-        self.keeper.began()
-        self.keeper.began()
-        self.assertEqual(self.keeper.busy, 2)
+        self.idle_clock.began()
+        self.idle_clock.began()
+        self.assertEqual(self.idle_clock.busy, 2)
         self.clock.pump([1000, 1000])
-        self.keeper.finished()
+        self.idle_clock.finished()
         self.clock.advance(1000)
         self.assertEqual(self.exits, 0)
-        self.keeper.finished()
+        self.idle_clock.finished()
         self.clock.advance(299)
         self.assertEqual(self.exits, 0)
         self.clock.advance(1)
@@ -92,8 +92,8 @@ class KeeperTests(SynchronousTestCase):
         """
         before = list(self.clock.getDelayedCalls())
         for _ in range(1000):
-            self.keeper.began()
-            self.keeper.finished()
+            self.idle_clock.began()
+            self.idle_clock.finished()
         self.assertEqual(self.clock.getDelayedCalls(), before)
         self.assertEqual(self.timers(), 1)
 
@@ -103,8 +103,8 @@ class KeeperTests(SynchronousTestCase):
         """
         for _ in range(10):
             self.clock.advance(200)
-            self.keeper.began()
-            self.keeper.finished()
+            self.idle_clock.began()
+            self.idle_clock.finished()
         self.assertEqual(self.exits, 0)
         self.clock.advance(299)
         self.assertEqual(self.exits, 0)
@@ -115,27 +115,27 @@ class KeeperTests(SynchronousTestCase):
         """
         A retired instance drains at once, and exits when what runs is over.
         """
-        self.keeper.began()
-        self.keeper.began()
-        self.keeper.retire()
-        self.assertEqual((self.drains > 0, self.exits, self.keeper.leaving), (True, 0, True))
-        self.keeper.finished()
+        self.idle_clock.began()
+        self.idle_clock.began()
+        self.idle_clock.retire()
+        self.assertEqual((self.drains > 0, self.exits, self.idle_clock.leaving), (True, 0, True))
+        self.idle_clock.finished()
         self.assertEqual(self.exits, 0)
-        self.keeper.finished()
+        self.idle_clock.finished()
         self.assertEqual((self.exits, self.timers()), (1, 0))
 
     def test_retired_idle(self) -> None:
         """
         An idle one exits at once.
         """
-        self.keeper.retire()
+        self.idle_clock.retire()
         self.assertEqual((self.exits, self.timers()), (1, 0))
 
     def test_stop(self) -> None:
         """
         A stopped keeper leaves no timer and lets nobody exit.
         """
-        self.keeper.stop()
+        self.idle_clock.stop()
         self.assertEqual(self.timers(), 0)
         self.clock.advance(1000)
         self.assertEqual(self.exits, 0)

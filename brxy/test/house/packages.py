@@ -1,0 +1,96 @@
+"""
+The packages of brxy, from the ground up, and what each may import.
+
+C{doc/architecture.rst} draws them from here, and L{brxy.test.house.test_imports} holds
+the code against them.
+"""
+
+from __future__ import annotations
+
+__all__ = ["PURE", "SPAWNER_PARTS", "EDGE_PARTS", "ROOT", "allowed", "packageOf"]
+
+#: Packages and modules of brxy, and which of those above it each may import.
+ROOT = {
+    "interfaces": "",
+    "errors": "",
+    "values": "errors",
+    "wire": "values errors interfaces",
+    "http": "values errors",
+    "broker": "",
+    "scaler": "broker values errors",
+    "reactor": "errors",
+    "transport": "reactor errors",
+    "tls": "reactor values errors",
+    "slots": "wire transport reactor errors",
+    "processes": "reactor values errors",
+    "readiness": "",
+    "apps": "processes transport wire readiness errors interfaces",
+    "program": "transport reactor values errors",
+    "pki": "program values errors",
+    "spawners": "apps processes reactor readiness wire values errors interfaces",
+    "node": "apps slots tls processes program readiness wire transport reactor values errors"
+    " interfaces",
+    "edge": "spawners.registry spawners.spec spawners.describe program apps slots tls transport"
+    " reactor scaler broker http wire values errors interfaces",
+}
+
+#: Inside brxy.spawners, beside what the package itself may import.
+SPAWNER_PARTS = {
+    "spec": "",
+    "running": "",
+    "output": "",
+    "command": "",
+    "api": "",
+    "instance": "",
+    "describe": "spec",
+    "registry": "spec",
+    "local": "spec running output command",
+    "docker": "spec running output command instance api",
+    "swarm": "spec running output command instance api docker",
+    "kubernetes": "spec running output command instance api",
+    "ssh": "spec running output command",
+    "testing": "spec registry",
+}
+
+#: Inside brxy.edge, beside what the package itself may import.
+EDGE_PARTS = {
+    "config": "",
+    "events": "",
+    "exchanges": "",
+    "slots": "exchanges config",
+    "clients": "exchanges config",
+    "fleet": "slots config events",
+    "routes": "",
+    "dispatch": "exchanges events config",
+    "endpoints": "",
+    "ports": "clients slots endpoints config",
+    "wiring": "ports dispatch routes fleet clients slots exchanges events config",
+    "service": "wiring ports dispatch fleet endpoints config",
+    "tap": "service config",
+    "__main__": "",
+}
+
+#: Packages that decide and do nothing else: no clock, no file, no Twisted.
+PURE = "values wire http broker scaler"
+
+_PARTS = {"spawners": SPAWNER_PARTS, "edge": EDGE_PARTS}
+
+
+def packageOf(module: str) -> str:
+    """
+    The package of a module in the lists: C{edge.clients} of C{brxy.edge.clients.http1}.
+    """
+    _, *names = module.split(".")
+    depth = 2 if names and names[0] in _PARTS else 1
+    return ".".join(names[:depth])
+
+
+def allowed(package: str) -> set[str]:
+    """
+    What the modules of a package may import, beside each other.
+    """
+    root, _, part = package.partition(".")
+    found = set(ROOT[root].split())
+    if part:
+        found |= {f"{root}.{each}" for each in _PARTS[root][part].split()}
+    return found
