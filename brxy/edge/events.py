@@ -1,0 +1,464 @@
+"""
+Events of an edge, as frozen values, and their listeners.
+
+An event is a change that an operator may want to see: never one per request.  Each
+is a value without live objects in it, so that a listener may keep or encode it.
+L{LogListener} writes the log; metrics and an admin API listen in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from attrs import asdict, frozen
+from twisted.logger import Logger, LogLevel
+
+__all__ = [
+    "TEXTS",
+    "BadResponse",
+    "CertificateExpired",
+    "CertificateExpires",
+    "ClientsAbandoned",
+    "ClientsFull",
+    "CommandEnded",
+    "DialledIn",
+    "Drains",
+    "Event",
+    "Events",
+    "ExchangeLost",
+    "FinishingClients",
+    "GivenUp",
+    "Gone",
+    "Holding",
+    "LogListener",
+    "NoNodeAdmitted",
+    "NodeRefused",
+    "Ordered",
+    "ProxyRefused",
+    "Ready",
+    "RecoveryFailed",
+    "ReloadFailed",
+    "Reloading",
+    "Responsive",
+    "Retires",
+    "RollFailed",
+    "RollStarted",
+    "SlotDropped",
+    "StartFailed",
+    "StateNotSaved",
+    "StoppingSpawned",
+    "Unclaimed",
+    "Unresponsive",
+]
+
+
+@frozen
+class Event:
+    """
+    Something that happened in an edge.
+    """
+
+
+@frozen
+class RouteEvent(Event):
+    """
+    Something that happened to a route.
+    """
+
+    route: str
+
+
+@frozen
+class InstanceEvent(RouteEvent):
+    """
+    Something that happened to an instance.
+
+    @ivar ticket: the identity of the instance in this edge.
+    """
+
+    ticket: str
+
+
+# Routes
+
+
+@frozen
+class Holding(RouteEvent):
+    """
+    The edge holds the first client of a route that has no ready instance.
+    """
+
+
+@frozen
+class StartFailed(InstanceEvent):
+    """
+    A spawner could not even begin to start an instance.
+    """
+
+    reason: str
+
+
+@frozen
+class RollStarted(RouteEvent):
+    """
+    The edge begins to replace the instances of a route.
+    """
+
+
+@frozen
+class RollFailed(RouteEvent):
+    """
+    A roll ended before every older instance was replaced.
+    """
+
+    reason: str
+
+
+@frozen
+class ExchangeLost(RouteEvent):
+    """
+    The connection to the app ended before its response was complete.
+    """
+
+    reason: str
+
+
+@frozen
+class BadResponse(RouteEvent):
+    """
+    An app sent what is no HTTP response.
+    """
+
+    reason: str
+
+
+# Instances
+
+
+@frozen
+class Ordered(InstanceEvent):
+    """
+    A spawner was given the order to start an instance.
+    """
+
+
+@frozen
+class DialledIn(InstanceEvent):
+    """
+    The first slot of a node is open.
+    """
+
+    node: str
+
+
+@frozen
+class Ready(InstanceEvent):
+    """
+    An instance takes exchanges for the first time.
+
+    @ivar seconds: from its order until now.
+    """
+
+    seconds: float
+
+
+@frozen
+class Drains(InstanceEvent):
+    """
+    An instance takes no more exchanges.
+    """
+
+
+@frozen
+class Retires(InstanceEvent):
+    """
+    The edge has an instance finish its exchanges and end.
+    """
+
+
+@frozen
+class Unresponsive(InstanceEvent):
+    """
+    An instance took an exchange and does not answer.
+    """
+
+
+@frozen
+class Responsive(InstanceEvent):
+    """
+    An unresponsive instance answers again.
+    """
+
+
+@frozen
+class CommandEnded(InstanceEvent):
+    """
+    The command of an instance ended, but its node may still run elsewhere.
+    """
+
+    reason: str
+
+
+@frozen
+class GivenUp(InstanceEvent):
+    """
+    The edge stops an instance that did not become ready, or fails.
+    """
+
+    reason: str
+
+
+@frozen
+class Gone(InstanceEvent):
+    """
+    Nothing of an instance is left.
+    """
+
+    reason: str
+
+
+@frozen
+class SlotDropped(InstanceEvent):
+    """
+    The edge closed a slot because of what its node sent, or did not send.
+    """
+
+    reason: str
+
+
+# Nodes and clients
+
+
+@frozen
+class NodeRefused(Event):
+    """
+    The edge did not admit a node.
+
+    @ivar where: the host that it connected from.
+    """
+
+    where: str
+    reason: str
+
+
+@frozen
+class NoNodeAdmitted(Event):
+    """
+    The node port is open, but no node could authenticate.
+    """
+
+
+@frozen
+class ProxyRefused(Event):
+    """
+    A trusted proxy's connection had no valid PROXY header.
+    """
+
+    proxy: str
+    reason: str
+
+
+@frozen
+class ClientsFull(Event):
+    """
+    The maximum of client connections is reached.
+    """
+
+    count: int
+
+
+# The edge itself
+
+
+@frozen
+class CertificateExpires(Event):
+    """
+    A certificate for clients expires soon.
+
+    @ivar where: its file.
+    """
+
+    where: str
+    end: datetime
+
+
+@frozen
+class CertificateExpired(Event):
+    """
+    A certificate for clients has expired.
+    """
+
+    where: str
+    end: datetime
+
+
+@frozen
+class Unclaimed(Event):
+    """
+    Instances of an earlier run belong to a spawn that is no longer configured.
+
+    @ivar spawn: its name.
+    @ivar names: the instances, as C{ROUTE/TICKET}.
+    @ivar edge: the id of this edge, with which they are marked.
+    """
+
+    spawn: str
+    names: Sequence[str]
+    edge: str
+
+
+@frozen
+class RecoveryFailed(Event):
+    """
+    A spawner could not find out what an earlier run of the edge has left.
+    """
+
+    spawn: str
+    reason: str
+
+
+@frozen
+class Reloading(Event):
+    """
+    The edge reads its certificates and tokens again.
+    """
+
+
+@frozen
+class ReloadFailed(Event):
+    """
+    A file could not be read again; the edge keeps what it had.
+    """
+
+    reason: str
+
+
+@frozen
+class StateNotSaved(Event):
+    """
+    The state file could not be written.
+    """
+
+    reason: str
+
+
+@frozen
+class FinishingClients(Event):
+    """
+    The edge is stopping, and serves the clients that are connected.
+    """
+
+    count: int
+
+
+@frozen
+class ClientsAbandoned(Event):
+    """
+    The time for finishing is over, and clients are still connected.
+    """
+
+    count: int
+
+
+@frozen
+class StoppingSpawned(Event):
+    """
+    The edge is stopping, and ends the instances that it started.
+    """
+
+
+#: Level and text of each event in the log; C{doc/logs.rst} explains them.
+TEXTS: dict[type[Event], tuple[Any, str]] = {
+    Holding: (LogLevel.info, "{route}: holding clients until an instance is ready"),
+    StartFailed: (LogLevel.warn, "{route}: cannot start an instance: {reason}"),
+    RollStarted: (LogLevel.info, "{route}: rolling"),
+    RollFailed: (LogLevel.warn, "{route}: the roll has ended: {reason}"),
+    ExchangeLost: (LogLevel.warn, "{route}: lost an exchange: {reason}"),
+    BadResponse: (LogLevel.warn, "{route}: bad response from the app: {reason}"),
+    Ordered: (LogLevel.info, "{route}/{ticket}: ordered"),
+    DialledIn: (LogLevel.info, "{route}/{ticket}: node {node} dialled in"),
+    Ready: (LogLevel.info, "{route}/{ticket}: ready after {seconds:.3f} s"),
+    Drains: (LogLevel.info, "{route}/{ticket}: draining"),
+    Retires: (LogLevel.info, "{route}/{ticket}: retiring"),
+    Unresponsive: (LogLevel.info, "{route}/{ticket}: unresponsive, gets no more exchanges"),
+    Responsive: (LogLevel.info, "{route}/{ticket}: responsive again"),
+    CommandEnded: (
+        LogLevel.info,
+        "{route}/{ticket}: its command has ended ({reason}), its node may still run",
+    ),
+    GivenUp: (LogLevel.info, "{route}/{ticket}: given up: {reason}"),
+    Gone: (LogLevel.info, "{route}/{ticket}: gone: {reason}"),
+    SlotDropped: (LogLevel.warn, "{route}/{ticket}: closed a slot: {reason}"),
+    NodeRefused: (LogLevel.warn, "refused a node from {where}: {reason}"),
+    NoNodeAdmitted: (LogLevel.warn, "no node can authenticate: give a --token-file"),
+    ProxyRefused: (LogLevel.warn, "closed a connection from proxy {proxy}: {reason}"),
+    ClientsFull: (
+        LogLevel.warn,
+        "{count} clients are connected, the maximum: more must wait until one leaves",
+    ),
+    CertificateExpires: (
+        LogLevel.warn,
+        "{where}: the certificate expires on {end:%Y-%m-%d}: renew it",
+    ),
+    CertificateExpired: (
+        LogLevel.warn,
+        "{where}: the certificate expired on {end:%Y-%m-%d}: renew it",
+    ),
+    Unclaimed: (
+        LogLevel.warn,
+        "no --spawn is named {spawn} any more; an earlier run left {names} of it: their nodes "
+        "may dial in, and leave when idle; remove by hand what else is marked with {edge}, or "
+        "stop an edge that has that --spawn again",
+    ),
+    RecoveryFailed: (
+        LogLevel.warn,
+        "{spawn} cannot find what an earlier run left: {reason}",
+    ),
+    Reloading: (LogLevel.info, "reading certificates and tokens again"),
+    ReloadFailed: (LogLevel.error, "keeping what was read before: {reason}"),
+    StateNotSaved: (LogLevel.error, "cannot write the state file: {reason}"),
+    FinishingClients: (LogLevel.info, "finishing with {count} clients"),
+    ClientsAbandoned: (LogLevel.warn, "no longer waiting for {count} clients"),
+    StoppingSpawned: (LogLevel.info, "stopping what was spawned"),
+}
+
+
+class LogListener:
+    """
+    Writes each event to the log.
+    """
+
+    def __init__(self, log: Logger | None = None) -> None:
+        self._log = Logger(namespace="brxy.edge") if log is None else log
+
+    def __call__(self, event: Event) -> None:
+        """
+        Write one event.
+        """
+        level, text = TEXTS[type(event)]
+        self._log.emit(level, text, **_fields(event))
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    fields = asdict(event, recurse=False)
+    if isinstance(event, Unclaimed):
+        fields["names"] = ", ".join(event.names)
+    return fields
+
+
+class Events:
+    """
+    Passes each event on to every listener, in order.
+    """
+
+    def __init__(self, listeners: Sequence[Callable[[Event], None]] = ()) -> None:
+        self._listeners = tuple(listeners)
+
+    def emit(self, event: Event) -> None:
+        """
+        Something happened.
+        """
+        for listener in self._listeners:
+            listener(event)
