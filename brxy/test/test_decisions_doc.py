@@ -33,7 +33,7 @@ class DecisionsDocTests(SynchronousTestCase):
         """
         The first page leads to all others.
         """
-        listed = re.findall(r"^   (\w+)$", readPage("decisions/index"), re.MULTILINE)
+        listed = re.findall(r"^   \w+ <(\w+)>$", readPage("decisions/index"), re.MULTILINE)
         self.assertEqual(sorted(listed), sorted(self.pages))
 
     def test_lists(self) -> None:
