@@ -14,13 +14,12 @@ from zope.interface import implementer
 from brxy.apps.announcing import Announcing
 from brxy.apps.backend import Backend
 from brxy.apps.connection import KeepAliveGuess
-from brxy.edge.slots.front import Front
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.transport.connection import Shared
 from brxy.transport.relay import Relay
 
 if TYPE_CHECKING:
-    pass
+    from brxy.edge.slots.front import Front
 
 __all__ = ["DirectSlot"]
 
