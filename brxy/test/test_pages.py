@@ -1,16 +1,22 @@
 """
-The pages of the documentation point to files that are there, and fit on a screen.
+What is true of all pages of the documentation: they point to files that are there, show
+command lines that are accepted, and fit on a screen.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import brxy
+from brxy.edge.tap import Options as EdgeOptions
+from brxy.node.tap import Options as NodeOptions
+from brxy.spawners.registry import findSpawner
+from brxy.spawners.spec import SpawnSpec, parseSpawn, splitCommon
 
 ROOT = Path(brxy.__file__).parents[1]
 
@@ -25,6 +31,9 @@ PATH = re.compile(r"`((?:doc|examples|fuzz|newsfragments)/[\w./-]+|[A-Z]+\.(?:md
 
 # The end of a paragraph before a block of code; a directive or a comment is none.
 CODE = re.compile(r"^(?!\.\. ).*::$")
+
+# A command line that runs twistd; what is in quotes may go on in the next line.
+COMMAND = re.compile(r'^ *(twistd (?:"[^"]*"|[^"\n])*)$', re.MULTILINE)
 
 
 def pages(*patterns: str) -> list[Path]:
@@ -59,6 +68,59 @@ def codeLines(page: Path) -> Iterator[tuple[int, str]]:
             yield number, line
         elif text.startswith(".. code-block::") or CODE.search(text):
             margin = indent
+
+
+def commands(page: Path, program: str) -> Iterator[list[str]]:
+    """
+    @return: the arguments of each command line of a page that runs this program: what
+        follows its name.  Those that are cut short are left out.
+    """
+    lines = codeLines(page) if page.suffix == ".rst" else allLines(page)
+    text = "\n".join(line for _, line in lines).replace("\\\n", " ")
+    for each in COMMAND.findall(text):
+        _, *words = shlex.split(each)
+        name = next((word for word in words if word.startswith("brxy-")), None)
+        if name == program and not {"…", "[options]"} & set(words):
+            yield words[words.index(name) + 1 :]
+
+
+class CommandsTests(SynchronousTestCase):
+    """
+    Tests of the command lines that the pages show.
+    """
+
+    def test_edge(self) -> None:
+        """
+        Those of the edge are accepted, with their spawn strings.
+        """
+        seen = 0
+        for page in pages("*.md", "doc/*.rst"):
+            for arguments in commands(page, "brxy-edge"):
+                options = EdgeOptions()
+                if arguments == ["--help-spawners"]:
+                    continue
+                options.parseOptions(arguments)
+                for each in options["spawns"]:
+                    spec = each if isinstance(each, SpawnSpec) else parseSpawn(each)
+                    if spec.name not in ("wake", "stay"):
+                        splitCommon(spec, findSpawner(spec.name).options)
+                seen += 1
+        self.assertGreater(seen, 25)
+
+    def test_node(self) -> None:
+        """
+        Those of the node have options that it knows, and a command or --app.
+        """
+        known = {name.rstrip("=") for name in NodeOptions({}).longOpt}
+        seen = 0
+        for page in pages("*.md", "doc/*.rst"):
+            for arguments in commands(page, "brxy-node"):
+                options, *_ = " ".join(arguments).split(" -- ")
+                names = set(re.findall(r"--([a-z-]+)", options))
+                self.assertEqual(names - known, set(), page.name)
+                self.assertTrue("--" in arguments or "app" in names, page.name)
+                seen += 1
+        self.assertGreater(seen, 3)
 
 
 class LinksTests(SynchronousTestCase):
