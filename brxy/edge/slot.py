@@ -49,7 +49,7 @@ from brxy.wire import (
 if TYPE_CHECKING:
     from brxy.edge.brokerage import Brokerage
 
-__all__ = ["NodeSlot", "SlotFactory"]
+__all__ = ["RECEIVED", "RECEIVED_ANYTIME", "NodeSlot", "SlotFactory"]
 
 # Seconds.
 ACCEPT_TIMEOUT = 5.0
@@ -89,9 +89,9 @@ class NodeSlot(Framed):
         if number and (number != self._number or phase <= IDLE):
             self._late(kind, number)
             return
-        received = _RECEIVED.get((phase, kind))
+        received = RECEIVED.get((phase, kind))
         if received is None:
-            received = _RECEIVED_ANYTIME.get(kind) if phase != GREETING else None
+            received = RECEIVED_ANYTIME.get(kind) if phase != GREETING else None
         if received is None:
             raise SlotProtocolError(f"{NAMES[kind]} came out of turn")
         # Bytes may have been on their way when it fell silent.
@@ -326,7 +326,7 @@ class NodeSlot(Framed):
 _Received = Callable[[NodeSlot, bytes], None]
 
 #: What a frame does in the phase that a slot is in.
-_RECEIVED: dict[tuple[int, int], _Received] = {
+RECEIVED: dict[tuple[int, int], _Received] = {
     (GREETING, HELLO): NodeSlot._hello,
     (OFFERED, ACCEPT): NodeSlot._accept,
     (OFFERED, REFUSE): NodeSlot._refuse,
@@ -343,7 +343,7 @@ _RECEIVED: dict[tuple[int, int], _Received] = {
 }
 
 #: What a frame does after the greeting, whatever the slot is doing.
-_RECEIVED_ANYTIME: dict[int, _Received] = {
+RECEIVED_ANYTIME: dict[int, _Received] = {
     READY: NodeSlot._ready,
     UNREADY: NodeSlot._unready,
     SPAWN: NodeSlot._roll,

@@ -51,7 +51,14 @@ from brxy.wire import (
     reasonText,
 )
 
-__all__ = ["EdgeSlot", "EdgeSlotFactory", "NotWelcome", "Owner"]
+__all__ = [
+    "RECEIVED",
+    "RECEIVED_ANYTIME",
+    "EdgeSlot",
+    "EdgeSlotFactory",
+    "NotWelcome",
+    "Owner",
+]
 
 # The edge sends no more of a request before it has seen ACCEPT.
 UNACCEPTED_LIMIT = 65536
@@ -166,9 +173,9 @@ class EdgeSlot(Framed):
             return
         if number and number != self._number:
             raise SlotProtocolError(f"{NAMES[kind]} of exchange {number}, which is not on")
-        received = _RECEIVED.get((self._phase, kind))
+        received = RECEIVED.get((self._phase, kind))
         if received is None and self._phase != GREETING:
-            received = _RECEIVED_ANYTIME.get(kind)
+            received = RECEIVED_ANYTIME.get(kind)
         if received is None:
             raise SlotProtocolError(f"{NAMES[kind]} came out of turn")
         received(self, payload)
@@ -412,7 +419,7 @@ class EdgeSlot(Framed):
 _Received = Callable[[EdgeSlot, bytes], None]
 
 #: What a frame does in the phase that a slot is in.
-_RECEIVED: dict[tuple[int, int], _Received] = {
+RECEIVED: dict[tuple[int, int], _Received] = {
     (GREETING, WELCOME): EdgeSlot._welcome,
     (GREETING, GOAWAY): EdgeSlot._notWelcome,
     (IDLE, RESET): EdgeSlot._resetLate,
@@ -432,7 +439,7 @@ _RECEIVED: dict[tuple[int, int], _Received] = {
 }
 
 #: What a frame does after the greeting, whatever the slot is doing.
-_RECEIVED_ANYTIME: dict[int, _Received] = {
+RECEIVED_ANYTIME: dict[int, _Received] = {
     NEWEST: EdgeSlot._newest,
     RETIRE: EdgeSlot._retire,
     GOAWAY: EdgeSlot._goAway,

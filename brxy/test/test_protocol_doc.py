@@ -5,14 +5,16 @@ The page about the slot protocol, C{doc/protocol.rst}, says what the code does.
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from types import ModuleType
 
 from attrs import frozen
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
-import brxy
 from brxy import wire
+from brxy.edge import slot as edge_slot
 from brxy.errors import SlotProtocolError
+from brxy.node import slot as node_slot
+from brxy.test.pages import listTables, readPage, section
 from brxy.wire import Decoder, Hello, Open, Welcome, frame
 
 # "node: READY    05 00 0000", and the same without a sender, in the same write.
@@ -56,13 +58,6 @@ class Row:
     in_exchange: bool
     shortest: int
     longest: int
-
-
-def readPage() -> list[str]:
-    path = Path(brxy.__file__).parent.parent / "doc" / "protocol.rst"
-    if not path.exists():
-        raise SkipTest("needs doc/: run the tests in a checkout")
-    return path.read_text("utf-8").splitlines()
 
 
 def payloadOf(text: str) -> bytes:
@@ -125,7 +120,7 @@ class ProtocolPageTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.lines = readPage()
+        self.lines = readPage("protocol").splitlines()
         self.table = {row.name: row for row in readTable(self.lines)}
         self.examples = readExamples(self.lines)
 
@@ -203,6 +198,46 @@ class ProtocolPageTests(SynchronousTestCase):
             ):
                 if 0 <= size <= wire.MAX_DATA:
                     self.assertEqual(isFrame(row.type, exchange, size), good, (row, size))
+
+
+class StateTablesTests(SynchronousTestCase):
+    """
+    The tables of the states of both sides.
+    """
+
+    def _check(self, side: str, slot: ModuleType, more: set[tuple[int, int]]) -> None:
+        """
+        @param more: what the side does without its own table, as state and frame.
+        """
+        text = section(readPage("protocol"), f"The states of the {side}'s side")
+        received, events = listTables(text)
+        told = [(state, frame) for state, frames, _, _ in received for frame in frames.split(", ")]
+        self.assertEqual(len(told), len(set(told)))
+        self.assertEqual(
+            {(getattr(slot, state.upper()), getattr(wire, frame)) for state, frame in told},
+            slot.RECEIVED.keys() | more,
+        )
+        [anytime] = re.findall(r"these frames are legal as well:([A-Z,\s]+)\.", text)
+        self.assertEqual(
+            {getattr(wire, name.strip()) for name in anytime.split(",")},
+            set(slot.RECEIVED_ANYTIME),
+        )
+        named = {state for state, _ in told}
+        following = {row[-1] for row in (*received, *events)} - {"–"}
+        self.assertEqual(following - named - {"idle"}, set())
+
+    def test_edge(self) -> None:
+        """
+        The edge takes the frames that the page names in the states that it names, and no
+        others.
+        """
+        self._check("edge", edge_slot, set())
+
+    def test_node(self) -> None:
+        """
+        So does the node, which takes OPEN before it looks at its table.
+        """
+        self._check("node", node_slot, {(node_slot.IDLE, wire.OPEN)})
 
 
 def isFrame(type: int, exchange: int, size: int) -> bool:

@@ -5,33 +5,31 @@ The page about security, C{doc/security.rst}, names tests that are there.
 from __future__ import annotations
 
 import re
-from functools import reduce
-from importlib import import_module
-from pathlib import Path
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.python.reflect import namedAny
+from twisted.trial.unittest import SynchronousTestCase
 
-import brxy
-
-PAGE = Path(brxy.__file__).parents[1] / "doc" / "security.rst"
+from brxy.test.pages import readPage, section
 
 
 class SecurityDocTests(SynchronousTestCase):
     """
-    Tests of the table of threats.
+    Tests of the list of threats.
     """
 
     def test_named(self) -> None:
         """
         Each threat is shown by a test, and all that are named exist.
         """
-        if not PAGE.exists():
-            raise SkipTest("needs doc/: run the tests in a checkout")
-        table = PAGE.read_text().partition("\nThreats\n")[2].partition("\nTo set")[0]
-        threats = table.split("\n   * - ")[2:]
+        text = section(readPage("security"), "Threats")
+        threats = re.findall(r"^(\w.*)\n((?:    .*\n|\n(?=    ))+)", text, re.MULTILINE)
         self.assertGreater(len(threats), 15)
-        for threat in threats:
-            named = re.findall(r"``(test_\w+)((?:\.\w+)*)``", threat.rpartition("\n     - ")[2])
-            self.assertNotEqual(named, [], threat)
-            for module, path in named:
-                reduce(getattr, path.split(".")[1:], import_module(f"brxy.test.{module}"))
+        # No entry escapes this test.
+        self.assertEqual(len(threats), len(re.findall(r"^\w.*\n    \S", text, re.MULTILINE)))
+        self.assertEqual(len(threats), text.count("\n    Tests: "))
+        for threat, answer in threats:
+            tests = re.findall(r"``([^`]+)``", answer.partition("\n    Tests: ")[2])
+            self.assertNotEqual(tests, [], threat)
+            for name in tests:
+                self.assertRegex(name, r"^brxy\.test\.(\w+\.)*test_\w+", threat)
+                namedAny(name)
