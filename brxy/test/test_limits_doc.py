@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 import brxy
 from brxy.edge.tap import Options
-
-DOC = Path(brxy.__file__).parents[1] / "doc"
+from brxy.test.pages import readPage
 
 # The row of the table of limits that names one option, and its default.
 ROW = re.compile(r"^   \* - [^\n]*: :option:`--([a-z-]+)`\n     - ([^\n]*)\n", re.MULTILINE)
@@ -23,15 +22,6 @@ ANSWER = re.compile(r"^``(\d{3}) ([^`]+)``$", re.MULTILINE)
 
 # These have no number of their own as default: they depend on other things.
 DERIVED = {"max-connections": "by open files", "max-held-total": "10,000"}
-
-
-def page(name: str) -> str:
-    """
-    @return: the text of a page.
-    """
-    if not DOC.exists():
-        raise SkipTest("needs doc/: run the tests in a checkout")
-    return (DOC / name).read_text()
 
 
 class LimitsDocTests(SynchronousTestCase):
@@ -46,7 +36,7 @@ class LimitsDocTests(SynchronousTestCase):
         options = Options()
         options.parseOptions([])
         expected = {}
-        rows = dict(ROW.findall(page("limits.rst")))
+        rows = dict(ROW.findall(readPage("limits")))
         for name in rows:
             value = options[name]
             unit = " s" if name.endswith("timeout") else ""
@@ -60,7 +50,7 @@ class LimitsDocTests(SynchronousTestCase):
         """
         sources = Path(brxy.__file__).parent.glob("edge/**/*.py")
         code = "".join(source.read_text() for source in sources)
-        answers = ANSWER.findall(page("troubleshooting.rst"))
+        answers = ANSWER.findall(readPage("troubleshooting"))
         lost = [
             (status, text)
             for status, text in answers
