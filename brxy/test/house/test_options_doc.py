@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import attrs
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import brxy
@@ -16,12 +15,6 @@ from brxy.edge.config.options import Options as EdgeOptions
 from brxy.edge.tap import NODE_PORT
 from brxy.node.tap import Options as NodeOptions
 from brxy.program.options import Options
-from brxy.spawners.docker import spawner as docker
-from brxy.spawners.kubernetes import spawner as kubernetes
-from brxy.spawners.local import app, process
-from brxy.spawners.spec import Common, optionKeys
-from brxy.spawners.ssh import spawner as ssh
-from brxy.spawners.swarm import spawner as swarm
 
 PAGE = Path(brxy.__file__).parents[1] / "doc" / "options.rst"
 
@@ -92,26 +85,3 @@ class OptionsDocTests(SynchronousTestCase):
         So are all of the node.
         """
         self._compare(NodeOptions({}), "--", "true")
-
-    def test_spawners(self) -> None:
-        """
-        So are the keys of spawn strings.
-        """
-        page = PAGE.read_text()
-        page = page[page.index("Spawn strings\n---") :]
-        names = ("app", "process", "ssh", "docker", "swarm", "kubernetes")
-        starts = [page.index(f"\n{name}:\n~") for name in names] + [page.index("\nOthers\n")]
-        parts = [page[: starts[0]]]
-        parts += [page[start:end] for start, end in zip(starts, starts[1:], strict=False)]
-        owns = (app, process, ssh, docker, swarm, kubernetes)
-        classes = (Common, *(each.Options for each in owns))
-        for part, options in zip(parts, classes, strict=True):
-            keys = optionKeys(options)
-            told = re.findall(r"^``([a-z-]+)=``(?:, ``([a-z-]+)=``)?$", part, re.MULTILINE)
-            self.assertEqual({key for pair in told for key in pair if key}, set(keys))
-            for key, each in keys.items():
-                if each.default not in (None, attrs.NOTHING):
-                    text = part[part.index(f"``{key}=``\n") :].split("\n\n")[0]
-                    value = each.default
-                    told_default = value if isinstance(value, str) else f"{value:g}"
-                    self.assertIn(f"Default: ``{told_default}``", text)

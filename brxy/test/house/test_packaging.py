@@ -21,6 +21,17 @@ finally:
     print("from", sys.modules["twisted.plugins.brxy_plugin"].__file__)
 """
 
+# Some of what only a checkout has.
+SOURCES = (
+    "CHANGES.rst",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "dev",
+    "doc/flow.svg",
+    "doc/index.rst",
+    "examples/demo.py",
+)
+
 
 class InstallTests(BuildTests):
     """
@@ -56,7 +67,7 @@ class InstallTests(BuildTests):
         The sdist, which has what a checkout has, gives twistd both plugins.
         """
         source = self.unpacked(self.build("build_sdist", self.source))
-        for name in ("dev", "examples/demo.py", "doc/index.rst", "CHANGES.rst", "LICENSE"):
+        for name in SOURCES:
             self.assertTrue((source / name).exists(), name)
         self.check(self.build("build_wheel", source))
 
