@@ -38,12 +38,13 @@ from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.clients.connection import ClientFactory
 from brxy.edge.clients.httpfactory import HTTPFactory
 from brxy.edge.clients.proxied import Proxied
-from brxy.edge.clients.redirect import RedirectFactory
+from brxy.edge.clients.redirect import Redirect
 from brxy.edge.clients.sni import SNIFactory
 from brxy.edge.clients.tcp import TCPFactory
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.dispatch import Brokerage
 from brxy.edge.endpoints import checkPrivate, edgeEndpoint, listen, private
+from brxy.edge.events import Events, LogListener
 from brxy.edge.fleet.recovery import warnOfUnclaimed
 from brxy.edge.fleet.starter import Starter
 from brxy.edge.fleet.statefile import StateFile
@@ -103,6 +104,7 @@ class EdgeService(Service):
             makeToken(settings.token_file)
         self._readToken()
         self._shared = Shared(reactor)
+        events = Events([LogListener()])
         self._ports: list[IListeningPort] = []
         self._node_ports: list[IListeningPort] = []
         self._starter: Starter | None = None
@@ -131,6 +133,7 @@ class EdgeService(Service):
             response_timeout=settings.response_timeout,
             limits=limits,
             changed=self._changed,
+            events=events,
         )
         routes = RouteTable(
             settings.routes,
@@ -142,20 +145,27 @@ class EdgeService(Service):
         common = (self._shared, self._brokerage, limits)
         addresses = Addresses(limits.max_connections_per_address)
         http = (*common, addresses, routes.route, settings.forwarded_trust)
-        self._http = HTTPFactory(*http)
-        if settings.https_redirect is not None:
-            self._http = RedirectFactory(*http, settings.https_redirect)
-        self._https = HTTPFactory(*http, secured=True, hsts=settings.hsts)
+        redirect = [] if settings.https_redirect is None else [Redirect(settings.https_redirect)]
+        self._http = HTTPFactory(*http, interceptors=redirect)
+        # Behind a trusted proxy, clients of http may come over TLS too.
+        self._https = HTTPFactory(
+            *http,
+            secured=True,
+            hsts=settings.hsts,
+            interceptors=redirect if settings.forwarded_trust else [],
+        )
         self._tcp, self._tls_tcp = (
             [TCPFactory(*common, addresses, name) for name, _ in frontends]
             for frontends in (settings.frontends, settings.tls_frontends)
         )
         self._sni = SNIFactory(*common, addresses, routes.route)
-        self._admission = Admission(limits.max_connections, self._clientsAllowed, reactor.seconds)
-        self._proxied = Proxied(reactor, settings.proxy_trust)
+        self._admission = Admission(
+            limits.max_connections, self._clientsAllowed, reactor.seconds, events
+        )
+        self._proxied = Proxied(reactor, settings.proxy_trust, events)
         self._certificates: CertificateStore | None = None
         if settings.tls_certs is not None:
-            self._certificates = CertificateStore(settings.tls_certs)
+            self._certificates = CertificateStore(settings.tls_certs, events)
             self._reloads.append(self._certificates.reload)
             self._looks = LoopingCall(self._certificates.warn)
             self._looks.clock = reactor
