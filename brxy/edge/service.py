@@ -170,7 +170,7 @@ class EdgeService(Service):
             self._looks = LoopingCall(self._certificates.warn)
             self._looks.clock = reactor
         self._client_handshakes = Handshakes(reactor)
-        self._slots = SlotFactory(self._shared, self._brokerage)
+        self._slots = SlotFactory(self._shared, self._brokerage, Events((LogListener(),)))
         self._handshakes = Handshakes(reactor)
         self._node_tls: NodeTLS | None = None
         if settings.node_tls is not None:

@@ -20,9 +20,10 @@ from brxy.apps.app import App
 from brxy.apps.idleclock import IdleClock
 from brxy.interfaces import Address
 from brxy.node.dial import Dialer
+from brxy.node.edgeend import EdgeEnd
 from brxy.node.link import Link
 from brxy.node.settings import NodeSettings
-from brxy.node.slot import EdgeSlot, EdgeSlotFactory
+from brxy.node.slot import EdgeSlotFactory
 from brxy.processes.child import Ended
 from brxy.processes.launch import Launched
 from brxy.processes.pipes import EndReader
@@ -179,7 +180,7 @@ class NodeService(Service):
             settings.send_proxy is not None,
         )
 
-    def welcomed(self, slot: EdgeSlot, welcome: Welcome) -> None:
+    def welcomed(self, slot: EdgeEnd, welcome: Welcome) -> None:
         """
         The edge let a slot in.
         """
@@ -188,30 +189,31 @@ class NodeService(Service):
         if self._idle_clock is not None and not self._idle_clock.leaving:
             slot.ready()
 
-    def began(self) -> None:
+    def claim(self) -> bool:
         """
         An exchange began.
         """
         if self._idle_clock is not None:
-            self._idle_clock.began()
+            self._idle_clock.exchangeBegan()
+        return True
 
-    def finished(self) -> None:
+    def exchangeOver(self) -> None:
         """
         An exchange is over.
         """
         if self._idle_clock is not None:
-            self._idle_clock.finished()
+            self._idle_clock.exchangeOver()
             if not self._idle_clock.busy and self._idle is not None:
                 idle, self._idle = self._idle, None
                 idle.callback(None)
 
-    def rest(self, slot: EdgeSlot) -> None:
+    def rest(self, slot: EdgeEnd) -> None:
         """
         The app took no connection: pull again in a moment.
         """
         self._resting.start(slot)
 
-    def _rested(self, slot: EdgeSlot) -> None:
+    def _rested(self, slot: EdgeEnd) -> None:
         if self._idle_clock is not None and not self._idle_clock.leaving:
             slot.ready()
 
@@ -235,7 +237,7 @@ class NodeService(Service):
         Ask the edge for newer instances in place of ours (SIGHUP).
         """
         slots = self._slots.slots if self._slots is not None else ()
-        if not any(slot.askForRoll() for slot in slots):
+        if not any(slot.requestRoll() for slot in slots):
             self._log.warn("no edge is connected that could be asked for newer instances")
 
     # Going down

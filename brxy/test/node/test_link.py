@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from brxy.edge.config.settings import NodeTLSFiles
+from brxy.edge.events import Events, LogListener
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
 from brxy.interfaces import Address
@@ -20,7 +21,7 @@ from brxy.node.dial import Dialer, EdgeTLS
 from brxy.node.link import Link, _Watched
 from brxy.node.slot import EdgeSlotFactory
 from brxy.test.support.loopback.papers import Papers
-from brxy.test.support.memory.fakes import FakeBrokerage, FakeOwner
+from brxy.test.support.memory.fakes import FakeHost, FakeOwner
 from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, settle
 from brxy.tls.handshakes import Handshakes, encrypted
 from brxy.transport.connection import Shared
@@ -50,9 +51,8 @@ class SecuredLinkTests(SynchronousTestCase):
         link = Link(dialer, slots, self.reactor, lambda: self.told.append("up"), self.told.append)
         link.startService()
         self.edge = NodeTLS(edge)
-        self.brokerage = FakeBrokerage()
-        brokerage: Any = self.brokerage
-        self.factory = SlotFactory(self.reactor.shared, brokerage)
+        self.host = FakeHost()
+        self.factory = SlotFactory(self.reactor.shared, self.host, Events((LogListener(),)))
 
     def answer(self) -> None:
         """
@@ -73,7 +73,7 @@ class SecuredLinkTests(SynchronousTestCase):
         self.start(self.papers.edge(), self.papers.node("web1"))
         self.answer()
         self.assertEqual(self.told, ["up"])
-        self.assertEqual(len(self.brokerage.free_slots), 1)
+        self.assertEqual(len(self.host.free_slots), 1)
 
     def assertBacksOff(self, why: str) -> None:
         """

@@ -11,8 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from brxy.interfaces import Address, IExchangeEnd
-from brxy.node.owner import NotWelcome
-from brxy.node.slot import EdgeSlotFactory
+from brxy.node.slot import EdgeSlotFactory, NotWelcome
 from brxy.test.support.memory.fakes import FakeOwner
 from brxy.test.support.memory.network import FakeApp, FakeReactor, Recorder, connect, settle
 from brxy.test.support.memory.slotframes import HELLO_FRAME, WELCOME_FRAME, opening, warnings
@@ -466,7 +465,7 @@ class NodeSideTests(SynchronousTestCase):
         """
         A roll is asked for on a slot that was let in.
         """
-        self.assertFalse(self.slot.askForRoll())
+        self.assertFalse(self.slot.requestRoll())
         self.greet()
-        self.assertTrue(self.slot.askForRoll())
+        self.assertTrue(self.slot.requestRoll())
         self.assertEqual(self.end.frames(), [(SPAWN, 0, b"")])

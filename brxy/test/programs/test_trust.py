@@ -45,7 +45,7 @@ class TokenTests(ProgramTests):
         self.assertNotIn(secret, answer.body)
         for pid in self.running():
             self.assertNotIn(secret, Path(f"/proc/{pid}/cmdline").read_text())
-        self.assertEqual(edge.out.count("refused a node at 127.0.0.1: "), 1)
+        self.assertEqual(edge.out.count("refused a node from 127.0.0.1: "), 1)
         self.assertEqual(edge.out.count(why), 1)
         self.assertEqual(stranger.out.count(why), 1)
 
@@ -136,11 +136,11 @@ class CertificateTests(ProgramTests):
                 "its certificate is not for other.example",
             ),
         ):
-            await self.said(edge, f"refused a node at 127.0.0.1: {at_edge}")
+            await self.said(edge, f"refused a node from 127.0.0.1: {at_edge}")
             await self.said(node, f"no edge at {self.place}: {at_node}; trying on")
             self.assertEqual(node.out.count("trying on"), 1)
             self.assertNotIn("Traceback", node.out)
-        self.assertEqual(edge.out.count("refused a node at"), 3)
+        self.assertEqual(edge.out.count("refused a node from"), 3)
         self.assertNotIn("Traceback", edge.out)
 
     async def test_spawned(self) -> None:
@@ -174,7 +174,7 @@ class CertificateTests(ProgramTests):
         await self.said(client, "Verify return code: 0 .ok.")
         client.say(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         await self.ended(client)
-        await self.said(edge, "refused a node at 127.0.0.1: [^T]")
+        await self.said(edge, "refused a node from 127.0.0.1: [^T]")
         self.assertNotIn("Traceback", edge.out)
         await self.stopped(edge)
 

@@ -150,10 +150,10 @@ class _NodeTests(EdgeTests):
         [line] = self.said("no edge at ")
         self.assertIn(f": {node or edge}", line)
         self.assertTrue(line.endswith("; trying on"), line)
-        refused = self.said("refused a node at ")
+        refused = self.said("refused a node from ")
         self.assertEqual(len(refused), 1 if edge else 0, refused)
         for line in refused:
-            self.assertIn(f"refused a node at 127.0.0.1: {edge}", line)
+            self.assertIn(f"refused a node from 127.0.0.1: {edge}", line)
         self.assertEqual(len(self.said("")), 1 + len(refused), self.said(""))
         self.assertEqual(self.flushLoggedErrors(), [])
         self.assertEqual((await self.ask(_GET)).status, 503)
@@ -491,7 +491,7 @@ class CertificateTests(_NodeTests):
         self.listen(node_tls=self.papers.edge(), hold_timeout=0.1)
         self.node(token="secret")
         await self.until(lambda: len(self.attempts) >= 3)
-        self.assertEqual(len(self.said("refused a node at 127.0.0.1: TLS: ")), 1)
+        self.assertEqual(len(self.said("refused a node from 127.0.0.1: TLS: ")), 1)
         self.assertEqual(len(self.said("no edge at ")), 1)
 
     async def test_edgeWithoutTLS(self) -> None:
@@ -503,7 +503,7 @@ class CertificateTests(_NodeTests):
         await self.until(lambda: len(self.attempts) >= 3)
         [line] = self.said("no edge at ")
         self.assertIn(": TLS: ", line)
-        self.assertEqual(len(self.said("refused a node at 127.0.0.1: ")), 1)
+        self.assertEqual(len(self.said("refused a node from 127.0.0.1: ")), 1)
 
     async def test_renewed(self) -> None:
         """
