@@ -434,6 +434,12 @@ class Brokerage:
 
     # The end
 
+    def leave(self) -> None:
+        """
+        The edge is stopping: from now on no client keeps its connection.
+        """
+        self.leaving = True
+
     def sayGoodbye(self) -> None:
         """
         The edge leaves: tell the instances.  No node is let in any more.

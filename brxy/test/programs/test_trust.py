@@ -191,7 +191,7 @@ class CertificateTests(ProgramTests):
         for path, name in zip(renewed, ("edge.pem", "edge.key"), strict=True):
             os.replace(path, self.folder / name)
         edge.signal(signal.SIGHUP)
-        await self.said(edge, "reads its certificates and tokens anew")
+        await self.said(edge, "reading certificates and tokens again")
         after = re.findall("subject=(.*)", await self.shake())
         self.assertEqual((before, after), (["CN = edge"], ["CN = renewed"]))
         self.assertEqual((await self.get(address, "/env")).status, 200)

@@ -114,7 +114,7 @@ class _NodeTests(EdgeTests):
         Have the edge read its files anew.
         """
         self.hang_up(signal.SIGHUP, None)
-        await self.until(lambda: self.heard("reads its certificates and tokens anew"))
+        await self.until(lambda: self.heard("reading certificates and tokens again"))
 
     def heard(self, text: str, least: Any = LogLevel.info) -> list[str]:
         """
@@ -300,7 +300,7 @@ class TokenTests(_NodeTests):
         self.listen(token_file=path)
         os.unlink(path)
         await self.reload()
-        [line] = self.said("goes on with what it had")
+        [line] = self.said("keeping what was read before")
         self.assertTrue(line.endswith(f": --token-file {path}: No such file or directory"))
         self.node(token="shared")
         await self.assertServes()
@@ -537,7 +537,7 @@ class CertificateTests(_NodeTests):
         self.listen(node_tls=files)
         shutil.copy(self.papers.issue("other")[1], files.key)
         await self.reload()
-        [line] = self.said("goes on with what it had")
+        [line] = self.said("keeping what was read before")
         self.assertIn(files.certificate, line)
         self.node(tls=self.papers.node("web1"))
         await self.assertServes()
@@ -587,7 +587,7 @@ class PortTests(_NodeTests):
         """
         An edge that no node can come to says so.
         """
-        warning = "no node can come in: give a --token-file"
+        warning = "no node can authenticate: give a --token-file"
         certificate = self.papers.edge(ca=None)
         for settings, lonely in (
             ({}, True),

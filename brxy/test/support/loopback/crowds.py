@@ -161,7 +161,7 @@ class MemoryEdge:
             reactor, EdgeSettings(ports=["tcp:8080"], spawns=spawns, **settings)
         )
         # Its connections have no descriptors that could be watched.
-        self.service._shared.hangups = reactor.shared.hangups
+        self.service.parts.shared.hangups = reactor.shared.hangups
         self.service.startService()
         self._factory = reactor.tcpServers[0][1]
         self._ends: list[PipeEnd] = []
