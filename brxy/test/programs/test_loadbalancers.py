@@ -165,7 +165,7 @@ class HAProxyTests(_Tests):
             self.assertEqual((await peer.answer()).status, 200)
             self.assertEqual(web.requests[-1][b"x-forwarded-for"], _CLIENT.encode())
             await self._checkTCP(ports["tcp", version])
-        self.assertNotIn("closed a connection of the proxy", edge.out)
+        self.assertNotIn("closed a connection from proxy", edge.out)
         haproxy.signal(signal.SIGTERM)
         await self.stopped(edge)
 
