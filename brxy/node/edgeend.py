@@ -32,7 +32,7 @@ from brxy.wire.frames import (
 )
 from brxy.wire.greeting import Hello, Welcome
 
-__all__ = ["UNACCEPTED_LIMIT", "EdgeEnd", "NotWelcome", "Owner"]
+__all__ = ["UNACCEPTED_LIMIT", "EdgeEnd", "NotWelcome", "Owner", "Places"]
 
 # The edge sends at most this much of a request before ACCEPT (bytes).
 UNACCEPTED_LIMIT = 65536
@@ -48,9 +48,27 @@ class NotWelcome(BrxyError):
     """
 
 
+class Places(Protocol):
+    """
+    The places of the app, as slots need them.
+    """
+
+    def claim(self) -> bool:
+        """
+        Take a place for an exchange that begins.
+
+        @return: whether one was left.
+        """
+
+    def exchangeOver(self) -> None:
+        """
+        An exchange is over, and its place is free.
+        """
+
+
 class Owner(Protocol):
     """
-    What the slots to an edge need of the node.
+    The owner of all slots to one edge, as they need it.
     """
 
     def hello(self) -> Hello:
@@ -61,18 +79,6 @@ class Owner(Protocol):
     def welcomed(self, slot: EdgeEnd, welcome: Welcome) -> None:
         """
         The edge admitted the node on this slot.
-        """
-
-    def claim(self) -> bool:
-        """
-        Count one more exchange.
-
-        @return: whether the node has room for it; if not, it is not counted.
-        """
-
-    def exchangeOver(self) -> None:
-        """
-        An exchange that was counted is over.
         """
 
     def rest(self, slot: EdgeEnd) -> None:
@@ -100,9 +106,12 @@ class EdgeEnd(Framed):
         L{NotWelcome}.
     """
 
-    def __init__(self, factory: FramedFactory[Any], owner: Owner, backend: Backend) -> None:
+    def __init__(
+        self, factory: FramedFactory[Any], owner: Owner, places: Places, backend: Backend
+    ) -> None:
         super().__init__(factory)
         self._owner = owner
+        self._places = places
         self._backend = backend
         self._phase = GREETING
         self._taken = 0
@@ -189,7 +198,7 @@ class EdgeEnd(Framed):
     def _finish(self) -> None:
         if self._going and self.alive:
             self.close()
-        self._owner.exchangeOver()
+        self._places.exchangeOver()
 
     def isBetweenExchanges(self) -> bool:
         """
@@ -257,7 +266,7 @@ class EdgeEnd(Framed):
         self._phase, self._relay = IDLE, None
         self._backend.reset()
         if busy:
-            self._owner.exchangeOver()
+            self._places.exchangeOver()
         self._settled()
 
     def _notAdmitted(self, why: str) -> None:

@@ -23,6 +23,7 @@ from brxy.node.edgeend import (
     EdgeEnd,
     NotWelcome,
     Owner,
+    Places,
 )
 from brxy.node.exchange import Exchange
 from brxy.slots.framed import FramedFactory
@@ -55,7 +56,7 @@ class EdgeSlot(EdgeEnd):
     """
 
     def __init__(self, factory: EdgeSlotFactory) -> None:
-        super().__init__(factory, factory.owner, factory.backend())
+        super().__init__(factory, factory.owner, factory.places, factory.backend())
 
     def connectionMade(self) -> None:
         """
@@ -99,7 +100,7 @@ class EdgeSlot(EdgeEnd):
             # It crossed our UNREADY.
             self._sendRefuse(b"takes nothing more")
             return
-        if not self._owner.claim():
+        if not self._places.claim():
             # Exchanges of other edges have taken every place.
             self._sendRefuse(b"has no place left")
             self._owner.rest(self)
@@ -209,10 +210,16 @@ class EdgeSlotFactory(FramedFactory[EdgeSlot]):
     """
 
     def __init__(
-        self, shared: Shared, owner: Owner, app: Address, send_proxy: str | None = None
+        self,
+        shared: Shared,
+        owner: Owner,
+        places: Places,
+        app: Address,
+        send_proxy: str | None = None,
     ) -> None:
         super().__init__(shared)
         self.owner = owner
+        self.places = places
         self._app = app
         self._send_proxy = send_proxy
         self._keep_alive = KeepAliveGuess()

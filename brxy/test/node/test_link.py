@@ -5,7 +5,6 @@ Tests of what keeps a node connected.
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -44,8 +43,8 @@ class SecuredLinkTests(SynchronousTestCase):
         """
         Start to dial.
         """
-        owner: Any = FakeOwner()
-        slots = EdgeSlotFactory(Shared(self.reactor), owner, Address("127.0.0.1", 20000))
+        owner = FakeOwner()
+        slots = EdgeSlotFactory(Shared(self.reactor), owner, owner, Address("127.0.0.1", 20000))
         endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", 9080)
         dialer = Dialer(self.reactor, endpoint, tls=node)
         link = Link(dialer, slots, self.reactor, lambda: self.told.append("up"), self.told.append)
@@ -127,8 +126,10 @@ class LinkTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
-        owner: Any = FakeOwner()
-        self.slots = EdgeSlotFactory(Shared(self.reactor), owner, Address("127.0.0.1", 20000))
+        owner = FakeOwner()
+        self.slots = EdgeSlotFactory(
+            Shared(self.reactor), owner, owner, Address("127.0.0.1", 20000)
+        )
         self.told: list[str] = []
         self.link = Link(
             TCP4ClientEndpoint(self.reactor, "edge", 9080),

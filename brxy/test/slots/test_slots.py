@@ -5,7 +5,6 @@ Tests of both ends of a slot joined: L{brxy.edge.slots.node} and L{brxy.node.slo
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,9 +36,9 @@ class _World:
         self.reactor = FakeReactor()
         self.host = FakeHost()
         self.owner = FakeOwner()
-        owner: Any = self.owner
+        owner = self.owner
         self.edge = SlotFactory(self.reactor.shared, self.host, Events((LogListener(),)))
-        self.node = EdgeSlotFactory(self.reactor.shared, owner, Address("127.0.0.1", 20000))
+        self.node = EdgeSlotFactory(self.reactor.shared, owner, owner, Address("127.0.0.1", 20000))
         self.edge_slot: NodeSlot = self.edge.buildProtocol(None)
         self.node_slot: EdgeSlot = self.node.buildProtocol(None)
         self.edge_end, self.node_end = connect(

@@ -170,7 +170,7 @@ class FakeHost:
 
 class FakeOwner:
     """
-    The node, as its slots see it.
+    The node as its slots see it: their owner, and the places of the app.
 
     @ivar running: how many exchanges run.
     @ivar full: it has no place left.
