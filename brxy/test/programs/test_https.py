@@ -217,7 +217,9 @@ class TLSPortTests(_CertifiedTests):
         self.assertEqual(len(serials), 6)
         (self.certs / "default.pem").write_text("no certificate")
         edge.signal(signal.SIGHUP)
-        await self.said(edge, r"keeping what was read before: \S+default.pem: there is no certificate")
+        await self.said(
+            edge, r"keeping what was read before: \S+default.pem: there is no certificate"
+        )
         self.assertIn(await self.serial(port), serials)
         over.set()
         for each in load:
