@@ -150,7 +150,7 @@ class _World:
         The app's connection, if the app has not ended or lost it.
         """
         for app in self.reactor.apps[-1:]:
-            if not (app.lost or app.end.ending or app.end.aborted):
+            if not (app.reason or app.end.ending or app.end.aborted):
                 return app
         return None
 
