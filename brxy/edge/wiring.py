@@ -25,7 +25,8 @@ from brxy.edge.clients.sni import SNIFactory
 from brxy.edge.clients.tcp import TCPFactory
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.dispatch import Brokerage
-from brxy.edge.events import Events, LogListener
+from brxy.edge.eventlog import LogListener
+from brxy.edge.events import Events
 from brxy.edge.exchanges.table import Exchange
 from brxy.edge.fleet.starter import Starter
 from brxy.edge.fleet.statefile import StateFile, StateKeeper

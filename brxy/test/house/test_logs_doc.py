@@ -12,7 +12,7 @@ from twisted.logger import LogLevel
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import brxy
-from brxy.edge.events import TEXTS
+from brxy.edge.eventlog import TEXTS
 
 __all__ = ["LogsDocTests"]
 
