@@ -133,7 +133,9 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
             files.certificates,
             events,
         ),
-        NodePorts(reactor, settings, SlotFactory(shared, brokerage), files.node_tls, events),
+        NodePorts(
+            reactor, settings, SlotFactory(shared, brokerage, events), files.node_tls, events
+        ),
         files.reloads,
     )
 
