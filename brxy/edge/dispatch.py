@@ -18,7 +18,9 @@ from brxy.broker.decisions import Expire, Match, Reject
 from brxy.broker.quota import Wakes
 from brxy.edge.config.limits import Limits
 from brxy.edge.config.settings import Spawning
+from brxy.edge.events import Events
 from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import Exchange
 from brxy.edge.fleet.reaches import Reaches
 from brxy.edge.fleet.starter import Starter
@@ -44,8 +46,8 @@ _READY = State.READY
 
 #: What the client of an exchange is told that can't be held: see L{Reject}.
 _REJECTED = {
-    "full": (503, "too many requests are held already", 1),
-    "address": (429, "too many of your requests are held already", 1),
+    "full": Refusal(503, "too many requests are held already", 1),
+    "address": Refusal(429, "too many of your requests are held already", 1),
 }
 
 
@@ -76,7 +78,9 @@ class Brokerage:
         response_timeout: float | None,
         limits: Limits,
         changed: Callable[[], None],
+        events: Events | None = None,
     ) -> None:
+        self.events = Events() if events is None else events
         self._shared = shared
         self._seconds = shared.reactor.seconds
         self._broker = broker
@@ -114,14 +118,14 @@ class Brokerage:
         if type(decision) is Match:
             exchange.carrier.matched(decision.slot)
         elif isinstance(decision, Reject):
-            exchange.carrier.reject(*_REJECTED[decision.reason])
+            exchange.carrier.reject(_REJECTED[decision.reason])
         elif (refusal := self._refusal(exchange)) is not None:
             self._broker.cancel(exchange)
-            exchange.carrier.reject(*refusal)
+            exchange.carrier.reject(refusal)
         else:
             self._held(exchange.route, exchange.address)
 
-    def _refusal(self, exchange: Exchange) -> tuple[int, str, int] | None:
+    def _refusal(self, exchange: Exchange) -> Refusal | None:
         """
         Why somebody who has come to wait may not have an app woken, if not: a status,
         a text, and seconds to try again after.
@@ -131,9 +135,9 @@ class Brokerage:
             return None
         routes = self._scaler.knownRoutes()
         if 0 < self._max_routes <= routes and not self._scaler.knows(route):
-            return 503, "too many apps are asked for", 10
+            return Refusal(503, "too many apps are asked for", 10)
         wait = self._wakes.take(exchange.address, now)
-        return (429, "you have too many apps started", ceil(wait)) if wait else None
+        return Refusal(429, "you have too many apps started", ceil(wait)) if wait else None
 
     def requeue(self, exchange: Exchange) -> None:
         """
@@ -376,7 +380,7 @@ class Brokerage:
         match.waiter.carrier.matched(match.slot)
 
     def _expire(self, expire: Expire[Exchange]) -> None:
-        expire.waiter.carrier.reject(503, "no instance became free in time", 1)
+        expire.waiter.carrier.reject(Refusal(503, "no instance became free in time", 1))
         self._left(expire.waiter.route)
 
     def _retire(self, instance: Instance) -> None:
@@ -394,7 +398,7 @@ class Brokerage:
     def _fail(self, fail: Fail) -> None:
         for exchange in self._broker.takeAll(fail.route):
             exchange.carrier.reject(
-                503, "the app can't be started now", max(1, ceil(fail.retry_after))
+                Refusal(503, "the app can't be started now", max(1, ceil(fail.retry_after)))
             )
 
     def _rollFailed(self, failed: RollFailed) -> None:
@@ -449,7 +453,7 @@ class Brokerage:
         """
         for route in list(self._broker.routes()):
             for exchange in self._broker.takeAll(route):
-                exchange.carrier.reject(503, "the edge is going down", 1)
+                exchange.carrier.reject(Refusal(503, "the edge is going down", 1))
 
     def stop(self) -> None:
         """

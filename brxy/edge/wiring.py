@@ -20,7 +20,7 @@ from brxy.edge.clients.admission import Admission, clientsAllowed
 from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.clients.httpfactory import HTTPFactory
 from brxy.edge.clients.proxied import Proxied
-from brxy.edge.clients.redirect import RedirectFactory
+from brxy.edge.clients.redirect import Redirect
 from brxy.edge.clients.sni import SNIFactory
 from brxy.edge.clients.tcp import TCPFactory
 from brxy.edge.config.settings import EdgeSettings
@@ -99,7 +99,7 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
     shared = Shared(reactor)
     state = StateFile(settings.state_dir)
     access = Access(state.key, settings.allowed)
-    files = _readFiles(settings, access)
+    files = _readFiles(settings, access, events)
     scaler = _makeScaler(reactor, settings)
     remembered = scaler.restore(state.instances, reactor.seconds())
     keeper = StateKeeper(reactor, state, scaler.snapshot, events)
@@ -114,6 +114,7 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
         response_timeout=settings.response_timeout,
         limits=settings.limits,
         changed=keeper.changed,
+        events=events,
     )
     return Parts(
         events,
@@ -128,8 +129,8 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
         ClientPorts(
             reactor,
             _clientPorts(settings, shared, brokerage, _makeRoutes(settings, scaler)),
-            _makeAdmission(reactor, settings),
-            Proxied(reactor, settings.proxy_trust),
+            _makeAdmission(reactor, settings, events),
+            Proxied(reactor, settings.proxy_trust, events),
             files.certificates,
             events,
         ),
@@ -160,7 +161,7 @@ def makeStarter(reactor: Any, settings: EdgeSettings, parts: Parts) -> Starter:
     )
 
 
-def _readFiles(settings: EdgeSettings, access: Access) -> _Files:
+def _readFiles(settings: EdgeSettings, access: Access, events: Events) -> _Files:
     reloads: list[Callable[[], None]] = []
     if settings.token_file is not None:
         makeToken(settings.token_file)
@@ -168,7 +169,7 @@ def _readFiles(settings: EdgeSettings, access: Access) -> _Files:
         reloads.append(partial(_shareToken, access, settings.token_file))
     certificates: CertificateStore | None = None
     if settings.tls_certs is not None:
-        certificates = CertificateStore(settings.tls_certs)
+        certificates = CertificateStore(settings.tls_certs, events)
         reloads.append(certificates.reload)
     node_tls: NodeTLS | None = None
     if settings.node_tls is not None:
@@ -221,12 +222,13 @@ def _makeRoutes(settings: EdgeSettings, scaler: Scaler) -> RouteTable:
     )
 
 
-def _makeAdmission(reactor: Any, settings: EdgeSettings) -> Admission:
+def _makeAdmission(reactor: Any, settings: EdgeSettings, events: Events) -> Admission:
     capacity = max((spawn.rule.capacity for spawn in settings.spawns), default=1)
     return Admission(
         settings.limits.max_connections,
         lambda files: clientsAllowed(files, settings.max_total, capacity),
         reactor.seconds,
+        events,
     )
 
 
@@ -240,10 +242,15 @@ def _clientPorts(
     # All ports count the connections of an address together.
     common = (shared, brokerage, limits, Addresses(limits.max_connections_per_address))
     by_host = (*common, routes.route, settings.forwarded_trust)
-    http = HTTPFactory(*by_host)
-    if settings.https_redirect is not None:
-        http = RedirectFactory(*by_host, settings.https_redirect)
-    https = HTTPFactory(*by_host, secured=True, hsts=settings.hsts)
+    redirect = [] if settings.https_redirect is None else [Redirect(settings.https_redirect)]
+    http = HTTPFactory(*by_host, interceptors=redirect)
+    https = HTTPFactory(
+        *by_host,
+        secured=True,
+        hsts=settings.hsts,
+        # Over TLS, only a trusted proxy has clients of http.
+        interceptors=redirect if settings.forwarded_trust else [],
+    )
     sni = SNIFactory(*common, routes.route)
     return [
         *(ClientPort(each, http) for each in settings.ports),
