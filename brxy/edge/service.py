@@ -87,6 +87,7 @@ class EdgeService(Service):
         onSignal(self._reactor, signal.SIGHUP, self._reload)
         # twistd takes SIGUSR1 to rotate its log.
         onSignal(self._reactor, signal.SIGUSR2, parts.brokerage.rollAll)
+        remembered = parts.scaler.restore(parts.state.instances, self._reactor.seconds())
         parts.nodes.open()
         self._starter = makeStarter(self._reactor, self._settings, parts)
         parts.brokerage.useStarter(self._starter)
@@ -94,7 +95,7 @@ class EdgeService(Service):
         if parts.state.is_kept:
             rules = [spawn.rule for spawn in self._settings.spawns]
             warnOfUnclaimed(parts.state.instances, rules, parts.state.edge_id)
-            self._starter.recover(parts.remembered)
+            self._starter.recover(remembered)
         parts.clients.open()
         self._notify(READY)
 

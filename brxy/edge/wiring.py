@@ -25,7 +25,8 @@ from brxy.edge.clients.sni import SNIFactory
 from brxy.edge.clients.tcp import TCPFactory
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.dispatch import Brokerage
-from brxy.edge.events import Events, LogListener
+from brxy.edge.eventlog import LogListener
+from brxy.edge.events import Events
 from brxy.edge.exchanges.table import Exchange
 from brxy.edge.fleet.starter import Starter
 from brxy.edge.fleet.statefile import StateFile, StateKeeper
@@ -35,7 +36,6 @@ from brxy.edge.slots.access import Access
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
 from brxy.program.tokenfile import makeToken, readToken
-from brxy.scaler.instance import Instance
 from brxy.scaler.scaler import Scaler
 from brxy.transport.connection import Shared
 from brxy.values.routepattern import canonical
@@ -51,7 +51,6 @@ class Parts:
     @ivar events: where the parts report what happens.
     @ivar shared: what all connections share.
     @ivar state: what the edge remembers over a restart.
-    @ivar remembered: the instances that an earlier run of the edge has left.
     @ivar broker: decides which exchange gets which slot.
     @ivar scaler: decides which instances there are.
     @ivar brokerage: performs what those two decide.
@@ -66,7 +65,6 @@ class Parts:
     events: Events
     shared: Shared
     state: StateFile
-    remembered: Sequence[Instance]
     broker: Broker[Exchange, Any]
     scaler: Scaler
     brokerage: Brokerage
@@ -80,9 +78,10 @@ class Parts:
 @frozen
 class _Files:
     """
-    What the edge reads from files, and again on SIGHUP.
+    What depends on files, most of which the edge reads again on SIGHUP.
     """
 
+    access: Access
     certificates: CertificateStore | None
     node_tls: NodeTLS | None
     reloads: Sequence[Callable[[], None]]
@@ -97,10 +96,8 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
     events = Events([LogListener()])
     shared = Shared(reactor)
     state = StateFile(settings.state_dir)
-    access = Access(state.key, settings.allowed)
-    files = _readFiles(settings, access, events)
+    files = _readFiles(settings, state, events)
     scaler = _makeScaler(reactor, settings)
-    remembered = scaler.restore(state.instances, reactor.seconds())
     keeper = StateKeeper(reactor, state, scaler.snapshot, events)
     broker = _makeBroker(settings)
     brokerage = Brokerage(
@@ -108,34 +105,26 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
         broker,
         scaler,
         edge_id=state.edge_id,
-        access=access,
+        access=files.access,
         retries=settings.retries,
         response_timeout=settings.response_timeout,
         limits=settings.limits,
         changed=keeper.changed,
         events=events,
     )
+    ports = _clientPorts(settings, shared, brokerage, _makeRoutes(settings, scaler))
+    slots = SlotFactory(shared, brokerage, events)
     return Parts(
         events,
         shared,
         state,
-        remembered,
         broker,
         scaler,
         brokerage,
         keeper,
-        access,
-        ClientPorts(
-            reactor,
-            _clientPorts(settings, shared, brokerage, _makeRoutes(settings, scaler)),
-            _makeAdmission(reactor, settings, events),
-            Proxied(reactor, settings.proxy_trust, events),
-            files.certificates,
-            events,
-        ),
-        NodePorts(
-            reactor, settings, SlotFactory(shared, brokerage, events), files.node_tls, events
-        ),
+        files.access,
+        _makeClientPorts(reactor, settings, ports, files.certificates, events),
+        NodePorts(reactor, settings, slots, files.node_tls, events),
         files.reloads,
     )
 
@@ -160,7 +149,8 @@ def makeStarter(reactor: Any, settings: EdgeSettings, parts: Parts) -> Starter:
     )
 
 
-def _readFiles(settings: EdgeSettings, access: Access, events: Events) -> _Files:
+def _readFiles(settings: EdgeSettings, state: StateFile, events: Events) -> _Files:
+    access = Access(state.key, settings.allowed)
     reloads: list[Callable[[], None]] = []
     if settings.token_file is not None:
         makeToken(settings.token_file)
@@ -174,7 +164,7 @@ def _readFiles(settings: EdgeSettings, access: Access, events: Events) -> _Files
     if settings.node_tls is not None:
         node_tls = NodeTLS(settings.node_tls)
         reloads.append(node_tls.reload)
-    return _Files(certificates, node_tls, reloads)
+    return _Files(access, certificates, node_tls, reloads)
 
 
 def _shareToken(access: Access, path: str) -> None:
@@ -218,6 +208,23 @@ def _makeRoutes(settings: EdgeSettings, scaler: Scaler) -> RouteTable:
         settings.default_route,
         settings.default_route_for_all,
         scaler.present,
+    )
+
+
+def _makeClientPorts(
+    reactor: Any,
+    settings: EdgeSettings,
+    ports: Sequence[ClientPort],
+    certificates: CertificateStore | None,
+    events: Events,
+) -> ClientPorts:
+    return ClientPorts(
+        reactor,
+        ports,
+        _makeAdmission(reactor, settings, events),
+        Proxied(reactor, settings.proxy_trust, events),
+        certificates,
+        events,
     )
 
 

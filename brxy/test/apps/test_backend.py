@@ -238,7 +238,7 @@ class BackendTests(SynchronousTestCase):
         relay = self.begin()
         first.end.write(b"late")
         self.settle()
-        self.assertIsNotNone(first.lost)
+        self.assertIsNotNone(first.reason)
         self.assertEqual(relay.told, [])
         self.reactor.accept()
         self.settle()
@@ -461,7 +461,7 @@ class BackendTests(SynchronousTestCase):
         self.backend.reset()
         self.settle()
         self.assertTrue(app.end.other.aborted)
-        self.assertIsNotNone(app.lost)
+        self.assertIsNotNone(app.reason)
         self.assertEqual((relay.told, bytes(relay.near.written)), (["accepted"], b""))
 
     def test_close(self) -> None:

@@ -12,7 +12,8 @@ from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge import events
-from brxy.edge.events import TEXTS, Event, Events, Holding, LogListener, Unclaimed
+from brxy.edge.eventlog import TEXTS, LogListener
+from brxy.edge.events import Event, Events, Holding, Unclaimed
 
 __all__ = ["EventsTests", "LogTests", "TextTests"]
 

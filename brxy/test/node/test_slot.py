@@ -13,7 +13,8 @@ from zope.interface.verify import verifyObject
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.node.slot import EdgeSlotFactory, NotWelcome
 from brxy.test.support.memory.fakes import FakeOwner
-from brxy.test.support.memory.network import FakeApp, FakeReactor, Recorder, connect, settle
+from brxy.test.support.memory.network import FakeApp, FakeReactor, connect, settle
+from brxy.test.support.memory.recorders import HalfRecorder
 from brxy.test.support.memory.slotframes import HELLO_FRAME, WELCOME_FRAME, opening, warnings
 from brxy.wire.frames import (
     ACCEPT,
@@ -57,7 +58,7 @@ class NodeSideTests(SynchronousTestCase):
         self.slot = self.factory.buildProtocol(None)
         self.slot.welcomed.addErrback(self.unwelcome)
         self.why: list[str] = []
-        self.edge = Recorder()
+        self.edge = HalfRecorder()
         self.end, self.edge_end = connect(self.reactor, self.slot, self.edge)
 
     def unwelcome(self, failure: Any) -> None:

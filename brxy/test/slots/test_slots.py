@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.events import Events, LogListener
+from brxy.edge.eventlog import LogListener
+from brxy.edge.events import Events
 from brxy.edge.slots.node import NodeSlot, SlotFactory
 from brxy.interfaces import Address
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
@@ -149,7 +150,7 @@ class _World:
         The app's connection, if the app has not ended or lost it.
         """
         for app in self.reactor.apps[-1:]:
-            if not (app.lost or app.end.ending or app.end.aborted):
+            if not (app.reason or app.end.ending or app.end.aborted):
                 return app
         return None
 

@@ -10,11 +10,13 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.edge.events import Events, LogListener
+from brxy.edge.eventlog import LogListener
+from brxy.edge.events import Events
 from brxy.edge.slots.node import SlotFactory
 from brxy.interfaces import IExchangeEnd
 from brxy.test.support.memory.fakes import FakeHost, FakeRelay
-from brxy.test.support.memory.network import FakeReactor, PipeEnd, Recorder, connect, settle
+from brxy.test.support.memory.network import FakeReactor, PipeEnd, connect, settle
+from brxy.test.support.memory.recorders import HalfRecorder
 from brxy.test.support.memory.slotframes import HELLO_FRAME, WELCOME_FRAME, opening, warnings
 from brxy.wire.frames import (
     ACCEPT,
@@ -57,7 +59,7 @@ class EdgeSideTests(SynchronousTestCase):
         Have a node connect.
         """
         self.slot = self.factory.buildProtocol(None)
-        self.node = Recorder()
+        self.node = HalfRecorder()
         self.end, self.node_end = connect(self.reactor, self.slot, self.node)
 
     def say(self, *frames: bytes) -> None:
