@@ -11,10 +11,9 @@ from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from brxy.apps.connection import AppConnection, AppFactory, KeepAliveGuess
-from brxy.interfaces import Address, IExchangeEnd
+from brxy.interfaces import Address
 from brxy.transport.connection import IDLE_PROOF, Shared
 from brxy.transport.relay import Relay
 from brxy.transport.splice import MovableStream
@@ -29,7 +28,6 @@ CONNECT_TIMEOUT = 5.0
 IDLE_SURE = 0.5
 
 
-@implementer(IExchangeEnd)
 class Backend:
     """
     An app as an end of exchanges, one after another.
@@ -159,12 +157,12 @@ class Backend:
         """
         relay.aborted(self, reason)
 
-    # IExchangeEnd
+    # As an end of an exchange
 
     def write(self, data: bytes) -> None:
         """
-        See L{IExchangeEnd}.  What is written before the app is connected is kept: the
-        edge sends no more than it has a copy of until the app has accepted.
+        See L{brxy.transport.relay.End}.  What is written before the app is connected is
+        kept: the edge sends no more than it has a copy of until the app has accepted.
         """
         if self._connection is not None:
             self._connection.write(data)
@@ -173,7 +171,7 @@ class Backend:
 
     def end(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._end_wanted = True
         if self._connection is not None:
@@ -181,13 +179,13 @@ class Backend:
 
     def reset(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._letGo()
 
     def pause(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._paused = True
         if self._connection is not None:
@@ -195,7 +193,7 @@ class Backend:
 
     def resume(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._paused = False
         if self._connection is not None:

@@ -198,13 +198,13 @@ class Connection(Protocol):
 
     def pause(self) -> None:
         """
-        See L{brxy.interfaces.IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self.hold(HOLD_PEER)
 
     def resume(self) -> None:
         """
-        See L{brxy.interfaces.IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self.release(HOLD_PEER)
 
@@ -270,13 +270,13 @@ class Connection(Protocol):
 
     def write(self, data: bytes) -> None:
         """
-        See L{brxy.interfaces.IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._tcp.write(data)
 
     def end(self) -> None:
         """
-        See L{brxy.interfaces.IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._endWriting()
         self._tcp.loseWriteConnection()

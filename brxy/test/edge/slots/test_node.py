@@ -8,12 +8,11 @@ from typing import Any
 
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
 from brxy.edge.eventlog import LogListener
 from brxy.edge.events import Events
 from brxy.edge.slots.node import SlotFactory
-from brxy.interfaces import IExchangeEnd
+from brxy.test.support.memory.ends import verifyEnd
 from brxy.test.support.memory.fakes import FakeHost, FakeRelay
 from brxy.test.support.memory.network import FakeReactor, PipeEnd, connect, settle
 from brxy.test.support.memory.recorders import HalfRecorder
@@ -107,7 +106,7 @@ class EdgeSideTests(SynchronousTestCase):
         """
         A slot is an end of exchanges.
         """
-        verifyObject(IExchangeEnd, self.slot)
+        verifyEnd(self.slot)
 
     def test_hello(self) -> None:
         """
