@@ -18,14 +18,16 @@ from brxy.broker.decisions import Expire, Match, Reject
 from brxy.broker.quota import Wakes
 from brxy.edge.config.limits import Limits
 from brxy.edge.config.settings import Spawning
+from brxy.edge.events import Events
 from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import Exchange
 from brxy.edge.fleet.reaches import Reaches
 from brxy.edge.fleet.starter import Starter
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.direct import DirectSlot
 from brxy.edge.slots.front import Front
-from brxy.edge.slots.node import NodeSlot
+from brxy.edge.slots.nodeend import NodeEnd
 from brxy.edge.slots.reach import NodeReach
 from brxy.errors import NodeRefused
 from brxy.interfaces import Address, Gone
@@ -44,8 +46,8 @@ _READY = State.READY
 
 #: What the client of an exchange is told that can't be held: see L{Reject}.
 _REJECTED = {
-    "full": (503, "too many requests are held already", 1),
-    "address": (429, "too many of your requests are held already", 1),
+    "full": Refusal(503, "too many requests are held already", 1),
+    "address": Refusal(429, "too many of your requests are held already", 1),
 }
 
 
@@ -54,8 +56,6 @@ class Brokerage:
     Brings exchanges and slots together, and has instances started and ended.
 
     @ivar retries: how often an exchange that got lost is offered again.
-    @ivar over: to be called when the exchange on a slot is over; the slot may
-        not be free yet.
     @ivar leaving: the edge serves those who are here, and then stops.
     @ivar responses: exchanges that wait for the head of their response, if
         there is a limit on that.
@@ -78,7 +78,9 @@ class Brokerage:
         response_timeout: float | None,
         limits: Limits,
         changed: Callable[[], None],
+        events: Events | None = None,
     ) -> None:
+        self.events = Events() if events is None else events
         self._shared = shared
         self._seconds = shared.reactor.seconds
         self._broker = broker
@@ -92,7 +94,6 @@ class Brokerage:
         self._lacking = scaler.lacking
         self._recounts: deque[str] = deque()
         self._recounting = False
-        self.over: Callable[[NodeSlot | DirectSlot], None] = broker.finish
         self.retries = retries
         self._said_goodbye = False
         self.leaving = False
@@ -117,14 +118,14 @@ class Brokerage:
         if type(decision) is Match:
             exchange.carrier.matched(decision.slot)
         elif isinstance(decision, Reject):
-            exchange.carrier.reject(*_REJECTED[decision.reason])
+            exchange.carrier.reject(_REJECTED[decision.reason])
         elif (refusal := self._refusal(exchange)) is not None:
             self._broker.cancel(exchange)
-            exchange.carrier.reject(*refusal)
+            exchange.carrier.reject(refusal)
         else:
             self._held(exchange.route, exchange.address)
 
-    def _refusal(self, exchange: Exchange) -> tuple[int, str, int] | None:
+    def _refusal(self, exchange: Exchange) -> Refusal | None:
         """
         Why somebody who has come to wait may not have an app woken, if not: a status,
         a text, and seconds to try again after.
@@ -134,9 +135,9 @@ class Brokerage:
             return None
         routes = self._scaler.knownRoutes()
         if 0 < self._max_routes <= routes and not self._scaler.knows(route):
-            return 503, "too many apps are asked for", 10
+            return Refusal(503, "too many apps are asked for", 10)
         wait = self._wakes.take(exchange.address, now)
-        return (429, "you have too many apps started", ceil(wait)) if wait else None
+        return Refusal(429, "you have too many apps started", ceil(wait)) if wait else None
 
     def requeue(self, exchange: Exchange) -> None:
         """
@@ -179,7 +180,7 @@ class Brokerage:
 
     # Slots
 
-    def hello(self, slot: NodeSlot, hello: Hello) -> Welcome:
+    def hello(self, slot: NodeEnd, hello: Hello) -> Welcome:
         """
         A node introduces itself on a slot.
 
@@ -206,7 +207,7 @@ class Brokerage:
         reach.slots.add(slot)
         return Welcome(VERSION, self._edge_id, instance.generation, instance.newest)
 
-    def free(self, slot: NodeSlot | DirectSlot) -> None:
+    def free(self, slot: NodeEnd | DirectSlot) -> None:
         """
         A slot can take an exchange now.
         """
@@ -220,6 +221,12 @@ class Brokerage:
         elif self._lacking:
             self._perform(self._scaler.idled(instance))
 
+    def exchangeOver(self, slot: NodeEnd | DirectSlot) -> None:
+        """
+        The exchange on a slot is over; the slot may not be free yet.
+        """
+        self._broker.finish(slot)
+
     def _ready(self, instance: Instance) -> bool:
         first = instance.ready_since is None
         self._perform(self._scaler.ready(instance, self._seconds()))
@@ -229,24 +236,24 @@ class Brokerage:
             self._reaches.note(instance, "ready after {ms:.0f} ms", ms=ms)
         return instance.state == State.READY
 
-    def unready(self, slot: NodeSlot | DirectSlot) -> None:
+    def unready(self, slot: NodeEnd | DirectSlot) -> None:
         """
         A slot takes nothing more.
         """
         instance = slot.instance
         self._broker.withdraw(slot)
         reach = self._reaches.get(instance)
-        if reach is not None and not reach.standing and instance.state == State.READY:
+        if reach is not None and not reach.pulling and instance.state == State.READY:
             self._reaches.note(instance, "drains")
             self._perform(self._scaler.unready(instance))
 
-    def leaves(self, slot: NodeSlot) -> None:
+    def leaves(self, slot: NodeEnd) -> None:
         """
         A node's slot will be gone in a moment, and must not be matched until then.
         """
         self._broker.withdraw(slot)
 
-    def closed(self, slot: NodeSlot) -> None:
+    def closed(self, slot: NodeEnd) -> None:
         """
         A node's slot is gone.
         """
@@ -373,7 +380,7 @@ class Brokerage:
         match.waiter.carrier.matched(match.slot)
 
     def _expire(self, expire: Expire[Exchange]) -> None:
-        expire.waiter.carrier.reject(503, "no instance became free in time", 1)
+        expire.waiter.carrier.reject(Refusal(503, "no instance became free in time", 1))
         self._left(expire.waiter.route)
 
     def _retire(self, instance: Instance) -> None:
@@ -391,7 +398,7 @@ class Brokerage:
     def _fail(self, fail: Fail) -> None:
         for exchange in self._broker.takeAll(fail.route):
             exchange.carrier.reject(
-                503, "the app can't be started now", max(1, ceil(fail.retry_after))
+                Refusal(503, "the app can't be started now", max(1, ceil(fail.retry_after)))
             )
 
     def _rollFailed(self, failed: RollFailed) -> None:
@@ -427,6 +434,12 @@ class Brokerage:
 
     # The end
 
+    def leave(self) -> None:
+        """
+        The edge is stopping: from now on no client keeps its connection.
+        """
+        self.leaving = True
+
     def sayGoodbye(self) -> None:
         """
         The edge leaves: tell the instances.  No node is let in any more.
@@ -440,7 +453,7 @@ class Brokerage:
         """
         for route in list(self._broker.routes()):
             for exchange in self._broker.takeAll(route):
-                exchange.carrier.reject(503, "the edge is going down", 1)
+                exchange.carrier.reject(Refusal(503, "the edge is going down", 1))
 
     def stop(self) -> None:
         """

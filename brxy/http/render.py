@@ -54,9 +54,7 @@ def renderRequest(head: RequestHead, forwarded: bytes, request_id: bytes) -> byt
     )
 
 
-def renderResponse(
-    head: ResponseHead, *, http11_client: bool, keep_alive: bool, via: bytes
-) -> bytes:
+def renderResponse(head: ResponseHead, http11_client: bool, keep_alive: bool, via: bytes) -> bytes:
     """
     A response's head as it goes to the client.
 
@@ -78,15 +76,15 @@ def renderResponse(
 
 
 def renderSecured(
-    head: ResponseHead, added: bytes, *, http11_client: bool, keep_alive: bool, via: bytes
+    added: bytes, head: ResponseHead, http11_client: bool, keep_alive: bool, via: bytes
 ) -> bytes:
     """
-    L{renderResponse} with Strict-Transport-Security (RFC 6797 §7.1), unless the app
-    has said it.
+    L{renderResponse} with Strict-Transport-Security (RFC 6797 §7.1), unless the app has
+    sent it.
 
-    @param added: its line.
+    @param added: the line that is added.
     """
-    text = renderResponse(head, http11_client=http11_client, keep_alive=keep_alive, via=via)
+    text = renderResponse(head, http11_client, keep_alive, via)
     if head.status < 200 or _HSTS in text.lower():
         return text
     return text[:-2] + added + b"\r\n"

@@ -20,6 +20,7 @@ from brxy.program.guarded import Guarded
 from brxy.program.options import Options as CommonOptions
 from brxy.program.reactors import TRANSPORT, usedReactor
 from brxy.program.tokenfile import isToken, readToken
+from brxy.reactor.endpoints import clientEndpoint
 from brxy.readiness import urlPath
 from brxy.values.converters import capacity, count, port, route, seconds
 from brxy.wire.proxyheader import proxyVersion
@@ -178,16 +179,8 @@ def _check(read: Callable[[], object]) -> None:
 
 
 def _endpoint(text: str) -> str:
-    if isPlain("edge", text):
-        return text
-    # Takes long to load, and is hardly ever needed before the app was started.
-    from twisted.internet.endpoints import clientFromString
-
-    try:
-        clientFromString(None, text)
-    except (ValueError, LookupError, TypeError) as error:
-        raise usage.UsageError(f"{text!r} is no client endpoint: {error}") from None
-    return text
+    # Checking loads Twisted's endpoints, which takes long before the app was started.
+    return text if isPlain("edge", text) else clientEndpoint(text, "use --edge-tls-ca")
 
 
 def makeService(options: Options) -> IService:

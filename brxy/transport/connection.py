@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from brxy.reactor.deadlines import Deadlines
 from brxy.reactor.hangup import HangupWatcher
+from brxy.transport.splice import MovableStream
 from brxy.transport.stream import EpollTransport
 from brxy.transport.tcpinfo import givenOf, isCut, readInfo, takenOf
 
@@ -153,7 +154,7 @@ class Connection(Protocol):
         self._tcp.registerProducer(self, True)
 
     @property
-    def stream(self) -> EpollTransport | None:
+    def stream(self) -> MovableStream | None:
         """
         See L{brxy.transport.relay.End}.
         """
@@ -197,13 +198,13 @@ class Connection(Protocol):
 
     def pause(self) -> None:
         """
-        See L{brxy.interfaces.IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self.hold(HOLD_PEER)
 
     def resume(self) -> None:
         """
-        See L{brxy.interfaces.IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self.release(HOLD_PEER)
 
@@ -269,13 +270,13 @@ class Connection(Protocol):
 
     def write(self, data: bytes) -> None:
         """
-        See L{brxy.interfaces.IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._tcp.write(data)
 
     def end(self) -> None:
         """
-        See L{brxy.interfaces.IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._endWriting()
         self._tcp.loseWriteConnection()

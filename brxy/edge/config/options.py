@@ -7,11 +7,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from brxy.program.options import Options as CommonOptions
 from brxy.program.reactors import TRANSPORT
+from brxy.reactor.endpoints import serverEndpoint
 from brxy.spawners.describe import describeSpawners
 from brxy.spawners.registry import findSpawners
 from brxy.spawners.spec import SpawnSpec, routePattern
@@ -216,18 +216,10 @@ def _portEndpoint(text: str) -> str:
 
 
 def _endpoint(text: str) -> str:
-    if text.startswith("ssl:"):
-        # Its clients would pass for such as come by http.
-        raise usage.UsageError(f"{text!r}: for TLS give --tls-port, or --node-tls-cert for nodes")
     try:
-        # The global reactor is not asked for anything yet.
-        serverFromString(None, text)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        # An index or name by which systemd has left nothing.
-        nothing = isinstance(error, LookupError) and text.startswith("systemd:")
-        why = "no such socket was inherited" if nothing else error
-        raise usage.UsageError(f"{text!r} is no server endpoint: {why}") from None
-    return text
+        return serverEndpoint(text, "use --tls-port, or --node-tls-cert for nodes")
+    except ValueError as error:
+        raise usage.UsageError(f"bad endpoint {text!r}: {error}") from None
 
 
 def _network(option: str, text: str) -> str:

@@ -56,6 +56,7 @@ SPAWNER_PARTS = {
 EDGE_PARTS = {
     "config": "",
     "events": "",
+    "eventlog": "events",
     "exchanges": "events",
     "slots": "exchanges config events",
     "clients": "exchanges config events",
@@ -64,7 +65,7 @@ EDGE_PARTS = {
     "dispatch": "exchanges events config",
     "endpoints": "",
     "ports": "clients slots endpoints config events",
-    "wiring": "ports dispatch routes fleet clients slots exchanges events config",
+    "wiring": "ports dispatch routes fleet clients slots exchanges eventlog events config",
     "service": "wiring ports dispatch fleet endpoints config events",
     "tap": "service config",
     "__main__": "",

@@ -178,7 +178,7 @@ class StopTests(ProgramTests):
         The held are told, the one that is served is cut off, and nothing is
         left.
         """
-        await self.said(edge, "not waiting for 3 clients any longer")
+        await self.said(edge, "no longer waiting for 3 clients")
         statuses = sorted([each.status for each in await answers])
         # Being a GET, the one that was cut off is offered again, if there is
         # time for it before the end.

@@ -165,7 +165,7 @@ class ConnectionLimitTests(EdgeTests):
             self.assertEqual((await peer.answer()).status, 200)
         first.close()
         await first.untilLost()
-        await self.until(lambda: len(self.edge._http.clients) == 2)
+        await self.until(lambda: self.edge.parts.clients.count() == 2)
         again = await self.connect()
         again.write(get())
         self.assertEqual((await again.answer()).status, 200)
@@ -216,7 +216,7 @@ class ConnectionLimitTests(EdgeTests):
         for peer in peers:
             peer.write(get()[:-2] + b"Connection: close\r\n\r\n")
         while not all(peer.ended for peer in peers):
-            most = max(most, self.edge._admission.count)
+            most = max(most, self.edge.parts.clients.countAccepted())
             await self.soon()
         self.assertEqual(most, 10)
         self.assertEqual([(await peer.answer()).status for peer in peers], [200] * 100)
@@ -434,5 +434,5 @@ class WakeLimitTests(EdgeTests):
             status = (await peer.answer()).status
             self.assertEqual(status, 200 if number < 3 else 429)
         self.assertEqual(len(spawner.orders), 3)
-        self.assertEqual(self.edge._scaler.knownRoutes(), 3)
-        self.assertEqual(list(self.edge._brokerage._broker.routes()), [])
+        self.assertEqual(self.edge.parts.scaler.knownRoutes(), 3)
+        self.assertEqual(list(self.edge.parts.broker.routes()), [])

@@ -22,21 +22,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.clients.peer import ProxiedPeer, endpointsText
 from brxy.edge.clients.proxied import COMPLAINTS_PAUSE, HEADER_TIMEOUT, Proxied
-from brxy.interfaces import Address
 from brxy.test.support.loopback.crowds import MemoryEdge, get
 from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.papers import Papers
-from brxy.test.support.loopback.peers import App, Peer, answer, connect, webApp
+from brxy.test.support.loopback.peers import App, Peer, answer, connect, echo, webApp
 from brxy.test.support.memory.network import FakeReactor, PipeEnd
+from brxy.test.support.memory.proxies import CLIENT, HERE
 from brxy.test.support.memory.recorders import Server
-from brxy.test.whole.test_tcp import echo
 from brxy.values.networks import NOBODY, Networks
-from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
+from brxy.wire.proxyheader import VERSIONS, proxyHeader
 
-HERE = Networks(["127.0.0.0/8", "unix"])
-
-CLIENT = Endpoints(Address("192.0.2.7", 40312), Address("198.51.100.1", 443))
 HEADER = proxyHeader("v1", CLIENT)
 
 GET = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -132,12 +128,12 @@ class TimeTests(SynchronousTestCase):
         for place in range(5, 5 + int(HEADER_TIMEOUT) - 1):
             end.write(HEADER[place : place + 1])
             self.wait(1)
-        self.assertIsNone(client.lost)
+        self.assertIsNone(client.reason)
         self.wait(HEADER_TIMEOUT / 4 + 2)
-        self.assertIsNotNone(client.lost)
+        self.assertIsNotNone(client.reason)
         [line] = self.complaints()
         self.assertRegex(
-            line or "", "closed a connection of the proxy .*: no PROXY header in time"
+            line or "", "closed a connection from proxy .*: no complete PROXY header in time"
         )
 
     def test_complaints(self) -> None:
@@ -147,7 +143,7 @@ class TimeTests(SynchronousTestCase):
         for expected in (1, 1, 2):
             client = self.edge.ask(get())
             self.edge.turn()
-            self.assertIsNotNone(client.lost)
+            self.assertIsNotNone(client.reason)
             self.assertEqual(client.received, b"")
             self.assertEqual(len(self.complaints()), expected)
             self.wait(COMPLAINTS_PAUSE / 2)
@@ -161,7 +157,7 @@ class TimeTests(SynchronousTestCase):
         self.edge.turn()
         self.edge.turn()
         self.successResultOf(stopped)
-        self.assertIsNotNone(client.lost)
+        self.assertIsNotNone(client.reason)
         self.assertEqual(self.reactor.timers(), 0)
 
     def test_silent(self) -> None:
@@ -252,7 +248,7 @@ class HTTPTests(EdgeTests):
                 self.assertEqual(bytes(peer.received), b"")
         self.assertEqual(app.requests, [])
         lines = [formatEvent(e) for e in events if e["log_level"] == LogLevel.warn]
-        self.assertEqual(lines, ["closed a connection of the proxy 127.0.0.1: no PROXY header"])
+        self.assertEqual(lines, ["closed a connection from proxy 127.0.0.1: no PROXY header"])
 
     async def test_twice(self) -> None:
         """

@@ -209,7 +209,7 @@ class BodyTimeTests(ClientTimesBase):
         self.reactor.apps[0].end.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
         self.wait(60)
         self.assertEqual(client.status, 200)
-        self.assertIsNotNone(client.lost)
+        self.assertIsNotNone(client.reason)
 
 
 class ReadingTimeTests(ClientTimesBase):
@@ -240,7 +240,7 @@ class ReadingTimeTests(ClientTimesBase):
         self.assertFalse(end.other.lost)
         self.wait(36)
         self.assertTrue(end.other.aborted)
-        self.assertIsNotNone(self.app.lost)
+        self.assertIsNotNone(self.app.reason)
 
     def test_trickles(self) -> None:
         """
