@@ -1,5 +1,5 @@
 """
-One connection to an app, and what is known of how the app treats such.
+One connection to an app, and a guess whether the app keeps connections open.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ __all__ = ["AppConnection", "AppFactory", "KeepAliveGuess"]
 
 class KeepAliveGuess:
     """
-    What is known of how an app treats its connections.
+    A guess whether an app keeps its connections open after a response.
 
-    @ivar keeps_open: it leaves them open after a response.
-    @ivar trial: a connection that nobody uses, to find that out.
+    @ivar keeps_open: it does, as far as is known.
+    @ivar trial: an unused connection that is left open to find out.
     """
 
     keeps_open = False
@@ -30,9 +30,9 @@ class KeepAliveGuess:
 
 class AppConnection(Connection):
     """
-    One connection to the app.
+    One connection to an app.
 
-    @ivar exchanges: how many it has carried.
+    @ivar exchanges: the number of exchanges that it has carried.
     @ivar idle_since: when the last of them was over, in the clock's seconds.
     """
 
@@ -44,18 +44,18 @@ class AppConnection(Connection):
         self._backend = backend
         self._tried: KeepAliveGuess | None = None
 
-    def tryOut(self, habits: KeepAliveGuess) -> None:
+    def tryOut(self, keep_alive: KeepAliveGuess) -> None:
         """
-        See whether the app leaves this connection open; it is of no other use.
+        Find out whether the app leaves this connection open.  It is not used otherwise.
         """
-        self._tried = habits
-        habits.trial = self
+        self._tried = keep_alive
+        keep_alive.trial = self
         self.shared.trials.start(self)
 
     def survived(self) -> None:
         """
-        The app has left it open for L{IDLE_PROOF}: if we had no time to look
-        meanwhile, its end may have come unseen.
+        The app has left it open for L{brxy.transport.connection.IDLE_PROOF}, as far as
+        is known: its FIN may have come while this process was too busy to read it.
         """
         open_still = self.alive and not self.read_ended and self.isQuiet()
         if self._tried is not None and open_still:
@@ -84,8 +84,8 @@ class AppConnection(Connection):
 
     def hungUp(self, broken: bool) -> None:
         """
-        The app reset the connection while the client could take no more.
-        What it sent before is of no use: the exchange can't be whole.
+        The app reset the connection while the client could take no more.  What it sent
+        before is useless: the exchange can't be completed.
         """
         if broken:
             self.abort()
@@ -99,19 +99,19 @@ class AppConnection(Connection):
 
     def filled(self) -> None:
         """
-        The app takes no more for now.
+        The connection can take no more for now.
         """
         self._backend.appFull(self)
 
     def emptied(self) -> None:
         """
-        The app takes more again.
+        The connection can take more again.
         """
         self._backend.appDrained(self)
 
     def isQuiet(self) -> bool:
         """
-        Is it open, as far as can be told, with nothing to be read?
+        @return: whether it is open, as far as is known, and nothing waits to be read.
         """
         try:
             self._tcp.getHandle().recv(1, socket.MSG_PEEK)
@@ -119,13 +119,13 @@ class AppConnection(Connection):
             return True
         except OSError:
             return False
-        # An end, or bytes that nobody asked for.
+        # An end, or bytes that belong to no request.
         return False
 
 
 class AppFactory(Factory):
     """
-    Makes one connection to the app.
+    Makes one connection to an app.
     """
 
     noisy = False
@@ -143,7 +143,7 @@ class AppFactory(Factory):
 
 class _Owner(Protocol):
     """
-    Whom an L{AppConnection} tells what happens to it.
+    What an L{AppConnection} needs of its owner.
     """
 
     def received(self, connection: AppConnection, data: bytes) -> None: ...

@@ -17,21 +17,22 @@ __all__ = ["NodeSettings"]
 @frozen
 class NodeSettings:
     """
-    What a node is told by its command line.
+    The settings of a node.
 
     @ivar edge: the edge, as a Twisted client endpoint.
-    @ivar command: the app; empty if it runs already, at C{app}.
+    @ivar command: what starts the app; empty if it runs already, at C{app}.
     @ivar app: where a running app is; L{None} if C{command} starts one.
     @ivar send_proxy: the version of the PROXY protocol that the app expects; L{None} if
         it does not.
-    @ivar ticket: of the order that this node fulfils; C{""} without one.
-    @ivar token: what lets it in at the edge; C{""} if nothing does.
-    @ivar token_file: has the token instead.
-    @ivar tls: the edge is dialled by TLS.
-    @ivar idle_timeout: seconds that the newest instance stays without work.
-    @ivar old_idle_timeout: seconds that an older one does.
+    @ivar ticket: the ticket of the order that started this node; C{""} if none did.
+    @ivar token: the token for the edge; C{""} if the node has none.
+    @ivar token_file: a file with the token, in place of C{token}.
+    @ivar tls: the files for TLS to the edge; L{None} without TLS.
+    @ivar generation: the generation that the edge gave to the order.
+    @ivar idle_timeout: seconds for which the newest instance stays without exchanges.
+    @ivar old_idle_timeout: seconds for which an older one does.
     @ivar stop_timeout: seconds from SIGTERM to SIGKILL for the app.
-    @ivar drain_timeout: seconds for what runs when the node is stopped.
+    @ivar drain_timeout: seconds for running exchanges when the node is stopped.
     """
 
     edge: str

@@ -1,9 +1,8 @@
 """
-Joining the two ends of an exchange.
+The two ends of an exchange, joined.
 
-Bytes go straight through: what one end receives is written to the other.
-Backpressure lives here alone: while one end can't take more, the other is not
-read from.
+What one end receives is written to the other.  Backpressure is here and nowhere else:
+while one end can't take more, the other is not read from.
 """
 
 from __future__ import annotations
@@ -17,12 +16,11 @@ __all__ = ["End", "Relay"]
 
 class End(Protocol):
     """
-    What a relay needs of its ends: L{brxy.interfaces.IExchangeEnd}, and to
-    know whether there is room now.
+    What a relay needs of its ends: L{brxy.interfaces.IExchangeEnd}, and more.
 
-    @ivar congested: what was written has not left yet, and more should wait.
+    @ivar congested: what was written has not been sent yet, and more should wait.
     @ivar stream: the connection, if it carries the exchange's bytes and nothing
-        else, and bytes can be moved from one such to another unread.
+        else, and bytes can be moved to another one unread; else L{None}.
     """
 
     @property
@@ -44,10 +42,10 @@ class End(Protocol):
 
 class Relay:
     """
-    Two ends joined until both have ended, or one was aborted.
+    Two ends, joined until both have ended or one was aborted.
 
-    An end tells what happens to it by calling these methods with itself as
-    the source.
+    An end reports what happens to it by calling these methods with itself as the
+    source.
 
     @ivar near: the end towards the client.
     @ivar far: the end towards the app; L{None} while there is none.
@@ -76,7 +74,7 @@ class Relay:
 
     def data(self, source: object, data: bytes) -> None:
         """
-        Bytes came from an end.
+        An end received bytes.
         """
         other = self._other(source)
         if other is not None:
@@ -84,7 +82,7 @@ class Relay:
 
     def ended(self, source: object) -> None:
         """
-        An end will send nothing more; what it is sent still arrives.
+        An end receives nothing more, but still sends what is written to it.
         """
         other = self._other(source)
         if other is None or self._ended is source:
@@ -110,7 +108,7 @@ class Relay:
 
     def full(self, source: object) -> None:
         """
-        An end can't take more for now.
+        An end can take no more for now.
         """
         other = self._other(source)
         if other is not None:

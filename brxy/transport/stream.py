@@ -1,12 +1,11 @@
 """
-A stream transport for a proxy: what Twisted's own transports do, with half of
-their system calls.
+A stream transport for a proxy: what Twisted's transports do, with half of the system
+calls.
 
-Twisted's buffer every write, ask the reactor to tell when the socket takes
-bytes, write then, and tell the reactor to be quiet again.  Here a write goes to
-the socket at once, and each socket is registered once, edge-triggered, for
-everything, with an epoll object of our own that the reactor watches as one
-reader.
+Twisted's transports buffer every write, register with the reactor until the socket takes
+bytes, and write then.  Here a write goes to the socket in the same turn.  Each socket is
+registered once, edge-triggered and for all events, with an epoll object of our own, which
+the reactor watches as one reader.
 """
 
 from __future__ import annotations
@@ -41,17 +40,17 @@ __all__ = ["EVERYTHING", "EpollTransport"]
 EVERYTHING = (
     select.EPOLLIN | select.EPOLLPRI | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 )
-# Events after which a short read need not be the last: behind it there may be
-# an end or an error, or what follows an urgent byte.
+# Events after which a short read may not be the last: an end, an error or what follows an
+# urgent byte may be next.
 _ENDING = select.EPOLLPRI | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _READABLE = select.EPOLLIN | _ENDING
 
-# Most messages are short; memory for a long one costs more than it is worth
-# before it is known that there is one.
+# The first read of a turn (bytes).  Most messages are short, so memory for a long one is
+# not allocated before it is known that one comes.
 _SHORT = 16 * 1024
-# What else is read from one connection before the others get their turn.
+# The second read of a turn (bytes), before other connections are served.
 _LONG = 256 * 1024
-# How often bytes are moved between two connections in one turn.
+# Moves of bytes between two connections in one turn.
 _MOVES = 4
 
 _DONE = Failure(ConnectionDone())
@@ -62,9 +61,9 @@ _ABORTED = Failure(ConnectionAborted())
 _RESET = struct.pack("ii", 1, 0)
 
 
-def _nobody(data: bytes) -> None:
+def _discard(data: bytes) -> None:
     """
-    Takes what comes before there is a protocol: nothing does.
+    Stands in for C{dataReceived} while there is no protocol: nothing is read then.
     """
 
 
@@ -73,13 +72,13 @@ class EpollTransport(Sending):
     """
     One connection.
 
-    What is not told by the interfaces is as with Twisted's own transports:
-    C{connectionLost} never comes while a method of this is being called, a
-    streaming producer does not keep a connection open, and a pause hides that
-    the peer hangs up.  Other than there, what had come in before a write failed
-    is still delivered.
+    Where the interfaces leave it open, this behaves as Twisted's own transports do:
+    C{connectionLost} is never called from within a method of the transport, a streaming
+    producer does not keep a connection open, and while reading is paused a hang-up of
+    the peer goes unnoticed.  One thing differs: bytes that came in before a write failed
+    are still delivered.
 
-    @ivar protocol: who gets what comes in.
+    @ivar protocol: what receives the bytes that come in.
     """
 
     _log = Logger()
@@ -102,21 +101,21 @@ class EpollTransport(Sending):
         super().__init__(poller, sock, peer)
         self._recv = sock.recv
         self._lost: Callable[[Failure], object] | None = None
-        # The protocol wants to be told; there may be something; the peer has ended.
+        # Reading is not paused; bytes may be waiting; the peer has half-closed.
         self._reading = False
         self._unread = False
         self._read_ended = False
         self._aborted = False
-        # What comes in goes to another one unread.
+        # Where bytes that come in are moved unread.
         self._move: Move | None = None
-        self._deliver: Callable[[bytes], object] = _nobody
+        self._deliver: Callable[[bytes], object] = _discard
 
     def start(self, protocol: IProtocol, lost: Callable[[Failure], object] | None = None) -> None:
         """
         The connection is up.
 
-        @param protocol: whose it is.
-        @param lost: who else is told when it is lost, after the protocol.
+        @param protocol: what receives the bytes that come in.
+        @param lost: called when the connection is lost, after the protocol.
         """
         self.protocol = protocol
         self._deliver = protocol.dataReceived
@@ -129,12 +128,12 @@ class EpollTransport(Sending):
 
     def deliverTo(self, deliver: Callable[[bytes], object]) -> None:
         """
-        Call this with what comes in, and not what endpoints and other users of
-        Twisted's have wrapped around a protocol: such a layer only passes on.
+        Call this with the bytes that come in, and bypass what endpoints have wrapped
+        around the protocol: such a wrapper only passes bytes on.
         """
         self._deliver = deliver
 
-    # What happens, told by the poller
+    # What the poller reports
 
     def happened(self, events: int) -> None:
         """
@@ -165,13 +164,13 @@ class EpollTransport(Sending):
             self._readEnd()
             return
         self._deliver(data)
-        # After less than was asked for, the kernel tells when more comes.
+        # After a short read, the kernel reports when more comes.
         if ending or len(data) == size:
             self._readOn(size)
 
     def _readOn(self, size: int) -> None:
         """
-        There may be more than was read, which was so much at most.
+        More bytes may be waiting after a read of at most C{size}.
         """
         if not self._reading:
             self._unread = True
@@ -183,7 +182,7 @@ class EpollTransport(Sending):
     def _readAgain(self) -> None:
         self._unread = self._broken
         if self._broken:
-            # It is read in turns of its own, see settle.
+            # settle reads the rest.
             self._poller.later(self)
         else:
             self._poller.again(self._socket.fileno(), EVERYTHING)
@@ -202,7 +201,7 @@ class EpollTransport(Sending):
 
     def stopMoving(self) -> None:
         """
-        What comes in is for the protocol again.  Does nothing if it is.
+        Deliver what comes in to the protocol again.  Does nothing if it is already.
         """
         move, self._move = self._move, None
         if move is not None:
@@ -212,7 +211,7 @@ class EpollTransport(Sending):
 
     def _moveMore(self, move: Move) -> None:
         """
-        Move what can be moved in one turn.
+        Move as much as one turn allows.
         """
         for _ in range(_MOVES):
             if not self._reading or move.target.pending():
@@ -224,7 +223,7 @@ class EpollTransport(Sending):
 
     def moveOn(self) -> None:
         """
-        There is room again where it goes to.
+        See L{brxy.transport.splice.Source}.
         """
         if self._broken:
             self._readAgain()
@@ -232,12 +231,12 @@ class EpollTransport(Sending):
             try:
                 self._moveMore(self._move)
             except Exception:
-                # It is ours, not that of who told us.
+                # The failure is ours, not the caller's.
                 self.failed(Failure())
 
     def _moveOnce(self, move: Move) -> bool:
         """
-        @return: whether to go on.
+        @return: whether to move more in this turn.
         """
         try:
             count = self._moveSome(move)
@@ -288,7 +287,7 @@ class EpollTransport(Sending):
         self._read_ended = True
         protocol = IHalfCloseableProtocol(self.protocol, None)
         if self._broken:
-            # The write has taken the error that a read would have met here.
+            # A write has met the error that this read would have met.
             self._lose(_LOST)
         elif protocol is None:
             self._lose(_DONE)
@@ -304,11 +303,11 @@ class EpollTransport(Sending):
         if self._aborted:
             self._lose(_ABORTED)
         elif self._broken:
-            # What came before that is still good.
+            # Bytes that came before the error are still delivered.
             self._unread = False
             if self._reading:
                 self._read(_ENDING)
-            # What is moved may have to wait for room.
+            # A move may have to wait for room.
             if not (self._reading and self._unread):
                 self._lose(_LOST)
         elif not self.pending():
@@ -326,7 +325,7 @@ class EpollTransport(Sending):
             return
         self.connected = self._writable = self._clear = self._reading = False
         if self._fresh:
-            # What was written before this happened is as good as sent.
+            # Send what was written before in this turn.
             with suppress(OSError):
                 self._send(self._fresh)
             self._fresh = b""
@@ -344,7 +343,7 @@ class EpollTransport(Sending):
         if producer is not None:
             producer.stopProducing()
         protocol, self.protocol = self.protocol, None
-        self._deliver = _nobody
+        self._deliver = _discard
         protocol.connectionLost(reason)
         if self._lost is not None:
             self._lost(reason)
@@ -353,7 +352,7 @@ class EpollTransport(Sending):
 
     def loseConnection(self) -> None:
         """
-        Close once everything is sent; nothing more is read.
+        Close when everything is sent; nothing more is read.
         """
         if self.connected and not self.disconnecting:
             self.disconnecting = True
@@ -363,7 +362,7 @@ class EpollTransport(Sending):
 
     def abortConnection(self) -> None:
         """
-        Close at once, by a reset.
+        Close at once, with a reset.
         """
         if self.connected and not self._aborted:
             self._aborted = self.disconnecting = True
@@ -392,7 +391,3 @@ class EpollTransport(Sending):
         See L{loseConnection}.
         """
         self.loseConnection()
-
-    # IConsumer
-
-    # The socket

@@ -88,8 +88,7 @@ class NodeSlot(NodeEnd):
             self._surplus()
 
     def _surplus(self) -> None:
-        # The app sent more than its response: what follows could not be told from the
-        # next response.
+        # The app sent more than its response: what follows could be taken for the next one.
         if self._owed:
             self._owe(False)
         elif self._phase != RESETTING:

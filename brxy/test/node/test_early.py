@@ -39,7 +39,7 @@ import os, sys
 from brxy.node.early import Early
 early = Early()
 early.start(["sleep", "1000"], "r", None, os.environ)
-print(early._started[0].pid)
+print(open(f"/proc/self/task/{os.getpid()}/children").read().split()[0])
 """
 
 

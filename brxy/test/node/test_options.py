@@ -145,8 +145,8 @@ class NodeOptionsTests(RefusalTests):
             ((*ca, *cert), "--edge-tls-cert and --edge-tls-key go together"),
             ((*ca, "--edge-tls-key", key), "--edge-tls-cert and --edge-tls-key go together"),
             ((*ca, *cert, "--edge-tls-key", other), f"{certificate}: "),
-            ((*ca, "--edge-tls-name", "a b"), "--edge-tls-name: 'a b' is no name of a host"),
-            ((*ca, "--edge-tls-name", "\u00e4"), "--edge-tls-name: '\u00e4' is no name of a host"),
+            ((*ca, "--edge-tls-name", "a b"), "--edge-tls-name: 'a b' is not a host name"),
+            ((*ca, "--edge-tls-name", "\u00e4"), "--edge-tls-name: '\u00e4' is not a host name"),
             (("--edge-tls-name", "e"), "for TLS give --edge-tls-ca, too"),
             ((*cert, "--edge-tls-key", key), "for TLS give --edge-tls-ca, too"),
             (

@@ -219,7 +219,7 @@ class NodeTests(ProgramTests):
         self.assertEqual(edge.out.count("its token is not the edge's"), 1)
         lines = [line for line in node.out.splitlines() if "token" in line]
         self.assertEqual(len(lines), 1, node.out)
-        self.assertIn("its token is not the edge's, or is for another route; try", lines[0])
+        self.assertIn("its token is not the edge's, or is for another route; retrying", lines[0])
         self._node("--token-file", "token", "--", *self.gate().split(), token="wrong")
         self.assertEqual((await self.get(self.clients, "/env")).status, 200)
         self.assertNotIn("Traceback", node.out + edge.out)
