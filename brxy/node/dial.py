@@ -22,7 +22,7 @@ from zope.interface import implementer
 
 from brxy.errors import UsageError
 from brxy.program.tokenfile import readToken
-from brxy.tls.certificates import isAddress, readCertificates, trust
+from brxy.tls.certificates import isIPAddress, readCertificates, trust
 from brxy.tls.contexts import clientContext, readIdentity
 from brxy.tls.transport import TLSFactory
 from brxy.values.routename import routeName
@@ -62,7 +62,7 @@ class EdgeTLS:
 
         @raise UsageError: one of them can't be used.
         """
-        if routeName(self.name) is None and not isAddress(self.name):
+        if routeName(self.name) is None and not isIPAddress(self.name):
             raise UsageError(f"--edge-tls-name: {self.name!r} is no name of a host")
         identity = None
         if self.certificate is not None and self.key is not None:
@@ -87,7 +87,7 @@ class _Creator:
         See L{IOpenSSLClientConnectionCreator}.
         """
         connection = SSL.Connection(self._context, None)
-        if not isAddress(self._name):
+        if not isIPAddress(self._name):
             connection.set_tlsext_host_name(self._name.encode("ascii"))
         return connection
 

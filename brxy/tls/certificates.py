@@ -19,7 +19,7 @@ from service_identity.cryptography import (
 
 from brxy.errors import UsageError
 
-__all__ = ["bears", "isAddress", "readCertificates", "tlsFault", "trust"]
+__all__ = ["bears", "isIPAddress", "readCertificates", "tlsFault", "trust"]
 
 #: What OpenSSL's numbers for a certificate mean (X509_V_ERR_..., x509_vfy.h).
 _FAULTS = {9: "is not valid yet", 10: "has expired", 26: "is for another purpose"}
@@ -39,7 +39,7 @@ def readCertificates(path: Path) -> list[x509.Certificate]:
         raise UsageError(f"{path}: there is no certificate in it") from None
 
 
-def isAddress(name: str) -> bool:
+def isIPAddress(name: str) -> bool:
     """
     Is this an IP address, and not a host's name?
     """
@@ -54,7 +54,7 @@ def bears(certificate: x509.Certificate, name: str) -> bool:
     """
     Whether a certificate is for this name or address (RFC 9525).
     """
-    check = verify_certificate_ip_address if isAddress(name) else verify_certificate_hostname
+    check = verify_certificate_ip_address if isIPAddress(name) else verify_certificate_hostname
     try:
         check(certificate, name)
     except (VerificationError, CertificateError, ValueError):

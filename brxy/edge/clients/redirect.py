@@ -17,7 +17,7 @@ from brxy.edge.dispatch import Brokerage
 from brxy.http.messages import RequestHead, plainResponse
 from brxy.transport.connection import Shared
 from brxy.values.networks import Networks
-from brxy.values.routename import isAddress
+from brxy.values.routename import isAddressOrLocalhost
 
 __all__ = ["RedirectFactory", "location"]
 
@@ -35,7 +35,7 @@ def location(head: RequestHead, port: int) -> bytes | None:
 
     @param port: where https is.
     """
-    if not head.host or isAddress(head.host) or head.target.startswith(_ACME):
+    if not head.host or isAddressOrLocalhost(head.host) or head.target.startswith(_ACME):
         return None
     host = head.host.encode("ascii")
     target = head.target if head.target.startswith(b"/") else b"/"
