@@ -16,15 +16,13 @@ from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 
 from brxy.errors import BrxyError
+from brxy.values.text import oneLine
 
-__all__ = ["EngineError", "EngineUnreachable", "Lines", "Stream", "Whole", "oneLine", "parsed"]
+__all__ = ["EngineError", "EngineUnreachable", "Lines", "Stream", "Whole", "parsed"]
 
 # Bytes of an answer, and of one line of a stream: a container in a list takes
 # some 2 KiB, and an edge has hundreds of them at most.
 _LONGEST = 8 << 20
-
-# Characters of a message that are worth a log's line.
-_MESSAGE = 300
 
 
 class EngineError(BrxyError):
@@ -43,14 +41,6 @@ class EngineUnreachable(EngineError):
     """
     There was no answer: nobody knows whether it was done.
     """
-
-
-def oneLine(text: str) -> str:
-    """
-    Somebody else's text as one bounded line in which nothing moves a cursor.
-    """
-    words = " ".join(text.split())
-    return "".join(each if each.isprintable() else "?" for each in words)[:_MESSAGE]
 
 
 class Stream(Protocol):

@@ -7,8 +7,9 @@ from __future__ import annotations
 import re
 import signal
 
-from brxy.spawners.docker.answers import EngineError, oneLine
+from brxy.spawners.docker.answers import EngineError
 from brxy.spawners.docker.engine import Engine
+from brxy.values.text import oneLine
 
 __all__ = ["exitReason", "lastLine", "startFailed"]
 

@@ -15,9 +15,10 @@ from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred, DeferredLock
 
 from brxy.errors import SpawnFailed
-from brxy.processes.child import Child, Ended, printable
+from brxy.processes.child import Child, Ended
 from brxy.processes.pipes import MAX_LINE
-from brxy.spawners.kubernetes.status import Unreachable, oneLine
+from brxy.spawners.kubernetes.status import Unreachable
+from brxy.values.text import oneLine
 
 __all__ = ["API_VERSIONS", "Credential", "Credentials", "ExecCredentials", "FileCredentials"]
 
@@ -197,7 +198,7 @@ class ExecCredentials:
             raise self._error(f"it did not end within {_EXEC_TIMEOUT:g} s")
         if ended.status != 0:
             # What it says otherwise may be a credential, and this goes into the log.
-            raise self._error(evolve(ended, last_line=printable(bytes(complaint))).describe())
+            raise self._error(evolve(ended, last_line=oneLine(complaint)).describe())
         return bytes(output)
 
     def _status(self, output: bytes) -> Mapping[str, Any]:

@@ -32,7 +32,8 @@ from zope.interface import implementer
 
 from brxy.spawners.kubernetes.config import Access
 from brxy.spawners.kubernetes.credentials import Credential
-from brxy.spawners.kubernetes.status import Unreachable, oneLine
+from brxy.spawners.kubernetes.status import Unreachable
+from brxy.values.text import oneLine
 
 __all__ = ["BROKEN", "Link", "describeBroken", "tlsFor", "wasSent"]
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from brxy.spawners.kubernetes.api import KubeAPI
-from brxy.spawners.kubernetes.status import KubeError, Refused, Unreachable, oneLine
+from brxy.spawners.kubernetes.status import KubeError, Refused, Unreachable
+from brxy.values.text import oneLine
 
 __all__ = ["WATCH_TIMEOUT", "KubePods"]
 

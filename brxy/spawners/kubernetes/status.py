@@ -14,6 +14,7 @@ from attrs import frozen
 
 from brxy.errors import BrxyError
 from brxy.interfaces import Address
+from brxy.values.text import oneLine
 
 __all__ = [
     "Hindrance",
@@ -24,12 +25,11 @@ __all__ = [
     "endOf",
     "hindranceOf",
     "mainContainer",
-    "oneLine",
     "refusal",
     "stageOf",
 ]
 
-# How much of what somebody else wrote is worth a place in our log, in characters.
+# Bytes of an answer that is no JSON, of which the start is shown.
 _MAX_TEXT = 300
 
 # What keeps a container from being started, and does not go away by itself.
@@ -75,14 +75,6 @@ class Refused(KubeError):
         super().__init__(message)
         self.code = code
         self.retry_after = retry_after
-
-
-def oneLine(text: object) -> str:
-    """
-    @return: what somebody else wrote as a bounded line that is safe to show.
-    """
-    words = " ".join(str(text).split())[:_MAX_TEXT]
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in words)
 
 
 def refusal(code: int, body: bytes, retry_after: str | None = None) -> Refused:

@@ -13,7 +13,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import BadSpawnSpec
-from brxy.spawners.docker.answers import EngineError, EngineUnreachable, Lines, Whole, oneLine
+from brxy.spawners.docker.answers import EngineError, EngineUnreachable, Lines, Whole
 from brxy.spawners.docker.ending import exitReason, startFailed
 from brxy.spawners.docker.engine import Engine
 from brxy.test.support.loopback.leftovers import RealTests
@@ -21,7 +21,7 @@ from brxy.test.support.loopback.leftovers import RealTests
 
 class LinesTests(SynchronousTestCase):
     """
-    Tests of L{Lines}, L{Whole} and L{oneLine}.
+    Tests of L{Lines}, L{Whole} and L{EngineError}.
     """
 
     @given(st.lists(st.integers(0, 30)))
@@ -52,11 +52,12 @@ class LinesTests(SynchronousTestCase):
         """
         self.assertRaises(EngineError, Lines(lambda _: None), b"hello\n")
 
-    def test_oneLine(self) -> None:
+    def test_message(self) -> None:
         """
         A message is one bounded line, with nothing that moves a cursor.
         """
-        self.assertEqual(oneLine("a\r\nb\x1b[2J" + "c" * 999), "a b?[2J" + "c" * 293)
+        text = "a\r\nb\x1b[2J" + "c" * 999
+        self.assertEqual(str(EngineError(text)), r"a b\x1b[2J" + "c" * 290)
 
 
 class EndingTests(SynchronousTestCase):
