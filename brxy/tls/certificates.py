@@ -64,13 +64,16 @@ def bears(certificate: x509.Certificate, name: str) -> bool:
 
 
 def trust(
-    context: SSL.Context, authorities: Iterable[x509.Certificate], name: str | None = None
+    context: SSL.Context,
+    authorities: Iterable[x509.Certificate] | None,
+    name: str | None = None,
 ) -> None:
     """
-    Have the other side show a certificate that one of these authorities has
+    Require that the other side shows a certificate that one of these authorities has
     signed.  Otherwise the handshake ends with an C{SSL.Error}, see L{tlsFault}.
 
-    @param name: what it must be for.
+    @param authorities: L{None}: those that this machine trusts.
+    @param name: the name or address that the certificate must be for.
     """
 
     def verify(_: object, shown: crypto.X509, error: int, depth: int, good: int) -> bool:
@@ -81,10 +84,13 @@ def trust(
             raise _fault(f"is not for {name}")
         return True
 
-    store = context.get_cert_store()
-    assert store is not None, "a context without a store"
-    for each in authorities:
-        store.add_cert(crypto.X509.from_cryptography(each))
+    if authorities is None:
+        context.set_default_verify_paths()
+    else:
+        store = context.get_cert_store()
+        assert store is not None, "a context without a store"
+        for each in authorities:
+            store.add_cert(crypto.X509.from_cryptography(each))
     context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)
 
 

@@ -5,23 +5,16 @@ Connections to the Kubernetes API.
 from __future__ import annotations
 
 import os
-import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from cryptography import x509
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
-from twisted.internet.ssl import (
-    Certificate,
-    CertificateOptions,
-    PrivateCertificate,
-    optionsForClientTLS,
-    platformTrust,
-    trustRootFromCertificates,
-)
 from twisted.web.client import (
     RequestTransmissionFailed,
     ResponseFailed,
@@ -30,17 +23,18 @@ from twisted.web.client import (
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from brxy.errors import UsageError
 from brxy.spawners.kubernetes.config import Access
 from brxy.spawners.kubernetes.credentials import Credential
 from brxy.spawners.kubernetes.status import Unreachable
+from brxy.tls.certificates import tlsFault, trust
+from brxy.tls.contexts import TLS_1_2, ClientCreator, Identity, clientContext, parseIdentity
 from brxy.values.text import oneLine
 
 __all__ = ["BROKEN", "Link", "describeBroken", "tlsFor", "wasSent"]
 
 # Seconds to connect.
 _CONNECT_TIMEOUT = 5
-
-_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 #: What it looks like when there is no connection, or no longer one.
 BROKEN = (
@@ -57,58 +51,33 @@ BROKEN = (
 def tlsFor(access: Access, credential: Credential) -> IOpenSSLClientConnectionCreator:
     """
     @return: what makes TLS connections to a cluster.
-    @raise Unreachable: a certificate or key is none.
+    @raise Unreachable: a certificate or key is not PEM.
     """
     name = access.server_name or urlsplit(access.server).hostname or ""
-    own = _ownCertificate(credential)
-    if not access.verify:
-        return _Unverified(own)
-    return optionsForClientTLS(name, _trust(access.ca), own)
+    try:
+        context = clientContext(_identity(credential), minimum=TLS_1_2)
+        if access.verify:
+            trust(context, _authorities(access.ca), name)
+    except UsageError as error:
+        raise Unreachable(str(error), sent=False) from None
+    return ClientCreator(context, name)
 
 
-def _ownCertificate(credential: Credential) -> PrivateCertificate | None:
+def _identity(credential: Credential) -> Identity | None:
     if not credential.certificate:
         return None
-    try:
-        own: PrivateCertificate = PrivateCertificate.loadPEM(
-            credential.key + b"\n" + credential.certificate
-        )
-        return own
-    except Exception:
-        # pyOpenSSL and cryptography have many ways to say so.
-        raise Unreachable("client certificate and key are no PEM", sent=False) from None
+    return parseIdentity(
+        credential.certificate, credential.key, "client-certificate", "client-key"
+    )
 
 
-def _trust(ca: bytes | None) -> Any:
+def _authorities(ca: bytes | None) -> Sequence[x509.Certificate] | None:
     if ca is None:
-        return platformTrust()
+        return None
     try:
-        trusted = [Certificate.loadPEM(each) for each in _CERTIFICATE.findall(ca)]
-    except Exception:
-        # As above.
-        trusted = []
-    if not trusted:
-        raise Unreachable("the certificate authority is no PEM certificate", sent=False)
-    return trustRootFromCertificates(trusted)
-
-
-@implementer(IOpenSSLClientConnectionCreator)
-class _Unverified:
-    """
-    Makes connections to whoever answers.
-    """
-
-    def __init__(self, own: PrivateCertificate | None) -> None:
-        given: dict[str, Any] = {}
-        if own is not None:
-            given = {"privateKey": own.privateKey.original, "certificate": own.original}
-        self._options = CertificateOptions(verify=False, **given)
-
-    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
-        """
-        See L{IOpenSSLClientConnectionCreator}.
-        """
-        return SSL.Connection(self._options.getContext(), None)
+        return x509.load_pem_x509_certificates(ca)
+    except ValueError:
+        raise UsageError("certificate-authority: there is no certificate in it") from None
 
 
 @implementer(IAgentEndpointFactory, IStreamClientEndpoint)
@@ -165,18 +134,10 @@ def describeBroken(error: Exception) -> str:
     if isinstance(error, ConnectError):
         return os.strerror(error.osError) if error.osError else oneLine(error)
     if isinstance(error, SSL.Error):
-        return f"TLS: {_tlsReason(error)}"
+        return oneLine(tlsFault(error) or "TLS: the handshake failed")
     if isinstance(error, ConnectionClosed):
         return "it hung up"
     return oneLine(error) or type(error).__name__
-
-
-def _tlsReason(error: SSL.Error) -> str:
-    # A list of (library, function, reason) in the first argument, if anything.
-    try:
-        return oneLine(error.args[0][-1][-1])
-    except (IndexError, TypeError):
-        return oneLine(error) or "the handshake failed"
 
 
 def wasSent(error: Exception) -> bool:

@@ -284,7 +284,10 @@ class BadTests(_Tests):
             ({"auth_provider": {"name": "gcp"}}, "auth-provider is not supported"),
             ({"client_certificate_data": "secret!"}, "client-certificate-data is no base64"),
             ({"client_certificate_data": "c2VjcmV0"}, "belong together"),
-            ({"client_certificate_data": "c2VjcmV0", "client_key_data": "c2VjcmV0"}, "no PEM"),
+            (
+                {"client_certificate_data": "c2VjcmV0", "client_key_data": "c2VjcmV0"},
+                "no certificate in it",
+            ),
             ({"client_certificate": "none", "client_key": "none"}, "No such file"),
             ({"tokenFile": "none"}, "tokenFile"),
             ({"token": 1}, "token is no text"),
@@ -307,7 +310,7 @@ class BadTests(_Tests):
             ("server", "nowhere", "is no URL"),
             ("proxy-url", "http://proxy", "proxy-url is not supported"),
             ("certificate-authority-data", "!", "is no base64"),
-            ("certificate-authority-data", "YQ==", "is no PEM certificate"),
+            ("certificate-authority-data", "YQ==", "there is no certificate in it"),
         ):
             self.cluster.writeConfig(Path(self.kubeconfig), None, **{name: value})
             self.assertIn(why, self.told())
