@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from brxy.interfaces import Address
 from brxy.readiness import waitUntilReady
-from brxy.spawners.docker.answers import EngineError, EngineUnreachable
+from brxy.spawners.api.errors import DaemonError, Refused
 from brxy.spawners.docker.ending import exitReason, lastLine, startFailed
 from brxy.spawners.docker.engine import Engine
 from brxy.spawners.docker.instance import Managed, insist
@@ -82,7 +82,7 @@ class Container(Managed):
             await self._pull()
         try:
             await self._create()
-        except EngineError as error:
+        except Refused as error:
             if error.status != 404 or plan.pull != "missing":
                 raise
             await self._pull()
@@ -92,10 +92,8 @@ class Container(Managed):
         self.checkStopping()
         try:
             await self._engine.ask("POST", f"{self._path}/start")
-        except EngineUnreachable:
-            raise
-        except EngineError as error:
-            raise EngineError(startFailed(error), error.status) from None
+        except Refused as error:
+            raise DaemonError(startFailed(str(error))) from None
 
     async def _pull(self) -> None:
         await self.unlessStopped(self._daemon.pulls.pull(self._plan.body["Image"]))
@@ -109,7 +107,7 @@ class Container(Managed):
         """
         try:
             found = await self._engine.ask("GET", f"{self._path}/json")
-        except EngineError as error:
+        except Refused as error:
             if error.status == 404:
                 return "removed by somebody else"
             raise
@@ -138,7 +136,7 @@ class Container(Managed):
             return
         host = _address(found["NetworkSettings"]["Networks"])
         if host is None:
-            raise EngineError("port= needs a network in which the container has an address")
+            raise DaemonError("port= needs a network in which the container has an address")
         self._answers = waitUntilReady(self._daemon.reactor, host, port)
         self._answers.addCallbacks(
             lambda _: self.ready.callback(Address(host, port)), self._unanswered
@@ -171,7 +169,7 @@ class Container(Managed):
         self._stopWaiting()
         try:
             await removeContainer(self._engine, self._plan.name)
-        except EngineError:
+        except DaemonError:
             self._daemon.watch.doom(self._plan.name)
 
 

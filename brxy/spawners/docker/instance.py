@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance
-from brxy.spawners.docker.answers import EngineError, EngineUnreachable
+from brxy.spawners.api.errors import DaemonError, Unreachable
 
 __all__ = ["Managed", "insist"]
 
@@ -28,13 +28,13 @@ async def insist(reactor: Any, ask: Callable[[], Coroutine[Any, Any, None]]) -> 
     """
     Have something done though the daemon may be away for a moment.
 
-    @raise EngineError: it was refused, or the daemon did not come back.
+    @raise DaemonError: it was refused, or the daemon did not come back.
     """
     give_up = reactor.seconds() + _INSIST
     while True:
         try:
             return await ask()
-        except EngineUnreachable:
+        except Unreachable:
             if reactor.seconds() > give_up:
                 raise
         await deferLater(reactor, _PAUSE)
@@ -68,14 +68,14 @@ class Managed:
         """
         Have the daemon run it.  C{stopping} may become true meanwhile.
 
-        @raise EngineError: it can't.
+        @raise DaemonError: it can't.
         """
         raise NotImplementedError
 
     async def look(self) -> str | None:
         """
         @return: how it ended; L{None} if it still runs.
-        @raise EngineError: nobody can say.
+        @raise DaemonError: nobody can say.
         """
         raise NotImplementedError
 
@@ -84,7 +84,7 @@ class Managed:
         Stop it, by force in the end.
 
         @return: how it ended.
-        @raise EngineError: it can't be stopped.
+        @raise DaemonError: it can't be stopped.
         """
         raise NotImplementedError
 
@@ -151,7 +151,7 @@ class Managed:
             reason = await self._serve(found)
         except CancelledError:
             reason = "stopped before it was started"
-        except (EngineError, SpawnFailed) as error:
+        except (DaemonError, SpawnFailed) as error:
             reason = str(error)
         await self.clear()
         self.gone.callback(Gone(reason, self.detached))
@@ -173,7 +173,7 @@ class Managed:
     async def _lookOnce(self) -> str | None:
         try:
             return await self.look()
-        except EngineUnreachable:
+        except Unreachable:
             # Whoever told us to look tells again when the daemon is back.
             return None
 

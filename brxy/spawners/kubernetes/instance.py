@@ -17,19 +17,11 @@ from zope.interface import implementer
 
 from brxy.interfaces import Address, Gone, IInstance, ILeaving
 from brxy.readiness import waitUntilReady
+from brxy.spawners.api.errors import DaemonError, Refused, Unreachable
 from brxy.spawners.kubernetes.options import PodTimes
 from brxy.spawners.kubernetes.pod import TICKET
 from brxy.spawners.kubernetes.pods import KubePods
-from brxy.spawners.kubernetes.status import (
-    KubeError,
-    Refused,
-    Unreachable,
-    appAddress,
-    endOf,
-    hindranceOf,
-    mainContainer,
-    stageOf,
-)
+from brxy.spawners.kubernetes.status import appAddress, endOf, hindranceOf, mainContainer, stageOf
 from brxy.spawners.kubernetes.watch import PodWatch
 
 __all__ = ["PodInstance"]
@@ -39,12 +31,6 @@ _TOO_MANY, _SERVER_ERROR = 429, 500
 # A full API is asked so often, when it names no longer time to wait (seconds).
 _TRIES = 3
 _LONGEST_WAIT = 10.0
-
-# Seconds beyond the time to end by itself that the API gets to remove a Pod,
-# and between two attempts.
-_REMOVAL = 40.0
-_AGAIN = 5.0
-_SOON = 1.0
 
 # Seconds to find out whether a Pod was made that nobody has told us of.
 _LOOK = 10.0
@@ -197,7 +183,7 @@ class PodInstance:
         if pod is not None:
             try:
                 await self._create(pod)
-            except KubeError as error:
+            except DaemonError as error:
                 self._finish(str(error))
                 return
         reason = await self._end
@@ -235,9 +221,14 @@ class PodInstance:
                 self._made(await self._pods.create(pod))
             except Refused as error:
                 wait = error.retry_after
-                if error.code == _TOO_MANY and left and wait is not None and wait <= _LONGEST_WAIT:
+                if (
+                    error.status == _TOO_MANY
+                    and left
+                    and wait is not None
+                    and wait <= _LONGEST_WAIT
+                ):
                     await self._pause(wait)
-                elif error.code < _SERVER_ERROR or not await self._wasMade():
+                elif error.status < _SERVER_ERROR or not await self._wasMade():
                     raise
             except Unreachable as error:
                 if not error.sent or not await self._wasMade():
@@ -257,10 +248,10 @@ class PodInstance:
         """
         end = self._reactor.seconds() + _LOOK
         while not self.name:
-            await deferLater(self._reactor, _SOON)
+            await deferLater(self._reactor, self._times.api.soon)
             try:
                 pods, _ = await self._pods.list(f"{TICKET}={self.ticket}")
-            except KubeError as error:
+            except DaemonError as error:
                 if self._reactor.seconds() > end:
                     self._log.warn("a Pod of {id} may be left: {e}", id=self.ticket, e=str(error))
                     return False
@@ -279,17 +270,17 @@ class PodInstance:
         while not self._vanished:
             passed = self._reactor.seconds() - began
             left = max(0, ceil(self._grace - passed))
-            if passed > self._grace + _REMOVAL:
+            if passed > self._grace + self._times.api.removal:
                 self._log.warn("the Pod {name} may be left: {why}", name=self.name, why=problem)
                 return
             try:
                 if not await self._pods.delete(self.name, uid, left):
                     return
                 if not self._vanished:
-                    await self._pause(left + _AGAIN)
-            except KubeError as error:
+                    await self._pause(left + self._times.api.again)
+            except DaemonError as error:
                 problem = str(error)
-                await self._pause(_SOON)
+                await self._pause(self._times.api.soon)
 
     async def _pause(self, seconds: float) -> None:
         """
