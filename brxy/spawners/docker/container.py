@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.python.failure import Failure
 
 from brxy.interfaces import Address
-from brxy.readiness import waitUntilReady
 from brxy.spawners.api.errors import DaemonError, Refused
 from brxy.spawners.docker.ending import exitReason, lastLine, startFailed
 from brxy.spawners.docker.engine import Engine
@@ -71,7 +68,6 @@ class Container(Managed):
         self._engine = daemon.engine
         self._plan = plan
         self._path = f"/containers/{plan.name}"
-        self._answers: Deferred[None] | None = None
 
     async def begin(self) -> None:
         """
@@ -132,25 +128,19 @@ class Container(Managed):
         Wait until the app answers, once.
         """
         port = self._plan.port
-        if port is None or self._answers is not None:
+        if port is None or self.awaited:
             return
         host = _address(found["NetworkSettings"]["Networks"])
         if host is None:
             raise DaemonError("port= needs a network in which the container has an address")
-        self._answers = waitUntilReady(self._daemon.reactor, host, port)
-        self._answers.addCallbacks(
-            lambda _: self.ready.callback(Address(host, port)), self._unanswered
-        )
-
-    def _unanswered(self, failure: Failure) -> None:
-        failure.trap(CancelledError)
+        self.awaitReady(self._daemon.reactor, Address(host, port))
 
     async def end(self) -> str:
         """
         See L{Managed}.
         """
         never = self._plan.port is not None and not self.ready.called
-        self._stopWaiting()
+        self.stopWaiting()
         plan = self._plan
         await insist(
             self._daemon.reactor, lambda: stopContainer(self._engine, plan.name, plan.stop_timeout)
@@ -158,15 +148,11 @@ class Container(Managed):
         reason = await self.look() or "stopped"
         return f"port {plan.port} never answered; {reason}" if never else reason
 
-    def _stopWaiting(self) -> None:
-        if self._answers is not None:
-            self._answers.cancel()
-
     async def clear(self) -> None:
         """
         See L{Managed}.
         """
-        self._stopWaiting()
+        self.stopWaiting()
         try:
             await removeContainer(self._engine, self._plan.name)
         except DaemonError:

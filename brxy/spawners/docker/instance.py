@@ -9,12 +9,11 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
-from zope.interface import implementer
 
 from brxy.errors import SpawnFailed
-from brxy.interfaces import Address, Gone, IInstance
+from brxy.interfaces import Gone
 from brxy.spawners.api.errors import DaemonError, Unreachable
+from brxy.spawners.instance import BaseInstance
 
 __all__ = ["Managed", "insist"]
 
@@ -40,22 +39,16 @@ async def insist(reactor: Any, ask: Callable[[], Coroutine[Any, Any, None]]) -> 
         await deferLater(reactor, _PAUSE)
 
 
-@implementer(IInstance)
-class Managed:
+class Managed(BaseInstance):
     """
     One instance.  What there is to do with the daemon says a subclass.
 
-    @ivar over: fires after C{gone}.
     @ivar stopping: it is to end.
     @ivar detached: when it is gone: it may go on, where the daemon can't reach it.
     """
 
-    _log = Logger()
-
     def __init__(self) -> None:
-        self.ready: Deferred[Address] = Deferred()
-        self.gone: Deferred[Gone] = Deferred()
-        self.over: Deferred[None] = Deferred()
+        super().__init__()
         self.stopping = False
         self.detached = False
         self._looking_again = False
@@ -102,9 +95,7 @@ class Managed:
 
         @param found: it runs already.
         """
-        life = Deferred.fromCoroutine(self._live(found))
-        life.addErrback(self._broken)
-        life.addBoth(self.over.callback)
+        self.live(self._live(found))
 
     def stop(self) -> None:
         """
@@ -146,7 +137,7 @@ class Managed:
         if self.stopping:
             raise CancelledError()
 
-    async def _live(self, found: bool) -> None:
+    async def _live(self, found: bool) -> Gone:
         try:
             reason = await self._serve(found)
         except CancelledError:
@@ -154,7 +145,7 @@ class Managed:
         except (DaemonError, SpawnFailed) as error:
             reason = str(error)
         await self.clear()
-        self.gone.callback(Gone(reason, self.detached))
+        return Gone(reason, self.detached)
 
     async def _serve(self, found: bool) -> str:
         self.checkStopping()
@@ -176,8 +167,3 @@ class Managed:
         except Unreachable:
             # Whoever told us to look tells again when the daemon is back.
             return None
-
-    def _broken(self, failure: Any) -> None:
-        self._log.failure("an instance is lost", failure)
-        if not self.gone.called:
-            self.gone.callback(Gone("brxy failed to follow it"))

@@ -44,11 +44,11 @@ SPAWNER_PARTS = {
     "instance": "",
     "describe": "spec",
     "registry": "spec",
-    "local": "spec running output command",
+    "local": "spec running output command instance",
     "docker": "spec running output command instance api",
     "swarm": "spec running output command instance api docker",
     "kubernetes": "spec running output command instance api",
-    "ssh": "spec running output command",
+    "ssh": "spec running output command instance",
     "testing": "spec registry",
 }
 
