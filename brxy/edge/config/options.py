@@ -132,7 +132,7 @@ class Options(CommonOptions):
             raise usage.UsageError(f"--tcp {value!r} is not NAME=ENDPOINT")
         by_tls = endpoint.startswith("tls:")
         frontends = self["tls_frontends" if by_tls else "frontends"]
-        frontends.append((route(name), _portEndpoint(endpoint.removeprefix("tls:"))))
+        frontends.append((_route(name), _portEndpoint(endpoint.removeprefix("tls:"))))
 
     def opt_node_port(self, value: str) -> None:
         """
@@ -173,7 +173,7 @@ class Options(CommonOptions):
         """
         A host that is served; when given, all others get 404. May be repeated.
         """
-        self["routes"].append(route(value))
+        self["routes"].append(_route(value))
 
     def opt_proxy_trust(self, value: str) -> None:
         """
@@ -200,7 +200,7 @@ class Options(CommonOptions):
         """
         See L{usage.Options}.
         """
-        self["default-route"] = route(self["default-route"])
+        self["default-route"] = _route(self["default-route"])
         by_tls = self["tls_ports"] or self["tls_frontends"]
         if not (self["ports"] or self["frontends"] or by_tls or self["sni_ports"]):
             self["ports"].append("tcp:8080")
@@ -220,6 +220,13 @@ def _endpoint(text: str) -> str:
         return serverEndpoint(text, "use --tls-port, or --node-tls-cert for nodes")
     except ValueError as error:
         raise usage.UsageError(f"bad endpoint {text!r}: {error}") from None
+
+
+def _route(text: str) -> str:
+    try:
+        return route(text)
+    except ValueError as error:
+        raise usage.UsageError(str(error)) from None
 
 
 def _network(option: str, text: str) -> str:

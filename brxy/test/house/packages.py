@@ -27,7 +27,7 @@ ROOT = {
     "apps": "processes transport wire readiness errors interfaces",
     "program": "transport reactor values errors",
     "pki": "program values errors",
-    "spawners": "apps processes reactor readiness wire values errors interfaces",
+    "spawners": "apps processes tls reactor readiness wire values errors interfaces",
     "node": "apps slots tls processes program readiness wire transport reactor values errors"
     " interfaces",
     "edge": "spawners.registry spawners.spec spawners.describe program apps slots tls transport"
@@ -44,11 +44,11 @@ SPAWNER_PARTS = {
     "instance": "",
     "describe": "spec",
     "registry": "spec",
-    "local": "spec running output command",
+    "local": "spec running output command instance",
     "docker": "spec running output command instance api",
     "swarm": "spec running output command instance api docker",
     "kubernetes": "spec running output command instance api",
-    "ssh": "spec running output command",
+    "ssh": "spec running output command instance",
     "testing": "spec registry",
 }
 

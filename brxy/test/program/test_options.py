@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.errors import SpawnFailed, UsageError
 from brxy.program.guarded import CannotStart, Guarded, fail
 from brxy.program.options import Options
-from brxy.values.converters import capacity, count, port, route, seconds
+from brxy.values.converters import atLeastOne, capacity, count, port, route, seconds
 
 
 class ValueTests(SynchronousTestCase):
@@ -27,7 +27,7 @@ class ValueTests(SynchronousTestCase):
 
     def refuses(self, convert: Callable[[str], Any], *texts: str) -> None:
         for text in texts:
-            error = self.assertRaises((ValueError, usage.UsageError), convert, text)
+            error = self.assertRaises(ValueError, convert, text)
             self.assertNotEqual(str(error), "")
             self.assertNotIn("\n", str(error))
 
@@ -44,6 +44,15 @@ class ValueTests(SynchronousTestCase):
         """
         self.assertEqual([count("0"), count("17")], [0, 17])
         self.refuses(count, "-1", "1.5", "", "1e3", "x", "\u0663", "\u00b2", "+1", " 1")
+
+    def test_atLeastOne(self) -> None:
+        """
+        A number that must be 1 or more is refused in words that say so, whatever it is.
+        """
+        self.assertEqual(atLeastOne("1"), 1)
+        for text in ("0", "-1", "x"):
+            error = self.assertRaises(ValueError, atLeastOne, text)
+            self.assertEqual(str(error), "a whole number, 1 or more, is needed")
 
     def test_bounds(self) -> None:
         """
