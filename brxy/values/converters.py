@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 
-from twisted.python import usage
-
 from brxy.values.routename import routeName
 
 __all__ = ["atLeastOne", "capacity", "count", "port", "positive", "route", "seconds"]
@@ -19,14 +17,23 @@ def seconds(text: str) -> float:
     """
     A time in seconds, 0 or more.
 
-    @raise ValueError: it is none.
+    @raise ValueError: the text is something else.
     """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not 0 <= value < math.inf:
         raise ValueError("a number of seconds, 0 or more, is needed")
+    return value
+
+
+def positive(text: str) -> float:
+    """
+    A time in seconds, more than 0.
+
+    @raise ValueError: the text is something else.
+    """
+    value = _number(text)
+    if not 0 < value < math.inf:
+        raise ValueError("a number of seconds, more than 0, is needed")
     return value
 
 
@@ -34,68 +41,67 @@ def count(text: str) -> int:
     """
     A whole number, 0 or more.
 
-    @raise ValueError: it is none.
+    @raise ValueError: the text is something else.
     """
-    if not (text.isascii() and text.isdigit()):
+    if not _isWhole(text):
         raise ValueError("a whole number, 0 or more, is needed")
     return int(text)
-
-
-def positive(text: str) -> float:
-    """
-    A time in seconds, more than 0.
-
-    @raise ValueError: it is none.
-    """
-    value = seconds(text)
-    if not value:
-        raise ValueError("a number of seconds, more than 0, is needed")
-    return value
 
 
 def atLeastOne(text: str) -> int:
     """
     A whole number, 1 or more.
 
-    @raise ValueError: it is none.
+    @raise ValueError: the text is something else.
     """
-    value = count(text)
-    if not value:
+    if not _isWhole(text) or int(text) < 1:
         raise ValueError("a whole number, 1 or more, is needed")
-    return value
+    return int(text)
 
 
 def capacity(text: str) -> int:
     """
-    How many exchanges an instance takes at once.
+    The number of exchanges that an instance takes at once.
 
-    @raise ValueError: it is no whole number from 1 to 10,000.
+    @raise ValueError: the text is not a whole number from 1 to 10,000.
     """
     return _between(text, 1, 10_000)
 
 
 def port(text: str) -> int:
     """
-    The number of a port to listen at.
+    The number of a TCP port.
 
-    @raise ValueError: it is none.
+    @raise ValueError: the text is not a whole number from 1 to 65,535.
     """
     return _between(text, 1, 65535)
 
 
-def _between(text: str, least: int, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-        raise ValueError(f"a whole number from {least} to {most} is needed")
-    return int(text)
-
-
 def route(text: str) -> str:
     """
-    The name of a route.
+    The name of a route, see L{routeName}.
 
-    @raise usage.UsageError: it is none.
+    @raise ValueError: the text can't be one.
     """
     name = routeName(text)
     if name is None:
-        raise usage.UsageError(f"{text!r} is no name that a route can have")
+        raise ValueError("a host name or an IP address is needed")
     return name
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _isWhole(text: str) -> bool:
+    # isdigit() alone takes the digits of every script.
+    return text.isascii() and text.isdigit()
+
+
+def _between(text: str, least: int, most: int) -> int:
+    if not (_isWhole(text) and least <= int(text) <= most):
+        raise ValueError(f"a whole number from {least} to {most} is needed")
+    return int(text)
