@@ -14,10 +14,12 @@ from twisted.internet.defer import Deferred
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
+import brxy
 from brxy.errors import SpawnFailed, UsageError
+from brxy.program.fields import COMMON, FLAG, SECONDS, Kind, Setting, Table
 from brxy.program.guarded import CannotStart, Guarded, fail
 from brxy.program.options import Options
-from brxy.values.converters import capacity, count, port, route, seconds
+from brxy.values.converters import atLeastOne, capacity, count, port, positive, route, seconds
 
 
 class ValueTests(SynchronousTestCase):
@@ -27,7 +29,7 @@ class ValueTests(SynchronousTestCase):
 
     def refuses(self, convert: Callable[[str], Any], *texts: str) -> None:
         for text in texts:
-            error = self.assertRaises((ValueError, usage.UsageError), convert, text)
+            error = self.assertRaises(ValueError, convert, text)
             self.assertNotEqual(str(error), "")
             self.assertNotIn("\n", str(error))
 
@@ -54,6 +56,18 @@ class ValueTests(SynchronousTestCase):
         self.assertEqual([port("1"), port("65535")], [1, 65_535])
         self.refuses(port, "0", "65536", "-1", "http")
 
+    def test_positive(self) -> None:
+        """
+        What must not be 0 is refused with a text that says so.
+        """
+        self.assertEqual([positive("0.1"), atLeastOne("1")], [0.1, 1])
+        self.refuses(positive, "0", "-1", "nan", "inf", "x", "")
+        self.refuses(atLeastOne, "0", "-1", "1.5", "x", "")
+        for convert in (positive, atLeastOne):
+            for text in ("0", "x"):
+                error = self.assertRaises(ValueError, convert, text)
+                self.assertRegex(str(error), "more than 0|1 or more")
+
     def test_route(self) -> None:
         """
         Routes are written as hosts are, and what is none is refused.
@@ -69,10 +83,49 @@ class _Options(Options):
 
     program = "brxy-some"
 
-    optParameters = [
-        ["wait", "w", 1.0, "How long.", seconds],
-        ["name", None, "x", "A name."],
-    ]
+    table = Table(
+        (
+            Setting(
+                name="wait",
+                short="w",
+                group="Some",
+                kind=SECONDS,
+                help="How long.",
+                field=None,
+                default="1",
+                environment="WAIT",
+            ),
+            Setting(
+                name="name",
+                group="Some",
+                kind=Kind("NAME", str, "a name"),
+                help="A name.",
+                field=None,
+                default="x",
+            ),
+            Setting(
+                name="more-names",
+                short="m",
+                group="Some",
+                kind=Kind("NAME", route, "a name"),
+                help="Others.",
+                field=None,
+                repeatable=True,
+            ),
+            Setting(name="quick", group="Some", kind=FLAG, help="Hurry.", field=None),
+            Setting(
+                name="secret",
+                group="Some",
+                kind=SECONDS,
+                help="A secret.",
+                field=None,
+                environment="SECRET",
+                is_option=False,
+                is_secret=True,
+            ),
+            *COMMON[1:],
+        )
+    )
 
 
 class _Twistd(usage.Options):
@@ -93,8 +146,8 @@ class OptionsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.stderr = io.StringIO()
 
-    def refuse(self, *arguments: str) -> str:
-        options = _Options()
+    def refuse(self, *arguments: str, **environ: str) -> str:
+        options = _Options(environ)
         self.patch(sys, "stderr", self.stderr)
         error = self.assertRaises(SystemExit, options.parseOptions, arguments)
         self.assertEqual(error.code, 1)
@@ -104,9 +157,59 @@ class OptionsTests(SynchronousTestCase):
         """
         Values are converted, and have their defaults.
         """
-        options = _Options()
-        options.parseOptions(["-w", "2"])
-        self.assertEqual(dict(options), {"wait": 2.0, "name": "x"})
+        options = _Options({})
+        options.parseOptions(["-w", "2", "-m", "A", "--more-names", "b"])
+        self.assertEqual(
+            dict(options),
+            {"wait": 2.0, "name": "x", "more-names": ["a", "b"], "quick": 0, "secret": None},
+        )
+
+    def test_environment(self) -> None:
+        """
+        A variable holds where no option is given, unless it is empty.
+        """
+        for arguments, value, expected in (
+            ([], "5", 5.0),
+            (["--wait", "2"], "5", 2.0),
+            (["--wait", "0"], "5", 0.0),
+            ([], "", 1.0),
+        ):
+            options = _Options({"WAIT": value})
+            options.parseOptions(arguments)
+            self.assertEqual(options["wait"], expected)
+
+    def test_bad_environment(self) -> None:
+        """
+        A bad value of a variable is reported like one of an option; but a secret is not
+        repeated.
+        """
+        why = "a number of seconds, 0 or more, is needed"
+        self.assertEqual(self.refuse(WAIT="x"), f"brxy-some: bad WAIT 'x': {why}\n")
+        self.stderr.truncate(0)
+        self.stderr.seek(0)
+        self.assertEqual(self.refuse(SECRET="x"), f"brxy-some: SECRET: {why}\n")
+
+    def test_version(self) -> None:
+        """
+        The version is brxy's.
+        """
+        out = io.StringIO()
+        self.patch(sys, "stdout", out)
+        error = self.assertRaises(SystemExit, _Options().parseOptions, ["--version"])
+        self.assertEqual((error.code, out.getvalue()), (0, f"brxy {brxy.__version__}\n"))
+
+    def test_help(self) -> None:
+        """
+        C{--help} has every option, in lines that are as wide as the terminal at most.
+        """
+        out = io.StringIO()
+        self.patch(sys, "stdout", out)
+        options = _Options({"COLUMNS": "60"})
+        error = self.assertRaises(SystemExit, options.parseOptions, ["--help"])
+        self.assertEqual(error.code, 0)
+        for name in ("--wait", "--name", "--more-names", "--quick", "--help", "--version"):
+            self.assertIn(f" {name}", out.getvalue())
+        self.assertLessEqual(max(map(len, out.getvalue().splitlines())), 60)
 
     def test_bad_value(self) -> None:
         """
