@@ -17,7 +17,7 @@ from brxy.apps.connection import AppConnection, AppFactory, KeepAliveGuess
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.transport.connection import IDLE_PROOF, Shared
 from brxy.transport.relay import Relay
-from brxy.transport.stream import EpollTransport
+from brxy.transport.splice import MovableStream
 
 __all__ = ["Backend", "clientEndpoint"]
 
@@ -60,7 +60,7 @@ class Backend:
         return self._connection is not None and self._connection.congested
 
     @property
-    def stream(self) -> EpollTransport | None:
+    def stream(self) -> MovableStream | None:
         """
         See L{brxy.transport.relay.End}.
         """

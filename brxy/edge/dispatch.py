@@ -25,7 +25,7 @@ from brxy.edge.fleet.starter import Starter
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.direct import DirectSlot
 from brxy.edge.slots.front import Front
-from brxy.edge.slots.node import NodeSlot
+from brxy.edge.slots.nodeend import NodeEnd
 from brxy.edge.slots.reach import NodeReach
 from brxy.errors import NodeRefused
 from brxy.interfaces import Address, Gone
@@ -54,8 +54,6 @@ class Brokerage:
     Brings exchanges and slots together, and has instances started and ended.
 
     @ivar retries: how often an exchange that got lost is offered again.
-    @ivar over: to be called when the exchange on a slot is over; the slot may
-        not be free yet.
     @ivar leaving: the edge serves those who are here, and then stops.
     @ivar responses: exchanges that wait for the head of their response, if
         there is a limit on that.
@@ -92,7 +90,6 @@ class Brokerage:
         self._lacking = scaler.lacking
         self._recounts: deque[str] = deque()
         self._recounting = False
-        self.over: Callable[[NodeSlot | DirectSlot], None] = broker.finish
         self.retries = retries
         self._said_goodbye = False
         self.leaving = False
@@ -179,7 +176,7 @@ class Brokerage:
 
     # Slots
 
-    def hello(self, slot: NodeSlot, hello: Hello) -> Welcome:
+    def hello(self, slot: NodeEnd, hello: Hello) -> Welcome:
         """
         A node introduces itself on a slot.
 
@@ -206,7 +203,7 @@ class Brokerage:
         reach.slots.add(slot)
         return Welcome(VERSION, self._edge_id, instance.generation, instance.newest)
 
-    def free(self, slot: NodeSlot | DirectSlot) -> None:
+    def free(self, slot: NodeEnd | DirectSlot) -> None:
         """
         A slot can take an exchange now.
         """
@@ -220,6 +217,12 @@ class Brokerage:
         elif self._lacking:
             self._perform(self._scaler.idled(instance))
 
+    def exchangeOver(self, slot: NodeEnd | DirectSlot) -> None:
+        """
+        The exchange on a slot is over; the slot may not be free yet.
+        """
+        self._broker.finish(slot)
+
     def _ready(self, instance: Instance) -> bool:
         first = instance.ready_since is None
         self._perform(self._scaler.ready(instance, self._seconds()))
@@ -229,24 +232,24 @@ class Brokerage:
             self._reaches.note(instance, "ready after {ms:.0f} ms", ms=ms)
         return instance.state == State.READY
 
-    def unready(self, slot: NodeSlot | DirectSlot) -> None:
+    def unready(self, slot: NodeEnd | DirectSlot) -> None:
         """
         A slot takes nothing more.
         """
         instance = slot.instance
         self._broker.withdraw(slot)
         reach = self._reaches.get(instance)
-        if reach is not None and not reach.standing and instance.state == State.READY:
+        if reach is not None and not reach.pulling and instance.state == State.READY:
             self._reaches.note(instance, "drains")
             self._perform(self._scaler.unready(instance))
 
-    def leaves(self, slot: NodeSlot) -> None:
+    def leaves(self, slot: NodeEnd) -> None:
         """
         A node's slot will be gone in a moment, and must not be matched until then.
         """
         self._broker.withdraw(slot)
 
-    def closed(self, slot: NodeSlot) -> None:
+    def closed(self, slot: NodeEnd) -> None:
         """
         A node's slot is gone.
         """

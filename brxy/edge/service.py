@@ -44,6 +44,7 @@ from brxy.edge.clients.tcp import TCPFactory
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.dispatch import Brokerage
 from brxy.edge.endpoints import checkPrivate, edgeEndpoint, listen, private
+from brxy.edge.events import Events, LogListener
 from brxy.edge.fleet.recovery import warnOfUnclaimed
 from brxy.edge.fleet.starter import Starter
 from brxy.edge.fleet.statefile import StateFile
@@ -160,7 +161,7 @@ class EdgeService(Service):
             self._looks = LoopingCall(self._certificates.warn)
             self._looks.clock = reactor
         self._client_handshakes = Handshakes(reactor)
-        self._slots = SlotFactory(self._shared, self._brokerage)
+        self._slots = SlotFactory(self._shared, self._brokerage, Events((LogListener(),)))
         self._handshakes = Handshakes(reactor)
         self._node_tls: NodeTLS | None = None
         if settings.node_tls is not None:

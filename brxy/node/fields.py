@@ -22,6 +22,7 @@ from brxy.program.fields import (
     Table,
 )
 from brxy.program.tokenfile import isToken
+from brxy.reactor.endpoints import clientEndpoint
 from brxy.readiness import urlPath
 from brxy.values.converters import count
 from brxy.wire.proxyheader import proxyVersion
@@ -38,16 +39,8 @@ _ELSEWHERE = ":ref:`elsewhere`"
 
 
 def _endpoint(text: str) -> str:
-    if isPlain("edge", text):
-        return text
-    # Loading this takes long, and it is hardly ever needed before the app was started.
-    from twisted.internet.endpoints import clientFromString
-
-    try:
-        clientFromString(None, text)
-    except (ValueError, LookupError, TypeError) as error:
-        raise ValueError(f"it is not a client endpoint: {error}") from None
-    return text
+    # Checking loads Twisted's endpoints, which takes long before the app was started.
+    return text if isPlain("edge", text) else clientEndpoint(text, "use --edge-tls-ca")
 
 
 def _address(text: str) -> Address:

@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from brxy.reactor.deadlines import Deadlines
 from brxy.reactor.hangup import HangupWatcher
+from brxy.transport.splice import MovableStream
 from brxy.transport.stream import EpollTransport
 from brxy.transport.tcpinfo import givenOf, isCut, readInfo, takenOf
 
@@ -153,7 +154,7 @@ class Connection(Protocol):
         self._tcp.registerProducer(self, True)
 
     @property
-    def stream(self) -> EpollTransport | None:
+    def stream(self) -> MovableStream | None:
         """
         See L{brxy.transport.relay.End}.
         """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from brxy.transport.stream import EpollTransport
+from brxy.transport.splice import MovableStream
 
 __all__ = ["End", "Relay"]
 
@@ -29,7 +29,7 @@ class End(Protocol):
     def congested(self) -> bool: ...
 
     @property
-    def stream(self) -> EpollTransport | None: ...
+    def stream(self) -> MovableStream | None: ...
 
     def write(self, data: bytes) -> None: ...
 

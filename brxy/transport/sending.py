@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
@@ -15,9 +15,9 @@ from twisted.python.failure import Failure
 
 from brxy.transport.poller import Poller
 from brxy.transport.socketend import SocketEnd
-from brxy.transport.splice import Pipe
+from brxy.transport.splice import Pipe, Source
 
-__all__ = ["Sending", "Source"]
+__all__ = ["Sending"]
 
 # So many bytes are kept for the end of the turn: more would be copied together
 # for nothing.
@@ -27,22 +27,6 @@ _TOGETHER = 16 * 1024
 _FULL = 64 * 1024
 
 _DONE = Failure(ConnectionDone())
-
-
-class Source(Protocol):
-    """
-    Whose bytes are moved here.
-    """
-
-    def moveOn(self) -> None:
-        """
-        There is room again.
-        """
-
-    def stopMoving(self) -> None:
-        """
-        There is nothing any more to move bytes to.
-        """
 
 
 class Sending(SocketEnd):

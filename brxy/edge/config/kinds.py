@@ -5,9 +5,9 @@ What the values of an edge's settings look like: endpoints, TCP frontends, netwo
 from __future__ import annotations
 
 from attrs import frozen
-from twisted.internet.endpoints import serverFromString
 
 from brxy.program.fields import Kind
+from brxy.reactor.endpoints import serverEndpoint
 from brxy.spawners.spec import routePattern
 from brxy.values.converters import route
 from brxy.values.networks import Networks
@@ -36,18 +36,7 @@ def _portEndpoint(text: str) -> str:
 
 
 def _endpoint(text: str) -> str:
-    if text.startswith("ssl:"):
-        # The edge would take the clients of such an endpoint for clients without TLS.
-        raise ValueError("for TLS use --tls-port, or --node-tls-cert for nodes")
-    try:
-        # This only parses the text: it does not use the reactor yet.
-        serverFromString(None, text)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        # The index or name of a socket that systemd did not pass.
-        nothing = isinstance(error, LookupError) and text.startswith("systemd:")
-        why = "no such socket was inherited" if nothing else error
-        raise ValueError(f"it is not a server endpoint: {why}") from None
-    return text
+    return serverEndpoint(text, "use --tls-port, or --node-tls-cert for nodes")
 
 
 def _frontend(text: str) -> Frontend:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from brxy.edge.slots.node import NodeSlot
+from brxy.edge.slots.nodeend import NodeEnd
 from brxy.wire.frames import FLAGS, GOAWAY, NEWEST, RETIRE
 
 __all__ = ["NodeReach", "Reach"]
@@ -18,7 +18,7 @@ class Reach(Protocol):
     """
 
     @property
-    def standing(self) -> bool:
+    def pulling(self) -> bool:
         """
         It still takes exchanges.
         """
@@ -41,15 +41,15 @@ class NodeReach:
     """
 
     def __init__(self, spawned: bool) -> None:
-        self.slots: set[NodeSlot] = set()
+        self.slots: set[NodeEnd] = set()
         self.spawned = spawned
 
     @property
-    def standing(self) -> bool:
+    def pulling(self) -> bool:
         """
         It still takes exchanges.
         """
-        return any(slot.standing for slot in self.slots)
+        return any(slot.pulling for slot in self.slots)
 
     def setNewest(self, newest: bool) -> None:
         """

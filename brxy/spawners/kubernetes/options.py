@@ -10,7 +10,7 @@ from attrs import field, frozen
 from attrs.converters import optional
 
 from brxy.errors import BadSpawnSpec
-from brxy.reactor.endpoints import endpoint
+from brxy.reactor.endpoints import clientEndpoint
 from brxy.readiness import urlPath
 from brxy.spawners.spec import portNumber, seconds
 
@@ -44,7 +44,7 @@ class Options:
     )
     edge: str | None = field(
         default=None,
-        converter=optional(endpoint),
+        converter=optional(clientEndpoint),
         metadata={"help": "where a node in a Pod reaches the edge, as tcp:brxy-edge:9080"},
     )
     port: int | None = field(

@@ -5,7 +5,6 @@ Tests of what keeps a node connected.
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -13,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from brxy.edge.config.settings import NodeTLSFiles
+from brxy.edge.events import Events, LogListener
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
 from brxy.interfaces import Address
@@ -20,7 +20,7 @@ from brxy.node.dial import Dialer, EdgeTLS
 from brxy.node.link import Link, _Watched
 from brxy.node.slot import EdgeSlotFactory
 from brxy.test.support.loopback.papers import Papers
-from brxy.test.support.memory.fakes import FakeBrokerage, FakeOwner
+from brxy.test.support.memory.fakes import FakeHost, FakeOwner
 from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, settle
 from brxy.tls.handshakes import Handshakes, encrypted
 from brxy.transport.connection import Shared
@@ -43,16 +43,15 @@ class SecuredLinkTests(SynchronousTestCase):
         """
         Start to dial.
         """
-        owner: Any = FakeOwner()
-        slots = EdgeSlotFactory(Shared(self.reactor), owner, Address("127.0.0.1", 20000))
+        owner = FakeOwner()
+        slots = EdgeSlotFactory(Shared(self.reactor), owner, owner, Address("127.0.0.1", 20000))
         endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", 9080)
         dialer = Dialer(self.reactor, endpoint, tls=node)
         link = Link(dialer, slots, self.reactor, lambda: self.told.append("up"), self.told.append)
         link.startService()
         self.edge = NodeTLS(edge)
-        self.brokerage = FakeBrokerage()
-        brokerage: Any = self.brokerage
-        self.factory = SlotFactory(self.reactor.shared, brokerage)
+        self.host = FakeHost()
+        self.factory = SlotFactory(self.reactor.shared, self.host, Events((LogListener(),)))
 
     def answer(self) -> None:
         """
@@ -73,7 +72,7 @@ class SecuredLinkTests(SynchronousTestCase):
         self.start(self.papers.edge(), self.papers.node("web1"))
         self.answer()
         self.assertEqual(self.told, ["up"])
-        self.assertEqual(len(self.brokerage.free_slots), 1)
+        self.assertEqual(len(self.host.free_slots), 1)
 
     def assertBacksOff(self, why: str) -> None:
         """
@@ -127,8 +126,10 @@ class LinkTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
-        owner: Any = FakeOwner()
-        self.slots = EdgeSlotFactory(Shared(self.reactor), owner, Address("127.0.0.1", 20000))
+        owner = FakeOwner()
+        self.slots = EdgeSlotFactory(
+            Shared(self.reactor), owner, owner, Address("127.0.0.1", 20000)
+        )
         self.told: list[str] = []
         self.link = Link(
             TCP4ClientEndpoint(self.reactor, "edge", 9080),

@@ -176,6 +176,8 @@ class NodeOptionsTests(RefusalTests):
             (["--edge", "", "--", "true"], "bad --edge '': it is not a client endpoint"),
             (["--edge", "a:1", "--", "true"], "bad --edge 'a:1': it is not a client endpoint"),
             (["--edge", "tcp:a", "--", "true"], "bad --edge 'tcp:a': it is not a client"),
+            (["--edge", "ssl:a:1", "--", "true"], "bad --edge 'ssl:a:1': for TLS use --edge-tls-"),
+            (["--edge", "tls:a:1", "--", "true"], "bad --edge 'tls:a:1': for TLS use --edge-tls-"),
             (["--route", "a b", "--", "true"], "bad --route 'a b': a host name or an IP address"),
             (["--capacity", "0"], "bad --capacity '0': a whole number from 1 to 10000"),
             (["--app-port", "65536"], "bad --app-port '65536': a whole number from 1 to 65535"),

@@ -15,8 +15,9 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.interfaces import Address
-from brxy.node.service import REFUSED_PAUSE, NodeService, passOn
+from brxy.node.service import NodeService, passOn
 from brxy.node.settings import NodeSettings
+from brxy.node.uplink import REFUSED_PAUSE
 from brxy.test.support.memory.network import FakeApp, FakeReactor
 from brxy.wire.frames import (
     ACCEPT,

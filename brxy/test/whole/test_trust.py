@@ -147,13 +147,13 @@ class _NodeTests(EdgeTests):
         # machine that is busy adds to them.
         first, _, third, *_ = self.attempts
         self.assertGreaterEqual(third - first, 0.375)
-        [line] = self.said("no edge at ")
+        [line] = self.said("no connection to the edge at ")
         self.assertIn(f": {node or edge}", line)
-        self.assertTrue(line.endswith("; trying on"), line)
-        refused = self.said("refused a node at ")
+        self.assertTrue(line.endswith("; retrying"), line)
+        refused = self.said("refused a node from ")
         self.assertEqual(len(refused), 1 if edge else 0, refused)
         for line in refused:
-            self.assertIn(f"refused a node at 127.0.0.1: {edge}", line)
+            self.assertIn(f"refused a node from 127.0.0.1: {edge}", line)
         self.assertEqual(len(self.said("")), 1 + len(refused), self.said(""))
         self.assertEqual(self.flushLoggedErrors(), [])
         self.assertEqual((await self.ask(_GET)).status, 503)
@@ -236,8 +236,8 @@ class TokenTests(_NodeTests):
         await self.until(lambda: len(self.attempts) >= 3)
         [line] = self.said("refused a node")
         self.assertIn("its ticket belongs to another instance", line)
-        [line] = self.said("no edge at")
-        self.assertIn("its ticket belongs to another instance; trying on", line)
+        [line] = self.said("no connection to the edge at")
+        self.assertIn("its ticket belongs to another instance; retrying", line)
 
     async def test_notAllowed(self) -> None:
         """
@@ -255,7 +255,7 @@ class TokenTests(_NodeTests):
         self.node(capacity=10)
         await self.until(lambda: len(self.attempts) >= 30)
         self.assertEqual(len(self.said("refused a node")), 1)
-        self.assertEqual(len(self.said("no edge at")), 1)
+        self.assertEqual(len(self.said("no connection to the edge at")), 1)
 
     async def test_restart(self) -> None:
         """
@@ -312,9 +312,9 @@ class TokenTests(_NodeTests):
         self.listen(token_file=self.tokenFile())
         path = self.mktemp()
         self.node(token_file=path)
-        await self.until(lambda: self.said("trying on"))
-        [line] = self.said("no edge at")
-        self.assertIn(f": --token-file {path}: No such file or directory; trying on", line)
+        await self.until(lambda: self.said("retrying"))
+        [line] = self.said("no connection to the edge at")
+        self.assertIn(f": --token-file {path}: No such file or directory; retrying", line)
         Path(path).write_text("shared")
         await self.assertServes()
         self.assertEqual(self.said("refused"), [])
@@ -491,8 +491,8 @@ class CertificateTests(_NodeTests):
         self.listen(node_tls=self.papers.edge(), hold_timeout=0.1)
         self.node(token="secret")
         await self.until(lambda: len(self.attempts) >= 3)
-        self.assertEqual(len(self.said("refused a node at 127.0.0.1: TLS: ")), 1)
-        self.assertEqual(len(self.said("no edge at ")), 1)
+        self.assertEqual(len(self.said("refused a node from 127.0.0.1: TLS: ")), 1)
+        self.assertEqual(len(self.said("no connection to the edge at ")), 1)
 
     async def test_edgeWithoutTLS(self) -> None:
         """
@@ -501,9 +501,9 @@ class CertificateTests(_NodeTests):
         self.listen(hold_timeout=0.1)
         self.node(tls=self.papers.node("web1"), token="secret")
         await self.until(lambda: len(self.attempts) >= 3)
-        [line] = self.said("no edge at ")
+        [line] = self.said("no connection to the edge at ")
         self.assertIn(": TLS: ", line)
-        self.assertEqual(len(self.said("refused a node at 127.0.0.1: ")), 1)
+        self.assertEqual(len(self.said("refused a node from 127.0.0.1: ")), 1)
 
     async def test_renewed(self) -> None:
         """
