@@ -1,5 +1,8 @@
 """
-C{twistd brxy-edge}: its command line, and the service it makes.
+The plugin of C{twistd brxy-edge}: makes the service of an edge from its command line.
+
+Modules for twistd are called C{tap} by convention, and C{twistd} looks here for C{Options}
+and C{makeService}.
 """
 
 from __future__ import annotations

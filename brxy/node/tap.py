@@ -1,5 +1,8 @@
 """
-C{twistd brxy-node}: its command line, and the service it makes.
+The plugin of C{twistd brxy-node}: the command line of a node, and the service it makes.
+
+Modules for twistd are called C{tap} by convention, and C{twistd} looks here for C{Options}
+and C{makeService}.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ class Options(CommonOptions):
     examples = (
         "twistd -n brxy-node --route shop.example.com -- python app.py --port {port}",
         "twistd -n brxy-node --edge tcp:edge.example.net:9080 --edge-tls-ca ca.pem \\\n"
-        "    --token-file token -c 8 -- gunicorn --threads 8 -b 127.0.0.1:{port} app:app",
+        "    --token-file token -c 8 -- gunicorn --threads 8 app:app",
         "twistd -n brxy-node --route redis --app 127.0.0.1:6379",
     )
 

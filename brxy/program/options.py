@@ -5,8 +5,10 @@ Command lines, made from a table of settings.
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.python import usage
 
@@ -16,6 +18,9 @@ from brxy.program.guarded import fail
 from brxy.program.helptext import helpText
 
 __all__ = ["Options"]
+
+# Columns of C{--help}: in fewer nothing fits, and more are hard to read.
+_NARROWEST, _WIDEST = 60, 100
 
 
 class Options(usage.Options):
@@ -87,19 +92,40 @@ class Options(usage.Options):
         text = self._environ.get(variable)
         return _converter(setting, variable)(text) if text else setting.value
 
+    def opt_help(self) -> None:
+        """
+        Print all options and exit.
+        """
+        self.printAndExit(str(self))
+
     def opt_version(self) -> None:
         """
         Print brxy's version and exit.
         """
-        print(f"brxy {__version__}")
+        self.printAndExit(f"brxy {__version__}")
+
+    def printAndExit(self, text: str) -> NoReturn:
+        """
+        Print a text on standard output, and end the program.
+
+        @raise SystemExit: always.
+        """
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            # Its reader ended early, as head does.  Python would try to write the rest when
+            # it exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0)
 
     def getUsage(self, width: int | None = None) -> str:
         """
         The text of C{--help} below the line with the synopsis.
         """
-        width = width or int(self._environ.get("COLUMNS") or 80)
-        return helpText(self.table, self.longdesc, self.examples, width)
+        width = width or shutil.get_terminal_size().columns
+        return helpText(
+            self.table, self.longdesc, self.examples, min(max(width, _NARROWEST), _WIDEST)
+        )
 
     def foreground(self) -> bool:
         """

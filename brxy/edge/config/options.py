@@ -4,8 +4,6 @@ The command line of an edge.
 
 from __future__ import annotations
 
-import sys
-
 from twisted.python import usage
 
 from brxy.edge.config.fields import FIELDS
@@ -47,8 +45,7 @@ class Options(CommonOptions):
         """
         Print all spawners and their keys, and exit.
         """
-        sys.stdout.write(describeSpawners(*findSpawners()))
-        raise SystemExit(0)
+        self.printAndExit(describeSpawners(*findSpawners()).rstrip("\n"))
 
     def parseArgs(self, *command: str) -> None:
         """

@@ -5,13 +5,16 @@ Tests of L{brxy.program.options}: what the command lines of edge and node share.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable
+from tempfile import TemporaryFile
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.python import usage
+from twisted.scripts._twistd_unix import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 import brxy
@@ -200,16 +203,53 @@ class OptionsTests(SynchronousTestCase):
 
     def test_help(self) -> None:
         """
-        C{--help} has every option, in lines that are as wide as the terminal at most.
+        C{--help} has every option, in lines that are as wide as the terminal at most, but
+        neither too narrow nor too wide.
         """
-        out = io.StringIO()
-        self.patch(sys, "stdout", out)
-        options = _Options({"COLUMNS": "60"})
-        error = self.assertRaises(SystemExit, options.parseOptions, ["--help"])
-        self.assertEqual(error.code, 0)
-        for name in ("--wait", "--name", "--more-names", "--quick", "--help", "--version"):
-            self.assertIn(f" {name}", out.getvalue())
-        self.assertLessEqual(max(map(len, out.getvalue().splitlines())), 60)
+        for columns, least, most in (("60", 40, 60), ("5", 40, 60), ("200", 61, 100)):
+            out = io.StringIO()
+            self.patch(sys, "stdout", out)
+            self.patch(os, "environ", {"COLUMNS": columns})
+            error = self.assertRaises(SystemExit, _Options().parseOptions, ["--help"])
+            self.assertEqual(error.code, 0)
+            for name in ("--wait", "--name", "--more-names", "--quick", "--help", "--version"):
+                self.assertIn(f" {name}", out.getvalue())
+            widest = max(map(len, out.getvalue().splitlines()))
+            self.assertTrue(least <= widest <= most, widest)
+
+    def test_broken_pipe(self) -> None:
+        """
+        It is no error when what reads the help ends early.
+        """
+
+        class Closed(io.StringIO):
+            def flush(self) -> None:
+                raise BrokenPipeError
+
+            def fileno(self) -> int:
+                return file.fileno()
+
+        with TemporaryFile() as file:
+            self.patch(sys, "stdout", Closed())
+            error = self.assertRaises(SystemExit, _Options().parseOptions, ["--help"])
+            self.assertEqual(error.code, 0)
+            os.write(file.fileno(), b"the rest")
+            self.assertEqual(os.fstat(file.fileno()).st_size, 0)
+
+    def test_help_of_programs(self) -> None:
+        """
+        C{--help} fits into 80 columns, and ends with examples.
+        """
+        for program in ("edge", "node"):
+            out = io.StringIO()
+            self.patch(sys, "stdout", out)
+            self.patch(os, "environ", {"COLUMNS": "80"})
+            twistd = ServerOptions()
+            self.assertRaises(SystemExit, twistd.parseOptions, [f"brxy-{program}", "--help"])
+            lines = out.getvalue().splitlines()
+            self.assertLessEqual(max(map(len, lines)), 80)
+            examples = lines[lines.index("Examples:") + 1 :]
+            self.assertTrue(examples[0].startswith(f"  twistd -n brxy-{program} "), examples)
 
     def test_bad_value(self) -> None:
         """

@@ -278,7 +278,7 @@ class RefusalTests(ProgramTests):
         )
         (self.folder / "file").touch()
         await self._refused(
-            "brxy-edge: --token-file file: its first line is no token",
+            "brxy-edge: --token-file file: its first line is not a token",
             *("-n", "brxy-edge", "--token-file", "file"),
         )
         await self._refused(
