@@ -59,9 +59,8 @@ class Spawning:
 
     @ivar idle_timeout: how long the newest instance of a route stays idle, in seconds.
     @ivar old_idle_timeout: how long an older instance stays idle, in seconds.
-    @ivar mark: follows the edge's id in the orders of this C{--spawn}.  It tells several
-        with the same kind of spawner apart, so that none takes an instance of another for
-        its own.
+    @ivar mark: follows the edge's id in the orders of this C{--spawn}.  With
+        it, several of the same kind of spawner recognize their own instances.
     @ivar send_proxy: the version of the PROXY protocol in which apps are sent the
         addresses of clients; L{None} if they are not.
     """

@@ -34,11 +34,11 @@ def described(program: str) -> dict[str, str]:
 
 def default(text: str) -> str:
     """
-    The default that a text tells: the first value in the field about it.
+    The default that a text names: the first value in the field about it.
     """
     field = re.search(r"^ *:Default: (.*)$", text, re.MULTILINE)
     values = re.findall(r"``([^`]+)``", field[1]) if field else []
-    return values[0] if values else field[1] if field else "not told"
+    return values[0] if values else field[1] if field else "not named"
 
 
 class OptionsDocTests(SynchronousTestCase):
@@ -69,13 +69,13 @@ class OptionsDocTests(SynchronousTestCase):
             if name in flags:
                 self.assertEqual(default(texts[name]), "off", name)
             elif value is not None and not isinstance(value, list):
-                told = value if isinstance(value, str) else f"{value:g}"
-                self.assertEqual(default(texts[name]), told, name)
+                named = value if isinstance(value, str) else f"{value:g}"
+                self.assertEqual(default(texts[name]), named, name)
         return texts
 
     def test_edge(self) -> None:
         """
-        All options of the edge are told, with their defaults.
+        All options of the edge are there, with their defaults.
         """
         texts = self._compare(EdgeOptions())
         self.assertEqual(default(texts["port"]), "8080")
@@ -94,5 +94,5 @@ class OptionsDocTests(SynchronousTestCase):
         """
         page = PAGE.read_text()
         part = page[page.index("Spawn keys\n---") :]
-        told = re.findall(r"^``([a-z-]+)=``$", part, re.MULTILINE)
-        self.assertEqual(told, list(optionKeys(Common)))
+        named = re.findall(r"^``([a-z-]+)=``$", part, re.MULTILINE)
+        self.assertEqual(named, list(optionKeys(Common)))

@@ -55,7 +55,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_environment(self) -> None:
         """
-        What an edge hands over is heeded.
+        Variables that an edge sets have an effect.
         """
         options = parse("--", "true", **self._HANDED_OVER)
         self.assertEqual(options["edge"], "tcp:edge.example.net:9080")
@@ -68,7 +68,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_optionsFirst(self) -> None:
         """
-        What is given by an option counts, not the environment.
+        An option overrides its variable.
         """
         path = self.mktemp()
         Path(path).write_text("other\n")
@@ -85,8 +85,8 @@ class NodeOptionsTests(RefusalTests):
 
     def test_tls(self) -> None:
         """
-        With a CA the edge is dialled by TLS; its certificate must be for the host
-        that is dialled, or the name that is given.
+        With a CA the edge is dialled over TLS; its certificate must be for the host that is
+        dialled, or the name that is given.
         """
         papers = Papers(self.mktemp())
         ca = ("--edge-tls-ca", papers.ca)
@@ -111,7 +111,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_badTLS(self) -> None:
         """
-        Files that can't be used, or don't go together, are told of.
+        Files that can't be used, or don't go together, are reported.
         """
         papers = Papers(self.mktemp())
         certificate, key = papers.issue("web1")
@@ -138,7 +138,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_empty(self) -> None:
         """
-        A variable that is set to nothing is as good as none.
+        An empty variable counts as none.
         """
         options = parse("--", "true", ROUTE="", BRXY_CAPACITY="", BRXY_EDGE="")
         self.assertEqual(dict(options), dict(parse("--", "true")))
@@ -160,7 +160,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_refused(self) -> None:
         """
-        What can't be is told in a line that names it.
+        A bad option is reported in a line that names it.
         """
         app = "give the app's command after --, or --app HOST:PORT"
         for arguments, why in (
@@ -193,7 +193,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_inPlace(self) -> None:
         """
-        It is known whether twistd will change what a process inherits.
+        C{inPlace} is false when twistd will change what a process inherits.
         """
         options = parse("--", "true")
         self.assertTrue(options.inPlace())
@@ -212,7 +212,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_badEnvironment(self) -> None:
         """
-        So is what is wrong in the environment.
+        So is a bad variable of the environment.
         """
         for variable, value in (
             ("BRXY_EDGE", "x"),

@@ -73,7 +73,7 @@ class ValueTests(SynchronousTestCase):
 
     def test_route(self) -> None:
         """
-        Routes are written as hosts are, and what is none is refused.
+        Routes are written as hosts are, and all else is refused.
         """
         self.assertEqual(route("Example.COM."), "example.com")
         self.refuses(route, "", "a b", "-x", "a/b", "a" * 64, "\u00e4")
@@ -133,7 +133,7 @@ class _Options(Options):
 
 class _Twistd(usage.Options):
     """
-    As much of twistd's own as ours look at.
+    The options of twistd that brxy's own look at.
     """
 
     optFlags = [["nodaemon", "n", "Stay."]]
@@ -219,7 +219,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_broken_pipe(self) -> None:
         """
-        It is no error when what reads the help ends early.
+        The program ends with status 0 when the reader of its help ends early.
         """
 
         class Closed(io.StringIO):
@@ -262,8 +262,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """
-        So does an unknown option, one without its value, and an argument too
-        many.
+        So does an unknown option, an option without its value, and an excess argument.
         """
         for arguments in (["--what"], ["--wait"], ["argument"]):
             self.stderr.truncate(0)
@@ -274,7 +273,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_fail(self) -> None:
         """
-        L{fail} says one line and ends with status 1.
+        L{fail} prints one line and ends with status 1.
         """
         self.patch(sys, "stderr", self.stderr)
         error = self.assertRaises(SystemExit, fail, "brxy", UsageError("no such port"))
@@ -289,7 +288,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_pidfile(self) -> None:
         """
-        In the foreground there is no pidfile unless one was asked for.
+        In the foreground no pidfile is written unless one is requested.
         """
         self.assertEqual(self.twistd("-n")[0]["pidfile"], "")
         self.assertEqual(self.twistd("-n", "--pidfile", "my.pid")[0]["pidfile"], "my.pid")
@@ -368,7 +367,7 @@ class GuardedTests(SynchronousTestCase):
 
     def test_bug(self) -> None:
         """
-        A bug is no failure to start, and keeps its traceback.
+        A bug is not reported as a failure to start, and keeps its traceback.
         """
         guarded = Guarded("brxy", True, _Service(ZeroDivisionError()))
         self.assertRaises(ZeroDivisionError, guarded.startService)

@@ -56,7 +56,8 @@ class EdgeOptionsTests(RefusalTests):
 
     def test_tls(self) -> None:
         """
-        TLS has ports of its own, and needs certificates where it ends here.
+        Clients over TLS have ports of their own, and need certificates where TLS ends at the
+        edge.
         """
         options = parse(
             *("--tls-port", "443", "--tls-port", "unix:/x", "--tls-certs", "/c"),
@@ -104,8 +105,7 @@ class EdgeOptionsTests(RefusalTests):
 
     def test_nodeAllow(self) -> None:
         """
-        Who may be a node of which routes: names as they are in certificates,
-        routes as hosts are written.
+        Names are written as they are in certificates, and routes as hosts are.
         """
         given = parse(*("--node-allow", "Web1=Shop.example.com"), *("--node-allow", "token=*"))
         self.assertEqual(given["node-allow"], [("Web1", "shop.example.com"), ("token", None)])
@@ -114,7 +114,7 @@ class EdgeOptionsTests(RefusalTests):
 
     def test_pidfile(self) -> None:
         """
-        In the foreground there is no pidfile but one that is asked for.
+        In the foreground no pidfile is written unless one is requested.
         """
         pidfiles = []
         for arguments in (["-n"], ["-n", "--pidfile=x"], [], ["--pidfile=x"]):
@@ -125,7 +125,7 @@ class EdgeOptionsTests(RefusalTests):
 
     def test_helpSpawners(self) -> None:
         """
-        What spawners there are is told on standard output; that is a success.
+        All spawners are printed on standard output, and the exit status is 0.
         """
         out = StringIO()
         self.patch(sys, "stdout", out)
@@ -136,7 +136,7 @@ class EdgeOptionsTests(RefusalTests):
 
     def test_refused(self) -> None:
         """
-        What can't be is told in a line that names it.
+        A bad option is reported in a line that names it.
         """
         whole, seconds = "a whole number, 0 or more, is needed", "a number of seconds"
         host, endpoint = "a host name or an IP address is needed", "it is not a server endpoint: "

@@ -55,7 +55,7 @@ class SettingTests(SynchronousTestCase):
 
     def test_units(self) -> None:
         """
-        Each number has a unit, and what has none is no number.
+        Each number has a unit, and a setting without a unit is not a number.
         """
         for each in self.table:
             if each.kind.unit is None and each.name not in self.without_unit:
