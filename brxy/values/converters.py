@@ -106,7 +106,7 @@ def route(text: str) -> str:
     """
     name = routeName(text)
     if name is None:
-        raise ValueError(f"{text!r} is no name that a route can have")
+        raise ValueError("a host name or an IP address is needed")
     return name
 
 

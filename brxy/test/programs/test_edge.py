@@ -255,7 +255,7 @@ class RefusalTests(ProgramTests):
         """
         An option that can't be is named, in the foreground and for a daemon.
         """
-        why = "brxy-edge: --tcp 'foo' is not NAME=ENDPOINT"
+        why = "brxy-edge: bad --tcp 'foo': NAME=ENDPOINT is needed"
         await self._refused(why, "-n", "brxy-edge", "--tcp", "foo")
         await self._refused(why, "brxy-edge", "--tcp", "foo")
         why = "brxy-node: can't run 'no-such-app': there is no such executable on PATH"
@@ -278,7 +278,7 @@ class RefusalTests(ProgramTests):
         )
         (self.folder / "file").touch()
         await self._refused(
-            "brxy-edge: --token-file file: its first line is no token",
+            "brxy-edge: --token-file file: its first line is not a token",
             *("-n", "brxy-edge", "--token-file", "file"),
         )
         await self._refused(
