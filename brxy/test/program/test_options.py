@@ -47,7 +47,7 @@ class ValueTests(SynchronousTestCase):
 
     def test_bounds(self) -> None:
         """
-        Capacities and ports have bounds.
+        Capacities and ports have limits.
         """
         self.assertEqual([capacity("1"), capacity("10000")], [1, 10_000])
         self.refuses(capacity, "0", "10001", "-1", "")
@@ -56,7 +56,7 @@ class ValueTests(SynchronousTestCase):
 
     def test_route(self) -> None:
         """
-        Routes are written as hosts are, and what is none is refused.
+        Routes are written as hosts are, and an invalid one is refused.
         """
         self.assertEqual(route("Example.COM."), "example.com")
         self.refuses(route, "", "a b", "-x", "a/b", "a" * 64, "\u00e4")
@@ -77,7 +77,7 @@ class _Options(Options):
 
 class _Twistd(usage.Options):
     """
-    As much of twistd's own as ours look at.
+    The part of twistd's own options that ours read.
     """
 
     optFlags = [["nodaemon", "n", "Stay."]]
@@ -110,7 +110,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_bad_value(self) -> None:
         """
-        A bad value ends the program with one line, that names the option.
+        A bad value ends the program with one line that names the option.
         """
         self.assertEqual(
             self.refuse("--wait", "long"),
@@ -119,8 +119,8 @@ class OptionsTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """
-        So does an unknown option, one without its value, and an argument too
-        many.
+        An unknown option does the same, as does one without its value, and one
+        argument too many.
         """
         for arguments in (["--what"], ["--wait"], ["argument"]):
             self.stderr.truncate(0)
@@ -131,7 +131,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_fail(self) -> None:
         """
-        L{fail} says one line and ends with status 1.
+        L{fail} prints one line and exits with status 1.
         """
         self.patch(sys, "stderr", self.stderr)
         error = self.assertRaises(SystemExit, fail, "brxy", UsageError("no such port"))
@@ -146,7 +146,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_pidfile(self) -> None:
         """
-        In the foreground there is no pidfile unless one was asked for.
+        In the foreground there is no pidfile unless the user requests one.
         """
         self.assertEqual(self.twistd("-n")[0]["pidfile"], "")
         self.assertEqual(self.twistd("-n", "--pidfile", "my.pid")[0]["pidfile"], "my.pid")
@@ -154,7 +154,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_foreground(self) -> None:
         """
-        Without twistd, or with its -n, we are in the foreground.
+        Without twistd, or with its -n, the program runs in the foreground.
         """
         self.assertTrue(_Options().foreground())
         self.assertTrue(self.twistd("-n")[1].foreground())
@@ -163,7 +163,7 @@ class OptionsTests(SynchronousTestCase):
 
 class _Service(Service):
     """
-    A service that may not start.
+    A service that can fail to start.
     """
 
     def __init__(self, error: Exception | None = None) -> None:
@@ -187,7 +187,7 @@ class GuardedTests(SynchronousTestCase):
 
     def test_starts(self) -> None:
         """
-        It starts and stops its service, and waits for its end.
+        L{Guarded} starts and stops its service, and waits for it to end.
         """
         service = _Service()
         guarded = Guarded("brxy", True, service)
@@ -213,7 +213,7 @@ class GuardedTests(SynchronousTestCase):
 
     def test_background(self) -> None:
         """
-        In the background twistd itself carries the line to the terminal.
+        In the background twistd itself writes the line to the terminal.
         """
         stderr = io.StringIO()
         self.patch(sys, "__stderr__", stderr)
@@ -225,7 +225,7 @@ class GuardedTests(SynchronousTestCase):
 
     def test_bug(self) -> None:
         """
-        A bug is no failure to start, and keeps its traceback.
+        A bug is not treated as a failure to start, and keeps its traceback.
         """
         guarded = Guarded("brxy", True, _Service(ZeroDivisionError()))
         self.assertRaises(ZeroDivisionError, guarded.startService)

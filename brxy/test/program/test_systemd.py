@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.program.systemd}, alone and by an edge.
+Tests of L{brxy.program.systemd}, by itself and in an edge.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from brxy.test.support.processes.programs import ANYWHERE, TWISTD, ProgramTests
 
 class NotifierTests(SynchronousTestCase):
     """
-    Tests of L{notifier}, with a socket as systemd has it.
+    Tests of L{notifier}, with a socket like systemd's.
     """
 
     def _listen(self, name: str) -> socket.socket:
@@ -31,7 +31,8 @@ class NotifierTests(SynchronousTestCase):
 
     def test_path(self) -> None:
         """
-        It is told, and what is started finds nothing of systemd's.
+        The notifier sends each message to the socket, and removes systemd's
+        variables from the environment of started processes.
         """
         with tempfile.TemporaryDirectory() as folder:
             sock = self._listen(f"{folder}/s")
@@ -44,7 +45,7 @@ class NotifierTests(SynchronousTestCase):
 
     def test_abstract(self) -> None:
         """
-        The name may be one that is in no file system.
+        The socket may have an abstract name, which is in no file system.
         """
         name = f"brxy-{uuid4().hex}"
         sock = self._listen(f"\0{name}")
@@ -53,8 +54,8 @@ class NotifierTests(SynchronousTestCase):
 
     def test_nobody(self) -> None:
         """
-        Where nobody wants to know, nothing is done; one who is gone does no
-        harm.
+        Without a socket in the environment the notifier does nothing. A socket
+        that no longer exists does no harm.
         """
         notifier({})(READY)
         notifier({"NOTIFY_SOCKET": "/nowhere/at/all"})(READY)
@@ -62,13 +63,13 @@ class NotifierTests(SynchronousTestCase):
 
 class EdgeNotifyTests(ProgramTests):
     """
-    Tests of an edge with somebody who wants to know.
+    Tests of an edge that notifies systemd.
     """
 
     async def test_edge(self) -> None:
         """
-        It is ready when its ports are open, says that it stops before it has,
-        and its app knows nothing of all that.
+        The edge reports that it is ready when its ports are open, and that it
+        stops before it has stopped. Its app gets none of systemd's variables.
         """
         path = Path(self.folder) / "notify"
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

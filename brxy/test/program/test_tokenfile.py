@@ -33,7 +33,7 @@ class TokenFileTests(SynchronousTestCase):
 
     def test_noToken(self) -> None:
         """
-        What can't be a token is told in a line that doesn't show it.
+        An invalid token is reported in a line that doesn't show it.
         """
         path = self.mktemp()
         for text in ("", "\nsecond", "x" * 256, "a\x07b", "\u00e4", "x" * 100_000):
@@ -48,8 +48,8 @@ class TokenFileTests(SynchronousTestCase):
 
     def test_made(self) -> None:
         """
-        One is made where there is none, for our own user alone, whatever the
-        umask; each is another.
+        If there is no token file, one is made that only its user can read,
+        whatever the umask. Each token is different.
         """
         before = os.umask(0)
         self.addCleanup(os.umask, before)
@@ -63,7 +63,7 @@ class TokenFileTests(SynchronousTestCase):
 
     def test_kept(self) -> None:
         """
-        One that is there stays as it is.
+        An existing token file stays as it is.
         """
         path = self.mktemp()
         Path(path).write_text("s3cret")
@@ -72,7 +72,7 @@ class TokenFileTests(SynchronousTestCase):
 
     def test_notMade(self) -> None:
         """
-        Where none can be made one line says so.
+        If no token file can be made, one line says so.
         """
         path = f"{self.mktemp()}/below"
         error = self.assertRaises(UsageError, makeToken, path)
