@@ -12,8 +12,8 @@ from brxy.reactor.turns import TurnQueue
 
 class Turns(Clock):
     """
-    A clock that can have single turns, as a reactor has: what is asked for in
-    one is done in the next.
+    A clock that can make single turns, as a reactor does: calls that are
+    scheduled in one turn are made in the next.
     """
 
     def turn(self) -> None:
@@ -35,7 +35,8 @@ class PaceTests(SynchronousTestCase):
 
     def test_first(self) -> None:
         """
-        The first is done at once, and so is one that comes in a later turn.
+        The first item is processed at once, and so is one that is added in a
+        later turn.
         """
         self.turns.add(1)
         self.assertEqual(self.done, [1])
@@ -45,7 +46,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_one(self) -> None:
         """
-        Of many one is done in each turn, in their order.
+        Of many items one is processed in each turn, in their order.
         """
         for number in range(4):
             self.turns.add(number)
@@ -59,7 +60,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_shared(self) -> None:
         """
-        All paces of a reactor share its turns, even if they have the same to do.
+        All queues of a reactor share its turns, even if they hold equal items.
         """
         other: TurnQueue[int] = TurnQueue(self.clock, lambda number: self.done.append(-number))
         for number in (1, 2, 3):
@@ -74,7 +75,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_within(self) -> None:
         """
-        What is added by what is done waits for its turn.
+        Items that are added while an item is processed wait for their turn.
         """
         self.turns = TurnQueue(self.clock, self.again)
         self.turns.add(3)
@@ -89,7 +90,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_dropped(self) -> None:
         """
-        What is dropped is not done, unless it was done already.
+        A dropped item is not processed, unless it already was.
         """
         for number in range(3):
             self.turns.add(number)
@@ -99,7 +100,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_stopped(self) -> None:
         """
-        Once it is stopped nothing more is done, and nothing is left behind.
+        A stopped queue processes nothing more, and leaves no timer behind.
         """
         for number in range(3):
             self.turns.add(number)
