@@ -27,7 +27,7 @@ def hello(name: str | None) -> bytes:
         client.do_handshake()
     except ssl.SSLWantReadError:
         return sent.read()
-    raise AssertionError("a handshake with nobody")
+    raise AssertionError("a handshake without a peer")
 
 
 HELLO = hello("www.example.com")
