@@ -1,5 +1,5 @@
 """
-The page about the options, C{doc/options.rst}, says what the code does.
+Tests that the page about the options, C{doc/options.rst}, matches the code.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from brxy.program.options import Options
 
 PAGE = Path(brxy.__file__).parents[1] / "doc" / "options.rst"
 
-# Twisted's own, which every program has.
+# Options of Twisted, which every program has.
 COMMON = {"help", "version"}
 
 
 def described(program: str) -> dict[str, str]:
     """
-    What the page says of each long option of a program.
+    @return: what the page says about each long option of a program.
     """
     [part] = re.findall(
         rf"^\.\. program:: {program}\n(.*?)(?=^\.\. program::|^Spawn strings$)",
@@ -39,7 +39,8 @@ def described(program: str) -> dict[str, str]:
 
 def default(text: str) -> str:
     """
-    The default that a text tells: the last value in the sentence about it.
+    @return: the default that a text gives: the last value in the sentence
+        about it.
     """
     sentence = re.search(r"Default:(.*?)\.(?:\s|$)", text, re.DOTALL)
     values = re.findall(r"``([^`]+)``", sentence[1]) if sentence else []
@@ -48,7 +49,7 @@ def default(text: str) -> str:
 
 class OptionsDocTests(SynchronousTestCase):
     """
-    Tests of what the page says of the command lines.
+    Tests of the page's text about the command lines.
     """
 
     def setUp(self) -> None:
@@ -73,7 +74,7 @@ class OptionsDocTests(SynchronousTestCase):
 
     def test_edge(self) -> None:
         """
-        All options of the edge are told, with their defaults.
+        The page describes all options of the edge, with their defaults.
         """
         texts = self._compare(EdgeOptions())
         self.assertIn("Default: ``8080``", texts["port"])
@@ -82,6 +83,6 @@ class OptionsDocTests(SynchronousTestCase):
 
     def test_node(self) -> None:
         """
-        So are all of the node.
+        The page describes all options of the node, with their defaults.
         """
         self._compare(NodeOptions({}), "--", "true")
