@@ -1,6 +1,6 @@
 """
-The pages about limits and about trouble, C{doc/limits.rst} and C{doc/troubleshooting.rst},
-say what the code does.
+Tests that the pages about limits and about trouble, C{doc/limits.rst} and
+C{doc/troubleshooting.rst}, match the code.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import brxy
 from brxy.edge.config.options import Options
 from brxy.test.support.pages import readPage
 
-# The row of the table of limits that names one option, and its default.
+# A row of the table of limits that names one option, and its default.
 ROW = re.compile(r"^   \* - [^\n]*: :option:`--([a-z-]+)`\n     - ([^\n]*)\n", re.MULTILINE)
 
-# The heading of an answer to a client: its status and its text.
+# The heading of a response to a client: its status and its text.
 ANSWER = re.compile(r"^``(\d{3}) ([^`]+)``$", re.MULTILINE)
 
-# These have no number of their own as default: they depend on other things.
+# Options whose default is no number but depends on other things.
 DERIVED = {"max-connections": "by open files", "max-held-total": "10,000"}
 
 
@@ -46,7 +46,8 @@ class LimitsDocTests(SynchronousTestCase):
 
     def test_answers(self) -> None:
         """
-        Each answer that the page about trouble explains is one that the edge gives.
+        Each response that the page about trouble explains is one that the edge
+        gives.
         """
         sources = Path(brxy.__file__).parent.glob("edge/**/*.py")
         code = "".join(source.read_text() for source in sources)

@@ -1,5 +1,5 @@
 """
-What is true of all pages of the documentation: they point to files that are there, show
+Tests of all pages of the documentation: they name files that exist, show
 command lines that are accepted, and fit on a screen.
 """
 
@@ -20,19 +20,19 @@ from brxy.spawners.spec import SpawnSpec, parseSpawn, splitCommon
 
 ROOT = Path(brxy.__file__).parents[1]
 
-# What is wider is cut off on a screen of the usual width.
+# Wider lines are cut off on a screen of the usual width.
 WIDEST = 88
 
-# A link of Markdown that is no URL, with or without a part of the page.
+# A Markdown link that is no URL, with or without a part of the page.
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
 
-# A path of the sources, in either markup; a pattern or a placeholder is none.
+# A path of the sources, in either markup. Patterns and placeholders don't match.
 PATH = re.compile(r"`((?:doc|examples|fuzz|newsfragments)/[\w./-]+|[A-Z]+\.(?:md|rst))`")
 
-# The end of a paragraph before a block of code; a directive or a comment is none.
+# The end of a paragraph before a block of code. Directives and comments don't match.
 CODE = re.compile(r"^(?!\.\. ).*::$")
 
-# A command line that runs twistd; what is in quotes may go on in the next line.
+# A command line that runs twistd. A quoted part may continue on the next line.
 COMMAND = re.compile(r'^ *(twistd (?:"[^"]*"|[^"\n])*)$', re.MULTILINE)
 
 
@@ -55,8 +55,9 @@ def allLines(page: Path) -> Iterator[tuple[int, str]]:
 
 def codeLines(page: Path) -> Iterator[tuple[int, str]]:
     """
-    @return: the lines of a page of reStructuredText that are shown as they are: what is
-        indented below a paragraph that ends with two colons, or below C{code-block}.
+    @return: the literal lines of a page of reStructuredText: those that are
+        indented below a paragraph that ends with two colons, or below
+        C{code-block}.
     """
     margin: int | None = None
     for number, line in allLines(page):
@@ -72,8 +73,8 @@ def codeLines(page: Path) -> Iterator[tuple[int, str]]:
 
 def commands(page: Path, program: str) -> Iterator[list[str]]:
     """
-    @return: the arguments of each command line of a page that runs this program: what
-        follows its name.  Those that are cut short are left out.
+    @return: the arguments of each command line of a page that runs this
+        program, after its name, except command lines that are shortened.
     """
     lines = codeLines(page) if page.suffix == ".rst" else allLines(page)
     text = "\n".join(line for _, line in lines).replace("\\\n", " ")
@@ -91,7 +92,7 @@ class CommandsTests(SynchronousTestCase):
 
     def test_edge(self) -> None:
         """
-        Those of the edge are accepted, with their spawn strings.
+        The edge accepts its command lines, with their spawn strings.
         """
         seen = 0
         for page in pages("*.md", "doc/*.rst"):
@@ -109,7 +110,8 @@ class CommandsTests(SynchronousTestCase):
 
     def test_node(self) -> None:
         """
-        Those of the node have options that it knows, and a command or --app.
+        Command lines of the node have options that it knows, and a command or
+        --app.
         """
         known = {name.rstrip("=") for name in NodeOptions({}).longOpt}
         seen = 0
@@ -125,7 +127,7 @@ class CommandsTests(SynchronousTestCase):
 
 class LinksTests(SynchronousTestCase):
     """
-    Tests of what Sphinx does not check by itself.
+    Tests of links that Sphinx does not check by itself.
     """
 
     def test_markdown(self) -> None:
