@@ -12,8 +12,8 @@ from twisted.internet.error import DNSLookupError, TimeoutError
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.apps.backend import CONNECT_TIMEOUT, IDLE_SURE, Backend, clientEndpoint
-from brxy.apps.connection import KeepAliveGuess
+from brxy.apps.backend import CONNECT_TIMEOUT, Backend, clientEndpoint
+from brxy.apps.connection import IDLE_SURE, KeepAliveGuess
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.test.support.memory.fakes import FakeEnd
 from brxy.test.support.memory.network import FakeApp, FakeReactor, settle

@@ -17,7 +17,7 @@ from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
 from brxy.interfaces import Address
 from brxy.node.dial import Dialer, EdgeTLS
-from brxy.node.link import Link, _Watched
+from brxy.node.link import Link, WatchedEndpoint
 from brxy.node.slot import EdgeSlotFactory
 from brxy.test.support.loopback.papers import Papers
 from brxy.test.support.memory.fakes import FakeHost, FakeOwner
@@ -256,7 +256,7 @@ class LinkTests(SynchronousTestCase):
 
     def test_interface(self) -> None:
         """
-        What watches an endpoint is one.
+        A watched endpoint is an endpoint.
         """
         endpoint = TCP4ClientEndpoint(self.reactor, "edge", 9080)
-        verifyObject(IStreamClientEndpoint, _Watched(endpoint, self.fail))
+        verifyObject(IStreamClientEndpoint, WatchedEndpoint(endpoint, self.fail))

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from brxy.apps import backend
+from brxy.apps import connection as app_connection
 from brxy.interfaces import Address
 from brxy.test.support.loopback.edges import EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
@@ -80,7 +80,7 @@ class AppTests(EdgeTests):
         One that does so a moment later, and does not look at what came in it.
         """
         # However long the machine makes of that moment.
-        for module in (backend, connection):
+        for module in (app_connection, connection):
             self.patch(module, "IDLE_PROOF", 20.0)
 
         async def serve(peer: Peer) -> None:
@@ -137,7 +137,7 @@ class AppTests(EdgeTests):
 
         app = App(serve)
         # However long the machine makes of a moment.
-        self.patch(backend, "IDLE_SURE", 20.0)
+        self.patch(app_connection, "IDLE_SURE", 20.0)
         # Known to keep it after the pause, the connection goes on for good.
         await self.check(app, (0, 0.1, *(0,) * 40))
         self.assertLess(len(app.peers), 4)
