@@ -253,7 +253,7 @@ class EpollTransport(Sending):
             return True
         self.stopMoving()
         self._readAgain()
-        move.over()
+        move.whenMoved()
         return False
 
     def _moveSome(self, move: Move) -> int:

@@ -30,8 +30,8 @@ from brxy.wire.greeting import Welcome
 
 class SecuredLinkTests(SynchronousTestCase):
     """
-    Tests of L{Link} by TLS: an edge that refuses in the handshake, or after it,
-    is not asked again and again.
+    Tests of L{Link} over TLS: an edge that refuses in the handshake, or after it,
+    is dialled less and less often.
     """
 
     def setUp(self) -> None:
@@ -184,7 +184,7 @@ class LinkTests(SynchronousTestCase):
 
     def test_unreachable(self) -> None:
         """
-        An attempt that fails is told, and the next one made a little later.
+        A failed attempt is reported, and the next one is made a little later.
         """
         self.reactor.refuse()
         self.assertEqual(self.told, ["Connection was refused by other side."])

@@ -106,7 +106,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_tls(self) -> None:
         """
-        With a CA the edge is dialled by TLS; its certificate must be for the host
+        With a CA the edge is dialled over TLS; its certificate must be for the host
         that is dialled, or the name that is given.
         """
         papers = Papers(self.mktemp())
@@ -132,7 +132,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_badTLS(self) -> None:
         """
-        Files that can't be used, or don't go together, are told of.
+        Files that can't be used, or don't go together, are refused.
         """
         papers = Papers(self.mktemp())
         certificate, key = papers.issue("web1")
@@ -181,7 +181,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_refused(self) -> None:
         """
-        What can't be is told in a line that names it.
+        A bad value is refused in one line that names it.
         """
         app = "give the app's command after --, or --app HOST:PORT"
         for arguments, why in (

@@ -66,9 +66,9 @@ class TwoConnectionsTests(TransportTests):
 
     @ivar source: where it comes from.
     @ivar target: where it goes to.
-    @ivar sender: who sends it.
-    @ivar receiver: who gets it.
-    @ivar overs: how often a move was over.
+    @ivar sender: the peer that sends.
+    @ivar receiver: the peer that receives.
+    @ivar overs: the number of moves that are over.
     """
 
     sender: Recorder
@@ -217,7 +217,7 @@ class MovingTests(TwoConnectionsTests):
 
     async def test_end(self) -> None:
         """
-        The protocol is told of an end behind what was moved.
+        The protocol learns of an end behind what was moved.
         """
         await self.connectAll(HalfRecorder())
         self.move(2 * len(MUCH))
@@ -285,7 +285,7 @@ class BreakingTests(TwoConnectionsTests):
 
     async def test_reset(self) -> None:
         """
-        A reset is told to the protocol of the source.
+        The protocol of the source learns of a reset.
         """
         await self.connectAll()
         self.move(len(MUCH))
@@ -297,8 +297,8 @@ class BreakingTests(TwoConnectionsTests):
 
     async def test_brokenSource(self) -> None:
         """
-        What came from one to whom a write failed waits for room, without keeping
-        anybody busy, and is moved then.
+        Bytes from a peer to which a write failed wait for room, without keeping the
+        process busy, and are moved then.
         """
         receiver, target = await self.pair()
         pause(receiver)
@@ -339,8 +339,8 @@ class BreakingTests(TwoConnectionsTests):
 
     async def test_failing(self) -> None:
         """
-        A source that fails as it is told of its end is lost, and the target is
-        not, though it was there that room was found for what came before.
+        A source that fails when it learns of its end is lost, and the target is not,
+        though the room for what came before was found there.
         """
         await self.connectAll(HalfRecorder(readEnded=fail))
         pause(self.receiver)
@@ -356,8 +356,8 @@ class BreakingTests(TwoConnectionsTests):
 
     async def test_noDescriptors(self) -> None:
         """
-        Without a descriptor to move by, what comes is copied, so many bytes and
-        no more, and so it is if there was one before.
+        Without descriptors for a pipe the bytes are copied, exactly as many, and so they
+        are if there was a pipe before.
         """
         await self.connectAll()
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -378,7 +378,7 @@ class BreakingTests(TwoConnectionsTests):
 
     async def test_nothingLeft(self) -> None:
         """
-        No descriptors are left of pipes once nobody is connected.
+        No descriptors of pipes are left when no connection is left.
         """
 
         def count() -> int:
