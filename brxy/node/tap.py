@@ -148,6 +148,6 @@ def makeService(options: Options) -> IService:
         settings,
         exitWith,
         exit_on_stdin_eof=bool(options["exit-on-stdin-eof"]),
-        early=EARLY.take,
+        early=EARLY.takeApp,
     )
     return Guarded(options.program, options.foreground(), service)

@@ -61,7 +61,7 @@ class NodeSlot(NodeEnd):
 
     def frameReceived(self, kind: int, number: int, payload: bytes) -> None:
         """
-        See L{Framed}.
+        See L{brxy.slots.framed.Framed}.
         """
         phase = self._phase
         if number and (number != self._number or phase <= IDLE):
@@ -159,7 +159,7 @@ class NodeSlot(NodeEnd):
 
     def drop(self, why: str) -> None:
         """
-        See L{Framed}.
+        See L{brxy.slots.framed.Framed}.
         """
         if self._phase == GREETING:
             self._factory.refusals.note(self._tcp.getPeer(), why)
