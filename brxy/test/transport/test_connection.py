@@ -15,7 +15,8 @@ from zope.interface.verify import verifyObject
 
 from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, connect, settle
 from brxy.test.support.memory.recorders import HalfRecorder
-from brxy.transport.connection import CLOSE_LEAST, CLOSE_TIMEOUT, HOLD_PEER, Connection, Shared
+from brxy.transport.connection import CLOSE_LEAST, CLOSE_TIMEOUT, Connection, Shared
+from brxy.transport.holding import HOLD_PEER
 
 HOLD_OTHER = 2
 
