@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from brxy.errors import SpawnFailed
 from brxy.processes.groups import ExitReader, groupMembers
 from brxy.processes.launch import Launch, Launched, signalGroup
-from brxy.processes.launcher import LAUNCHER
+from brxy.processes.launcher import LAUNCHER, Launcher
 from brxy.processes.pipes import LineReader
 from brxy.values.text import oneLine
 
@@ -110,6 +110,7 @@ class Child:
         die_with_parent: bool,
         leave_on_success: bool = False,
         stdin: int | None = None,
+        launcher: Launcher = LAUNCHER,
     ) -> None:
         """
         @param environment: all of the process's environment.
@@ -119,6 +120,7 @@ class Child:
             even by SIGKILL.
         @param leave_on_success: see L{left}.
         @param stdin: see L{Launch}.
+        @param launcher: what starts the process.
         """
         self.pid = 0
         self.left = False
@@ -131,6 +133,7 @@ class Child:
         self._die_with_parent = die_with_parent
         self._leave_on_success = leave_on_success
         self._stdin = stdin
+        self._launcher = launcher
         self._readers: list[LineReader] = []
         self._last_lines = {_STDOUT: b"", _STDERR: b""}
         self._started = False
@@ -152,7 +155,7 @@ class Child:
         """
         launch = Launch(self._argv, self._environment, self._die_with_parent, self._stdin)
         self._started = True
-        launched = LAUNCHER.start(self._reactor, launch)
+        launched = self._launcher.start(self._reactor, launch)
         launched.addCallbacks(self._watch, self._notLaunched)
         launched.addErrback(lambda failure: self._log.failure("while starting", failure))
 
