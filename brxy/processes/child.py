@@ -96,6 +96,14 @@ class Child:
         to.  C{ended} has fired then without waiting for the rest.
     @ivar emptied: fires with L{None} when nothing is left of the group: with
         C{ended}, or later if the group was left alone.
+    @param environment: all of the process's environment.
+    @param output: called with 1 or 2, for standard output or error, and a
+        line without its end; lines over 8 KiB come in pieces.
+    @param die_with_parent: the kernel is to end the leader when we die,
+        even by SIGKILL.
+    @param leave_on_success: see C{left}.
+    @param stdin: see L{Launch}.
+    @param launcher: what starts the process.
     """
 
     _log = Logger()
@@ -112,16 +120,6 @@ class Child:
         stdin: int | None = None,
         launcher: Launcher = LAUNCHER,
     ) -> None:
-        """
-        @param environment: all of the process's environment.
-        @param output: called with 1 or 2, for standard output or error, and a
-            line without its end; lines over 8 KiB come in pieces.
-        @param die_with_parent: the kernel is to end the leader when we die,
-            even by SIGKILL.
-        @param leave_on_success: see L{left}.
-        @param stdin: see L{Launch}.
-        @param launcher: what starts the process.
-        """
         self.pid = 0
         self.left = False
         self.ended: Deferred[Ended] = Deferred()
