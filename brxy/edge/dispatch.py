@@ -200,6 +200,7 @@ class Brokerage:
         )
         reach = self._reaches.node(instance, hello.instance, bool(hello.ticket))
         slot.instance = instance
+        slot.offer = instance.offer
         self._scaler.slotOpened(instance)
         self._perform(decisions)
         # From here on, since WELCOME says whether it is the newest.
@@ -263,7 +264,7 @@ class Brokerage:
         An instance took an exchange and does not answer.
         """
         self._reaches.note(instance, "does not answer, and gets nothing more until it does")
-        self._broker.suspend(instance)
+        self._broker.suspend(instance.offer)
         self._demand(instance.route)
 
     def answers(self, instance: Instance) -> None:
@@ -271,7 +272,7 @@ class Brokerage:
         An instance that was silent answers again.
         """
         self._reaches.note(instance, "answers again")
-        self._perform(self._broker.restore(instance))
+        self._perform(self._broker.restore(instance.offer))
 
     def roll(self, route: str) -> None:
         """
@@ -377,16 +378,12 @@ class Brokerage:
         self._left(expire.waiter.route)
 
     def _retire(self, instance: Instance) -> None:
-        self._withdrawAll(instance)
+        self._broker.withdrawAll(instance.offer)
         self._reaches.retire(instance)
 
     def _bury(self, buried: Buried) -> None:
-        self._withdrawAll(buried.instance)
+        self._broker.withdrawAll(buried.instance.offer)
         self._reaches.bury(buried.instance, buried.reason)
-
-    def _withdrawAll(self, instance: Instance) -> None:
-        for slot in list(instance.ready):
-            self._broker.withdraw(slot)
 
     def _fail(self, fail: Fail) -> None:
         for exchange in self._broker.takeAll(fail.route):

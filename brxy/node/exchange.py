@@ -4,14 +4,18 @@ One exchange on a node's slot.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from brxy.apps.backend import Backend
-from brxy.node.slot import EdgeSlot
 from brxy.transport.relay import Relay
 from brxy.transport.splice import Move
 from brxy.transport.stream import EpollTransport
 from brxy.wire.frames import (
     dataHead,
 )
+
+if TYPE_CHECKING:
+    from brxy.node.slot import EdgeSlot
 
 __all__ = ["MOVE_LEAST", "MOVE_MOST", "Exchange", "FramedMove"]
 

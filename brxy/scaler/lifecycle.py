@@ -34,9 +34,9 @@ class Lifecycle:
         How many exchanges more an instance takes, now or once it is ready,
         whether it has dialled all its slots yet or not.
         """
-        if instance.suspended or not self.isAlive(instance, now):
+        if instance.offer.suspended or not self.isAlive(instance, now):
             return 0
-        return max(0, instance.capacity - instance.in_flight)
+        return max(0, instance.capacity - instance.offer.in_flight)
 
     def isAlive(self, instance: Instance, now: float) -> bool:
         """
@@ -57,9 +57,9 @@ class Lifecycle:
         """
         return (
             instance.state is State.READY
-            and not instance.in_flight
-            and bool(instance.ready)
-            and not instance.suspended
+            and not instance.offer.in_flight
+            and bool(instance.offer.ready)
+            and not instance.offer.suspended
         )
 
     # From state to state

@@ -4,12 +4,13 @@ HTTP clients: their connections, request by request.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from brxy.edge.clients.connection import HOLD_COPY, ClientConnection
-from brxy.edge.clients.httpfactory import HTTPFactory
 from brxy.edge.clients.timeouts import Awaited
 from brxy.edge.exchanges.http import VIA, HTTPCarrier
 from brxy.edge.exchanges.table import HELD, TUNNEL
@@ -23,6 +24,9 @@ from brxy.http.messages import (
 )
 from brxy.interfaces import IExchangeEnd
 from brxy.transport.connection import HOLD_PEER
+
+if TYPE_CHECKING:
+    from brxy.edge.clients.httpfactory import HTTPFactory
 
 __all__ = ["HTTPClient"]
 

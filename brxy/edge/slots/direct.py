@@ -14,13 +14,12 @@ from zope.interface import implementer
 from brxy.apps.announcing import Announcing
 from brxy.apps.backend import Backend
 from brxy.apps.connection import KeepAliveGuess
-from brxy.edge.slots.front import Front
 from brxy.interfaces import Address, IExchangeEnd
 from brxy.transport.connection import Shared
 from brxy.transport.relay import Relay
 
 if TYPE_CHECKING:
-    pass
+    from brxy.edge.slots.front import Front
 
 __all__ = ["DirectSlot"]
 
@@ -31,6 +30,7 @@ class DirectSlot(Backend):
     A slot whose other end is the app itself.
 
     @ivar instance: whose slot it is.
+    @ivar offer: see L{brxy.broker.offer.Slot}.
     @ivar standing: it takes exchanges.
     @ivar wants_client: see L{brxy.edge.exchanges.ends.SlotEnd}.
     """
@@ -43,6 +43,7 @@ class DirectSlot(Backend):
         super().__init__(shared, address, habits)
         self._front = front
         self.instance = front.instance
+        self.offer = front.instance.offer
         self.standing = True
 
     def open(self, relay: Relay, kind: int, once: bool, client: str, first: bytes) -> None:

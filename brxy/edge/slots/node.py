@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from brxy.broker.offer import Offer
 from brxy.edge.slots.refusals import Refusals
 from brxy.errors import SlotProtocolError
 from brxy.interfaces import IExchangeEnd
@@ -64,10 +65,12 @@ class NodeSlot(Framed):
     One connection dialled by a node; carries one exchange at a time.
 
     @ivar instance: whose slot it is, once it has said HELLO.
+    @ivar offer: see L{brxy.broker.offer.Slot}; once it has said HELLO, too.
     @ivar wants_client: see L{brxy.edge.exchanges.ends.SlotEnd}; once it has said HELLO, too.
     """
 
     instance: Instance
+    offer: Offer
     wants_client: bool
 
     def __init__(self, factory: SlotFactory) -> None:
@@ -94,7 +97,7 @@ class NodeSlot(Framed):
         if received is None:
             raise SlotProtocolError(f"{NAMES[kind]} came out of turn")
         # Bytes may have been on their way when it fell silent.
-        if kind != DATA and phase != GREETING and self.instance.suspended:
+        if kind != DATA and phase != GREETING and self.offer.suspended:
             self._brokerage.answers(self.instance)
         received(self, payload)
 

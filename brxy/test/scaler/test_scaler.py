@@ -151,7 +151,7 @@ class DemandTests(SynchronousTestCase):
         edge = FakeEdge()
         [instance] = edge.hold()
         edge.start(instance)
-        instance.suspended = True
+        instance.offer.suspended = True
         self.assertEqual(len(edge.hold(0)), 1)
 
     def test_uncovered(self) -> None:

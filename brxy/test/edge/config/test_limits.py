@@ -318,8 +318,8 @@ class PushingTests(SynchronousTestCase):
         self.edge.start(instance)
         self.edge.serve(instance)
         self.edge.waiting[route] = 0
-        instance.in_flight = 0
-        instance.ready[object()] = None
+        instance.offer.in_flight = 0
+        instance.offer.ready[object()] = None
         self.edge.scaler.answered(instance, self.edge.now)
 
     def retired(self) -> list[str]:

@@ -558,10 +558,10 @@ class EdgeSideTests(SynchronousTestCase):
         self.assertEqual(relay.told, [])
         self.advance(1.4)
         self.assertEqual(relay.told, ["aborted"])
-        self.assertTrue(self.brokerage.instance.suspended)
+        self.assertTrue(self.brokerage.instance.offer.suspended)
         self.assertEqual(self.end.frames()[-1], (RESET, 1, b""))
         self.say(frame(RESET, 1))
-        self.assertFalse(self.brokerage.instance.suspended)
+        self.assertFalse(self.brokerage.instance.offer.suspended)
         self.assertEqual(self.brokerage.events, ["silent", "answers"])
         self.assertEqual(self.brokerage.free_slots, [self.slot])
 

@@ -133,6 +133,7 @@ class FakeBrokerage:
             raise NodeRefused("its token is not the edge's")
         self.hellos.append(hello)
         slot.instance = self.instance
+        slot.offer = self.instance.offer
         return Welcome(VERSION, "edge", 7, True)
 
     def free(self, slot: Any) -> None:
@@ -158,11 +159,11 @@ class FakeBrokerage:
         self.events.append("closed")
 
     def silent(self, instance: Instance) -> None:
-        instance.suspended = True
+        instance.offer.suspended = True
         self.events.append("silent")
 
     def answers(self, instance: Instance) -> None:
-        instance.suspended = False
+        instance.offer.suspended = False
         self.events.append("answers")
 
     def roll(self, route: str) -> None:

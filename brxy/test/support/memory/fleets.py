@@ -120,7 +120,7 @@ class FakeEdge:
         Have a slot stand ready.
         """
         if not instance.retired:
-            instance.ready["slot"] = None
+            instance.offer.ready["slot"] = None
         self.perform(self.scaler.ready(instance, self.now))
 
     def start(self, instance: Instance) -> Instance:
@@ -136,24 +136,24 @@ class FakeEdge:
         Have an instance take so many of those who wait.
         """
         self.waiting[instance.route] -= number
-        instance.in_flight += number
-        instance.ready.clear()
+        instance.offer.in_flight += number
+        instance.offer.ready.clear()
 
     def finish(self, instance: Instance) -> None:
         """
         Have an instance finish all it has, and stand ready.
         """
-        instance.in_flight = 0
+        instance.offer.in_flight = 0
         self.perform(self.scaler.ready(instance, self.now))
         if instance.state is State.READY:
-            instance.ready["slot"] = None
+            instance.offer.ready["slot"] = None
             self.perform(self.scaler.idled(instance))
 
     def lose(self, instance: Instance) -> None:
         """
         Close a slot.
         """
-        instance.ready.clear()
+        instance.offer.ready.clear()
         self.perform(self.scaler.slotClosed(instance, self.now))
 
     def end(
