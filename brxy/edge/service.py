@@ -42,10 +42,12 @@ from brxy.edge.clients.redirect import RedirectFactory
 from brxy.edge.clients.sni import SNIFactory
 from brxy.edge.clients.tcp import TCPFactory
 from brxy.edge.config.settings import EdgeSettings
-from brxy.edge.dispatch import Brokerage
+from brxy.edge.dispatch import Dispatch
 from brxy.edge.endpoints import checkPrivate, edgeEndpoint, listen, private
-from brxy.edge.fleet.recovery import warnOfUnclaimed
-from brxy.edge.fleet.starter import Starter
+from brxy.edge.events import Events, LogListener
+from brxy.edge.exchanges.table import Exchange
+from brxy.edge.fleet.recovery import reportUnclaimed
+from brxy.edge.fleet.scaling import Scaling
 from brxy.edge.fleet.statefile import StateFile
 from brxy.edge.routes import RouteTable
 from brxy.edge.slots.access import Access
@@ -105,7 +107,14 @@ class EdgeService(Service):
         self._shared = Shared(reactor)
         self._ports: list[IListeningPort] = []
         self._node_ports: list[IListeningPort] = []
-        self._starter: Starter | None = None
+        limits = settings.limits
+        broker: Broker[Exchange, Any] = Broker(
+            limits.max_held,
+            settings.hold_timeout,
+            max_held_total=limits.held_total,
+            max_held_per_address=limits.max_held_per_address,
+        )
+        self._events = Events([LogListener()])
         self._scaler = Scaler(
             [spawn.rule for spawn in settings.spawns],
             max_total=settings.max_total,
@@ -113,24 +122,27 @@ class EdgeService(Service):
             epoch=time() - reactor.seconds(),
             start_timeout=settings.start_timeout,
             named=_named(settings),
+            waiting=broker.held,
         )
         self._sought = self._scaler.restore(self._state.instances, reactor.seconds())
-        limits = settings.limits
-        self._brokerage = Brokerage(
+        self._brokerage = Dispatch(
             self._shared,
-            Broker(
-                limits.max_held,
-                settings.hold_timeout,
-                max_held_total=limits.held_total,
-                max_held_per_address=limits.max_held_per_address,
-            ),
-            self._scaler,
-            edge_id=self._state.edge_id,
-            access=self._access,
+            broker,
             retries=settings.retries,
             response_timeout=settings.response_timeout,
+            events=self._events,
+        )
+        self._scaling = Scaling(
+            self._shared,
+            self._scaler,
+            self._brokerage,
+            edge_id=self._state.edge_id,
+            access=self._access,
             limits=limits,
+            spawnings=[spawn.spawning for spawn in settings.spawns],
+            endpoint=lambda: edgeEndpoint(self._addressesForSpawned()),
             changed=self._changed,
+            events=self._events,
         )
         routes = RouteTable(
             settings.routes,
@@ -192,32 +204,20 @@ class EdgeService(Service):
         super().startService()
         onSignal(self._reactor, signal.SIGHUP, self._reload)
         # twistd takes SIGUSR1 to rotate its log.
-        onSignal(self._reactor, signal.SIGUSR2, self._brokerage.rollAll)
+        onSignal(self._reactor, signal.SIGUSR2, self._scaling.rollAll)
         settings = self._settings
         for endpoint in settings.node_ports:
             self._listenForNodes(private(endpoint))
         self._warnOfLoneliness()
-        self._starter = Starter(
-            self._reactor,
-            [spawn.spawning for spawn in settings.spawns],
-            edgeEndpoint(self._addressesForSpawned()),
-            self._access.tokenFor,
-            self._brokerage.fronted,
-            self._brokerage.gone,
-            self._brokerage.failed,
-            self._brokerage.unfound,
-            self._state.edge_id,
-            self._brokerage.withdrawn,
-        )
-        self._brokerage.useStarter(self._starter)
         # Without a state this edge is a new one, and has left nothing.
         if settings.state_dir is not None:
-            warnOfUnclaimed(
+            reportUnclaimed(
                 self._state.instances,
                 [spawn.rule for spawn in settings.spawns],
                 self._state.edge_id,
+                self._events,
             )
-            self._starter.recover(self._sought)
+            self._scaling.starter.recover(self._sought)
         for endpoint in settings.ports:
             self._serve(endpoint, self._http)
         for (_, endpoint), factory in zip(settings.frontends, self._tcp, strict=True):
@@ -333,7 +333,7 @@ class EdgeService(Service):
         self._notify(STOPPING)
         grace = Grace(self._reactor, self._settings.drain_timeout)
         brokerage = self._brokerage
-        brokerage.leaving = True
+        brokerage.leave()
         self._admission.leave()
         for port in self._ports:
             await _asDeferred(port.stopListening())
@@ -341,12 +341,11 @@ class EdgeService(Service):
             self._looks.stop()
         await self._finishClients(grace)
         self._client_handshakes.stop()
-        brokerage.rejectHeld()
-        brokerage.sayGoodbye()
-        if self._starter is not None:
-            self._log.info("stopping what was spawned")
-            # When told twice, those who have been told to stop are not waited for.
-            await firstOf(self._starter.stopAll(), grace.told)
+        brokerage.rejectAll()
+        self._scaling.sayGoodbye()
+        self._log.info("stopping what was spawned")
+        # When told twice, those who have been told to stop are not waited for.
+        await firstOf(self._scaling.starter.stopAll(), grace.told)
         for port in self._node_ports:
             await _asDeferred(port.stopListening())
         grace.stop()
@@ -361,6 +360,7 @@ class EdgeService(Service):
             self._saving.cancel()
             self._save()
         brokerage.stop()
+        self._scaling.stop()
         self._shared.stop()
 
     async def _finishClients(self, grace: Grace) -> None:

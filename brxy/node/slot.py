@@ -120,7 +120,7 @@ class EdgeSlot(Framed):
             raise SlotProtocolError("OPEN came out of turn")
         opening = Open.decode(payload)
         self._number = number
-        if not self.standing:
+        if not self.pulling:
             # It crossed our UNREADY.
             self._tcp.write(frame(REFUSE, number, b"takes nothing more"))
             return
@@ -223,7 +223,7 @@ class EdgeSlot(Framed):
         No byte reached the app: another instance may have the exchange.
         """
         self._over()
-        self.standing = False
+        self.pulling = False
         self._tcp.write(frame(REFUSE, self._number, reasonPayload(reason)))
         self._finish()
         self._owner.rest(self)
@@ -259,16 +259,16 @@ class EdgeSlot(Framed):
         """
         Pull: from now on this slot takes exchanges.
         """
-        if not self.standing and not self._going and self._phase != GREETING and self.alive:
-            self.standing = True
+        if not self.pulling and not self._going and self._phase != GREETING and self.alive:
+            self.pulling = True
             self._tcp.write(frame(READY))
 
     def unready(self) -> None:
         """
         This slot takes no more exchanges.
         """
-        if self.standing:
-            self.standing = False
+        if self.pulling:
+            self.pulling = False
             self._tcp.write(frame(UNREADY))
 
     def settle(self) -> Deferred[None]:
@@ -327,7 +327,7 @@ class EdgeSlot(Framed):
         The connection is gone.
         """
         self._factory.forget(self)
-        self.standing = False
+        self.pulling = False
         self._notLetIn(tlsFault(reason.value) or "the edge closed the connection")
         busy = self._phase >= BUSY
         self._phase, self._relay = IDLE, None

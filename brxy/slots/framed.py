@@ -37,7 +37,7 @@ class Framed(Connection):
     """
     One slot connection, from either side.
 
-    @ivar standing: the node's READY stands.
+    @ivar pulling: the node's READY stands.
     """
 
     _log = Logger()
@@ -53,7 +53,7 @@ class Framed(Connection):
         self._silent = 0
         self._asked = 0
         self._wishes = 0
-        self.standing = False
+        self.pulling = False
 
     def connectionMade(self) -> None:
         """

@@ -15,7 +15,7 @@ from brxy.broker.quota import Addresses
 from brxy.edge.clients.peer import addressText, endpointsText
 from brxy.edge.clients.timeouts import Awaited, Timeouts
 from brxy.edge.config.limits import Limits
-from brxy.edge.dispatch import Brokerage
+from brxy.edge.dispatch import Dispatch
 from brxy.edge.exchanges.carrier import Carrier
 from brxy.reactor.deadlines import Deadlines
 from brxy.transport.connection import Connection, Shared
@@ -201,7 +201,7 @@ class ClientFactory(Factory, Generic[_C]):
     noisy = False
 
     def __init__(
-        self, shared: Shared, brokerage: Brokerage, limits: Limits, addresses: Addresses
+        self, shared: Shared, brokerage: Dispatch, limits: Limits, addresses: Addresses
     ) -> None:
         self.shared = shared
         self.brokerage = brokerage

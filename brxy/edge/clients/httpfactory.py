@@ -17,7 +17,7 @@ from brxy.edge.clients.forwarded import ForwardingClient
 from brxy.edge.clients.http1 import HTTPClient
 from brxy.edge.clients.peer import addressText
 from brxy.edge.config.limits import Limits
-from brxy.edge.dispatch import Brokerage
+from brxy.edge.dispatch import Dispatch
 from brxy.edge.exchanges.http import HTTPCarrier, SecuredCarrier
 from brxy.reactor.deadlines import Deadlines
 from brxy.transport.connection import Shared
@@ -42,7 +42,7 @@ class HTTPFactory(ClientFactory[HTTPClient]):
     def __init__(
         self,
         shared: Shared,
-        brokerage: Brokerage,
+        brokerage: Dispatch,
         limits: Limits,
         addresses: Addresses,
         route: Callable[[str], str | None],

@@ -13,7 +13,7 @@ from brxy.broker.quota import Addresses
 from brxy.edge.clients.http1 import HTTPClient
 from brxy.edge.clients.httpfactory import HTTPFactory
 from brxy.edge.config.limits import Limits
-from brxy.edge.dispatch import Brokerage
+from brxy.edge.dispatch import Dispatch
 from brxy.http.messages import RequestHead, plainResponse
 from brxy.transport.connection import Shared
 from brxy.values.networks import Networks
@@ -84,7 +84,7 @@ class RedirectFactory(HTTPFactory):
     def __init__(
         self,
         shared: Shared,
-        brokerage: Brokerage,
+        brokerage: Dispatch,
         limits: Limits,
         addresses: Addresses,
         route: Callable[[str], str | None],

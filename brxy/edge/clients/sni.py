@@ -14,7 +14,7 @@ from brxy.broker.quota import Addresses
 from brxy.edge.clients.connection import ClientFactory
 from brxy.edge.clients.tcp import TCPClient
 from brxy.edge.config.limits import Limits
-from brxy.edge.dispatch import Brokerage
+from brxy.edge.dispatch import Dispatch
 from brxy.errors import BadHello
 from brxy.reactor.deadlines import Deadlines
 from brxy.transport.connection import Shared
@@ -96,7 +96,7 @@ class SNIFactory(ClientFactory[TCPClient]):
     def __init__(
         self,
         shared: Shared,
-        brokerage: Brokerage,
+        brokerage: Dispatch,
         limits: Limits,
         addresses: Addresses,
         route: Callable[[str], str | None],

@@ -14,7 +14,7 @@ from brxy.broker.quota import Addresses
 from brxy.edge.clients.connection import HOLD_COPY, ClientConnection, ClientFactory
 from brxy.edge.clients.timeouts import Awaited
 from brxy.edge.config.limits import Limits
-from brxy.edge.dispatch import Brokerage
+from brxy.edge.dispatch import Dispatch
 from brxy.edge.exchanges.table import TUNNEL
 from brxy.edge.exchanges.tcp import TCPCarrier
 from brxy.interfaces import IExchangeEnd
@@ -118,7 +118,7 @@ class TCPFactory(ClientFactory[TCPClient]):
     def __init__(
         self,
         shared: Shared,
-        brokerage: Brokerage,
+        brokerage: Dispatch,
         limits: Limits,
         addresses: Addresses,
         route: str,

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.logger import Logger
 
 from brxy.edge.exchanges.ends import Client, SlotEnd
+from brxy.edge.exchanges.refusals import LOST, Refusal
 from brxy.edge.exchanges.table import OVER, Exchange, Input
 from brxy.transport.relay import Relay
 
 if TYPE_CHECKING:
-    from brxy.edge.dispatch import Brokerage
+    from brxy.edge.dispatch import Dispatch
 
 __all__ = ["Carrier"]
 
@@ -51,9 +52,9 @@ class Carrier(Relay):
 
     near: Client
     far: SlotEnd | None = None
-    _brokerage: Brokerage
+    _brokerage: Dispatch
     exchange: Exchange
-    _failure: tuple[int, str, int | None] = (502, "", None)
+    _failure: Refusal = LOST
     _keep_app = False
     # What performs each action, in the order of Action.
     _methods: ClassVar[tuple[Callable[[Any], None], ...]]
@@ -70,6 +71,8 @@ class Carrier(Relay):
         if exchange.progress is OVER:
             # Without this cycle it is gone at once, and not when Python finds it.
             exchange.carrier = None
+            # The slot that it had can take the next one.
+            self._brokerage.drain()
 
     # From the client
 
@@ -105,11 +108,11 @@ class Carrier(Relay):
         self.far = slot
         self._perform(_MATCHED)
 
-    def reject(self, status: int, text: str, retry_after: int | None) -> None:
+    def reject(self, refusal: Refusal) -> None:
         """
-        No slot takes it.
+        No slot takes the exchange.
         """
-        self._failure = (status, text, retry_after)
+        self._failure = refusal
         self._perform(Input.REJECTED)
 
     # From the slot
@@ -134,7 +137,7 @@ class Carrier(Relay):
             self._log.warn(
                 "{route}: an exchange was lost: {why}", route=self.exchange.route, why=reason
             )
-        self._failure = (502, "the app broke off before its response was complete", None)
+        self._failure = LOST
         self._perform(event)
 
     def finished(self) -> None:
@@ -166,7 +169,8 @@ class Carrier(Relay):
         self._brokerage.cancel(self.exchange)
 
     def _fail(self) -> None:
-        self.near.fail(*self._failure)
+        failure = self._failure
+        self.near.fail(failure.status, failure.text, failure.retry_after)
 
     def _cut(self) -> None:
         self.near.reset()
@@ -175,7 +179,6 @@ class Carrier(Relay):
         far, self.far = self.far, None
         if far is not None:
             far.done(self._keep_app)
-            # What is missing counts from here: one more may have been taken.
             if not far.instance.answered:
                 self._brokerage.answered(far.instance)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from brxy.edge.exchanges.carrier import Carrier
 from brxy.edge.exchanges.ends import Client
+from brxy.edge.exchanges.refusals import APP_SILENT, BAD_RESPONSE, Refusal
 from brxy.edge.exchanges.table import ANSWERING, HELD, RUNNING, TUNNEL, Exchange, Input
 from brxy.errors import BadResponse
 from brxy.http.body import Body, LengthBody, framingFor
@@ -26,7 +27,7 @@ from brxy.transport.splice import Move
 from brxy.wire.frames import KIND_HTTP
 
 if TYPE_CHECKING:
-    from brxy.edge.dispatch import Brokerage
+    from brxy.edge.dispatch import Dispatch
 
 __all__ = ["VIA", "HTTPCarrier", "HTTPSource", "SecuredCarrier"]
 
@@ -67,7 +68,7 @@ class HTTPCarrier(Carrier):
     def __init__(
         self,
         client: HTTPSource,
-        brokerage: Brokerage,
+        brokerage: Dispatch,
         route: str,
         head: RequestHead,
         request_id: bytes,
@@ -95,7 +96,7 @@ class HTTPCarrier(Carrier):
         The request's body can't be passed on.
         """
         self._keep_client = False
-        self._failure = (status, text, None)
+        self._failure = Refusal(status, text)
         self._perform(Input.BAD_REQUEST)
 
     def clientEnded(self) -> None:
@@ -114,7 +115,7 @@ class HTTPCarrier(Carrier):
         The app takes too long for its response.
         """
         if self.exchange.progress is RUNNING:
-            self._failure = (504, "the app did not answer in time", None)
+            self._failure = APP_SILENT
             self._perform(Input.SILENT)
 
     # From the slot
@@ -143,7 +144,7 @@ class HTTPCarrier(Carrier):
             else:
                 self._readHead(self._inbox + data)
         except BadResponse as error:
-            self._failure = (502, "the app's response can't be passed on", None)
+            self._failure = BAD_RESPONSE
             self._log.warn("{route}: bad response: {why}", route=self.exchange.route, why=error)
             self._perform(Input.BAD_RESPONSE)
 
@@ -159,10 +160,9 @@ class HTTPCarrier(Carrier):
             self._whole(b"")
         else:
             far, self.far = self.far, None
-            # Offered again, it goes before those that wait for this slot.
-            self._lost("the app closed before its response was complete")
             if far is not None:
                 far.done(False)
+            self._lost("the app closed before its response was complete")
 
     def _delimitedByClose(self) -> bool:
         return self._response is not None and self._response.length == UNTIL_CLOSE

@@ -12,7 +12,7 @@ from brxy.edge.exchanges.table import Exchange, Input
 from brxy.wire.frames import KIND_TCP
 
 if TYPE_CHECKING:
-    from brxy.edge.dispatch import Brokerage
+    from brxy.edge.dispatch import Dispatch
 
 __all__ = ["TCPCarrier"]
 
@@ -22,7 +22,7 @@ class TCPCarrier(Carrier):
     A whole TCP connection as one exchange.
     """
 
-    def __init__(self, client: Client, brokerage: Brokerage, route: str) -> None:
+    def __init__(self, client: Client, brokerage: Dispatch, route: str) -> None:
         self.near = client
         self._brokerage = brokerage
         self.exchange = Exchange(route, KIND_TCP, False, brokerage.retries, self)

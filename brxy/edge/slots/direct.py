@@ -31,7 +31,7 @@ class DirectSlot(Backend):
 
     @ivar instance: whose slot it is.
     @ivar offer: see L{brxy.broker.offer.Slot}.
-    @ivar standing: it takes exchanges.
+    @ivar pulling: it takes exchanges.
     @ivar wants_client: see L{brxy.edge.exchanges.ends.SlotEnd}.
     """
 
@@ -44,7 +44,7 @@ class DirectSlot(Backend):
         self._front = front
         self.instance = front.instance
         self.offer = front.instance.offer
-        self.standing = True
+        self.pulling = True
 
     def open(self, relay: Relay, kind: int, once: bool, client: str, first: bytes) -> None:
         """
@@ -58,14 +58,14 @@ class DirectSlot(Backend):
         The exchange is over.
         """
         super().done(keep)
-        self._front.next(self)
+        self._front.over(self)
 
     def reset(self) -> None:
         """
         Abort the exchange.  See L{IExchangeEnd}.
         """
         super().reset()
-        self._front.next(self)
+        self._front.over(self)
 
     def refused(self, relay: Relay, reason: str) -> None:
         """
@@ -81,7 +81,6 @@ class DirectSlot(Backend):
         """
         self._front.over(self)
         relay.aborted(self, reason)
-        self._front.free(self)
 
 
 class AnnouncingSlot(Announcing, DirectSlot):

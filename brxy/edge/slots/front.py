@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall
 
@@ -17,10 +17,7 @@ from brxy.interfaces import Address
 from brxy.scaler.instance import Instance
 from brxy.transport.connection import Shared
 
-if TYPE_CHECKING:
-    from brxy.edge.dispatch import Brokerage
-
-__all__ = ["LAST_WORDS", "REFUSED_PAUSE", "Front"]
+__all__ = ["LAST_WORDS", "REFUSED_PAUSE", "Front", "Host"]
 
 # An app that refused a connection is offered none for so long (seconds).
 REFUSED_PAUSE = 0.1
@@ -31,11 +28,32 @@ REFUSED_PAUSE = 0.1
 LAST_WORDS = 1.0
 
 
+class Host(Protocol):
+    """
+    What the slots to an address need of the edge.
+    """
+
+    def free(self, slot: DirectSlot) -> None:
+        """
+        A slot can take an exchange now.
+        """
+
+    def unready(self, slot: DirectSlot) -> None:
+        """
+        A slot takes no exchanges until it is free again.
+        """
+
+    def exchangeOver(self, slot: DirectSlot) -> None:
+        """
+        The exchange on a slot is over.  If the slot still pulls, it is free when the
+        event is over.
+        """
+
+
 class Front:
     """
     One instance that the edge fronts: its slots, and how long it lives.
 
-    @ivar began: to be called when an exchange began on one of the slots.
     @param exit: called once when the instance shall be stopped.
     @param send_proxy: the version of the PROXY protocol that the app speaks, if it
         does.
@@ -44,7 +62,7 @@ class Front:
     def __init__(
         self,
         shared: Shared,
-        brokerage: Brokerage,
+        host: Host,
         instance: Instance,
         address: Address,
         idle_timeout: float,
@@ -54,12 +72,10 @@ class Front:
     ) -> None:
         self.instance = instance
         self._reactor = shared.reactor
-        self._brokerage = brokerage
+        self._host = host
         self._idle_clock = IdleClock(
             shared.reactor, idle_timeout, old_idle_timeout, self._lieDown, exit
         )
-        self.began = self._idle_clock.began
-        self._finished = self._idle_clock.finished
         self._resting: dict[DirectSlot, IDelayedCall] = {}
         self._cut: IDelayedCall | None = None
         habits = KeepAliveGuess()
@@ -67,11 +83,11 @@ class Front:
         self._slots = [make(self, shared, address, habits) for _ in range(instance.capacity)]
 
     @property
-    def standing(self) -> bool:
+    def pulling(self) -> bool:
         """
         It still takes exchanges.
         """
-        return any(slot.standing for slot in self._slots)
+        return any(slot.pulling for slot in self._slots)
 
     def start(self) -> None:
         """
@@ -81,44 +97,42 @@ class Front:
         for slot in self._slots:
             self.free(slot)
 
+    def began(self) -> None:
+        """
+        An exchange began on one of the slots.
+        """
+        self._idle_clock.began()
+
     def over(self, slot: DirectSlot) -> None:
         """
         An exchange is over.
         """
-        self._brokerage.over(slot)
-        self._finished()
+        self._host.exchangeOver(slot)
+        self._idle_clock.finished()
         if self._cut is not None and not self._idle_clock.busy:
             self._cut.cancel()
             self._closeSlots()
-
-    def next(self, slot: DirectSlot) -> None:
-        """
-        An exchange is over, and its slot can take the next one.
-        """
-        self.over(slot)
-        if slot.standing:
-            self._brokerage.free(slot)
 
     def free(self, slot: DirectSlot) -> None:
         """
         A slot can take the next exchange.
         """
-        if slot.standing:
-            self._brokerage.free(slot)
+        if slot.pulling:
+            self._host.free(slot)
 
     def rest(self, slot: DirectSlot) -> None:
         """
         A slot takes nothing for a moment.
         """
-        slot.standing = False
+        slot.pulling = False
         if not self._idle_clock.leaving:
             self._resting[slot] = self._reactor.callLater(REFUSED_PAUSE, self._rested, slot)
-        self._brokerage.unready(slot)
+        self._host.unready(slot)
 
     def _rested(self, slot: DirectSlot) -> None:
         del self._resting[slot]
-        slot.standing = True
-        self._brokerage.free(slot)
+        slot.pulling = True
+        self._host.free(slot)
 
     def setNewest(self, newest: bool) -> None:
         """
@@ -158,6 +172,6 @@ class Front:
             timer.cancel()
         self._resting.clear()
         for slot in self._slots:
-            if slot.standing:
-                slot.standing = False
-                self._brokerage.unready(slot)
+            if slot.pulling:
+                slot.pulling = False
+                self._host.unready(slot)

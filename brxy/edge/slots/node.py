@@ -47,7 +47,7 @@ from brxy.wire.frames import (
 from brxy.wire.greeting import Hello, openPayload
 
 if TYPE_CHECKING:
-    from brxy.edge.dispatch import Brokerage
+    from brxy.edge.dispatch import Dispatch
 
 __all__ = ["NodeSlot", "SlotFactory"]
 
@@ -76,7 +76,7 @@ class NodeSlot(Framed):
     def __init__(self, factory: SlotFactory) -> None:
         super().__init__(factory)
         self._factory = factory
-        self._brokerage = factory.brokerage
+        self._host = factory.brokerage
         self._phase = GREETING
         self._previous = 0
         self._kept = False
@@ -98,7 +98,7 @@ class NodeSlot(Framed):
             raise SlotProtocolError(f"{NAMES[kind]} came out of turn")
         # Bytes may have been on their way when it fell silent.
         if kind != DATA and phase != GREETING and self.offer.suspended:
-            self._brokerage.answers(self.instance)
+            self._host.answers(self.instance)
         received(self, payload)
 
     def _data(self, payload: bytes) -> None:
@@ -122,22 +122,22 @@ class NodeSlot(Framed):
     def _hello(self, payload: bytes) -> None:
         hello = Hello.decode(payload)
         self.wants_client = hello.wants_client
-        welcome = self._brokerage.hello(self, hello)
+        welcome = self._host.hello(self, hello)
         self._phase = IDLE
         self._tcp.write(welcome.encode())
         self.greeted()
 
     def _ready(self, _: bytes) -> None:
-        if self.standing:
+        if self.pulling:
             raise SlotProtocolError("READY, which stands already")
-        self.standing = True
+        self.pulling = True
         if self._phase == IDLE:
-            self._brokerage.free(self)
+            self._host.free(self)
 
     def _unready(self, _: bytes) -> None:
         self.wished()
-        self.standing = False
-        self._brokerage.unready(self)
+        self.pulling = False
+        self._host.unready(self)
 
     def _accept(self, _: bytes) -> None:
         self._phase = RUNNING
@@ -147,16 +147,16 @@ class NodeSlot(Framed):
     def _refuse(self, payload: bytes) -> None:
         relay = self._over()
         self._factory.accepts.stop(self)
-        self.standing = False
-        self._brokerage.over(self)
-        self._brokerage.unready(self)
+        self.pulling = False
+        self._host.exchangeOver(self)
+        self._host.unready(self)
         if relay is not None:
             relay.refused(reasonText(payload))
 
     def _refuseLate(self, _: bytes) -> None:
         # It crossed our RESET, which the node answers nevertheless.
-        self.standing = False
-        self._brokerage.unready(self)
+        self.pulling = False
+        self._host.unready(self)
 
     def _endOfApp(self, _: bytes) -> None:
         self._phase = ENDING
@@ -166,25 +166,19 @@ class NodeSlot(Framed):
         self._tcp.write(frame(RESET, self._number))
         self._factory.accepts.stop(self)
         relay = self._over()
-        self._brokerage.over(self)
+        self._host.exchangeOver(self)
         if relay is not None:
-            # Offered again, it goes before those that wait, so it comes first.
             relay.aborted(self, reasonText(payload) or "the app broke off")
-        self._free()
 
     def _resetAnswered(self, _: bytes) -> None:
         self._factory.resets.stop(self)
         self._phase = IDLE
-        self._brokerage.over(self)
-        self._free()
+        self._host.exchangeOver(self)
+        self._host.drain()
 
     def _roll(self, _: bytes) -> None:
         self.wished()
-        self._brokerage.roll(self.instance.route)
-
-    def _free(self) -> None:
-        if self.standing:
-            self._brokerage.free(self)
+        self._host.roll(self.instance.route)
 
     def _over(self) -> Relay | None:
         relay, self._relay = self._relay, None
@@ -228,8 +222,7 @@ class NodeSlot(Framed):
         self._over()
         self._owe(keep)
         self._factory.owing.start(self)
-        self._brokerage.over(self)
-        self._free()
+        self._host.exchangeOver(self)
 
     def _owe(self, keep: bool) -> None:
         self._kept = keep
@@ -252,7 +245,7 @@ class NodeSlot(Framed):
         The instance does not answer: the exchange counts as lost.
         """
         relay = self._relay
-        self._brokerage.silent(self.instance)
+        self._host.silent(self.instance)
         self.reset()
         if relay is not None:
             relay.aborted(self, f"not accepted within {ACCEPT_TIMEOUT:.0f} s")
@@ -305,9 +298,9 @@ class NodeSlot(Framed):
         super().abort()
 
     def _quit(self) -> None:
-        if self.standing:
-            self.standing = False
-            self._brokerage.leaves(self)
+        if self.pulling:
+            self.pulling = False
+            self._host.leaves(self)
 
     def closed(self, reason: Failure) -> None:
         """
@@ -317,10 +310,10 @@ class NodeSlot(Framed):
         if self._phase == GREETING:
             return
         relay, self._relay = self._relay, None
-        self.standing = False
+        self.pulling = False
         if self._phase != IDLE:
-            self._brokerage.over(self)
-        self._brokerage.closed(self)
+            self._host.exchangeOver(self)
+        self._host.closed(self)
         if relay is not None:
             relay.aborted(self, "the node's slot was lost")
 
@@ -362,7 +355,7 @@ class SlotFactory(FramedFactory[NodeSlot]):
     @ivar refusals: takes note of those who may not be nodes.
     """
 
-    def __init__(self, shared: Shared, brokerage: Brokerage) -> None:
+    def __init__(self, shared: Shared, brokerage: Dispatch) -> None:
         super().__init__(shared)
         self.brokerage = brokerage
         self.refusals = Refusals(shared.reactor)

@@ -117,7 +117,7 @@ class ScalerMachine(RuleBasedStateMachine):
         instance = self.pick(choice, lambda each: each.slots > 0)
         if instance is not None:
             instance.offer.ready.clear()
-            self.edge.perform(self.edge.scaler.unready(instance))
+            self.edge.perform(self.edge.scaler.unready(instance, self.edge.now))
 
     @rule(choice=choices)
     def lose(self, choice: int) -> None:

@@ -93,7 +93,7 @@ class _World:
             steps += [self.appEnds, self.appAborts]
             if self._asked(app):
                 steps += [self.answer, self.answerWhole, self.answerWhole]
-        steps += [self.unready] if self.node_slot.standing else [self.ready] * 3
+        steps += [self.unready] if self.node_slot.pulling else [self.ready] * 3
         return steps
 
     def sweep(self, size: int) -> None:

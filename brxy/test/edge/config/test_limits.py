@@ -306,8 +306,8 @@ class PushingTests(SynchronousTestCase):
         """
         Have a client come to wait.
         """
-        self.edge.waiting[route] += 1
-        self.edge.perform(self.edge.scaler.demand(route, 1, self.edge.now, waker))
+        self.edge.waiting[route] = 1
+        self.edge.perform(self.edge.scaler.demand(route, self.edge.now, waker))
 
     def idle(self, route: str, waker: str) -> None:
         """

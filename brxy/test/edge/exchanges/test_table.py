@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.exchanges.carrier import Carrier
 from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import (
     COPY_LIMIT,
     INTERIM_LIMIT,
@@ -351,6 +352,9 @@ class _World:
     def answered(self, instance: object) -> None:
         pass
 
+    def drain(self) -> None:
+        pass
+
     # Steps
 
     @property
@@ -398,7 +402,7 @@ class _World:
     def reject(self, choice: int) -> None:
         if choice % 5 == 0:
             self.queued = False
-            self.carrier.reject(503, "no", 1)
+            self.carrier.reject(Refusal(503, "no", 1))
 
     def send(self, choice: int) -> None:
         size = min(choice * 50, self.exchange.room(), self.size - len(self.body))

@@ -26,7 +26,7 @@ class FrontTests(SynchronousTestCase):
         self.exits = 0
         self.front = Front(
             self.reactor.shared,
-            self.brokerage,  # type: ignore[arg-type]
+            self.brokerage,
             self.brokerage.instance,
             Address("127.0.0.1", 20000),
             300.0,

@@ -137,23 +137,29 @@ class FakeBrokerage:
         return Welcome(VERSION, "edge", 7, True)
 
     def free(self, slot: Any) -> None:
-        assert slot.standing, "free, but READY does not stand"
+        assert slot.pulling, "free, but READY does not stand"
         assert slot not in self.free_slots, "free twice"
         assert slot not in self.busy, "free with an exchange on it"
         self.free_slots.append(slot)
+
+    def drain(self) -> None:
+        pass
 
     def unready(self, slot: Any) -> None:
         self.leaves(slot)
         self.events.append("unready")
 
-    def over(self, slot: Any) -> None:
+    def exchangeOver(self, slot: Any) -> None:
         self.busy.remove(slot)
+        if slot.pulling:
+            self.free_slots.append(slot)
 
     def leaves(self, slot: Any) -> None:
         if slot in self.free_slots:
             self.free_slots.remove(slot)
 
     def closed(self, slot: Any) -> None:
+        assert slot not in self.free_slots, "free twice"
         assert slot not in self.busy, "closed, and its exchange not over"
         self.leaves(slot)
         self.events.append("closed")
