@@ -64,6 +64,8 @@ class Carrier(Relay):
         if exchange.progress is OVER:
             # Without this cycle both are freed at once, and not by the garbage collector.
             exchange.carrier = None
+            # The slot that it had can take the next one.
+            self._dispatcher.drain()
 
     # From the client
 

@@ -159,3 +159,8 @@ class Dispatcher(Protocol):
         """
         An instance has served its first complete exchange.
         """
+
+    def drain(self) -> None:
+        """
+        An exchange is over: slots that became free may take exchanges that wait.
+        """
