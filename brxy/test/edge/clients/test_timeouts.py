@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from brxy.edge.clients.timeouts import MIN_RATE, Awaited, Timeouts
 from brxy.edge.config.limits import Limits
 from brxy.interfaces import Address
 from brxy.test.support.loopback.crowds import MemoryClient, MemoryEdge, get
@@ -13,6 +14,46 @@ from brxy.test.support.loopback.edges import spawnRule
 from brxy.test.support.loopback.peers import answer
 from brxy.test.support.loopback.spawning import FrontedSpawner
 from brxy.test.support.memory.network import FakeReactor, PipeEnd
+
+
+class TimeoutsTests(SynchronousTestCase):
+    """
+    Tests of L{Timeouts}.
+    """
+
+    def test_checks(self) -> None:
+        """
+        A timeout is a number of checks.
+        """
+        timeouts = Timeouts(75.0, 30.0, 60.0, 0.0)
+        self.assertEqual(timeouts.pause, 15.0)
+        for awaited, checks in ((Awaited.REQUEST, 6), (Awaited.BODY, 3), (Awaited.READING, 5)):
+            self.assertTrue(timeouts.limits(awaited))
+            self.assertFalse(timeouts.isOver(awaited, checks - 1))
+            self.assertTrue(timeouts.isOver(awaited, checks))
+        self.assertFalse(timeouts.limits(Awaited.TUNNEL))
+        self.assertFalse(timeouts.limits(Awaited.NOTHING))
+
+    def test_short(self) -> None:
+        """
+        Short timeouts have more frequent checks.
+        """
+        self.assertEqual(Timeouts(75.0, 1.0, 60.0, 0.0).pause, 0.5)
+        self.assertEqual(Timeouts(0.0, 0.0, 0.0, 0.0).pause, 15.0)
+
+    def test_enough(self) -> None:
+        """
+        A trickle is not enough progress.  In a tunnel any byte is, and nothing is while the
+        client must send its next request.
+        """
+        timeouts = Timeouts(75.0, 30.0, 60.0, 100.0)
+        self.assertFalse(timeouts.isEnough(Awaited.BODY, 30 * MIN_RATE - 1))
+        self.assertTrue(timeouts.isEnough(Awaited.BODY, 30 * MIN_RATE))
+        self.assertFalse(timeouts.isEnough(Awaited.READING, 60 * MIN_RATE - 1))
+        self.assertTrue(timeouts.isEnough(Awaited.READING, 60 * MIN_RATE))
+        self.assertFalse(timeouts.isEnough(Awaited.TUNNEL, 0))
+        self.assertTrue(timeouts.isEnough(Awaited.TUNNEL, 1))
+        self.assertFalse(timeouts.isEnough(Awaited.REQUEST, 10**9))
 
 
 class ClientTimesBase(SynchronousTestCase):
