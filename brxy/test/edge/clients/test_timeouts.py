@@ -69,7 +69,9 @@ class ClientTimesBase(SynchronousTestCase):
         self.reactor = FakeReactor()
         spawner = FrontedSpawner(self.reactor, lambda order: Address("127.0.0.1", 1))
         rule = spawnRule(spawner)
-        self.edge = MemoryEdge(self.reactor, rule, hold_timeout=600.0, limits=self.limits)
+        self.edge = MemoryEdge(
+            self.reactor, rule, hold_timeout=600.0, limits=self.limits, routes=["localhost"]
+        )
         self.addCleanup(self.edge.service.stopService)
 
     def connected(self, said: bytes) -> tuple[MemoryClient, PipeEnd]:
@@ -143,6 +145,21 @@ class ClientTimesTests(ClientTimesBase):
             end.write(get())
             self.respond()
             self.assertEqual(client.status, 200)
+        self.wait(115)
+        self.assertTrue(client.ended)
+
+    def test_refused(self) -> None:
+        """
+        So it does with a request that the edge answers by itself.
+        """
+        client, end = self.connected(get(host="unknown"))
+        for _ in range(4):
+            self.wait(60)
+            self.assertFalse(client.ended)
+            client.received.clear()
+            end.write(get(host="unknown"))
+            self.edge.turn()
+            self.assertEqual(client.status, 404)
         self.wait(115)
         self.assertTrue(client.ended)
 

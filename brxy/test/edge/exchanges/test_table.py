@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.events import Events
+from brxy.edge.events import BadResponse, Event, Events, ExchangeLost
 from brxy.edge.exchanges.carrier import Carrier
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.refusals import Refusal
@@ -316,14 +316,16 @@ class _World:
     One exchange, and all that can happen to it.  It is the dispatcher, too.
 
     @ivar slots: those that it was given to, in order.
+    @ivar reported: the events.
     """
 
     leaving = False
     responses = None
-    events = Events()
 
     def __init__(self, what: str, retries: int) -> None:
         self.retries = retries
+        self.reported: list[Event] = []
+        self.events = Events([self.reported.append])
         self.client = _Client()
         self.slots: list[_Slot] = []
         self.queued = True
@@ -574,3 +576,26 @@ class CarriedTests(SynchronousTestCase):
         self.assertNotIn(b"X-First", world.client.written)
         self.assertIn(b"X-Second: b\r\n", world.client.written)
         self.assertEqual((world.client.ends, world.slots[1].fate), (["next"], "done"))
+
+    def test_lostIsAnEvent(self) -> None:
+        """
+        An exchange that is lost for good is an event; one that is offered again is none.
+        """
+        world = _World("GET", 1)
+        for events in ([], [ExchangeLost("r", "gone")]):
+            world.match(0)
+            world.accept(0)
+            world.lose(0)
+            self.assertEqual(world.reported, events)
+        self.assertEqual(world.client.ends, ["fail 502"])
+
+    def test_badResponseIsAnEvent(self) -> None:
+        """
+        So is a response that can't be passed on.
+        """
+        world = _World("GET", 1)
+        world.match(0)
+        world.accept(0)
+        world.carrier.data(world.slots[0], b"garbage\r\n\r\n")
+        self.assertEqual(world.reported, [BadResponse("r", "malformed status line")])
+        self.assertEqual((world.client.ends, world.slots[0].fate), (["fail 502"], "reset"))
