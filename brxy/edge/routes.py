@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from brxy.values.routename import isAddress
+from brxy.values.routename import isAddressOrLocalhost
 from brxy.values.routepattern import canonical, covers
 
 __all__ = ["RouteTable"]
@@ -49,7 +49,11 @@ class RouteTable:
             without Host.
         """
         route = self._default
-        if host and not isAddress(host) and (not self._default_for_all or self._isNamed(host)):
+        if (
+            host
+            and not isAddressOrLocalhost(host)
+            and (not self._default_for_all or self._isNamed(host))
+        ):
             route = host
         return route if self._isServed(route) else None
 

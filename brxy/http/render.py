@@ -10,6 +10,7 @@ from http import HTTPStatus
 from brxy.http.fields import CHUNKED, UNTIL_CLOSE, upgradeLines
 from brxy.http.request import RequestHead
 from brxy.http.response import ResponseHead, passedFields
+from brxy.values.text import printable
 
 __all__ = ["forwardedLines", "plainResponse", "renderRequest", "renderResponse", "renderSecured"]
 
@@ -138,7 +139,7 @@ def plainResponse(
     @param head_only: it answers a HEAD.
     @param added: further field lines.
     """
-    body = _harmless(text).encode("utf-8") + b"\n"
+    body = escape(printable(text), quote=False).encode("utf-8") + b"\n"
     parts = [
         b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode("ascii")),
         b"Content-Type: text/plain; charset=utf-8\r\n",
@@ -156,8 +157,3 @@ def plainResponse(
     if not head_only:
         parts.append(body)
     return b"".join(parts)
-
-
-def _harmless(text: str) -> str:
-    printable = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return escape("".join(printable), quote=False)

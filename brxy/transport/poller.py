@@ -24,7 +24,7 @@ _CROWD = 16
 
 # Of so many connections it is asked at once what happened, and for so long (seconds)
 # they are served before the reactor's timers and its other descriptors get their turn.
-# Half of that time would cost more of the processor under load, see doc/decisions.rst.
+# Half of that time would cost more of the processor under load, see doc/decisions/transport.rst.
 _BATCH = 64
 _TURN = 0.002
 

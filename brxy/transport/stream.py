@@ -16,7 +16,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import (
     IAddress,
     IConsumer,
@@ -30,9 +30,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from brxy.transport.moving import LONG, LOST, SHORT, Moving
 from brxy.transport.poller import Poller
-from brxy.transport.sending import Sending
-from brxy.transport.splice import Move
 
 __all__ = ["EVERYTHING", "EpollTransport"]
 
@@ -45,16 +44,7 @@ EVERYTHING = (
 _ENDING = select.EPOLLPRI | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _READABLE = select.EPOLLIN | _ENDING
 
-# The first read of a turn (bytes).  Most messages are short, so memory for a long one is
-# not allocated before it is known that one comes.
-_SHORT = 16 * 1024
-# The second read of a turn (bytes), before other connections are served.
-_LONG = 256 * 1024
-# Moves of bytes between two connections in one turn.
-_MOVES = 4
-
 _DONE = Failure(ConnectionDone())
-_LOST = Failure(ConnectionLost())
 _ABORTED = Failure(ConnectionAborted())
 
 # l_onoff and l_linger of socket(7): closing sends a reset.
@@ -68,7 +58,7 @@ def _discard(data: bytes) -> None:
 
 
 @implementer(ITCPTransport, IPushProducer, IConsumer, ISystemHandle)
-class EpollTransport(Sending):
+class EpollTransport(Moving):
     """
     One connection.
 
@@ -83,31 +73,17 @@ class EpollTransport(Sending):
 
     _log = Logger()
 
-    __slots__ = (
-        "_aborted",
-        "_deliver",
-        "_lost",
-        "_read_ended",
-        "_reading",
-        "_recv",
-        "_move",
-        "_unread",
-    )
+    __slots__ = ("_aborted", "_deliver", "_lost", "_read_ended")
 
     def __init__(self, poller: Poller, sock: socket.socket, peer: IAddress) -> None:
         """
         @param sock: non-blocking; of a stream type.
         """
         super().__init__(poller, sock, peer)
-        self._recv = sock.recv
         self._lost: Callable[[Failure], object] | None = None
-        # Reading is not paused; bytes may be waiting; the peer has half-closed.
-        self._reading = False
-        self._unread = False
+        # The peer has half-closed.
         self._read_ended = False
         self._aborted = False
-        # Where bytes that come in are moved unread.
-        self._move: Move | None = None
         self._deliver: Callable[[bytes], object] = _discard
 
     def start(self, protocol: IProtocol, lost: Callable[[Failure], object] | None = None) -> None:
@@ -145,11 +121,11 @@ class EpollTransport(Sending):
             else:
                 self._unread = True
                 if self._read_ended and events & select.EPOLLERR:
-                    self._lose(_LOST)
+                    self._lose(LOST)
         if not self._clear and (self._buffer or self._pipe is not None):
             self._flush()
 
-    def _read(self, ending: int, size: int = _SHORT) -> None:
+    def _read(self, ending: int, size: int = SHORT) -> None:
         if self._move is not None:
             self._moveMore(self._move)
             return
@@ -158,7 +134,7 @@ class EpollTransport(Sending):
         except BlockingIOError:
             return
         except OSError:
-            self._lose(_LOST)
+            self._lose(LOST)
             return
         if not data:
             self._readEnd()
@@ -174,8 +150,8 @@ class EpollTransport(Sending):
         """
         if not self._reading:
             self._unread = True
-        elif size == _SHORT and not self._poller.isShort():
-            self._read(_ENDING, _LONG)
+        elif size == SHORT and not self._poller.isShort():
+            self._read(_ENDING, LONG)
         else:
             self._readAgain()
 
@@ -187,108 +163,13 @@ class EpollTransport(Sending):
         else:
             self._poller.again(self._socket.fileno(), EVERYTHING)
 
-    # Moving without reading
-
-    def moveTo(self, move: Move) -> None:
-        """
-        Move what comes in to another connection, unread, from now on.
-        """
-        self._move = move
-        move.target.moveFrom(self)
-        self._unread = True
-        if self._reading:
-            self._readAgain()
-
-    def stopMoving(self) -> None:
-        """
-        Deliver what comes in to the protocol again.  Does nothing if it is already.
-        """
-        move, self._move = self._move, None
-        if move is not None:
-            move.target.moveFrom(None)
-            if self._reading and self._unread:
-                self._readAgain()
-
-    def _moveMore(self, move: Move) -> None:
-        """
-        Move as much as one turn allows.
-        """
-        for _ in range(_MOVES):
-            if not self._reading or move.target.pending():
-                self._unread = True
-                return
-            if not self._moveOnce(move):
-                return
-        self._readAgain()
-
-    def moveOn(self) -> None:
-        """
-        See L{brxy.transport.splice.Source}.
-        """
-        if self._broken:
-            self._readAgain()
-        elif self._move is not None:
-            try:
-                self._moveMore(self._move)
-            except Exception:
-                # The failure is ours, not the caller's.
-                self.failed(Failure())
-
-    def _moveOnce(self, move: Move) -> bool:
-        """
-        @return: whether to move more in this turn.
-        """
-        try:
-            count = self._moveSome(move)
-        except BlockingIOError:
-            return False
-        except OSError:
-            self._lose(_LOST)
-            return False
-        if not count:
-            self._readEnd()
-            return False
-        move.count -= count
-        if move.goesOn(count):
-            return True
-        self.stopMoving()
-        self._readAgain()
-        move.over()
-        return False
-
-    def _moveSome(self, move: Move) -> int:
-        """
-        @return: how many bytes were moved; 0 at the end.
-        @raise OSError: as C{recv}.
-        """
-        pipes = self._poller.pipes
-        try:
-            pipe = pipes.take()
-        except OSError:
-            # Out of descriptors or pipes: copying needs none.
-            most = _SHORT if self._poller.isShort() else _LONG
-            data = self._recv(min(move.limit(), most))
-            if data:
-                move.target.write(move.head(len(data)) + data)
-            return len(data)
-        try:
-            count = pipe.fill(self._socket.fileno(), move.limit())
-        except OSError:
-            pipes.give(pipe)
-            raise
-        if count:
-            move.target.takePipe(pipe, move.head(count))
-        else:
-            pipes.give(pipe)
-        return count
-
     def _readEnd(self) -> None:
         self._reading = False
         self._read_ended = True
         protocol = IHalfCloseableProtocol(self.protocol, None)
         if self._broken:
             # A write has met the error that this read would have met.
-            self._lose(_LOST)
+            self._lose(LOST)
         elif protocol is None:
             self._lose(_DONE)
         else:
@@ -309,7 +190,7 @@ class EpollTransport(Sending):
                 self._read(_ENDING)
             # A move may have to wait for room.
             if not (self._reading and self._unread):
-                self._lose(_LOST)
+                self._lose(LOST)
         elif not self.pending():
             self._sent()
 

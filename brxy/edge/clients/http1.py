@@ -24,7 +24,7 @@ from brxy.http.messages import (
     forwardedLines,
     requestHead,
 )
-from brxy.transport.connection import HOLD_PEER
+from brxy.transport.holding import HOLD_PEER
 
 __all__ = ["HTTPClient"]
 

@@ -133,8 +133,8 @@ class FrontTests(SynchronousTestCase):
 
     def test_noLastWords(self) -> None:
         """
-        A connection that stays open all the same (somebody else holds it) is
-        cut after a moment, which breaks its exchange off.
+        A connection that stays open all the same (another process holds it) is cut
+        after a moment, which breaks its exchange off.
         """
         _, relay = self.begin()
         self.reactor.accept()

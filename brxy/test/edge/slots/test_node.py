@@ -129,7 +129,7 @@ class EdgeSideTests(SynchronousTestCase):
 
     def test_not_welcome(self) -> None:
         """
-        A node that can't serve is told why by GOAWAY, in one write, and its
+        A node that is not admitted gets the reason in GOAWAY, in one write, and its
         connection is closed after that.
         """
         with capturedLogs() as events:
@@ -143,7 +143,7 @@ class EdgeSideTests(SynchronousTestCase):
 
     def test_no_hello(self) -> None:
         """
-        Who does not say HELLO within 10 s is dropped, without a word.
+        A node that does not send HELLO within 10 s is dropped silently.
         """
         self.say(HELLO_FRAME[:10])
         self.advance(9.9)
