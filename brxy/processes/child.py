@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from brxy.errors import SpawnFailed
 from brxy.processes.groups import ExitReader, groupMembers
 from brxy.processes.launch import Launch, Launched, signalGroup
-from brxy.processes.launcher import LAUNCHER
+from brxy.processes.launcher import LAUNCHER, Launcher
 from brxy.processes.pipes import LineReader
 from brxy.values.text import oneLine
 
@@ -96,6 +96,14 @@ class Child:
         to.  C{ended} has fired then without waiting for the rest.
     @ivar emptied: fires with L{None} when nothing is left of the group: with
         C{ended}, or later if the group was left alone.
+    @param environment: all of the process's environment.
+    @param output: called with 1 or 2, for standard output or error, and a
+        line without its end; lines over 8 KiB come in pieces.
+    @param die_with_parent: the kernel is to end the leader when we die,
+        even by SIGKILL.
+    @param leave_on_success: see C{left}.
+    @param stdin: see L{Launch}.
+    @param launcher: what starts the process.
     """
 
     _log = Logger()
@@ -110,16 +118,8 @@ class Child:
         die_with_parent: bool,
         leave_on_success: bool = False,
         stdin: int | None = None,
+        launcher: Launcher = LAUNCHER,
     ) -> None:
-        """
-        @param environment: all of the process's environment.
-        @param output: called with 1 or 2, for standard output or error, and a
-            line without its end; lines over 8 KiB come in pieces.
-        @param die_with_parent: the kernel is to end the leader when we die,
-            even by SIGKILL.
-        @param leave_on_success: see L{left}.
-        @param stdin: see L{Launch}.
-        """
         self.pid = 0
         self.left = False
         self.ended: Deferred[Ended] = Deferred()
@@ -131,6 +131,7 @@ class Child:
         self._die_with_parent = die_with_parent
         self._leave_on_success = leave_on_success
         self._stdin = stdin
+        self._launcher = launcher
         self._readers: list[LineReader] = []
         self._last_lines = {_STDOUT: b"", _STDERR: b""}
         self._started = False
@@ -152,7 +153,7 @@ class Child:
         """
         launch = Launch(self._argv, self._environment, self._die_with_parent, self._stdin)
         self._started = True
-        launched = LAUNCHER.start(self._reactor, launch)
+        launched = self._launcher.start(self._reactor, launch)
         launched.addCallbacks(self._watch, self._notLaunched)
         launched.addErrback(lambda failure: self._log.failure("while starting", failure))
 

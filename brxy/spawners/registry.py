@@ -18,14 +18,14 @@ from brxy.interfaces import SPAWNER_VERSION, ISpawner, ISpawnerFactory
 from brxy.spawners.spec import Common, SpawnSpec, parseSpawn, splitCommon
 from brxy.values.text import oneLine
 
-__all__ = ["GROUP", "buildSpawner", "findSpawner", "findSpawners"]
+__all__ = ["BUILT_IN", "GROUP", "buildSpawner", "findSpawner", "findSpawners"]
 
 # The entry point group for spawners.
 GROUP = "brxy.spawners"
 
 # Ours are known without metadata, so that a plain checkout runs; and they come
 # first, so that nothing installed changes what they mean.
-_BUILT_IN = tuple(
+BUILT_IN = tuple(
     EntryPoint(name, f"{module}:factory", GROUP)
     for name, module in (
         ("process", "brxy.spawners.local.process"),
@@ -105,7 +105,7 @@ def findSpawners(
 
 
 def _offers(installed: Iterable[EntryPoint] | None) -> list[EntryPoint]:
-    return [*_BUILT_IN, *(entry_points(group=GROUP) if installed is None else installed)]
+    return [*BUILT_IN, *(entry_points(group=GROUP) if installed is None else installed)]
 
 
 def _load(offer: EntryPoint) -> ISpawnerFactory:

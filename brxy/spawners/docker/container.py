@@ -18,7 +18,7 @@ from brxy.spawners.docker.pulls import Pulls
 from brxy.spawners.docker.removal import removeContainer, stopContainer
 from brxy.spawners.docker.watch import Watch
 
-__all__ = ["Container", "Daemon", "Plan"]
+__all__ = ["Container", "Daemon", "ContainerPlan"]
 
 # The exit status of what SIGKILL ended.
 _KILLED = 128 + 9
@@ -39,7 +39,7 @@ class Daemon:
 
 
 @frozen
-class Plan:
+class ContainerPlan:
     """
     What shall run.
 
@@ -62,7 +62,7 @@ class Container(Managed):
     Runs a plan.
     """
 
-    def __init__(self, daemon: Daemon, plan: Plan) -> None:
+    def __init__(self, daemon: Daemon, plan: ContainerPlan) -> None:
         super().__init__()
         self._daemon = daemon
         self._engine = daemon.engine

@@ -23,7 +23,7 @@ from brxy.spawners.docker.base import (
     edgeLabels,
     orderLabels,
 )
-from brxy.spawners.docker.container import Container, Daemon, Plan
+from brxy.spawners.docker.container import Container, ContainerPlan, Daemon
 from brxy.spawners.docker.dialback import dialBack
 from brxy.spawners.docker.engine import Engine, labelFilter
 from brxy.spawners.docker.instance import Managed
@@ -33,7 +33,7 @@ from brxy.spawners.docker.removal import removeContainer, stopContainer
 from brxy.spawners.docker.watch import Watch
 from brxy.spawners.spec import portNumber
 
-__all__ = ["DockerSpawner", "Options", "factory"]
+__all__ = ["DockerSpawner", "DockerOptions", "factory"]
 
 # Seconds that something left by an earlier run gets to end: the edge waits for
 # 30 at most, and clients wait for the edge.
@@ -45,7 +45,7 @@ def _whenPulled(text: str) -> str:
 
 
 @frozen(kw_only=True)
-class Options(ContainerOptions):
+class DockerOptions(ContainerOptions):
     """
     The keys of C{docker:}.
     """
@@ -74,7 +74,7 @@ class DockerSpawner(ManagingSpawner):
     _watch: Watch | None = None
 
     def __init__(
-        self, options: Options, command: Sequence[str], reactor: Any, engine: Engine
+        self, options: DockerOptions, command: Sequence[str], reactor: Any, engine: Engine
     ) -> None:
         super().__init__(options, command, reactor, engine)
         if options.port is not None and options.network in ("host", "none"):
@@ -109,7 +109,9 @@ class DockerSpawner(ManagingSpawner):
     def _container(self, name: str, body: Mapping[str, Any]) -> Container:
         options = self._options
         patience = options.patience(options.port is not None)
-        return Container(self._daemon, Plan(name, body, options.pull, options.port, patience))
+        return Container(
+            self._daemon, ContainerPlan(name, body, options.pull, options.port, patience)
+        )
 
     def _body(self, order: SpawnOrder) -> dict[str, Any]:
         """
@@ -199,6 +201,6 @@ def _runs(container: Mapping[str, Any]) -> bool:
 factory = EngineFactory(
     "docker",
     "runs each instance in a container of its own, by the Docker Engine API",
-    Options,
+    DockerOptions,
     DockerSpawner,
 )

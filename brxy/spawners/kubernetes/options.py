@@ -18,7 +18,7 @@ __all__ = [
     "USUAL_TIMES",
     "APITimes",
     "PodTimes",
-    "Options",
+    "PodOptions",
     "checkTogether",
     "podTimes",
     "isNamespace",
@@ -41,7 +41,7 @@ def _namespace(text: str) -> str:
 
 
 @frozen(kw_only=True)
-class Options:
+class PodOptions:
     """
     The keys of C{kubernetes:}.
     """
@@ -130,7 +130,7 @@ class PodTimes:
     api: APITimes
 
 
-def podTimes(options: Options, api: APITimes) -> PodTimes:
+def podTimes(options: PodOptions, api: APITimes) -> PodTimes:
     """
     @return: how the instances of a spawner with these options live.
     """
@@ -143,7 +143,7 @@ def podTimes(options: Options, api: APITimes) -> PodTimes:
     )
 
 
-def checkTogether(options: Options) -> None:
+def checkTogether(options: PodOptions) -> None:
     """
     @raise BadSpawnSpec: these options don't go together.
     """

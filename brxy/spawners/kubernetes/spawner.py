@@ -23,7 +23,7 @@ from brxy.spawners.kubernetes.instance import PodInstance
 from brxy.spawners.kubernetes.options import (
     USUAL_TIMES,
     APITimes,
-    Options,
+    PodOptions,
     PodTimes,
     checkTogether,
     isNamespace,
@@ -32,8 +32,8 @@ from brxy.spawners.kubernetes.options import (
 from brxy.spawners.kubernetes.pod import (
     EDGE,
     TICKET,
-    Owner,
-    Plan,
+    PodOwner,
+    PodPlan,
     imageTemplate,
     labelValue,
     makePod,
@@ -43,7 +43,7 @@ from brxy.spawners.kubernetes.status import endOf
 from brxy.spawners.kubernetes.watch import PodWatch
 from brxy.spawners.running import Running
 
-__all__ = ["KubernetesFactory", "KubernetesSpawner", "Options", "factory"]
+__all__ = ["KubernetesFactory", "KubernetesSpawner", "PodOptions", "factory"]
 
 # Seconds that something an earlier run has left gets to end: the edge waits for
 # 30 at most, and clients wait for the edge.
@@ -58,7 +58,7 @@ class KubernetesSpawner:
 
     dials_back = True
 
-    def __init__(self, reactor: Any, api: KubeAPI, plan: Plan, times: PodTimes) -> None:
+    def __init__(self, reactor: Any, api: KubeAPI, plan: PodPlan, times: PodTimes) -> None:
         self.dials_back = not times.port
         self._reactor = reactor
         self._plan = plan
@@ -176,7 +176,7 @@ class KubernetesFactory:
 
     name = "kubernetes"
     summary = "runs a Pod in a Kubernetes cluster, with a node in it or fronted by the edge"
-    options = Options
+    options = PodOptions
     written_for = 1
 
     def __init__(
@@ -189,7 +189,7 @@ class KubernetesFactory:
         self._mounted = mounted
         self._times = times
 
-    def create(self, options: Options, command: Sequence[str], reactor: Any) -> ISpawner:
+    def create(self, options: PodOptions, command: Sequence[str], reactor: Any) -> ISpawner:
         """
         See L{ISpawnerFactory}.
         """
@@ -207,13 +207,13 @@ class KubernetesFactory:
         if not isNamespace(namespace):
             raise BadSpawnSpec(f"kubernetes: {namespace!r} is no namespace")
         owner = self._owner(namespace)
-        plan = Plan(template, namespace, command, options.edge or "", options.port or 0, owner)
+        plan = PodPlan(template, namespace, command, options.edge or "", options.port or 0, owner)
         times = podTimes(options, self._times)
         return KubernetesSpawner(
             reactor, KubeAPI(reactor, access, self._times.answer), plan, times
         )
 
-    def _owner(self, namespace: str) -> Owner | None:
+    def _owner(self, namespace: str) -> PodOwner | None:
         """
         Our own Pod, if the others shall go with it.
         """
@@ -222,7 +222,7 @@ class KubernetesFactory:
         if own is None and (self._mounted / "namespace").exists():
             own = (self._mounted / "namespace").read_text().strip()
         # An owner in another namespace is taken for one that is gone.
-        return Owner(name, uid) if name and uid and own == namespace else None
+        return PodOwner(name, uid) if name and uid and own == namespace else None
 
 
 def _checkTLS(access: ClusterAccess) -> None:

@@ -17,11 +17,11 @@ from brxy.spawners.local.base import LocalSpawner, ownBinFirst
 from brxy.spawners.output import lineLogger
 from brxy.spawners.spec import seconds
 
-__all__ = ["AppSpawner", "Options", "factory"]
+__all__ = ["AppSpawner", "AppOptions", "factory"]
 
 
 @frozen
-class Options:
+class AppOptions:
     """
     The keys of C{app:}.
     """
@@ -88,6 +88,6 @@ class AppSpawner(LocalSpawner):
 factory = CommandFactory(
     "app",
     "runs the app here, with the node inside the edge's own process",
-    Options,
+    AppOptions,
     AppSpawner,
 )

@@ -15,11 +15,11 @@ from brxy.spawners.local.base import LocalSpawner, ownBinFirst
 from brxy.spawners.output import lineLogger
 from brxy.spawners.spec import seconds
 
-__all__ = ["Options", "ProcessSpawner", "factory"]
+__all__ = ["ProcessOptions", "ProcessSpawner", "factory"]
 
 
 @frozen
-class Options:
+class ProcessOptions:
     """
     The keys of C{process:}.
     """
@@ -89,6 +89,6 @@ class ProcessSpawner(LocalSpawner):
 factory = CommandFactory(
     "process",
     "runs a command here, in its own process group, that runs a node",
-    Options,
+    ProcessOptions,
     ProcessSpawner,
 )

@@ -20,11 +20,11 @@ from twisted.logger import Logger
 from brxy.errors import SpawnFailed
 from brxy.processes.child import Child, Ended
 from brxy.processes.pipes import PipeWriter
-from brxy.spawners.ssh.client import Client, explain
+from brxy.spawners.ssh.client import SshClient, explain
 from brxy.spawners.ssh.remote import MADE
 from brxy.values.text import oneLine
 
-__all__ = ["Link", "Piped"]
+__all__ = ["SshLink", "Piped"]
 
 # An sshd lets ten sessions share a connection unless it was told otherwise
 # (MaxSessions); one of them holds the folder.
@@ -81,7 +81,7 @@ class Piped:
         self._input.loseConnection()
 
 
-class Link:
+class SshLink:
     """
     One connection.
 
@@ -101,11 +101,11 @@ class Link:
     def __init__(
         self,
         reactor: Any,
-        client: Client,
+        client: SshClient,
         environ: Mapping[str, str],
         control: str,
         target: str | None,
-        ended: Callable[[Link], None],
+        ended: Callable[[SshLink], None],
     ) -> None:
         self.sessions = 0
         self.lost: str | None = None

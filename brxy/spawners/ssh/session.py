@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from brxy.processes.child import Ended
 from brxy.spawners.ssh.client import explain
-from brxy.spawners.ssh.link import Link, Piped
+from brxy.spawners.ssh.link import Piped, SshLink
 from brxy.spawners.ssh.remote import readStatus
 from brxy.values.text import oneLine
 
@@ -46,7 +46,7 @@ class Session:
     def __init__(
         self,
         reactor: Any,
-        link: Link,
+        link: SshLink,
         output: Callable[[int, bytes], None],
         stop_timeout: float,
     ) -> None:

@@ -18,15 +18,15 @@ from brxy.spawners.command import CommandFactory
 from brxy.spawners.instance import BaseInstance
 from brxy.spawners.output import lineLogger
 from brxy.spawners.running import Running
-from brxy.spawners.ssh.client import Client, forwardTarget
+from brxy.spawners.ssh.client import SshClient, forwardTarget
 from brxy.spawners.ssh.folder import ControlFolder
 from brxy.spawners.ssh.hosts import Hosts
-from brxy.spawners.ssh.link import Link
-from brxy.spawners.ssh.options import Options
+from brxy.spawners.ssh.link import SshLink
+from brxy.spawners.ssh.options import SshOptions
 from brxy.spawners.ssh.remote import instructions
 from brxy.spawners.ssh.session import Session
 
-__all__ = ["Options", "SshSpawner", "factory"]
+__all__ = ["SshOptions", "SshSpawner", "factory"]
 
 
 class _Links:
@@ -34,14 +34,14 @@ class _Links:
     The connections to all hosts.
     """
 
-    def __init__(self, reactor: Any, options: Options, environ: Mapping[str, str]) -> None:
+    def __init__(self, reactor: Any, options: SshOptions, environ: Mapping[str, str]) -> None:
         self._reactor = reactor
         self._options = options
         self._environ = environ
         self._folder = ControlFolder()
-        self._links: dict[str, list[Link]] = {host: [] for host in options.host}
+        self._links: dict[str, list[SshLink]] = {host: [] for host in options.host}
 
-    def take(self, host: str, target: str | None) -> Link:
+    def take(self, host: str, target: str | None) -> SshLink:
         """
         @return: a connection with room for one more instance, which is counted;
             it may not be up yet.
@@ -52,13 +52,13 @@ class _Links:
         if link is None:
             control = self._folder.next()
             client = self._client(host)
-            link = Link(self._reactor, client, self._environ, control, target, links.remove)
+            link = SshLink(self._reactor, client, self._environ, control, target, links.remove)
             link.start()
             links.append(link)
         link.sessions += 1
         return link
 
-    def release(self, host: str, link: Link) -> None:
+    def release(self, host: str, link: SshLink) -> None:
         """
         An instance needs a connection no more.  One is kept for the next.
         """
@@ -75,9 +75,9 @@ class _Links:
         await gatherResults([link.close() for links in self._links.values() for link in links])
         self._folder.remove()
 
-    def _client(self, host: str) -> Client:
+    def _client(self, host: str) -> SshClient:
         options = self._options
-        return Client(
+        return SshClient(
             host, options.user, options.port, options.key, options.config, options.connect_timeout
         )
 
@@ -123,7 +123,7 @@ class SshInstance(BaseInstance):
         except CancelledError:
             return Gone("stopped before it ran")
 
-    async def _work(self, link: Link) -> str:
+    async def _work(self, link: SshLink) -> str:
         order, spawner = self._order, self._spawner
         environment = dict(order.environment)
         if link.edge is not None:
@@ -144,7 +144,7 @@ class SshSpawner:
 
     def __init__(
         self,
-        options: Options,
+        options: SshOptions,
         command: Sequence[str],
         reactor: Any,
         environ: Mapping[str, str] = os.environ,
@@ -191,7 +191,7 @@ class SshSpawner:
         """
         return [argument.replace("{route}", route) for argument in self._command]
 
-    async def place(self, target: str | None) -> tuple[str, Link]:
+    async def place(self, target: str | None) -> tuple[str, SshLink]:
         """
         Find a host, and connect to it; L{leave} gives it back.
 
@@ -207,8 +207,8 @@ class SshSpawner:
                 reasons[host] = str(error)
         raise SpawnFailed(self._refusal(reasons))
 
-    async def _reach(self, host: str, target: str | None) -> Link:
-        link: Link | None = None
+    async def _reach(self, host: str, target: str | None) -> SshLink:
+        link: SshLink | None = None
         try:
             link = self._links.take(host, target)
             await link.whenUp()
@@ -220,7 +220,7 @@ class SshSpawner:
         self._hosts.reached(host)
         return link
 
-    def leave(self, host: str, link: Link) -> None:
+    def leave(self, host: str, link: SshLink) -> None:
         """
         An instance is gone from a host.
         """
@@ -236,6 +236,6 @@ class SshSpawner:
 factory = CommandFactory(
     "ssh",
     "runs a command on another host, by OpenSSH's client, that runs a node",
-    Options,
+    SshOptions,
     SshSpawner,
 )

@@ -144,7 +144,7 @@ class FindTests(SynchronousTestCase):
         """
         offers = [
             self.offer("gone", "no_such_module:factory"),
-            self.offer("wrong", "brxy.spawners.local.process:Options"),
+            self.offer("wrong", "brxy.spawners.local.process:ProcessOptions"),
             self.offer("good", "brxy.spawners.local.process:factory"),
         ]
         self.assertIs(findSpawner("good", offers), process.factory)
@@ -155,7 +155,7 @@ class FindTests(SynchronousTestCase):
             installed=offers,
         )
         self.assertBad(
-            "the spawner 'wrong' can't be used: brxy.spawners.local.process:Options"
+            "the spawner 'wrong' can't be used: brxy.spawners.local.process:ProcessOptions"
             " is no ISpawnerFactory",
             "wrong",
             installed=offers,

@@ -91,8 +91,10 @@ class OptionTests(SynchronousTestCase):
                 "docker: no TLS to the daemon (DOCKER_TLS_VERIFY); forward its socket by ssh",
             ),
         ):
-            factory = EngineFactory("docker", "", docker.Options, docker.DockerSpawner, environ)
-            options = docker.Options(image="a")
+            factory = EngineFactory(
+                "docker", "", docker.DockerOptions, docker.DockerSpawner, environ
+            )
+            options = docker.DockerOptions(image="a")
             error = self.assertRaises(BadSpawnSpec, factory.create, options, (), Clock())
             self.assertEqual(str(error), message)
 

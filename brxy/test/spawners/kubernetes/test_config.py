@@ -19,7 +19,7 @@ from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.kubernetes.api import KubeAPI
 from brxy.spawners.kubernetes.config import findAccess
 from brxy.spawners.kubernetes.credentials import API_VERSIONS, ExecCredentials
-from brxy.spawners.kubernetes.spawner import KubernetesFactory, Options
+from brxy.spawners.kubernetes.spawner import KubernetesFactory, PodOptions
 from brxy.test.support.kubernetes.cluster import TOKEN
 from brxy.test.support.kubernetes.tests import ClusterTests
 
@@ -250,7 +250,7 @@ class BadTests(_Tests):
         """
         environ = environ or {"KUBECONFIG": self.kubeconfig}
         factory = KubernetesFactory(environ, self.folder)
-        options = Options(image="app:1", edge="tcp:e:9080")
+        options = PodOptions(image="app:1", edge="tcp:e:9080")
         error = self.assertRaises(BadSpawnSpec, factory.create, options, [], self.reactor)
         self.assertRegex(str(error), r"\Akubernetes: [^\n]+\Z")
         return str(error)
@@ -354,7 +354,7 @@ class OptionTests(_Tests):
         environ = {"KUBECONFIG": self.kubeconfig, "POD_NAME": "edge-7", "POD_UID": "u"}
         factory = KubernetesFactory(environ, self.folder)
         for namespace, owners in (("default", 1), ("apps", 0)):
-            options = Options(image="app:1", port="8000", namespace=namespace)
+            options = PodOptions(image="app:1", port="8000", namespace=namespace)
             spawner = factory.create(options, ["sleep", "1000"], self.reactor)
             instance = spawner.spawn(self.order())
             pod = await self.runningPod()

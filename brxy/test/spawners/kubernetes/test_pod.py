@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.interfaces import Address, SpawnOrder
 from brxy.spawners.kubernetes.pod import (
-    Owner,
-    Plan,
+    PodOwner,
+    PodPlan,
     checkTemplate,
     imageTemplate,
     labelValue,
@@ -73,7 +73,7 @@ class MakeTests(SynchronousTestCase):
         environment = {"ROUTE": route, "BRXY_TOKEN": "hush", "BRXY_EDGE": "tcp:127.0.0.1:1"}
         order = SpawnOrder("t1", route, 1, environment, "edge-1")
         given = {"template": imageTemplate("app:1"), "namespace": "apps", "edge": "tcp:e:9080"}
-        return makePod(order, Plan(**{**given, **plan}))
+        return makePod(order, PodPlan(**{**given, **plan}))
 
     def test_routes(self) -> None:
         """
@@ -94,7 +94,7 @@ class MakeTests(SynchronousTestCase):
         It belongs to the edge's Pod, if that has one.
         """
         self.assertNotIn("ownerReferences", self.make("a")["metadata"])
-        pod = self.make("a", owner=Owner("edge-7", "u-1"))
+        pod = self.make("a", owner=PodOwner("edge-7", "u-1"))
         checkModel("V1Pod", pod)
         expected = {"apiVersion": "v1", "kind": "Pod", "name": "edge-7", "uid": "u-1"}
         self.assertEqual(pod["metadata"]["ownerReferences"], [expected])
