@@ -42,6 +42,9 @@ class _Dispatcher:
     def answered(self, instance: object) -> None:
         raise NotImplementedError
 
+    def drain(self) -> None:
+        pass
+
 
 class InterceptorTests(SynchronousTestCase):
     """
