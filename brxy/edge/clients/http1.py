@@ -4,8 +4,6 @@ HTTP/1 clients: their connections, request by request.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
@@ -27,9 +25,6 @@ from brxy.http.messages import (
     requestHead,
 )
 from brxy.transport.holding import HOLD_PEER
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["HTTPClient"]
 

@@ -168,7 +168,6 @@ class Carrier(Relay):
         far, self.far = self.far, None
         if far is not None:
             far.done(self._keep_app)
-            # Shortages count from here: the slot may have taken its next exchange.
             if not far.instance.answered:
                 self._dispatcher.answered(far.instance)
 

@@ -162,5 +162,5 @@ class Dispatcher(Protocol):
 
     def drain(self) -> None:
         """
-        An exchange is over: slots that became free may take exchanges that wait.
+        The current event is over: offer the free slots to the exchanges that wait.
         """

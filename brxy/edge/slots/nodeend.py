@@ -59,7 +59,7 @@ class Host(Protocol):
 
     def drain(self) -> None:
         """
-        The event is over.
+        The current event is over: offer the free slots to the exchanges that wait.
         """
 
     def leaves(self, slot: NodeEnd) -> None:

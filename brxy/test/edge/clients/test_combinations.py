@@ -82,7 +82,7 @@ class CombinationTests(EdgeTests):
 
     def assertTold(self, reply: Message, client: bytes, scheme: bytes) -> None:
         """
-        The app has answered, and was told this of the client.
+        The app has answered, and received this description of the client.
         """
         self.assertEqual((reply.status, reply.body), (200, b"ok"))
         request = self.app.requests[-1]
@@ -91,8 +91,8 @@ class CombinationTests(EdgeTests):
 
     async def test_redirectAndHSTS(self) -> None:
         """
-        A client of http is redirected, and only over https it is told to come by nothing
-        else (RFC 6797 §7.2).
+        A client of http is redirected, and only over https has the answer
+        Strict-Transport-Security (RFC 6797 §7.2).
         """
         self.serve(https_redirect=443, hsts=600)
         reply = await self.get()
@@ -114,7 +114,7 @@ class CombinationTests(EdgeTests):
 
     async def test_eachRequest(self) -> None:
         """
-        It counts for its own request.
+        The scheme applies to its own request only.
         """
         self.serve(https_redirect=443, forwarded_trust=HERE)
         peer = await self.reach()
@@ -130,7 +130,7 @@ class CombinationTests(EdgeTests):
 
     async def test_redirectAndStranger(self) -> None:
         """
-        The scheme that anybody else names does not count.
+        The scheme that any other peer names does not count.
         """
         self.serve(https_redirect=443, forwarded_trust=Networks(["10.0.0.0/8"]))
         self.assertRedirected(await self.get(BY_HTTPS))
@@ -146,7 +146,7 @@ class CombinationTests(EdgeTests):
 
     async def test_redirectAndTLS(self) -> None:
         """
-        Over TLS nobody is redirected but clients that have come to a trusted proxy by
+        Over TLS, only those clients are redirected that have come to a trusted proxy over
         http.
         """
         self.serve(https_redirect=443, forwarded_trust=HERE)
@@ -155,7 +155,7 @@ class CombinationTests(EdgeTests):
 
     async def test_HSTSAndTrustedProxy(self) -> None:
         """
-        A trusted proxy that connects over TLS gets it for its clients.
+        A trusted proxy that connects over TLS gets the field for its clients.
         """
         self.serve(hsts=600, forwarded_trust=HERE)
         reply = await self.get(BY_HTTPS, secured=True)
@@ -173,7 +173,7 @@ class CombinationTests(EdgeTests):
 
     async def test_HSTSAndTLS(self) -> None:
         """
-        Over TLS every answer has it, those of the edge's own too; over http none has.
+        Over TLS every answer has the field, those of the edge's own too; over http none has.
         """
         self.serve(hsts=600, routes=["a"])
         for secured, values in ((True, [b"max-age=600"]), (False, [])):
@@ -193,7 +193,7 @@ class CombinationTests(EdgeTests):
 
     async def test_trustedProxyAndTLS(self) -> None:
         """
-        What a trusted proxy says over TLS counts, and TLS does where it says nothing.
+        What a trusted proxy says over TLS counts, and TLS itself does if it says nothing.
         """
         self.serve(forwarded_trust=HERE)
         reply = await self.get(BY_HTTP, secured=True)
@@ -202,7 +202,7 @@ class CombinationTests(EdgeTests):
 
     async def test_PROXYAndTLS(self) -> None:
         """
-        The app is told of the client of the PROXY header, and of TLS.
+        The app receives the client of the PROXY header, and the scheme of TLS.
         """
         self.serve(proxy_trust=HERE)
         reply = await self.get(secured=True, header=HEADER)
@@ -210,7 +210,7 @@ class CombinationTests(EdgeTests):
 
     async def test_all(self) -> None:
         """
-        All of it goes together.
+        All of them work together.
         """
         self.serve(
             https_redirect=443,

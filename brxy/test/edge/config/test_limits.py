@@ -10,8 +10,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.decisions import Reject
 from brxy.broker.quota import Addresses, Wakes, network
-from brxy.edge.clients.admission import clientsAllowed
-from brxy.edge.clients.timeouts import MIN_RATE, Awaited, Timeouts
 from brxy.edge.config.limits import Limits
 from brxy.scaler.knownroutes import KnownRoutes
 from brxy.test.support.memory.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
@@ -150,67 +148,18 @@ class WakesTests(SynchronousTestCase):
         self.assertEqual(len(wakes), 1)
 
 
-class DescriptorsTests(SynchronousTestCase):
+class LimitsTests(SynchronousTestCase):
     """
-    Tests of L{clientsAllowed}.
+    Tests of L{Limits}.
     """
 
-    def test_kept(self) -> None:
-        """
-        Descriptors that instances need are kept free, but never more than half of all.
-        """
-        self.assertEqual(clientsAllowed(2048, 100, 1), 2048 - 520)
-        self.assertEqual(clientsAllowed(20_000, 100, 50), 20_000 - 5420)
-        self.assertEqual(clientsAllowed(256, 100, 1), 128)
-        self.assertEqual(clientsAllowed(1, 100, 1), 1)
-
-    def test_held(self) -> None:
+    def test_heldTotal(self) -> None:
         """
         All routes together hold 10,000 clients, or as many as one route may.
         """
         self.assertEqual(Limits().held_total, 10_000)
         self.assertEqual(Limits(max_held=20_000).held_total, 20_000)
         self.assertEqual(Limits(max_held=20_000, max_held_total=5).held_total, 5)
-
-
-class PatienceTests(SynchronousTestCase):
-    """
-    Tests of L{Timeouts}.
-    """
-
-    def test_looks(self) -> None:
-        """
-        A time is a number of checks.
-        """
-        patience = Timeouts(75.0, 30.0, 60.0, 0.0)
-        self.assertEqual(patience.pause, 15.0)
-        for awaited, looks in ((Awaited.REQUEST, 6), (Awaited.BODY, 3), (Awaited.READING, 5)):
-            self.assertTrue(patience.limits(awaited))
-            self.assertFalse(patience.isOver(awaited, looks - 1))
-            self.assertTrue(patience.isOver(awaited, looks))
-        self.assertFalse(patience.limits(Awaited.TUNNEL))
-        self.assertFalse(patience.limits(Awaited.NOTHING))
-
-    def test_short(self) -> None:
-        """
-        Short times have more checks.
-        """
-        self.assertEqual(Timeouts(75.0, 1.0, 60.0, 0.0).pause, 0.5)
-        self.assertEqual(Timeouts(0.0, 0.0, 0.0, 0.0).pause, 15.0)
-
-    def test_enough(self) -> None:
-        """
-        A trickle is not enough; in a tunnel any byte is enough, and while a request is
-        awaited nothing is.
-        """
-        patience = Timeouts(75.0, 30.0, 60.0, 100.0)
-        self.assertFalse(patience.isEnough(Awaited.BODY, 30 * MIN_RATE - 1))
-        self.assertTrue(patience.isEnough(Awaited.BODY, 30 * MIN_RATE))
-        self.assertFalse(patience.isEnough(Awaited.READING, 60 * MIN_RATE - 1))
-        self.assertTrue(patience.isEnough(Awaited.READING, 60 * MIN_RATE))
-        self.assertFalse(patience.isEnough(Awaited.TUNNEL, 0))
-        self.assertTrue(patience.isEnough(Awaited.TUNNEL, 1))
-        self.assertFalse(patience.isEnough(Awaited.REQUEST, 10**9))
 
 
 class HeldTests(SynchronousTestCase):
