@@ -134,7 +134,7 @@ class EdgeService(Service):
         if self._starter is not None:
             parts.events.emit(StoppingSpawned())
             # A second signal ends the wait for spawners too.
-            await firstOf(self._starter.stopAll(), grace.told)
+            await firstOf(self._starter.stopAll(), grace.signalled)
         await parts.nodes.stop()
         grace.stop()
         # What was sent in this turn is still in buffers.
