@@ -68,7 +68,7 @@ class HangupWatcher(Reader):
 
     def fileno(self) -> int:
         """
-        See L{IReadDescriptor}.
+        See L{twisted.internet.interfaces.IReadDescriptor}.
         """
         return -1 if self._epoll is None else self._epoll.fileno()
 

@@ -80,7 +80,7 @@ class TCPConnector(_Connector):
 
     def getDestination(self) -> IAddress:
         """
-        See L{IConnector}.
+        See L{twisted.internet.interfaces.IConnector}.
         """
         of = IPv6Address if isIPv6Address(self._host) else IPv4Address
         return cast(IAddress, of("TCP", self._host, self._port))
@@ -110,7 +110,7 @@ class UNIXConnector(_Connector):
 
     def getDestination(self) -> IAddress:
         """
-        See L{IConnector}.
+        See L{twisted.internet.interfaces.IConnector}.
         """
         return cast(IAddress, UNIXAddress(self._address))
 
