@@ -52,8 +52,7 @@ class App:
             L{appEnvironment}.
         @param output: called with 1 or 2 and each line that the app prints.
         @param port: where it listens; L{None}: on a free port.
-        @param ready_path: it is ready when it answers a GET of this with a status from
-            200 to 399; L{None}: when it accepts a connection.
+        @param ready_path: see L{waitUntilReady}.
         @param send_proxy: the version of the PROXY protocol that it expects; L{None} if
             it does not.
         @param stop_timeout: seconds between SIGTERM and SIGKILL.
@@ -68,8 +67,7 @@ class App:
         self._output = output
         self._port = port
         self._ready_path = ready_path
-        # The readiness check is no client: its header has no addresses.
-        self._header = b"" if send_proxy is None else proxyHeader(send_proxy, None)
+        self._send_proxy = send_proxy
         self._stop_timeout = stop_timeout
         self._ports = ports
         self._child: Child | None = None
@@ -152,7 +150,9 @@ class App:
         # If the reactor ends before the app has, for lack of time, the app is killed.
         self._last_resort = self._reactor.addSystemEventTrigger("after", "shutdown", child.kill)
         child.ended.addCallback(self._childEnded, port)
-        self._readiness = waitUntilReady(self._reactor, HOST, port, self._ready_path, self._header)
+        # The check is no client, so its PROXY header has no addresses.
+        header = b"" if self._send_proxy is None else proxyHeader(self._send_proxy, None)
+        self._readiness = waitUntilReady(self._reactor, HOST, port, self._ready_path, header)
         self._readiness.addCallbacks(
             lambda _: self.ready.callback(Address(HOST, port)), self._readinessCancelled
         )

@@ -11,11 +11,10 @@ from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from brxy.apps.connection import AppConnection, AppFactory, KeepAliveGuess
-from brxy.interfaces import Address, IExchangeEnd
-from brxy.transport.connection import IDLE_PROOF, Shared
+from brxy.interfaces import Address
+from brxy.transport.connection import Shared
 from brxy.transport.relay import Relay
 from brxy.transport.splice import MovableStream
 
@@ -24,12 +23,7 @@ __all__ = ["Backend", "clientEndpoint"]
 # Seconds.  An app on the same machine accepts at once, unless it is in trouble.
 CONNECT_TIMEOUT = 5.0
 
-# A request that must not be sent twice is sent on a kept connection only if that was idle
-# for at most this (seconds): apps close idle connections, some after 1 s.
-IDLE_SURE = 0.5
 
-
-@implementer(IExchangeEnd)
 class Backend:
     """
     An app as an end of exchanges, one after another.
@@ -81,7 +75,7 @@ class Backend:
         self._end_wanted = self._paused = False
         connection = self._connection
         if connection is not None:
-            if not once or self._isSure(connection):
+            if not once or self._keep_alive.isSure(connection):
                 connection.exchanges += 1
                 if first:
                     connection.write(first)
@@ -90,19 +84,6 @@ class Backend:
             self._setAside(connection)
         self._outbox = [first]
         self._dial()
-
-    def _isSure(self, connection: AppConnection) -> bool:
-        """
-        @return: whether the app will surely read what is sent now.
-        """
-        keep_alive = self._keep_alive
-        idle = self._shared.seconds() - connection.idle_since
-        if idle > IDLE_SURE or not (keep_alive.keeps_open or idle >= IDLE_PROOF):
-            return False
-        quiet = connection.isQuiet()
-        if quiet and idle >= IDLE_PROOF:
-            keep_alive.keeps_open = True
-        return quiet
 
     def _setAside(self, connection: AppConnection) -> None:
         """
@@ -159,12 +140,12 @@ class Backend:
         """
         relay.aborted(self, reason)
 
-    # IExchangeEnd
+    # As an end of an exchange
 
     def write(self, data: bytes) -> None:
         """
-        See L{IExchangeEnd}.  What is written before the app is connected is kept: the
-        edge sends no more than it has a copy of until the app has accepted.
+        See L{brxy.transport.relay.End}.  What is written before the app is connected is
+        kept: the edge sends no more than it has a copy of until the app has accepted.
         """
         if self._connection is not None:
             self._connection.write(data)
@@ -173,7 +154,7 @@ class Backend:
 
     def end(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._end_wanted = True
         if self._connection is not None:
@@ -181,13 +162,13 @@ class Backend:
 
     def reset(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._letGo()
 
     def pause(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._paused = True
         if self._connection is not None:
@@ -195,7 +176,7 @@ class Backend:
 
     def resume(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._paused = False
         if self._connection is not None:
@@ -275,7 +256,7 @@ class Backend:
         if connection is not self._connection:
             connection.close()
         elif self._relay is None:
-            self._closedIdle(connection)
+            self._keep_alive.closed(connection)
             self._letGo()
         else:
             self._relay.ended(self)
@@ -293,11 +274,7 @@ class Backend:
             if relay is not None:
                 self.broke(relay, reason)
             else:
-                self._closedIdle(connection)
-
-    def _closedIdle(self, connection: AppConnection) -> None:
-        if self._shared.seconds() - connection.idle_since < IDLE_SURE:
-            self._keep_alive.keeps_open = False
+                self._keep_alive.closed(connection)
 
     def appFull(self, connection: AppConnection) -> None:
         """

@@ -11,9 +11,13 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from brxy.transport.connection import Connection, Shared
+from brxy.transport.connection import IDLE_PROOF, Connection, Shared
 
 __all__ = ["AppConnection", "AppFactory", "KeepAliveGuess"]
+
+# A request that must not be sent twice is sent on a kept connection only if that was idle
+# for at most this (seconds): apps close idle connections, some after 1 s.
+IDLE_SURE = 0.5
 
 
 class KeepAliveGuess:
@@ -26,6 +30,25 @@ class KeepAliveGuess:
 
     keeps_open = False
     trial: AppConnection | None = None
+
+    def isSure(self, connection: AppConnection) -> bool:
+        """
+        @return: whether the app will surely read what is sent on an idle connection now.
+        """
+        idle = connection.idleFor()
+        if idle > IDLE_SURE or not (self.keeps_open or idle >= IDLE_PROOF):
+            return False
+        quiet = connection.isQuiet()
+        if quiet and idle >= IDLE_PROOF:
+            self.keeps_open = True
+        return quiet
+
+    def closed(self, connection: AppConnection) -> None:
+        """
+        The app closed an idle connection.
+        """
+        if connection.idleFor() < IDLE_SURE:
+            self.keeps_open = False
 
 
 class AppConnection(Connection):
@@ -44,6 +67,12 @@ class AppConnection(Connection):
         self._backend = backend
         self._tried: KeepAliveGuess | None = None
 
+    def idleFor(self) -> float:
+        """
+        @return: the seconds since the last exchange was over.
+        """
+        return self.shared.seconds() - self.idle_since
+
     def tryOut(self, keep_alive: KeepAliveGuess) -> None:
         """
         Find out whether the app leaves this connection open.  It is not used otherwise.
@@ -54,8 +83,8 @@ class AppConnection(Connection):
 
     def survived(self) -> None:
         """
-        The app has left it open for L{brxy.transport.connection.IDLE_PROOF}, as far as
-        is known: its FIN may have come while this process was too busy to read it.
+        The app has left it open for L{IDLE_PROOF}, as far as is known: its FIN may have
+        come while this process was too busy to read it.
         """
         open_still = self.alive and not self.read_ended and self.isQuiet()
         if self._tried is not None and open_still:

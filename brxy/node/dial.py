@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from OpenSSL import SSL
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
@@ -22,8 +21,8 @@ from zope.interface import implementer
 
 from brxy.errors import UsageError
 from brxy.program.tokenfile import readToken
-from brxy.tls.certificates import isAddress, readCertificates, trust
-from brxy.tls.contexts import clientContext, readIdentity
+from brxy.tls.certificates import isIPAddress, readCertificates, trust
+from brxy.tls.contexts import ClientCreator, clientContext, readIdentity
 from brxy.tls.transport import TLSFactory
 from brxy.values.routename import routeName
 
@@ -63,34 +62,14 @@ class EdgeTLS:
         @return: what makes connections with them.
         @raise UsageError: one of them can't be used.
         """
-        if routeName(self.name) is None and not isAddress(self.name):
+        if routeName(self.name) is None and not isIPAddress(self.name):
             raise UsageError(f"--edge-tls-name: {self.name!r} is not a host name")
         identity = None
         if self.certificate is not None and self.key is not None:
             identity = readIdentity(Path(self.certificate), Path(self.key))
         context = clientContext(identity)
         trust(context, readCertificates(Path(self.ca)), self.name)
-        return _Creator(context, self.name)
-
-
-@implementer(IOpenSSLClientConnectionCreator)
-class _Creator:
-    """
-    Makes the node's side of a handshake.
-    """
-
-    def __init__(self, context: SSL.Context, name: str) -> None:
-        self._context = context
-        self._name = name
-
-    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
-        """
-        See L{IOpenSSLClientConnectionCreator}.
-        """
-        connection = SSL.Connection(self._context, None)
-        if not isAddress(self._name):
-            connection.set_tlsext_host_name(self._name.encode("ascii"))
-        return connection
+        return ClientCreator(context, self.name)
 
 
 @implementer(IStreamClientEndpoint)

@@ -140,7 +140,7 @@ class Early:
         self._started = launched, port
         atexit.register(self._abandon)
 
-    def take(self, reactor: Any) -> tuple[Launched, int] | None:
+    def takeApp(self, reactor: Any) -> tuple[Launched, int] | None:
         """
         @return: the app and its port, if one was started.  The caller must end it from
             now on.

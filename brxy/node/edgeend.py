@@ -8,11 +8,9 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from brxy.apps.backend import Backend
 from brxy.errors import BrxyError
-from brxy.interfaces import IExchangeEnd
 from brxy.node.exchange import FramedMove
 from brxy.slots.framed import Framed, FramedFactory
 from brxy.tls.certificates import tlsFault
@@ -97,7 +95,6 @@ class Owner(Protocol):
         """
 
 
-@implementer(IExchangeEnd)
 class EdgeEnd(Framed):
     """
     One connection to an edge: carries one exchange at a time.
@@ -124,7 +121,7 @@ class EdgeEnd(Framed):
 
     def write(self, data: bytes) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         if self._owed:
             self._tcp.write(self.takeOwed() + dataFrames(self._number, data))
@@ -142,13 +139,13 @@ class EdgeEnd(Framed):
 
     def end(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._tcp.write(self.takeOwed() + frame(END, self._number))
 
     def reset(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self.resetByApp("")
 

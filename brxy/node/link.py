@@ -23,7 +23,7 @@ from zope.interface import implementer
 
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
 
-__all__ = ["Link"]
+__all__ = ["Link", "WatchedEndpoint"]
 
 # An edge that restarts is back soon, and its instances should be too.
 _RETRY = backoffPolicy(initialDelay=0.1, maxDelay=5.0, factor=1.5, jitter=lambda: uniform(0, 0.2))
@@ -57,7 +57,7 @@ class Link(ClientService):
         self._up = up
         self._down = down
         super().__init__(
-            _Watched(endpoint, self._failed),
+            WatchedEndpoint(endpoint, self._failed),
             _Greeted(slots, self._welcomed, self._failed),
             retryPolicy=self._pause,
             clock=clock,
@@ -78,7 +78,7 @@ class Link(ClientService):
 
 
 @implementer(IStreamClientEndpoint)
-class _Watched:
+class WatchedEndpoint:
     """
     An endpoint that reports each attempt that failed.
     """

@@ -47,7 +47,7 @@ from brxy.wire.frames import (
 )
 from brxy.wire.greeting import Open, Welcome
 
-__all__ = ["EdgeSlot", "EdgeSlotFactory", "NotWelcome", "Owner"]
+__all__ = ["RECEIVED", "RECEIVED_ANYTIME", "EdgeSlot", "EdgeSlotFactory", "NotWelcome", "Owner"]
 
 
 class EdgeSlot(EdgeEnd):
@@ -74,9 +74,9 @@ class EdgeSlot(EdgeEnd):
             return
         if number and number != self._number:
             raise SlotProtocolError(f"{NAMES[kind]} of exchange {number}, which is not on")
-        received = _RECEIVED.get((self._phase, kind))
+        received = RECEIVED.get((self._phase, kind))
         if received is None and self._phase != GREETING:
-            received = _RECEIVED_ANYTIME.get(kind)
+            received = RECEIVED_ANYTIME.get(kind)
         if received is None:
             raise SlotProtocolError(f"{NAMES[kind]} came out of turn")
         received(self, payload)
@@ -171,7 +171,7 @@ class EdgeSlot(EdgeEnd):
 _Received = Callable[[EdgeSlot, bytes], None]
 
 #: The method for a frame, by the phase that the slot is in.
-_RECEIVED: dict[tuple[int, int], _Received] = {
+RECEIVED: dict[tuple[int, int], _Received] = {
     (GREETING, WELCOME): EdgeSlot._welcome,
     (GREETING, GOAWAY): EdgeSlot._notWelcome,
     (IDLE, RESET): EdgeSlot._resetLate,
@@ -191,7 +191,7 @@ _RECEIVED: dict[tuple[int, int], _Received] = {
 }
 
 #: The method for a frame in any phase after the greeting.
-_RECEIVED_ANYTIME: dict[int, _Received] = {
+RECEIVED_ANYTIME: dict[int, _Received] = {
     NEWEST: EdgeSlot._newest,
     RETIRE: EdgeSlot._retire,
     GOAWAY: EdgeSlot._goAway,

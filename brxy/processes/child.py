@@ -22,8 +22,9 @@ from brxy.processes.groups import ExitReader, groupMembers
 from brxy.processes.launch import Launch, Launched, signalGroup
 from brxy.processes.launcher import LAUNCHER
 from brxy.processes.pipes import LineReader
+from brxy.values.text import oneLine
 
-__all__ = ["Child", "Ended", "printable"]
+__all__ = ["Child", "Ended"]
 
 _STDOUT, _STDERR = 1, 2
 
@@ -77,17 +78,6 @@ def _signalName(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def printable(line: bytes) -> str:
-    """
-    A line as one that is safe to show: bounded, and nothing in it moves a
-    cursor.
-    """
-    text = line[: 4 * _MAX_LAST_LINE].decode("utf-8", "backslashreplace").strip()
-    text = text.replace("\t", " ")[:_MAX_LAST_LINE]
-    shown = (char if char.isprintable() else ascii(char)[1:-1] for char in text)
-    return "".join(shown)[:_MAX_LAST_LINE]
 
 
 class Child:
@@ -253,7 +243,7 @@ class Child:
         """
         for reader in self._readers:
             reader.drain()
-        last_line = printable(self._last_lines[_STDERR] or self._last_lines[_STDOUT])
+        last_line = oneLine(self._last_lines[_STDERR] or self._last_lines[_STDOUT], _MAX_LAST_LINE)
         status, number = (None, -code) if code < 0 else (code, None)
         self._result = result = Ended(status, number, last_line)
         if self._leave_on_success and code == 0 and not self._stopping:

@@ -12,6 +12,7 @@ import attrs
 
 from brxy.interfaces import ISpawnerFactory
 from brxy.spawners.spec import Common, optionKeys
+from brxy.values.text import oneLine
 
 __all__ = ["describeSpawners"]
 
@@ -33,7 +34,7 @@ def describeSpawners(factories: Mapping[str, ISpawnerFactory], broken: Iterable[
             lines += ["", *_spawner(name, factory)]
         except Exception as error:
             # Somebody else's code, which is to break nothing but itself.
-            why = " ".join(f"{type(error).__name__}: {error}".split())
+            why = oneLine(f"{type(error).__name__}: {error}")
             complaints.append(f"the spawner {name!r} can't be described: {why}")
     lines += ["", "All of them:", *_keys(Common)]
     if complaints:

@@ -16,6 +16,7 @@ import twisted.plugins
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import SPAWNER_VERSION, ISpawner, ISpawnerFactory
 from brxy.spawners.spec import Common, SpawnSpec, parseSpawn, splitCommon
+from brxy.values.text import oneLine
 
 __all__ = ["GROUP", "buildSpawner", "findSpawner", "findSpawners"]
 
@@ -114,8 +115,9 @@ def _load(offer: EntryPoint) -> ISpawnerFactory:
     try:
         factory = offer.load()
     except Exception as error:
+        why = oneLine(f"{type(error).__name__}: {error}")
         raise BadSpawnSpec(
-            f"the spawner {offer.name!r} can't be loaded from {offer.value}: {_oneLine(error)}"
+            f"the spawner {offer.name!r} can't be loaded from {offer.value}: {why}"
         ) from error
     if not ISpawnerFactory.providedBy(factory):
         raise BadSpawnSpec(
@@ -159,12 +161,6 @@ def _loadPlugins(package: ModuleType) -> tuple[dict[str, ISpawnerFactory], list[
                     raise TypeError("its name is no text")
                 factories.setdefault(factory.name, factory)
             except Exception as error:
-                broken.append(f"the plugin {dropin.moduleName} is broken: {_oneLine(error)}")
+                why = oneLine(f"{type(error).__name__}: {error}")
+                broken.append(f"the plugin {dropin.moduleName} is broken: {why}")
     return factories, broken
-
-
-def _oneLine(error: Exception) -> str:
-    """
-    An error of somebody else's code, for a message.
-    """
-    return " ".join(f"{type(error).__name__}: {error}".split())

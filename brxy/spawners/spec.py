@@ -5,7 +5,6 @@ command, which means C{process:}.
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 from collections.abc import Mapping
@@ -16,7 +15,9 @@ from attrs import field, frozen
 from attrs.converters import optional
 
 from brxy.errors import BadSpawnSpec
-from brxy.values.routename import routeName
+from brxy.values.converters import atLeastOne as positiveInt
+from brxy.values.converters import port as portNumber
+from brxy.values.converters import routePattern, seconds
 from brxy.wire.proxyheader import proxyVersion
 
 __all__ = [
@@ -89,57 +90,6 @@ def _parseOptions(name: str, words: list[str]) -> dict[str, str]:
             raise BadSpawnSpec(f"{name} {key}= is given twice")
         options[key] = value
     return options
-
-
-def positiveInt(text: str) -> int:
-    """
-    A converter for options: a whole number from 1.
-
-    @raise ValueError: it is none.
-    """
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ValueError("a whole number above 0 is needed")
-    return int(text)
-
-
-def portNumber(text: str) -> int:
-    """
-    A converter for options: a TCP port.
-
-    @raise ValueError: it is none.
-    """
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise ValueError("a port from 1 to 65535 is needed")
-    return int(text)
-
-
-def seconds(text: str | float) -> float:
-    """
-    A converter for options: a time in seconds, 0 or more.  Numbers are for
-    defaults.
-
-    @raise ValueError: it is none.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise ValueError("a number of seconds is needed")
-    return value
-
-
-def routePattern(text: str) -> str:
-    """
-    A converter for options: a route, or C{*.} and the end of one.
-
-    @raise ValueError: it is no name that a route can have.
-    """
-    star, name = ("*.", text[2:]) if text.startswith("*.") else ("", text)
-    route = routeName(name)
-    if route is None:
-        raise ValueError("a host name, or one with *. before it, is needed")
-    return star + route
 
 
 @frozen

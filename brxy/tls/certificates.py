@@ -19,7 +19,7 @@ from service_identity.cryptography import (
 
 from brxy.errors import UsageError
 
-__all__ = ["bears", "isAddress", "readCertificates", "tlsFault", "trust"]
+__all__ = ["bears", "isIPAddress", "readCertificates", "tlsFault", "trust"]
 
 #: What OpenSSL's numbers for a certificate mean (X509_V_ERR_..., x509_vfy.h).
 _FAULTS = {9: "is not valid yet", 10: "has expired", 26: "is for another purpose"}
@@ -39,7 +39,7 @@ def readCertificates(path: Path) -> list[x509.Certificate]:
         raise UsageError(f"{path}: there is no certificate in it") from None
 
 
-def isAddress(name: str) -> bool:
+def isIPAddress(name: str) -> bool:
     """
     Is this an IP address, and not a host's name?
     """
@@ -54,7 +54,7 @@ def bears(certificate: x509.Certificate, name: str) -> bool:
     """
     Whether a certificate is for this name or address (RFC 9525).
     """
-    check = verify_certificate_ip_address if isAddress(name) else verify_certificate_hostname
+    check = verify_certificate_ip_address if isIPAddress(name) else verify_certificate_hostname
     try:
         check(certificate, name)
     except (VerificationError, CertificateError, ValueError):
@@ -64,13 +64,16 @@ def bears(certificate: x509.Certificate, name: str) -> bool:
 
 
 def trust(
-    context: SSL.Context, authorities: Iterable[x509.Certificate], name: str | None = None
+    context: SSL.Context,
+    authorities: Iterable[x509.Certificate] | None,
+    name: str | None = None,
 ) -> None:
     """
-    Have the other side show a certificate that one of these authorities has
+    Require that the other side shows a certificate that one of these authorities has
     signed.  Otherwise the handshake ends with an C{SSL.Error}, see L{tlsFault}.
 
-    @param name: what it must be for.
+    @param authorities: L{None}: those that this machine trusts.
+    @param name: the name or address that the certificate must be for.
     """
 
     def verify(_: object, shown: crypto.X509, error: int, depth: int, good: int) -> bool:
@@ -81,10 +84,13 @@ def trust(
             raise _fault(f"is not for {name}")
         return True
 
-    store = context.get_cert_store()
-    assert store is not None, "a context without a store"
-    for each in authorities:
-        store.add_cert(crypto.X509.from_cryptography(each))
+    if authorities is None:
+        context.set_default_verify_paths()
+    else:
+        store = context.get_cert_store()
+        assert store is not None, "a context without a store"
+        for each in authorities:
+            store.add_cert(crypto.X509.from_cryptography(each))
     context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)
 
 

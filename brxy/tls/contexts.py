@@ -14,10 +14,22 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from zope.interface import implementer
 
 from brxy.errors import UsageError
+from brxy.tls.certificates import isIPAddress
 
-__all__ = ["TLS_1_2", "TLS_1_3", "Identity", "clientContext", "readIdentity", "serverContext"]
+__all__ = [
+    "TLS_1_2",
+    "TLS_1_3",
+    "ClientCreator",
+    "Identity",
+    "clientContext",
+    "parseIdentity",
+    "readIdentity",
+    "serverContext",
+]
 
 TLS_1_2 = SSL.TLS1_2_VERSION
 TLS_1_3 = SSL.TLS1_3_VERSION
@@ -51,19 +63,29 @@ def readIdentity(certificate: Path, key: Path) -> Identity:
 
     @raise UsageError: they can't be read, or don't belong to each other.
     """
-    where = str(certificate)
+    return parseIdentity(_read(certificate), _read(key), str(certificate), str(key))
+
+
+def parseIdentity(certificate: bytes, key: bytes, where: str, key_where: str) -> Identity:
+    """
+    Make an identity of a certificate, with its chain, and its key, both PEM.
+
+    @param where: what the certificate is from, for messages.
+    @param key_where: what the key is from.
+    @raise UsageError: they are not PEM, or don't belong to each other.
+    """
     try:
-        chain = x509.load_pem_x509_certificates(_read(certificate))
+        chain = x509.load_pem_x509_certificates(certificate)
     except ValueError:
         raise UsageError(f"{where}: there is no certificate in it") from None
     try:
-        private = serialization.load_pem_private_key(_read(key), None)
+        private = serialization.load_pem_private_key(key, None)
     except TypeError:
-        raise UsageError(f"{key}: its key is encrypted") from None
+        raise UsageError(f"{key_where}: its key is encrypted") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise UsageError(f"{key}: there is no private key in it") from None
+        raise UsageError(f"{key_where}: there is no private key in it") from None
     identity = Identity(chain, private, where)
-    # What OpenSSL refuses is told of now, and not when somebody connects.
+    # What OpenSSL refuses is reported now, and not with the first connection.
     serverContext(identity)
     return identity
 
@@ -112,6 +134,30 @@ def clientContext(identity: Identity | None = None, *, minimum: int = TLS_1_3) -
     if identity is not None:
         _present(context, identity)
     return context
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class ClientCreator:
+    """
+    Makes the client's side of handshakes.
+
+    @param context: see L{clientContext}.
+    @param name: the name or address of the server, for SNI.
+    """
+
+    def __init__(self, context: SSL.Context, name: str) -> None:
+        self._context = context
+        self._name = name
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        """
+        See L{IOpenSSLClientConnectionCreator}.
+        """
+        connection = SSL.Connection(self._context, None)
+        # An address is not a name for SNI (RFC 6066 §3).
+        if not isIPAddress(self._name):
+            connection.set_tlsext_host_name(self._name.encode("ascii"))
+        return connection
 
 
 def _context(method: int, minimum: int) -> SSL.Context:

@@ -97,5 +97,5 @@ def _wrong(endpoint: AdoptedStreamServerEndpoint, own: bool) -> str:
     if family != endpoint.addressFamily:
         return f"its domain is {socket.AddressFamily(family).name.removeprefix('AF_')}"
     if family == socket.AF_UNIX and not own:
-        return "Twisted's transport would let every user connect, and remove the socket"
+        return "Twisted's transport would let all users connect, and remove the socket at its end"
     return ""

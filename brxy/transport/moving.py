@@ -127,7 +127,7 @@ class Moving(Sending):
             return True
         self.stopMoving()
         self._readAgain()
-        move.over()
+        move.whenMoved()
         return False
 
     def _moveSome(self, move: Move) -> int:

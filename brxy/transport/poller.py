@@ -24,7 +24,8 @@ _CROWD = 16
 
 # At most this many events are fetched at once, and for at most this long (seconds) they are
 # served before the reactor's timers and its other descriptors get their turn.  Half of that
-# time would cost more processor time under load: see C{doc/decisions}.
+# time would cost more processor time under load: see
+# C{doc/decisions/transport.rst}.
 _BATCH = 64
 _TURN = 0.002
 

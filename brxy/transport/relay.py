@@ -16,7 +16,8 @@ __all__ = ["End", "Relay"]
 
 class End(Protocol):
     """
-    What a relay needs of its ends: L{brxy.interfaces.IExchangeEnd}, and more.
+    One of the two ends that a relay joins for the time of an exchange: a client, a slot
+    or an app's connection.
 
     @ivar congested: what was written has not been sent yet, and more should wait.
     @ivar stream: the connection, if it carries the exchange's bytes and nothing
@@ -29,15 +30,30 @@ class End(Protocol):
     @property
     def stream(self) -> MovableStream | None: ...
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes) -> None:
+        """
+        Send bytes of the exchange to the peer of this end.
+        """
 
-    def end(self) -> None: ...
+    def end(self) -> None:
+        """
+        Half-close: nothing more is written.
+        """
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """
+        Abort: the peer of this end must see that the exchange broke off.
+        """
 
-    def pause(self) -> None: ...
+    def pause(self) -> None:
+        """
+        Deliver no more bytes from this end until L{resume}.
+        """
 
-    def resume(self) -> None: ...
+    def resume(self) -> None:
+        """
+        Deliver bytes again.
+        """
 
 
 class Relay:

@@ -168,13 +168,13 @@ class Move:
 
     @ivar target: the connection that they go to.
     @ivar count: how many are still to come.
-    @ivar over: called when the last of them is on its way.
+    @ivar whenMoved: called when the last of them is on its way.
     """
 
-    def __init__(self, target: Target, count: int, over: Callable[[], object]) -> None:
+    def __init__(self, target: Target, count: int, whenMoved: Callable[[], object]) -> None:
         self.target = target
         self.count = count
-        self.over = over
+        self.whenMoved = whenMoved
 
     def limit(self) -> int:
         """

@@ -12,7 +12,7 @@ import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-__all__ = ["isAddress", "routeName"]
+__all__ = ["isAddressOrLocalhost", "routeName"]
 
 # 253 for the name, a dot, a colon and five digits.
 _MAX_TEXT = 260
@@ -66,7 +66,7 @@ def _bracketed(address: str) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def isAddress(name: str) -> bool:
+def isAddressOrLocalhost(name: str) -> bool:
     """
     Whether a route name is an IP address or C{localhost}: those say nothing
     about the app that is meant, and share the default route.

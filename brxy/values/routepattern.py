@@ -6,7 +6,7 @@ Pure: strings in, strings and truths out.
 
 from __future__ import annotations
 
-from brxy.values.routename import isAddress
+from brxy.values.routename import isAddressOrLocalhost
 
 __all__ = ["canonical", "covers"]
 
@@ -29,4 +29,4 @@ def canonical(name: str, default: str) -> str:
     """
     The route behind a name: all addresses and C{localhost} are the default one.
     """
-    return default if isAddress(name) else name
+    return default if isAddressOrLocalhost(name) else name

@@ -13,6 +13,7 @@ from struct import Struct
 from typing import Final
 
 from brxy.errors import SlotProtocolError
+from brxy.values.text import printable
 
 VERSION: Final = 1
 
@@ -157,15 +158,7 @@ def reasonText(payload: bytes) -> str:
     """
     The reason that a frame carries, as one line that is fit for a log.
     """
-    text = payload.decode("utf-8", "replace")
-    if text.isprintable():
-        return text
-    return "".join(
-        character
-        if character.isprintable()
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    return printable(payload.decode("utf-8", "replace"))
 
 
 # The longest payload of DATA that is buffered until it is complete.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from brxy.edge.clients.answering import Reply
 from brxy.http.messages import RequestHead
-from brxy.values.routename import isAddress
+from brxy.values.routename import isAddressOrLocalhost
 
 __all__ = ["Redirect"]
 
@@ -35,7 +35,7 @@ class Redirect:
         """
         @return: a permanent redirect, or L{None}.
         """
-        if scheme != b"http" or not head.host or isAddress(head.host):
+        if scheme != b"http" or not head.host or isAddressOrLocalhost(head.host):
             return None
         if head.target.startswith(_ACME):
             return None

@@ -6,12 +6,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from zope.interface import implementer
-
 from brxy.apps.announcing import Announcing
 from brxy.apps.backend import Backend
 from brxy.apps.connection import KeepAliveGuess
-from brxy.interfaces import Address, IExchangeEnd
+from brxy.interfaces import Address
 from brxy.scaler.instance import Instance
 from brxy.transport.connection import Shared
 from brxy.transport.relay import Relay
@@ -48,7 +46,6 @@ class Host(Protocol):
         """
 
 
-@implementer(IExchangeEnd)
 class DirectSlot(Backend):
     """
     A slot whose other end is the app itself.
@@ -85,7 +82,7 @@ class DirectSlot(Backend):
 
     def reset(self) -> None:
         """
-        Abort the exchange.  See L{IExchangeEnd}.
+        Abort the exchange.  See L{brxy.transport.relay.End}.
         """
         super().reset()
         self._host.exchangeOver(self)

@@ -47,7 +47,7 @@ from brxy.wire.frames import (
 )
 from brxy.wire.greeting import Hello
 
-__all__ = ["Host", "NodeSlot", "SlotFactory"]
+__all__ = ["RECEIVED", "RECEIVED_ANYTIME", "Host", "NodeSlot", "SlotFactory"]
 
 
 class NodeSlot(NodeEnd):
@@ -61,15 +61,15 @@ class NodeSlot(NodeEnd):
 
     def frameReceived(self, kind: int, number: int, payload: bytes) -> None:
         """
-        See L{Framed}.
+        See L{brxy.slots.framed.Framed}.
         """
         phase = self._phase
         if number and (number != self._number or phase <= IDLE):
             self._late(kind, number)
             return
-        received = _RECEIVED.get((phase, kind))
+        received = RECEIVED.get((phase, kind))
         if received is None:
-            received = _RECEIVED_ANYTIME.get(kind) if phase != GREETING else None
+            received = RECEIVED_ANYTIME.get(kind) if phase != GREETING else None
         if received is None:
             raise SlotProtocolError(f"{NAMES[kind]} came out of turn")
         # DATA may have been on its way when the node fell silent.
@@ -159,7 +159,7 @@ class NodeSlot(NodeEnd):
 
     def drop(self, why: str) -> None:
         """
-        See L{Framed}.
+        See L{brxy.slots.framed.Framed}.
         """
         if self._phase == GREETING:
             self._factory.refusals.note(self._tcp.getPeer(), why)
@@ -174,7 +174,7 @@ class NodeSlot(NodeEnd):
 _Received = Callable[[NodeSlot, bytes], None]
 
 #: The method for a frame, by the phase that the slot is in.
-_RECEIVED: dict[tuple[int, int], _Received] = {
+RECEIVED: dict[tuple[int, int], _Received] = {
     (GREETING, HELLO): NodeSlot._hello,
     (OFFERED, ACCEPT): NodeSlot._accept,
     (OFFERED, REFUSE): NodeSlot._refuse,
@@ -191,7 +191,7 @@ _RECEIVED: dict[tuple[int, int], _Received] = {
 }
 
 #: The method for a frame in any phase after the greeting.
-_RECEIVED_ANYTIME: dict[int, _Received] = {
+RECEIVED_ANYTIME: dict[int, _Received] = {
     READY: NodeSlot._ready,
     UNREADY: NodeSlot._unready,
     SPAWN: NodeSlot._roll,

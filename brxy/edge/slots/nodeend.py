@@ -9,9 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from brxy.interfaces import IExchangeEnd
 from brxy.reactor.deadlines import Deadlines
 from brxy.scaler.instance import Instance
 from brxy.slots.framed import Framed, FramedFactory
@@ -83,7 +81,6 @@ class Host(Protocol):
         """
 
 
-@implementer(IExchangeEnd)
 class NodeEnd(Framed):
     """
     One connection from a node: carries one exchange at a time.
@@ -122,13 +119,13 @@ class NodeEnd(Framed):
 
     def write(self, data: bytes) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._tcp.write(dataFrames(self._number, data))
 
     def end(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._tcp.write(frame(END, self._number))
 
@@ -146,7 +143,7 @@ class NodeEnd(Framed):
 
     def reset(self) -> None:
         """
-        Abort the exchange.  See L{IExchangeEnd}.
+        Abort the exchange.  See L{brxy.transport.relay.End}.
         """
         self._endExchange()
         self._phase = RESETTING

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, IRecovering, ISpawner, ISpawnerFactory, SpawnOrder
-from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.engine import DEFAULT_HOST, Engine
 from brxy.spawners.docker.instance import Managed
 from brxy.spawners.running import Running
@@ -87,7 +87,7 @@ class ManagingSpawner:
         See L{IRecovering}.
 
         @param orders: by their tickets.
-        @raise EngineError: the daemon can't say.
+        @raise DaemonError: the daemon can't say.
         """
         raise NotImplementedError
 
@@ -145,7 +145,7 @@ class ManagingSpawner:
         while True:
             try:
                 return await self.find(edge, orders)
-            except EngineError as error:
+            except DaemonError as error:
                 # A daemon that comes up with the machine may come after the edge.
                 if not complained:
                     self._log.warn("what an earlier run left is not known yet: {e}", e=error)

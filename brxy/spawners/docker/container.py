@@ -8,12 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.python.failure import Failure
 
 from brxy.interfaces import Address
-from brxy.readiness import waitUntilReady
-from brxy.spawners.docker.answers import EngineError, EngineUnreachable
+from brxy.spawners.api.errors import DaemonError, Refused
 from brxy.spawners.docker.ending import exitReason, lastLine, startFailed
 from brxy.spawners.docker.engine import Engine
 from brxy.spawners.docker.instance import Managed, insist
@@ -71,7 +68,6 @@ class Container(Managed):
         self._engine = daemon.engine
         self._plan = plan
         self._path = f"/containers/{plan.name}"
-        self._answers: Deferred[None] | None = None
 
     async def begin(self) -> None:
         """
@@ -82,7 +78,7 @@ class Container(Managed):
             await self._pull()
         try:
             await self._create()
-        except EngineError as error:
+        except Refused as error:
             if error.status != 404 or plan.pull != "missing":
                 raise
             await self._pull()
@@ -92,10 +88,8 @@ class Container(Managed):
         self.checkStopping()
         try:
             await self._engine.ask("POST", f"{self._path}/start")
-        except EngineUnreachable:
-            raise
-        except EngineError as error:
-            raise EngineError(startFailed(error), error.status) from None
+        except Refused as error:
+            raise DaemonError(startFailed(str(error))) from None
 
     async def _pull(self) -> None:
         await self.unlessStopped(self._daemon.pulls.pull(self._plan.body["Image"]))
@@ -109,7 +103,7 @@ class Container(Managed):
         """
         try:
             found = await self._engine.ask("GET", f"{self._path}/json")
-        except EngineError as error:
+        except Refused as error:
             if error.status == 404:
                 return "removed by somebody else"
             raise
@@ -134,25 +128,19 @@ class Container(Managed):
         Wait until the app answers, once.
         """
         port = self._plan.port
-        if port is None or self._answers is not None:
+        if port is None or self.awaited:
             return
         host = _address(found["NetworkSettings"]["Networks"])
         if host is None:
-            raise EngineError("port= needs a network in which the container has an address")
-        self._answers = waitUntilReady(self._daemon.reactor, host, port)
-        self._answers.addCallbacks(
-            lambda _: self.ready.callback(Address(host, port)), self._unanswered
-        )
-
-    def _unanswered(self, failure: Failure) -> None:
-        failure.trap(CancelledError)
+            raise DaemonError("port= needs a network in which the container has an address")
+        self.awaitReady(self._daemon.reactor, Address(host, port))
 
     async def end(self) -> str:
         """
         See L{Managed}.
         """
         never = self._plan.port is not None and not self.ready.called
-        self._stopWaiting()
+        self.stopWaiting()
         plan = self._plan
         await insist(
             self._daemon.reactor, lambda: stopContainer(self._engine, plan.name, plan.stop_timeout)
@@ -160,18 +148,14 @@ class Container(Managed):
         reason = await self.look() or "stopped"
         return f"port {plan.port} never answered; {reason}" if never else reason
 
-    def _stopWaiting(self) -> None:
-        if self._answers is not None:
-            self._answers.cancel()
-
     async def clear(self) -> None:
         """
         See L{Managed}.
         """
-        self._stopWaiting()
+        self.stopWaiting()
         try:
             await removeContainer(self._engine, self._plan.name)
-        except EngineError:
+        except DaemonError:
             self._daemon.watch.doom(self._plan.name)
 
 

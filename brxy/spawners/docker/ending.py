@@ -7,8 +7,9 @@ from __future__ import annotations
 import re
 import signal
 
-from brxy.spawners.docker.answers import EngineError, oneLine
+from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.engine import Engine
+from brxy.values.text import oneLine
 
 __all__ = ["exitReason", "lastLine", "startFailed"]
 
@@ -43,14 +44,16 @@ def exitReason(status: int, line: str) -> str:
     return f"exit status {status}: {line}" if status and line else f"exit status {status}"
 
 
-def startFailed(error: EngineError) -> str:
+def startFailed(message: str) -> str:
     """
     Why a container could not be started, for a log.
+
+    @param message: the daemon's.
     """
-    missing = _NO_COMMAND.search(str(error))
-    return (
-        f"can't run {missing['a'] or missing['c']!r}: {_why(missing)}" if missing else str(error)
-    )
+    missing = _NO_COMMAND.search(message)
+    if missing:
+        return f"can't run {missing['a'] or missing['c']!r}: {_why(missing)}"
+    return message
 
 
 def _why(missing: re.Match[str]) -> str:
@@ -66,7 +69,7 @@ async def lastLine(engine: Engine, path: str) -> str:
     """
     try:
         data = await engine.read("GET", path, stdout=1, stderr=1, tail=_TAIL)
-    except EngineError:
+    except DaemonError:
         return ""
     texts = {_STDOUT: b"", _STDERR: b""}
     # Each piece has a head: of which stream, three bytes of nothing, its length.

@@ -9,12 +9,11 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
-from zope.interface import implementer
 
 from brxy.errors import SpawnFailed
-from brxy.interfaces import Address, Gone, IInstance
-from brxy.spawners.docker.answers import EngineError, EngineUnreachable
+from brxy.interfaces import Gone
+from brxy.spawners.api.errors import DaemonError, Unreachable
+from brxy.spawners.instance import BaseInstance
 
 __all__ = ["Managed", "insist"]
 
@@ -28,34 +27,28 @@ async def insist(reactor: Any, ask: Callable[[], Coroutine[Any, Any, None]]) -> 
     """
     Have something done though the daemon may be away for a moment.
 
-    @raise EngineError: it was refused, or the daemon did not come back.
+    @raise DaemonError: it was refused, or the daemon did not come back.
     """
     give_up = reactor.seconds() + _INSIST
     while True:
         try:
             return await ask()
-        except EngineUnreachable:
+        except Unreachable:
             if reactor.seconds() > give_up:
                 raise
         await deferLater(reactor, _PAUSE)
 
 
-@implementer(IInstance)
-class Managed:
+class Managed(BaseInstance):
     """
     One instance.  What there is to do with the daemon says a subclass.
 
-    @ivar over: fires after C{gone}.
     @ivar stopping: it is to end.
     @ivar detached: when it is gone: it may go on, where the daemon can't reach it.
     """
 
-    _log = Logger()
-
     def __init__(self) -> None:
-        self.ready: Deferred[Address] = Deferred()
-        self.gone: Deferred[Gone] = Deferred()
-        self.over: Deferred[None] = Deferred()
+        super().__init__()
         self.stopping = False
         self.detached = False
         self._looking_again = False
@@ -68,14 +61,14 @@ class Managed:
         """
         Have the daemon run it.  C{stopping} may become true meanwhile.
 
-        @raise EngineError: it can't.
+        @raise DaemonError: it can't.
         """
         raise NotImplementedError
 
     async def look(self) -> str | None:
         """
         @return: how it ended; L{None} if it still runs.
-        @raise EngineError: nobody can say.
+        @raise DaemonError: nobody can say.
         """
         raise NotImplementedError
 
@@ -84,7 +77,7 @@ class Managed:
         Stop it, by force in the end.
 
         @return: how it ended.
-        @raise EngineError: it can't be stopped.
+        @raise DaemonError: it can't be stopped.
         """
         raise NotImplementedError
 
@@ -102,9 +95,7 @@ class Managed:
 
         @param found: it runs already.
         """
-        life = Deferred.fromCoroutine(self._live(found))
-        life.addErrback(self._broken)
-        life.addBoth(self.over.callback)
+        self.live(self._live(found))
 
     def stop(self) -> None:
         """
@@ -146,15 +137,15 @@ class Managed:
         if self.stopping:
             raise CancelledError()
 
-    async def _live(self, found: bool) -> None:
+    async def _live(self, found: bool) -> Gone:
         try:
             reason = await self._serve(found)
         except CancelledError:
             reason = "stopped before it was started"
-        except (EngineError, SpawnFailed) as error:
+        except (DaemonError, SpawnFailed) as error:
             reason = str(error)
         await self.clear()
-        self.gone.callback(Gone(reason, self.detached))
+        return Gone(reason, self.detached)
 
     async def _serve(self, found: bool) -> str:
         self.checkStopping()
@@ -173,11 +164,6 @@ class Managed:
     async def _lookOnce(self) -> str | None:
         try:
             return await self.look()
-        except EngineUnreachable:
+        except Unreachable:
             # Whoever told us to look tells again when the daemon is back.
             return None
-
-    def _broken(self, failure: Any) -> None:
-        self._log.failure("an instance is lost", failure)
-        if not self.gone.called:
-            self.gone.callback(Gone("brxy failed to follow it"))

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.api.errors import DaemonError, Unreachable
 from brxy.spawners.docker.engine import Engine
 
 __all__ = ["Pulls"]
@@ -35,10 +35,10 @@ def _progress(event: Any) -> None:
     """
     One line of what the daemon tells while it pulls.
 
-    @raise EngineError: it failed.
+    @raise DaemonError: it failed.
     """
     if "error" in event:
-        raise EngineError(str(event["error"]))
+        raise DaemonError(str(event["error"]))
 
 
 class Pulls:
@@ -55,7 +55,7 @@ class Pulls:
 
     def pull(self, image: str) -> Deferred[None]:
         """
-        @return: fires when the image is there, or fails with L{EngineError}.
+        @return: fires when the image is there, or fails with L{DaemonError}.
             Cancel it to wait no longer.
         """
         waiting = self._waiting.setdefault(image, [])
@@ -78,14 +78,15 @@ class Pulls:
             stream = await self._engine.follow(
                 "POST", "/images/create", _progress, **_query(image)
             )
-            await self._engine.whole(stream, _LONGEST)
-        except EngineError as error:
-            raise EngineError(f"can't pull {image}: {error}", error.status) from None
+            if not await self._engine.ended(stream, timeout=_LONGEST):
+                raise Unreachable(f"it took longer than {_LONGEST:g} s")
+        except DaemonError as error:
+            raise DaemonError(f"can't pull {image}: {error}") from None
 
     def _over(self, result: None | Failure, image: str) -> None:
         self._running.pop(image, None)
         for each in self._waiting.pop(image, []):
             if isinstance(result, Failure) and result.check(CancelledError):
-                each.errback(EngineError(f"the pull of {image} was stopped"))
+                each.errback(DaemonError(f"the pull of {image} was stopped"))
             else:
                 each.callback(result)

@@ -4,7 +4,7 @@ Has the daemon remove what it ran.
 
 from __future__ import annotations
 
-from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.api.errors import Refused
 from brxy.spawners.docker.engine import ANSWER_TIMEOUT, Engine
 
 __all__ = ["removeContainer", "removeService", "stopContainer"]
@@ -15,12 +15,12 @@ async def stopContainer(engine: Engine, name: str, seconds: int) -> None:
     Stop a container, if there is one: by SIGTERM, and by SIGKILL after so many
     seconds.
 
-    @raise EngineError: it can't be.
+    @raise DaemonError: it can't be.
     """
     try:
         limit = seconds + ANSWER_TIMEOUT
         await engine.ask("POST", f"/containers/{name}/stop", timeout=limit, t=seconds)
-    except EngineError as error:
+    except Refused as error:
         if error.status != 404:
             raise
 
@@ -30,11 +30,11 @@ async def removeContainer(engine: Engine, name: str) -> None:
     Remove a container, by force, with the volumes that came into being for it
     alone.  One that is not there is removed already.
 
-    @raise EngineError: it can't be.
+    @raise DaemonError: it can't be.
     """
     try:
         await engine.ask("DELETE", f"/containers/{name}", force=1, v=1)
-    except EngineError as error:
+    except Refused as error:
         # 409: somebody else removes it.
         if error.status not in (404, 409):
             raise
@@ -45,10 +45,10 @@ async def removeService(engine: Engine, name: str) -> None:
     Remove a service; its tasks are stopped then.  One that is not there is
     removed already.
 
-    @raise EngineError: it can't be.
+    @raise DaemonError: it can't be.
     """
     try:
         await engine.ask("DELETE", f"/services/{name}")
-    except EngineError as error:
+    except Refused as error:
         if error.status != 404:
             raise

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, SpawnOrder
-from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.base import (
     IMAGE,
     TICKET,
@@ -177,7 +177,7 @@ class DockerSpawner(ManagingSpawner):
         try:
             await stopContainer(self._engine, name, _LEFTOVER_TIMEOUT)
             await removeContainer(self._engine, name)
-        except EngineError as error:
+        except DaemonError as error:
             self._log.warn("{name} of an earlier run: {e}", name=name, e=error)
             self._daemon.watch.doom(name)
         else:

@@ -11,14 +11,14 @@ from twisted.application.internet import backoffPolicy
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.api.errors import DaemonError, Unreachable
 from brxy.spawners.docker.engine import Engine, labelFilter
 from brxy.spawners.docker.removal import removeContainer
 
 __all__ = ["Watch"]
 
-# Seconds after which the stream is opened anew, and all is looked at: whatever
-# was missed is noticed then.
+# Seconds after which the stream is opened again, and every container looked at: that
+# finds whatever was missed.
 _RENEW = 300.0
 
 
@@ -27,6 +27,7 @@ class Watch:
     @param labels: what the containers bear.
     @param told: called with the name of a container of which something may
         have become; with C{""} if that may be any of them.
+    @param renew: seconds after which the stream is opened again.
     """
 
     _log = Logger()
@@ -37,11 +38,13 @@ class Watch:
         engine: Engine,
         labels: Mapping[str, str],
         told: Callable[[str], None],
+        renew: float = _RENEW,
     ) -> None:
         self._reactor = reactor
         self._engine = engine
         self._labels = labels
         self._told = told
+        self._renew = renew
         self._work: Deferred[None] | None = None
         self._pause: Deferred[None] | None = None
         self._is_up = False
@@ -52,7 +55,7 @@ class Watch:
         """
         Wait until the stream stands: from then on nothing is missed.
 
-        @raise EngineError: it can't be had now.
+        @raise DaemonError: it can't be had now.
         """
         if self._is_up:
             return
@@ -88,7 +91,7 @@ class Watch:
         while True:
             try:
                 await self._once()
-            except EngineError as error:
+            except DaemonError as error:
                 failures = 1 if self._is_up else failures + 1
                 if failures == 1:
                     self._log.warn("{error}", error=error)
@@ -111,12 +114,16 @@ class Watch:
         for name in list(self._doomed):
             await removeContainer(self._engine, name)
             self._doomed.discard(name)
-        await self._engine.whole(stream, _RENEW)
+        await self._engine.ended(stream, timeout=self._renew)
 
     def _event(self, event: Any) -> None:
-        self._told(str(event["Actor"]["Attributes"]["name"]))
+        try:
+            name = event["Actor"]["Attributes"]["name"]
+        except (KeyError, TypeError):
+            raise Unreachable("an event names no container") from None
+        self._told(str(name))
 
-    def _tell(self, error: EngineError | None) -> None:
+    def _tell(self, error: DaemonError | None) -> None:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             if error is None:

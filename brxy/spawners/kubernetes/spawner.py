@@ -14,13 +14,15 @@ from zope.interface import implementer
 
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, IRecovering, ISpawner, ISpawnerFactory, SpawnOrder
-from brxy.spawners.kubernetes.api import KubeAPI
-from brxy.spawners.kubernetes.config import MOUNTED, Access, findAccess
+from brxy.spawners.api.errors import Unreachable
+from brxy.spawners.kubernetes.api import KubeAPI, tlsFor
+from brxy.spawners.kubernetes.config import MOUNTED, ClusterAccess, findAccess
 from brxy.spawners.kubernetes.credentials import FileCredentials
 from brxy.spawners.kubernetes.files import loadTemplate
 from brxy.spawners.kubernetes.instance import PodInstance
-from brxy.spawners.kubernetes.link import tlsFor
 from brxy.spawners.kubernetes.options import (
+    USUAL_TIMES,
+    APITimes,
     Options,
     PodTimes,
     checkTogether,
@@ -37,7 +39,7 @@ from brxy.spawners.kubernetes.pod import (
     makePod,
 )
 from brxy.spawners.kubernetes.pods import KubePods
-from brxy.spawners.kubernetes.status import Unreachable, endOf
+from brxy.spawners.kubernetes.status import endOf
 from brxy.spawners.kubernetes.watch import PodWatch
 from brxy.spawners.running import Running
 
@@ -61,7 +63,7 @@ class KubernetesSpawner:
         self._reactor = reactor
         self._plan = plan
         self._times = times
-        self._pods = KubePods(api, plan.namespace)
+        self._pods = KubePods(api, plan.namespace, times.api.watch)
         self._running = Running()
         self._instances: set[PodInstance] = set()
         self._watch: PodWatch | None = None
@@ -169,6 +171,7 @@ class KubernetesFactory:
 
     @param environ: where the cluster and our own Pod are named.
     @param mounted: where a Pod finds its service account.
+    @param times: how long the API is waited for.
     """
 
     name = "kubernetes"
@@ -176,9 +179,15 @@ class KubernetesFactory:
     options = Options
     written_for = 1
 
-    def __init__(self, environ: Mapping[str, str] = os.environ, mounted: Path = MOUNTED) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str] = os.environ,
+        mounted: Path = MOUNTED,
+        times: APITimes = USUAL_TIMES,
+    ) -> None:
         self._environ = environ
         self._mounted = mounted
+        self._times = times
 
     def create(self, options: Options, command: Sequence[str], reactor: Any) -> ISpawner:
         """
@@ -199,8 +208,10 @@ class KubernetesFactory:
             raise BadSpawnSpec(f"kubernetes: {namespace!r} is no namespace")
         owner = self._owner(namespace)
         plan = Plan(template, namespace, command, options.edge or "", options.port or 0, owner)
-        times = podTimes(options)
-        return KubernetesSpawner(reactor, KubeAPI(reactor, access), plan, times)
+        times = podTimes(options, self._times)
+        return KubernetesSpawner(
+            reactor, KubeAPI(reactor, access, self._times.answer), plan, times
+        )
 
     def _owner(self, namespace: str) -> Owner | None:
         """
@@ -214,7 +225,7 @@ class KubernetesFactory:
         return Owner(name, uid) if name and uid and own == namespace else None
 
 
-def _checkTLS(access: Access) -> None:
+def _checkTLS(access: ClusterAccess) -> None:
     """
     See at the start that what is written down can be used.
 

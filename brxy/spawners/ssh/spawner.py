@@ -10,12 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from brxy.errors import BadSpawnSpec, SpawnFailed
-from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
+from brxy.interfaces import Gone, IInstance, ISpawner, SpawnOrder
 from brxy.spawners.command import CommandFactory
+from brxy.spawners.instance import BaseInstance
 from brxy.spawners.output import lineLogger
 from brxy.spawners.running import Running
 from brxy.spawners.ssh.client import Client, forwardTarget
@@ -82,32 +82,24 @@ class _Links:
         )
 
 
-@implementer(IInstance)
-class _Instance:
+class SshInstance(BaseInstance):
     """
     One run of the command.
-
-    @ivar over: fires when it is gone, before C{gone} does.
     """
 
-    _log = Logger()
-
     def __init__(self, spawner: SshSpawner, order: SpawnOrder, target: str | None) -> None:
-        self.ready: Deferred[Address] = Deferred()
-        self.gone: Deferred[Gone] = Deferred()
-        self.over: Deferred[None] = Deferred()
+        super().__init__()
         self._spawner = spawner
         self._order = order
         self._target = target
         self._session: Session | None = None
-        self._run: Deferred[str] | None = None
+        self._run: Deferred[None] | None = None
 
     def start(self) -> None:
         """
         Begin.
         """
-        self._run = Deferred.fromCoroutine(self._live())
-        self._run.addBoth(self._end)
+        self._run = self.live(self._live())
 
     def stop(self) -> None:
         """
@@ -118,21 +110,18 @@ class _Instance:
         elif self._run is not None:
             self._run.cancel()
 
-    async def _live(self) -> str:
-        """
-        @return: how it ended.
-        """
+    async def _live(self) -> Gone:
         try:
             host, link = await self._spawner.place(self._target)
             try:
                 self._log.info("{ticket}: on {host}", ticket=self._order.ticket, host=host)
-                return await self._work(link)
+                return Gone(await self._work(link))
             finally:
                 self._spawner.leave(host, link)
         except SpawnFailed as error:
-            return str(error)
+            return Gone(str(error))
         except CancelledError:
-            return "stopped before it ran"
+            return Gone("stopped before it ran")
 
     async def _work(self, link: Link) -> str:
         order, spawner = self._order, self._spawner
@@ -143,13 +132,6 @@ class _Instance:
         output = lineLogger(self._log, order.ticket)
         self._session = Session(spawner.reactor, link, output, spawner.stop_timeout)
         return await self._session.run(told)
-
-    def _end(self, result: Any) -> None:
-        if not isinstance(result, str):
-            self._log.failure("the ssh spawner is broken", result)
-            result = "the spawner is broken"
-        self.over.callback(None)
-        self.gone.callback(Gone(result))
 
 
 @implementer(ISpawner)
@@ -186,7 +168,7 @@ class SshSpawner:
             target = forwardTarget(edge, os.getcwd()) if edge else None
         except ValueError as error:
             raise SpawnFailed(str(error)) from None
-        instance = _Instance(self, order, target)
+        instance = SshInstance(self, order, target)
         self._running.add(instance, instance.over)
         instance.start()
         return instance

@@ -15,7 +15,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, gatherResults
 
 from brxy.interfaces import IInstance, SpawnOrder
-from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.base import (
     IMAGE,
     TICKET,
@@ -141,7 +141,7 @@ class SwarmSpawner(ManagingSpawner):
         try:
             await removeService(self._engine, name)
             await self._following.vanished(service, _LEFTOVER_TIMEOUT)
-        except EngineError as error:
+        except DaemonError as error:
             self._log.warn("{name} of an earlier run: {e}", name=name, e=error)
             self._following.doom(name)
         else:

@@ -133,7 +133,7 @@ class KeeperTests(SynchronousTestCase):
 
     def test_stop(self) -> None:
         """
-        A stopped keeper leaves no timer and lets nobody exit.
+        A stopped clock leaves no timer and ends no instance.
         """
         self.idle_clock.stop()
         self.assertEqual(self.timers(), 0)

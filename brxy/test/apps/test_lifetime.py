@@ -75,7 +75,7 @@ class LifetimeTests(SynchronousTestCase):
 
     def test_toldTheSameAgain(self) -> None:
         """
-        Each slot is told; only the first word of it counts.
+        Each slot reports it; only the first report counts.
         """
         self.lifetime.setNewest(True, 1100.0)
         self.assertEqual(self.lifetime.next(1100.0), Stay(1300.0))

@@ -18,7 +18,7 @@ from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
 from brxy.interfaces import Address
 from brxy.node.dial import Dialer, EdgeTLS
-from brxy.node.link import Link, _Watched
+from brxy.node.link import Link, WatchedEndpoint
 from brxy.node.slot import EdgeSlotFactory
 from brxy.test.support.loopback.papers import Papers
 from brxy.test.support.memory.fakes import FakeHost, FakeOwner
@@ -31,8 +31,8 @@ from brxy.wire.greeting import Welcome
 
 class SecuredLinkTests(SynchronousTestCase):
     """
-    Tests of L{Link} by TLS: an edge that refuses in the handshake, or after it,
-    is not asked again and again.
+    Tests of L{Link} over TLS: an edge that refuses in the handshake, or after it,
+    is dialled less and less often.
     """
 
     def setUp(self) -> None:
@@ -185,7 +185,7 @@ class LinkTests(SynchronousTestCase):
 
     def test_unreachable(self) -> None:
         """
-        An attempt that fails is told, and the next one made a little later.
+        A failed attempt is reported, and the next one is made a little later.
         """
         self.reactor.refuse()
         self.assertEqual(self.told, ["Connection was refused by other side."])
@@ -257,7 +257,7 @@ class LinkTests(SynchronousTestCase):
 
     def test_interface(self) -> None:
         """
-        What watches an endpoint is one.
+        A watched endpoint is an endpoint.
         """
         endpoint = TCP4ClientEndpoint(self.reactor, "edge", 9080)
-        verifyObject(IStreamClientEndpoint, _Watched(endpoint, self.fail))
+        verifyObject(IStreamClientEndpoint, WatchedEndpoint(endpoint, self.fail))

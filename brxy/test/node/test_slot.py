@@ -8,10 +8,10 @@ from typing import Any
 
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
-from brxy.interfaces import Address, IExchangeEnd
+from brxy.interfaces import Address
 from brxy.node.slot import EdgeSlotFactory, NotWelcome
+from brxy.test.support.memory.ends import verifyEnd
 from brxy.test.support.memory.fakes import FakeOwner
 from brxy.test.support.memory.network import FakeApp, FakeReactor, connect, settle
 from brxy.test.support.memory.recorders import HalfRecorder
@@ -107,7 +107,7 @@ class NodeSideTests(SynchronousTestCase):
         """
         A slot is an end of exchanges.
         """
-        verifyObject(IExchangeEnd, self.slot)
+        verifyEnd(self.slot)
 
     def test_greeting(self) -> None:
         """

@@ -1,5 +1,6 @@
 """
-Tests of who may be a node, by real processes, with OpenSSL's own client.
+Tests of which nodes an edge accepts, with real processes and OpenSSL's own
+client.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ class TokenTests(ProgramTests):
 
     async def test_shared(self) -> None:
         """
-        The edge makes a token that only its user can read; a node with it serves,
-        one without is refused: each side says so in one line, and neither shows
-        it.
+        The edge makes a token that only its user can read. A node with it
+        serves, and one without is refused. Each side logs that in one line,
+        and neither logs the token.
         """
         token = ("--token-file", "token")
         edge = self.edge(*token)
@@ -53,7 +54,8 @@ class TokenTests(ProgramTests):
 
     async def test_open(self) -> None:
         """
-        An edge does not start with a port where everybody can read along.
+        An edge does not start with an unencrypted port that other machines can
+        reach.
         """
         edge = self.start(TWISTD, "-n", "brxy-edge", "-p", ANYWHERE, "--node-port", "tcp:0")
         self.assertEqual(await self.ended(edge), 1)
@@ -97,7 +99,7 @@ class CertificateTests(ProgramTests):
 
     def client(self, *arguments: str) -> Program:
         """
-        Have C{openssl} connect.
+        Connect with C{openssl s_client}.
         """
         port = self.place.rpartition(":")[2]
         to = ("-connect", f"127.0.0.1:{port}", "-CAfile", "ca.pem", "-ign_eof")
@@ -105,7 +107,7 @@ class CertificateTests(ProgramTests):
 
     async def shake(self, *arguments: str) -> str:
         """
-        @return: all that C{openssl} says until the connection is closed.
+        @return: all output of C{openssl} until the connection is closed.
         """
         client = self.client(*arguments)
         await self.ended(client)
@@ -113,8 +115,8 @@ class CertificateTests(ProgramTests):
 
     async def test_mutual(self) -> None:
         """
-        A node serves what C{--node-allow} gives it, and nothing else; one whose
-        certificate somebody else has issued serves nothing.
+        A node serves the routes that C{--node-allow} gives it, and no other. A
+        node whose certificate another CA has issued serves nothing.
         """
         edge = await self.launch("--node-allow", "web1=a.example")
         Papers(str(self.folder / "other")).issue("web1")
@@ -149,8 +151,8 @@ class CertificateTests(ProgramTests):
 
     async def test_spawned(self) -> None:
         """
-        What the edge spawns by C{process:} has its files from the edge's own
-        environment, and its token besides.
+        A node that the edge spawns by C{process:} gets its certificate files
+        from the edge's own environment, and its token as well.
         """
         command = f"{PYTHON} -m brxy.node -- {self.gate()}"
         self.papers.issue("edge", "127.0.0.1")
@@ -167,8 +169,9 @@ class CertificateTests(ProgramTests):
 
     async def test_openssl(self) -> None:
         """
-        TLS 1.3 is spoken, and nothing older; nobody gets further without a
-        certificate; whoever has one and speaks no slot protocol is let go.
+        The port speaks TLS 1.3 and nothing older. A client without a
+        certificate is refused. A client that has one and does not speak the
+        slot protocol is disconnected.
         """
         edge = await self.launch()
         self.assertIn("alert protocol version", await self.shake("-tls1_2"))
@@ -184,7 +187,8 @@ class CertificateTests(ProgramTests):
 
     async def test_renewed(self) -> None:
         """
-        SIGHUP has the edge show a new certificate; nodes notice nothing.
+        After SIGHUP the edge presents a new certificate, and nodes notice
+        nothing.
         """
         edge = await self.launch()
         self.node("web1")

@@ -27,8 +27,8 @@ class _World:
     """
     Both sides of one slot, an app, and clients, moved step by step.
 
-    Exchange C{n} is told from others by its bytes: they are all C{n}.  An
-    app answers only who asked, and says by a full stop that it is through.
+    The bytes of exchange C{n} are all C{n}.  The app answers requests only, and ends
+    each answer with a full stop.
     """
 
     STOP = b"\0"

@@ -204,6 +204,21 @@ class FindTests(SynchronousTestCase):
             plugins=package,
         )
 
+    def test_hostileError(self) -> None:
+        """
+        What a broken spawner says of itself moves no cursor.
+        """
+        package = self.package(bad=_PLUGIN.format(name="bad") + "Factory.name = None")
+        (path,) = package.__path__
+        (Path(path) / "raises.py").write_text(r'raise ValueError("a\x1b[2J\u202e")')
+        offer = self.offer("odd", f"{package.__name__}.raises:it")
+        self.assertBad(
+            f"the spawner 'odd' can't be loaded from {offer.value}:"
+            r" ValueError: a\x1b[2J\u202e",
+            "odd",
+            installed=[offer],
+        )
+
     def test_all(self) -> None:
         """
         All can be had at once: ours, what is installed and plugins, each by the

@@ -6,19 +6,22 @@ from __future__ import annotations
 
 from tempfile import TemporaryDirectory
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Factory
+from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.config.limits import Limits
+from brxy.interfaces import Address
 from brxy.node.service import NodeService
 from brxy.node.settings import NodeSettings
-from brxy.scaler import breaker
-from brxy.test.support.loopback.crowds import get
+from brxy.test.support.loopback.crowds import MemoryEdge, get
 from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests, spawnRule
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.peers import App, Message, Peer, answer, webApp
-from brxy.test.support.loopback.spawning import TestSpawner
+from brxy.test.support.loopback.spawning import FrontedSpawner, TestSpawner
+from brxy.test.support.memory.network import FakeReactor
 
 #: Of another client.
 OTHER = "127.0.0.2"
@@ -370,18 +373,6 @@ class WakeLimitTests(EdgeTests):
         spawner.release()
         self.assertEqual([(await peer.answer()).status for peer in peers], [200] * 3)
 
-    async def test_broken(self) -> None:
-        """
-        What can't be started, and is not tried, costs nothing.
-        """
-        # It is not tried again during the test.
-        self.patch(breaker, "FIRST_PAUSE", 60.0)
-        spawner = self.launch(webApp(answer()), limits=Limits(wake_burst=2, wake_rate=1))
-        spawner.failure = "no"
-        self.assertEqual([(await self.get("a")).status for _ in range(5)], [503] * 5)
-        self.assertEqual([(await self.get(host)).status for host in "bc"], [503, 429])
-        self.assertEqual(len(spawner.orders), 2)
-
     async def test_routes(self) -> None:
         """
         Of so many routes something is known; for one more there is 503 until one is
@@ -436,3 +427,27 @@ class WakeLimitTests(EdgeTests):
         self.assertEqual(len(spawner.orders), 3)
         self.assertEqual(self.edge.parts.scaler.knownRoutes(), 3)
         self.assertEqual(list(self.edge.parts.broker.routes()), [])
+
+
+class BrokenLimitTests(SynchronousTestCase):
+    """
+    Tests of clients that ask for names whose apps can't be started, without any time passing.
+    """
+
+    def test_broken(self) -> None:
+        """
+        An app that can't be started, and is not tried again, costs nothing.
+        """
+        reactor = FakeReactor()
+        spawner = FrontedSpawner(reactor, lambda order: Address("127.0.0.1", 1))
+        spawner.failure = "no"
+        limits = Limits(wake_burst=2, wake_rate=1)
+        edge = MemoryEdge(reactor, spawnRule(spawner), limits=limits)
+        self.addCleanup(edge.service.stopService)
+        statuses = []
+        for host in ("a", "a", "a", "a", "a", "b", "c"):
+            client = edge.ask(get(host=host), IPv4Address("TCP", "192.0.2.7", 5))
+            edge.turn()
+            statuses.append(client.status)
+        self.assertEqual(statuses, [503] * 6 + [429])
+        self.assertEqual(len(spawner.orders), 2)

@@ -133,7 +133,7 @@ class TimeTests(SynchronousTestCase):
         self.assertIsNotNone(client.reason)
         [line] = self.complaints()
         self.assertRegex(
-            line or "", "closed a connection of the proxy .*: no PROXY header in time"
+            line or "", "closed a connection from proxy .*: no complete PROXY header in time"
         )
 
     def test_complaints(self) -> None:
@@ -248,7 +248,7 @@ class HTTPTests(EdgeTests):
                 self.assertEqual(bytes(peer.received), b"")
         self.assertEqual(app.requests, [])
         lines = [formatEvent(e) for e in events if e["log_level"] == LogLevel.warn]
-        self.assertEqual(lines, ["closed a connection of the proxy 127.0.0.1: no PROXY header"])
+        self.assertEqual(lines, ["closed a connection from proxy 127.0.0.1: no PROXY header"])
 
     async def test_twice(self) -> None:
         """

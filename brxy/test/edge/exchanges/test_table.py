@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from brxy.edge.events import Events
 from brxy.edge.exchanges.carrier import Carrier
 from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import (
     COPY_LIMIT,
     INTERIM_LIMIT,
@@ -24,7 +26,7 @@ from brxy.edge.exchanges.table import (
     Progress,
 )
 from brxy.edge.exchanges.tcp import TCPCarrier
-from brxy.http.messages import requestHead
+from brxy.http.messages import ResponseHead, renderResponse, requestHead
 from brxy.scaler.instance import Instance
 from brxy.test.support.memory.examples import bounded
 from brxy.test.support.memory.fakes import FakeEnd
@@ -47,7 +49,7 @@ class TableTests(SynchronousTestCase):
         """
         for state in Progress:
             for event in Input:
-                exchange = Exchange("r", KIND_HTTP, True, 3, None)
+                exchange = Exchange("r", KIND_HTTP, True, 3, "", None)
                 exchange.progress = state
                 if (state, event) in TABLE:
                     after, actions = TABLE[state, event]
@@ -129,7 +131,7 @@ class ExchangeTests(SynchronousTestCase):
     """
 
     def make(self, kind: int = KIND_HTTP, idempotent: bool = True, retries: int = 3) -> Exchange:
-        return Exchange("r", kind, idempotent, retries, None)
+        return Exchange("r", kind, idempotent, retries, "", None)
 
     def test_room(self) -> None:
         """
@@ -238,7 +240,8 @@ class _Client(FakeEnd):
 
     client = "192.0.2.1"
     endpoints = "192.0.2.1:5 192.0.2.2:80"
-    forwarded = added = b""
+    forwarded = b""
+    chunked = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -247,14 +250,20 @@ class _Client(FakeEnd):
     def reset(self) -> None:
         self.ends.append("reset")
 
-    def fail(self, status: int, text: str, retry_after: int | None) -> None:
+    def interim(self, head: ResponseHead) -> None:
+        self.write(renderResponse(head, True, True, b"1.1 brxy"))
+
+    def answer(self, head: ResponseHead, first: bytes) -> None:
+        self.write(renderResponse(head, True, True, b"1.1 brxy") + first)
+
+    def fail(self, refusal: Refusal) -> None:
         assert b"200 OK" not in self.written, "an error after a part of the response"
-        self.ends.append(f"fail {status}")
+        self.ends.append(f"fail {refusal.status}")
 
     def accepted(self) -> None:
         pass
 
-    def next(self, keep: bool) -> None:
+    def next(self) -> None:
         self.ends.append("next")
 
     def linger(self) -> None:
@@ -304,13 +313,14 @@ class _Slot(FakeEnd):
 
 class _World:
     """
-    One exchange, and all that can happen to it.  It is the brokerage, too.
+    One exchange, and all that can happen to it.  It is the dispatcher, too.
 
     @ivar slots: those that it was given to, in order.
     """
 
     leaving = False
     responses = None
+    events = Events()
 
     def __init__(self, what: str, retries: int) -> None:
         self.retries = retries
@@ -321,23 +331,25 @@ class _World:
         self.client_ended = False
         self.body = b""
         self.size = 0
-        brokerage: Any = self
         self.carrier: Carrier
         if what == "TCP":
             self.size = 200_000
-            self.carrier = TCPCarrier(self.client, brokerage, "r")
+            self.carrier = TCPCarrier(self.client, self, "r")
         else:
             self.size = 0 if what == "GET" else 100_000
             head = f"{what} / HTTP/1.1\r\nHost: a\r\nContent-Length: {self.size}\r\n\r\n"
             parsed = requestHead(head.encode())
             assert parsed is not None
-            self.carrier = HTTPCarrier(self.client, brokerage, "r", parsed[0], b"id")
+            self.carrier = HTTPCarrier(self.client, self, "r", parsed[0], b"id")
             if not self.size:
                 self.carrier.exchange.complete = True
         self.exchange = self.carrier.exchange
         self.http = self.carrier if isinstance(self.carrier, HTTPCarrier) else None
 
-    # As the brokerage
+    # As the dispatcher
+
+    def wait(self, exchange: Exchange) -> None:
+        raise NotImplementedError
 
     def requeue(self, exchange: Exchange) -> None:
         assert not self.queued
@@ -398,7 +410,7 @@ class _World:
     def reject(self, choice: int) -> None:
         if choice % 5 == 0:
             self.queued = False
-            self.carrier.reject(503, "no", 1)
+            self.carrier.reject(Refusal(503, "no", 1))
 
     def send(self, choice: int) -> None:
         size = min(choice * 50, self.exchange.room(), self.size - len(self.body))
@@ -439,7 +451,7 @@ class _World:
 
     def garble(self, choice: int) -> None:
         if choice % 3 == 0 and self.http is not None:
-            self.http.badRequest(400, "no chunk")
+            self.http.badRequest(Refusal(400, "no chunk"))
 
     def timeOut(self, choice: int) -> None:
         if choice % 3 == 0 and self.http is not None:

@@ -5,11 +5,11 @@ Tests of L{brxy.edge.slots.direct}.
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
 from brxy.edge.slots.direct import DirectSlot
 from brxy.edge.slots.front import LAST_WORDS, REFUSED_PAUSE, Front
-from brxy.interfaces import Address, IExchangeEnd
+from brxy.interfaces import Address
+from brxy.test.support.memory.ends import verifyEnd
 from brxy.test.support.memory.fakes import FakeHost, FakeRelay
 from brxy.test.support.memory.network import FakeReactor, settle
 from brxy.wire.frames import KIND_HTTP
@@ -65,7 +65,7 @@ class FrontTests(SynchronousTestCase):
         """
         self.assertEqual(len(self.host.free_slots), 2)
         for slot in self.host.free_slots:
-            verifyObject(IExchangeEnd, slot)
+            verifyEnd(slot)
 
     def test_exchange(self) -> None:
         """
@@ -133,8 +133,8 @@ class FrontTests(SynchronousTestCase):
 
     def test_noLastWords(self) -> None:
         """
-        A connection that stays open all the same (somebody else holds it) is
-        cut after a moment, which breaks its exchange off.
+        A connection that stays open all the same (another process holds it) is cut
+        after a moment, which breaks its exchange off.
         """
         _, relay = self.begin()
         self.reactor.accept()

@@ -8,12 +8,11 @@ from typing import Any
 
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
 from brxy.edge.eventlog import LogListener
 from brxy.edge.events import Events
 from brxy.edge.slots.node import SlotFactory
-from brxy.interfaces import IExchangeEnd
+from brxy.test.support.memory.ends import verifyEnd
 from brxy.test.support.memory.fakes import FakeHost, FakeRelay
 from brxy.test.support.memory.network import FakeReactor, PipeEnd, connect, settle
 from brxy.test.support.memory.recorders import HalfRecorder
@@ -107,7 +106,7 @@ class EdgeSideTests(SynchronousTestCase):
         """
         A slot is an end of exchanges.
         """
-        verifyObject(IExchangeEnd, self.slot)
+        verifyEnd(self.slot)
 
     def test_hello(self) -> None:
         """
@@ -130,7 +129,7 @@ class EdgeSideTests(SynchronousTestCase):
 
     def test_not_welcome(self) -> None:
         """
-        A node that can't serve is told why by GOAWAY, in one write, and its
+        A node that is not admitted gets the reason in GOAWAY, in one write, and its
         connection is closed after that.
         """
         with capturedLogs() as events:
@@ -144,7 +143,7 @@ class EdgeSideTests(SynchronousTestCase):
 
     def test_no_hello(self) -> None:
         """
-        Who does not say HELLO within 10 s is dropped, without a word.
+        A node that does not send HELLO within 10 s is dropped silently.
         """
         self.say(HELLO_FRAME[:10])
         self.advance(9.9)

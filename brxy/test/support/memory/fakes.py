@@ -49,7 +49,7 @@ class FakeEnd:
 
 class FakeRelay(Relay):
     """
-    A relay that writes down what it is told.
+    A relay that writes down what its far end reports.
 
     @ivar told: C{accepted}, and then how it ended: C{refused}, C{aborted} or
         C{finished}.
@@ -108,7 +108,7 @@ class FakeHost:
     """
     The edge, as its slots see it: one instance, and no waiters.
 
-    @ivar events: what it was told about the instance, in order.
+    @ivar events: what its slots reported about the instance, in order.
     @ivar free_slots: the slots that can take an exchange now.
     @ivar busy: the slots with an exchange.
     """
