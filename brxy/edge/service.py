@@ -29,9 +29,8 @@ from twisted.internet.task import deferLater
 
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.events import ReloadFailed, Reloading, StoppingSpawned
-from brxy.edge.fleet.recovery import warnOfUnclaimed
-from brxy.edge.fleet.starter import Starter
-from brxy.edge.wiring import build, makeStarter
+from brxy.edge.fleet.recovery import reportUnclaimed
+from brxy.edge.wiring import build
 from brxy.errors import UsageError
 from brxy.program.systemd import READY, STOPPING
 from brxy.reactor.signals import Grace, firstOf, onSignal
@@ -60,7 +59,6 @@ class EdgeService(Service):
         self._settings = settings
         self._notify = notify
         self.parts = build(reactor, settings)
-        self._starter: Starter | None = None
 
     @property
     def addresses(self) -> list[Any]:
@@ -86,16 +84,14 @@ class EdgeService(Service):
         parts = self.parts
         onSignal(self._reactor, signal.SIGHUP, self._reload)
         # twistd takes SIGUSR1 to rotate its log.
-        onSignal(self._reactor, signal.SIGUSR2, parts.brokerage.rollAll)
+        onSignal(self._reactor, signal.SIGUSR2, parts.scaling.rollAll)
         remembered = parts.scaler.restore(parts.state.instances, self._reactor.seconds())
         parts.nodes.open()
-        self._starter = makeStarter(self._reactor, self._settings, parts)
-        parts.brokerage.useStarter(self._starter)
         # Without a state folder this edge is a new one, and has left nothing.
         if parts.state.is_kept:
             rules = [spawn.rule for spawn in self._settings.spawns]
-            warnOfUnclaimed(parts.state.instances, rules, parts.state.edge_id)
-            self._starter.recover(remembered)
+            reportUnclaimed(parts.state.instances, rules, parts.state.edge_id, parts.events)
+            parts.scaling.starter.recover(remembered)
         parts.clients.open()
         self._notify(READY)
 
@@ -125,16 +121,15 @@ class EdgeService(Service):
         parts = self.parts
         self._notify(STOPPING)
         grace = Grace(self._reactor, self._settings.drain_timeout)
-        parts.brokerage.leave()
+        parts.dispatch.leave()
         await parts.clients.leave()
         await parts.clients.finish(grace)
         parts.clients.stopHandshakes()
-        parts.brokerage.rejectHeld()
-        parts.brokerage.sayGoodbye()
-        if self._starter is not None:
-            parts.events.emit(StoppingSpawned())
-            # A second signal ends the wait for spawners too.
-            await firstOf(self._starter.stopAll(), grace.signalled)
+        parts.dispatch.rejectAll()
+        parts.scaling.sayGoodbye()
+        parts.events.emit(StoppingSpawned())
+        # A second signal ends the wait for spawners too.
+        await firstOf(parts.scaling.starter.stopAll(), grace.signalled)
         await parts.nodes.stop()
         grace.stop()
         # What was sent in this turn is still in buffers.
@@ -142,5 +137,6 @@ class EdgeService(Service):
         parts.clients.abort()
         parts.nodes.abort()
         parts.keeper.stop()
-        parts.brokerage.stop()
+        parts.dispatch.stop()
+        parts.scaling.stop()
         parts.shared.stop()

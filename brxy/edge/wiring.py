@@ -24,11 +24,11 @@ from brxy.edge.clients.redirect import Redirect
 from brxy.edge.clients.sni import SNIFactory
 from brxy.edge.clients.tcp import TCPFactory
 from brxy.edge.config.settings import EdgeSettings
-from brxy.edge.dispatch import Brokerage
+from brxy.edge.dispatch import Dispatch
 from brxy.edge.eventlog import LogListener
 from brxy.edge.events import Events
 from brxy.edge.exchanges.table import Exchange
-from brxy.edge.fleet.starter import Starter
+from brxy.edge.fleet.scaling import Scaling
 from brxy.edge.fleet.statefile import StateFile, StateKeeper
 from brxy.edge.ports import ClientPort, ClientPorts, NodePorts
 from brxy.edge.routes import RouteTable
@@ -40,7 +40,7 @@ from brxy.scaler.scaler import Scaler
 from brxy.transport.connection import Shared
 from brxy.values.routepattern import canonical
 
-__all__ = ["Parts", "build", "makeStarter"]
+__all__ = ["Parts", "build"]
 
 
 @frozen
@@ -51,11 +51,10 @@ class Parts:
     @ivar events: where the parts report what happens.
     @ivar shared: what all connections share.
     @ivar state: what the edge remembers over a restart.
-    @ivar broker: decides which exchange gets which slot.
     @ivar scaler: decides which instances there are.
-    @ivar brokerage: performs what those two decide.
+    @ivar dispatch: brings exchanges and slots together, as the broker decides.
+    @ivar scaling: has instances started and ended, as the scaler decides.
     @ivar keeper: writes the state file when instances change.
-    @ivar access: decides which nodes may serve which routes.
     @ivar clients: the ports for clients.
     @ivar nodes: the ports for nodes.
     @ivar reloads: read files again; each raises L{brxy.errors.UsageError} if a file can't
@@ -65,11 +64,10 @@ class Parts:
     events: Events
     shared: Shared
     state: StateFile
-    broker: Broker[Exchange, Any]
     scaler: Scaler
-    brokerage: Brokerage
+    dispatch: Dispatch
+    scaling: Scaling
     keeper: StateKeeper
-    access: Access
     clients: ClientPorts
     nodes: NodePorts
     reloads: Sequence[Callable[[], None]]
@@ -97,55 +95,28 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
     shared = Shared(reactor)
     state = StateFile(settings.state_dir)
     files = _readFiles(settings, state, events)
-    scaler = _makeScaler(reactor, settings)
-    keeper = StateKeeper(reactor, state, scaler.snapshot, events)
     broker = _makeBroker(settings)
-    brokerage = Brokerage(
+    scaler = _makeScaler(reactor, settings, broker)
+    keeper = StateKeeper(reactor, state, scaler.snapshot, events)
+    dispatch = _makeDispatch(settings, shared, broker, events)
+    slots = SlotFactory(shared, dispatch, events)
+    nodes = NodePorts(reactor, settings, slots, files.node_tls, events)
+    scaling = Scaling(
         shared,
-        broker,
         scaler,
+        dispatch,
         edge_id=state.edge_id,
         access=files.access,
-        retries=settings.retries,
-        response_timeout=settings.response_timeout,
         limits=settings.limits,
+        spawnings=[spawn.spawning for spawn in settings.spawns],
+        endpoint=nodes.dialEndpoint,
         changed=keeper.changed,
         events=events,
     )
-    ports = _clientPorts(settings, shared, brokerage, _makeRoutes(settings, scaler))
-    slots = SlotFactory(shared, brokerage, events)
+    ports = _clientPorts(settings, shared, dispatch, _makeRoutes(settings, scaler))
+    clients = _makeClientPorts(reactor, settings, ports, files.certificates, events)
     return Parts(
-        events,
-        shared,
-        state,
-        broker,
-        scaler,
-        brokerage,
-        keeper,
-        files.access,
-        _makeClientPorts(reactor, settings, ports, files.certificates, events),
-        NodePorts(reactor, settings, slots, files.node_tls, events),
-        files.reloads,
-    )
-
-
-def makeStarter(reactor: Any, settings: EdgeSettings, parts: Parts) -> Starter:
-    """
-    Make what performs the orders of the scaler.  Needs open ports, since a spawned node
-    is started with the address that it dials.
-    """
-    brokerage = parts.brokerage
-    return Starter(
-        reactor,
-        [spawn.spawning for spawn in settings.spawns],
-        parts.nodes.dialEndpoint(),
-        parts.access.tokenFor,
-        brokerage.fronted,
-        brokerage.gone,
-        brokerage.failed,
-        brokerage.unfound,
-        parts.state.edge_id,
-        brokerage.withdrawn,
+        events, shared, state, scaler, dispatch, scaling, keeper, clients, nodes, files.reloads
     )
 
 
@@ -171,7 +142,7 @@ def _shareToken(access: Access, path: str) -> None:
     access.share(readToken(path))
 
 
-def _makeScaler(reactor: Any, settings: EdgeSettings) -> Scaler:
+def _makeScaler(reactor: Any, settings: EdgeSettings, broker: Broker[Exchange, Any]) -> Scaler:
     return Scaler(
         [spawn.rule for spawn in settings.spawns],
         max_total=settings.max_total,
@@ -179,6 +150,7 @@ def _makeScaler(reactor: Any, settings: EdgeSettings) -> Scaler:
         epoch=time() - reactor.seconds(),
         start_timeout=settings.start_timeout,
         named=_named(settings),
+        waiting=broker.held,
     )
 
 
@@ -198,6 +170,18 @@ def _makeBroker(settings: EdgeSettings) -> Broker[Exchange, Any]:
         settings.hold_timeout,
         max_held_total=limits.held_total,
         max_held_per_address=limits.max_held_per_address,
+    )
+
+
+def _makeDispatch(
+    settings: EdgeSettings, shared: Shared, broker: Broker[Exchange, Any], events: Events
+) -> Dispatch:
+    return Dispatch(
+        shared,
+        broker,
+        retries=settings.retries,
+        response_timeout=settings.response_timeout,
+        events=events,
     )
 
 
@@ -239,14 +223,14 @@ def _makeAdmission(reactor: Any, settings: EdgeSettings, events: Events) -> Admi
 
 
 def _clientPorts(
-    settings: EdgeSettings, shared: Shared, brokerage: Brokerage, routes: RouteTable
+    settings: EdgeSettings, shared: Shared, dispatch: Dispatch, routes: RouteTable
 ) -> list[ClientPort]:
     """
     The ports that the settings name, with what makes the connections of each.
     """
     limits = settings.limits
     # All ports count the connections of an address together.
-    common = (shared, brokerage, limits, Addresses(limits.max_connections_per_address))
+    common = (shared, dispatch, limits, Addresses(limits.max_connections_per_address))
     by_host = (*common, routes.route, settings.forwarded_trust)
     redirect = [] if settings.https_redirect is None else [Redirect(settings.https_redirect)]
     http = HTTPFactory(*by_host, interceptors=redirect)

@@ -64,6 +64,8 @@ class Carrier(Relay):
         if exchange.progress is OVER:
             # Without this cycle both are freed at once, and not by the garbage collector.
             exchange.carrier = None
+            # The slot that it had can take the next one.
+            self._dispatcher.drain()
 
     # From the client
 
@@ -166,7 +168,6 @@ class Carrier(Relay):
         far, self.far = self.far, None
         if far is not None:
             far.done(self._keep_app)
-            # Shortages count from here: the slot may have taken its next exchange.
             if not far.instance.answered:
                 self._dispatcher.answered(far.instance)
 

@@ -159,3 +159,8 @@ class Dispatcher(Protocol):
         """
         An instance has served its first complete exchange.
         """
+
+    def drain(self) -> None:
+        """
+        The current event is over: offer the free slots to the exchanges that wait.
+        """

@@ -135,10 +135,9 @@ class HTTPCarrier(Carrier):
             self._whole(b"")
         else:
             far, self.far = self.far, None
-            # The exchange goes back to the front of the queue before its slot is free.
-            self._lost("the app closed before its response was complete")
             if far is not None:
                 far.done(False)
+            self._lost("the app closed before its response was complete")
 
     def _delimitedByClose(self) -> bool:
         return self._response is not None and self._response.length == UNTIL_CLOSE

@@ -7,13 +7,20 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 __all__ = [
+    "APP_NOT_STARTED",
     "APP_SILENT",
     "BAD_RESPONSE",
     "BODY_TOO_LARGE",
     "BODY_TOO_SLOW",
+    "HELD_TOO_LONG",
+    "LEAVING",
     "LOST",
     "NO_SUCH_APP",
     "REQUEST_TOO_SLOW",
+    "TOO_MANY_HELD",
+    "TOO_MANY_HELD_FOR_ADDRESS",
+    "TOO_MANY_ROUTES",
+    "TOO_MANY_WOKEN",
     "Refusal",
 ]
 
@@ -50,3 +57,13 @@ BODY_TOO_LARGE = Refusal(413, "the request body is too large")
 LOST = Refusal(502, "the app closed its connection before the response was complete")
 BAD_RESPONSE = Refusal(502, "the app sent a response that is not valid HTTP")
 APP_SILENT = Refusal(504, "the app did not respond in time")
+
+# No slot can be had.
+TOO_MANY_HELD = Refusal(503, "too many requests are held already", 1)
+TOO_MANY_HELD_FOR_ADDRESS = Refusal(429, "too many of your requests are held already", 1)
+TOO_MANY_ROUTES = Refusal(503, "too many apps are asked for", 10)
+# Both are given the seconds after which the client may try again.
+TOO_MANY_WOKEN = Refusal(429, "you have too many apps started")
+APP_NOT_STARTED = Refusal(503, "the app can't be started now")
+HELD_TOO_LONG = Refusal(503, "no instance became free in time", 1)
+LEAVING = Refusal(503, "the edge is going down", 1)

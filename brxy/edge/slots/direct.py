@@ -32,12 +32,8 @@ class Host(Protocol):
 
     def exchangeOver(self, slot: DirectSlot) -> None:
         """
-        The exchange on a slot is over; the slot is not free yet.
-        """
-
-    def free(self, slot: DirectSlot) -> None:
-        """
-        A slot can take the next exchange.
+        The exchange on a slot is over.  If the slot still pulls, it is free when the
+        event is over.
         """
 
     def rest(self, slot: DirectSlot) -> None:
@@ -51,6 +47,7 @@ class DirectSlot(Backend):
     A slot whose other end is the app itself.
 
     @ivar instance: the instance behind it.
+    @ivar offer: see L{brxy.broker.offer.Slot}.
     @ivar pulling: it takes exchanges.
     @ivar wants_client: see L{brxy.edge.exchanges.ends.SlotEnd}.
     """
@@ -63,6 +60,7 @@ class DirectSlot(Backend):
         super().__init__(shared, address, keep_alive)
         self._host = host
         self.instance = host.instance
+        self.offer = host.instance.offer
         self.pulling = True
 
     def open(self, relay: Relay, kind: int, once: bool, client: str, first: bytes) -> None:
@@ -78,7 +76,6 @@ class DirectSlot(Backend):
         """
         super().done(keep)
         self._host.exchangeOver(self)
-        self._host.free(self)
 
     def reset(self) -> None:
         """
@@ -86,7 +83,6 @@ class DirectSlot(Backend):
         """
         super().reset()
         self._host.exchangeOver(self)
-        self._host.free(self)
 
     def refused(self, relay: Relay, reason: str) -> None:
         """
@@ -102,7 +98,6 @@ class DirectSlot(Backend):
         """
         self._host.exchangeOver(self)
         relay.aborted(self, reason)
-        self._host.free(self)
 
 
 class AnnouncingSlot(Announcing, DirectSlot):

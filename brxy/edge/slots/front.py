@@ -47,7 +47,8 @@ class Host(Protocol):
 
     def exchangeOver(self, slot: DirectSlot) -> None:
         """
-        The exchange on a slot is over; the slot may not be free yet.
+        The exchange on a slot is over.  If the slot still pulls, it is free when the
+        event is over.
         """
 
 
@@ -96,7 +97,8 @@ class Front:
         """
         self._idle_clock.reconsider()
         for slot in self._slots:
-            self.free(slot)
+            if slot.pulling:
+                self._host.free(slot)
 
     # What its slots report
 
@@ -115,13 +117,6 @@ class Front:
         if self._cut is not None and not self._idle_clock.busy:
             self._cut.cancel()
             self._closeSlots()
-
-    def free(self, slot: DirectSlot) -> None:
-        """
-        See L{brxy.edge.slots.direct.Host}.
-        """
-        if slot.pulling:
-            self._host.free(slot)
 
     def rest(self, slot: DirectSlot) -> None:
         """

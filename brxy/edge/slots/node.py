@@ -73,7 +73,7 @@ class NodeSlot(NodeEnd):
         if received is None:
             raise SlotProtocolError(f"{NAMES[kind]} came out of turn")
         # DATA may have been on its way when the node fell silent.
-        if kind != DATA and phase != GREETING and self.instance.suspended:
+        if kind != DATA and phase != GREETING and self.offer.suspended:
             self._host.answers(self.instance)
         received(self, payload)
 
@@ -143,15 +143,13 @@ class NodeSlot(NodeEnd):
         relay = self._endExchange()
         self._host.exchangeOver(self)
         if relay is not None:
-            # An exchange that is offered again goes before waiters: requeue it first.
             relay.aborted(self, reasonText(payload) or "the app broke off")
-        self._offer()
 
     def _resetAnswered(self, _: bytes) -> None:
         self._times.resets.stop(self)
         self._phase = IDLE
         self._host.exchangeOver(self)
-        self._offer()
+        self._host.drain()
 
     def _roll(self, _: bytes) -> None:
         self.useBudget()

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from twisted.python.failure import Failure
 
+from brxy.broker.offer import Offer
 from brxy.reactor.deadlines import Deadlines
 from brxy.scaler.instance import Instance
 from brxy.slots.framed import Framed, FramedFactory
@@ -52,7 +53,13 @@ class Host(Protocol):
 
     def exchangeOver(self, slot: NodeEnd) -> None:
         """
-        The exchange on a slot is over; the slot may not be free yet.
+        The exchange on a slot is over.  If the slot still pulls, it is free when the
+        event is over.
+        """
+
+    def drain(self) -> None:
+        """
+        The current event is over: offer the free slots to the exchanges that wait.
         """
 
     def leaves(self, slot: NodeEnd) -> None:
@@ -86,10 +93,12 @@ class NodeEnd(Framed):
     One connection from a node: carries one exchange at a time.
 
     @ivar instance: the instance behind it; set by HELLO.
+    @ivar offer: see L{brxy.broker.offer.Slot}; set by HELLO, too.
     @ivar wants_client: see L{brxy.edge.exchanges.ends.SlotEnd}; set by HELLO, too.
     """
 
     instance: Instance
+    offer: Offer
     wants_client: bool
 
     def __init__(self, factory: FramedFactory[Any], host: Host, accepts: Deadlines[Any]) -> None:
@@ -139,7 +148,6 @@ class NodeEnd(Framed):
         self._owe(keep)
         self._times.owing.start(self)
         self._host.exchangeOver(self)
-        self._offer()
 
     def reset(self) -> None:
         """
@@ -170,10 +178,6 @@ class NodeEnd(Framed):
     def _owe(self, keep: bool) -> None:
         self._kept = keep
         self._owed = doneFrame(self._number, keep)
-
-    def _offer(self) -> None:
-        if self.pulling:
-            self._host.free(self)
 
     def _endExchange(self) -> Relay | None:
         relay, self._relay = self._relay, None

@@ -60,7 +60,7 @@ EDGE_PARTS = {
     "exchanges": "events",
     "slots": "exchanges config events",
     "clients": "exchanges config events",
-    "fleet": "slots config events",
+    "fleet": "exchanges slots config events",
     "routes": "",
     "dispatch": "exchanges events config",
     "endpoints": "",

@@ -51,11 +51,11 @@ class StartTests(ProgramTests):
         await self.until(lambda: self.running() == [edge.pid])
         self.assertEqual(list(self.folder.glob("*.pid")), [])
         steps = (
-            "default: holding clients, no instance is ready",
+            "default: holding clients until an instance is ready",
             r"default/(\w+): ordered",
             r"default/\1: node \w+ dialled in",
-            r"default/\1: ready after \d+ ms",
-            r"default/\1: drains",
+            r"default/\1: ready after \d+\.\d+ s",
+            r"default/\1: draining",
             r"default/\1: gone: exit status 0",
         )
         self.assertTrue(re.search(".*".join(steps), edge.out, re.DOTALL), edge.out)
@@ -94,7 +94,9 @@ class StartTests(ProgramTests):
         ):
             edge = self.edge("--spawn", spawn)
             await self._serves(edge)
-            await self.said(edge, r"its command ended \(exit status 0\), its node may not have")
+            await self.said(
+                edge, r"its command has ended \(exit status 0\), its node may still run"
+            )
             await self.stopped(edge)
             self.assertNotIn("Traceback", (self.folder / "node.log").read_text())
 

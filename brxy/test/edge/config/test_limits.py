@@ -308,8 +308,8 @@ class PushingTests(SynchronousTestCase):
         """
         Have a client come to wait.
         """
-        self.edge.waiting[route] += 1
-        self.edge.perform(self.edge.scaler.demand(route, 1, self.edge.now, waker))
+        self.edge.waiting[route] = 1
+        self.edge.perform(self.edge.scaler.demand(route, self.edge.now, waker))
 
     def idle(self, route: str, waker: str) -> None:
         """
@@ -320,8 +320,8 @@ class PushingTests(SynchronousTestCase):
         self.edge.start(instance)
         self.edge.serve(instance)
         self.edge.waiting[route] = 0
-        instance.in_flight = 0
-        instance.ready[object()] = None
+        instance.offer.in_flight = 0
+        instance.offer.ready[object()] = None
         self.edge.scaler.answered(instance, self.edge.now)
 
     def retired(self) -> list[str]:

@@ -363,6 +363,9 @@ class _World:
     def answered(self, instance: object) -> None:
         pass
 
+    def drain(self) -> None:
+        pass
+
     # Steps
 
     @property

@@ -559,10 +559,10 @@ class EdgeSideTests(SynchronousTestCase):
         self.assertEqual(relay.told, [])
         self.advance(1.4)
         self.assertEqual(relay.told, ["aborted"])
-        self.assertTrue(self.host.instance.suspended)
+        self.assertTrue(self.host.instance.offer.suspended)
         self.assertEqual(self.end.frames()[-1], (RESET, 1, b""))
         self.say(frame(RESET, 1))
-        self.assertFalse(self.host.instance.suspended)
+        self.assertFalse(self.host.instance.offer.suspended)
         self.assertEqual(self.host.events, ["silent", "answers"])
         self.assertEqual(self.host.free_slots, [self.slot])
 

@@ -132,6 +132,7 @@ class FakeHost:
             raise NodeRefused("its token is not the edge's")
         self.hellos.append(hello)
         slot.instance = self.instance
+        slot.offer = self.instance.offer
         return Welcome(VERSION, "edge", 7, True)
 
     def free(self, slot: Any) -> None:
@@ -140,28 +141,34 @@ class FakeHost:
         assert slot not in self.busy, "free with an exchange on it"
         self.free_slots.append(slot)
 
+    def drain(self) -> None:
+        pass
+
     def unready(self, slot: Any) -> None:
         self.leaves(slot)
         self.events.append("unready")
 
     def exchangeOver(self, slot: Any) -> None:
         self.busy.remove(slot)
+        if slot.pulling:
+            self.free_slots.append(slot)
 
     def leaves(self, slot: Any) -> None:
         if slot in self.free_slots:
             self.free_slots.remove(slot)
 
     def closed(self, slot: Any) -> None:
+        assert slot not in self.free_slots, "free twice"
         assert slot not in self.busy, "closed, and its exchange not over"
         self.leaves(slot)
         self.events.append("closed")
 
     def silent(self, instance: Instance) -> None:
-        instance.suspended = True
+        instance.offer.suspended = True
         self.events.append("silent")
 
     def answers(self, instance: Instance) -> None:
-        instance.suspended = False
+        instance.offer.suspended = False
         self.events.append("answers")
 
     def roll(self, route: str) -> None:
