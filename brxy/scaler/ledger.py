@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from brxy.errors import NodeRefused
 from brxy.scaler.agenda import Agenda
 from brxy.scaler.fleet import Fleet
-from brxy.scaler.instance import Instance, State
+from brxy.scaler.instance import Change, Instance
 from brxy.scaler.rules import Rule
 from brxy.values.routepattern import covers
 
@@ -142,7 +142,7 @@ class Ledger:
         """
         Write down an instance that was there before the edge restarted.
         """
-        instance.start_by = start_by
+        instance.startBy(start_by)
         self._agenda.add(start_by, instance)
         self._generation = max(self._generation, instance.generation)
         if instance.node_id is not None:
@@ -168,7 +168,7 @@ class Ledger:
             raise NodeRefused("its ticket belongs to another instance")
         if known is not None and known is not instance:
             raise NodeRefused("its instance id belongs to another ticket")
-        instance.node_id = node_id
+        instance.identify(node_id)
         self._nodes[node_id] = instance
         return instance
 
@@ -176,7 +176,7 @@ class Ledger:
         """
         Nothing of an instance is left.
         """
-        instance.state = State.GONE
+        instance.change(Change.BURIED)
         self._fleets[instance.route].remove(instance)
         del self._tickets[instance.ticket]
         if instance.node_id is not None:

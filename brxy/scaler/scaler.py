@@ -24,7 +24,7 @@ from brxy.scaler.decisions import (
     Stop,
 )
 from brxy.scaler.fleet import Fleet
-from brxy.scaler.instance import Instance, State
+from brxy.scaler.instance import Change, Instance, State
 from brxy.scaler.knownroutes import KnownRoutes
 from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import PROVEN, Lifecycle
@@ -208,12 +208,11 @@ class Scaler:
             route's.
         """
         instance = self._ledger.admit(ticket, node_id, route, generation, now)
-        if capacity < instance.capacity:
+        if instance.resize(capacity):
             self._orders.recount(route)
-        instance.capacity = capacity
-        instance.slots += 1
-        instance.lost_at = None
-        return instance, [*self._lifecycle.connect(instance), *self._orders.settle(now)]
+        decisions = self._lifecycle.connect(instance)
+        instance.openSlot()
+        return instance, [*decisions, *self._orders.settle(now)]
 
     def fronted(self, ticket: str) -> list[Decision]:
         """
@@ -228,13 +227,11 @@ class Scaler:
         until the grace is over; one that took its READY back before is not,
         since that is how a node leaves.
         """
-        instance.slots -= 1
-        if instance.slots or instance.state is State.GONE:
+        if not instance.closeSlot(now):
             return []
-        instance.lost_at = now
         if self._hasLeft(instance):
             return [*self._leave(instance, "drained", now), *self._orders.settle(now)]
-        instance.told = False
+        instance.change(Change.DISCONNECTED)
         self._agenda.add(now + self._grace, instance)
         return []
 
@@ -263,13 +260,14 @@ class Scaler:
         if instance.state is not State.READY:
             return []
         self._orders.recount(instance.route)
-        return [*self._lifecycle.drain(instance), *self._orders.settle(now)]
+        drains = self._lifecycle.drain(instance, Change.UNREADY)
+        return [*drains, *self._orders.settle(now)]
 
     def answered(self, instance: Instance, now: float) -> list[Decision]:
         """
         An instance has served an exchange; the first one says that it works.
         """
-        instance.answered = True
+        instance.answer()
         if self._lifecycle.succeed(instance, now):
             self._orders.recount(instance.route)
         return self._orders.settle(now)
@@ -289,7 +287,7 @@ class Scaler:
         instance = self._ledger.byTicket(ticket)
         if instance is None:
             return []
-        instance.watched = False
+        instance.watch(False)
         if detached and self._hasLeft(instance):
             return [*self._leave(instance, reason, now), *self._orders.settle(now)]
         missed = instance.lost_at is not None and not self._lifecycle.isCutOff(instance, now)
@@ -397,7 +395,7 @@ class Scaler:
             # Whatever becomes of it, it says nothing about new orders.
             instance = Instance(**known, ordered_at=now, judged=spawner is not None)
             if spawner is not None and self._rules[spawner].recovers:
-                instance.watched = True
+                instance.watch(True)
                 self._ledger.expect(instance, now + self._start_timeout)
                 sought.append(instance)
             elif instance.node_id is not None:
@@ -414,8 +412,8 @@ class Scaler:
             return []
         has_node = instance.node_id is not None
         if has_node and instance.state is State.ORDERED:
-            instance.start_by = now + self._grace
-            self._agenda.add(instance.start_by, instance)
+            instance.startBy(now + self._grace)
+            self._agenda.add(now + self._grace, instance)
         return self.gone(ticket, "can't be found again", has_node, now)
 
     # What time brings
@@ -444,19 +442,18 @@ class Scaler:
         """
         An order is not ready in time.
         """
-        instance.start_by = None
+        instance.startBy(None)
         reason = f"not ready within {self._start_timeout:g} s"
         if not instance.watched and not instance.slots:
             return self._bury(instance, reason, now)
         if instance.retired:
             return []
         self._lifecycle.fail(instance, reason, now)
-        instance.retired = True
         order = Stop(instance, reason) if instance.watched else Retire(instance)
         self._orders.recount(instance.route)
         return [
             order,
-            *self._lifecycle.drain(instance),
+            *self._lifecycle.drain(instance, Change.GIVEN_UP),
             *self._rolls.failed(instance, reason),
         ]
 
@@ -477,9 +474,9 @@ class Scaler:
         """
         A retired instance stands ready: it may not have heard that it is.
         """
-        if instance.told:
+        if instance.retire_sent:
             return []
-        instance.told = True
+        instance.change(Change.READY)
         return [Retire(instance)]
 
 

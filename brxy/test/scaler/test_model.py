@@ -228,6 +228,15 @@ class ScalerMachine(RuleBasedStateMachine):
         return bool(instances)
 
     @invariant()
+    def legal(self) -> None:
+        """
+        Each instance is in a stage that there is, and nothing else is true of it than
+        what may be.
+        """
+        for each in {*self.all, *self.edge.spawned}:
+            assert each.violations() == [], each
+
+    @invariant()
     def retiredServeNobody(self) -> None:
         for each in self.all:
             assert not each.retired or each.state is State.DRAINING

@@ -18,7 +18,7 @@ from brxy.edge.events import Event, Events, RecoveryFailed
 from brxy.edge.fleet.starter import Starter
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
-from brxy.scaler.instance import Instance
+from brxy.scaler.instance import Change, Instance
 
 
 @implementer(IInstance)
@@ -373,7 +373,7 @@ class RecoverTests(SynchronousTestCase):
         What was given up meanwhile is stopped once it is found.
         """
         self.recover(self.one)
-        self.one.retired = True
+        self.one.change(Change.RETIRED)
         self.starter.stop(self.one)
         handle: Any = _Handle()
         self.spawner.answer.callback({"t1": handle})
