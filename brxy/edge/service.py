@@ -139,7 +139,7 @@ class EdgeService(Service):
             edge_id=self._state.edge_id,
             access=self._access,
             limits=limits,
-            spawnings=[spawn.spawning for spawn in settings.spawns],
+            spawnings={spawn.rule.name: spawn.spawning for spawn in settings.spawns},
             endpoint=lambda: edgeEndpoint(self._addressesForSpawned()),
             changed=self._changed,
             events=self._events,

@@ -156,10 +156,10 @@ class Instance:
     @ivar capacity: exchanges it takes at once.
     @ivar generation: its start by the edge's clock, in microseconds since the
         epoch, made to rise strictly.
-    @ivar spawner: the position of the C{--spawn} that ordered it, or L{None}
-        for one that came by itself.
-    @ivar rank: how late that spawner's turn comes on its route; 0 is the first,
-        and whatever came by itself.
+    @ivar spawn: the name of the spawn that ordered it, see L{brxy.scaler.rules.Rule};
+        L{None} for one that came by itself.
+    @ivar rank: how late that spawn's turn comes on its route; 0 is the first, and
+        whatever came by itself.
     @ivar node_id: the name its node gave itself, once one has dialled in.
     @ivar adopted: an earlier run of this edge ordered it.
     @ivar ordered_at: when it was ordered, or came.
@@ -184,7 +184,7 @@ class Instance:
     route: str
     capacity: int
     generation: int
-    spawner: int | None = None
+    spawn: str | None = None
     rank: int = 0
     node_id: str | None = None
     state: State = State.ORDERED
@@ -325,8 +325,8 @@ class Instance:
             found.append("lost its last slot, and has some")
         if self.answered and not self.judged:
             found.append("answered, and not judged")
-        if self.watched and self.spawner is None:
-            found.append("watched, but by no spawner")
+        if self.watched and self.spawn is None:
+            found.append("watched, but of no spawn")
         return found
 
     def _has(self, name: str) -> bool:

@@ -4,7 +4,7 @@ Which instances there are, from their order until nothing of them is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from brxy.errors import NodeRefused
 from brxy.scaler.agenda import Agenda
@@ -24,12 +24,13 @@ class Ledger:
 
     def __init__(
         self,
-        rules: Sequence[Rule],
+        rules: Mapping[str, Rule],
         agenda: Agenda[Instance | Fleet],
         new_ticket: Callable[[], str],
         epoch: float,
     ) -> None:
         """
+        @param rules: by their names, first choice first.
         @param agenda: where to write down what must be looked at, and when:
             orders when they must be ready, and fleets for L{forget}.
         @param new_ticket: makes a ticket that nobody can guess.
@@ -69,11 +70,11 @@ class Ledger:
         """
         return len(self._fleets)
 
-    def rules(self, route: str) -> list[int]:
+    def rules(self, route: str) -> list[str]:
         """
-        The positions of the rules that are for a route.
+        The names of the rules that are for a route, first choice first.
         """
-        return [i for i, rule in enumerate(self._rules) if covers(rule.pattern, route)]
+        return [name for name, rule in self._rules.items() if covers(rule.pattern, route)]
 
     def fleet(self, route: str) -> Fleet | None:
         """
@@ -91,7 +92,7 @@ class Ledger:
             fleet = self._fleets[route] = Fleet(route, self.rules(route))
         return fleet
 
-    def rank(self, route: str, rule: int) -> int:
+    def rank(self, route: str, rule: str) -> int:
         """
         How late a rule's turn comes on a route.
         """
@@ -118,7 +119,7 @@ class Ledger:
             fleet.look_at = when
             self._agenda.add(when, fleet)
 
-    def order(self, fleet: Fleet, rule: int, start_by: float, now: float) -> Instance:
+    def order(self, fleet: Fleet, rule: str, start_by: float, now: float) -> Instance:
         """
         Write down an order.
         """
@@ -127,7 +128,7 @@ class Ledger:
             route=fleet.route,
             capacity=self._rules[rule].capacity,
             generation=self._nextGeneration(now),
-            spawner=rule,
+            spawn=rule,
             rank=fleet.rules.index(rule),
             watched=True,
             ordered_at=now,

@@ -70,7 +70,7 @@ class Lifecycle:
         """
         if not instance.change(Change.REACHED):
             return []
-        if instance.spawner is None or (instance.judged and not instance.watched):
+        if instance.spawn is None or (instance.judged and not instance.watched):
             # No exchange waits for it.
             instance.startBy(None)
         return [*self._flag(instance.route)]
@@ -159,20 +159,20 @@ class Lifecycle:
         @return: whether that has closed the breaker of its spawn: waiters may need
             more instances than the canary.
         """
-        if not instance.judge() or instance.spawner is None:
+        if not instance.judge() or instance.spawn is None:
             return False
-        breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawner)
+        breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawn)
         return breaker.succeeded(now)
 
     def fail(self, instance: Instance, reason: str, now: float) -> None:
         """
         An instance does not work, unless it had shown that it does.
         """
-        if instance.judge() and instance.spawner is not None:
-            breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawner)
+        if instance.judge() and instance.spawn is not None:
+            breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawn)
             breaker.failed(instance.ticket, reason, now)
 
     def _drop(self, instance: Instance) -> None:
-        if instance.judge() and instance.spawner is not None:
-            breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawner)
+        if instance.judge() and instance.spawn is not None:
+            breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawn)
             breaker.dropped(instance.ticket)

@@ -8,7 +8,7 @@ out; times are seconds of any clock that only goes forward.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from secrets import token_hex
 from typing import Any
 
@@ -30,7 +30,7 @@ from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import PROVEN, Lifecycle
 from brxy.scaler.orders import Orders
 from brxy.scaler.rolls import Rolls
-from brxy.scaler.rules import Rule, ruleOf
+from brxy.scaler.rules import Rule, byName, ruleOf
 
 __all__ = [
     "Buried",
@@ -58,7 +58,7 @@ class Scaler:
 
     def __init__(
         self,
-        rules: Sequence[Rule],
+        rules: Iterable[Rule],
         *,
         max_total: int,
         epoch: float,
@@ -69,7 +69,7 @@ class Scaler:
         waiting: Callable[[str], int],
     ) -> None:
         """
-        @param rules: one for each spawner, first choice first.
+        @param rules: one for each spawn, first choice first.
         @param max_total: how many instances there may be of all routes.
         @param epoch: what the wall clock said, in seconds since 1970, when
             the clock behind every C{now} said 0.
@@ -80,17 +80,17 @@ class Scaler:
         @param waiting: how many exchanges wait for a route now.
         """
         self.waiting = waiting
-        self._rules = rules
+        self._rules = named_rules = byName(rules)
         self._start_timeout = start_timeout
         self._grace = grace
         self._agenda: Agenda[Instance | Fleet] = Agenda()
-        self._ledger = Ledger(rules, self._agenda, new_ticket, epoch)
+        self._ledger = Ledger(named_rules, self._agenda, new_ticket, epoch)
         self._lifecycle = Lifecycle(self._ledger, grace)
-        patterns = [rule.pattern for rule in rules if rule.pattern is not None]
+        patterns = [rule.pattern for rule in named_rules.values() if rule.pattern is not None]
         exact = [pattern for pattern in patterns if not pattern.startswith("*.")]
         self._known_routes = KnownRoutes([*named, *exact])
         self._orders = Orders(
-            rules,
+            named_rules,
             self._ledger,
             self._lifecycle,
             max_total,
@@ -364,20 +364,17 @@ class Scaler:
                 "route": each.route,
                 "capacity": each.capacity,
                 "generation": each.generation,
-                "adopted": each.adopted or each.spawner is not None,
-                "spawner": self._nameOf(each),
+                "adopted": each.adopted or each.spawn is not None,
+                "spawner": each.spawn,
             }
             for each in self._ledger.instances()
             if self._isWorthKeeping(each)
         ]
 
     def _isWorthKeeping(self, instance: Instance) -> bool:
-        if instance.spawner is not None and self._rules[instance.spawner].recovers:
+        if instance.spawn is not None and self._rules[instance.spawn].recovers:
             return instance.state <= State.READY
         return instance.node_id is not None and State.CONNECTED <= instance.state <= State.READY
-
-    def _nameOf(self, instance: Instance) -> str | None:
-        return None if instance.spawner is None else self._rules[instance.spawner].name or None
 
     def restore(self, records: Iterable[Mapping[str, Any]], now: float) -> list[Instance]:
         """
@@ -389,12 +386,16 @@ class Scaler:
         """
         sought = []
         for record in records:
-            spawner = ruleOf(record, self._rules)
-            rank = 0 if spawner is None else self._ledger.rank(record["route"], spawner)
-            known = {**record, "spawner": spawner, "rank": rank}
-            # Whatever becomes of it, it says nothing about new orders.
-            instance = Instance(**known, ordered_at=now, judged=spawner is not None)
-            if spawner is not None and self._rules[spawner].recovers:
+            spawn = ruleOf(record, self._rules)
+            instance = Instance(
+                **{key: value for key, value in record.items() if key != "spawner"},
+                spawn=spawn,
+                rank=0 if spawn is None else self._ledger.rank(record["route"], spawn),
+                ordered_at=now,
+                # Whatever becomes of it, it says nothing about new orders.
+                judged=spawn is not None,
+            )
+            if spawn is not None and self._rules[spawn].recovers:
                 instance.watch(True)
                 self._ledger.expect(instance, now + self._start_timeout)
                 sought.append(instance)

@@ -56,8 +56,6 @@ class Spawning:
     @ivar idle_timeout: how long the newest instance of a route may be idle,
         in seconds.
     @ivar old_idle_timeout: the same for an older one.
-    @ivar mark: what follows the edge's id in its orders, where several use the
-        same kind of spawner: one must not take the other's instances for its own.
     @ivar send_proxy: the version of the PROXY protocol by which apps are told of
         clients, if they are.
     """
@@ -65,7 +63,6 @@ class Spawning:
     spawner: ISpawner
     idle_timeout: float
     old_idle_timeout: float
-    mark: str = ""
     send_proxy: str | None = None
 
 

@@ -126,11 +126,11 @@ class LegalTests(SynchronousTestCase):
         """
         So is what can't be true together.
         """
-        fine = {"ready_since": 0.0, "spawner": 0, "judged": True}
+        fine = {"ready_since": 0.0, "spawn": "a", "judged": True}
         for wrong in (
             {"lost_at": 1.0, "slots": 1},
             {"answered": True, "judged": False},
-            {"watched": True, "spawner": None},
+            {"watched": True, "spawn": None},
             {"retired": True},
         ):
             instance = at(Stage(State.READY))
