@@ -215,9 +215,10 @@ _OWN_KEYS = {
     "version, ``v1`` or ``v2``, as :option:`brxy-node --send-proxy` does, also where the edge "
     "fronts the app itself. The requests that ``kubernetes:`` makes for ``ready-path=`` have "
     "no header. Default: no header.",
-    "name": "The name of the spawn string. After a restart the edge takes an instance for one "
-    "of the spawn string with the same name. Default: the spawner, and a number if it is "
-    "used several times.",
+    "name": "The name of this spawn, by which the edge finds its instances again after a "
+    "restart: letters, digits, ``-`` and ``_``, at most 63. Two spawns must not have the same "
+    "name. Default: the spawner's name, and ``docker-2``, ``docker-3`` … for more spawns of the "
+    "same spawner.",
 }
 
 
