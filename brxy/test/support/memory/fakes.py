@@ -1,5 +1,5 @@
 """
-Honest stand-ins, for tests, for what slots and exchanges talk to.
+Stand-ins for tests, for the objects that slots and exchanges call.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["FakeBrokerage", "FakeEnd", "FakeOwner", "FakeRelay"]
 
 class FakeEnd:
     """
-    An end of an exchange that writes down what is done to it.
+    An end of an exchange that records its calls.
     """
 
     def __init__(self) -> None:
@@ -49,12 +49,12 @@ class FakeEnd:
 
 class FakeRelay(Relay):
     """
-    A relay that writes down what it is told.
+    A relay that records its calls.
 
     @ivar told: C{accepted}, and then how it ended: C{refused}, C{aborted} or
         C{finished}.
     @ivar reason: why, if it was refused or aborted.
-    @ivar onData: what else is to be done with bytes from the far end.
+    @ivar onData: is also called with bytes from the far end.
     """
 
     near: FakeEnd
@@ -70,7 +70,7 @@ class FakeRelay(Relay):
     @property
     def over(self) -> bool:
         """
-        It has ended by itself.
+        Whether the relay has ended.
         """
         return any(each != "accepted" for each in self.told)
 
@@ -100,16 +100,16 @@ class FakeRelay(Relay):
     def finished(self) -> None:
         self._tell("finished")
         if self.far is not None:
-            # As the edge's own relays do.
+            # The edge's own relays do this.
             self.far.done(False)
 
 
 class FakeBrokerage:
     """
-    The edge's brokerage, as a node's slot sees it: one instance, and nobody who
-    waits.
+    The edge's brokerage, as a node's slot sees it: one instance, and no
+    waiters.
 
-    @ivar events: what it was told about the instance, in order.
+    @ivar events: the events of the instance, in order.
     @ivar free_slots: the slots that can take an exchange now.
     @ivar busy: the slots with an exchange.
     """
@@ -123,7 +123,7 @@ class FakeBrokerage:
 
     def take(self, slot: Any) -> None:
         """
-        An exchange is matched with a slot.
+        Match an exchange with a slot.
         """
         self.free_slots.remove(slot)
         self.busy.append(slot)

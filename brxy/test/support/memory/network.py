@@ -1,5 +1,5 @@
 """
-A network in memory, for tests, whose every byte is delivered by hand.
+A network in memory for tests, in which every byte is delivered by hand.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ UNIX_ADDRESS = UNIXAddress("/slot")
 
 class _Handle:
     """
-    As much of a socket as brxy asks of one.
+    The part of a socket that brxy uses.
     """
 
     def __init__(self, end: PipeEnd) -> None:
@@ -54,8 +54,8 @@ class _Handle:
 
     def getsockopt(self, level: int, option: int, size: int) -> bytes:
         """
-        What the kernel counts: the bytes that the other side has read, and those that
-        have come from it.
+        @return: the kernel's counters: the bytes that the other side has read,
+            and those that have arrived from it.
         """
         assert (level, option) == (socket.IPPROTO_TCP, socket.TCP_INFO)
         end, other = self._end, self._end.other
@@ -64,7 +64,7 @@ class _Handle:
 
     def recv(self, size: int, flags: int) -> bytes:
         """
-        Look at what has come.
+        Peek at the bytes that have arrived.
         """
         assert flags == socket.MSG_PEEK
         if not self._end.pending() and not self._end.other.ending:
@@ -75,14 +75,15 @@ class _Handle:
 @implementer(ITCPTransport)
 class PipeEnd:
     """
-    One end of a connection in memory, as a transport that does what Twisted's
-    do: a buffer with a limit, half-closes, and ends that come in a later turn.
+    One end of a connection in memory, as a transport that behaves as Twisted's
+    do: a buffer with a limit, half-closes, and ends that are reported in a
+    later turn.
 
     @ivar writes: what was written, write by write.
     @ivar ending: nothing more will be written.
     @ivar aborted: the connection was aborted from this end.
-    @ivar lost: the protocol has been told that the connection is gone.
-    @ivar reading: what comes is wanted.
+    @ivar lost: the protocol has been notified that the connection is gone.
+    @ivar reading: the protocol reads.
     @ivar options: the socket options that were set.
     """
 
@@ -109,13 +110,14 @@ class PipeEnd:
 
     def pending(self) -> bytes:
         """
-        What this end would receive now.
+        @return: what this end would receive now.
         """
         return bytes(self.other._outbox)
 
     def deliver(self, size: int | None = None) -> bool:
         """
-        Have this end receive up to so many bytes, or what follows the last one.
+        Have this end receive up to this many bytes, or the event after the
+        last one.
 
         @return: whether anything happened.
         """
@@ -148,13 +150,14 @@ class PipeEnd:
 
     def written(self) -> bytes:
         """
-        All that was written.
+        @return: everything that was written.
         """
         return b"".join(self.writes)
 
     def frames(self) -> list[tuple[int, int, bytes]]:
         """
-        All that was written, as frames of the slot protocol; then forgotten.
+        @return: everything that was written, as frames of the slot protocol.
+            It is forgotten then.
         """
         data = self.written()
         self.writes.clear()
@@ -164,7 +167,7 @@ class PipeEnd:
         if self._full:
             self._full = False
             if self._producer is not None:
-                # Twisted's do this in place of closing.
+                # Twisted's transports do this in place of closing.
                 self._producer.resumeProducing()
                 return
         if self.ending:
@@ -182,7 +185,7 @@ class PipeEnd:
         if not self.lost:
             self.lost = True
             if self.pending():
-                # What nobody has read turns a close into a reset.
+                # Unread bytes turn a close into a reset.
                 self.other._broken = True
             self.ending = True
             self.protocol.connectionLost(Failure(reason))
@@ -282,7 +285,8 @@ def connect(
 
 def settle(clock: Any, ends: Callable[[], Sequence[PipeEnd]]) -> None:
     """
-    Deliver all there is, and what comes of it, without letting time pass.
+    Deliver all pending bytes, and what follows from them, without letting time
+    pass.
     """
     while True:
         clock.advance(0)
@@ -293,9 +297,9 @@ def settle(clock: Any, ends: Callable[[], Sequence[PipeEnd]]) -> None:
 @implementer(IHalfCloseableProtocol)
 class Recorder(Protocol):
     """
-    The far side of a connection that is tested.
+    The far side of a connection under test.
 
-    @ivar received: all that came.
+    @ivar received: all bytes that have arrived.
     @ivar ended: the other side has half-closed.
     @ivar lost: the connection is gone.
     """
@@ -330,7 +334,7 @@ class FakeApp(Recorder):
 
 class _Hangups(HangupWatcher):
     """
-    Watches connections in memory.
+    Watches connections in memory for hang-ups.
     """
 
     def __init__(self, watched: dict[int, Callable[[bool], None]]) -> None:
@@ -348,7 +352,7 @@ class _Hangups(HangupWatcher):
 
 class FakeReactor(MemoryReactorClock):
     """
-    A reactor whose clock, and whose network, are moved by hand.
+    A reactor whose clock and network are moved by hand.
 
     @ivar shared: for connections in it.
     @ivar hangups: the connections that are watched for a hang-up.
@@ -367,7 +371,7 @@ class FakeReactor(MemoryReactorClock):
 
     def dialling(self) -> int:
         """
-        How many attempts to connect wait for an answer.
+        @return: how many attempts to connect are pending.
         """
         self._skipCancelled()
         attempts = self.connectors[self._answered :]
@@ -388,7 +392,7 @@ class FakeReactor(MemoryReactorClock):
 
     def accept(self, limit: int = 65536) -> FakeApp:
         """
-        Let the eldest attempt succeed.
+        Have the oldest attempt succeed.
         """
         app = FakeApp()
         protocol = self._next().buildProtocol(TCP_ADDRESS)
@@ -399,7 +403,7 @@ class FakeReactor(MemoryReactorClock):
 
     def refuse(self, error: Exception | None = None) -> None:
         """
-        Let the eldest attempt fail.
+        Have the oldest attempt fail.
         """
         connector = self.connectors[self._answered]
         factory = self._next()
@@ -407,12 +411,12 @@ class FakeReactor(MemoryReactorClock):
 
     def callFromThread(self, call: Callable[..., Any], *args: Any) -> None:
         """
-        Do something in a turn of the reactor.
+        Call a function in a turn of the reactor.
         """
         self.callLater(0, call, *args)
 
     def timers(self) -> int:
         """
-        How many delayed calls there are.
+        @return: how many delayed calls there are.
         """
         return len(self.getDelayedCalls())

@@ -17,14 +17,14 @@ WELCOME_FRAME = Welcome(VERSION, "edge", 7, True).encode()
 
 def opening(number: int = 1, once: bool = False, kind: int = KIND_HTTP) -> bytes:
     """
-    An OPEN.
+    @return: an OPEN frame.
     """
     return Open(kind, once, "192.0.2.1:5").encode(number)
 
 
 def warnings(events: Any) -> list[str]:
     """
-    What was logged that an operator has to read.
+    @return: the warnings and errors that were logged.
     """
     return [
         event["why"]
