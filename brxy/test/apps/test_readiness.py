@@ -19,7 +19,7 @@ from brxy.readiness import waitUntilReady
 
 class _Transport(StringTransport):
     """
-    Between two different addresses.
+    A transport between two different addresses.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class _Transport(StringTransport):
 
 class _Tests(SynchronousTestCase):
     """
-    Plays the network.
+    Base of tests that play the network.
     """
 
     path: str | None = None
@@ -51,7 +51,7 @@ class _Tests(SynchronousTestCase):
 
     def forget(self, ready: Deferred[None]) -> None:
         """
-        Nobody waits any more.
+        Stop waiting.
         """
         ready.addErrback(lambda failure: failure.trap(CancelledError))
         ready.cancel()
@@ -64,7 +64,7 @@ class _Tests(SynchronousTestCase):
 
     def refuse(self) -> None:
         """
-        Nobody listens.
+        Refuse the latest attempt, as if no server listened.
         """
         factory = self.reactor.tcpClients[-1][2]
         factory.clientConnectionFailed(
@@ -73,7 +73,7 @@ class _Tests(SynchronousTestCase):
 
     def accept(self, transport: StringTransport | None = None) -> tuple[Protocol, StringTransport]:
         """
-        Somebody listens.
+        Accept the latest attempt, as if a server listened.
         """
         transport = transport or _Transport()
         protocol = self.reactor.tcpClients[-1][2].buildProtocol(transport.getPeer())
@@ -92,7 +92,8 @@ class _Tests(SynchronousTestCase):
 
     def assertPause(self, milliseconds: float) -> None:
         """
-        Refuse the latest attempt; the next one follows after this pause.
+        Refuse the latest attempt, and check that the next one follows after
+        this pause.
         """
         before = self.attempts()
         self.refuse()
@@ -103,19 +104,19 @@ class _Tests(SynchronousTestCase):
 
     def assertIdle(self) -> None:
         """
-        No timer is left.
+        Check that no timer is left.
         """
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
 
 class ConnectTests(_Tests):
     """
-    A connection is enough.
+    Tests of an app that is ready when it accepts a connection.
     """
 
     def test_atOnce(self) -> None:
         """
-        The first attempt is made at once, with a limit; when its connection is
+        The first attempt is made at once, with a limit. When its connection is
         closed again, the app is ready.
         """
         host, port, _, timeout, _ = self.reactor.tcpClients[0]
@@ -140,7 +141,7 @@ class ConnectTests(_Tests):
 
     def test_turns(self) -> None:
         """
-        Many who wait share 2,000 attempts a second.
+        All waiting attempts together share 2,000 attempts a second.
         """
         others = [self.wait("127.0.0.1") for _ in range(9)]
         self.assertPause(5)
@@ -150,7 +151,7 @@ class ConnectTests(_Tests):
 
     def test_itself(self) -> None:
         """
-        A connection that met itself is nobody's answer.
+        A connection that was made to itself does not count as an answer.
         """
         same = IPv4Address("TCP", "127.0.0.1", 20000)
         protocol, transport = self.accept(StringTransport(hostAddress=same, peerAddress=same))
@@ -162,7 +163,7 @@ class ConnectTests(_Tests):
 
     def test_cancelPause(self) -> None:
         """
-        Cancelled between two attempts, it makes no more.
+        A wait that is cancelled between two attempts makes no more.
         """
         self.refuse()
         self.ready.cancel()
@@ -171,7 +172,8 @@ class ConnectTests(_Tests):
 
     def test_cancelAttempt(self) -> None:
         """
-        Cancelled in an attempt, it ends that one and makes no more.
+        A wait that is cancelled during an attempt ends that one and makes no
+        more.
         """
         self.ready.cancel()
         self.failureResultOf(self.ready, CancelledError)
@@ -182,7 +184,8 @@ class ConnectTests(_Tests):
 
     def test_cancelSuccess(self) -> None:
         """
-        Cancelled when the connection stands already, it is cancelled still.
+        A wait that is cancelled when the connection is already established is
+        still cancelled.
         """
         protocol, _ = self.accept()
         self.ready.cancel()
@@ -193,14 +196,14 @@ class ConnectTests(_Tests):
 
 class GetTests(_Tests):
     """
-    An answer is needed.
+    Tests of an app that is ready when it answers a request.
     """
 
     path = "/health?deep=1"
 
     def test_request(self) -> None:
         """
-        It sends a request that asks for no second one.
+        The request says that no second one follows on its connection.
         """
         _, transport = self.accept()
         self.assertEqual(
@@ -211,7 +214,7 @@ class GetTests(_Tests):
 
     def test_header(self) -> None:
         """
-        What an app expects before a request goes before it.
+        A header that an app expects is sent before the request.
         """
         waitUntilReady(self.reactor, "127.0.0.1", 20000, "/", b"PROXY UNKNOWN\r\n")
         _, transport = self.accept()
@@ -219,8 +222,8 @@ class GetTests(_Tests):
 
     def test_good(self) -> None:
         """
-        Any status of 2xx or 3xx will do, however its bytes come; what follows
-        doesn't matter.
+        Any status of 2xx or 3xx is enough, however its bytes are split. The
+        bytes after it don't matter.
         """
         for head in (b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.0 204 \r\n", b"HTTP/1.1 302 Found"):
             self.setUp()
@@ -235,7 +238,7 @@ class GetTests(_Tests):
 
     def test_bad(self) -> None:
         """
-        After another status, or none, it is tried again.
+        After another status, or none, there is another attempt.
         """
         for head in (
             b"HTTP/1.1 404 Not Found",
@@ -255,7 +258,7 @@ class GetTests(_Tests):
 
     def test_silence(self) -> None:
         """
-        An attempt that gets no answer within 5 s is broken off.
+        An attempt that gets no answer within 5 s is aborted.
         """
         protocol, transport = self.accept()
         self.reactor.advance(4.9)
@@ -268,7 +271,7 @@ class GetTests(_Tests):
 
     def test_ipv6(self) -> None:
         """
-        An IPv6 address goes in brackets.
+        An IPv6 address is written in brackets.
         """
         self.wait("::1")
         _, transport = self.accept()
