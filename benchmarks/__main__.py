@@ -1,5 +1,5 @@
 """
-All benchmarks, or one: what C{./dev bench} runs.
+Runs all benchmarks, or one: ./dev bench.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _PARTS = {
     "coldstart": "benchmarks.coldstart.coldstart",
 }
 
-# What they want beside Python; Debian's packages have the same names.
+# The programs that benchmarks need besides Python. Debian's packages have the same names.
 _PROGRAMS = ("haproxy", "nginx", "wrk", "strace")
 
-# What each can be told to draw.
+# The options that make a benchmark draw its plots.
 _PLOTS = {"http": ("--plots", "."), "queueing": ("--plot", "bench-queueing.png")}
 
 
 def _parser(own_help: bool) -> argparse.ArgumentParser:
     """
-    The options of all benchmarks.
+    @return: the parser for the options of all benchmarks.
     """
     parser = argparse.ArgumentParser(
         prog="./dev bench",
@@ -52,7 +52,7 @@ def _parser(own_help: bool) -> argparse.ArgumentParser:
 
 def _perform(part: str, folder: Path, options: Sequence[str]) -> None:
     """
-    Run one benchmark; what it prints goes to a file, too.
+    Run one benchmark. Its output is also written to a file.
 
     @raise BenchError: it failed.
     """
@@ -79,7 +79,8 @@ def _perform(part: str, folder: Path, options: Sequence[str]) -> None:
 
 def _publish(part: str, folder: Path) -> None:
     """
-    Put a benchmark's table and plots where the documentation finds them.
+    Copy a benchmark's table and plots to where the documentation includes
+    them.
     """
     for file in sorted(folder.glob(f"bench-{part}*.*")):
         shutil.copy(file, ROOT / "doc" / file.name)
