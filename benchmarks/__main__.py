@@ -44,9 +44,9 @@ def _parser(own_help: bool) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--out", type=Path, default=ROOT / "build/bench", help="where tables, plots and JSON go")
-    add("--publish", action="store_true", help="put tables and plots into doc/")
-    add("--smoke", action="store_true", help="only see that everything works, in some seconds")
+    add("--out", type=Path, default=ROOT / "build/bench", help="folder for tables, plots and JSON")
+    add("--publish", action="store_true", help="copy tables and plots to doc/")
+    add("--smoke", action="store_true", help="only check that everything works")
     return parser
 
 
@@ -111,9 +111,9 @@ def _main(argv: Sequence[str]) -> int:
     parser = _parser(own_help=not named)
     arguments, options = parser.parse_known_args(argv[1:] if named else argv)
     if options and not named:
-        parser.error(f"no part and no option: {options[0]}")
+        parser.error(f"neither a part nor an option: {options[0]}")
     if arguments.publish and arguments.smoke:
-        parser.error("--smoke measures nothing to be published")
+        parser.error("the results of --smoke can't be published")
     return guarded(lambda: _run([argv[0]] if named else list(_PARTS), arguments, options))
 
 

@@ -284,8 +284,8 @@ def _parser() -> argparse.ArgumentParser:
     """
     parser = argparse.ArgumentParser(prog="bench broker", description="A step of the broker.")
     add = parser.add_argument
-    add("--json", type=Path, metavar="FILE", help="for all figures")
-    add("--smoke", action="store_true", help="as little as shows that it works")
+    add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    add("--smoke", action="store_true", help="only check that everything works")
     return parser
 
 

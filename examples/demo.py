@@ -121,7 +121,7 @@ class Request(BaseHTTPRequestHandler):
         while left:
             read = len(self.rfile.read(min(left, 65536)))
             if not read:
-                raise ValueError("body broke off")
+                raise ValueError("the body is incomplete")
             left -= read
         return length
 
@@ -155,7 +155,7 @@ def portNumber(text: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="demo",
-        description="A small web app; PORT (8000) and HOST (127.0.0.1) say where it listens.",
+        description="A small web app that listens on HOST (127.0.0.1) and PORT (8000).",
     )
     parser.add_argument(
         "-d",

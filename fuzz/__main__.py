@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(TARGETS))
     parser.add_argument("-t", "--time", type=int, default=60, help="seconds for each (60)")
     parser.add_argument(
-        "--keep", action="store_true", help="keep what was found in fuzz/corpus, minimised"
+        "--keep", action="store_true", help="add new inputs to fuzz/corpus, minimised"
     )
     options = parser.parse_args()
     if unknown := set(options.names) - set(TARGETS):

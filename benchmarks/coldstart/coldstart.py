@@ -109,9 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench coldstart", description="Starts from zero.")
     add = parser.add_argument
     add("--rounds", type=_positive, default=15, help="tries for each figure; default: 15")
-    add("--connections", type=_positive, default=5000, help="open while starting; default: 5000")
-    add("--json", type=Path, metavar="FILE", help="for all figures")
-    add("--smoke", action="store_true", help="as little as shows that it works")
+    add("--connections", type=_positive, default=5000, help="open while apps start; default: 5000")
+    add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    add("--smoke", action="store_true", help="only check that everything works")
     return parser
 
 
@@ -120,7 +120,7 @@ def _positive(text: str) -> int:
     @raise argparse.ArgumentTypeError: it is not a number from 1 on.
     """
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError("a number from 1 on is needed")
+        raise argparse.ArgumentTypeError("it must be a whole number, 1 or more")
     return int(text)
 
 

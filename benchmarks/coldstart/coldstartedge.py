@@ -50,7 +50,7 @@ class Edge:
         deadline = time.monotonic() + TIMEOUT
         while _hasChildren(self.process.pid) or self._hasInstances():
             if time.monotonic() > deadline:
-                raise BenchError("what the edge started does not leave")
+                raise BenchError("the edge's instances do not leave")
             time.sleep(0.02)
 
     def _hasInstances(self) -> bool:

@@ -29,7 +29,7 @@ def needs(program: str) -> None:
     @raise Missing: it is not.
     """
     if shutil.which(program) is None:
-        raise Missing(f"{program} is not there (apt install {program})")
+        raise Missing(f"needs {program} (apt install {program})")
 
 
 @frozen

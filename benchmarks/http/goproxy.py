@@ -46,8 +46,8 @@ def compileProxy(go: str, folder: Path) -> Path:
             timeout=_COMPILE,
         )
     except subprocess.TimeoutExpired:
-        raise BenchError("go does not end") from None
+        raise BenchError("go does not finish") from None
     if built.returncode != 0:
         said = (built.stderr.strip() or "nothing").splitlines()
-        raise BenchError(f"go could not compile the proxy, it said {said[-1]}")
+        raise BenchError(f"go could not compile the proxy: {said[-1]}")
     return program

@@ -41,16 +41,16 @@ def _parser() -> argparse.ArgumentParser:
     """
     parser = argparse.ArgumentParser(prog="bench http", description="What a request costs.")
     add = parser.add_argument
-    add("--only", type=_words, metavar="A,B", help="these contenders: app-epoll, or app for all")
+    add("--only", type=_words, metavar="A,B", help="only these: app-epoll, or app for all app-*")
     add("--without", type=_words, metavar="A,B", default=[], help="all but these contenders")
     add("--before", type=Path, metavar="TREE", help="compare to the brxy of another checkout")
     add("--loads", type=_words, default=_EVERY, help="default: " + ",".join(_EVERY))
     add("--rounds", type=int, default=7, help="windows for each figure; default: 7")
     add("--seconds", type=float, default=1.0, help="the length of a window; default: 1")
-    add("--connections", type=int, default=5000, help="when memory is measured; default: 5000")
-    add("--json", type=Path, metavar="FILE", help="for all figures")
-    add("--plots", type=Path, metavar="FOLDER", help="for plots")
-    add("--smoke", action="store_true", help="as little as shows that it works")
+    add("--connections", type=int, default=5000, help="clients for the memory load; default: 5000")
+    add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    add("--plots", type=Path, metavar="FOLDER", help="write plots to FOLDER")
+    add("--smoke", action="store_true", help="only check that everything works")
     return parser
 
 
@@ -130,7 +130,7 @@ def _sayAbridged(plan: Plan) -> None:
     names = [one.name for one in _contenders(None, []) if one not in plan.contenders]
     loads = [load for load in LOADS.values() if load not in plan.loads]
     names += [load.name for load in loads]
-    say("a smoke is without " + ", ".join(names))
+    say("a smoke test leaves out " + ", ".join(names))
 
 
 def _run(arguments: argparse.Namespace) -> None:

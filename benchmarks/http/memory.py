@@ -123,7 +123,7 @@ def _rest(contender: Running) -> None:
         time.sleep(_LOOK)
         if sum(map(cpuTime, pids)) - before < _LOOK * _REST:
             return
-    raise BenchError(f"{contender.name} does not come to rest")
+    raise BenchError(f"{contender.name} does not become idle")
 
 
 def _openFiles(pid: int) -> int:

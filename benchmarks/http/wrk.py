@@ -64,7 +64,7 @@ def run(load: Load, port: int, seconds: float) -> Outcome:
     try:
         return Outcome(**json.loads(lines[-1]))
     except (ValueError, TypeError):
-        raise BenchError(f"wrk failed: it said {lines[-1]}") from None
+        raise BenchError(f"wrk failed: {lines[-1]}") from None
 
 
 def _interrupted(command: Sequence[str], seconds: float) -> str:
@@ -83,6 +83,6 @@ def _interrupted(command: Sequence[str], seconds: float) -> str:
             process.send_signal(signal.SIGINT)
             return process.communicate(timeout=_REPORT)[0]
         except subprocess.TimeoutExpired:
-            raise BenchError("wrk does not end") from None
+            raise BenchError("wrk does not finish") from None
         finally:
             process.kill()

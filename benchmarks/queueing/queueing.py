@@ -351,9 +351,9 @@ def _parser() -> argparse.ArgumentParser:
     """
     parser = argparse.ArgumentParser(prog="bench queueing", description="Latency under load.")
     add = parser.add_argument
-    add("--json", type=Path, metavar="FILE", help="for all figures")
-    add("--plot", type=Path, metavar="FILE", help="for a plot")
-    add("--smoke", action="store_true", help="as little as shows that it works")
+    add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    add("--plot", type=Path, metavar="FILE", help="write a plot to FILE")
+    add("--smoke", action="store_true", help="only check that everything works")
     return parser
 
 

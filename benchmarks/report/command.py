@@ -32,7 +32,7 @@ def sayLeftOut(lines: Sequence[str]) -> None:
     for line in lines:
         say(f"left out: {line}")
     if lines and os.environ.get("BRXY_TEST_ALL") == "1":
-        raise BenchError("BRXY_TEST_ALL=1 makes that a failure")
+        raise BenchError("BRXY_TEST_ALL=1 makes this an error")
 
 
 def _terminated(*_: Any) -> None:

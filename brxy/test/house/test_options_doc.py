@@ -44,7 +44,7 @@ def default(text: str) -> str:
     """
     sentence = re.search(r"Default:(.*?)\.(?:\s|$)", text, re.DOTALL)
     values = re.findall(r"``([^`]+)``", sentence[1]) if sentence else []
-    return values[-1] if values else sentence[1].strip() if sentence else "not told"
+    return values[-1] if values else sentence[1].strip() if sentence else "not given"
 
 
 class OptionsDocTests(SynchronousTestCase):

@@ -203,13 +203,13 @@ def framesInTrailers(data: bytes, ours: Reading) -> bool:
 #: brxy's reading of it; its key is the reason why that does no harm.
 LOOSER: dict[str, dict[str, Callable[[bytes, Reading], bool]]] = {
     "h11": {
-        "RFC 9112 §2.2 asks to skip empty lines; they don't go on to the app": (
+        "empty lines are skipped (RFC 9112 §2.2), and not sent to the app": (
             lambda data, ours: data.startswith(b"\r\n")
         ),
         "dropped, so that the app never sees it (RFC 9110 §6.5.1)": framesInTrailers,
     },
     "httptools": {
-        "methods are an open set (RFC 9110 §16.1); an app refuses what it doesn't know": (
+        "methods are an open set (RFC 9110 §16.1); an app refuses unknown ones": (
             lambda data, ours: ours.method not in KNOWN
         ),
         "dropped, so that the app never sees it (RFC 9110 §6.5.1)": framesInTrailers,
@@ -222,7 +222,7 @@ DIFFERENT: dict[str, dict[str, Callable[[Reading, Reading], bool]]] = {
     "httptools": {
         # To llhttp a body behind such a head belongs to the new protocol; to brxy and to h11 it
         # does not.
-        "we never ask the app for an upgrade when there is a body": (
+        "a request with a body is never sent to the app as an upgrade": (
             lambda ours, theirs: (
                 theirs == evolve(ours, body=b"")
                 and {b"upgrade", b"connection"} <= {name for name, _ in ours.fields}
@@ -238,15 +238,15 @@ STRICTER = {
     "malformed chunk size": "extensions without a name: never legal (RFC 9112 §7.1.1)",
     "malformed trailer section": "bare LF: never legal",
     "malformed or overlong trailer section": "bare LF: never legal",
-    "not HTTP/1.0 or HTTP/1.1": "2.0 is not spoken this way; 1.2 does not exist",
-    "CONNECT is not served here": "no proxy for addresses of the client's choice",
+    "not HTTP/1.0 or HTTP/1.1": "2.0 has another format; 1.2 does not exist",
+    "CONNECT is not served here": "brxy is no forward proxy",
     "Transfer-Encoding in HTTP/1.0": "faulty framing (RFC 9112 §6.1)",
-    "bad host name": "no name for a route",
+    "bad host name": "can't name a route",
     "unknown expectation": "417 (RFC 9110 §10.1.1)",
-    "request target too long": "bounded",
-    "header fields too large": "bounded",
-    "too many header fields": "bounded",
-    "too many trailer fields": "bounded",
+    "request target too long": "limited",
+    "header fields too large": "limited",
+    "too many header fields": "limited",
+    "too many trailer fields": "limited",
 }
 
 

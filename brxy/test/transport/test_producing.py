@@ -71,7 +71,7 @@ class Push:
             written += piece
             if self.told[-1:] == ["pause"]:
                 return written
-        raise AssertionError("it was not told to pause")
+        raise AssertionError("the transport did not pause it")
 
 
 @implementer(IPullProducer)

@@ -433,7 +433,7 @@ class FullDiskTests(_ProcessTests):
     def setUp(self) -> None:
         super().setUp()
         if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
-            raise SkipTest("needs to be root, for a mount namespace")
+            raise SkipTest("needs root, for a mount namespace")
 
     async def test_servesOn(self) -> None:
         """

@@ -74,7 +74,7 @@ def _missing() -> str:
     @return: why no daemon can be started; C{""} if one can.
     """
     if os.geteuid() != 0:
-        return "needs root: dockerd does"
+        return "needs root, for dockerd"
     packages = [package for name, package in _NEEDED.items() if shutil.which(name) is None]
     return f"needs {', '.join(_NEEDED)}: apt install {' '.join(packages)}" if packages else ""
 

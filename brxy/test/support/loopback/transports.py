@@ -393,7 +393,7 @@ class TransportTests(RealTests):
         Check that exactly these bytes were received.
         """
         self.assertEqual(len(protocol.received), len(expected))
-        self.assertTrue(protocol.received == expected, "it is not what was sent")
+        self.assertTrue(protocol.received == expected, "the bytes differ from those sent")
 
     async def untilReceived(self, protocol: Recorder, expected: bytes) -> None:
         """

@@ -136,7 +136,7 @@ class FakeBrokerage:
         return Welcome(VERSION, "edge", 7, True)
 
     def free(self, slot: Any) -> None:
-        assert slot.standing, "free, but READY does not stand"
+        assert slot.standing, "free, but READY is not in force"
         assert slot not in self.free_slots, "free twice"
         assert slot not in self.busy, "free with an exchange on it"
         self.free_slots.append(slot)
@@ -153,7 +153,7 @@ class FakeBrokerage:
             self.free_slots.remove(slot)
 
     def closed(self, slot: Any) -> None:
-        assert slot not in self.busy, "closed, and its exchange not over"
+        assert slot not in self.busy, "closed, but its exchange is not over"
         self.leaves(slot)
         self.events.append("closed")
 
@@ -197,7 +197,7 @@ class FakeOwner:
         self.running += 1
 
     def finished(self) -> None:
-        assert self.running, "finished what never began"
+        assert self.running, "finished an exchange that never began"
         self.running -= 1
 
     def rest(self, slot: Any) -> None:

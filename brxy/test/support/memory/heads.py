@@ -35,7 +35,7 @@ def request(data: bytes) -> RequestHead:
     @return: the head at the beginning of C{data}.
     """
     parsed = requestHead(data)
-    assert parsed is not None, "the head is not whole"
+    assert parsed is not None, "the head is incomplete"
     return parsed[0]
 
 
@@ -51,7 +51,7 @@ def response(data: bytes, method: bytes = b"GET") -> ResponseHead:
     @return: the response head at the beginning of C{data}.
     """
     parsed = responseHead(data, method)
-    assert parsed is not None, "the head is not whole"
+    assert parsed is not None, "the head is incomplete"
     return parsed[0]
 
 

@@ -19,7 +19,7 @@ def _missing() -> str:
     @return: why namespaces can't be made; C{""} if they can.
     """
     if os.geteuid() != 0:
-        return "needs root: network namespaces do"
+        return "needs root, for network namespaces"
     needed = {"ip": "iproute2", "unshare": "util-linux"}
     packages = [package for name, package in needed.items() if shutil.which(name) is None]
     return f"needs {', '.join(needed)}: apt install {' '.join(packages)}" if packages else ""
