@@ -118,7 +118,8 @@ class BackendTests(SynchronousTestCase):
 
     def test_order_on_kept(self) -> None:
         """
-        The same order holds on a kept connection.
+        On a kept connection, too, the first bytes of the exchange reach the
+        app before those that are written on acceptance.
         """
         app = self.serve()
         relay = _Relay(self.backend)
@@ -186,7 +187,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_done_while_connecting(self) -> None:
         """
-        The end of the exchange does the same.
+        The end of the exchange ends the attempt, and nothing is reported.
         """
         self.begin(first=b"one")
         self.backend.done(False)
@@ -346,7 +347,8 @@ class BackendTests(SynchronousTestCase):
 
     def test_broken_socket(self) -> None:
         """
-        A connection whose socket reports an error is not used for one, either.
+        A connection whose socket reports an error is not used for a request
+        that must not be sent twice.
         """
         app = self.serve(rounds=2)
 

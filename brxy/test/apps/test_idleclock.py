@@ -47,7 +47,7 @@ class KeeperTests(SynchronousTestCase):
 
     def test_old(self) -> None:
         """
-        An older instance does the same after the shorter time, counted from
+        An older instance drains and exits after the shorter time, counted from
         when it became older.
         """
         self.clock.advance(100)

@@ -105,8 +105,8 @@ class CountingReporterTests(SynchronousTestCase):
 
     def test_todoOfWorkers(self) -> None:
         """
-        The same holds when trial passes on the reason itself, as it does with
-        -j.
+        A test that is expected to fail also counts as skipped when trial
+        passes on the reason itself, as it does with -j.
         """
         reporter = CountingReporter(StringIO())
         reporter.addExpectedFailure(Sample("later"), Failure(ValueError()), "next year")

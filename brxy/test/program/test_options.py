@@ -119,8 +119,8 @@ class OptionsTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """
-        An unknown option does the same, as does one without its value, and one
-        argument too many.
+        An unknown option, an option without its value, and one argument too
+        many each end the program with one line.
         """
         for arguments in (["--what"], ["--wait"], ["argument"]):
             self.stderr.truncate(0)

@@ -136,7 +136,7 @@ class ScalingTests(ProgramTests):
 
     async def test_nodes(self) -> None:
         """
-        Nodes do the same.
+        With nodes, too, there are four processes, and all of them leave.
         """
         edge = self.edge(
             *("--idle-timeout", "2", "--old-idle-timeout", "2"),

@@ -155,8 +155,8 @@ class InheritedTests(ActivatedTests):
 
     async def test_keptAlive(self) -> None:
         """
-        Clients that keep their connections are all answered too, and so are
-        POSTs, which no client or proxy repeats.
+        While an edge restarts, clients that keep their connections are all
+        answered, and so are POSTs, which no client or proxy repeats.
         """
         program, [address] = await self.activated(
             ["127.0.0.1:0"], "--port", "systemd:domain=INET:name=s0", "--spawn", POSTS
@@ -216,8 +216,9 @@ class InheritedNodePortTests(ActivatedTests):
 
     async def test_nodes(self) -> None:
         """
-        All probes are answered with nodes as well: one that was spawned, and
-        one that was started separately and whose port is inherited too.
+        While an edge restarts, all probes are answered by nodes: one that was
+        spawned, and one that was started separately and whose port is
+        inherited.
         """
         (self.folder / "token").write_text("secret")
         token = ("--token-file", "token")

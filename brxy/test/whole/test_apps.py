@@ -246,7 +246,7 @@ async def _all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
 @onBothTransports
 class AppTwoHopsTests(AppTests):
     """
-    The same tests with a node.
+    Tests of apps that close connections, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner

@@ -123,8 +123,8 @@ class TCPTests(EdgeTests):
 
     async def test_clientEndsHeld(self) -> None:
         """
-        The same holds for a client that half-closed before there was an
-        instance.
+        The app also sees the half-close of a client that ended before there
+        was an instance, and its answer arrives whole.
         """
         spawner = self.front(App(echo))
         spawner.holding = True
@@ -139,8 +139,8 @@ class TCPTests(EdgeTests):
 
     async def test_appEnds(self) -> None:
         """
-        The same holds in the other direction: what the client sends after the
-        app half-closed arrives whole.
+        When the app half-closes, the client sees that. What the client sends
+        after it arrives whole.
         """
         sums: list[str] = []
 
@@ -310,7 +310,7 @@ class TCPTests(EdgeTests):
 @onBothTransports
 class TCPTwoHopsTests(TCPTests):
     """
-    The same tests with a node.
+    Tests of a TCP frontend, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner

@@ -469,7 +469,8 @@ class GreetingTests(SynchronousTestCase):
 
     def test_badWelcome(self) -> None:
         """
-        The same holds for WELCOME.
+        Each field of a WELCOME must have the right type and be within its
+        limits.
         """
         for changes in (
             {"version": 0},
