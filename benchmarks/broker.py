@@ -225,7 +225,7 @@ _Processes.register("Crowd", Crowd)
 
 def _measure(sizes: Iterable[Size], rounds: int, steps: int) -> dict[Size, Figures]:
     """
-    Measure all sizes, in turn.
+    Measure all sizes; their processes take turns.
     """
     order = random.Random(1)
     with ExitStack() as stack:

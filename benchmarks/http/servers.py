@@ -57,6 +57,8 @@ class Process:
 
     def check(self) -> None:
         """
+        Check that the process runs.
+
         @raise BenchError: it has ended.
         """
         status = self.popen.poll()

@@ -13,7 +13,7 @@ __all__: list[str] = []
 
 def _serve(port: int, origin: int) -> None:
     """
-    Run the proxy.
+    Run the proxy until a signal ends it.
     """
     epollreactor.install()
     # These imports need the reactor that has just been chosen.

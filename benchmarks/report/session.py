@@ -140,7 +140,9 @@ def _calls(plan: Plan, site: Site, running: Sequence[Running], left_out: list[st
 
 def _check(windows: Sequence[Window], counted: Sequence[Calls]) -> None:
     """
-    @raise BenchError: a contender did nothing or made errors.
+    Check the window of a contender.
+
+    @raise BenchError: the contender did nothing or made errors.
     """
     for one in counted:
         if one.errors or not one.each:

@@ -97,7 +97,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_interface(self) -> None:
         """
-        A backend is an end of exchanges.
+        L{Backend} provides the interface of an end of exchanges.
         """
         verifyObject(IExchangeEnd, self.backend)
 

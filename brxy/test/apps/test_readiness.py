@@ -83,7 +83,7 @@ class _Tests(SynchronousTestCase):
 
     def close(self, protocol: Protocol) -> None:
         """
-        The connection is closed.
+        Close a connection.
         """
         reason = Failure(ConnectionDone())
         protocol.connectionLost(reason)

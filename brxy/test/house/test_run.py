@@ -19,7 +19,7 @@ class Sample(SynchronousTestCase):
 
     def good(self) -> None:
         """
-        Passes.
+        This test passes.
         """
 
     def bad(self) -> None:
@@ -116,7 +116,7 @@ class CountingReporterTests(SynchronousTestCase):
 
     def test_oneTestCountsOnce(self) -> None:
         """
-        A test that passes before its clean-up fails has failed.
+        A test that passes, and whose clean-up fails, counts once, as failed.
         """
         stream = StringIO()
         reporter = CountingReporter(stream)

@@ -40,7 +40,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 class LengthTests(SynchronousTestCase):
     """
-    Bodies of known length.
+    Tests of bodies of known length.
     """
 
     def test_none(self) -> None:

@@ -67,7 +67,8 @@ class DemoTests(ProgramTests):
 
     async def test_ends(self) -> None:
         """
-        SIGTERM ends it with status 0, and Ctrl-C with 130, both quietly.
+        SIGTERM ends the app with status 0, and Ctrl-C with 130, both without
+        output.
         """
         for number, status in ((signal.SIGTERM, 0), (signal.SIGINT, 130)):
             demo, _ = await self._listening()

@@ -63,7 +63,7 @@ class StartTests(ProgramTests):
 
     async def test_app(self) -> None:
         """
-        C{app:} serves without a node, and no port for nodes is opened.
+        With C{app:} there is no node, and no port for nodes is opened.
         """
         edge = self.start(TWISTD, "-n", "brxy-edge", "--port", ANYWHERE, "--spawn", _APP)
         await self._serves(edge)

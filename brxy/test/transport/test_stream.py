@@ -289,7 +289,7 @@ class FairnessTests(TransportTests):
 
     async def test_timers(self) -> None:
         """
-        Timers have their turn.
+        Timers have their turn while a connection is flooded.
         """
         server = Recorder()
         await self.flooded(server)

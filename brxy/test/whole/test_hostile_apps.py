@@ -56,7 +56,7 @@ class BadHeadTests(EdgeTests):
 
     async def test_lengthWithTransferEncoding(self) -> None:
         """
-        Content-Length with Transfer-Encoding.
+        Content-Length together with Transfer-Encoding.
         """
         await self.refused(
             OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

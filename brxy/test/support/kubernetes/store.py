@@ -129,7 +129,7 @@ class PodStore:
 
     def get(self, namespace: str, name: str) -> Object:
         """
-        @return: a Pod.
+        @return: the Pod with this namespace and name.
         """
         try:
             return self.pods[namespace, name]
