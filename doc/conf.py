@@ -2,7 +2,13 @@
 How Sphinx builds these pages.
 """
 
+import sys
+from pathlib import Path
+
 import brxy
+
+sys.path.append(str(Path(__file__).parent))
+from packages_page import setup  # noqa: E402, F401
 
 project = "brxy"
 author = "The brxy developers"

@@ -77,4 +77,4 @@ class Fleet:
             for each in self.instances.values()
             if each.state is State.CONNECTED or each.state is State.READY
         ]
-        return max(connected, key=lambda each: (-each.place, each.ticket), default=None)
+        return max(connected, key=lambda each: (-each.offer.place, each.ticket), default=None)

@@ -1,15 +1,16 @@
 """
-The ledger's entry for one instance: what broker and scaler both look at.
+The ledger's entry for one instance.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, Protocol
 
 from attrs import define, field
 
-__all__ = ["Instance", "Slot", "State"]
+from brxy.broker.offer import Offer
+
+__all__ = ["Instance", "State"]
 
 
 class State(IntEnum):
@@ -22,16 +23,6 @@ class State(IntEnum):
     READY = 3
     DRAINING = 4
     GONE = 5
-
-
-class Slot(Protocol):
-    """
-    All that the pure layer knows of a slot.
-
-    @ivar instance: whose slot it is.
-    """
-
-    instance: Instance
 
 
 @define(eq=False)
@@ -48,17 +39,12 @@ class Instance:
         for one that came by itself.
     @ivar rank: how late that spawner's turn comes on its route; 0 is the first,
         and whatever came by itself.
-    @ivar place: orders the instances of a route, the lowest first: by rank, and
-        of one rank the newest generation.
+    @ivar offer: what it offers its route, which the broker writes.  Its C{place} puts
+        the lowest rank first, and of one rank the newest generation.
     @ivar node_id: the name its node gave itself, once one has dialled in.
     @ivar watched: a spawner's handle will tell when it is gone; otherwise it
         is gone a while after its last slot.
     @ivar slots: how many slots it has open.
-    @ivar in_flight: how many exchanges it has now.
-    @ivar ready: its slots that can take an exchange now, in the order in
-        which they became so.
-    @ivar suspended: it took an exchange and did not answer: it gets nothing
-        more until it does.
     @ivar newest: it is the newest of its route.
     @ivar adopted: an earlier run of this edge ordered it.
     @ivar retired: it is to go, and won't take anything again.
@@ -82,9 +68,6 @@ class Instance:
     state: State = State.ORDERED
     watched: bool = False
     slots: int = 0
-    in_flight: int = 0
-    ready: dict[Any, None] = field(factory=dict, repr=False)
-    suspended: bool = False
     newest: bool = False
     adopted: bool = False
     retired: bool = False
@@ -95,9 +78,9 @@ class Instance:
     start_by: float | None = None
     ready_since: float | None = None
     lost_at: float | None = None
-    place: int = field(init=False)
+    offer: Offer = field(init=False)
 
-    @place.default
-    def _place(self) -> int:
+    @offer.default
+    def _newOffer(self) -> Offer:
         # As one number it is compared as fast as the generation alone.
-        return (self.rank << 64) - self.generation
+        return Offer(self.route, (self.rank << 64) - self.generation, self.ticket)

@@ -5,7 +5,7 @@ one is the newest, and whether its order was a success.
 
 from __future__ import annotations
 
-from brxy.scaler.decisions import Decision, Newest, Recount, Retire, Stop
+from brxy.scaler.decisions import Decision, Newest, Retire, Stop
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.ledger import Ledger
 
@@ -34,9 +34,9 @@ class Lifecycle:
         How many exchanges more an instance takes, now or once it is ready,
         whether it has dialled all its slots yet or not.
         """
-        if instance.suspended or not self.isAlive(instance, now):
+        if instance.offer.suspended or not self.isAlive(instance, now):
             return 0
-        return max(0, instance.capacity - instance.in_flight)
+        return max(0, instance.capacity - instance.offer.in_flight)
 
     def isAlive(self, instance: Instance, now: float) -> bool:
         """
@@ -57,9 +57,9 @@ class Lifecycle:
         """
         return (
             instance.state is State.READY
-            and not instance.in_flight
-            and bool(instance.ready)
-            and not instance.suspended
+            and not instance.offer.in_flight
+            and bool(instance.offer.ready)
+            and not instance.offer.suspended
         )
 
     # From state to state
@@ -140,27 +140,31 @@ class Lifecycle:
 
     # Whether its order was a success
 
-    def prove(self, instance: Instance, now: float) -> list[Decision]:
+    def prove(self, instance: Instance, now: float) -> bool:
         """
-        Being ready for a while, and there, is a success.
+        An instance that has been ready for a while, and has slots, works.
+
+        @return: see L{succeed}.
         """
         since = instance.ready_since
         if since is None or now < since + PROVEN or instance.lost_at is not None:
-            return []
+            return False
         return self.succeed(instance, now)
 
-    def succeed(self, instance: Instance, now: float) -> list[Decision]:
+    def succeed(self, instance: Instance, now: float) -> bool:
         """
-        An instance works, if that was not known.  Those who wait may need
-        more than a canary.
+        An instance works.
+
+        @return: whether that has closed the breaker of its spawn: waiters may need
+            more instances than the canary.
         """
         if instance.judged:
-            return []
+            return False
         instance.judged = True
         if instance.spawner is None:
-            return []
+            return False
         breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawner)
-        return [Recount(instance.route)] if breaker.succeeded(now) else []
+        return breaker.succeeded(now)
 
     def fail(self, instance: Instance, reason: str, now: float) -> None:
         """

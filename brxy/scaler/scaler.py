@@ -18,7 +18,6 @@ from brxy.scaler.decisions import (
     Decision,
     Fail,
     Newest,
-    Recount,
     Retire,
     RollFailed,
     Spawn,
@@ -38,7 +37,6 @@ __all__ = [
     "Decision",
     "Fail",
     "Newest",
-    "Recount",
     "Retire",
     "RollFailed",
     "Rule",
@@ -52,9 +50,10 @@ class Scaler:
     """
     Keeps the ledger of instances and decides what to order and to retire.
 
-    Tell it of every instance what the methods below are named after, and of
-    every route its L{demand}: whenever a waiter is held, when the last one has
-    left, after an instance was suspended, and when a L{Recount} asks for it.
+    Its owner reports what the methods below are named after, and performs the decisions
+    that they return, in order.
+
+    @ivar waiting: how many exchanges wait for a route now.
     """
 
     def __init__(
@@ -67,6 +66,7 @@ class Scaler:
         grace: float = 5.0,
         new_ticket: Callable[[], str] = lambda: token_hex(16),
         named: Collection[str] = (),
+        waiting: Callable[[str], int],
     ) -> None:
         """
         @param rules: one for each spawner, first choice first.
@@ -77,7 +77,9 @@ class Scaler:
         @param grace: how long an instance without any slot is waited for.
         @param new_ticket: makes a ticket that nobody can guess.
         @param named: routes that were named to the edge, besides those of the rules.
+        @param waiting: how many exchanges wait for a route now.
         """
+        self.waiting = waiting
         self._rules = rules
         self._start_timeout = start_timeout
         self._grace = grace
@@ -88,7 +90,13 @@ class Scaler:
         exact = [pattern for pattern in patterns if not pattern.startswith("*.")]
         self._known_routes = KnownRoutes([*named, *exact])
         self._orders = Orders(
-            rules, self._ledger, self._lifecycle, max_total, start_timeout, self._known_routes
+            rules,
+            self._ledger,
+            self._lifecycle,
+            max_total,
+            start_timeout,
+            self._known_routes,
+            waiting,
         )
         self._rolls = Rolls(self._ledger, self._lifecycle, self._orders)
 
@@ -120,12 +128,12 @@ class Scaler:
         return any(each.state is State.READY for each in self.instances(route))
 
     @property
-    def lacking(self) -> Mapping[str, int]:
+    def short(self) -> bool:
         """
-        The routes that lack room for instances, and for how many: always the
-        same object, which tells as cheaply as can be that there is none.
+        Whether any route lacks room for instances; then call L{idled} for each
+        instance that falls idle.
         """
-        return self._orders.lacking
+        return self._orders.short
 
     def present(self, route: str) -> bool:
         """
@@ -155,23 +163,28 @@ class Scaler:
         """
         return not self._known_routes.isNamed(route) and self._orders.wakes(route, now)
 
-    def demand(
-        self, route: str, waiters: int, now: float, waker: str | None = None
-    ) -> list[Decision]:
+    def demand(self, route: str, now: float, waker: str | None = None) -> list[Decision]:
         """
-        So many exchanges wait for a slot of this route now.
+        An exchange has come to wait for a route, or the last one has left, or the
+        route's supply has fallen.
 
-        @param waker: the address of a client who has just come to wait; C{""} for one
-            without.
+        @param waker: the address of a client that has just come to wait; C{""} for a
+            client without an address.
         """
-        return self._orders.demand(route, waiters, now, waker)
+        if waker is not None:
+            self._orders.wokenBy(route, waker)
+        self._orders.recount(route)
+        return self._orders.settle(now)
 
-    def idled(self, instance: Instance) -> list[Decision]:
+    def idled(self, instance: Instance, now: float) -> list[Decision]:
         """
-        The last exchange of an instance is over and it stands ready again: it
-        may have to make room for one of another route.
+        A slot of an instance is ready, and no exchange takes it: if all its slots are,
+        the instance may have to make room for one of another route.
         """
-        return self._orders.idled(instance) if self._lifecycle.isIdle(instance) else []
+        if not self._lifecycle.isIdle(instance):
+            return []
+        self._orders.idled(instance)
+        return self._orders.settle(now)
 
     # What happens to an instance
 
@@ -185,7 +198,7 @@ class Scaler:
         now: float,
     ) -> tuple[Instance, list[Decision]]:
         """
-        A node opens a slot.  Call L{slotOpened} next.
+        A node opens a slot.
 
         @param ticket: what it was ordered with; an empty or unknown one means
             that it came by itself.
@@ -195,10 +208,12 @@ class Scaler:
             route's.
         """
         instance = self._ledger.admit(ticket, node_id, route, generation, now)
-        fell = capacity < instance.capacity
+        if capacity < instance.capacity:
+            self._orders.recount(route)
         instance.capacity = capacity
-        decisions = self._lifecycle.connect(instance)
-        return instance, [*decisions, Recount(route)] if fell else decisions
+        instance.slots += 1
+        instance.lost_at = None
+        return instance, [*self._lifecycle.connect(instance), *self._orders.settle(now)]
 
     def fronted(self, ticket: str) -> list[Decision]:
         """
@@ -206,13 +221,6 @@ class Scaler:
         """
         instance = self._ledger.byTicket(ticket)
         return [] if instance is None else self._lifecycle.connect(instance)
-
-    def slotOpened(self, instance: Instance) -> None:
-        """
-        An instance has a slot more.
-        """
-        instance.slots += 1
-        instance.lost_at = None
 
     def slotClosed(self, instance: Instance, now: float) -> list[Decision]:
         """
@@ -225,7 +233,7 @@ class Scaler:
             return []
         instance.lost_at = now
         if self._hasLeft(instance):
-            return self._leave(instance, "drained", now)
+            return [*self._leave(instance, "drained", now), *self._orders.settle(now)]
         instance.told = False
         self._agenda.add(now + self._grace, instance)
         return []
@@ -240,27 +248,31 @@ class Scaler:
             return self._remind(instance)
         if instance.ready_since is None:
             self._agenda.add(now + PROVEN, instance)
-        decisions = self._lifecycle.prove(instance, now)
+        self._prove(instance, now)
+        decisions: list[Decision] = []
         if instance.state is not State.READY:
             decisions += self._lifecycle.ready(instance, now)
             decisions += self._rolls.ready(instance, now)
-        return decisions
+        return decisions + self._orders.settle(now)
 
-    def unready(self, instance: Instance) -> list[Decision]:
+    def unready(self, instance: Instance, now: float) -> list[Decision]:
         """
         No slot of an instance stands ready any more, though some are open: it
         takes nothing new.
         """
         if instance.state is not State.READY:
             return []
-        return [*self._lifecycle.drain(instance), Recount(instance.route)]
+        self._orders.recount(instance.route)
+        return [*self._lifecycle.drain(instance), *self._orders.settle(now)]
 
     def answered(self, instance: Instance, now: float) -> list[Decision]:
         """
         An instance has served an exchange; the first one says that it works.
         """
         instance.answered = True
-        return self._lifecycle.succeed(instance, now)
+        if self._lifecycle.succeed(instance, now):
+            self._orders.recount(instance.route)
+        return self._orders.settle(now)
 
     def failed(self, ticket: str, reason: str, now: float) -> list[Decision]:
         """
@@ -279,20 +291,21 @@ class Scaler:
             return []
         instance.watched = False
         if detached and self._hasLeft(instance):
-            return self._leave(instance, reason, now)
+            return [*self._leave(instance, reason, now), *self._orders.settle(now)]
         missed = instance.lost_at is not None and not self._lifecycle.isCutOff(instance, now)
         if detached and (instance.state is State.ORDERED or instance.slots or missed):
             return []
-        return self._bury(instance, reason, now)
+        return [*self._bury(instance, reason, now), *self._orders.settle(now)]
 
-    def withdrawn(self, ticket: str) -> list[Decision]:
+    def withdrawn(self, ticket: str, now: float) -> list[Decision]:
         """
         Somebody else has an instance ended.
         """
         instance = self._ledger.byTicket(ticket)
         if instance is None or instance.retired:
             return []
-        return [*self._lifecycle.retire(instance), Recount(instance.route)]
+        self._orders.recount(instance.route)
+        return [*self._lifecycle.retire(instance), *self._orders.settle(now)]
 
     def _hasLeft(self, instance: Instance) -> bool:
         """
@@ -329,10 +342,10 @@ class Scaler:
         decisions: list[Decision] = []
         for due in self._agenda.due(now):
             if isinstance(due, Fleet):
-                decisions.append(Recount(due.route))
+                self._orders.recount(due.route)
             elif due.state is not State.GONE:
                 decisions += self._look(due, now)
-        return decisions
+        return decisions + self._orders.settle(now)
 
     def nextDeadline(self) -> float | None:
         """
@@ -414,12 +427,18 @@ class Scaler:
         if instance.start_by is not None and now >= instance.start_by:
             return self._giveUp(instance, now)
         if not self._lifecycle.isCutOff(instance, now):
-            return self._lifecycle.prove(instance, now)
+            self._prove(instance, now)
+            return []
         if not instance.watched:
             return self._bury(instance, "its last slot was lost", now)
         if instance.retired:
             return [Stop(instance, "retired, and its last slot was lost")]
-        return [Recount(instance.route)]
+        self._orders.recount(instance.route)
+        return []
+
+    def _prove(self, instance: Instance, now: float) -> None:
+        if self._lifecycle.prove(instance, now):
+            self._orders.recount(instance.route)
 
     def _giveUp(self, instance: Instance, now: float) -> list[Decision]:
         """
@@ -434,23 +453,23 @@ class Scaler:
         self._lifecycle.fail(instance, reason, now)
         instance.retired = True
         order = Stop(instance, reason) if instance.watched else Retire(instance)
+        self._orders.recount(instance.route)
         return [
             order,
             *self._lifecycle.drain(instance),
             *self._rolls.failed(instance, reason),
-            Recount(instance.route),
         ]
 
     def _bury(self, instance: Instance, reason: str, now: float) -> list[Decision]:
         """
-        Nothing is left of an instance: somebody may want its place.
+        Nothing is left of an instance: another route may need its place.
         """
         decisions: list[Decision] = [Buried(instance, reason)]
         decisions += self._lifecycle.remove(instance, reason, now)
         decisions += self._rolls.failed(instance, reason)
-        decisions.append(Recount(instance.route))
+        self._orders.recount(instance.route)
         decisions += self._rolls.advance(now)
-        decisions += self._orders.left(instance)
+        self._orders.left(instance)
         self._ledger.forget(self._ledger.fleetFor(instance.route), now)
         return decisions
 

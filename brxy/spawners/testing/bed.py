@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 from uuid import uuid4
 
 from twisted.internet.address import UNIXAddress
@@ -28,11 +28,6 @@ from brxy.spawners.spec import parseSpawn, splitCommon
 from brxy.spawners.testing import app as testapp
 from brxy.spawners.testing.tools import Answer, Client, EdgeProcess, NodePort, processesWith
 
-if TYPE_CHECKING:
-    from twisted.trial.unittest import TestCase
-else:
-    TestCase = object
-
 __all__ = ["SpawnerBed"]
 
 _MARK = "SPAWNER_TEST"
@@ -41,7 +36,28 @@ _MARK = "SPAWNER_TEST"
 _NOT_INHERITED = ("ROUTE", "PORT", "HOST")
 
 
-class SpawnerBed(TestCase):
+class _Case:
+    """
+    What a mixin needs of L{twisted.trial.unittest.TestCase}, which trial would take for a
+    case of its own if it was a base of the mixin.
+    """
+
+    setUp: Callable[[], None]
+    addCleanup: Callable[..., None]
+    fail: Callable[..., NoReturn]
+    assertEqual: Callable[..., Any]
+    assertNotEqual: Callable[..., Any]
+    assertIs: Callable[..., Any]
+    assertTrue: Callable[..., Any]
+    assertFalse: Callable[..., Any]
+    assertGreater: Callable[..., Any]
+    assertIn: Callable[..., Any]
+    assertNotIn: Callable[..., Any]
+    assertIsInstance: Callable[..., Any]
+    assertRegex: Callable[..., Any]
+
+
+class SpawnerBed(_Case):
     """
     A mixin to L{twisted.trial.unittest.TestCase}.
 

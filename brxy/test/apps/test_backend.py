@@ -10,11 +10,11 @@ from typing import Any
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import DNSLookupError, TimeoutError
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
-from brxy.apps.backend import CONNECT_TIMEOUT, IDLE_SURE, Backend, clientEndpoint
-from brxy.apps.connection import KeepAliveGuess
-from brxy.interfaces import Address, IExchangeEnd
+from brxy.apps.backend import CONNECT_TIMEOUT, Backend, clientEndpoint
+from brxy.apps.connection import IDLE_SURE, KeepAliveGuess
+from brxy.interfaces import Address
+from brxy.test.support.memory.ends import verifyEnd
 from brxy.test.support.memory.fakes import FakeEnd
 from brxy.test.support.memory.network import FakeApp, FakeReactor, settle
 from brxy.transport.connection import IDLE_PROOF
@@ -99,7 +99,7 @@ class BackendTests(SynchronousTestCase):
         """
         L{Backend} provides the interface of an end of exchanges.
         """
-        verifyObject(IExchangeEnd, self.backend)
+        verifyEnd(self.backend)
 
     def test_order(self) -> None:
         """
@@ -240,7 +240,7 @@ class BackendTests(SynchronousTestCase):
         relay = self.begin()
         first.end.write(b"late")
         self.settle()
-        self.assertIsNotNone(first.lost)
+        self.assertIsNotNone(first.reason)
         self.assertEqual(relay.told, [])
         self.reactor.accept()
         self.settle()
@@ -466,7 +466,7 @@ class BackendTests(SynchronousTestCase):
         self.backend.reset()
         self.settle()
         self.assertTrue(app.end.other.aborted)
-        self.assertIsNotNone(app.lost)
+        self.assertIsNotNone(app.reason)
         self.assertEqual((relay.told, bytes(relay.near.written)), (["accepted"], b""))
 
     def test_close(self) -> None:

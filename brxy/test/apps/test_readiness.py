@@ -4,8 +4,6 @@ Tests of L{brxy.readiness}.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
@@ -175,10 +173,11 @@ class ConnectTests(_Tests):
         A wait that is cancelled during an attempt ends that one and makes no
         more.
         """
+        ended: list[bool] = []
+        self.patch(self.reactor.connectors[-1], "disconnect", lambda: ended.append(True))
         self.ready.cancel()
         self.failureResultOf(self.ready, CancelledError)
-        connector: Any = self.reactor.connectors[-1]
-        self.assertTrue(connector._disconnected)
+        self.assertEqual(ended, [True])
         self.refuse()
         self.assertIdle()
 

@@ -27,7 +27,7 @@ ROOT = {
     "apps": "processes transport wire readiness errors interfaces",
     "program": "transport reactor values errors",
     "pki": "program values errors",
-    "spawners": "apps processes reactor readiness wire values errors interfaces",
+    "spawners": "apps processes tls reactor readiness wire values errors interfaces",
     "node": "apps slots tls processes program readiness wire transport reactor values errors"
     " interfaces",
     "edge": "spawners.registry spawners.spec spawners.describe program apps slots tls transport"
@@ -44,11 +44,11 @@ SPAWNER_PARTS = {
     "instance": "",
     "describe": "spec",
     "registry": "spec",
-    "local": "spec running output command",
+    "local": "spec running output command instance",
     "docker": "spec running output command instance api",
     "swarm": "spec running output command instance api docker",
     "kubernetes": "spec running output command instance api",
-    "ssh": "spec running output command",
+    "ssh": "spec running output command instance",
     "testing": "spec registry",
 }
 
@@ -56,15 +56,16 @@ SPAWNER_PARTS = {
 EDGE_PARTS = {
     "config": "",
     "events": "",
+    "eventlog": "events",
     "exchanges": "events",
     "slots": "exchanges config events",
     "clients": "exchanges config events",
-    "fleet": "slots config events",
+    "fleet": "exchanges slots config events",
     "routes": "",
     "dispatch": "exchanges events config",
     "endpoints": "",
     "ports": "clients slots endpoints config events",
-    "wiring": "ports dispatch routes fleet clients slots exchanges events config",
+    "wiring": "ports dispatch routes fleet clients slots exchanges eventlog events config",
     "service": "wiring ports dispatch fleet endpoints config events",
     "tap": "service config",
     "__main__": "",

@@ -101,7 +101,7 @@ class CommandsTests(SynchronousTestCase):
                 if arguments == ["--help-spawners"]:
                     continue
                 options.parseOptions(arguments)
-                for each in options["spawns"]:
+                for each in options["spawn"]:
                     spec = each if isinstance(each, SpawnSpec) else parseSpawn(each)
                     if spec.name not in ("wake", "stay"):
                         splitCommon(spec, findSpawner(spec.name).options)

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.slots import node as edge_slot
 from brxy.errors import SlotProtocolError
+from brxy.node import edgeend
 from brxy.node import slot as node_slot
 from brxy.test.support.pages import listTables, readPage, section
 from brxy.wire import frames as wire
@@ -241,7 +242,7 @@ class StateTablesTests(SynchronousTestCase):
         The node accepts the frames that the page names in the states that it
         names, and no others. It handles OPEN before it consults its table.
         """
-        self._check("node", node_slot, {(node_slot.IDLE, wire.OPEN)})
+        self._check("node", node_slot, {(edgeend.IDLE, wire.OPEN)})
 
 
 def isFrame(type: int, exchange: int, size: int) -> bool:

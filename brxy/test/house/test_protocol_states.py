@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from brxy.edge.events import Events
 from brxy.edge.slots.node import SlotFactory
 from brxy.interfaces import Address
 from brxy.node.slot import EdgeSlotFactory
-from brxy.test.support.memory.fakes import FakeBrokerage, FakeOwner, FakeRelay
-from brxy.test.support.memory.network import FakeReactor, Recorder, connect
+from brxy.test.support.memory.fakes import FakeHost, FakeOwner, FakeRelay
+from brxy.test.support.memory.network import FakeReactor, connect
+from brxy.test.support.memory.recorders import HalfRecorder
 from brxy.test.support.memory.slotframes import HELLO_FRAME, WELCOME_FRAME, opening
 from brxy.test.support.pages import listTables, readPage, section
 from brxy.wire import frames as wire
@@ -42,7 +44,7 @@ class Side:
         self.number = 1
         self.reactor = FakeReactor()
         self.slot: Any = self.made()
-        self.end, self.other_end = connect(self.reactor, self.slot, Recorder())
+        self.end, self.other_end = connect(self.reactor, self.slot, HalfRecorder())
         if state != "greeting":
             self.enter(state)
         self.end.frames()
@@ -97,13 +99,12 @@ class Edge(Side):
     frames = ("HELLO", "ACCEPT", "REFUSE", "DATA", "END", "RESET")
 
     def made(self) -> Any:
-        self.brokerage = FakeBrokerage()
-        brokerage: Any = self.brokerage
-        return SlotFactory(self.reactor.shared, brokerage).buildProtocol(None)
+        self.host = FakeHost()
+        return SlotFactory(self.reactor.shared, self.host, Events()).buildProtocol(None)
 
     def enter(self, state: str) -> None:
         self.send(HELLO_FRAME, frame(READY))
-        self.brokerage.take(self.slot)
+        self.host.take(self.slot)
         self.slot.open(FakeRelay(self.slot), KIND_HTTP, False, "", b"x")
         if state in ("running", "ending", "idle"):
             self.send(self.encoded("ACCEPT"))
@@ -124,8 +125,8 @@ class Node(Side):
     frames = ("WELCOME", "OPEN", "DATA", "END", "DONE", "RESET")
 
     def made(self) -> Any:
-        owner: Any = FakeOwner()
-        factory = EdgeSlotFactory(self.reactor.shared, owner, Address("127.0.0.1", 20000))
+        owner = FakeOwner()
+        factory = EdgeSlotFactory(self.reactor.shared, owner, owner, Address("127.0.0.1", 20000))
         slot = factory.buildProtocol(None)
         slot.welcomed.addErrback(lambda _: None)
         return slot

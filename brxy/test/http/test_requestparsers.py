@@ -1,6 +1,6 @@
 """
-Tests of L{brxy.http.messages} and L{brxy.http.body} against two other parsers:
-an app behind brxy must read a request as brxy does.
+L{brxy.http.messages} and L{brxy.http.body} against two other parsers: what we
+read, an app behind us reads alike.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from brxy.errors import BadRequest
 from brxy.http.body import framingFor
 from brxy.http.messages import requestHead
 from brxy.test.support.memory.examples import bounded
+from brxy.test.support.memory.heads import canonical
 from brxy.test.support.memory.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
 from brxy.test.support.memory.requests import requests
 
@@ -29,10 +30,10 @@ class Reading:
     """
     What a parser made of a request.
 
-    @ivar target: as it was sent, except that of absolute-form only path and
+    @ivar target: as it was sent, but for absolute-form, of which only path and
         query are left.
     @ivar fields: names in lower case; Content-Length without leading zeros and
-        Transfer-Encoding in lower case, as brxy passes them on.
+        Transfer-Encoding in lower case, as we pass them on.
     """
 
     method: bytes
@@ -44,8 +45,7 @@ class Reading:
 
 def readOurs(data: bytes) -> tuple[Reading, int] | None:
     """
-    @return: brxy's reading and the number of bytes in it; L{None} when the
-        request is incomplete.
+    Our reading and the bytes it took; L{None} when the request is not whole.
     """
     parsed = requestHead(data)
     if parsed is None:
@@ -63,7 +63,7 @@ def readOurs(data: bytes) -> tuple[Reading, int] | None:
 
 def originForm(target: bytes, method: bytes) -> bytes:
     """
-    @return: a target in the form that L{Reading} uses.
+    A target as L{Reading} has it.
     """
     scheme, separator, rest = target.partition(b"://")
     if not separator or scheme.lower() not in (b"http", b"https"):
@@ -74,21 +74,9 @@ def originForm(target: bytes, method: bytes) -> bytes:
     return path if path.startswith(b"/") else b"/" + path
 
 
-def canonical(name: bytes, value: bytes) -> tuple[bytes, bytes]:
-    """
-    @return: a field in the form that L{Reading} uses.
-    """
-    name, value = name.lower(), value.rstrip(b" \t")
-    if name == b"content-length" and value.isdigit():
-        value = b"%d" % int(value)
-    elif name == b"transfer-encoding":
-        value = value.lower()
-    return name, value
-
-
 def readH11(data: bytes) -> Reading | None:
     """
-    @return: the reading of h11; L{None} when it refuses or waits for more.
+    The reading of h11, L{None} when it refuses or waits for more.
     """
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
     body = b""
@@ -120,7 +108,7 @@ def readH11(data: bytes) -> Reading | None:
 
 class HttptoolsEvents:
     """
-    Records the events of httptools for the first message.
+    Takes down what httptools tells of its first message.
     """
 
     def __init__(self) -> None:
@@ -130,42 +118,42 @@ class HttptoolsEvents:
 
     def on_url(self, url: bytes) -> None:
         """
-        Add a target, or a piece of it.
+        The target, or a piece of it.
         """
         if not self.whole:
             self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """
-        Add a field, or a trailer.
+        A field, or a trailer.
         """
         if not self.head:
             self.fields.append(canonical(name, value))
 
     def on_headers_complete(self) -> None:
         """
-        Note that the head is complete.
+        The head is whole.
         """
         self.head = True
 
     def on_body(self, body: bytes) -> None:
         """
-        Add a piece of the body.
+        A piece of the body.
         """
         if not self.whole:
             self.body += body
 
     def on_message_complete(self) -> None:
         """
-        Note that the message is complete.
+        The message is whole.
         """
         self.whole = True
 
 
 def readHttptools(data: bytes) -> Reading | None:
     """
-    @return: the reading of httptools (which is llhttp, Node's parser); L{None}
-        when it refuses or waits for more.
+    The reading of httptools (which is llhttp, Node's parser), L{None} when it
+    refuses or waits for more.
     """
     events = HttptoolsEvents()
     parser = httptools.HttpRequestParser(events)
@@ -183,14 +171,13 @@ def readHttptools(data: bytes) -> Reading | None:
     )
 
 
-#: The methods on llhttp's list that the tests generate.
+#: Methods on llhttp's list that are generated.
 KNOWN = (b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"DELETE", b"PATCH")
 
 
 def framesInTrailers(data: bytes, ours: Reading) -> bool:
     """
-    @return: whether there is a Content-Length or Transfer-Encoding among the
-        trailers.
+    Whether there is a Content-Length or Transfer-Encoding among the trailers.
     """
     chunked = (b"transfer-encoding", b"chunked") in ours.fields
     trailers = data.lower().partition(b"\r\n\r\n")[2]
@@ -199,8 +186,8 @@ def framesInTrailers(data: bytes, ours: Reading) -> bool:
     )
 
 
-#: What others refuse and brxy accepts. Each entry is a test of the bytes of the request and of
-#: brxy's reading of it; its key is the reason why that does no harm.
+#: What others refuse and we accept.  Each is a test of the bytes of the request
+#: and of our reading of it, under the reason why it does no harm.
 LOOSER: dict[str, dict[str, Callable[[bytes, Reading], bool]]] = {
     "h11": {
         "empty lines are skipped (RFC 9112 §2.2), and not sent to the app": (
@@ -216,7 +203,7 @@ LOOSER: dict[str, dict[str, Callable[[bytes, Reading], bool]]] = {
     },
 }
 
-#: What others read differently: tests of brxy's reading and theirs.
+#: What others read differently: tests of our reading and theirs.
 DIFFERENT: dict[str, dict[str, Callable[[Reading, Reading], bool]]] = {
     "h11": {},
     "httptools": {
@@ -231,7 +218,7 @@ DIFFERENT: dict[str, dict[str, Callable[[Reading, Reading], bool]]] = {
     },
 }
 
-#: What brxy refuses and both others accept, by brxy's reason.
+#: What we refuse and both others accept, by what we say.
 STRICTER = {
     "malformed request line": "fragments (RFC 9112 §3.2), bare LF: never legal",
     "malformed request target": "asterisk-form is for OPTIONS, authority-form for CONNECT",
@@ -252,15 +239,14 @@ STRICTER = {
 
 class DifferentialTests(SynchronousTestCase):
     """
-    Tests that three parsers agree, except where the tables above allow a
-    difference.
+    Three parsers agree, but for what the tables above say.
     """
 
     readers = {"h11": readH11, "httptools": readHttptools}
 
     def check(self, data: bytes) -> None:
         """
-        Compare the three parsers.
+        Compare the three.
         """
         try:
             parsed = readOurs(data)
@@ -275,7 +261,7 @@ class DifferentialTests(SynchronousTestCase):
 
     def compare(self, name: str, ours: Reading, data: bytes) -> None:
         """
-        Compare what another parser reads with what brxy accepted.
+        Another parser reads what we accepted.
         """
         theirs = self.readers[name](data)
         if theirs is None:
@@ -287,7 +273,7 @@ class DifferentialTests(SynchronousTestCase):
 
     def test_hostile(self) -> None:
         """
-        The parsers agree on hostile requests.
+        On hostile requests.
         """
         for case in PASSES + REFUSED_HEADS + REFUSED_BODIES:
             self.check(case.data)
@@ -296,6 +282,6 @@ class DifferentialTests(SynchronousTestCase):
     @given(requests())
     def test_generated(self, data: bytes) -> None:
         """
-        The parsers agree on generated requests.
+        On generated ones.
         """
         self.check(data)

@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import BadResponse
 from brxy.http.messages import CHUNKED, UNTIL_CLOSE, ResponseHead, renderResponse, responseHead
-from brxy.test.http.test_requestparsers import canonical
 from brxy.test.support.memory.examples import bounded
+from brxy.test.support.memory.heads import canonical
 
 __all__ = ["compareResponse", "responses"]
 

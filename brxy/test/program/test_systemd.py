@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.program.systemd}, by itself and in an edge.
+Tests of L{brxy.program.systemd}, alone and in an edge.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from brxy.test.support.processes.programs import ANYWHERE, TWISTD, ProgramTests
 
 class NotifierTests(SynchronousTestCase):
     """
-    Tests of L{notifier}, with a socket like systemd's.
+    Tests of L{notifier}, with a socket as systemd has it.
     """
 
     def _listen(self, name: str) -> socket.socket:
@@ -31,8 +31,7 @@ class NotifierTests(SynchronousTestCase):
 
     def test_path(self) -> None:
         """
-        The notifier sends each message to the socket, and removes systemd's
-        variables from the environment of started processes.
+        systemd gets each state, and child processes find nothing of systemd's.
         """
         with tempfile.TemporaryDirectory() as folder:
             sock = self._listen(f"{folder}/s")
@@ -45,17 +44,17 @@ class NotifierTests(SynchronousTestCase):
 
     def test_abstract(self) -> None:
         """
-        The socket may have an abstract name, which is in no file system.
+        The address may be abstract, in no file system.
         """
         name = f"brxy-{uuid4().hex}"
         sock = self._listen(f"\0{name}")
         notifier({"NOTIFY_SOCKET": f"@{name}"})(READY)
         self.assertEqual(sock.recv(100), b"READY=1")
 
-    def test_nobody(self) -> None:
+    def test_noAddress(self) -> None:
         """
-        Without a socket in the environment the notifier does nothing. A socket
-        that no longer exists does no harm.
+        Without an address nothing is sent, and an address where nothing listens does no
+        harm.
         """
         notifier({})(READY)
         notifier({"NOTIFY_SOCKET": "/nowhere/at/all"})(READY)
@@ -63,13 +62,13 @@ class NotifierTests(SynchronousTestCase):
 
 class EdgeNotifyTests(ProgramTests):
     """
-    Tests of an edge that notifies systemd.
+    Tests of an edge that has an address of systemd.
     """
 
     async def test_edge(self) -> None:
         """
-        The edge reports that it is ready when its ports are open, and that it
-        stops before it has stopped. Its app gets none of systemd's variables.
+        It reports READY when its ports are open and STOPPING when it begins to stop, and its
+        app finds no trace of systemd.
         """
         path = Path(self.folder) / "notify"
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

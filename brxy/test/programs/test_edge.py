@@ -51,11 +51,11 @@ class StartTests(ProgramTests):
         await self.until(lambda: self.running() == [edge.pid])
         self.assertEqual(list(self.folder.glob("*.pid")), [])
         steps = (
-            "default: holding clients, no instance is ready",
+            "default: holding clients until an instance is ready",
             r"default/(\w+): ordered",
             r"default/\1: node \w+ dialled in",
-            r"default/\1: ready after \d+ ms",
-            r"default/\1: drains",
+            r"default/\1: ready after \d+\.\d+ s",
+            r"default/\1: draining",
             r"default/\1: gone: exit status 0",
         )
         self.assertTrue(re.search(".*".join(steps), edge.out, re.DOTALL), edge.out)
@@ -94,7 +94,9 @@ class StartTests(ProgramTests):
         ):
             edge = self.edge("--spawn", spawn)
             await self._serves(edge)
-            await self.said(edge, r"its command ended \(exit status 0\), its node may not have")
+            await self.said(
+                edge, r"its command has ended \(exit status 0\), its node may still run"
+            )
             await self.stopped(edge)
             self.assertNotIn("Traceback", (self.folder / "node.log").read_text())
 
@@ -180,7 +182,7 @@ class StopTests(ProgramTests):
         The held requests are rejected, the one that is being served is cut
         off, and no process is left.
         """
-        await self.said(edge, "not waiting for 3 clients any longer")
+        await self.said(edge, "no longer waiting for 3 clients")
         statuses = sorted([each.status for each in await answers])
         # The request that was cut off is a GET, so it is offered again if there is time for it
         # before the edge ends.
@@ -258,7 +260,7 @@ class RefusalTests(ProgramTests):
         """
         An invalid option is named, in the foreground and for a daemon.
         """
-        why = "brxy-edge: --tcp 'foo' is not NAME=ENDPOINT"
+        why = "brxy-edge: bad --tcp 'foo': NAME=ENDPOINT is needed"
         await self._refused(why, "-n", "brxy-edge", "--tcp", "foo")
         await self._refused(why, "brxy-edge", "--tcp", "foo")
         why = "brxy-node: can't run 'no-such-app': there is no such executable on PATH"
@@ -282,7 +284,7 @@ class RefusalTests(ProgramTests):
         )
         (self.folder / "file").touch()
         await self._refused(
-            "brxy-edge: --token-file file: its first line is no token",
+            "brxy-edge: --token-file file: its first line is not a token",
             *("-n", "brxy-edge", "--token-file", "file"),
         )
         await self._refused(

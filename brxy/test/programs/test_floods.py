@@ -340,7 +340,7 @@ class DescriptorTests(FloodTests):
         edge = self.start("prlimit", "--nofile=256", TWISTD, "-n", "brxy-edge", *self.on, *ports)
         self.port = _Address(await self.address(edge))
         crowd = self.crowd(self.CLIENTS)
-        await self.said(edge, "128 clients are connected: others wait until some leave")
+        await self.said(edge, "128 clients are connected, the maximum: ")
         await self.isQuiet(edge)
         node = await self.node(edge)
         await self.served(crowd)
@@ -366,7 +366,7 @@ class DescriptorTests(FloodTests):
         _, hard = resource.prlimit(edge.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(edge.pid, resource.RLIMIT_NOFILE, (64, hard))
         others = self.crowd(100)
-        await self.said(edge, "400 clients are connected: others wait until some leave")
+        await self.said(edge, "400 clients are connected, the maximum: ")
         await self.isQuiet(edge)
         for client in crowd:
             client.close()

@@ -211,7 +211,7 @@ class TLSPortTests(_CertifiedTests):
         for number in range(1, 6):
             serials.add(self.issue("default", "localhost", "127.0.0.1"))
             edge.signal(signal.SIGHUP)
-            await self.said(edge, rf"(?s)(?:reads its certificates.*){{{number}}}")
+            await self.said(edge, rf"(?s)(?:reading certificates.*){{{number}}}")
             serials.add(await self.serial(port))
             before = list(asked)
             for place, count in enumerate(before):
@@ -221,7 +221,9 @@ class TLSPortTests(_CertifiedTests):
         self.assertEqual(len(serials), 6)
         (self.certs / "default.pem").write_text("no certificate")
         edge.signal(signal.SIGHUP)
-        await self.said(edge, r"goes on with what it had: \S+default.pem: there is no certificate")
+        await self.said(
+            edge, r"keeping what was read before: \S+default.pem: there is no certificate"
+        )
         self.assertIn(await self.serial(port), serials)
         over.set()
         for each in load:
@@ -298,7 +300,7 @@ class TLSPortTests(_CertifiedTests):
         request to an IP address or for an ACME challenge.
         """
         edge, port = await self.serve("--https-redirect", "443")
-        address = await self.address(edge, "RedirectFactory")
+        address = await self.address(edge, "HTTPFactory")
 
         def get(host: str, path: str) -> object:
             return self.get(address, path, host)
@@ -323,7 +325,7 @@ class TLSPortTests(_CertifiedTests):
         """
         self.issue("old", "old.example", days=-1)
         edge, _ = await self.serve()
-        await self.said(edge, r"old.pem: its certificate has expired on \d{4}-\d\d-\d\d, renew it")
+        await self.said(edge, r"old.pem: the certificate expired on \d{4}-\d\d-\d\d: renew it")
         self.assertNotIn("default.pem", edge.out)
         await self.stopped(edge)
 

@@ -167,7 +167,7 @@ class NodeTests(ProgramTests):
         """
         edge, node, answer = await self._asked("--drain-timeout", "0.2")
         node.signal(signal.SIGTERM)
-        await self.said(node, "not waiting for 1 exchanges any longer")
+        await self.said(node, "no longer waiting for 1 exchanges")
         self.assertEqual(await self.ended(node), -signal.SIGTERM)
         self.assertNotIn("Traceback", node.out + edge.out)
         self.assertEqual(self.running(), [edge.pid])
@@ -216,11 +216,11 @@ class NodeTests(ProgramTests):
         """
         edge = await self._edge()
         node = self._node("--", *self.gate().split(), token="wrong")
-        await self.said(node, "trying on\n")
+        await self.said(node, "retrying\n")
         self.assertEqual(edge.out.count("its token is not the edge's"), 1)
         lines = [line for line in node.out.splitlines() if "token" in line]
         self.assertEqual(len(lines), 1, node.out)
-        self.assertIn("its token is not the edge's, or is for another route; try", lines[0])
+        self.assertIn("its token is not the edge's, or is for another route; retrying", lines[0])
         self._node("--token-file", "token", "--", *self.gate().split(), token="wrong")
         self.assertEqual((await self.get(self.clients, "/env")).status, 200)
         self.assertNotIn("Traceback", node.out + edge.out)

@@ -36,7 +36,9 @@ class TokenTests(ProgramTests):
         app = ("--", *self.gate().split())
         stranger = self.start(PYTHON, "-m", "brxy.node", *place, "--route", "a", *app)
         why = "a node must bring a token: give it the edge's --token-file"
-        await self.said(stranger, f"no edge at {place[1]}: {re.escape(why)}; trying on")
+        await self.said(
+            stranger, f"no connection to the edge at {place[1]}: {re.escape(why)}; retrying"
+        )
         node = self.start(PYTHON, "-m", "brxy.node", *place, *token, *app)
         answer = await self.get(await self.address(edge), "/env")
         self.assertEqual(answer.status, 200)
@@ -46,7 +48,7 @@ class TokenTests(ProgramTests):
         self.assertNotIn(secret, answer.body)
         for pid in self.running():
             self.assertNotIn(secret, Path(f"/proc/{pid}/cmdline").read_text())
-        self.assertEqual(edge.out.count("refused a node at 127.0.0.1: "), 1)
+        self.assertEqual(edge.out.count("refused a node from 127.0.0.1: "), 1)
         self.assertEqual(edge.out.count(why), 1)
         self.assertEqual(stranger.out.count(why), 1)
 
@@ -138,11 +140,13 @@ class CertificateTests(ProgramTests):
                 "its certificate is not for other.example",
             ),
         ):
-            await self.said(edge, f"refused a node at 127.0.0.1: {at_edge}")
-            await self.said(node, f"no edge at {self.place}: {at_node}; trying on")
-            self.assertEqual(node.out.count("trying on"), 1)
+            await self.said(edge, f"refused a node from 127.0.0.1: {at_edge}")
+            await self.said(
+                node, f"no connection to the edge at {self.place}: {at_node}; retrying"
+            )
+            self.assertEqual(node.out.count("retrying"), 1)
             self.assertNotIn("Traceback", node.out)
-        self.assertEqual(edge.out.count("refused a node at"), 3)
+        self.assertEqual(edge.out.count("refused a node from"), 3)
         self.assertNotIn("Traceback", edge.out)
 
     async def test_spawned(self) -> None:
@@ -177,7 +181,7 @@ class CertificateTests(ProgramTests):
         await self.said(client, "Verify return code: 0 .ok.")
         client.say(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         await self.ended(client)
-        await self.said(edge, "refused a node at 127.0.0.1: [^T]")
+        await self.said(edge, "refused a node from 127.0.0.1: [^T]")
         self.assertNotIn("Traceback", edge.out)
         await self.stopped(edge)
 
@@ -195,7 +199,7 @@ class CertificateTests(ProgramTests):
         for path, name in zip(renewed, ("edge.pem", "edge.key"), strict=True):
             os.replace(path, self.folder / name)
         edge.signal(signal.SIGHUP)
-        await self.said(edge, "reads its certificates and tokens anew")
+        await self.said(edge, "reading certificates and tokens again")
         after = re.findall("subject=(.*)", await self.shake())
         self.assertEqual((before, after), (["CN = edge"], ["CN = renewed"]))
         self.assertEqual((await self.get(address, "/env")).status, 200)

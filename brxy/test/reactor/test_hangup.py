@@ -15,7 +15,8 @@ from twisted.python.failure import Failure
 
 from brxy.reactor.hangup import HangupWatcher
 from brxy.test.support.loopback.leftovers import RealTests
-from brxy.transport.connection import HOLD_PEER, Connection, Shared
+from brxy.transport.connection import Connection, Shared
+from brxy.transport.holding import HOLD_PEER
 
 
 def tcpPair() -> tuple[socket.socket, socket.socket]:

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.reactor.pacedfactory import PacedFactory
 from brxy.reactor.turns import TurnQueue
-from brxy.test.reactor.test_turns import Turns
+from brxy.test.support.memory.clocks import Turns
 
 
 class PacedTests(SynchronousTestCase):

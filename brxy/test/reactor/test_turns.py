@@ -4,23 +4,10 @@ Tests for L{brxy.reactor.turns}.
 
 from __future__ import annotations
 
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.reactor.turns import TurnQueue
-
-
-class Turns(Clock):
-    """
-    A clock that can make single turns, as a reactor does: calls that are
-    scheduled in one turn are made in the next.
-    """
-
-    def turn(self) -> None:
-        due, self.calls[:] = self.calls[:], []
-        for call in due:
-            call.called = 1
-            call.func(*call.args, **call.kw)
+from brxy.test.support.memory.clocks import Turns
 
 
 class PaceTests(SynchronousTestCase):
@@ -35,8 +22,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_first(self) -> None:
         """
-        The first item is processed at once, and so is one that is added in a
-        later turn.
+        The first is done at once, and so is one that comes in a later turn.
         """
         self.turns.add(1)
         self.assertEqual(self.done, [1])
@@ -46,7 +32,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_one(self) -> None:
         """
-        Of many items one is processed in each turn, in their order.
+        Of many one is done in each turn, in their order.
         """
         for number in range(4):
             self.turns.add(number)
@@ -60,7 +46,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_shared(self) -> None:
         """
-        All queues of a reactor share its turns, even if they hold equal items.
+        All paces of a reactor share its turns, even if they have the same to do.
         """
         other: TurnQueue[int] = TurnQueue(self.clock, lambda number: self.done.append(-number))
         for number in (1, 2, 3):
@@ -75,7 +61,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_within(self) -> None:
         """
-        Items that are added while an item is processed wait for their turn.
+        What is added by what is done waits for its turn.
         """
         self.turns = TurnQueue(self.clock, self.again)
         self.turns.add(3)
@@ -90,7 +76,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_dropped(self) -> None:
         """
-        A dropped item is not processed, unless it already was.
+        What is dropped is not done, unless it was done already.
         """
         for number in range(3):
             self.turns.add(number)
@@ -100,7 +86,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_stopped(self) -> None:
         """
-        A stopped queue processes nothing more, and leaves no timer behind.
+        Once it is stopped nothing more is done, and nothing is left behind.
         """
         for number in range(3):
             self.turns.add(number)

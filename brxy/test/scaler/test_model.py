@@ -75,8 +75,8 @@ class ScalerMachine(RuleBasedStateMachine):
             lambda each: (
                 each.state is State.READY
                 and each.slots > 0
-                and not each.suspended
-                and each.in_flight < each.capacity
+                and not each.offer.suspended
+                and each.offer.in_flight < each.capacity
                 and self.edge.waiting[each.route] > 0
             ),
         )
@@ -85,7 +85,7 @@ class ScalerMachine(RuleBasedStateMachine):
 
     @rule(choice=choices, answered=st.booleans())
     def finish(self, choice: int, answered: bool) -> None:
-        instance = self.pick(choice, lambda each: each.in_flight > 0 and each.slots > 0)
+        instance = self.pick(choice, lambda each: each.offer.in_flight > 0 and each.slots > 0)
         if instance is not None:
             if answered:
                 self.edge.perform(self.edge.scaler.answered(instance, self.edge.now))
@@ -116,8 +116,8 @@ class ScalerMachine(RuleBasedStateMachine):
     def unready(self, choice: int) -> None:
         instance = self.pick(choice, lambda each: each.slots > 0)
         if instance is not None:
-            instance.ready.clear()
-            self.edge.perform(self.edge.scaler.unready(instance))
+            instance.offer.ready.clear()
+            self.edge.perform(self.edge.scaler.unready(instance, self.edge.now))
 
     @rule(choice=choices)
     def lose(self, choice: int) -> None:
@@ -129,7 +129,7 @@ class ScalerMachine(RuleBasedStateMachine):
     def suspend(self, choice: int) -> None:
         instance = self.pick(choice, lambda each: each.slots > 0)
         if instance is not None:
-            instance.suspended = not instance.suspended
+            instance.offer.suspended = not instance.offer.suspended
             self.edge.demand(instance.route)
 
     # Spawners
@@ -158,10 +158,10 @@ class ScalerMachine(RuleBasedStateMachine):
         What a route can take, by the words of the specification.
         """
         return sum(
-            max(0, each.capacity - each.in_flight)
+            max(0, each.capacity - each.offer.in_flight)
             for each in self.edge.scaler.instances(route)
             if each.state in LIVE
-            and not each.suspended
+            and not each.offer.suspended
             and not (each.lost_at is not None and each.lost_at + 5.0 <= self.edge.now)
         )
 

@@ -13,8 +13,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, Recorder, connect, settle
-from brxy.transport.connection import CLOSE_LEAST, CLOSE_TIMEOUT, HOLD_PEER, Connection, Shared
+from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, connect, settle
+from brxy.test.support.memory.recorders import HalfRecorder
+from brxy.transport.connection import CLOSE_LEAST, CLOSE_TIMEOUT, Connection, Shared
+from brxy.transport.holding import HOLD_PEER
 
 HOLD_OTHER = 2
 
@@ -56,7 +58,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def dial(self) -> None:
         self.connection = _Connection(self.reactor.shared)
-        self.peer = Recorder()
+        self.peer = HalfRecorder()
         self.end, self.peer_end = connect(self.reactor, self.connection, self.peer, TCP_ADDRESS)
 
     def settle(self) -> None:
@@ -78,7 +80,7 @@ class ConnectionTests(SynchronousTestCase):
         self.assertIn((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), self.end.options)
         self.assertIn((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10), self.end.options)
         unix = _Connection(self.reactor.shared)
-        end, _ = connect(self.reactor, unix, Recorder())
+        end, _ = connect(self.reactor, unix, HalfRecorder())
         unix.watchLink()
         self.assertEqual(end.options, [])
 
@@ -318,7 +320,7 @@ class ConnectionTests(SynchronousTestCase):
             self.assertEqual((bytes(self.peer.received), self.peer.ended), (b"413", True))
             self.assertFalse(self.end.lost)
             self.assertEqual(self.peer_end.other.pending(), b"")
-            self.assertIsNone(self.peer.lost)
+            self.assertIsNone(self.peer.reason)
             self.peer_end.loseConnection()
             self.settle()
             self.assertTrue(self.end.lost)
@@ -350,7 +352,7 @@ class ConnectionTests(SynchronousTestCase):
         self.settle()
         self.assertEqual(self.connection.told, ["closed"])
         self.assertEqual(self.peer.received, b"")
-        self.assertIsNotNone(self.peer.lost)
+        self.assertIsNotNone(self.peer.reason)
         self.assertEqual(len(self.reactor.shared.closing), 0)
 
     def test_abort_unconnected(self) -> None:
@@ -366,7 +368,7 @@ class ConnectionTests(SynchronousTestCase):
         asked: list[Any] = []
         self.patch(type(self.end), "setTcpNoDelay", lambda end, on: asked.append(on))
         self.dial()
-        connect(self.reactor, _Connection(self.reactor.shared), Recorder())
+        connect(self.reactor, _Connection(self.reactor.shared), HalfRecorder())
         self.assertEqual(asked, [True])
 
     def test_stop(self) -> None:

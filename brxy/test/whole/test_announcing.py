@@ -8,12 +8,11 @@ from typing import Any
 
 from brxy.interfaces import Address
 from brxy.processes.ports import PORTS
-from brxy.test.edge.clients.test_proxied import CLIENT, HERE
 from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
-from brxy.test.support.loopback.peers import App, Peer, answer, webApp
+from brxy.test.support.loopback.peers import App, Peer, answer, echo, webApp
 from brxy.test.support.loopback.spawning import NodeSpawner
-from brxy.test.whole.test_tcp import echo
+from brxy.test.support.memory.proxies import CLIENT, HERE
 from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
 
 GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from brxy.apps import backend
+from brxy.apps import connection as app_connection
 from brxy.interfaces import Address
 from brxy.test.support.loopback.edges import EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
@@ -82,8 +82,8 @@ class AppTests(EdgeTests):
         The app closes a moment after each response, and reads nothing in that
         moment.
         """
-        # The moment may be long on a busy machine.
-        for module in (backend, connection):
+        # However long the machine makes of that moment.
+        for module in (app_connection, connection):
             self.patch(module, "IDLE_PROOF", 20.0)
 
         async def serve(peer: Peer) -> None:
@@ -139,9 +139,9 @@ class AppTests(EdgeTests):
                 await self._serveOne(app, peer)
 
         app = App(serve)
-        # A moment may be long on a busy machine.
-        self.patch(backend, "IDLE_SURE", 20.0)
-        # After the pause it is known that the app keeps its connection, which then stays.
+        # However long the machine makes of a moment.
+        self.patch(app_connection, "IDLE_SURE", 20.0)
+        # Known to keep it after the pause, the connection goes on for good.
         await self.check(app, (0, 0.1, *(0,) * 40))
         self.assertLess(len(app.peers), 4)
 

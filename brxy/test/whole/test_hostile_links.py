@@ -1,11 +1,10 @@
 """
-Tests of slots whose bytes get lost or altered on the way, while other slots
-are busy.
+Slots whose bytes get lost or altered on the way, while others are at work.
 
-A flipped bit in the content of an exchange can't be detected: frames have no
-checksum, and rely on those of TCP and TLS. So these tests check nothing about
-exchanges on the slot with the fault, which may even be sent twice if an ACCEPT
-turns into a REFUSE. All others must be right to the byte.
+That a bit of what an exchange carries was flipped can't be seen: frames have no
+checksum, TCP's and TLS's are trusted.  So nothing is said here of the exchanges on the
+slot that is hit, which may even come twice if an ACCEPT turns into a REFUSE; all others
+are right to the byte.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ from brxy.test.support.loopback.links import FROM_EDGE, FROM_NODE, BadLink, BadL
 from brxy.test.support.loopback.peers import App, Broken, Peer, answer, connect
 from brxy.test.support.loopback.tiers import tier
 
-#: The number of slots of the instance, and of clients at the same time.
+#: Slots of the instance, and clients at the same time.
 SLOTS = 3
 
-#: The methods of each client's requests, in order.
+#: What each client asks for, one after the other.
 METHODS = (b"GET", b"POST", b"GET", b"PUT")
 
-#: Seconds for a response, and how long a client waits: longer than all limits of the edge
-#: together.
+#: Seconds for a response, and how long a client waits: longer than all limits of the
+#: edge's together.
 RESPONSE_TIMEOUT = 5.0
 PATIENCE = 15.0
 
@@ -43,7 +42,7 @@ PATIENCE = 15.0
 @frozen
 class Outcome:
     """
-    The result of one request.
+    What became of one request.
 
     @ivar status: 0 if there was no answer, -1 if the client gave up.
     @ivar is_right: it is the answer to that request.
@@ -54,17 +53,17 @@ class Outcome:
     is_right: bool
 
 
-#: The outcome of a POST on a slot that was lost.
+#: Of a POST that was on a slot that is gone.
 LOST = Outcome(b"POST", 502, False)
 
 
 @frozen
 class Result:
     """
-    The result of one fault.
+    What came of one fault.
 
-    @ivar outcomes: the result of each request, by its name.
-    @ivar seen: how often the app received each request.
+    @ivar outcomes: what became of each request, by its name.
+    @ivar seen: how often each request came to the app.
     @ivar on_slot: the requests that the slot with the fault has carried.
     @ivar has_struck: the fault has happened.
     """
@@ -76,13 +75,13 @@ class Result:
 
     def harmed(self) -> dict[bytes, Outcome]:
         """
-        @return: the requests that did not get their right answer.
+        What was not answered right.
         """
         return {name: each for name, each in self.outcomes.items() if not each.is_right}
 
     def twice(self) -> set[bytes]:
         """
-        @return: the POSTs that the app received more than once.
+        The POSTs that came to the app more than once.
         """
         posts = {name for name, each in self.outcomes.items() if each.method == b"POST"}
         return {name for name in posts if self.seen[name] > 1}
@@ -90,7 +89,7 @@ class Result:
 
 class Load:
     """
-    The clients of an edge.
+    Clients of an edge.
 
     @ivar outcomes: see L{Result}.
     """
@@ -102,32 +101,31 @@ class Load:
 
     async def run(self) -> None:
         """
-        Have all clients send their requests, at the same time.
+        Have all clients ask, at the same time.
         """
         clients = [Deferred.fromCoroutine(self._client(number)) for number in range(SLOTS)]
         await gatherResults(clients)
-        # After any fault the edge still serves.
+        # Whatever happened, the edge serves on.
         peer = await connect(self._reactor, self._edge)
         await self._ask(peer, b"GET", b"last")
         await _cut(peer)
 
     async def _client(self, number: int) -> None:
         """
-        Send the requests of one client, on a connection that it keeps if it
-        can.
+        One client asks, on a connection that it keeps if it can.
         """
         peer = await connect(self._reactor, self._edge)
         for turn, method in enumerate(METHODS):
             if peer.ended:
                 await _cut(peer)
                 peer = await connect(self._reactor, self._edge)
-            # The name is repeated, so that no flipped bit makes it the name of another request.
+            # Twice, so that no flipped bit makes it the name of another.
             await self._ask(peer, method, b"c%d-t%d" % (number, turn) * 2)
         await _cut(peer)
 
     async def _ask(self, peer: Peer, method: bytes, name: bytes) -> None:
         """
-        Make one request, and record its result.
+        Make one request, and see what becomes of it.
         """
         body = b"" if method == b"GET" else name * 3
         head = b"%b /%b HTTP/1.1\r\nHost: a\r\nX-Request-ID: %b\r\nContent-Length: %d\r\n\r\n"
@@ -141,7 +139,7 @@ class Load:
         except TimeoutError:
             status = -1
         except (Broken, ValueError, IndexError):
-            # The answer is garbled, as is everything after it.
+            # It is garbled, as is all that follows.
             pass
         if status <= 0:
             await _cut(peer)
@@ -156,8 +154,7 @@ async def _cut(peer: Peer) -> None:
 
 class Echo(App):
     """
-    An app that answers with the name and the body of a request, if it can be
-    read.
+    Answers with the name and the body of a request, if it can be read.
 
     @ivar seen: see L{Result}.
     """
@@ -183,14 +180,14 @@ class Echo(App):
 @onBothTransports
 class LinkTests(EdgeTests):
     """
-    Tests of an instance with three slots, one of which has a fault.
+    One of three slots of an instance is hit.
     """
 
     timeout = 3600
 
     def setUp(self) -> None:
         super().setUp()
-        self.dropped: Counter[type] = Counter()
+        self.dropped: Counter[str] = Counter()
         self.errors: list[str] = []
         globalLogPublisher.addObserver(self.note)
         self.addCleanup(globalLogPublisher.removeObserver, self.note)
@@ -198,20 +195,20 @@ class LinkTests(EdgeTests):
     @provider(ILogObserver)
     def note(self, event: LogEvent) -> None:
         """
-        Take from the log only what is checked later: events refer to too many
-        other objects to be kept.
+        Take from the log what is looked at later, and no more: of what an event
+        refers to there would be too much.
         """
         if event["log_level"] >= LogLevel.error:
             self.errors.append(formatEvent(event) or "")
-        # Not a node that dials again while its edge is being stopped.
-        elif event.get("why") != "the edge is leaving" and "dropped a" in (
+        # Not one that dials again while its edge is being stopped.
+        elif event.get("reason") != "the edge is leaving" and "closed a slot" in (
             event.get("log_format") or ""
         ):
-            self.dropped[type(event["log_source"])] += 1
+            self.dropped[event["log_format"]] += 1
 
     async def trial(self, fault: Fault | None) -> Result:
         """
-        Run clients, with one fault.
+        Run clients, and have one thing go wrong.
         """
         app = Echo(self.reactor)
         address = app.listen(self.reactor)
@@ -240,8 +237,8 @@ class LinkTests(EdgeTests):
 
     async def trials(self, faults: list[Fault]) -> list[tuple[Fault, Result]]:
         """
-        Run many trials, some at the same time: those that wait for a limit
-        don't delay the others.
+        Many trials, some at the same time: those that wait for a limit don't
+        hold the others up.
         """
         turns = DeferredSemaphore(10)
 
@@ -255,8 +252,7 @@ class LinkTests(EdgeTests):
 
     async def places(self, number: int) -> list[tuple[int, int]]:
         """
-        @return: directions and bytes in them: this many of each, or all if
-            there are fewer.
+        Directions and bytes in them: so many of each, or all if that is less.
         """
         result = await self.trial(None)
         self.assertEqual(result.harmed(), {})
@@ -269,7 +265,7 @@ class LinkTests(EdgeTests):
 
     async def test_cut(self) -> None:
         """
-        The connection is cut at a byte: at most one exchange is lost, and only
+        The connection is cut at a byte: one exchange is lost at most, and only
         one that must not be sent twice.
         """
         faults = [Fault(*place) for place in await self.places(tier(12, 10_000))]
@@ -281,8 +277,8 @@ class LinkTests(EdgeTests):
 
     async def test_flip(self) -> None:
         """
-        A bit is flipped: whatever it means for the exchange on its slot, other
-        exchanges are not affected. A slot is dropped for one reason.
+        A bit is flipped: whatever that means to what the slot carries, nothing
+        happens to others.  A slot is dropped for one reason.
         """
         chance = Random(7)
         places = await self.places(tier(12, 10_000))
@@ -290,7 +286,7 @@ class LinkTests(EdgeTests):
         for fault, result in await self.trials(faults):
             harmed = result.harmed()
             others = [harmed[name] for name in harmed.keys() - result.on_slot]
-            # One may have been given to the slot when it was lost, and was never sent.
+            # One may have been given to the slot when it was lost, and never left.
             self.assertIn(others, ([], [LOST]), (fault, result))
             self.assertLessEqual(result.twice(), result.on_slot, (fault, result))
         for count in self.dropped.values():

@@ -345,7 +345,7 @@ class CutLinkTests(_ProcessTests):
         self.cut(nodeOf(newest))
         other = await self.pid()
         self.assertNotEqual(other, newest)
-        self.assertIn("does not answer, and gets nothing more until it does", edge.out)
+        self.assertIn("unresponsive, gets no more exchanges", edge.out)
         self.assertEqual(await self.pid(), other)
 
     async def idle(self, edge: Program) -> None:

@@ -59,5 +59,7 @@ class LogTests(EdgeTests):
         for _ in range(3):
             self.assertEqual((await self.ask(_GET)).status, 503)
         self.assertEqual(len(spawner.orders), 1)
-        self.assertEqual(self.saying("a: can't be started: no such thing"), [LogLevel.warn])
+        self.assertEqual(
+            self.saying("a: cannot start an instance: no such thing"), [LogLevel.warn]
+        )
         self.assertEqual(len(self.saying("a: holding clients")), 1)

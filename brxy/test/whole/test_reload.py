@@ -46,7 +46,7 @@ class SignalTests(EdgeTests):
                 lambda: [
                     event
                     for event in events
-                    if "reads its certificates" in (formatEvent(event) or "")
+                    if "reading certificates" in (formatEvent(event) or "")
                 ]
             )
         self.assertEqual((await self.ask(_GET)).status, 200)

@@ -1,5 +1,5 @@
 """
-Tests of TCP through the edge: each connection is one exchange.
+TCP through the edge: a connection is one exchange.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from brxy.interfaces import Address
 from brxy.processes.ports import PORTS
 from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
-from brxy.test.support.loopback.peers import App, Peer
+from brxy.test.support.loopback.peers import App, Peer, echo
 from brxy.test.support.loopback.spawning import NodeSpawner, TestSpawner
 
 PIECE = bytes(range(256)) * 256
@@ -24,25 +24,11 @@ SIZE = len(PIECE) * TIMES
 SUM = md5(PIECE * TIMES).hexdigest()
 
 
-async def echo(peer: Peer) -> None:
-    """
-    Send back all bytes, and end when the client does.
-    """
-    while True:
-        await peer.until(lambda: peer.ended or peer.received)
-        data = bytes(peer.received)
-        peer.received.clear()
-        if data:
-            peer.write(data)
-        elif peer.ended:
-            return
-
-
 async def digest(peer: Peer) -> str:
     """
     Read to the end.
 
-    @return: the checksum of the bytes.
+    @return: the checksum of what came.
     """
     seen = md5()
     while True:
@@ -73,7 +59,7 @@ class TCPTests(EdgeTests):
 
     async def test_clientFirst(self) -> None:
         """
-        The client sends first, before there is any instance.
+        The client speaks first, before there is any instance.
         """
         app = App(echo)
         spawner = self.front(app)
@@ -87,7 +73,7 @@ class TCPTests(EdgeTests):
 
     async def test_appFirst(self) -> None:
         """
-        The app sends first.
+        The app speaks first.
         """
 
         async def greet(peer: Peer) -> None:
@@ -103,8 +89,8 @@ class TCPTests(EdgeTests):
 
     async def test_clientEnds(self) -> None:
         """
-        When the client half-closes, the app sees that. The app's answer
-        arrives whole after it.
+        When the client half-closes, so it is to the app, whose answer arrives
+        whole after that.
         """
 
         async def answer(peer: Peer) -> None:
@@ -161,7 +147,7 @@ class TCPTests(EdgeTests):
 
     async def test_bothWays(self) -> None:
         """
-        Many bytes pass in both directions at once.
+        Much passes both ways at once.
         """
         self.front(App(echo))
         peer = await self.connect()
@@ -175,8 +161,7 @@ class TCPTests(EdgeTests):
 
     async def test_slowApp(self) -> None:
         """
-        An app that does not read stops the client, and nothing accumulates in
-        between.
+        An app that does not read stops the client; nothing piles up between.
         """
         go: Deferred[None] = Deferred()
         sums: list[str] = []
@@ -211,8 +196,7 @@ class TCPTests(EdgeTests):
 
     async def _untilStalled(self, peer: Peer) -> None:
         """
-        Wait until a sender makes no progress. If a process in between kept
-        reading, the sender would continue.
+        Wait until a sender does not get on: whoever reads on lets it.
         """
         await self.until(lambda: peer.full)
         sent = -1
@@ -223,8 +207,8 @@ class TCPTests(EdgeTests):
 
     async def test_leavesWhileHeld(self) -> None:
         """
-        A client that closes while it is held, without having sent anything, is
-        dropped at once, and so is one that resets. The app notices neither.
+        A client that closes while it is held, having sent nothing, is gone at
+        once, and so is one that resets; the app hears of neither.
         """
         app = App(echo)
         spawner = self.front(app, limits=Limits(max_held=1))
@@ -235,7 +219,7 @@ class TCPTests(EdgeTests):
             await self.soon(20)
             leave(peer)
             await peer.untilLost()
-        # There is room for one: a connection that is not held is cut off at once.
+        # There is room for one: a connection that is not held is cut at once.
         peer = await self._connectHeld()
         spawner.release()
         peer.write(b"x")
@@ -251,7 +235,7 @@ class TCPTests(EdgeTests):
 
     async def test_clientAborts(self) -> None:
         """
-        A reset passes from the client to the app.
+        A reset passes, from the client to the app.
         """
         app = App(echo)
         self.front(app)
@@ -264,7 +248,7 @@ class TCPTests(EdgeTests):
 
     async def test_appAborts(self) -> None:
         """
-        A reset passes from the app to the client.
+        And from the app to the client.
         """
 
         async def abort(peer: Peer) -> None:
@@ -279,11 +263,11 @@ class TCPTests(EdgeTests):
 
     async def test_refused(self) -> None:
         """
-        While the app refuses connections the client is held, and no byte that
-        it sent is lost.
+        While the app takes no connection the client is held; nothing of what
+        it said is lost.
         """
         app = App(echo)
-        # The kernel may not give this port to another process meanwhile.
+        # Not one that the kernel may give to somebody else meanwhile.
         port = PORTS.take()
         self.addCleanup(PORTS.release, port)
         spawner = self.front(Address("127.0.0.1", port))
@@ -297,8 +281,7 @@ class TCPTests(EdgeTests):
 
     async def test_tooLong(self) -> None:
         """
-        A client that is held too long is cut off, because TCP has no error
-        messages.
+        One that is held too long is cut off: there are no words for it.
         """
         spawner = self.front(App(echo), hold_timeout=0.05)
         spawner.holding = True

@@ -115,7 +115,7 @@ class _NodeTests(EdgeTests):
         Have the edge reload its files.
         """
         self.hang_up(signal.SIGHUP, None)
-        await self.until(lambda: self.heard("reads its certificates and tokens anew"))
+        await self.until(lambda: self.heard("reading certificates and tokens again"))
 
     def heard(self, text: str, least: Any = LogLevel.info) -> list[str]:
         """
@@ -149,13 +149,13 @@ class _NodeTests(EdgeTests):
         # machine adds to them.
         first, _, third, *_ = self.attempts
         self.assertGreaterEqual(third - first, 0.375)
-        [line] = self.said("no edge at ")
+        [line] = self.said("no connection to the edge at ")
         self.assertIn(f": {node or edge}", line)
-        self.assertTrue(line.endswith("; trying on"), line)
-        refused = self.said("refused a node at ")
+        self.assertTrue(line.endswith("; retrying"), line)
+        refused = self.said("refused a node from ")
         self.assertEqual(len(refused), 1 if edge else 0, refused)
         for line in refused:
-            self.assertIn(f"refused a node at 127.0.0.1: {edge}", line)
+            self.assertIn(f"refused a node from 127.0.0.1: {edge}", line)
         self.assertEqual(len(self.said("")), 1 + len(refused), self.said(""))
         self.assertEqual(self.flushLoggedErrors(), [])
         self.assertEqual((await self.ask(_GET)).status, 503)
@@ -239,8 +239,8 @@ class TokenTests(_NodeTests):
         await self.until(lambda: len(self.attempts) >= 3)
         [line] = self.said("refused a node")
         self.assertIn("its ticket belongs to another instance", line)
-        [line] = self.said("no edge at")
-        self.assertIn("its ticket belongs to another instance; trying on", line)
+        [line] = self.said("no connection to the edge at")
+        self.assertIn("its ticket belongs to another instance; retrying", line)
 
     async def test_notAllowed(self) -> None:
         """
@@ -259,7 +259,7 @@ class TokenTests(_NodeTests):
         self.node(capacity=10)
         await self.until(lambda: len(self.attempts) >= 30)
         self.assertEqual(len(self.said("refused a node")), 1)
-        self.assertEqual(len(self.said("no edge at")), 1)
+        self.assertEqual(len(self.said("no connection to the edge at")), 1)
 
     async def test_restart(self) -> None:
         """
@@ -304,7 +304,7 @@ class TokenTests(_NodeTests):
         self.listen(token_file=path)
         os.unlink(path)
         await self.reload()
-        [line] = self.said("goes on with what it had")
+        [line] = self.said("keeping what was read before")
         self.assertTrue(line.endswith(f": --token-file {path}: No such file or directory"))
         self.node(token="shared")
         await self.assertServes()
@@ -317,9 +317,9 @@ class TokenTests(_NodeTests):
         self.listen(token_file=self.tokenFile())
         path = self.mktemp()
         self.node(token_file=path)
-        await self.until(lambda: self.said("trying on"))
-        [line] = self.said("no edge at")
-        self.assertIn(f": --token-file {path}: No such file or directory; trying on", line)
+        await self.until(lambda: self.said("retrying"))
+        [line] = self.said("no connection to the edge at")
+        self.assertIn(f": --token-file {path}: No such file or directory; retrying", line)
         Path(path).write_text("shared")
         await self.assertServes()
         self.assertEqual(self.said("refused"), [])
@@ -503,8 +503,8 @@ class CertificateTests(_NodeTests):
         self.listen(node_tls=self.papers.edge(), hold_timeout=0.1)
         self.node(token="secret")
         await self.until(lambda: len(self.attempts) >= 3)
-        self.assertEqual(len(self.said("refused a node at 127.0.0.1: TLS: ")), 1)
-        self.assertEqual(len(self.said("no edge at ")), 1)
+        self.assertEqual(len(self.said("refused a node from 127.0.0.1: TLS: ")), 1)
+        self.assertEqual(len(self.said("no connection to the edge at ")), 1)
 
     async def test_edgeWithoutTLS(self) -> None:
         """
@@ -513,9 +513,9 @@ class CertificateTests(_NodeTests):
         self.listen(hold_timeout=0.1)
         self.node(tls=self.papers.node("web1"), token="secret")
         await self.until(lambda: len(self.attempts) >= 3)
-        [line] = self.said("no edge at ")
+        [line] = self.said("no connection to the edge at ")
         self.assertIn(": TLS: ", line)
-        self.assertEqual(len(self.said("refused a node at 127.0.0.1: ")), 1)
+        self.assertEqual(len(self.said("refused a node from 127.0.0.1: ")), 1)
 
     async def test_renewed(self) -> None:
         """
@@ -550,7 +550,7 @@ class CertificateTests(_NodeTests):
         self.listen(node_tls=files)
         shutil.copy(self.papers.issue("other")[1], files.key)
         await self.reload()
-        [line] = self.said("goes on with what it had")
+        [line] = self.said("keeping what was read before")
         self.assertIn(files.certificate, line)
         self.node(tls=self.papers.node("web1"))
         await self.assertServes()
@@ -600,7 +600,7 @@ class PortTests(_NodeTests):
         """
         An edge that no node can connect to logs that.
         """
-        warning = "no node can come in: give a --token-file"
+        warning = "no node can authenticate: give a --token-file"
         certificate = self.papers.edge(ca=None)
         for settings, lonely in (
             ({}, True),

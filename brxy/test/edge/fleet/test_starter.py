@@ -9,12 +9,12 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from brxy.edge.config.settings import Spawning
+from brxy.edge.events import Event, Events, RecoveryFailed
 from brxy.edge.fleet.starter import Starter
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
@@ -74,6 +74,30 @@ class _Spawner:
         return self.stopped
 
 
+class _Owner:
+    """
+    Writes down what a starter reports.
+    """
+
+    def __init__(self, told: list[tuple[Any, ...]]) -> None:
+        self._told = told
+
+    def fronted(self, instance: Instance, address: Address, spawning: Spawning) -> None:
+        self._told.append(("ready", instance, address, spawning))
+
+    def gone(self, instance: Instance, gone: Gone) -> None:
+        self._told.append(("gone", instance, gone))
+
+    def failed(self, instance: Instance, reason: str) -> None:
+        self._told.append(("failed", instance, reason))
+
+    def unfound(self, instance: Instance) -> None:
+        self._told.append(("unfound", instance))
+
+    def withdrawn(self, instance: Instance) -> None:
+        self._told.append(("leaving", instance))
+
+
 class StarterTests(SynchronousTestCase):
     """
     Tests of L{Starter}.
@@ -92,12 +116,11 @@ class StarterTests(SynchronousTestCase):
         return Starter(
             self.clock,
             self.spawnings,
-            "tcp:127.0.0.1:9080",
-            lambda route, ticket: f"token of {route} and {ticket}",
-            lambda *what: self.told.append(("ready", *what)),
-            lambda *what: self.told.append(("gone", *what)),
-            lambda *what: self.told.append(("failed", *what)),
-            leaving=lambda *what: self.told.append(("leaving", *what)),
+            _Owner(self.told),
+            endpoint=lambda: "tcp:127.0.0.1:9080",
+            token=lambda route, ticket: f"token of {route} and {ticket}",
+            edge_id="",
+            events=Events(),
         )
 
     def test_fakes(self) -> None:
@@ -275,17 +298,16 @@ class RecoverTests(SynchronousTestCase):
         self.clock = Clock()
         self.spawner, self.other = _Recovering(), _Spawner()
         self.told: list[tuple[Any, ...]] = []
+        self.events: list[Event] = []
         spawners: list[Any] = [self.other, self.spawner]
         self.starter = Starter(
             self.clock,
             [Spawning(spawners[0], 1.0, 1.0), Spawning(spawners[1], 1.0, 1.0, "-2")],
-            "tcp:127.0.0.1:9080",
-            lambda route, ticket: "",
-            lambda *what: self.told.append(("ready", *what)),
-            lambda *what: self.told.append(("gone", *what)),
-            lambda *what: self.told.append(("failed", *what)),
-            lambda *what: self.told.append(("unfound", *what)),
-            "e",
+            _Owner(self.told),
+            endpoint=lambda: "tcp:127.0.0.1:9080",
+            token=lambda route, ticket: "",
+            edge_id="e",
+            events=Events([self.events.append]),
         )
         self.one, self.two = (Instance(each, "r", 1, 7, spawner=1) for each in ("t1", "t2"))
 
@@ -295,20 +317,11 @@ class RecoverTests(SynchronousTestCase):
         """
         self.starter.recover(instances)
 
-    def logged(self) -> list[str]:
+    def failures(self) -> list[Event]:
         """
-        @return: what was logged as a warning.
+        @return: what was reported of spawners that can't find anything.
         """
-        return [formatEvent(each) for each in self.events if each["log_level"] is LogLevel.warn]
-
-    def observe(self) -> None:
-        """
-        Keep what is logged.
-        """
-        self.events: list[Any] = []
-        observer: Any = self.events.append
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        return [each for each in self.events if isinstance(each, RecoveryFailed)]
 
     def test_fakes(self) -> None:
         """
@@ -398,24 +411,22 @@ class RecoverTests(SynchronousTestCase):
 
     def test_fails(self) -> None:
         """
-        A failure is one line in the log, and the edge goes on.
+        A failure is reported, and the edge goes on.
         """
-        self.observe()
         self.recover(self.one)
         self.starter.start(self.two)
         self.spawner.answer.errback(OSError("no\nsocket"))
         self.assertEqual(self.told, [("unfound", self.one)])
         self.assertEqual([each.ticket for each in self.spawner.orders], ["t2"])
         self.assertEqual(
-            self.logged(),
-            ["_Recovering can't tell what an earlier run has left: OSError: no socket"],
+            self.failures(),
+            [RecoveryFailed("_Recovering", "OSError: no socket")],
         )
 
     def test_late(self) -> None:
         """
         So is no answer within 30 s; nobody waits for it any longer.
         """
-        self.observe()
         cancelled: list[Any] = []
         self.spawner.answer = Deferred(cancelled.append)
         self.recover(self.one)
@@ -425,8 +436,8 @@ class RecoverTests(SynchronousTestCase):
         self.assertEqual(self.told, [("unfound", self.one)])
         self.assertEqual(len(cancelled), 1)
         self.assertEqual(
-            self.logged(),
-            ["_Recovering can't tell what an earlier run has left: no answer within 30 s"],
+            self.failures(),
+            [RecoveryFailed("_Recovering", "no answer within 30 s")],
         )
 
     def test_stop_all(self) -> None:

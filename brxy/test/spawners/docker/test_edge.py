@@ -104,7 +104,10 @@ class EdgeTests(ContainerTests):
         edge.signal(9)
         await self.ended(edge)
         other = self.dockerEdge("app: -- true", *state)
-        await self.said(other, f"no --spawn is docker any more, which has left default/{ticket}: ")
+        await self.said(
+            other,
+            f"no --spawn is named docker any more; an earlier run left default/{ticket} of it: ",
+        )
         self.assertIn(left["Labels"]["brxy.edge"], other.out)
         await self.address(other)
         await self.stopped(other)

@@ -12,7 +12,6 @@ from brxy.scaler.decisions import (
     Decision,
     Fail,
     Newest,
-    Recount,
     Retire,
     RollFailed,
     Spawn,
@@ -32,6 +31,7 @@ class FakeEdge:
     Carries out decisions by recording them.
 
     @ivar waiting: the number of waiters, by route.
+    @ivar recounted: the routes whose waiters the scaler has counted, in order.
     @ivar spawned: the orders.
     @ivar newest: the last NEWEST of each instance.
     """
@@ -41,16 +41,25 @@ class FakeEdge:
     ) -> None:
         numbers = count(1)
         self.scaler = Scaler(
-            rules, max_total=max_total, epoch=EPOCH, new_ticket=lambda: f"t{next(numbers)}"
+            rules,
+            max_total=max_total,
+            epoch=EPOCH,
+            new_ticket=lambda: f"t{next(numbers)}",
+            waiting=self._count,
         )
         self.now = now
         self.waiting: Counter[str] = Counter()
+        self.recounted: list[str] = []
         self.spawned: list[Instance] = []
         self.retired: list[Instance] = []
         self.stopped: list[Stop] = []
         self.failures: list[Fail] = []
         self.roll_failures: list[RollFailed] = []
         self.newest: dict[Instance, bool] = {}
+
+    def _count(self, route: str) -> int:
+        self.recounted.append(route)
+        return self.waiting[route]
 
     def perform(self, decisions: Iterable[Decision]) -> None:
         """
@@ -66,8 +75,6 @@ class FakeEdge:
                     self.stopped.append(decision)
                 case Newest(instance, newest):
                     self.newest[instance] = newest
-                case Recount(route):
-                    self.demand(route)
                 case RollFailed():
                     self.roll_failures.append(decision)
                 case Fail(route):
@@ -78,7 +85,7 @@ class FakeEdge:
         """
         Report the number of waiters.
         """
-        self.perform(self.scaler.demand(route, self.waiting[route], self.now))
+        self.perform(self.scaler.demand(route, self.now))
 
     def hold(self, number: int = 1, route: str = "r") -> list[Instance]:
         """
@@ -106,7 +113,6 @@ class FakeEdge:
             ticket, node_id or f"node of {ticket}", route, capacity, generation, self.now
         )
         self.perform(decisions)
-        self.scaler.slotOpened(instance)
         return instance
 
     def connect(self, instance: Instance) -> None:
@@ -120,7 +126,7 @@ class FakeEdge:
         Make a slot ready.
         """
         if not instance.retired:
-            instance.ready["slot"] = None
+            instance.offer.ready["slot"] = None
         self.perform(self.scaler.ready(instance, self.now))
 
     def start(self, instance: Instance) -> Instance:
@@ -136,24 +142,24 @@ class FakeEdge:
         Have an instance take this many waiters.
         """
         self.waiting[instance.route] -= number
-        instance.in_flight += number
-        instance.ready.clear()
+        instance.offer.in_flight += number
+        instance.offer.ready.clear()
 
     def finish(self, instance: Instance) -> None:
         """
         Have an instance finish all its exchanges, and become ready.
         """
-        instance.in_flight = 0
+        instance.offer.in_flight = 0
         self.perform(self.scaler.ready(instance, self.now))
         if instance.state is State.READY:
-            instance.ready["slot"] = None
-            self.perform(self.scaler.idled(instance))
+            instance.offer.ready["slot"] = None
+            self.perform(self.scaler.idled(instance, self.now))
 
     def lose(self, instance: Instance) -> None:
         """
         Close a slot.
         """
-        instance.ready.clear()
+        instance.offer.ready.clear()
         self.perform(self.scaler.slotClosed(instance, self.now))
 
     def end(

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.logger import formatEvent
+
 from brxy.wire.frames import KIND_HTTP, VERSION
 from brxy.wire.greeting import Hello, Open, Welcome
 
@@ -27,7 +29,7 @@ def warnings(events: Any) -> list[str]:
     @return: the warnings and errors that were logged.
     """
     return [
-        event["why"]
+        formatEvent(event)
         for event in events
         if event["log_level"].name in ("warn", "error", "critical")
     ]
