@@ -535,7 +535,7 @@ def answer(body: bytes = b"ok", status: bytes = b"200 OK", fields: Iterable[byte
 
 async def echo(peer: Peer) -> None:
     """
-    Send back what comes, and end when it does.
+    Send back all bytes, and end when the client does.
     """
     while True:
         await peer.until(lambda: peer.ended or peer.received)

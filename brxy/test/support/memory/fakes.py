@@ -177,10 +177,10 @@ class FakeHost:
 
 class FakeOwner:
     """
-    The node as its slots see it: their owner, and the places of the app.
+    The node as its slots see it: their owner, and the capacity of the app.
 
     @ivar running: how many exchanges run.
-    @ivar full: it has no place left.
+    @ivar full: no capacity is left.
     @ivar resting: slots whose app refused a connection.
     """
 

@@ -78,7 +78,7 @@ class HalfRecorder(Recorder):
     @property
     def ended(self) -> bool:
         """
-        The peer has ended.
+        Whether the peer has ended.
         """
         return "readEnded" in self.told
 
