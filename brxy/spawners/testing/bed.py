@@ -69,6 +69,7 @@ class SpawnerBed(_Case):
     @ivar folder: the test's own, with a short name; removed after it.
     @ivar edge_id: the id of the edges and in the orders of this test, and of
         no other.
+    @ivar label: the id with which those edges order by a spawn string of the factory.
     @ivar state: the state folder of its edges.
     @ivar mark: C{NAME=value} in the environment of all that the test starts.
     """
@@ -130,7 +131,7 @@ class SpawnerBed(_Case):
         @return: tells whether it runs still.  It is ended after the test.
         """
         spawner = await self.make(self.spec())
-        instance = await self.started(spawner, self.order(edge=f"other-{self.edge_id}"))
+        instance = await self.started(spawner, self.order(edge=f"other-{self.label}"))
 
         async def runs() -> bool:
             return not instance.gone.called
@@ -150,6 +151,7 @@ class SpawnerBed(_Case):
         self.folder = Path(tempfile.mkdtemp(prefix="brxy-"))
         self.addCleanup(shutil.rmtree, self.folder)
         self.edge_id = f"test-{uuid4().hex[:16]}"
+        self.label = f"{self.edge_id}-{self.factory.name}"
         self.mark = f"{_MARK}={self.edge_id}"
         self.state = self.folder / "state"
         self.state.mkdir()
@@ -210,7 +212,7 @@ class SpawnerBed(_Case):
             "BRXY_IDLE_TIMEOUT": "300",
             "BRXY_OLD_IDLE_TIMEOUT": "300",
         }
-        return SpawnOrder(ticket, route, 1, environment, edge or self.edge_id)
+        return SpawnOrder(ticket, route, 1, environment, edge or self.label)
 
     async def make(self, spec: str) -> ISpawner:
         """

@@ -215,9 +215,9 @@ _OWN_KEYS = {
     "fronts the app itself. The requests that ``kubernetes:`` makes for ``ready-path=`` have "
     "no header. Default: no header.",
     "name": "The name of this spawn, by which the edge finds its instances again after a "
-    "restart: letters, digits, ``-`` and ``_``, at most 63. Two spawns must not have the same "
-    "name. Default: the spawner's name, and ``docker-2``, ``docker-3`` … for more spawns of the "
-    "same spawner.",
+    "restart: 1 to 30 letters, digits, ``-`` and ``_``, with a letter or digit at both ends. "
+    "Two spawns must not have the same name. Default: the spawner's name, and ``docker-2``, "
+    "``docker-3`` … for more spawns of the same spawner.",
 }
 
 
