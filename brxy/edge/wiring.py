@@ -51,12 +51,10 @@ class Parts:
     @ivar events: where the parts report what happens.
     @ivar shared: what all connections share.
     @ivar state: what the edge remembers over a restart.
-    @ivar broker: decides which exchange gets which slot.
     @ivar scaler: decides which instances there are.
-    @ivar dispatch: performs what the broker decides.
-    @ivar scaling: performs what the scaler decides.
+    @ivar dispatch: brings exchanges and slots together, as the broker decides.
+    @ivar scaling: has instances started and ended, as the scaler decides.
     @ivar keeper: writes the state file when instances change.
-    @ivar access: decides which nodes may serve which routes.
     @ivar clients: the ports for clients.
     @ivar nodes: the ports for nodes.
     @ivar reloads: read files again; each raises L{brxy.errors.UsageError} if a file can't
@@ -66,12 +64,10 @@ class Parts:
     events: Events
     shared: Shared
     state: StateFile
-    broker: Broker[Exchange, Any]
     scaler: Scaler
     dispatch: Dispatch
     scaling: Scaling
     keeper: StateKeeper
-    access: Access
     clients: ClientPorts
     nodes: NodePorts
     reloads: Sequence[Callable[[], None]]
@@ -102,14 +98,7 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
     broker = _makeBroker(settings)
     scaler = _makeScaler(reactor, settings, broker)
     keeper = StateKeeper(reactor, state, scaler.snapshot, events)
-    dispatch = Dispatch(
-        shared,
-        broker,
-        retries=settings.retries,
-        response_timeout=settings.response_timeout,
-        events=events,
-    )
-    ports = _clientPorts(settings, shared, dispatch, _makeRoutes(settings, scaler))
+    dispatch = _makeDispatch(settings, shared, broker, events)
     slots = SlotFactory(shared, dispatch, events)
     nodes = NodePorts(reactor, settings, slots, files.node_tls, events)
     scaling = Scaling(
@@ -119,24 +108,15 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
         edge_id=state.edge_id,
         access=files.access,
         limits=settings.limits,
-        spawnings=[spawn.spawning for spawn in settings.spawns],
+        spawnings={spawn.rule.name: spawn.spawning for spawn in settings.spawns},
         endpoint=nodes.dialEndpoint,
         changed=keeper.changed,
         events=events,
     )
+    ports = _clientPorts(settings, shared, dispatch, _makeRoutes(settings, scaler))
+    clients = _makeClientPorts(reactor, settings, ports, files.certificates, events)
     return Parts(
-        events,
-        shared,
-        state,
-        broker,
-        scaler,
-        dispatch,
-        scaling,
-        keeper,
-        files.access,
-        _makeClientPorts(reactor, settings, ports, files.certificates, events),
-        nodes,
-        files.reloads,
+        events, shared, state, scaler, dispatch, scaling, keeper, clients, nodes, files.reloads
     )
 
 
@@ -190,6 +170,18 @@ def _makeBroker(settings: EdgeSettings) -> Broker[Exchange, Any]:
         settings.hold_timeout,
         max_held_total=limits.held_total,
         max_held_per_address=limits.max_held_per_address,
+    )
+
+
+def _makeDispatch(
+    settings: EdgeSettings, shared: Shared, broker: Broker[Exchange, Any], events: Events
+) -> Dispatch:
+    return Dispatch(
+        shared,
+        broker,
+        retries=settings.retries,
+        response_timeout=settings.response_timeout,
+        events=events,
     )
 
 

@@ -15,7 +15,7 @@ __all__ = ["lineLogger"]
 
 def lineLogger(log: Logger, ticket: str) -> Callable[[int, bytes], None]:
     """
-    @return: what logs each line of an instance's output.
+    @return: a function that logs each line of an instance's output.
     """
 
     def logLine(descriptor: int, line: bytes) -> None:

@@ -1,6 +1,5 @@
 """
-Finds spawners by their names: brxy's own, those of installed entry points, and
-plugins.
+Finds spawners by their names: those of brxy, of installed entry points and of plugins.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from brxy.values.text import oneLine
 
 __all__ = ["BUILT_IN", "GROUP", "buildSpawner", "findSpawner", "findSpawners"]
 
-# The entry point group for spawners.
+#: The entry point group for spawners.
 GROUP = "brxy.spawners"
 
-# Ours are known without metadata, so that a plain checkout runs; and they come
-# first, so that nothing installed changes what they mean.
+#: The spawners of brxy.  They are known without metadata, so that a plain checkout runs;
+#: and they come first, so that no installed package changes what they mean.
 BUILT_IN = tuple(
     EntryPoint(name, f"{module}:factory", GROUP)
     for name, module in (
@@ -42,7 +41,7 @@ def buildSpawner(spec: str | SpawnSpec, reactor: Any) -> tuple[Common, ISpawner]
     """
     Make the spawner that a C{--spawn} describes.
 
-    @raise BadSpawnSpec: it can't be understood, or names no known spawner.
+    @raise BadSpawnSpec: the text does not follow the grammar, or names no known spawner.
     """
     if isinstance(spec, str):
         spec = parseSpawn(spec)
@@ -57,9 +56,11 @@ def findSpawner(
     plugins: ModuleType = twisted.plugins,
 ) -> ISpawnerFactory:
     """
-    @param installed: the entry points to look at, by default all of L{GROUP}.
-    @param plugins: the package whose modules are looked at last.
-    @raise BadSpawnSpec: there is none of this name, or it can't be loaded.
+    Find the factory of a spawner.
+
+    @param installed: the entry points to search, by default all of L{GROUP}.
+    @param plugins: the package of plugins, which is searched last.
+    @raise BadSpawnSpec: there is no spawner of this name, or it can't be loaded.
     """
     offers = _offers(installed)
     for offer in offers:
@@ -79,9 +80,9 @@ def findSpawners(
     plugins: ModuleType = twisted.plugins,
 ) -> tuple[dict[str, ISpawnerFactory], list[str]]:
     """
-    All that L{findSpawner} would find.
+    Find all spawners that L{findSpawner} finds by name.
 
-    @return: the factories by their names, and a line about each that can't be
+    @return: the factories by their names, and a line about each spawner that can't be
         used.
     """
     factories: dict[str, ISpawnerFactory] = {}
@@ -110,7 +111,7 @@ def _offers(installed: Iterable[EntryPoint] | None) -> list[EntryPoint]:
 
 def _load(offer: EntryPoint) -> ISpawnerFactory:
     """
-    The factory behind an entry point.
+    Load the factory that an entry point names.
     """
     try:
         factory = offer.load()
@@ -129,7 +130,7 @@ def _load(offer: EntryPoint) -> ISpawnerFactory:
 
 def _checkVersion(name: str, factory: Any) -> None:
     """
-    @raise BadSpawnSpec: it needs what only a newer brxy has.
+    @raise BadSpawnSpec: the spawner needs a newer brxy.
     """
     version = getattr(factory, "written_for", 1)
     if type(version) is not int or version < 1:
@@ -143,11 +144,11 @@ def _checkVersion(name: str, factory: Any) -> None:
 
 def _loadPlugins(package: ModuleType) -> tuple[dict[str, ISpawnerFactory], list[str]]:
     """
-    What C{twisted.plugin.getPlugins} finds; it would log a traceback for each
-    broken plugin, whether anybody wants that one or not.
+    Load the plugins that C{twisted.plugin.getPlugins} finds.  That function logs a
+    traceback for each broken plugin, even for one that is not used.
 
-    @return: the factories by their names, and a note on each that is broken:
-        what that one would have been called is not known.
+    @return: the factories by their names, and a line about each broken plugin, whose name
+        is not known.
     """
     factories: dict[str, ISpawnerFactory] = {}
     broken: list[str] = []

@@ -17,7 +17,7 @@ from attrs.converters import optional
 from brxy.errors import BadSpawnSpec
 from brxy.values.converters import atLeastOne as positiveInt
 from brxy.values.converters import port as portNumber
-from brxy.values.converters import routePattern, seconds
+from brxy.values.converters import routePattern, seconds, spawnName
 from brxy.wire.proxyheader import proxyVersion
 
 __all__ = [
@@ -29,13 +29,14 @@ __all__ = [
     "positiveInt",
     "routePattern",
     "seconds",
+    "spawnName",
     "splitCommon",
 ]
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*:")
 _KEY = re.compile(r"[a-z][a-z0-9-]*")
 
-# What "app:max=2" looks like; no program is called so.
+# Matches "app:max=2", which is a typing error and never the name of a program.
 _GLUED = re.compile(r"[a-z][a-z0-9-]*:[a-z][a-z0-9-]*=")
 
 _Options = TypeVar("_Options")
@@ -44,11 +45,11 @@ _Options = TypeVar("_Options")
 @frozen
 class SpawnSpec:
     """
-    One C{--spawn}, taken apart but not understood yet.
+    The parts of one C{--spawn}, not interpreted yet.
 
-    @ivar name: which spawner, without the colon.
+    @ivar name: the name of the spawner, without the colon.
     @ivar options: the values by their keys, as they were written.
-    @ivar command: what follows C{--}, one string an argument; may be empty.
+    @ivar command: what follows C{--}, one string for each argument; may be empty.
     """
 
     name: str
@@ -58,9 +59,9 @@ class SpawnSpec:
 
 def parseSpawn(text: str) -> SpawnSpec:
     """
-    Take a C{--spawn} apart, as a shell would split it.
+    Split a C{--spawn} into its parts, by the rules of a shell.
 
-    @raise BadSpawnSpec: it doesn't follow the grammar.
+    @raise BadSpawnSpec: the text does not follow the grammar.
     """
     try:
         words = shlex.split(text)
@@ -79,7 +80,7 @@ def parseSpawn(text: str) -> SpawnSpec:
 
 def _parseOptions(name: str, words: list[str]) -> dict[str, str]:
     """
-    @param words: what stands between the name and C{--}.
+    @param words: the words between the name and C{--}.
     """
     options: dict[str, str] = {}
     for word in words:
@@ -105,37 +106,46 @@ class Common:
     @ivar idle_timeout: seconds that the newest instance stays without work.
     @ivar old_idle_timeout: seconds that an older one does.
     @ivar send_proxy: the version of the PROXY protocol that the app expects.
+    @ivar name: the name of the spawn, by which the edge finds its instances again after a
+        restart; L{None} for its kind.
     """
 
     route: str | None = field(
         default=None,
         converter=optional(routePattern),
-        metadata={"help": "the host it serves, or a pattern like *.example.com; else all"},
+        metadata={"help": "the host that is served, or a pattern such as *.example.com"},
     )
     max: int | None = field(
         default=None,
         converter=optional(positiveInt),
-        metadata={"help": "instances of a route at most"},
+        metadata={"help": "the highest number of instances of a route"},
     )
     capacity: int | None = field(
         default=None,
         converter=optional(positiveInt),
-        metadata={"help": "exchanges an instance takes at once"},
+        metadata={"help": "the highest number of exchanges at once on an instance"},
     )
     idle_timeout: float | None = field(
         default=None,
         converter=optional(seconds),
-        metadata={"help": "seconds the newest instance stays without work"},
+        metadata={"help": "seconds after which the newest instance, if idle, is stopped"},
     )
     old_idle_timeout: float | None = field(
         default=None,
         converter=optional(seconds),
-        metadata={"help": "seconds an older instance stays without work"},
+        metadata={"help": "seconds after which an older instance, if idle, is stopped"},
     )
     send_proxy: str | None = field(
         default=None,
         converter=optional(proxyVersion),
-        metadata={"help": "v1 or v2: tell the app of its clients by the PROXY protocol"},
+        metadata={"help": "v1 or v2: the version of the PROXY header that the app expects"},
+    )
+    name: str | None = field(
+        default=None,
+        converter=optional(spawnName),
+        metadata={
+            "help": "the name of this spawn, by which its instances are found after a restart; else its kind"
+        },
     )
 
 
@@ -149,9 +159,10 @@ def optionKeys(options: type[Any]) -> dict[str, attrs.Attribute[Any]]:
 
 def splitCommon(spec: SpawnSpec, own: type[_Options]) -> tuple[Common, _Options]:
     """
-    Understand the options of a spec.
+    Convert the options of a spec.
 
     @param own: the attrs class of the spawner's own options.
+    @return: the options that every spawner has, and the spawner's own.
     @raise BadSpawnSpec: a key is unknown or missing, or a value is bad.
     """
     common_keys, own_keys = optionKeys(Common), optionKeys(own)
@@ -169,7 +180,7 @@ def splitCommon(spec: SpawnSpec, own: type[_Options]) -> tuple[Common, _Options]
 
 def _build(spec: SpawnSpec, options: type[_Options], texts: Mapping[str, str]) -> _Options:
     """
-    An instance of an attrs class from the texts of its keys.
+    Make an instance of an attrs class from the texts of its keys.
     """
     keys = optionKeys(options)
     try:
@@ -185,7 +196,7 @@ def _build(spec: SpawnSpec, options: type[_Options], texts: Mapping[str, str]) -
 
 def _isRefused(each: attrs.Attribute[Any], text: str) -> bool:
     """
-    Is it this field's converter that doesn't take its value?
+    Whether the converter of a field refuses a value.
     """
     if not callable(each.converter):
         return False

@@ -1,6 +1,5 @@
 """
-What TLS is like wherever brxy speaks it: certificates with their keys, and the
-contexts that are made of them.
+TLS contexts, the same wherever brxy speaks TLS, and the certificates and keys in them.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ __all__ = [
 TLS_1_2 = SSL.TLS1_2_VERSION
 TLS_1_3 = SSL.TLS1_3_VERSION
 
-# Of TLS 1.2: forward secrecy and authenticated encryption, nothing else.  Those
-# of TLS 1.3 are all like that.
+# Ciphers of TLS 1.2: only those with forward secrecy and authenticated encryption.  All
+# ciphers of TLS 1.3 have both.
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 
 _OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
@@ -44,11 +43,11 @@ _OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
 @frozen
 class Identity:
     """
-    Who one is, and what proves it.
+    A certificate with its private key.
 
     @ivar chain: the certificate, and those of the authorities above it.
     @ivar key: the private key.
-    @ivar where: the file that it is from, for messages.
+    @ivar where: the file that the certificate is from, for messages.
     """
 
     chain: Sequence[x509.Certificate]
@@ -101,13 +100,13 @@ def serverContext(
     identity: Identity, *, minimum: int = TLS_1_2, protocols: Sequence[bytes] = ()
 ) -> SSL.Context:
     """
-    A context for a server, which asks nobody for a certificate.
+    Make a context for a server, which requests no certificate of clients.
 
-    @param minimum: the oldest version to speak.
-    @param protocols: for ALPN, the most welcome first.  A client that offers none
-        of them is served nevertheless, as one without ALPN (RFC 7301); Twisted's
-        own endpoints end the handshake there.
-    @raise UsageError: it can't be served by this certificate and key.
+    @param minimum: the oldest version of TLS to speak.
+    @param protocols: for ALPN, the preferred one first.  A client that offers none
+        of them is served as one without ALPN (RFC 7301), where Twisted's own endpoints
+        end the handshake.
+    @raise UsageError: a server can't use this certificate and key.
     """
     context = _context(SSL.TLS_SERVER_METHOD, minimum)
     _present(context, identity)
@@ -117,7 +116,7 @@ def serverContext(
         return next(found, SSL.NO_OVERLAPPING_PROTOCOLS)
 
     context.set_alpn_select_callback(choose)
-    # Clients bring what is needed to resume: nothing is kept for them here.
+    # Clients keep what is needed to resume their sessions; the server keeps nothing.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(b"brxy")
     return context
@@ -125,9 +124,9 @@ def serverContext(
 
 def clientContext(identity: Identity | None = None, *, minimum: int = TLS_1_3) -> SSL.Context:
     """
-    A context for a client, which trusts nobody yet.
+    Make a context for a client, which trusts no authority yet.
 
-    @param identity: what it shows to a server that asks.
+    @param identity: what it shows to a server that requests a certificate.
     @raise UsageError: as L{serverContext}.
     """
     context = _context(SSL.TLS_CLIENT_METHOD, minimum)
@@ -165,7 +164,7 @@ def _context(method: int, minimum: int) -> SSL.Context:
     context.set_min_proto_version(minimum)
     context.set_cipher_list(_CIPHERS)
     context.set_options(_OPTIONS)
-    # An idle connection needs none, and they are 34 KB.
+    # Buffers are 34 KB, and an idle connection needs none.
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     return context
 

@@ -36,7 +36,7 @@ class Host(Protocol):
 
     def hello(self, slot: NodeEnd, hello: Hello) -> Welcome:
         """
-        A node introduces itself on a slot; the slot's C{instance} is set.
+        A node introduces itself on a slot; the slot's C{instance} and C{offer} are set.
 
         @raise NodeRefused: the edge does not admit it.
         """

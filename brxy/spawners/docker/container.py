@@ -1,5 +1,5 @@
 """
-One container that Docker runs for us.
+An instance that is a container.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Daemon:
     """
     What the containers of one spawner share.
 
-    @ivar watch: tells them when something may have become of them.
+    @ivar watch: reports changes of the containers.
     """
 
     reactor: Any
@@ -41,12 +41,12 @@ class Daemon:
 @frozen
 class ContainerPlan:
     """
-    What shall run.
+    How to run a container.
 
-    @ivar name: of the container.
-    @ivar body: what it is created by, see the API.
+    @ivar name: the name of the container.
+    @ivar body: the body of the request that creates it, see the API.
     @ivar pull: when its image is fetched: missing, always, never.
-    @ivar port: at which the edge fronts it; L{None}: a node runs in it.
+    @ivar port: the port of the app that the edge fronts; L{None}: a node runs in it.
     @ivar stop_timeout: seconds between SIGTERM and SIGKILL.
     """
 
@@ -59,7 +59,7 @@ class ContainerPlan:
 
 class Container(Managed):
     """
-    Runs a plan.
+    One container.
     """
 
     def __init__(self, daemon: Daemon, plan: ContainerPlan) -> None:
@@ -105,7 +105,7 @@ class Container(Managed):
             found = await self._engine.ask("GET", f"{self._path}/json")
         except Refused as error:
             if error.status == 404:
-                return "removed by somebody else"
+                return "removed by another program"
             raise
         if found["State"]["Running"]:
             self._front(found)
@@ -117,15 +117,15 @@ class Container(Managed):
         if state["OOMKilled"]:
             return "killed, having used up its memory"
         if state["ExitCode"] == _KILLED and found["HostConfig"]["Memory"] and not self.stopping:
-            # The daemon hears of the end and of its cause in any order, and only
-            # remembers a cause that came first.
+            # The daemon learns of the end and of its cause in any order, and only keeps a
+            # cause that came first.
             return "killed by SIGKILL, perhaps for having used up its memory"
         line = await lastLine(self._engine, f"{self._path}/logs") if state["ExitCode"] else ""
         return exitReason(state["ExitCode"], line)
 
     def _front(self, found: Any) -> None:
         """
-        Wait until the app answers, once.
+        Begin to wait until the app answers, unless that was done.
         """
         port = self._plan.port
         if port is None or self.awaited:
@@ -161,7 +161,7 @@ class Container(Managed):
 
 def _address(networks: Mapping[str, Any]) -> str | None:
     """
-    Where a container is reached.
+    Return the address of a container.
     """
     for each in networks.values():
         for key in ("IPAddress", "GlobalIPv6Address"):

@@ -47,7 +47,7 @@ _LONGEST = 8 << 20
 
 def labelFilter(labels: Mapping[str, str], **more: list[str]) -> str:
     """
-    The C{filters} of a query for what bears all of these labels.
+    Write the C{filters} of a query for everything that has all of these labels.
 
     @param more: other filters.
     """
@@ -56,7 +56,7 @@ def labelFilter(labels: Mapping[str, str], **more: list[str]) -> str:
 
 def _endpoint(reactor: Any, host: str) -> IStreamClientEndpoint:
     """
-    @raise BadSpawnSpec: it is no address that we can reach.
+    @raise BadSpawnSpec: C{host} is not an address of a supported kind.
     """
     url = urlsplit(host)
     try:
@@ -73,8 +73,9 @@ class Engine(DaemonClient):
     """
     The daemon at one address.
 
-    @param host: as C{DOCKER_HOST} has it: C{unix:///PATH} or C{tcp://HOST:PORT}.
-    @raise BadSpawnSpec: it is no such address.
+    @param host: its address in the form of C{DOCKER_HOST}: C{unix:///PATH} or
+        C{tcp://HOST:PORT}.
+    @raise BadSpawnSpec: C{host} is not such an address.
     """
 
     def __init__(self, reactor: Any, host: str = DEFAULT_HOST) -> None:
@@ -109,7 +110,7 @@ class Engine(DaemonClient):
 
 def _message(body: bytes, status: int) -> str:
     """
-    What an answer that refuses says.
+    Return the message in an answer that reports an error.
     """
     with suppress(ValueError, KeyError, TypeError):
         return str(json.loads(body)["message"])

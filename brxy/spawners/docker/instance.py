@@ -1,5 +1,5 @@
 """
-What a daemon runs for us: from its order until nothing of it is left.
+The life of an instance that a daemon runs, from its order until nothing of it is left.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from brxy.spawners.instance import BaseInstance
 
 __all__ = ["Managed", "insist"]
 
-# Seconds for which a daemon that went away is asked again to stop something.
-# One that is only started anew is back in three.
+# Seconds for which a request to a daemon that went away is repeated, and between two
+# attempts.  A daemon that restarts is back within three seconds.
 _INSIST = 10.0
 _PAUSE = 0.5
 
 
-async def insist(reactor: Any, ask: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def insist(reactor: Any, request: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """
-    Have something done though the daemon may be away for a moment.
+    Repeat a request while the daemon is away for a moment.
 
     @raise DaemonError: it was refused, or the daemon did not come back.
     """
     give_up = reactor.seconds() + _INSIST
     while True:
         try:
-            return await ask()
+            return await request()
         except Unreachable:
             if reactor.seconds() > give_up:
                 raise
@@ -41,10 +41,10 @@ async def insist(reactor: Any, ask: Callable[[], Coroutine[Any, Any, None]]) -> 
 
 class Managed(BaseInstance):
     """
-    One instance.  What there is to do with the daemon says a subclass.
+    One instance.  A subclass implements the requests to the daemon.
 
-    @ivar stopping: it is to end.
-    @ivar detached: when it is gone: it may go on, where the daemon can't reach it.
+    @ivar stopping: the instance is being stopped.
+    @ivar detached: the instance is gone, but may go on where the daemon can't reach it.
     """
 
     def __init__(self) -> None:
@@ -55,26 +55,28 @@ class Managed(BaseInstance):
         self._idle: Deferred[None] | None = None
         self._waiting: Deferred[Any] | None = None
 
-    # What a subclass does
+    # For subclasses to implement
 
     async def begin(self) -> None:
         """
-        Have the daemon run it.  C{stopping} may become true meanwhile.
+        Have the daemon run the instance.  C{stopping} may become true meanwhile.
 
-        @raise DaemonError: it can't.
+        @raise DaemonError: the daemon can't run it.
         """
         raise NotImplementedError
 
     async def look(self) -> str | None:
         """
+        Check the state of the instance.
+
         @return: how it ended; L{None} if it still runs.
-        @raise DaemonError: nobody can say.
+        @raise DaemonError: the state is not known.
         """
         raise NotImplementedError
 
     async def end(self) -> str:
         """
-        Stop it, by force in the end.
+        Stop the instance, in the end by force.
 
         @return: how it ended.
         @raise DaemonError: it can't be stopped.
@@ -91,7 +93,7 @@ class Managed(BaseInstance):
 
     def start(self, found: bool = False) -> None:
         """
-        Begin.
+        Start the instance.
 
         @param found: it runs already.
         """
@@ -109,7 +111,7 @@ class Managed(BaseInstance):
 
     def lookAgain(self) -> None:
         """
-        Something may have become of it.
+        Check the state of the instance again, because it may have changed.
         """
         self._looking_again = True
         if self._idle is not None:
@@ -118,9 +120,9 @@ class Managed(BaseInstance):
 
     async def unlessStopped(self, what: Deferred[Any]) -> None:
         """
-        Wait for something that need not be waited for once it is stopped.
+        Wait for something, but not longer than until the instance is stopped.
 
-        @raise CancelledError: it is.
+        @raise CancelledError: the instance is being stopped.
         """
         self._waiting = what
         try:
@@ -132,7 +134,7 @@ class Managed(BaseInstance):
 
     def checkStopping(self) -> None:
         """
-        @raise CancelledError: it is to be stopped.
+        @raise CancelledError: the instance is being stopped.
         """
         if self.stopping:
             raise CancelledError()
@@ -165,5 +167,5 @@ class Managed(BaseInstance):
         try:
             return await self.look()
         except Unreachable:
-            # Whoever told us to look tells again when the daemon is back.
+            # Another check follows when the daemon is back.
             return None

@@ -1,5 +1,5 @@
 """
-Fetches images, each once at a time.
+Pulls images, each once at a time.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from brxy.spawners.docker.engine import Engine
 
 __all__ = ["Pulls"]
 
-# Seconds for an image: some have many gigabytes.
+# Seconds for the pull of one image; some have many gigabytes.
 _LONGEST = 3600.0
 
 
 def _query(image: str) -> dict[str, str]:
     """
-    An image as the API wants it for a pull.  Without a tag that would be all
-    there are.
+    Return the parameters of the request that pulls an image.  Without a tag it would pull
+    all tags.
     """
     name, at, digest = image.partition("@")
     if at:
@@ -33,9 +33,9 @@ def _query(image: str) -> dict[str, str]:
 
 def _progress(event: Any) -> None:
     """
-    One line of what the daemon tells while it pulls.
+    Take one event of a pull.
 
-    @raise DaemonError: it failed.
+    @raise DaemonError: the event reports that the pull failed.
     """
     if "error" in event:
         raise DaemonError(str(event["error"]))
@@ -43,9 +43,9 @@ def _progress(event: Any) -> None:
 
 class Pulls:
     """
-    Whoever wants an image that is being pulled waits for the same pull.  It
-    goes on when nobody waits any more: an image that takes longer than an
-    order may take is there for a later one.
+    The pulls of one daemon.  All orders of an image wait for the same pull.  It goes on
+    when no order waits any more, so that an image which takes longer than an order may
+    take is there for a later one.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -55,8 +55,10 @@ class Pulls:
 
     def pull(self, image: str) -> Deferred[None]:
         """
+        Pull an image, or wait for the pull that runs.
+
         @return: fires when the image is there, or fails with L{DaemonError}.
-            Cancel it to wait no longer.
+            Cancel it to stop waiting.
         """
         waiting = self._waiting.setdefault(image, [])
         deferred: Deferred[None] = Deferred(waiting.remove)

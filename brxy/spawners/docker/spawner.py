@@ -1,5 +1,5 @@
 """
-C{docker:} runs each instance in a container of its own, by the Docker Engine API.
+The spawner C{docker:}, which runs a container for each instance by the Docker Engine API.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from brxy.spawners.spec import portNumber
 
 __all__ = ["DockerSpawner", "DockerOptions", "factory"]
 
-# Seconds that something left by an earlier run gets to end: the edge waits for
-# 30 at most, and clients wait for the edge.
+# Seconds in which a container that an earlier run left may end: the edge waits for
+# at most 30, and clients wait for the edge.
 _LEFTOVER_TIMEOUT = 10
 
 
@@ -53,20 +53,20 @@ class DockerOptions(ContainerOptions):
     port: int | None = field(
         default=None,
         converter=optional(portNumber),
-        metadata={"help": "where the app listens in the container; without it a node runs there"},
+        metadata={"help": "the port of the app in the container; without it a node runs there"},
     )
     pull: str = field(
         default="missing",
         converter=_whenPulled,
-        metadata={"help": "when the image is fetched: missing, always or never"},
+        metadata={"help": "when the image is pulled: missing, always or never"},
     )
 
 
 class DockerSpawner(ManagingSpawner):
     """
-    Runs one more container of the same image for each instance.
+    Runs a container of the same image for each instance.
 
-    @raise BadSpawnSpec: the options don't go together.
+    @raise BadSpawnSpec: the options contradict each other.
     """
 
     kind = "docker"
@@ -91,7 +91,7 @@ class DockerSpawner(ManagingSpawner):
         """
         if self._watch is None:
             self._watch = Watch(
-                self._reactor, self._engine, edgeLabels(self.kind, edge), self.told
+                self._reactor, self._engine, edgeLabels(self.kind, edge), self.check
             )
 
     @property
@@ -115,7 +115,7 @@ class DockerSpawner(ManagingSpawner):
 
     def _body(self, order: SpawnOrder) -> dict[str, Any]:
         """
-        What creates the container of an order.
+        Return the body of the request that creates the container of an order.
         """
         options = self._options
         ours, mounts, port = self._surroundings(order)
@@ -140,8 +140,8 @@ class DockerSpawner(ManagingSpawner):
 
     def _surroundings(self, order: SpawnOrder) -> tuple[dict[str, str], Sequence[str], str]:
         """
-        @return: what is in its environment and what is mounted because of us,
-            and its C{{port}}.
+        @return: the environment and the mounts that brxy needs, and the value of
+            C{{port}}.
         """
         options = self._options
         if options.port is not None:
@@ -167,7 +167,7 @@ class DockerSpawner(ManagingSpawner):
             if name in self._managed:
                 continue
             if order is not None and order.ticket not in found and mine and _runs(each):
-                # It is there: nothing is needed that would create it.
+                # It exists, and is never created: no body is needed.
                 adopted = self._container(name, {})
                 found[order.ticket] = self.keep(name, adopted, found=True)
             else:
@@ -200,7 +200,7 @@ def _runs(container: Mapping[str, Any]) -> bool:
 
 factory = EngineFactory(
     "docker",
-    "runs each instance in a container of its own, by the Docker Engine API",
+    "runs a container for each instance by the Docker Engine API",
     DockerOptions,
     DockerSpawner,
 )

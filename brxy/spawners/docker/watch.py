@@ -1,5 +1,5 @@
 """
-Follows what becomes of containers, by one stream of events for all of them.
+Watches containers by one stream of events for all of them.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from brxy.spawners.docker.removal import removeContainer
 
 __all__ = ["Watch"]
 
-# Seconds after which the stream is opened again, and every container looked at: that
-# finds whatever was missed.
+# Seconds after which the stream is opened again and the state of every container is
+# checked, which finds any change that was missed.
 _RENEW = 300.0
 
 
 class Watch:
     """
-    @param labels: what the containers bear.
-    @param told: called with the name of a container of which something may
-        have become; with C{""} if that may be any of them.
+    Reports changes of the containers with some labels.
+
+    @param changed: called with the name of a container that may have changed; with C{""}
+        if any of them may have.
     @param renew: seconds after which the stream is opened again.
     """
 
@@ -37,13 +38,13 @@ class Watch:
         reactor: Any,
         engine: Engine,
         labels: Mapping[str, str],
-        told: Callable[[str], None],
+        changed: Callable[[str], None],
         renew: float = _RENEW,
     ) -> None:
         self._reactor = reactor
         self._engine = engine
         self._labels = labels
-        self._told = told
+        self._changed = changed
         self._renew = renew
         self._work: Deferred[None] | None = None
         self._pause: Deferred[None] | None = None
@@ -53,9 +54,9 @@ class Watch:
 
     async def up(self) -> None:
         """
-        Wait until the stream stands: from then on nothing is missed.
+        Wait until the stream is open.  From then on no change is missed.
 
-        @raise DaemonError: it can't be had now.
+        @raise DaemonError: it can't be opened now.
         """
         if self._is_up:
             return
@@ -70,20 +71,20 @@ class Watch:
 
     def doom(self, name: str) -> None:
         """
-        Remove a container once the daemon can be reached again.
+        Remove a container when the daemon can be reached again.
         """
         self._doomed.add(name)
 
     def stop(self) -> None:
         """
-        Follow no more.
+        Stop watching.
         """
         if self._work is not None:
             self._work.cancel()
 
     def _ended(self, failure: Any) -> None:
         if not failure.check(CancelledError):
-            self._log.failure("the watch over containers broke", failure)
+            self._log.failure("watching containers failed", failure)
 
     async def _follow(self) -> None:
         failures = 0
@@ -96,21 +97,21 @@ class Watch:
                 if failures == 1:
                     self._log.warn("{error}", error=error)
                 self._is_up = False
-                self._tell(error)
+                self._fireWaiting(error)
                 await self._rest(delay(failures))
 
     async def _once(self) -> None:
         """
-        Follow one stream to its end.
+        Receive one stream to its end.
         """
         filters = labelFilter(self._labels, type=["container"], event=["die", "destroy"])
         stream = await self._engine.follow("GET", "/events", self._event, filters=filters)
         if not self._is_up:
             self._is_up = True
             self._log.debug("following the containers of {labels}", labels=self._labels)
-        self._tell(None)
-        # Of what happened while there was no stream there are no events.
-        self._told("")
+        self._fireWaiting(None)
+        # There are no events of what happened while there was no stream.
+        self._changed("")
         for name in list(self._doomed):
             await removeContainer(self._engine, name)
             self._doomed.discard(name)
@@ -121,9 +122,9 @@ class Watch:
             name = event["Actor"]["Attributes"]["name"]
         except (KeyError, TypeError):
             raise Unreachable("an event names no container") from None
-        self._told(str(name))
+        self._changed(str(name))
 
-    def _tell(self, error: DaemonError | None) -> None:
+    def _fireWaiting(self, error: DaemonError | None) -> None:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             if error is None:

@@ -1,5 +1,5 @@
 """
-C{app:} runs the app itself on this machine, and the edge fronts it.
+The spawner C{app:}, which runs the app itself on this machine, fronted by the edge.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class AppInstance(BaseInstance):
 @implementer(ISpawner)
 class AppSpawner(LocalSpawner):
     """
-    Runs one more copy of the same app for each instance.
+    Runs a copy of the app for each instance.
     """
 
     dials_back = False
@@ -87,7 +87,7 @@ class AppSpawner(LocalSpawner):
 
 factory = CommandFactory(
     "app",
-    "runs the app here, with the node inside the edge's own process",
+    "runs the app on this machine; the edge connects to it without a node",
     AppOptions,
     AppSpawner,
 )

@@ -1,5 +1,5 @@
 """
-C{process:} runs a command on this machine, that ends up running a node.
+The spawner C{process:}, which runs a command on this machine that runs a node.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class ProcessOptions:
     The keys of C{process:}.
     """
 
-    # A node finishes what runs within its --drain-timeout, 25 s; no sooner
-    # must it be killed.
+    # A node finishes its exchanges within its --drain-timeout, 25 s, and must not be
+    # killed earlier.
     stop_timeout: float = field(
         default=30.0,
         converter=seconds,
@@ -61,8 +61,8 @@ class ProcessSpawner(LocalSpawner):
     """
     Runs the same command for each instance.
 
-    A node is on its own once it runs: it survives an edge that was killed,
-    and comes back to the next one.
+    A node that runs does not depend on the edge: it survives an edge that was killed, and
+    dials the next one.
     """
 
     dials_back = True
@@ -88,7 +88,7 @@ class ProcessSpawner(LocalSpawner):
 
 factory = CommandFactory(
     "process",
-    "runs a command here, in its own process group, that runs a node",
+    "runs a command that runs a node on this machine, in a process group of its own",
     ProcessOptions,
     ProcessSpawner,
 )

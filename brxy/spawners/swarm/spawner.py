@@ -64,7 +64,7 @@ class SwarmSpawner(ManagingSpawner):
                 self._reactor,
                 self._engine,
                 labels,
-                lambda: self.told(""),
+                lambda: self.check(""),
                 lambda: bool(self._managed),
             )
 

@@ -131,7 +131,7 @@ class EdgeOptionsTests(RefusalTests):
         self.patch(sys, "stdout", out)
         error = self.assertRaises(SystemExit, parse, "--help-spawners")
         self.assertEqual(error.code, 0)
-        for line in ("app: runs the app here", "process: runs", "All of them:", "  max= "):
+        for line in ("app: runs the app on", "process: runs", "Keys of every spawner:", "  max= "):
             self.assertIn(f"\n{line}", out.getvalue())
 
     def test_refused(self) -> None:

@@ -187,7 +187,7 @@ class ReasonTests(_SpawnerTests):
         [found] = await self.containers(ticket="t1")
         await self.engine.ask("DELETE", f"/containers/{found['Id']}", force=1)
         self.assertIn(
-            (await instance.gone).reason, ("removed by somebody else", "killed by SIGKILL")
+            (await instance.gone).reason, ("removed by another program", "killed by SIGKILL")
         )
 
 
