@@ -297,7 +297,10 @@ class BadTests(_Tests):
             ({"token": 1}, "token is no text"),
             ({"exec": 1}, "exec is no mapping"),
             ({"exec": {**program, "apiVersion": "v0"}}, "apiVersion must be"),
-            ({"exec": {**program, "interactiveMode": "Always"}}, "nobody to ask"),
+            (
+                {"exec": {**program, "interactiveMode": "Always"}},
+                "Always is not supported",
+            ),
             ({"exec": {**program, "command": ""}}, "has no command"),
             ({"exec": {**program, "args": 1}}, "args must be a list"),
         ):

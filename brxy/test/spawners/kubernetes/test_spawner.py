@@ -385,7 +385,7 @@ class WatchTests(ClusterTests):
         self.cluster.back()
         self.assertRegex(await self.over(instance), r"\Athe Pod was deleted")
         self.assertEqual(len(self.logged), 1)
-        self.assertRegex(self.logged[0], r"\APods can't be watched for the time being: \S")
+        self.assertRegex(self.logged[0], r"\APods can't be watched for now: \S")
 
     async def test_expired(self) -> None:
         """
