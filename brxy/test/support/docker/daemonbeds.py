@@ -1,5 +1,5 @@
 """
-What the suite for spawners has to be told where a Docker daemon, or a swarm of
+What the suite for spawners needs to know where a Docker daemon, or a swarm of
 them, runs the instances.
 """
 

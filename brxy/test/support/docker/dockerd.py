@@ -3,7 +3,7 @@ A Docker daemon for tests: with folders, a bridge and a process namespace of its
 own, so that no other is touched and nothing of it outlives the tests.
 
 All its processes, its containers among them, are in a process namespace; with
-the first of them the kernel ends them all.  Beside it stands a janitor, who does
+the first of them the kernel ends them all.  Beside it stands a janitor, which does
 that and tidies up as soon as a pipe to the tests is closed: when they are over,
 and as well when they are killed.
 """
@@ -114,7 +114,7 @@ class Dockerd:
 
     def __init__(self, suffix: str = "") -> None:
         """
-        @param suffix: a letter that tells it from others of the same tests.
+        @param suffix: a letter that distinguishes it from others of the same tests.
         """
         self.folder = Path(tempfile.mkdtemp(prefix="brxy-dockerd-"))
         self.host = f"unix://{self.folder}/socket"
@@ -209,7 +209,7 @@ class Dockerd:
 
     def restart(self, live_restore: bool = False) -> None:
         """
-        Start it anew; see L{start}.  What is in a swarm can't live through that.
+        Start it again; see L{start}.  What is in a swarm can't live through that.
         """
         if live_restore:
             self.docker("swarm", "leave", "--force", check=False)
@@ -230,7 +230,7 @@ class Dockerd:
 
     def _makeGateway(self) -> None:
         """
-        Have the bridge that it would make by itself under a name that tells
+        Make the bridge that it would make by itself under a name that shows
         whose it is, so that it can be removed.
         """
         if self.docker("network", "inspect", _GATEWAY, check=False).returncode:

@@ -52,7 +52,7 @@ class SwarmNode(Dockerd):
 
     def settings(self) -> dict[str, object]:
         """
-        See L{Dockerd}.  In a network of its own it may do as it likes, and nobody
+        See L{Dockerd}.  In a network of its own it may do anything, and nothing
         else reaches its port.
         """
         ours = {"bridge": "none", "iptables": True, "ip-forward": True, "ip-masq": True}
@@ -105,8 +105,8 @@ class Swarm:
 
     def untilReady(self) -> None:
         """
-        Wait until it gives tasks to both: a daemon that was started anew answers
-        before the manager has heard of it.
+        Wait until it gives tasks to both: a daemon that was started again answers
+        before the manager knows of it.
         """
         until(lambda: self._states() == ["Ready", "Ready"], "a swarm of two")
 

@@ -1,5 +1,5 @@
 """
-What a Kubernetes cluster knows, for tests: Pods with their versions, and whoever
+What a Kubernetes cluster knows, for tests: Pods with their versions, and what
 watches them.
 """
 
@@ -56,11 +56,11 @@ class APIError(Exception):
 @define(eq=False)
 class Watcher:
     """
-    Somebody who watches.
+    One watch.
     """
 
     matches: Callable[[Object], bool]
-    tell: Callable[[str, Object], None]
+    send: Callable[[str, Object], None]
 
 
 class PodStore:
@@ -144,7 +144,7 @@ class PodStore:
 
     def changed(self, pod: Object, kind: str = "MODIFIED") -> None:
         """
-        A Pod has become another: tell.
+        A Pod has changed: report it.
         """
         self.version += 1
         pod["metadata"]["resourceVersion"] = str(self.version)
@@ -152,7 +152,7 @@ class PodStore:
         self._events.append(event)
         for watcher in list(self.watchers):
             if watcher.matches(pod):
-                watcher.tell(kind, event[2])
+                watcher.send(kind, event[2])
 
     def remove(self, pod: Object) -> None:
         """
@@ -164,23 +164,23 @@ class PodStore:
 
     def watch(self, version: str, watcher: Watcher) -> None:
         """
-        Tell somebody of all that happened since a version, and what will.
+        Send all that happened since a version, and what will.
         """
         if version in ("", "0"):
             for pod in self.matching(watcher.matches):
-                watcher.tell("ADDED", pod)
+                watcher.send("ADDED", pod)
         elif int(version) < self.oldest:
             text = f"too old resource version: {version} ({self.version})"
             raise APIError(410, "Expired", text)
         else:
             for at, kind, pod in self._events:
                 if at > int(version) and watcher.matches(pod):
-                    watcher.tell(kind, pod)
+                    watcher.send(kind, pod)
         self.watchers.add(watcher)
 
     def forgetHistory(self) -> None:
         """
-        Whoever comes back with an older version has to list anew.
+        A watch from an older version fails, and Pods must be listed again.
         """
         self.version += 1
         self.oldest = self.version

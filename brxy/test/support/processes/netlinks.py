@@ -109,7 +109,7 @@ class Elsewhere:
 
     def cut(self) -> None:
         """
-        Let no byte pass, either way, and tell nobody.
+        Let no byte pass, either way, and report nothing.
         """
         ip("link", "set", self._link, "down")
 

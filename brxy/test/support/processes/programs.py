@@ -46,7 +46,7 @@ _ROOT = Path(brxy.__file__).parents[1]
 #: The app of the tutorial.
 DEMO = str(_ROOT / "examples" / "demo.py")
 
-#: A port of the kernel's choice; L{ProgramTests.address} tells which it was.
+#: A port of the kernel's choice; L{ProgramTests.address} returns it.
 ANYWHERE = "tcp:0:interface=127.0.0.1"
 
 #: An app that says "asked" and answers once the file C{open} is there; at
@@ -129,7 +129,7 @@ class _Client(Protocol):
 
 def isListenedAt(address: str, pid: int | str = "self") -> bool:
     """
-    Whether somebody accepts connections there; nobody is disturbed by asking.
+    Whether a program accepts connections there; the check disturbs none.
 
     @param address: C{tcp:HOST:PORT} or C{unix:PATH}.
     @param pid: of a process in whose network that is.
@@ -351,7 +351,7 @@ class ProgramTests(RealTests):
 
     async def listening(self, address: str) -> None:
         """
-        Wait until somebody listens at an address: Twisted says that it starts
+        Wait until a program listens at an address: Twisted logs that it starts
         a moment before that.
         """
         await self.until(lambda: isListenedAt(address))

@@ -91,7 +91,7 @@ class SshEdgeTests(SshTests):
 
     def way(self, answer: Answer) -> Path:
         """
-        @return: the folder over there, as the environment of a node tells.
+        @return: the folder on the host, from the environment of a node.
         """
         for pid in self.running():
             for word in words(pid, "environ"):
