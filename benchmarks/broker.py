@@ -37,8 +37,8 @@ from benchmarks.http.usage import residentSize
 from benchmarks.report.command import guarded, say
 from benchmarks.report.machine import describe
 from brxy.broker.broker import Broker
+from brxy.broker.offer import Offer
 from brxy.edge.exchanges.table import Exchange
-from brxy.scaler.instance import Instance
 from brxy.wire.frames import KIND_HTTP
 
 __all__ = ["Crowd", "main"]
@@ -100,7 +100,7 @@ class _Slot:
     A slot, as far as the broker knows it.
     """
 
-    instance: Instance
+    offer: Offer
 
 
 class Crowd:
@@ -114,8 +114,7 @@ class Crowd:
         self._now = 0.0
         self._names = [f"app{number}.example.com" for number in range(size.routes)]
         self._slots = [
-            _Slot(Instance(f"t{number}", name, 1, number))
-            for number, name in enumerate(self._names)
+            _Slot(Offer(name, number, f"t{number}")) for number, name in enumerate(self._names)
         ]
         self._broker: Broker[Exchange, _Slot] = Broker(max_held=size.waiters, hold_timeout=60.0)
         self._sizes = self._fill()
@@ -146,7 +145,7 @@ class Crowd:
         return self._sizes
 
     def _exchange(self, route: int) -> Exchange:
-        return Exchange(self._names[route], KIND_HTTP, True, 3, None)
+        return Exchange(self._names[route], KIND_HTTP, True, 3, "", None)
 
     def _order(self, routes: int) -> Iterator[int]:
         """

@@ -2,8 +2,7 @@
 The public interfaces of brxy and the values that cross them.
 
 Third parties implement L{ISpawnerFactory}, L{ISpawner} and L{IInstance} to
-start instances where brxy itself can't.  L{IExchangeEnd} is what brxy's own
-connections have in common.
+start instances where brxy itself can't.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from zope.interface import Attribute, Interface
 __all__ = [
     "Address",
     "Gone",
-    "IExchangeEnd",
     "IInstance",
     "ILeaving",
     "IRecovering",
@@ -69,8 +67,8 @@ class SpawnOrder:
     @ivar environment: what the spawned thing must find in its environment
         for a node to find back: C{ROUTE}, C{BRXY_EDGE}, C{BRXY_TICKET},
         C{BRXY_CAPACITY}, C{BRXY_GENERATION} and C{BRXY_TOKEN}.
-    @ivar edge: the id of the edge, for this spawner: letters, digits and C{-},
-        40 at most.  With C{--state-dir} it is the same after a restart.
+    @ivar edge: the id of the edge and the name of the spawn: letters, digits, C{-} and
+        C{_}, at most 96.  With C{--state-dir} it is the same after a restart.
         Spawners label with it what they start where that can outlive the edge.
     """
 
@@ -232,36 +230,4 @@ class ISpawnerFactory(Interface):
         @param command: what followed C{--}, one string an argument.
         @raise brxy.errors.BadSpawnSpec: these options and this command don't
             go together (no command where one is needed).
-        """
-
-
-class IExchangeEnd(Interface):
-    """
-    One of the two ends that L{brxy.transport.relay} joins for the time of an exchange:
-    a client, a slot or an app's connection.
-    """
-
-    def write(data: bytes) -> None:
-        """
-        Send bytes of the exchange to whoever is behind this end.
-        """
-
-    def end() -> None:
-        """
-        Half-close: nothing more will be written.
-        """
-
-    def reset() -> None:
-        """
-        Abort: whoever is behind this end must see that the exchange broke off.
-        """
-
-    def pause() -> None:
-        """
-        Deliver no more bytes from this end until L{resume}.
-        """
-
-    def resume() -> None:
-        """
-        Deliver bytes again.
         """

@@ -18,9 +18,9 @@ from typing import Generic
 
 from brxy.broker.decisions import Expire, Held, Match, Reject, S, W
 from brxy.broker.line import Line
+from brxy.broker.offer import Offer
 from brxy.broker.pool import Pool
 from brxy.broker.quota import Addresses
-from brxy.scaler.instance import Instance
 
 __all__ = ["Broker"]
 
@@ -170,17 +170,17 @@ class Broker(Generic[W, S]):
         """
         A slot is free and its READY stands.
         """
-        instance = slot.instance
-        if instance.suspended:
-            instance.ready[slot] = None
-        elif (line := self._lines.get(instance.route)) is not None:
-            instance.in_flight += 1
-            return Match(self._first(instance.route, line), slot)
-        elif instance.ready:
-            instance.ready[slot] = None
+        offer = slot.offer
+        if offer.suspended:
+            offer.ready[slot] = None
+        elif (line := self._lines.get(offer.route)) is not None:
+            offer.in_flight += 1
+            return Match(self._first(offer.route, line), slot)
+        elif offer.ready:
+            offer.ready[slot] = None
         else:
-            instance.ready[slot] = None
-            self._offer(instance)
+            offer.ready[slot] = None
+            self._offer(offer)
         return None
 
     def withdraw(self, slot: S) -> None:
@@ -188,43 +188,52 @@ class Broker(Generic[W, S]):
         A slot took its READY back, or was lost, while it was idle.  Does
         nothing for a slot that is not ready.
         """
-        instance = slot.instance
-        if slot in instance.ready:
-            del instance.ready[slot]
-            if not instance.ready and not instance.suspended:
-                self._leave(instance)
+        offer = slot.offer
+        if slot in offer.ready:
+            del offer.ready[slot]
+            if not offer.ready and not offer.suspended:
+                self._leave(offer)
+
+    def withdrawAll(self, offer: Offer) -> None:
+        """
+        Withdraw every ready slot of an instance.
+        """
+        if offer.ready:
+            offer.ready.clear()
+            if not offer.suspended:
+                self._leave(offer)
 
     def finish(self, slot: S) -> None:
         """
         The exchange that a match brought to this slot is over: done, refused
         or lost.  The slot is not ready again before L{ready} says so.
         """
-        slot.instance.in_flight -= 1
+        slot.offer.in_flight -= 1
 
-    def suspend(self, instance: Instance) -> None:
+    def suspend(self, offer: Offer) -> None:
         """
         Give an instance nothing more: its ready slots don't count until
         L{restore}.
         """
-        if not instance.suspended:
-            instance.suspended = True
-            if instance.ready:
-                self._leave(instance)
+        if not offer.suspended:
+            offer.suspended = True
+            if offer.ready:
+                self._leave(offer)
 
-    def restore(self, instance: Instance) -> list[Match[W, S]]:
+    def restore(self, offer: Offer) -> list[Match[W, S]]:
         """
         A suspended instance is well again.
         """
         matches: list[Match[W, S]] = []
-        if instance.suspended:
-            instance.suspended = False
-            route = instance.route
-            while instance.ready and (line := self._lines.get(route)) is not None:
-                slot = instance.ready.popitem()[0]
-                instance.in_flight += 1
+        if offer.suspended:
+            offer.suspended = False
+            route = offer.route
+            while offer.ready and (line := self._lines.get(route)) is not None:
+                slot = offer.ready.popitem()[0]
+                offer.in_flight += 1
                 matches.append(Match(self._first(route, line), slot))
-            if instance.ready:
-                self._offer(instance)
+            if offer.ready:
+                self._offer(offer)
         return matches
 
     # Lines and pools
@@ -275,14 +284,14 @@ class Broker(Generic[W, S]):
             del self._pools[route]
         return match
 
-    def _offer(self, instance: Instance) -> None:
-        pool = self._pools.get(instance.route)
+    def _offer(self, offer: Offer) -> None:
+        pool = self._pools.get(offer.route)
         if pool is None:
-            pool = self._pools[instance.route] = Pool()
-        pool.enter(instance)
+            pool = self._pools[offer.route] = Pool()
+        pool.enter(offer)
 
-    def _leave(self, instance: Instance) -> None:
-        pool = self._pools[instance.route]
+    def _leave(self, offer: Offer) -> None:
+        pool = self._pools[offer.route]
         pool.leave()
         if not pool.offering:
-            del self._pools[instance.route]
+            del self._pools[offer.route]

@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import define
 
-from brxy.scaler.instance import Slot
+from brxy.broker.offer import Slot
 
 __all__ = ["S", "W", "Expire", "Held", "Match", "Reject", "Waiter"]
 

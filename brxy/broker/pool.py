@@ -7,14 +7,14 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Generic, TypeVar
 
-from brxy.scaler.instance import Instance, Slot
+from brxy.broker.offer import Offer, Slot
 
 __all__ = ["Pool"]
 
 S = TypeVar("S", bound=Slot)
 
 # Sorts as instances do: place, most in flight, ticket.
-_Entry = tuple[int, int, str, Instance]
+_Entry = tuple[int, int, str, Offer]
 
 
 class Pool(Generic[S]):
@@ -37,7 +37,7 @@ class Pool(Generic[S]):
         self._heap: list[_Entry] = []
         self.offering = 0
 
-    def enter(self, instance: Instance) -> None:
+    def enter(self, offer: Offer) -> None:
         """
         An instance offers slots that did not.
         """
@@ -45,7 +45,7 @@ class Pool(Generic[S]):
         heap = self._heap
         if len(heap) == 1:
             heap[0] = _entry(heap[0][3])
-        heappush(heap, _entry(instance))
+        heappush(heap, _entry(offer))
 
     def leave(self) -> None:
         """
@@ -53,8 +53,8 @@ class Pool(Generic[S]):
         """
         self.offering -= 1
         if len(self._heap) > 2 * self.offering:
-            offering = {entry[3] for entry in self._heap if _offers(entry[3])}
-            self._heap = [_entry(instance) for instance in offering]
+            offers = {entry[3] for entry in self._heap if _offers(entry[3])}
+            self._heap = [_entry(offer) for offer in offers]
             heapify(self._heap)
 
     def take(self) -> S:
@@ -64,33 +64,33 @@ class Pool(Generic[S]):
         """
         heap = self._heap
         alone = len(heap) == 1
-        instance = heap[0][3] if alone else self._best()
-        slot: S = instance.ready.popitem()[0]
-        instance.in_flight += 1
-        if not instance.ready:
+        offer = heap[0][3] if alone else self._best()
+        slot: S = offer.ready.popitem()[0]
+        offer.in_flight += 1
+        if not offer.ready:
             heappop(heap)
             self.offering -= 1
-        elif not alone and -heap[0][1] < instance.in_flight:
+        elif not alone and -heap[0][1] < offer.in_flight:
             # It is the best and has become better, so the top is its place.
-            heap[0] = _entry(instance)
+            heap[0] = _entry(offer)
         return slot
 
-    def _best(self) -> Instance:
+    def _best(self) -> Offer:
         heap = self._heap
         while True:
             entry = heap[0]
-            instance = entry[3]
-            if not _offers(instance):
+            offer = entry[3]
+            if not _offers(offer):
                 heappop(heap)
-            elif -entry[1] == instance.in_flight:
-                return instance
+            elif -entry[1] == offer.in_flight:
+                return offer
             else:
-                heapreplace(heap, _entry(instance))
+                heapreplace(heap, _entry(offer))
 
 
-def _entry(instance: Instance) -> _Entry:
-    return (instance.place, -instance.in_flight, instance.ticket, instance)
+def _entry(offer: Offer) -> _Entry:
+    return (offer.place, -offer.in_flight, offer.ticket, offer)
 
 
-def _offers(instance: Instance) -> bool:
-    return bool(instance.ready) and not instance.suspended
+def _offers(offer: Offer) -> bool:
+    return bool(offer.ready) and not offer.suspended

@@ -1,469 +1,387 @@
 """
-Where demand and reach meet: asks the broker and the scaler, and performs what
-they decide.
+Where exchanges meet slots: performs what the broker decides.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable
-from math import ceil
-from typing import Any
+from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
+from attrs import frozen
 
 from brxy.broker.broker import Broker
-from brxy.broker.decisions import Expire, Match, Reject
-from brxy.broker.quota import Wakes
-from brxy.edge.config.limits import Limits
-from brxy.edge.config.settings import Spawning
+from brxy.broker.decisions import Match, Reject
+from brxy.broker.offer import Offer
+from brxy.edge.events import Events
 from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.exchanges.refusals import (
+    HELD_TOO_LONG,
+    LEAVING,
+    TOO_MANY_HELD,
+    TOO_MANY_HELD_FOR_ADDRESS,
+    Refusal,
+)
 from brxy.edge.exchanges.table import Exchange
-from brxy.edge.fleet.reaches import Reaches
-from brxy.edge.fleet.starter import Starter
-from brxy.edge.slots.access import Access
-from brxy.edge.slots.direct import DirectSlot
-from brxy.edge.slots.front import Front
-from brxy.edge.slots.node import NodeSlot
-from brxy.edge.slots.reach import NodeReach
-from brxy.errors import NodeRefused
-from brxy.interfaces import Address, Gone
+from brxy.reactor.alarm import Alarm
 from brxy.reactor.deadlines import Deadlines
-from brxy.scaler.decisions import Buried, Fail, Newest, Recount, Retire, RollFailed, Spawn, Stop
 from brxy.scaler.instance import Instance, State
-from brxy.scaler.scaler import Scaler
 from brxy.transport.connection import Shared
-from brxy.values.routename import routeName
-from brxy.wire.frames import VERSION
 from brxy.wire.greeting import Hello, Welcome
 
-__all__ = ["Brokerage"]
+__all__ = ["Dispatch", "DispatchSnapshot", "Slot", "Supply"]
 
 _READY = State.READY
 
-#: What the client of an exchange is told that can't be held: see L{Reject}.
-_REJECTED = {
-    "full": (503, "too many requests are held already", 1),
-    "address": (429, "too many of your requests are held already", 1),
-}
+#: The answer to an exchange that the broker rejects, see L{Reject}.
+_REJECTED = {"full": TOO_MANY_HELD, "address": TOO_MANY_HELD_FOR_ADDRESS}
 
 
-class Brokerage:
+class Slot(Protocol):
     """
-    Brings exchanges and slots together, and has instances started and ended.
-
-    @ivar retries: how often an exchange that got lost is offered again.
-    @ivar over: to be called when the exchange on a slot is over; the slot may
-        not be free yet.
-    @ivar leaving: the edge serves those who are here, and then stops.
-    @ivar responses: exchanges that wait for the head of their response, if
-        there is a limit on that.
-    @param edge_id: the name of this edge.
-    @param access: who may be a node.
-    @param changed: called when the instances that are alive have changed.
+    A slot, as it is matched with exchanges.
     """
 
-    _log = Logger()
+    instance: Instance
+    offer: Offer
 
-    def __init__(
-        self,
-        shared: Shared,
-        broker: Broker[Exchange, Any],
-        scaler: Scaler,
-        *,
-        edge_id: str,
-        access: Access,
-        retries: int,
-        response_timeout: float | None,
-        limits: Limits,
-        changed: Callable[[], None],
-    ) -> None:
-        self._shared = shared
-        self._seconds = shared.reactor.seconds
-        self._broker = broker
-        self._scaler = scaler
-        self._edge_id = edge_id
-        self._access = access
-        self._reaches = Reaches(changed)
-        self._timer: IDelayedCall | None = None
-        self._max_routes = limits.max_routes
-        self._wakes = Wakes(limits.wake_burst, limits.wake_rate)
-        self._lacking = scaler.lacking
-        self._recounts: deque[str] = deque()
-        self._recounting = False
-        self.over: Callable[[NodeSlot | DirectSlot], None] = broker.finish
-        self.retries = retries
-        self._said_goodbye = False
-        self.leaving = False
-        self._stopped = False
-        self.responses: Deadlines[HTTPCarrier] | None = None
-        if response_timeout is not None:
-            self.responses = Deadlines(shared.reactor, response_timeout, HTTPCarrier.silent)
+    @property
+    def pulling(self) -> bool:
+        """
+        It takes exchanges.
+        """
 
-    def useStarter(self, starter: Starter) -> None:
-        """
-        Have orders performed, from now on.
-        """
-        self._reaches.useStarter(starter)
 
-    # Exchanges
+class Supply(Protocol):
+    """
+    What provides instances for the exchanges that wait.
 
-    def wait(self, exchange: Exchange) -> None:
-        """
-        An exchange wants a slot: it gets one now, is held, or is rejected.
-        """
-        decision = self._broker.wait(exchange, self._seconds())
-        if type(decision) is Match:
-            exchange.carrier.matched(decision.slot)
-        elif isinstance(decision, Reject):
-            exchange.carrier.reject(*_REJECTED[decision.reason])
-        elif (refusal := self._refusal(exchange)) is not None:
-            self._broker.cancel(exchange)
-            exchange.carrier.reject(*refusal)
-        else:
-            self._held(exchange.route, exchange.address)
+    @ivar short: a route lacks room for instances; L{idled} is of use only then.
+    """
 
-    def _refusal(self, exchange: Exchange) -> tuple[int, str, int] | None:
-        """
-        Why somebody who has come to wait may not have an app woken, if not: a status,
-        a text, and seconds to try again after.
-        """
-        route, now = exchange.route, self._seconds()
-        if self._broker.held(route) > 1 or not self._scaler.wakesUnnamed(route, now):
-            return None
-        routes = self._scaler.knownRoutes()
-        if 0 < self._max_routes <= routes and not self._scaler.knows(route):
-            return 503, "too many apps are asked for", 10
-        wait = self._wakes.take(exchange.address, now)
-        return (429, "you have too many apps started", ceil(wait)) if wait else None
+    short: bool
 
-    def requeue(self, exchange: Exchange) -> None:
+    def needed(self, route: str, waker: str | None) -> Refusal | None:
         """
-        An exchange that a slot did not serve is offered again.
-        """
-        decision = self._broker.requeue(exchange, self._seconds())
-        if type(decision) is Match:
-            self._match(decision)
-        else:
-            self._held(exchange.route)
+        An exchange waits for a route.
 
-    def cancel(self, exchange: Exchange) -> None:
+        @param waker: the address of the client, if it has just come.
+        @return: why it may not wait, if it may not.
         """
-        The client of a held exchange hung up.
-        """
-        self._broker.cancel(exchange)
-        self._left(exchange.route)
 
-    def _left(self, route: str) -> None:
-        # A route that nobody waits for lacks no instances any more.
-        if self._lacking and not self._broker.held(route):
-            self._demand(route)
+    def left(self, route: str) -> None:
+        """
+        An exchange no longer waits for a route, and was not matched.
+        """
+
+    def pulls(self, instance: Instance) -> bool:
+        """
+        A slot of an instance is free.
+
+        @return: whether the instance may have exchanges.
+        """
+
+    def idled(self, instance: Instance) -> None:
+        """
+        A free slot of an instance found no exchange.
+        """
 
     def answered(self, instance: Instance) -> None:
         """
-        An instance has served its first whole exchange.
+        An instance has served its first complete exchange.
         """
-        self._perform(self._scaler.answered(instance, self._seconds()))
-        self._arm()
 
-    def _held(self, route: str, waker: str | None = None) -> None:
-        held = self._broker.held(route)
-        decisions = self._scaler.demand(route, held, self._seconds(), waker)
-        # While the breaker is open nobody is held for long.
-        doomed = any(type(each) is Fail for each in decisions)
-        if held == 1 and not doomed and not self._scaler.hasReady(route):
-            self._log.info("{route}: holding clients, no instance is ready", route=route)
-        self._perform(decisions)
-        self._arm()
-
-    # Slots
-
-    def hello(self, slot: NodeSlot, hello: Hello) -> Welcome:
+    def hello(self, slot: Any, hello: Hello) -> Welcome:
         """
         A node introduces itself on a slot.
 
-        @raise NodeRefused: it can't serve here.
+        @raise brxy.errors.NodeRefused: it can't serve here.
         """
-        self._access.check(hello, slot.named())
-        if routeName(hello.route) != hello.route:
-            raise NodeRefused(f"{hello.route!r} is no route")
-        if self._said_goodbye:
-            raise NodeRefused("the edge is leaving")
-        instance, decisions = self._scaler.hello(
-            hello.ticket,
-            hello.instance,
-            hello.route,
-            hello.capacity,
-            hello.generation,
-            self._seconds(),
-        )
-        reach = self._reaches.node(instance, hello.instance, bool(hello.ticket))
-        slot.instance = instance
-        self._scaler.slotOpened(instance)
-        self._perform(decisions)
-        # From here on, since WELCOME says whether it is the newest.
-        reach.slots.add(slot)
-        return Welcome(VERSION, self._edge_id, instance.generation, instance.newest)
 
-    def free(self, slot: NodeSlot | DirectSlot) -> None:
+    def unready(self, instance: Instance) -> None:
         """
-        A slot can take an exchange now.
+        A slot of an instance takes no more exchanges.
         """
-        instance = slot.instance
-        if instance.state is not _READY and not self._ready(instance):
-            # It was told to go, and has not heard it yet.
-            return
-        match = self._broker.ready(slot)
-        if match is not None:
-            self._match(match)
-        elif self._lacking:
-            self._perform(self._scaler.idled(instance))
 
-    def _ready(self, instance: Instance) -> bool:
-        first = instance.ready_since is None
-        self._perform(self._scaler.ready(instance, self._seconds()))
-        self._arm()
-        if first and instance.state == State.READY:
-            ms = (self._seconds() - instance.ordered_at) * 1e3
-            self._reaches.note(instance, "ready after {ms:.0f} ms", ms=ms)
-        return instance.state == State.READY
-
-    def unready(self, slot: NodeSlot | DirectSlot) -> None:
-        """
-        A slot takes nothing more.
-        """
-        instance = slot.instance
-        self._broker.withdraw(slot)
-        reach = self._reaches.get(instance)
-        if reach is not None and not reach.standing and instance.state == State.READY:
-            self._reaches.note(instance, "drains")
-            self._perform(self._scaler.unready(instance))
-
-    def leaves(self, slot: NodeSlot) -> None:
-        """
-        A node's slot will be gone in a moment, and must not be matched until then.
-        """
-        self._broker.withdraw(slot)
-
-    def closed(self, slot: NodeSlot) -> None:
+    def closed(self, slot: Any) -> None:
         """
         A node's slot is gone.
         """
-        instance = slot.instance
-        self._broker.withdraw(slot)
-        reach = self._reaches.get(instance)
-        if isinstance(reach, NodeReach):
-            reach.slots.discard(slot)
-        self._perform(self._scaler.slotClosed(instance, self._seconds()))
-        self._arm()
 
     def silent(self, instance: Instance) -> None:
         """
-        An instance took an exchange and does not answer.
+        An instance took an exchange and did not accept it.
         """
-        self._reaches.note(instance, "does not answer, and gets nothing more until it does")
-        self._broker.suspend(instance)
-        self._demand(instance.route)
 
     def answers(self, instance: Instance) -> None:
         """
         An instance that was silent answers again.
         """
-        self._reaches.note(instance, "answers again")
-        self._perform(self._broker.restore(instance))
 
     def roll(self, route: str) -> None:
         """
         Replace the instances of a route by newer ones.
         """
-        self._log.info("{route}: rolls", route=route)
-        self._perform(self._scaler.roll(route, self._seconds()))
-        self._arm()
 
-    def rollAll(self) -> None:
-        """
-        Replace every instance by a newer one.
-        """
-        for route in self._scaler.routes():
-            self.roll(route)
 
-    # Instances, as their spawners see them
+@frozen
+class DispatchSnapshot:
+    """
+    What a L{Dispatch} is doing, and what it has done since it was made.
 
-    def fronted(self, instance: Instance, address: Address, spawning: Spawning) -> None:
-        """
-        An instance can be reached at an address: the edge fronts it.
-        """
-        if instance.state == State.GONE:
-            return
-        front = Front(
-            self._shared,
-            self,
-            instance,
-            address,
-            spawning.idle_timeout,
-            spawning.old_idle_timeout,
-            lambda: self._reaches.stop(instance),
-            spawning.send_proxy,
-        )
-        self._reaches.front(instance, front)
-        self._perform(self._scaler.fronted(instance.ticket))
-        # One that never was the newest was not told so; a node is by WELCOME.
-        front.setNewest(instance.newest)
-        front.start()
+    @ivar held: how many exchanges wait, by route.
+    @ivar total_matched: matches of an exchange and a slot; an exchange that is offered
+        again has several.
+    @ivar total_held: exchanges that had to wait.
+    @ivar total_requeued: how many times an exchange was offered again.
+    @ivar total_expired: exchanges that waited for too long.
+    @ivar total_rejected: exchanges that were not served, by the text of the answer; those
+        that waited for too long are among them.
+    """
 
-    def gone(self, instance: Instance, gone: Gone) -> None:
-        """
-        A spawner says that an instance has ended.
-        """
-        self._perform(
-            self._scaler.gone(instance.ticket, gone.reason, gone.detached, self._seconds())
-        )
-        self._arm()
-        if instance.state != State.GONE:
-            self._reaches.note(
-                instance, "its command ended ({reason}), its node may not have", reason=gone.reason
-            )
+    held: Mapping[str, int]
+    total_matched: int
+    total_held: int
+    total_requeued: int
+    total_expired: int
+    total_rejected: Mapping[str, int]
 
-    def withdrawn(self, instance: Instance) -> None:
-        """
-        Somebody else has an instance ended.
-        """
-        self._perform(self._scaler.withdrawn(instance.ticket))
-        self._arm()
 
-    def unfound(self, instance: Instance) -> None:
-        """
-        Nobody can say what became of an instance of an earlier run.
-        """
-        self._perform(self._scaler.unfound(instance.ticket, self._seconds()))
-        self._arm()
+class Dispatch:
+    """
+    Brings exchanges and slots together.
 
-    def failed(self, instance: Instance, reason: str) -> None:
+    Free slots stand in one queue, which is drained when the event that freed them is
+    over: nothing of one exchange happens in the midst of another's step.  An exchange
+    that is offered again therefore is back in its place before the slot that it lost
+    is offered to the waiters.
+
+    @ivar supply: provides the instances.  It needs the dispatch to be made itself, and
+        is set when it is.
+    @ivar retries: how many times an exchange that was lost is offered again.
+    @ivar leaving: the edge is stopping: no client keeps its connection.
+    @ivar responses: the exchanges that wait for the head of their response; L{None}
+        without a limit on that time.
+    @ivar events: receives the events of exchanges.
+    """
+
+    supply: Supply
+
+    def __init__(
+        self,
+        shared: Shared,
+        broker: Broker[Exchange, Any],
+        *,
+        retries: int,
+        response_timeout: float | None,
+        events: Events,
+    ) -> None:
+        self._seconds = shared.reactor.seconds
+        self._broker = broker
+        self._free: deque[Slot] = deque()
+        self._alarm = Alarm(shared.reactor, self._expire)
+        self._matched = self._held = self._requeued = self._expired = 0
+        self._rejected: Counter[str] = Counter()
+        self.retries = retries
+        self.events = events
+        self.leaving = False
+        self.responses: Deadlines[HTTPCarrier] | None = None
+        if response_timeout is not None:
+            self.responses = Deadlines(shared.reactor, response_timeout, HTTPCarrier.silent)
+
+    # Exchanges
+
+    def wait(self, exchange: Exchange) -> None:
         """
-        An instance could not even be started.
+        An exchange needs a slot: it is matched now, or held, or rejected.
         """
-        self._log.warn("{route}: can't be started: {reason}", route=instance.route, reason=reason)
-        self._perform(self._scaler.failed(instance.ticket, reason, self._seconds()))
-        self._arm()
+        if self._free:
+            self.drain()
+        decision = self._broker.wait(exchange, self._seconds())
+        if type(decision) is Match:
+            self._matched += 1
+            exchange.carrier.matched(decision.slot)
+        elif type(decision) is Reject:
+            self._reject(exchange, _REJECTED[decision.reason])
+        elif (refusal := self.supply.needed(exchange.route, exchange.address)) is not None:
+            self._broker.cancel(exchange)
+            self._reject(exchange, refusal)
+        else:
+            self._held += 1
+            self._alarm.set(self._broker.nextDeadline())
 
-    # Performing what was decided
+    def requeue(self, exchange: Exchange) -> None:
+        """
+        An exchange was refused or lost, and is offered again.
+        """
+        self._requeued += 1
+        decision = self._broker.requeue(exchange, self._seconds())
+        if type(decision) is Match:
+            self._match(decision)
+        else:
+            self.supply.needed(exchange.route, None)
+            self._alarm.set(self._broker.nextDeadline())
+        self.drain()
 
-    def _demand(self, route: str) -> None:
-        # One that needs nothing more passes its turn on: a loop, not a recursion,
-        # however many routes are in the line for room.
-        self._recounts.append(route)
-        if self._recounting:
-            return
-        self._recounting = True
-        try:
-            while self._recounts:
-                route = self._recounts.popleft()
-                held = self._broker.held(route)
-                self._perform(self._scaler.demand(route, held, self._seconds()))
-        finally:
-            self._recounting = False
-        self._arm()
+    def cancel(self, exchange: Exchange) -> None:
+        """
+        A held exchange needs no slot any more.
+        """
+        self._broker.cancel(exchange)
+        self.supply.left(exchange.route)
 
-    def _perform(self, decisions: Iterable[Any]) -> None:
-        for decision in decisions:
-            _PERFORM[type(decision)](self, decision)
+    def answered(self, instance: Instance) -> None:
+        """
+        An instance has served its first complete exchange.
+        """
+        self.supply.answered(instance)
+
+    def reject(self, route: str, refusal: Refusal) -> None:
+        """
+        Answer every exchange that waits for a route.
+        """
+        for exchange in self._broker.takeAll(route):
+            self._reject(exchange, refusal)
+
+    def rejectAll(self) -> None:
+        """
+        Answer every exchange that waits, since the edge is stopping.
+        """
+        for route in self._broker.routes():
+            self.reject(route, LEAVING)
+
+    def _reject(self, exchange: Exchange, refusal: Refusal) -> None:
+        self._rejected[refusal.text] += 1
+        exchange.carrier.reject(refusal)
+
+    def _expire(self) -> None:
+        for expire in self._broker.expire(self._seconds()):
+            self._expired += 1
+            self._reject(expire.waiter, HELD_TOO_LONG)
+            self.supply.left(expire.waiter.route)
+        self._alarm.set(self._broker.nextDeadline())
+
+    # Slots
+
+    def free(self, slot: Slot) -> None:
+        """
+        A slot can take an exchange now.
+        """
+        if slot not in self._free:
+            self._free.append(slot)
+        self.drain()
+
+    def drain(self) -> None:
+        """
+        The current event is over: offer the free slots to the exchanges that wait.
+        """
+        free = self._free
+        while free:
+            slot = free.popleft()
+            instance = slot.instance
+            # A retired instance may not know yet that it is.
+            if instance.state is not _READY and not self.supply.pulls(instance):
+                continue
+            match = self._broker.ready(slot)
+            if match is not None:
+                self._match(match)
+            elif self.supply.short:
+                self.supply.idled(instance)
+
+    def exchangeOver(self, slot: Slot) -> None:
+        """
+        The exchange on a slot is over.  If the slot still pulls, it is free when the
+        event is over.
+        """
+        self._broker.finish(slot)
+        if slot.pulling:
+            self._free.append(slot)
+
+    def leaves(self, slot: Slot) -> None:
+        """
+        A slot will be gone in a moment, and must not be matched until then.
+        """
+        if slot in self._free:
+            self._free.remove(slot)
+        self._broker.withdraw(slot)
+
+    def unready(self, slot: Slot) -> None:
+        """
+        A slot takes no more exchanges.
+        """
+        self.leaves(slot)
+        self.supply.unready(slot.instance)
+
+    def closed(self, slot: Slot) -> None:
+        """
+        A node's slot is gone.
+        """
+        self.leaves(slot)
+        self.supply.closed(slot)
+
+    def withdrawAll(self, instance: Instance) -> None:
+        """
+        An instance gets no more exchanges.
+        """
+        self._broker.withdrawAll(instance.offer)
+
+    def silent(self, instance: Instance) -> None:
+        """
+        An instance took an exchange and did not accept it: it gets no more until it
+        answers.
+        """
+        self._broker.suspend(instance.offer)
+        self.supply.silent(instance)
+
+    def answers(self, instance: Instance) -> None:
+        """
+        An instance that was silent answers again.
+        """
+        self.supply.answers(instance)
+        for match in self._broker.restore(instance.offer):
+            self._match(match)
+
+    def hello(self, slot: Any, hello: Hello) -> Welcome:
+        """
+        See L{Supply.hello}.
+        """
+        return self.supply.hello(slot, hello)
+
+    def roll(self, route: str) -> None:
+        """
+        See L{Supply.roll}.
+        """
+        self.supply.roll(route)
 
     def _match(self, match: Match[Exchange, Any]) -> None:
+        self._matched += 1
         match.waiter.carrier.matched(match.slot)
 
-    def _expire(self, expire: Expire[Exchange]) -> None:
-        expire.waiter.carrier.reject(503, "no instance became free in time", 1)
-        self._left(expire.waiter.route)
+    # All of it
 
-    def _retire(self, instance: Instance) -> None:
-        self._withdrawAll(instance)
-        self._reaches.retire(instance)
-
-    def _bury(self, buried: Buried) -> None:
-        self._withdrawAll(buried.instance)
-        self._reaches.bury(buried.instance, buried.reason)
-
-    def _withdrawAll(self, instance: Instance) -> None:
-        for slot in list(instance.ready):
-            self._broker.withdraw(slot)
-
-    def _fail(self, fail: Fail) -> None:
-        for exchange in self._broker.takeAll(fail.route):
-            exchange.carrier.reject(
-                503, "the app can't be started now", max(1, ceil(fail.retry_after))
-            )
-
-    def _rollFailed(self, failed: RollFailed) -> None:
-        self._log.warn(
-            "{route}: the roll ends: {reason}", route=failed.route, reason=failed.reason
+    def snapshot(self) -> DispatchSnapshot:
+        """
+        What it is doing and has done.
+        """
+        return DispatchSnapshot(
+            {route: self._broker.held(route) for route in self._broker.routes()},
+            self._matched,
+            self._held,
+            self._requeued,
+            self._expired,
+            dict(self._rejected),
         )
 
-    # Time
-
-    def _arm(self) -> None:
-        due = [
-            at
-            for at in (self._broker.nextDeadline(), self._scaler.nextDeadline())
-            if at is not None
-        ]
-        # Connections that were cut at the end are lost after it.
-        if not due or self._stopped:
-            return
-        at = min(due)
-        if self._timer is not None:
-            if self._timer.getTime() <= at + 0.01:
-                return
-            self._timer.cancel()
-        delay = max(0.0, at - self._seconds())
-        self._timer = self._shared.reactor.callLater(delay, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        now = self._seconds()
-        self._perform(self._broker.expire(now))
-        self._perform(self._scaler.tick(now))
-        self._arm()
-
-    # The end
-
-    def sayGoodbye(self) -> None:
+    def leave(self) -> None:
         """
-        The edge leaves: tell the instances.  No node is let in any more.
+        The edge is stopping: no client keeps its connection from now on.
         """
-        self._said_goodbye = True
-        self._reaches.sayGoodbye()
-
-    def rejectHeld(self) -> None:
-        """
-        Answer everybody who is still held.
-        """
-        for route in list(self._broker.routes()):
-            for exchange in self._broker.takeAll(route):
-                exchange.carrier.reject(503, "the edge is going down", 1)
+        self.leaving = True
 
     def stop(self) -> None:
         """
-        Let go of the reactor.
+        Leave no timer behind.
         """
-        self._stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.stop()
         if self.responses is not None:
             self.responses.stopAll()
-
-
-#: How each decision is performed.
-_PERFORM: dict[type, Callable[[Brokerage, Any], None]] = {
-    Match: lambda self, match: match.waiter.carrier.matched(match.slot),
-    Expire: Brokerage._expire,
-    Spawn: lambda self, spawn: self._reaches.order(spawn.instance),
-    Retire: lambda self, retire: self._retire(retire.instance),
-    Stop: lambda self, stop: self._reaches.end(stop.instance, stop.reason),
-    Newest: lambda self, told: self._reaches.setNewest(told.instance, told.newest),
-    Recount: lambda self, recount: self._demand(recount.route),
-    Buried: Brokerage._bury,
-    Fail: Brokerage._fail,
-    RollFailed: Brokerage._rollFailed,
-}

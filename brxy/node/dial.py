@@ -1,6 +1,6 @@
 """
-How a node dials the edge, and what it shows: read from its files each time, so
-that they may be replaced while it runs.
+How a node dials its edge.  Its token and its certificates are read for each attempt, so
+that the files may be replaced while it runs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _HOST = re.compile(r"tcp:(?:host=)?((?:[^:\\=]|\\.)+)(?::|$)")
 
 def hostOf(endpoint: str) -> str:
     """
-    The host that a Twisted client endpoint dials; C{""} if it can't be told.
+    @return: the host that a Twisted client endpoint dials; C{""} if it names none.
     """
     match = _HOST.match(endpoint)
     return re.sub(r"\\(.)", r"\1", match[1]) if match else ""
@@ -42,12 +42,12 @@ def hostOf(endpoint: str) -> str:
 @frozen
 class EdgeTLS:
     """
-    That the edge is dialled by TLS, with these PEM files.
+    The PEM files with which an edge is dialled over TLS.
 
     @ivar ca: the authorities that may have signed the edge's certificate.
-    @ivar name: the name, or address, that it must be for.
-    @ivar certificate: the node's own; L{None}: it shows none.
-    @ivar key: the key of that.
+    @ivar name: the host name or address that the edge's certificate must be for.
+    @ivar certificate: the node's own certificate; L{None} if it shows none.
+    @ivar key: the key of that certificate.
     """
 
     ca: str
@@ -57,12 +57,13 @@ class EdgeTLS:
 
     def read(self) -> IOpenSSLClientConnectionCreator:
         """
-        What makes a connection, with the files as they are now.
+        Read the files as they are now.
 
+        @return: what makes connections with them.
         @raise UsageError: one of them can't be used.
         """
         if routeName(self.name) is None and not isIPAddress(self.name):
-            raise UsageError(f"--edge-tls-name: {self.name!r} is no name of a host")
+            raise UsageError(f"--edge-tls-name: {self.name!r} is not a host name")
         identity = None
         if self.certificate is not None and self.key is not None:
             identity = readIdentity(Path(self.certificate), Path(self.key))
@@ -74,13 +75,14 @@ class EdgeTLS:
 @implementer(IStreamClientEndpoint)
 class Dialer:
     """
-    The edge, as an endpoint.
+    The edge, as an endpoint to dial.
 
     @param clock: an C{IReactorTime}.
-    @param endpoint: where it is.
-    @param token: what lets us in; C{""} if nothing does.
-    @param token_file: what has the token instead.
-    @ivar token: as it was when we last dialled.
+    @param endpoint: where the edge is.
+    @param token: the token for the edge; C{""} if the node has none.
+    @param token_file: a file with the token; then C{token} is read from it.
+    @param tls: L{None} if the edge is not dialled over TLS.
+    @ivar token: the token at the last attempt.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 """
-What the scaler decides; the edge's service carries it out.
+What the scaler decides; L{brxy.edge.fleet.scaling} performs it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ __all__ = [
     "Decision",
     "Fail",
     "Newest",
-    "Recount",
     "Retire",
     "RollFailed",
     "Spawn",
@@ -77,16 +76,6 @@ class Newest:
 
 
 @frozen
-class Recount:
-    """
-    Call L{brxy.scaler.scaler.Scaler.demand} for this route: it has lost supply, or there is room
-    for it that there was not.
-    """
-
-    route: str
-
-
-@frozen
 class Buried:
     """
     Nothing is left of this instance.
@@ -110,4 +99,4 @@ class RollFailed:
     reason: str
 
 
-Decision = Spawn | Retire | Stop | Fail | Newest | Recount | Buried | RollFailed
+Decision = Spawn | Retire | Stop | Fail | Newest | Buried | RollFailed

@@ -4,9 +4,9 @@ What to order for those who wait, and who has to make room for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 
-from brxy.scaler.decisions import Decision, Fail, Recount, Spawn
+from brxy.scaler.decisions import Decision, Fail, Spawn
 from brxy.scaler.fleet import Fleet
 from brxy.scaler.instance import Instance
 from brxy.scaler.knownroutes import KnownRoutes
@@ -22,25 +22,40 @@ class Orders:
     """
     Compares the demand of a route with its supply, and orders what is missing
     within the limits of the rules, the breakers and the global maximum.
+
+    Routes whose demand may have changed are put on a worklist by L{recount}; L{settle}
+    works it off at the end of each step of the scaler.
     """
 
     def __init__(
         self,
-        rules: Sequence[Rule],
+        rules: Mapping[str, Rule],
         ledger: Ledger,
-        supply: Lifecycle,
+        lifecycle: Lifecycle,
         max_total: int,
         start_timeout: float,
-        standing: KnownRoutes,
+        known_routes: KnownRoutes,
+        waiting: Callable[[str], int],
     ) -> None:
-        self._known_routes = standing
+        """
+        @param waiting: how many exchanges wait for a route.
+        """
+        self._known_routes = known_routes
+        self._waiting = waiting
         self._rules = rules
         self._ledger = ledger
-        self._lifecycle = supply
+        self._lifecycle = lifecycle
         self._max_total = max_total
         self._start_timeout = start_timeout
         self._shortage = Shortage()
-        self.lacking = self._shortage.lacking
+        self._worklist: dict[str, None] = {}
+
+    @property
+    def short(self) -> bool:
+        """
+        Whether any route lacks room for instances.
+        """
+        return bool(self._shortage)
 
     def wakes(self, route: str, now: float) -> bool:
         """
@@ -54,18 +69,44 @@ class Orders:
             fleet.breaker(rule).mayOrder(now) != 0 for rule in fleet.rules
         )
 
-    def demand(
-        self, route: str, waiters: int, now: float, waker: str | None = None
-    ) -> list[Decision]:
+    def wokenBy(self, route: str, waker: str) -> None:
         """
-        So many exchanges wait for a slot of this route now.
+        A client waits for a route: if nothing is there yet, it is the one that wakes it.
 
-        @param waker: the address of a client who has just come to wait.
+        @param waker: its address.
+        """
+        fleet = self._ledger.fleetFor(route)
+        if not fleet.instances:
+            fleet.waker = waker
+
+    def recount(self, route: str) -> None:
+        """
+        The demand or the supply of a route may have changed.
+        """
+        self._worklist[route] = None
+
+    def settle(self, now: float) -> list[Decision]:
+        """
+        Compare demand and supply of every route on the worklist; that may add others.
+        """
+        decisions: list[Decision] = []
+        failed: set[str] = set()
+        while self._worklist:
+            route = next(iter(self._worklist))
+            del self._worklist[route]
+            # A decision to answer all waiters of a route is not performed yet.
+            waiters = 0 if route in failed else self._waiting(route)
+            found = self._meet(route, waiters, now)
+            failed.update(each.route for each in found if isinstance(each, Fail))
+            decisions += found
+        return decisions
+
+    def _meet(self, route: str, waiters: int, now: float) -> list[Decision]:
+        """
+        Order what this number of waiters needs.
         """
         was_short = self._shortage.remove(route)
         fleet = self._ledger.fleetFor(route)
-        if waker is not None and not fleet.instances:
-            fleet.waker = waker
         decisions: list[Decision] = []
         # With no room by any rule, as under overload, there is nothing to count.
         if waiters and self._mayGrow(fleet):
@@ -75,40 +116,41 @@ class Orders:
         if not self._shortage.lacks(route):
             self._ledger.forget(fleet, now)
         if was_short and not self._shortage.lacks(route):
-            # Whoever is next in line may have what this one needs no more.
-            decisions += self.recountShort(1)
+            # The next route in line may have the room that this one needs no more.
+            self._recountShort(1)
         return decisions
 
-    def idled(self, instance: Instance) -> list[Decision]:
+    def idled(self, instance: Instance) -> None:
         """
-        An instance is there for nothing, so that nobody waits for its route:
-        it may have to make room for another.
+        An instance is idle, so nothing waits for its route: the instance may have to
+        make room for one of another route.
         """
         self._shortage.remove(instance.route)
-        return self.recountShort(1)
+        self._recountShort(1)
 
-    def left(self, instance: Instance) -> list[Decision]:
+    def left(self, instance: Instance) -> None:
         """
         An instance is gone: a route that lacked room may have some.
         """
         self._shortage.left(instance)
         if instance.answered:
             self._known_routes.served(instance.route)
-        return self.recountShort(self._room())
+        self._recountShort(self._room())
 
-    def recountShort(self, number: int) -> list[Decision]:
+    def _recountShort(self, number: int) -> None:
         """
-        Have the demand of the first routes that lack room looked at again.
+        Recount the first routes that lack room.
         """
-        return [Recount(route) for route in self._shortage.first(number)]
+        for route in self._shortage.first(number):
+            self.recount(route)
 
-    def spawn(self, fleet: Fleet, rule: int, now: float) -> Spawn:
+    def spawn(self, fleet: Fleet, rule: str, now: float) -> Spawn:
         """
         Order one instance, whatever the limits are.
         """
         return Spawn(self._ledger.order(fleet, rule, now + self._start_timeout, now))
 
-    def mayExceed(self, fleet: Fleet, rule: int) -> bool:
+    def mayExceed(self, fleet: Fleet, rule: str) -> bool:
         """
         Whether one more instance would be at most one above each maximum.
         """
@@ -147,7 +189,7 @@ class Orders:
             self._lookAgain(fleet, now)
         return decisions
 
-    def _wanted(self, fleet: Fleet, rule: int, missing: int, now: float) -> int:
+    def _wanted(self, fleet: Fleet, rule: str, missing: int, now: float) -> int:
         """
         How many orders one rule would take, were there no global maximum.
         """

@@ -8,7 +8,7 @@ out; times are seconds of any clock that only goes forward.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from secrets import token_hex
 from typing import Any
 
@@ -18,27 +18,25 @@ from brxy.scaler.decisions import (
     Decision,
     Fail,
     Newest,
-    Recount,
     Retire,
     RollFailed,
     Spawn,
     Stop,
 )
 from brxy.scaler.fleet import Fleet
-from brxy.scaler.instance import Instance, State
+from brxy.scaler.instance import Change, Instance, State
 from brxy.scaler.knownroutes import KnownRoutes
 from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import PROVEN, Lifecycle
 from brxy.scaler.orders import Orders
 from brxy.scaler.rolls import Rolls
-from brxy.scaler.rules import Rule, ruleOf
+from brxy.scaler.rules import Rule, byName, ruleOf
 
 __all__ = [
     "Buried",
     "Decision",
     "Fail",
     "Newest",
-    "Recount",
     "Retire",
     "RollFailed",
     "Rule",
@@ -52,14 +50,15 @@ class Scaler:
     """
     Keeps the ledger of instances and decides what to order and to retire.
 
-    Tell it of every instance what the methods below are named after, and of
-    every route its L{demand}: whenever a waiter is held, when the last one has
-    left, after an instance was suspended, and when a L{Recount} asks for it.
+    Its owner reports what the methods below are named after, and performs the decisions
+    that they return, in order.
+
+    @ivar waiting: how many exchanges wait for a route now.
     """
 
     def __init__(
         self,
-        rules: Sequence[Rule],
+        rules: Iterable[Rule],
         *,
         max_total: int,
         epoch: float,
@@ -67,9 +66,10 @@ class Scaler:
         grace: float = 5.0,
         new_ticket: Callable[[], str] = lambda: token_hex(16),
         named: Collection[str] = (),
+        waiting: Callable[[str], int],
     ) -> None:
         """
-        @param rules: one for each spawner, first choice first.
+        @param rules: one for each spawn, first choice first.
         @param max_total: how many instances there may be of all routes.
         @param epoch: what the wall clock said, in seconds since 1970, when
             the clock behind every C{now} said 0.
@@ -77,18 +77,26 @@ class Scaler:
         @param grace: how long an instance without any slot is waited for.
         @param new_ticket: makes a ticket that nobody can guess.
         @param named: routes that were named to the edge, besides those of the rules.
+        @param waiting: how many exchanges wait for a route now.
         """
-        self._rules = rules
+        self.waiting = waiting
+        self._rules = named_rules = byName(rules)
         self._start_timeout = start_timeout
         self._grace = grace
         self._agenda: Agenda[Instance | Fleet] = Agenda()
-        self._ledger = Ledger(rules, self._agenda, new_ticket, epoch)
+        self._ledger = Ledger(named_rules, self._agenda, new_ticket, epoch)
         self._lifecycle = Lifecycle(self._ledger, grace)
-        patterns = [rule.pattern for rule in rules if rule.pattern is not None]
+        patterns = [rule.pattern for rule in named_rules.values() if rule.pattern is not None]
         exact = [pattern for pattern in patterns if not pattern.startswith("*.")]
         self._known_routes = KnownRoutes([*named, *exact])
         self._orders = Orders(
-            rules, self._ledger, self._lifecycle, max_total, start_timeout, self._known_routes
+            named_rules,
+            self._ledger,
+            self._lifecycle,
+            max_total,
+            start_timeout,
+            self._known_routes,
+            waiting,
         )
         self._rolls = Rolls(self._ledger, self._lifecycle, self._orders)
 
@@ -120,12 +128,12 @@ class Scaler:
         return any(each.state is State.READY for each in self.instances(route))
 
     @property
-    def lacking(self) -> Mapping[str, int]:
+    def short(self) -> bool:
         """
-        The routes that lack room for instances, and for how many: always the
-        same object, which tells as cheaply as can be that there is none.
+        Whether any route lacks room for instances; then call L{idled} for each
+        instance that falls idle.
         """
-        return self._orders.lacking
+        return self._orders.short
 
     def present(self, route: str) -> bool:
         """
@@ -155,23 +163,28 @@ class Scaler:
         """
         return not self._known_routes.isNamed(route) and self._orders.wakes(route, now)
 
-    def demand(
-        self, route: str, waiters: int, now: float, waker: str | None = None
-    ) -> list[Decision]:
+    def demand(self, route: str, now: float, waker: str | None = None) -> list[Decision]:
         """
-        So many exchanges wait for a slot of this route now.
+        An exchange has come to wait for a route, or the last one has left, or the
+        route's supply has fallen.
 
-        @param waker: the address of a client who has just come to wait; C{""} for one
-            without.
+        @param waker: the address of a client that has just come to wait; C{""} for a
+            client without an address.
         """
-        return self._orders.demand(route, waiters, now, waker)
+        if waker is not None:
+            self._orders.wokenBy(route, waker)
+        self._orders.recount(route)
+        return self._orders.settle(now)
 
-    def idled(self, instance: Instance) -> list[Decision]:
+    def idled(self, instance: Instance, now: float) -> list[Decision]:
         """
-        The last exchange of an instance is over and it stands ready again: it
-        may have to make room for one of another route.
+        A slot of an instance is ready, and no exchange takes it: if all its slots are,
+        the instance may have to make room for one of another route.
         """
-        return self._orders.idled(instance) if self._lifecycle.isIdle(instance) else []
+        if not self._lifecycle.isIdle(instance):
+            return []
+        self._orders.idled(instance)
+        return self._orders.settle(now)
 
     # What happens to an instance
 
@@ -185,7 +198,7 @@ class Scaler:
         now: float,
     ) -> tuple[Instance, list[Decision]]:
         """
-        A node opens a slot.  Call L{slotOpened} next.
+        A node opens a slot.
 
         @param ticket: what it was ordered with; an empty or unknown one means
             that it came by itself.
@@ -195,10 +208,11 @@ class Scaler:
             route's.
         """
         instance = self._ledger.admit(ticket, node_id, route, generation, now)
-        fell = capacity < instance.capacity
-        instance.capacity = capacity
+        if instance.resize(capacity):
+            self._orders.recount(route)
         decisions = self._lifecycle.connect(instance)
-        return instance, [*decisions, Recount(route)] if fell else decisions
+        instance.openSlot()
+        return instance, [*decisions, *self._orders.settle(now)]
 
     def fronted(self, ticket: str) -> list[Decision]:
         """
@@ -207,26 +221,17 @@ class Scaler:
         instance = self._ledger.byTicket(ticket)
         return [] if instance is None else self._lifecycle.connect(instance)
 
-    def slotOpened(self, instance: Instance) -> None:
-        """
-        An instance has a slot more.
-        """
-        instance.slots += 1
-        instance.lost_at = None
-
     def slotClosed(self, instance: Instance, now: float) -> list[Decision]:
         """
         An instance has a slot less.  When that was the last, it is waited for
         until the grace is over; one that took its READY back before is not,
         since that is how a node leaves.
         """
-        instance.slots -= 1
-        if instance.slots or instance.state is State.GONE:
+        if not instance.closeSlot(now):
             return []
-        instance.lost_at = now
         if self._hasLeft(instance):
-            return self._leave(instance, "drained", now)
-        instance.told = False
+            return [*self._leave(instance, "drained", now), *self._orders.settle(now)]
+        instance.change(Change.DISCONNECTED)
         self._agenda.add(now + self._grace, instance)
         return []
 
@@ -240,27 +245,32 @@ class Scaler:
             return self._remind(instance)
         if instance.ready_since is None:
             self._agenda.add(now + PROVEN, instance)
-        decisions = self._lifecycle.prove(instance, now)
+        self._prove(instance, now)
+        decisions: list[Decision] = []
         if instance.state is not State.READY:
             decisions += self._lifecycle.ready(instance, now)
             decisions += self._rolls.ready(instance, now)
-        return decisions
+        return decisions + self._orders.settle(now)
 
-    def unready(self, instance: Instance) -> list[Decision]:
+    def unready(self, instance: Instance, now: float) -> list[Decision]:
         """
         No slot of an instance stands ready any more, though some are open: it
         takes nothing new.
         """
         if instance.state is not State.READY:
             return []
-        return [*self._lifecycle.drain(instance), Recount(instance.route)]
+        self._orders.recount(instance.route)
+        drains = self._lifecycle.drain(instance, Change.UNREADY)
+        return [*drains, *self._orders.settle(now)]
 
     def answered(self, instance: Instance, now: float) -> list[Decision]:
         """
         An instance has served an exchange; the first one says that it works.
         """
-        instance.answered = True
-        return self._lifecycle.succeed(instance, now)
+        instance.answer()
+        if self._lifecycle.succeed(instance, now):
+            self._orders.recount(instance.route)
+        return self._orders.settle(now)
 
     def failed(self, ticket: str, reason: str, now: float) -> list[Decision]:
         """
@@ -277,22 +287,23 @@ class Scaler:
         instance = self._ledger.byTicket(ticket)
         if instance is None:
             return []
-        instance.watched = False
+        instance.watch(False)
         if detached and self._hasLeft(instance):
-            return self._leave(instance, reason, now)
+            return [*self._leave(instance, reason, now), *self._orders.settle(now)]
         missed = instance.lost_at is not None and not self._lifecycle.isCutOff(instance, now)
         if detached and (instance.state is State.ORDERED or instance.slots or missed):
             return []
-        return self._bury(instance, reason, now)
+        return [*self._bury(instance, reason, now), *self._orders.settle(now)]
 
-    def withdrawn(self, ticket: str) -> list[Decision]:
+    def withdrawn(self, ticket: str, now: float) -> list[Decision]:
         """
         Somebody else has an instance ended.
         """
         instance = self._ledger.byTicket(ticket)
         if instance is None or instance.retired:
             return []
-        return [*self._lifecycle.retire(instance), Recount(instance.route)]
+        self._orders.recount(instance.route)
+        return [*self._lifecycle.retire(instance), *self._orders.settle(now)]
 
     def _hasLeft(self, instance: Instance) -> bool:
         """
@@ -329,10 +340,10 @@ class Scaler:
         decisions: list[Decision] = []
         for due in self._agenda.due(now):
             if isinstance(due, Fleet):
-                decisions.append(Recount(due.route))
+                self._orders.recount(due.route)
             elif due.state is not State.GONE:
                 decisions += self._look(due, now)
-        return decisions
+        return decisions + self._orders.settle(now)
 
     def nextDeadline(self) -> float | None:
         """
@@ -353,20 +364,17 @@ class Scaler:
                 "route": each.route,
                 "capacity": each.capacity,
                 "generation": each.generation,
-                "adopted": each.adopted or each.spawner is not None,
-                "spawner": self._nameOf(each),
+                "adopted": each.adopted or each.spawn is not None,
+                "spawner": each.spawn,
             }
             for each in self._ledger.instances()
             if self._isWorthKeeping(each)
         ]
 
     def _isWorthKeeping(self, instance: Instance) -> bool:
-        if instance.spawner is not None and self._rules[instance.spawner].recovers:
+        if instance.spawn is not None and self._rules[instance.spawn].recovers:
             return instance.state <= State.READY
         return instance.node_id is not None and State.CONNECTED <= instance.state <= State.READY
-
-    def _nameOf(self, instance: Instance) -> str | None:
-        return None if instance.spawner is None else self._rules[instance.spawner].name or None
 
     def restore(self, records: Iterable[Mapping[str, Any]], now: float) -> list[Instance]:
         """
@@ -378,13 +386,17 @@ class Scaler:
         """
         sought = []
         for record in records:
-            spawner = ruleOf(record, self._rules)
-            rank = 0 if spawner is None else self._ledger.rank(record["route"], spawner)
-            known = {**record, "spawner": spawner, "rank": rank}
-            # Whatever becomes of it, it says nothing about new orders.
-            instance = Instance(**known, ordered_at=now, judged=spawner is not None)
-            if spawner is not None and self._rules[spawner].recovers:
-                instance.watched = True
+            spawn = ruleOf(record, self._rules)
+            instance = Instance(
+                **{key: value for key, value in record.items() if key != "spawner"},
+                spawn=spawn,
+                rank=0 if spawn is None else self._ledger.rank(record["route"], spawn),
+                ordered_at=now,
+                # Whatever becomes of it, it says nothing about new orders.
+                judged=spawn is not None,
+            )
+            if spawn is not None and self._rules[spawn].recovers:
+                instance.watch(True)
                 self._ledger.expect(instance, now + self._start_timeout)
                 sought.append(instance)
             elif instance.node_id is not None:
@@ -401,8 +413,8 @@ class Scaler:
             return []
         has_node = instance.node_id is not None
         if has_node and instance.state is State.ORDERED:
-            instance.start_by = now + self._grace
-            self._agenda.add(instance.start_by, instance)
+            instance.startBy(now + self._grace)
+            self._agenda.add(now + self._grace, instance)
         return self.gone(ticket, "can't be found again", has_node, now)
 
     # What time brings
@@ -414,43 +426,48 @@ class Scaler:
         if instance.start_by is not None and now >= instance.start_by:
             return self._giveUp(instance, now)
         if not self._lifecycle.isCutOff(instance, now):
-            return self._lifecycle.prove(instance, now)
+            self._prove(instance, now)
+            return []
         if not instance.watched:
             return self._bury(instance, "its last slot was lost", now)
         if instance.retired:
             return [Stop(instance, "retired, and its last slot was lost")]
-        return [Recount(instance.route)]
+        self._orders.recount(instance.route)
+        return []
+
+    def _prove(self, instance: Instance, now: float) -> None:
+        if self._lifecycle.prove(instance, now):
+            self._orders.recount(instance.route)
 
     def _giveUp(self, instance: Instance, now: float) -> list[Decision]:
         """
         An order is not ready in time.
         """
-        instance.start_by = None
+        instance.startBy(None)
         reason = f"not ready within {self._start_timeout:g} s"
         if not instance.watched and not instance.slots:
             return self._bury(instance, reason, now)
         if instance.retired:
             return []
         self._lifecycle.fail(instance, reason, now)
-        instance.retired = True
         order = Stop(instance, reason) if instance.watched else Retire(instance)
+        self._orders.recount(instance.route)
         return [
             order,
-            *self._lifecycle.drain(instance),
+            *self._lifecycle.drain(instance, Change.GIVEN_UP),
             *self._rolls.failed(instance, reason),
-            Recount(instance.route),
         ]
 
     def _bury(self, instance: Instance, reason: str, now: float) -> list[Decision]:
         """
-        Nothing is left of an instance: somebody may want its place.
+        Nothing is left of an instance: another route may need its place.
         """
         decisions: list[Decision] = [Buried(instance, reason)]
         decisions += self._lifecycle.remove(instance, reason, now)
         decisions += self._rolls.failed(instance, reason)
-        decisions.append(Recount(instance.route))
+        self._orders.recount(instance.route)
         decisions += self._rolls.advance(now)
-        decisions += self._orders.left(instance)
+        self._orders.left(instance)
         self._ledger.forget(self._ledger.fleetFor(instance.route), now)
         return decisions
 
@@ -458,9 +475,9 @@ class Scaler:
         """
         A retired instance stands ready: it may not have heard that it is.
         """
-        if instance.told:
+        if instance.retire_sent:
             return []
-        instance.told = True
+        instance.change(Change.READY)
         return [Retire(instance)]
 
 

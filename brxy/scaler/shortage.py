@@ -16,12 +16,10 @@ class Shortage:
     The routes that lack room and the idle instances that are leaving to make it.
     First those of standing (see L{brxy.scaler.knownroutes}), first come first, then the
     others.
-
-    @ivar lacking: the routes, and for how many instances each; to be looked at.
     """
 
     def __init__(self) -> None:
-        self.lacking: dict[str, int] = {}
+        self._lacking: dict[str, int] = {}
         self._known_routes: dict[str, int] = {}
         self._total = 0
         self._leaving: set[Instance] = set()
@@ -33,7 +31,7 @@ class Shortage:
         @param standing: it is of standing.
         """
         self.remove(route)
-        self.lacking[route] = instances
+        self._lacking[route] = instances
         self._total += instances
         if standing:
             self._known_routes[route] = instances
@@ -45,7 +43,7 @@ class Shortage:
         @return: whether it did.
         """
         self._known_routes.pop(route, None)
-        lacked = self.lacking.pop(route, 0)
+        lacked = self._lacking.pop(route, 0)
         self._total -= lacked
         return lacked > 0
 
@@ -54,14 +52,17 @@ class Shortage:
         The routes that are to be looked at when there is room for so many
         instances.
         """
-        others = (route for route in self.lacking if route not in self._known_routes)
+        others = (route for route in self._lacking if route not in self._known_routes)
         return list(islice(chain(self._known_routes, others), number))
+
+    def __bool__(self) -> bool:
+        return bool(self._lacking)
 
     def lacks(self, route: str) -> bool:
         """
         Whether this route lacks room.
         """
-        return route in self.lacking
+        return route in self._lacking
 
     def leaving(self, instance: Instance) -> None:
         """

@@ -5,31 +5,57 @@ Starting instances by spawners, and ending them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from brxy.edge.config.settings import Spawning
-from brxy.edge.fleet.recovery import Recovery
+from brxy.edge.events import Events, Ordered
+from brxy.edge.fleet.recovery import Recovery, labelOf
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
 from brxy.reactor.turns import TurnQueue
 from brxy.scaler.instance import Instance, State
 
-__all__ = ["Starter"]
+__all__ = ["Owner", "Starter"]
+
+
+class Owner(Protocol):
+    """
+    What a L{Starter} needs of its owner: it reports there.
+    """
+
+    def fronted(self, instance: Instance, address: Address, spawning: Spawning) -> None:
+        """
+        An instance can be reached at an address: the edge fronts it.
+        """
+
+    def gone(self, instance: Instance, gone: Gone) -> None:
+        """
+        An instance has ended.
+        """
+
+    def failed(self, instance: Instance, reason: str) -> None:
+        """
+        An instance could not even be started.
+        """
+
+    def unfound(self, instance: Instance) -> None:
+        """
+        It can't be found out what became of an instance of an earlier run.
+        """
+
+    def withdrawn(self, instance: Instance) -> None:
+        """
+        Something other than this edge is ending an instance.
+        """
 
 
 class Starter:
     """
     Performs the orders of the scaler, and reports what becomes of them.
-
-    @param edge: where nodes dial the edge, as a Twisted client endpoint.
-    @param token: makes what they bring, for a route and a ticket.
-    @param unfound: told of what L{recover} can't say anything about.
-    @param edge_id: the name of the edge.
-    @param leaving: told of what somebody else has ended.
     """
 
     _log = Logger()
@@ -37,28 +63,29 @@ class Starter:
     def __init__(
         self,
         clock: Any,
-        spawnings: Sequence[Spawning],
-        edge: str,
+        spawnings: Mapping[str, Spawning],
+        owner: Owner,
+        *,
+        endpoint: Callable[[], str],
         token: Callable[[str, str], str],
-        ready: Callable[[Instance, Address, Spawning], None],
-        gone: Callable[[Instance, Gone], None],
-        failed: Callable[[Instance, str], None],
-        unfound: Callable[[Instance], None] = lambda instance: None,
-        edge_id: str = "",
-        leaving: Callable[[Instance], None] = lambda instance: None,
+        edge_id: str,
+        events: Events,
     ) -> None:
+        """
+        @param spawnings: by the names of the spawns.
+        @param endpoint: where nodes dial the edge, as a Twisted client endpoint.
+        @param token: makes what they bring, for a route and a ticket.
+        @param edge_id: the name of the edge.
+        """
         self._clock = clock
         self._spawnings = spawnings
-        self._edge = edge
+        self._owner = owner
+        self._endpoint = endpoint
         self._token = token
-        self._ready = ready
-        self._gone = gone
-        self._failed = failed
-        self._unfound = unfound
         self._edge_id = edge_id
-        self._leaving = leaving
+        self._events = events
         self._handles: dict[Instance, IInstance] = {}
-        self._recoveries: dict[int, Recovery] = {}
+        self._recoveries: dict[str, Recovery] = {}
         # To start a process takes most of a millisecond, and to log that some more.
         self._turns = TurnQueue(clock, self._spawn)
         self._stopping = False
@@ -67,38 +94,39 @@ class Starter:
 
     def recover(self, remembered: Iterable[Instance]) -> None:
         """
-        Have every spawner that can find what an earlier run of the edge has
-        left.  Until it has, its orders wait.
+        Have each spawner find what an earlier run of the edge has left, if it can.  Until
+        it has, its orders wait.
 
         @param remembered: the instances that there were.
         """
         sought = list(remembered)
-        for position, spawning in enumerate(self._spawnings):
+        for name, spawning in self._spawnings.items():
             if not IRecovering.providedBy(spawning.spawner):
                 continue
-            mine = [each for each in sought if each.spawner == position]
-            recovery = self._recoveries[position] = Recovery()
-            recovery.over.addCallback(self._recovered, position, mine)
+            mine = [each for each in sought if each.spawn == name]
+            recovery = self._recoveries[name] = Recovery(name, self._events)
+            recovery.over.addCallback(self._recovered, name, mine)
             recovery.over.addErrback(lambda failure: self._log.failure("after recovery", failure))
             orders = [self._order(each, spawning) for each in mine]
-            edge = self._edge_id + spawning.mark
-            recovery.ask(IRecovering(spawning.spawner), edge, orders, self._clock)
+            recovery.ask(
+                IRecovering(spawning.spawner), labelOf(self._edge_id, name), orders, self._clock
+            )
 
     def _recovered(
-        self, found: Mapping[str, IInstance] | None, position: int, sought: Sequence[Instance]
+        self, found: Mapping[str, IInstance] | None, name: str, sought: Sequence[Instance]
     ) -> None:
-        waiting = self._recoveries.pop(position).waiting
+        waiting = self._recoveries.pop(name).waiting
         for instance in sought:
             handle = None if found is None else found.get(instance.ticket)
             if handle is not None:
-                self._watch(instance, handle, self._spawnings[position])
+                self._watch(instance, handle, self._spawnings[name])
                 if instance.retired or instance.state is State.GONE:
                     handle.stop()
             elif found is None:
-                self._unfound(instance)
+                self._owner.unfound(instance)
             else:
                 # One whose node has dialled in is there, whatever is said.
-                self._gone(instance, Gone("not found again", detached=instance.slots > 0))
+                self._owner.gone(instance, Gone("not found again", detached=instance.slots > 0))
         for instance in waiting:
             if not self._stopping:
                 self.start(instance)
@@ -109,47 +137,48 @@ class Starter:
         """
         Start what was ordered, soon.
         """
-        assert instance.spawner is not None, "an order without a spawner"
-        if instance.spawner in self._recoveries:
-            self._recoveries[instance.spawner].waiting[instance] = None
+        assert instance.spawn is not None, "an order without a spawn"
+        if instance.spawn in self._recoveries:
+            self._recoveries[instance.spawn].waiting[instance] = None
         else:
             self._turns.add(instance)
 
     def _spawn(self, instance: Instance) -> None:
-        assert instance.spawner is not None, "an order without a spawner"
-        spawning = self._spawnings[instance.spawner]
-        self._log.info("{i.route}/{i.ticket}: ordered", i=instance)
+        assert instance.spawn is not None, "an order without a spawn"
+        spawning = self._spawnings[instance.spawn]
+        self._events.emit(Ordered(instance.route, instance.ticket))
         try:
             handle = spawning.spawner.spawn(self._order(instance, spawning))
             if any(handle is each for each in self._handles.values()):
                 raise SpawnFailed("its spawner returned the instance of another order")
         except SpawnFailed as error:
-            self._failed(instance, str(error))
+            self._owner.failed(instance, str(error))
             return
         except Exception:
             self._log.failure("the spawner of {route} is broken", route=instance.route)
-            self._failed(instance, "its spawner is broken")
+            self._owner.failed(instance, "its spawner is broken")
             return
         self._watch(instance, handle, spawning)
 
     def _order(self, instance: Instance, spawning: Spawning) -> SpawnOrder:
+        assert instance.spawn is not None, "an order without a spawn"
         return SpawnOrder(
             instance.ticket,
             instance.route,
             instance.capacity,
             self._environment(instance, spawning),
-            self._edge_id + spawning.mark,
+            labelOf(self._edge_id, instance.spawn),
         )
 
     def _watch(self, instance: Instance, handle: IInstance, spawning: Spawning) -> None:
         self._handles[instance] = handle
         handle.ready.addCallbacks(
-            lambda address: self._ready(instance, address, spawning), self._unready
+            lambda address: self._owner.fronted(instance, address, spawning), self._unready
         )
         handle.gone.addCallback(lambda gone: self._ended(instance, gone))
         heard: list[Deferred[Any]] = [handle.ready, handle.gone]
         if ILeaving.providedBy(handle):
-            handle.leaving.addCallback(lambda _: self._leaving(instance))
+            handle.leaving.addCallback(lambda _: self._owner.withdrawn(instance))
             heard.append(handle.leaving)
         for told in heard:
             told.addErrback(lambda failure: self._log.failure("after a spawner's word", failure))
@@ -157,7 +186,7 @@ class Starter:
     def _environment(self, instance: Instance, spawning: Spawning) -> dict[str, str]:
         environment = {
             "ROUTE": instance.route,
-            "BRXY_EDGE": self._edge,
+            "BRXY_EDGE": self._endpoint(),
             "BRXY_TICKET": instance.ticket,
             "BRXY_TOKEN": self._token(instance.route, instance.ticket),
             "BRXY_CAPACITY": str(instance.capacity),
@@ -176,21 +205,21 @@ class Starter:
     def _ended(self, instance: Instance, gone: Gone) -> None:
         if not gone.detached:
             self.forget(instance)
-        self._gone(instance, gone)
+        self._owner.gone(instance, gone)
 
     def stop(self, instance: Instance) -> None:
         """
-        End an instance, if a spawner has a hold on it.
+        End an instance, if its spawner can.
         """
         handle = self._handles.get(instance)
         if handle is not None:
             handle.stop()
         elif self._turns.drop(instance):
-            self._gone(instance, Gone("not started"))
+            self._owner.gone(instance, Gone("not started"))
         elif any(instance in each.waiting for each in self._recoveries.values()):
             for each in self._recoveries.values():
                 each.waiting.pop(instance, None)
-            self._gone(instance, Gone("not started"))
+            self._owner.gone(instance, Gone("not started"))
 
     def forget(self, instance: Instance) -> None:
         """
@@ -208,13 +237,13 @@ class Starter:
         self._turns.stop()
         return gatherResults(
             [
-                Deferred.fromCoroutine(self._stopSpawner(position, each.spawner))
-                for position, each in enumerate(self._spawnings)
+                Deferred.fromCoroutine(self._stopSpawner(name, each.spawner))
+                for name, each in self._spawnings.items()
             ]
         )
 
-    async def _stopSpawner(self, position: int, spawner: ISpawner) -> None:
-        if position in self._recoveries:
+    async def _stopSpawner(self, name: str, spawner: ISpawner) -> None:
+        if name in self._recoveries:
             # Only what was found can be stopped.
-            await self._recoveries[position].over
+            await self._recoveries[name].over
         await spawner.stop()

@@ -1,12 +1,15 @@
 """
-Instances that the edge reaches at their address: their direct slots and lifetime.
+Instances that the edge reaches at an address: their slots, and how long they live.
+
+No node is beside such an instance, so the edge itself follows the rules of
+L{brxy.apps.lifetime} for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall
 
@@ -17,34 +20,51 @@ from brxy.interfaces import Address
 from brxy.scaler.instance import Instance
 from brxy.transport.connection import Shared
 
-if TYPE_CHECKING:
-    from brxy.edge.dispatch import Brokerage
+__all__ = ["LAST_WORDS", "REFUSED_PAUSE", "Front", "Host"]
 
-__all__ = ["LAST_WORDS", "REFUSED_PAUSE", "Front"]
-
-# An app that refused a connection is offered none for so long (seconds).
+# A slot whose app refused a connection takes no exchanges for this long (seconds).
 REFUSED_PAUSE = 0.1
 
-
-# The end of an app may be seen before what it sent last: its connections get so
-# long (seconds) to end by themselves.
+# The edge may learn that an app has ended before it has read what the app sent last:
+# the app's connections get this long to end by themselves (seconds).
 LAST_WORDS = 1.0
+
+
+class Host(Protocol):
+    """
+    What the slots to an address need of the edge.
+    """
+
+    def free(self, slot: DirectSlot) -> None:
+        """
+        A slot can take an exchange now.
+        """
+
+    def unready(self, slot: DirectSlot) -> None:
+        """
+        A slot takes no exchanges until it is free again.
+        """
+
+    def exchangeOver(self, slot: DirectSlot) -> None:
+        """
+        The exchange on a slot is over.  If the slot still pulls, it is free when the
+        event is over.
+        """
 
 
 class Front:
     """
-    One instance that the edge fronts: its slots, and how long it lives.
+    One instance that the edge reaches at an address.
 
-    @ivar began: to be called when an exchange began on one of the slots.
     @param exit: called once when the instance shall be stopped.
-    @param send_proxy: the version of the PROXY protocol that the app speaks, if it
-        does.
+    @param send_proxy: the version of the PROXY protocol that the app expects; L{None}
+        if it does not.
     """
 
     def __init__(
         self,
         shared: Shared,
-        brokerage: Brokerage,
+        host: Host,
         instance: Instance,
         address: Address,
         idle_timeout: float,
@@ -54,24 +74,22 @@ class Front:
     ) -> None:
         self.instance = instance
         self._reactor = shared.reactor
-        self._brokerage = brokerage
+        self._host = host
         self._idle_clock = IdleClock(
-            shared.reactor, idle_timeout, old_idle_timeout, self._lieDown, exit
+            shared.reactor, idle_timeout, old_idle_timeout, self._drain, exit
         )
-        self.began = self._idle_clock.began
-        self._finished = self._idle_clock.finished
         self._resting: dict[DirectSlot, IDelayedCall] = {}
         self._cut: IDelayedCall | None = None
-        habits = KeepAliveGuess()
+        keep_alive = KeepAliveGuess()
         make = DirectSlot if send_proxy is None else partial(AnnouncingSlot, send_proxy)
-        self._slots = [make(self, shared, address, habits) for _ in range(instance.capacity)]
+        self._slots = [make(self, shared, address, keep_alive) for _ in range(instance.capacity)]
 
     @property
-    def standing(self) -> bool:
+    def pulling(self) -> bool:
         """
-        It still takes exchanges.
+        At least one of its slots takes exchanges.
         """
-        return any(slot.standing for slot in self._slots)
+        return any(slot.pulling for slot in self._slots)
 
     def start(self) -> None:
         """
@@ -79,62 +97,58 @@ class Front:
         """
         self._idle_clock.reconsider()
         for slot in self._slots:
-            self.free(slot)
+            if slot.pulling:
+                self._host.free(slot)
 
-    def over(self, slot: DirectSlot) -> None:
+    # What its slots report
+
+    def exchangeBegan(self) -> None:
         """
-        An exchange is over.
+        See L{brxy.edge.slots.direct.Host}.
         """
-        self._brokerage.over(slot)
-        self._finished()
+        self._idle_clock.exchangeBegan()
+
+    def exchangeOver(self, slot: DirectSlot) -> None:
+        """
+        See L{brxy.edge.slots.direct.Host}.
+        """
+        self._host.exchangeOver(slot)
+        self._idle_clock.exchangeOver()
         if self._cut is not None and not self._idle_clock.busy:
             self._cut.cancel()
             self._closeSlots()
 
-    def next(self, slot: DirectSlot) -> None:
-        """
-        An exchange is over, and its slot can take the next one.
-        """
-        self.over(slot)
-        if slot.standing:
-            self._brokerage.free(slot)
-
-    def free(self, slot: DirectSlot) -> None:
-        """
-        A slot can take the next exchange.
-        """
-        if slot.standing:
-            self._brokerage.free(slot)
-
     def rest(self, slot: DirectSlot) -> None:
         """
-        A slot takes nothing for a moment.
+        See L{brxy.edge.slots.direct.Host}.
         """
-        slot.standing = False
+        slot.pulling = False
         if not self._idle_clock.leaving:
             self._resting[slot] = self._reactor.callLater(REFUSED_PAUSE, self._rested, slot)
-        self._brokerage.unready(slot)
+        self._host.unready(slot)
 
     def _rested(self, slot: DirectSlot) -> None:
         del self._resting[slot]
-        slot.standing = True
-        self._brokerage.free(slot)
+        slot.pulling = True
+        self._host.free(slot)
+
+    # What the edge decides
 
     def setNewest(self, newest: bool) -> None:
         """
-        There is a newer instance of its route, or none.
+        Whether it is the newest instance of its route.
         """
         self._idle_clock.setNewest(newest)
 
     def retire(self) -> None:
         """
-        Take nothing more, finish what runs, and go.
+        Take no more exchanges, finish those that run, and end.
         """
         self._idle_clock.retire()
 
     def goAway(self) -> None:
         """
-        The edge leaves, and takes what it fronts with it.
+        The edge ends, and so does the instance.
         """
         self.retire()
 
@@ -153,11 +167,11 @@ class Front:
         for slot in self._slots:
             slot.close("the app is gone")
 
-    def _lieDown(self) -> None:
+    def _drain(self) -> None:
         for timer in self._resting.values():
             timer.cancel()
         self._resting.clear()
         for slot in self._slots:
-            if slot.standing:
-                slot.standing = False
-                self._brokerage.unready(slot)
+            if slot.pulling:
+                slot.pulling = False
+                self._host.unready(slot)

@@ -11,7 +11,7 @@ from math import ceil, isfinite
 from attrs import field, frozen
 from attrs.converters import optional
 
-from brxy.reactor.endpoints import endpoint
+from brxy.reactor.endpoints import clientEndpoint
 from brxy.spawners.spec import seconds
 
 __all__ = [
@@ -202,7 +202,7 @@ class ContainerOptions:
     )
     edge: str | None = field(
         default=None,
-        converter=optional(endpoint),
+        converter=optional(clientEndpoint),
         metadata={"help": "the client endpoint at which a node in a container dials the edge"},
     )
 

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from attrs.converters import optional
 
 from brxy.errors import BadSpawnSpec
-from brxy.reactor.endpoints import endpoint
+from brxy.reactor.endpoints import clientEndpoint
 from brxy.readiness import urlPath
 from brxy.spawners.spec import portNumber, seconds
 
@@ -52,7 +52,7 @@ class PodOptions:
     )
     edge: str | None = field(
         default=None,
-        converter=optional(endpoint),
+        converter=optional(clientEndpoint),
         metadata={"help": "the endpoint at which a node dials the edge: tcp:brxy-edge:9080"},
     )
     port: int | None = field(

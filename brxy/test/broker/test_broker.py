@@ -40,7 +40,7 @@ class BrokerTests(SynchronousTestCase):
         waiter = FakeWaiter()
         self.assertEqual(self.broker.wait(waiter, 0.0), Match(waiter, self.slot))
         self.assertFalse(waiter.held)
-        self.assertEqual(self.slot.instance.in_flight, 1)
+        self.assertEqual(self.slot.instance.offer.in_flight, 1)
         self.wait()
 
     def test_waiterFirst(self) -> None:
@@ -52,7 +52,7 @@ class BrokerTests(SynchronousTestCase):
         self.assertEqual(self.broker.ready(self.slot), Match(first, self.slot))
         self.assertFalse(first.held)
         self.broker.finish(self.slot)
-        self.assertEqual(self.slot.instance.in_flight, 0)
+        self.assertEqual(self.slot.instance.offer.in_flight, 0)
         self.assertEqual(self.broker.ready(self.slot), Match(second, self.slot))
 
     def test_otherRoute(self) -> None:
@@ -188,24 +188,24 @@ class BrokerTests(SynchronousTestCase):
         instance = self.slot.instance
         other = FakeSlot(instance)
         self.broker.ready(self.slot)
-        self.broker.suspend(instance)
-        self.broker.suspend(instance)
+        self.broker.suspend(instance.offer)
+        self.broker.suspend(instance.offer)
         first = self.wait()
         self.assertIsNone(self.broker.ready(other))
         second = self.wait()
-        matches = self.broker.restore(instance)
+        matches = self.broker.restore(instance.offer)
         self.assertEqual([match.waiter for match in matches], [first, second])
         self.assertEqual({match.slot for match in matches}, {self.slot, other})
-        self.assertEqual(instance.in_flight, 2)
-        self.assertEqual(self.broker.restore(instance), [])
+        self.assertEqual(instance.offer.in_flight, 2)
+        self.assertEqual(self.broker.restore(instance.offer), [])
 
     def test_restoreIdle(self) -> None:
         """
         When nobody waits, the slots of a restored instance are ready again.
         """
         self.broker.ready(self.slot)
-        self.broker.suspend(self.slot.instance)
-        self.broker.restore(self.slot.instance)
+        self.broker.suspend(self.slot.instance.offer)
+        self.broker.restore(self.slot.instance.offer)
         waiter = FakeWaiter()
         self.assertEqual(self.broker.wait(waiter, 0.0), Match(waiter, self.slot))
 
@@ -214,9 +214,9 @@ class BrokerTests(SynchronousTestCase):
         A suspended instance can lose its slots.
         """
         self.broker.ready(self.slot)
-        self.broker.suspend(self.slot.instance)
+        self.broker.suspend(self.slot.instance.offer)
         self.broker.withdraw(self.slot)
-        self.assertEqual(self.broker.restore(self.slot.instance), [])
+        self.assertEqual(self.broker.restore(self.slot.instance.offer), [])
         self.wait()
 
     def test_nothingLeft(self) -> None:

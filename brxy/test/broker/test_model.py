@@ -52,7 +52,7 @@ class BrokerMachine(RuleBasedStateMachine):
         return [
             slot
             for slot in self.idle
-            if slot.instance.route == route and not slot.instance.suspended
+            if slot.instance.route == route and not slot.instance.offer.suspended
         ]
 
     def best(self, route: str) -> FakeSlot:
@@ -114,7 +114,7 @@ class BrokerMachine(RuleBasedStateMachine):
         self.resting.remove(slot)
         match = self.broker.ready(slot)
         waiting = self.waiting(slot.instance.route)
-        if waiting and not slot.instance.suspended:
+        if waiting and not slot.instance.offer.suspended:
             assert match == Match(waiting[0], slot)
             self.line.remove(waiting[0])
             self.matched(waiting[0], slot)
@@ -161,14 +161,14 @@ class BrokerMachine(RuleBasedStateMachine):
 
     @rule(choice=st.integers(0, 7))
     def suspend(self, choice: int) -> None:
-        self.broker.suspend(self.instances[choice])
+        self.broker.suspend(self.instances[choice].offer)
 
     @rule(choice=st.integers(0, 7))
     def restore(self, choice: int) -> None:
         instance = self.instances[choice]
         waiting = self.waiting(instance.route)
         mine = [slot for slot in self.idle if slot.instance is instance]
-        matches = self.broker.restore(instance)
+        matches = self.broker.restore(instance.offer)
         for match, waiter in zip(matches, waiting, strict=False):
             assert match.waiter is waiter
             self.line.remove(waiter)
@@ -187,7 +187,7 @@ class BrokerMachine(RuleBasedStateMachine):
     @invariant()
     def counts(self) -> None:
         for instance in self.instances:
-            assert instance.in_flight == self.flights[instance]
+            assert instance.offer.in_flight == self.flights[instance]
         for route in self.ROUTES:
             assert self.broker.held(route) == len(self.waiting(route))
         assert self.broker.heldTotal() == len(self.line)

@@ -78,9 +78,9 @@ class PoolTests(SynchronousTestCase):
         self.offer(one, 3)
         taken = [self.take(), self.take()]
         self.offer(two, 3)
-        self.broker.suspend(one)
+        self.broker.suspend(one.offer)
         self.assertIs(self.take().instance, two)
-        self.broker.restore(one)
+        self.broker.restore(one.offer)
         for slot in taken:
             self.broker.finish(slot)
         self.assertIs(self.take().instance, two)

@@ -1,15 +1,15 @@
 """
-The packages of brxy, from the ground up, and what each may import.
+The packages of brxy, from the lowest up, and what each may import.
 
-C{doc/architecture.rst} draws them from here, and L{brxy.test.house.test_imports} holds
-the code against them.
+C{doc/architecture.rst} shows them from here, and
+L{brxy.test.house.test_imports} checks the code against them.
 """
 
 from __future__ import annotations
 
 __all__ = ["PURE", "SPAWNER_PARTS", "EDGE_PARTS", "ROOT", "allowed", "packageOf"]
 
-#: Packages and modules of brxy, and which of those above it each may import.
+#: The packages and modules of brxy, and which of those before it each may import.
 ROOT = {
     "interfaces": "",
     "errors": "",
@@ -34,7 +34,7 @@ ROOT = {
     " reactor scaler broker http wire values errors interfaces",
 }
 
-#: Inside brxy.spawners, beside what the package itself may import.
+#: The parts of brxy.spawners, and what each may import besides the package's own imports.
 SPAWNER_PARTS = {
     "spec": "",
     "running": "",
@@ -52,25 +52,26 @@ SPAWNER_PARTS = {
     "testing": "spec registry",
 }
 
-#: Inside brxy.edge, beside what the package itself may import.
+#: The parts of brxy.edge, and what each may import besides the package's own imports.
 EDGE_PARTS = {
     "config": "",
     "events": "",
+    "eventlog": "events",
     "exchanges": "events",
     "slots": "exchanges config events",
     "clients": "exchanges config events",
-    "fleet": "slots config events",
+    "fleet": "exchanges slots config events",
     "routes": "",
     "dispatch": "exchanges events config",
     "endpoints": "",
     "ports": "clients slots endpoints config events",
-    "wiring": "ports dispatch routes fleet clients slots exchanges events config",
+    "wiring": "ports dispatch routes fleet clients slots exchanges eventlog events config",
     "service": "wiring ports dispatch fleet endpoints config events",
     "tap": "service config",
     "__main__": "",
 }
 
-#: Packages that decide and do nothing else: no clock, no file, no Twisted.
+#: Packages that only decide: they use no clock, no file and no Twisted.
 PURE = "values wire http broker scaler"
 
 _PARTS = {"spawners": SPAWNER_PARTS, "edge": EDGE_PARTS}
@@ -78,7 +79,8 @@ _PARTS = {"spawners": SPAWNER_PARTS, "edge": EDGE_PARTS}
 
 def packageOf(module: str) -> str:
     """
-    The package of a module in the lists: C{edge.clients} of C{brxy.edge.clients.http1}.
+    @return: the package of a module in the lists: C{edge.clients} of
+        C{brxy.edge.clients.http1}.
     """
     _, *names = module.split(".")
     depth = 2 if names and names[0] in _PARTS else 1
@@ -87,7 +89,7 @@ def packageOf(module: str) -> str:
 
 def allowed(package: str) -> set[str]:
     """
-    What the modules of a package may import, beside each other.
+    @return: what the modules of a package may import, besides each other.
     """
     root, _, part = package.partition(".")
     found = set(ROOT[root].split())

@@ -1,6 +1,6 @@
 """
-The pages about decisions, C{doc/decisions/}, have the form that they promise, and name
-modules that are there.
+Tests that the pages about decisions, C{doc/decisions/}, have the form that
+they promise, and name modules that exist.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.test.support.pages import pagePath, readPage, section
 
-#: The parts of a record, in this order; the first two are always there.
+#: The parts of a record, in this order. The first two are required.
 PARTS = ["Decision", "Why", "Measured", "Instead of"]
 
 NAMED = re.compile(r"``(brxy\.[a-z][\w.]*)``")
@@ -31,7 +31,7 @@ class DecisionsDocTests(SynchronousTestCase):
 
     def test_index(self) -> None:
         """
-        The first page leads to all others.
+        The first page links to all others.
         """
         listed = re.findall(r"^   \w+ <(\w+)>$", readPage("decisions/index"), re.MULTILINE)
         self.assertEqual(sorted(listed), sorted(self.pages))
@@ -48,7 +48,8 @@ class DecisionsDocTests(SynchronousTestCase):
 
     def test_parts(self) -> None:
         """
-        Each record says what was decided and why, and nothing outside of its parts.
+        Each record contains the decision and the reason, and no text outside
+        of its parts.
         """
         for page in self.pages.values():
             for title in re.findall(r"^(\S.*)\n-{3,}$", page, re.MULTILINE):
@@ -59,8 +60,8 @@ class DecisionsDocTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         """
-        The modules that the records name exist; so do those of the pages for authors of
-        spawners and about hostile inputs.
+        The modules that the records name exist, as do those on the pages for
+        authors of spawners and about hostile inputs.
         """
         others = {name: readPage(name) for name in ("hostile", "writing-spawners")}
         named = [

@@ -1,5 +1,6 @@
 """
-The page about the slot protocol, C{doc/protocol.rst}, says what the code does.
+Tests that the page about the slot protocol, C{doc/protocol.rst}, matches the
+code.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.slots import node as edge_slot
 from brxy.errors import SlotProtocolError
+from brxy.node import edgeend
 from brxy.node import slot as node_slot
 from brxy.test.support.pages import listTables, readPage, section
 from brxy.wire import frames as wire
 from brxy.wire.frames import Decoder, frame
 from brxy.wire.greeting import Hello, Open, Welcome
 
-# "node: READY    05 00 0000", and the same without a sender, in the same write.
+# "node: READY 05 00 0000", and the same without a sender for a frame in the same write.
 EXAMPLE = re.compile(
     r" {4}(?:(?P<sender>node|edge): | {6})(?P<name>[A-Z]+) +"
     r"(?P<header>[0-9a-f]{2} [0-9a-f]{2} [0-9a-f]{4})(?:  (?P<payload>.*))?"
@@ -36,7 +38,7 @@ class Example:
     """
     One frame as the page shows it.
 
-    @ivar line: where, for messages.
+    @ivar line: its place, for messages.
     @ivar header: its four bytes.
     """
 
@@ -50,7 +52,7 @@ class Example:
 @frozen
 class Row:
     """
-    What the page's table says of one type of frame.
+    The row of one type of frame in the page's table.
     """
 
     name: str
@@ -63,7 +65,7 @@ class Row:
 
 def payloadOf(text: str) -> bytes:
     """
-    What the notation of the page says in bytes.
+    @return: the bytes for a payload in the notation of the page.
     """
     payload, position = b"", 0
     while position < len(text):
@@ -79,7 +81,7 @@ def payloadOf(text: str) -> bytes:
 
 def readExamples(lines: list[str]) -> list[Example]:
     """
-    The frames in the page's examples, in order.
+    @return: the frames in the page's examples, in order.
     """
     examples, sender, number = [], "", 0
     while number < len(lines):
@@ -99,7 +101,7 @@ def readExamples(lines: list[str]) -> list[Example]:
 
 def readTable(lines: list[str]) -> list[Row]:
     """
-    The table of all frames.
+    @return: the table of all frames.
     """
     return [
         Row(
@@ -117,7 +119,7 @@ def readTable(lines: list[str]) -> list[Row]:
 
 class ProtocolPageTests(SynchronousTestCase):
     """
-    The page, the table on it and its examples.
+    Tests of the page's table and its examples.
     """
 
     def setUp(self) -> None:
@@ -127,7 +129,7 @@ class ProtocolPageTests(SynchronousTestCase):
 
     def test_everyType(self) -> None:
         """
-        The table and the examples have every type of frame, and no other.
+        The table and the examples contain each type of frame, and no other.
         """
         names = set(wire.NAMES.values())
         self.assertEqual(set(self.table), names)
@@ -135,7 +137,7 @@ class ProtocolPageTests(SynchronousTestCase):
 
     def test_everyExampleIsRead(self) -> None:
         """
-        No line of the page's examples escapes these tests.
+        These tests read each line of the page's examples.
         """
         shown = [line for line in self.lines if re.match(r" {4}(node|edge): ", line)]
         self.assertEqual(len(shown), len([line for line in shown if EXAMPLE.fullmatch(line)]))
@@ -143,7 +145,7 @@ class ProtocolPageTests(SynchronousTestCase):
 
     def test_encode(self) -> None:
         """
-        Each example is what the code makes of such a frame.
+        Each example is equal to the frame that the code makes.
         """
         for example in self.examples:
             made = frame(self.table[example.name].type, example.header[1], example.payload)
@@ -151,7 +153,7 @@ class ProtocolPageTests(SynchronousTestCase):
 
     def test_decode(self) -> None:
         """
-        Each example is such a frame to the code.
+        The code reads each example as the frame that the page names.
         """
         for example in self.examples:
             [(type, exchange, payload)] = Decoder().feed(example.header + example.payload)
@@ -163,7 +165,7 @@ class ProtocolPageTests(SynchronousTestCase):
 
     def test_payloads(self) -> None:
         """
-        The payloads that have a form of their own have that.
+        Payloads with a form of their own have that form.
         """
         for example in self.examples:
             if example.name == "HELLO":
@@ -186,7 +188,7 @@ class ProtocolPageTests(SynchronousTestCase):
 
     def test_table(self) -> None:
         """
-        The table's numbers and bounds are the code's.
+        The numbers and limits in the table are those of the code.
         """
         for row in self.table.values():
             self.assertEqual(wire.NAMES[row.type], row.name)
@@ -203,12 +205,13 @@ class ProtocolPageTests(SynchronousTestCase):
 
 class StateTablesTests(SynchronousTestCase):
     """
-    The tables of the states of both sides.
+    Tests of the state tables of both sides.
     """
 
     def _check(self, side: str, slot: ModuleType, more: set[tuple[int, int]]) -> None:
         """
-        @param more: what the side does without its own table, as state and frame.
+        @param more: what the side does outside its own table, as state and
+            frame.
         """
         text = section(readPage("protocol"), f"The states of the {side}'s side")
         received, events = listTables(text)
@@ -229,21 +232,21 @@ class StateTablesTests(SynchronousTestCase):
 
     def test_edge(self) -> None:
         """
-        The edge takes the frames that the page names in the states that it names, and no
-        others.
+        The edge accepts the frames that the page names in the states that it
+        names, and no others.
         """
         self._check("edge", edge_slot, set())
 
     def test_node(self) -> None:
         """
-        So does the node, which takes OPEN before it looks at its table.
+        The node does too. It handles OPEN before it consults its table.
         """
-        self._check("node", node_slot, {(node_slot.IDLE, wire.OPEN)})
+        self._check("node", node_slot, {(edgeend.IDLE, wire.OPEN)})
 
 
 def isFrame(type: int, exchange: int, size: int) -> bool:
     """
-    Is a payload of this size legal for this type?
+    @return: whether a payload of this size is legal for this type.
     """
     try:
         return len(Decoder().feed(frame(type, exchange, b"\x01" * size))) == 1

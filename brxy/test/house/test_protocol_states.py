@@ -1,6 +1,6 @@
 """
-The tables of states on the page about the slot protocol, C{doc/protocol.rst}: both sides of
-a slot do what stands there.
+Tests that both sides of a slot behave as the state tables say on the page
+about the slot protocol, C{doc/protocol.rst}.
 """
 
 from __future__ import annotations
@@ -10,27 +10,30 @@ from typing import Any, ClassVar
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from brxy.edge.events import Events
 from brxy.edge.slots.node import SlotFactory
 from brxy.interfaces import Address
 from brxy.node.slot import EdgeSlotFactory
-from brxy.test.support.memory.fakes import FakeBrokerage, FakeOwner, FakeRelay
-from brxy.test.support.memory.network import FakeReactor, Recorder, connect
+from brxy.test.support.memory.fakes import FakeHost, FakeOwner, FakeRelay
+from brxy.test.support.memory.network import FakeReactor, connect
+from brxy.test.support.memory.recorders import HalfRecorder
 from brxy.test.support.memory.slotframes import HELLO_FRAME, WELCOME_FRAME, opening
 from brxy.test.support.pages import listTables, readPage, section
 from brxy.wire import frames as wire
 from brxy.wire.frames import KIND_HTTP, READY, dataFrames, frame
 
-#: The names of the frames that a side sends at once; L{None}: the slot is closed, as for a
+#: The names of the frames that a side sends at once; L{None}: it closes the slot, as for a
 #: breach.
 Reply = tuple[str, ...] | None
 
 
 class Side:
     """
-    One side of a slot, in a state that the page names; the other side is played by hand.
+    One side of a slot, in a state that the page names. The test sends the
+    other side's frames.
 
     @cvar greeting: the frame that the other side begins with.
-    @cvar frames: the names of those that are tried.
+    @cvar frames: the names of the frames that are tried.
     @ivar number: of the last exchange.
     """
 
@@ -41,14 +44,14 @@ class Side:
         self.number = 1
         self.reactor = FakeReactor()
         self.slot: Any = self.made()
-        self.end, self.other_end = connect(self.reactor, self.slot, Recorder())
+        self.end, self.other_end = connect(self.reactor, self.slot, HalfRecorder())
         if state != "greeting":
             self.enter(state)
         self.end.frames()
 
     def made(self) -> Any:
         """
-        A slot.
+        Make a slot.
         """
         raise NotImplementedError
 
@@ -60,7 +63,7 @@ class Side:
 
     def encoded(self, name: str) -> bytes:
         """
-        A frame of the exchange, or the greeting.
+        @return: a frame of the exchange, or the greeting.
         """
         if name in ("HELLO", "WELCOME"):
             return self.greeting
@@ -96,13 +99,12 @@ class Edge(Side):
     frames = ("HELLO", "ACCEPT", "REFUSE", "DATA", "END", "RESET")
 
     def made(self) -> Any:
-        self.brokerage = FakeBrokerage()
-        brokerage: Any = self.brokerage
-        return SlotFactory(self.reactor.shared, brokerage).buildProtocol(None)
+        self.host = FakeHost()
+        return SlotFactory(self.reactor.shared, self.host, Events()).buildProtocol(None)
 
     def enter(self, state: str) -> None:
         self.send(HELLO_FRAME, frame(READY))
-        self.brokerage.take(self.slot)
+        self.host.take(self.slot)
         self.slot.open(FakeRelay(self.slot), KIND_HTTP, False, "", b"x")
         if state in ("running", "ending", "idle"):
             self.send(self.encoded("ACCEPT"))
@@ -123,8 +125,8 @@ class Node(Side):
     frames = ("WELCOME", "OPEN", "DATA", "END", "DONE", "RESET")
 
     def made(self) -> Any:
-        owner: Any = FakeOwner()
-        factory = EdgeSlotFactory(self.reactor.shared, owner, Address("127.0.0.1", 20000))
+        owner = FakeOwner()
+        factory = EdgeSlotFactory(self.reactor.shared, owner, owner, Address("127.0.0.1", 20000))
         slot = factory.buildProtocol(None)
         slot.welcomed.addErrback(lambda _: None)
         return slot
@@ -150,12 +152,13 @@ class Node(Side):
 
 class StatesTests(SynchronousTestCase):
     """
-    Tests of what a side does with frames.
+    Tests of how a side handles frames.
     """
 
     def _table(self, side: str) -> list[tuple[str, str, str]]:
         """
-        The rows of a side's table, one for each frame: state, frame and next state.
+        @return: the rows of a side's table, one for each frame: state, frame
+            and next state.
         """
         text = section(readPage("protocol"), f"The states of the {side}'s side")
         return [
@@ -166,7 +169,8 @@ class StatesTests(SynchronousTestCase):
 
     def _after(self, kind: type[Side], state: str, *received: str) -> dict[str, Reply]:
         """
-        What a side would do with each frame, once it has received some.
+        @return: what a side would do with each frame, once it has received
+            these.
         """
         replies = {}
         for name in kind.frames:
@@ -178,8 +182,8 @@ class StatesTests(SynchronousTestCase):
 
     def _check(self, kind: type[Side], rows: list[tuple[str, str, str]], dropping: str) -> None:
         """
-        @param dropping: the state in which frames of the last exchange may come, which the
-            page describes apart from its table.
+        @param dropping: the state in which frames of the last exchange may
+            come, which the page describes apart from its table.
         """
         told = {(state, name) for state, name, _ in rows}
         states = {state for state, _, _ in rows} | {"idle"}
@@ -192,15 +196,15 @@ class StatesTests(SynchronousTestCase):
             if name in kind.frames:
                 after = self._after(kind, state, name)
                 if state == "greeting":
-                    # There was no exchange yet, of which frames may come.
+                    # There was no earlier exchange whose frames could still come.
                     self.assertNotEqual(after, does["greeting"])
                 else:
                     self.assertEqual(after, does[following], (state, name))
 
     def test_edge(self) -> None:
         """
-        The edge takes what its table lists, and nothing else; after each frame it does what
-        it does in the next state.
+        The edge accepts the frames that its table lists, and no other. After
+        each frame it is in the next state of the table.
         """
         rows = self._table("edge")
         self._check(Edge, rows, "idle")
@@ -211,13 +215,13 @@ class StatesTests(SynchronousTestCase):
 
     def test_node(self) -> None:
         """
-        So does the node.
+        The node does too.
         """
         self._check(Node, self._table("node"), "")
 
     def test_answers(self) -> None:
         """
-        A RESET is answered by one that has not sent its own, and by no other.
+        A side answers a RESET if it has not sent its own, and not otherwise.
         """
         for kind, states in ((Edge, ("offered", "running", "ending")), (Node, ("busy", "ending"))):
             for state in states:

@@ -1,5 +1,6 @@
 """
-The page about security, C{doc/security.rst}, names tests that are there.
+Tests that the page about security, C{doc/security.rst}, names tests that
+exist.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ class SecurityDocTests(SynchronousTestCase):
 
     def test_named(self) -> None:
         """
-        Each threat is shown by a test, and all that are named exist.
+        The page names a test for each threat, and all tests that it names
+        exist.
         """
         text = section(readPage("security"), "Threats")
         threats = re.findall(r"^(\w.*)\n((?:    .*\n|\n(?=    ))+)", text, re.MULTILINE)
         self.assertGreater(len(threats), 15)
-        # No entry escapes this test.
+        # This test has found each entry.
         self.assertEqual(len(threats), len(re.findall(r"^\w.*\n    \S", text, re.MULTILINE)))
         self.assertEqual(len(threats), text.count("\n    Tests: "))
         for threat, answer in threats:

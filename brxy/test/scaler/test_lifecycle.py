@@ -30,7 +30,7 @@ class NewestTests(SynchronousTestCase):
         self.assertEqual(edge.newest, {two: True})
         edge.start(three)
         self.assertEqual(edge.newest, {two: False, three: True})
-        edge.perform(edge.scaler.unready(three))
+        edge.perform(edge.scaler.unready(three, edge.now))
         self.assertEqual(edge.newest, {two: True, three: False})
         edge.waiting.clear()
         edge.end(two)

@@ -121,7 +121,7 @@ class DoomedTests(SynchronousTestCase):
         edge.start(one)
         edge.serve(one)
         edge.end(two)
-        edge.perform(edge.scaler.unready(one))
+        edge.perform(edge.scaler.unready(one, edge.now))
         self.assertEqual(len(edge.failures), 1)
 
     def test_killStorm(self) -> None:
@@ -153,7 +153,7 @@ class DoomedTests(SynchronousTestCase):
         [one] = edge.hold()
         edge.end(one, "first")
         two = edge.spawned[-1]
-        self.assertEqual(two.spawner, 1)
+        self.assertEqual(two.spawn, "1")
         edge.advance(0.5)
         edge.end(two, "second")
         [failure] = edge.failures
@@ -286,9 +286,9 @@ class RoomTests(SynchronousTestCase):
         for instance in busy:
             self.edge.start(instance)
             self.edge.serve(instance)
-        self.assertFalse(self.edge.scaler.lacking)
+        self.assertFalse(self.edge.scaler.short)
         self.edge.hold(1, "b")
-        self.assertTrue(self.edge.scaler.lacking)
+        self.assertTrue(self.edge.scaler.short)
         self.assertEqual(self.edge.retired, [])
         self.edge.finish(busy[1])
         self.assertEqual(self.edge.retired, [busy[1]])
@@ -330,7 +330,7 @@ class RoomTests(SynchronousTestCase):
             self.edge.hold(1, f"b{number}")
             del self.edge.waiting[f"b{number}"]
             self.edge.demand(f"b{number}")
-        self.assertEqual(self.edge.scaler._orders._shortage.lacking, {})
+        self.assertFalse(self.edge.scaler.short)
         self.assertEqual(list(self.edge.scaler._ledger._fleets), ["a"])
 
     def startIdle(self, route: str, number: int) -> list[Instance]:

@@ -4,9 +4,11 @@ Tests for L{brxy.scaler.scaler}.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.scaler.decisions import Buried, Recount
+from brxy.scaler.decisions import Buried, Decision
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.rules import Rule
 from brxy.test.support.memory.fleets import EPOCH, FakeEdge
@@ -38,7 +40,7 @@ class DemandTests(SynchronousTestCase):
         self.assertEqual(instance.ticket, "t1")
         self.assertEqual(instance.route, "r")
         self.assertEqual(instance.capacity, 7)
-        self.assertEqual(instance.spawner, 1)
+        self.assertEqual(instance.spawn, "1")
         self.assertEqual(instance.state, State.ORDERED)
         self.assertEqual(instance.generation, int((EPOCH + 5.0) * 1e6))
         self.assertTrue(instance.watched)
@@ -84,7 +86,7 @@ class DemandTests(SynchronousTestCase):
         self.assertEqual(len(edge.spawned), 4)
         edge.start(first)
         edge.serve(first)
-        edge.perform(edge.scaler.unready(first))
+        edge.perform(edge.scaler.unready(first, edge.now))
         self.assertEqual(len(edge.spawned), 4)
         self.assertEqual(len(edge.hold(route="s")), 1)
 
@@ -95,7 +97,7 @@ class DemandTests(SynchronousTestCase):
         """
         edge = FakeEdge([Rule("r", 2, 1), Rule("x", 5, 1), Rule(None, 3, 10)])
         spawned = edge.hold(100)
-        self.assertEqual([instance.spawner for instance in spawned], [0, 0, 2, 2, 2])
+        self.assertEqual([instance.spawn for instance in spawned], ["0", "0", "2", "2", "2"])
 
     def test_spilloverBreaker(self) -> None:
         """
@@ -104,7 +106,7 @@ class DemandTests(SynchronousTestCase):
         edge = FakeEdge([Rule(None, 2, 1), Rule(None, 2, 1)])
         [first] = edge.hold()
         edge.end(first)
-        self.assertEqual([each.spawner for each in edge.spawned], [0, 1])
+        self.assertEqual([each.spawn for each in edge.spawned], ["0", "1"])
 
     def test_spilloverOnlyAtMaximum(self) -> None:
         """
@@ -118,7 +120,7 @@ class DemandTests(SynchronousTestCase):
             edge.perform(edge.scaler.answered(instance, edge.now))
         edge.advance(2.0)
         edge.end(local)
-        self.assertEqual([each.spawner for each in edge.hold(2)], [0, 1])
+        self.assertEqual([each.spawn for each in edge.hold(2)], ["0", "1"])
 
     def test_spilloverLeavesFirst(self) -> None:
         """
@@ -151,7 +153,7 @@ class DemandTests(SynchronousTestCase):
         edge = FakeEdge()
         [instance] = edge.hold()
         edge.start(instance)
-        instance.suspended = True
+        instance.offer.suspended = True
         self.assertEqual(len(edge.hold(0)), 1)
 
     def test_uncovered(self) -> None:
@@ -184,9 +186,9 @@ class LifeTests(SynchronousTestCase):
         self.assertEqual(self.instance.state, State.READY)
         self.assertTrue(self.edge.scaler.hasReady("r"))
         self.edge.serve(self.instance)
-        self.edge.perform(self.edge.scaler.unready(self.instance))
+        self.edge.perform(self.edge.scaler.unready(self.instance, self.edge.now))
         self.assertEqual(self.instance.state, State.DRAINING)
-        self.edge.perform(self.edge.scaler.unready(self.instance))
+        self.edge.perform(self.edge.scaler.unready(self.instance, self.edge.now))
         self.edge.ready(self.instance)
         self.assertEqual(self.instance.state, State.READY)
 
@@ -195,7 +197,7 @@ class LifeTests(SynchronousTestCase):
         What a draining instance no longer offers is ordered anew.
         """
         self.edge.start(self.instance)
-        self.edge.perform(self.edge.scaler.unready(self.instance))
+        self.edge.perform(self.edge.scaler.unready(self.instance, self.edge.now))
         self.assertEqual(len(self.edge.spawned), 2)
 
     def test_withdrawn(self) -> None:
@@ -204,10 +206,10 @@ class LifeTests(SynchronousTestCase):
         """
         self.edge.start(self.instance)
         for _ in range(2):
-            self.edge.perform(self.edge.scaler.withdrawn(self.instance.ticket))
+            self.edge.perform(self.edge.scaler.withdrawn(self.instance.ticket, self.edge.now))
         self.assertEqual(self.edge.retired, [self.instance])
         self.assertEqual(len(self.edge.spawned), 2)
-        self.assertEqual(self.edge.scaler.withdrawn("nobody"), [])
+        self.assertEqual(self.edge.scaler.withdrawn("nobody", self.edge.now), [])
 
     def test_gone(self) -> None:
         """
@@ -269,7 +271,7 @@ class LifeTests(SynchronousTestCase):
         self.edge.waiting.clear()
         self.edge.end(self.instance, "exit status 0", detached=True)
         self.edge.start(self.instance)
-        self.edge.perform(self.edge.scaler.unready(self.instance))
+        self.edge.perform(self.edge.scaler.unready(self.instance, self.edge.now))
         decisions = self.edge.scaler.slotClosed(self.instance, self.edge.now)
         self.assertIn(Buried(self.instance, "drained"), decisions)
         self.assertEqual(self.instance.state, State.GONE)
@@ -418,15 +420,18 @@ class LifeTests(SynchronousTestCase):
 
 class RecountTests(SynchronousTestCase):
     """
-    The scaler asks for the demand when the supply has fallen.
+    The scaler counts the demand again when the supply has fallen.
     """
 
-    def assertRecounts(self, decisions: object, instance: Instance) -> None:
+    def assertRecounts(
+        self, edge: FakeEdge, step: Callable[[], list[Decision]], instance: Instance
+    ) -> None:
         """
-        Check that the route of an instance is to be looked at.
+        Check that a step counts the waiters of an instance's route.
         """
-        assert isinstance(decisions, list)
-        self.assertIn(Recount(instance.route), decisions)
+        edge.recounted.clear()
+        step()
+        self.assertIn(instance.route, edge.recounted)
 
     def test_recounts(self) -> None:
         """
@@ -437,9 +442,9 @@ class RecountTests(SynchronousTestCase):
         one, two, three = edge.hold(3)
         edge.start(one)
         edge.start(two)
-        self.assertRecounts(edge.scaler.unready(one), one)
+        self.assertRecounts(edge, lambda: edge.scaler.unready(one, edge.now), one)
         edge.lose(two)
         edge.scaler.tick(1.0)
-        self.assertRecounts(edge.scaler.tick(5.0), two)
-        self.assertRecounts(edge.scaler.tick(50.0), three)
-        self.assertRecounts(edge.scaler.gone(one.ticket, "", False, 50.0), one)
+        self.assertRecounts(edge, lambda: edge.scaler.tick(5.0), two)
+        self.assertRecounts(edge, lambda: edge.scaler.tick(50.0), three)
+        self.assertRecounts(edge, lambda: edge.scaler.gone(one.ticket, "", False, 50.0), one)

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.fleet.recovery import warnOfUnclaimed
+from brxy.edge.events import Event, Events, Unclaimed
+from brxy.edge.fleet.recovery import reportUnclaimed
 from brxy.scaler.rules import Rule
 
 
@@ -19,32 +19,24 @@ def _record(ticket: str, spawner: str | None, route: str = "r") -> dict[str, Any
 
 class UnclaimedTests(SynchronousTestCase):
     """
-    Tests of L{warnOfUnclaimed}.
+    Tests of L{reportUnclaimed}.
     """
 
-    def warnings(self, *records: dict[str, Any]) -> list[str]:
+    def reported(self, *records: dict[str, Any]) -> list[Event]:
         """
-        @return: what is said of these.
+        @return: what is reported of these.
         """
-        lines: list[str] = []
-
-        def observe(event: dict[str, Any]) -> None:
-            if event.get("log_namespace") == "brxy.edge.fleet.recovery":
-                lines.append(formatEvent(event))
-
-        observer: Any = observe
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        events: list[Event] = []
         rules = [Rule("r", 1, 1, "docker", True), Rule(None, 1, 1, "process")]
-        warnOfUnclaimed(records, rules, "abc")
-        return lines
+        reportUnclaimed(records, rules, "abc", Events([events.append]))
+        return events
 
     def test_claimed(self) -> None:
         """
         Nothing is said of what has a spawner still, or never had one.
         """
-        self.assertEqual(self.warnings(_record("1", "docker"), _record("2", "process", "s")), [])
-        self.assertEqual(self.warnings(_record("3", None)), [])
+        self.assertEqual(self.reported(_record("1", "docker"), _record("2", "process", "s")), [])
+        self.assertEqual(self.reported(_record("3", None)), [])
 
     def test_left(self) -> None:
         """
@@ -52,9 +44,10 @@ class UnclaimedTests(SynchronousTestCase):
         they are found: one line for each spawner.
         """
         left = [_record("1", "docker", "s"), _record("2", "swarm"), _record("3", "swarm")]
-        one, other = self.warnings(*left, _record("4", "docker"))
-        self.assertRegex(one, "^no --spawn is docker any more, which has left s/1: ")
-        self.assertRegex(
-            other,
-            "^no --spawn is swarm any more, which has left r/2, r/3: .* marked with abc stays",
+        self.assertEqual(
+            self.reported(*left, _record("4", "docker")),
+            [
+                Unclaimed("docker", ["s/1"], "abc-docker"),
+                Unclaimed("swarm", ["r/2", "r/3"], "abc-swarm"),
+            ],
         )

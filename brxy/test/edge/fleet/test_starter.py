@@ -9,16 +9,16 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from brxy.edge.config.settings import Spawning
+from brxy.edge.events import Event, Events, RecoveryFailed
 from brxy.edge.fleet.starter import Starter
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
-from brxy.scaler.instance import Instance
+from brxy.scaler.instance import Change, Instance
 
 
 @implementer(IInstance)
@@ -74,6 +74,30 @@ class _Spawner:
         return self.stopped
 
 
+class _Owner:
+    """
+    Writes down what a starter reports.
+    """
+
+    def __init__(self, told: list[tuple[Any, ...]]) -> None:
+        self._told = told
+
+    def fronted(self, instance: Instance, address: Address, spawning: Spawning) -> None:
+        self._told.append(("ready", instance, address, spawning))
+
+    def gone(self, instance: Instance, gone: Gone) -> None:
+        self._told.append(("gone", instance, gone))
+
+    def failed(self, instance: Instance, reason: str) -> None:
+        self._told.append(("failed", instance, reason))
+
+    def unfound(self, instance: Instance) -> None:
+        self._told.append(("unfound", instance))
+
+    def withdrawn(self, instance: Instance) -> None:
+        self._told.append(("leaving", instance))
+
+
 class StarterTests(SynchronousTestCase):
     """
     Tests of L{Starter}.
@@ -83,21 +107,23 @@ class StarterTests(SynchronousTestCase):
         self.clock = Clock()
         self.spawners = [_Spawner(), _Spawner()]
         spawners: list[Any] = list(self.spawners)
-        self.spawnings = [Spawning(spawners[0], 300.0, 10.0), Spawning(spawners[1], 0.5, 0.25)]
+        self.spawnings = {
+            "one": Spawning(spawners[0], 300.0, 10.0),
+            "two": Spawning(spawners[1], 0.5, 0.25),
+        }
         self.told: list[tuple[Any, ...]] = []
         self.starter = self.make()
-        self.instance = Instance("t1", "r", 3, 7, spawner=0)
+        self.instance = Instance("t1", "r", 3, 7, spawn="one")
 
     def make(self) -> Starter:
         return Starter(
             self.clock,
             self.spawnings,
-            "tcp:127.0.0.1:9080",
-            lambda route, ticket: f"token of {route} and {ticket}",
-            lambda *what: self.told.append(("ready", *what)),
-            lambda *what: self.told.append(("gone", *what)),
-            lambda *what: self.told.append(("failed", *what)),
-            leaving=lambda *what: self.told.append(("leaving", *what)),
+            _Owner(self.told),
+            endpoint=lambda: "tcp:127.0.0.1:9080",
+            token=lambda route, ticket: f"token of {route} and {ticket}",
+            edge_id="",
+            events=Events(),
         )
 
     def test_fakes(self) -> None:
@@ -135,7 +161,7 @@ class StarterTests(SynchronousTestCase):
         """
         Each spawner has its own idle times.
         """
-        self.instance.spawner = 1
+        self.instance.spawn = "two"
         self.starter.start(self.instance)
         [order] = self.spawners[1].orders
         self.assertEqual(order.environment["BRXY_IDLE_TIMEOUT"], "0.5")
@@ -167,7 +193,7 @@ class StarterTests(SynchronousTestCase):
         self.starter.start(self.instance)
         address = Address("127.0.0.1", 1)
         self.spawners[0].handles[0].ready.callback(address)
-        self.assertEqual(self.told, [("ready", self.instance, address, self.spawnings[0])])
+        self.assertEqual(self.told, [("ready", self.instance, address, self.spawnings["one"])])
 
     def test_gone(self) -> None:
         """
@@ -275,19 +301,18 @@ class RecoverTests(SynchronousTestCase):
         self.clock = Clock()
         self.spawner, self.other = _Recovering(), _Spawner()
         self.told: list[tuple[Any, ...]] = []
+        self.events: list[Event] = []
         spawners: list[Any] = [self.other, self.spawner]
         self.starter = Starter(
             self.clock,
-            [Spawning(spawners[0], 1.0, 1.0), Spawning(spawners[1], 1.0, 1.0, "-2")],
-            "tcp:127.0.0.1:9080",
-            lambda route, ticket: "",
-            lambda *what: self.told.append(("ready", *what)),
-            lambda *what: self.told.append(("gone", *what)),
-            lambda *what: self.told.append(("failed", *what)),
-            lambda *what: self.told.append(("unfound", *what)),
-            "e",
+            {"one": Spawning(spawners[0], 1.0, 1.0), "two": Spawning(spawners[1], 1.0, 1.0)},
+            _Owner(self.told),
+            endpoint=lambda: "tcp:127.0.0.1:9080",
+            token=lambda route, ticket: "",
+            edge_id="e",
+            events=Events([self.events.append]),
         )
-        self.one, self.two = (Instance(each, "r", 1, 7, spawner=1) for each in ("t1", "t2"))
+        self.one, self.two = (Instance(each, "r", 1, 7, spawn="two") for each in ("t1", "t2"))
 
     def recover(self, *instances: Instance) -> None:
         """
@@ -295,20 +320,11 @@ class RecoverTests(SynchronousTestCase):
         """
         self.starter.recover(instances)
 
-    def logged(self) -> list[str]:
+    def failures(self) -> list[Event]:
         """
-        @return: what was logged as a warning.
+        @return: what was reported of spawners that can't find anything.
         """
-        return [formatEvent(each) for each in self.events if each["log_level"] is LogLevel.warn]
-
-    def observe(self) -> None:
-        """
-        Keep what is logged.
-        """
-        self.events: list[Any] = []
-        observer: Any = self.events.append
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        return [each for each in self.events if isinstance(each, RecoveryFailed)]
 
     def test_fakes(self) -> None:
         """
@@ -321,22 +337,22 @@ class RecoverTests(SynchronousTestCase):
         Who can find something is asked once, with the orders that were its
         own, as they were when it got them.
         """
-        self.recover(self.one, Instance("t3", "r", 1, 7, spawner=0))
+        self.recover(self.one, Instance("t3", "r", 1, 7, spawn="one"))
         [(edge, [order])] = self.spawner.asked
-        self.assertEqual(edge, "e-2")
+        self.assertEqual(edge, "e-two")
         self.spawner.answer.callback({})
         self.starter.start(self.one)
         self.assertEqual(self.spawner.orders, [order])
         self.clock.advance(0)
-        self.starter.start(Instance("t4", "r", 1, 7, spawner=0))
-        self.assertEqual([each.edge for each in self.other.orders], ["e"])
+        self.starter.start(Instance("t4", "r", 1, 7, spawn="one"))
+        self.assertEqual([each.edge for each in self.other.orders], ["e-one"])
 
     def test_adopted(self) -> None:
         """
         What was found is watched; what was not is gone, but for one whose node
         is here.
         """
-        dialled = Instance("t3", "r", 1, 7, spawner=1, slots=1)
+        dialled = Instance("t3", "r", 1, 7, spawn="two", slots=1)
         self.recover(self.one, self.two, dialled)
         handle: Any = _Handle()
         self.spawner.answer.callback({"t1": handle})
@@ -360,7 +376,7 @@ class RecoverTests(SynchronousTestCase):
         What was given up meanwhile is stopped once it is found.
         """
         self.recover(self.one)
-        self.one.retired = True
+        self.one.change(Change.RETIRED)
         self.starter.stop(self.one)
         handle: Any = _Handle()
         self.spawner.answer.callback({"t1": handle})
@@ -374,7 +390,7 @@ class RecoverTests(SynchronousTestCase):
         self.recover()
         self.starter.start(self.one)
         self.starter.start(self.two)
-        self.starter.start(Instance("t3", "r", 1, 7, spawner=0))
+        self.starter.start(Instance("t3", "r", 1, 7, spawn="one"))
         self.assertEqual([len(each.orders) for each in (self.spawner, self.other)], [0, 1])
         self.starter.stop(self.one)
         self.assertEqual(self.told, [("gone", self.one, Gone("not started"))])
@@ -387,7 +403,7 @@ class RecoverTests(SynchronousTestCase):
         Each order has a turn of the reactor to itself, and can be taken back
         until then.
         """
-        self.starter.start(Instance("t3", "r", 1, 7, spawner=0))
+        self.starter.start(Instance("t3", "r", 1, 7, spawn="one"))
         self.starter.start(self.one)
         self.starter.start(self.two)
         self.assertEqual([len(each.orders) for each in (self.spawner, self.other)], [0, 1])
@@ -398,24 +414,22 @@ class RecoverTests(SynchronousTestCase):
 
     def test_fails(self) -> None:
         """
-        A failure is one line in the log, and the edge goes on.
+        A failure is reported, and the edge goes on.
         """
-        self.observe()
         self.recover(self.one)
         self.starter.start(self.two)
         self.spawner.answer.errback(OSError("no\nsocket"))
         self.assertEqual(self.told, [("unfound", self.one)])
         self.assertEqual([each.ticket for each in self.spawner.orders], ["t2"])
         self.assertEqual(
-            self.logged(),
-            ["_Recovering can't tell what an earlier run has left: OSError: no socket"],
+            self.failures(),
+            [RecoveryFailed("two", "OSError: no socket")],
         )
 
     def test_late(self) -> None:
         """
         So is no answer within 30 s; nobody waits for it any longer.
         """
-        self.observe()
         cancelled: list[Any] = []
         self.spawner.answer = Deferred(cancelled.append)
         self.recover(self.one)
@@ -425,8 +439,8 @@ class RecoverTests(SynchronousTestCase):
         self.assertEqual(self.told, [("unfound", self.one)])
         self.assertEqual(len(cancelled), 1)
         self.assertEqual(
-            self.logged(),
-            ["_Recovering can't tell what an earlier run has left: no answer within 30 s"],
+            self.failures(),
+            [RecoveryFailed("two", "no answer within 30 s")],
         )
 
     def test_stop_all(self) -> None:

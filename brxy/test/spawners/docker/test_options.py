@@ -40,7 +40,8 @@ class OptionTests(SynchronousTestCase):
             ("docker: image=a network=-a", "bad value for network: '-a' (a name is needed)"),
             ("docker: image=a user=..", "bad value for user: '..' (a name is needed)"),
             ("docker: image=a pull=often", "(missing, always or never is needed)"),
-            ("docker: image=a edge=there", "(a client endpoint is needed"),
+            ("docker: image=a edge=there", "bad value for edge: 'there' (it is not a client"),
+            ("docker: image=a edge=ssl:a:1", "bad value for edge: 'ssl:a:1' (for TLS "),
             ("docker: image=a port=80 network=host", "which network=host has not"),
             ("swarm: image=a port=80", "swarm: does not know port="),
         ):

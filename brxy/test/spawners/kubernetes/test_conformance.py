@@ -129,7 +129,7 @@ class FrontedTests(_Tests, TestCase):
         before = await self.answered(edge, holding)
         [pod] = self.cluster.pods
         self.cluster.kubelet.delete(pod, 20)
-        await self.until(lambda: ": retires" in edge.log, "it is not retired")
+        await self.until(lambda: ": retiring" in edge.log, "it is not retired")
         self.assertNotEqual((await self.ask(edge))["instance"], before.about["instance"])
         self.assertIn(pod, self.cluster.pods)
         holding.hangUp()

@@ -4,9 +4,10 @@ Waiters and slots for the tests of L{brxy.broker.broker}.
 
 from __future__ import annotations
 
-from attrs import define
+from attrs import define, field
 
 from brxy.broker.broker import Broker
+from brxy.broker.offer import Offer
 from brxy.scaler.instance import Instance
 
 __all__ = ["FakeBroker", "FakeSlot", "FakeWaiter", "makeInstance"]
@@ -24,6 +25,11 @@ class FakeWaiter:
 @define(eq=False)
 class FakeSlot:
     instance: Instance
+    offer: Offer = field(init=False)
+
+    @offer.default
+    def _offerOf(self) -> Offer:
+        return self.instance.offer
 
 
 FakeBroker = Broker[FakeWaiter, FakeSlot]

@@ -13,7 +13,7 @@ from brxy.transport.relay import Relay
 from brxy.wire.frames import VERSION
 from brxy.wire.greeting import Hello, Welcome
 
-__all__ = ["FakeBrokerage", "FakeEnd", "FakeOwner", "FakeRelay"]
+__all__ = ["FakeEnd", "FakeHost", "FakeOwner", "FakeRelay"]
 
 
 class FakeEnd:
@@ -49,7 +49,7 @@ class FakeEnd:
 
 class FakeRelay(Relay):
     """
-    A relay that writes down what it is told.
+    A relay that writes down what its far end reports.
 
     @ivar told: C{accepted}, and then how it ended: C{refused}, C{aborted} or
         C{finished}.
@@ -104,12 +104,11 @@ class FakeRelay(Relay):
             self.far.done(False)
 
 
-class FakeBrokerage:
+class FakeHost:
     """
-    The edge's brokerage, as a node's slot sees it: one instance, and nobody who
-    waits.
+    The edge, as its slots see it: one instance, and no waiters.
 
-    @ivar events: what it was told about the instance, in order.
+    @ivar events: what its slots reported about the instance, in order.
     @ivar free_slots: the slots that can take an exchange now.
     @ivar busy: the slots with an exchange.
     """
@@ -133,36 +132,43 @@ class FakeBrokerage:
             raise NodeRefused("its token is not the edge's")
         self.hellos.append(hello)
         slot.instance = self.instance
+        slot.offer = self.instance.offer
         return Welcome(VERSION, "edge", 7, True)
 
     def free(self, slot: Any) -> None:
-        assert slot.standing, "free, but READY does not stand"
+        assert slot.pulling, "free, but READY does not stand"
         assert slot not in self.free_slots, "free twice"
         assert slot not in self.busy, "free with an exchange on it"
         self.free_slots.append(slot)
+
+    def drain(self) -> None:
+        pass
 
     def unready(self, slot: Any) -> None:
         self.leaves(slot)
         self.events.append("unready")
 
-    def over(self, slot: Any) -> None:
+    def exchangeOver(self, slot: Any) -> None:
         self.busy.remove(slot)
+        if slot.pulling:
+            self.free_slots.append(slot)
 
     def leaves(self, slot: Any) -> None:
         if slot in self.free_slots:
             self.free_slots.remove(slot)
 
     def closed(self, slot: Any) -> None:
+        assert slot not in self.free_slots, "free twice"
         assert slot not in self.busy, "closed, and its exchange not over"
         self.leaves(slot)
         self.events.append("closed")
 
     def silent(self, instance: Instance) -> None:
-        instance.suspended = True
+        instance.offer.suspended = True
         self.events.append("silent")
 
     def answers(self, instance: Instance) -> None:
-        instance.suspended = False
+        instance.offer.suspended = False
         self.events.append("answers")
 
     def roll(self, route: str) -> None:
@@ -171,9 +177,10 @@ class FakeBrokerage:
 
 class FakeOwner:
     """
-    The node, as its slots see it.
+    The node as its slots see it: their owner, and the places of the app.
 
     @ivar running: how many exchanges run.
+    @ivar full: it has no place left.
     @ivar resting: slots whose app refused a connection.
     """
 
@@ -184,6 +191,7 @@ class FakeOwner:
         self.resting: list[Any] = []
         self.retired = 0
         self.eager = True
+        self.full = False
 
     def hello(self) -> Hello:
         return Hello(VERSION, self.token, "node", "r", 1)
@@ -193,10 +201,13 @@ class FakeOwner:
         if self.eager:
             slot.ready()
 
-    def began(self) -> None:
+    def claim(self) -> bool:
+        if self.full:
+            return False
         self.running += 1
+        return True
 
-    def finished(self) -> None:
+    def exchangeOver(self) -> None:
         assert self.running, "finished what never began"
         self.running -= 1
 

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import count
 
+from attrs import evolve
+
 from brxy.scaler.decisions import (
     Decision,
     Fail,
     Newest,
-    Recount,
     Retire,
     RollFailed,
     Spawn,
@@ -22,9 +23,16 @@ from brxy.scaler.instance import Instance, State
 from brxy.scaler.rules import Rule
 from brxy.scaler.scaler import Scaler
 
-__all__ = ["EPOCH", "FakeEdge"]
+__all__ = ["EPOCH", "FakeEdge", "named"]
 
 EPOCH = 1_000_000.0
+
+
+def named(rules: Sequence[Rule]) -> list[Rule]:
+    """
+    @return: the rules; those without a name get their position for one.
+    """
+    return [evolve(rule, name=rule.name or str(position)) for position, rule in enumerate(rules)]
 
 
 class FakeEdge:
@@ -32,6 +40,7 @@ class FakeEdge:
     Carries decisions out, by writing them down.
 
     @ivar waiting: how many wait, by route.
+    @ivar recounted: the routes whose waiters the scaler has counted, in order.
     @ivar spawned: what was ordered.
     @ivar newest: what each instance was last told.
     """
@@ -41,16 +50,25 @@ class FakeEdge:
     ) -> None:
         numbers = count(1)
         self.scaler = Scaler(
-            rules, max_total=max_total, epoch=EPOCH, new_ticket=lambda: f"t{next(numbers)}"
+            named(rules),
+            max_total=max_total,
+            epoch=EPOCH,
+            new_ticket=lambda: f"t{next(numbers)}",
+            waiting=self._count,
         )
         self.now = now
         self.waiting: Counter[str] = Counter()
+        self.recounted: list[str] = []
         self.spawned: list[Instance] = []
         self.retired: list[Instance] = []
         self.stopped: list[Stop] = []
         self.failures: list[Fail] = []
         self.roll_failures: list[RollFailed] = []
         self.newest: dict[Instance, bool] = {}
+
+    def _count(self, route: str) -> int:
+        self.recounted.append(route)
+        return self.waiting[route]
 
     def perform(self, decisions: Iterable[Decision]) -> None:
         """
@@ -66,8 +84,6 @@ class FakeEdge:
                     self.stopped.append(decision)
                 case Newest(instance, newest):
                     self.newest[instance] = newest
-                case Recount(route):
-                    self.demand(route)
                 case RollFailed():
                     self.roll_failures.append(decision)
                 case Fail(route):
@@ -78,7 +94,7 @@ class FakeEdge:
         """
         Say how many wait.
         """
-        self.perform(self.scaler.demand(route, self.waiting[route], self.now))
+        self.perform(self.scaler.demand(route, self.now))
 
     def hold(self, number: int = 1, route: str = "r") -> list[Instance]:
         """
@@ -106,7 +122,6 @@ class FakeEdge:
             ticket, node_id or f"node of {ticket}", route, capacity, generation, self.now
         )
         self.perform(decisions)
-        self.scaler.slotOpened(instance)
         return instance
 
     def connect(self, instance: Instance) -> None:
@@ -120,7 +135,7 @@ class FakeEdge:
         Have a slot stand ready.
         """
         if not instance.retired:
-            instance.ready["slot"] = None
+            instance.offer.ready["slot"] = None
         self.perform(self.scaler.ready(instance, self.now))
 
     def start(self, instance: Instance) -> Instance:
@@ -136,24 +151,24 @@ class FakeEdge:
         Have an instance take so many of those who wait.
         """
         self.waiting[instance.route] -= number
-        instance.in_flight += number
-        instance.ready.clear()
+        instance.offer.in_flight += number
+        instance.offer.ready.clear()
 
     def finish(self, instance: Instance) -> None:
         """
         Have an instance finish all it has, and stand ready.
         """
-        instance.in_flight = 0
+        instance.offer.in_flight = 0
         self.perform(self.scaler.ready(instance, self.now))
         if instance.state is State.READY:
-            instance.ready["slot"] = None
-            self.perform(self.scaler.idled(instance))
+            instance.offer.ready["slot"] = None
+            self.perform(self.scaler.idled(instance, self.now))
 
     def lose(self, instance: Instance) -> None:
         """
         Close a slot.
         """
-        instance.ready.clear()
+        instance.offer.ready.clear()
         self.perform(self.scaler.slotClosed(instance, self.now))
 
     def end(

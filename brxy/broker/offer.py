@@ -1,0 +1,47 @@
+"""
+What one instance offers its route: the free slots, and how busy it is.
+
+Pure: a record.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from attrs import define, field
+
+__all__ = ["Offer", "Slot"]
+
+
+@define(eq=False)
+class Offer:
+    """
+    The broker's record of one instance.  Only the broker writes it, but for C{route},
+    C{place} and C{ticket}, which never change; the scaler reads it.
+
+    @ivar route: the route that the instance serves.
+    @ivar place: orders the instances of a route, the lowest first.
+    @ivar ticket: decides between instances of the same place.
+    @ivar ready: the slots that can take an exchange, in the order in which they became
+        ready.
+    @ivar in_flight: exchanges that the instance has now.
+    @ivar suspended: the instance took an exchange and did not accept it; it gets no
+        more until it answers.
+    """
+
+    route: str
+    place: int
+    ticket: str
+    ready: dict[Any, None] = field(factory=dict, repr=False)
+    in_flight: int = 0
+    suspended: bool = False
+
+
+class Slot(Protocol):
+    """
+    A slot as the broker needs it.
+
+    @ivar offer: of the instance whose slot it is.
+    """
+
+    offer: Offer

@@ -1,0 +1,348 @@
+"""
+The instances of an edge: performs what the scaler decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from math import ceil
+from typing import Any, Protocol
+
+from brxy.edge import events as happened
+from brxy.edge.config.limits import Limits
+from brxy.edge.config.settings import Spawning
+from brxy.edge.events import Events
+from brxy.edge.exchanges.refusals import APP_NOT_STARTED, Refusal
+from brxy.edge.fleet.reaches import Reaches
+from brxy.edge.fleet.starter import Starter
+from brxy.edge.fleet.wakelimits import WakeLimits
+from brxy.edge.slots.access import Access
+from brxy.edge.slots.front import Front, Host
+from brxy.edge.slots.reach import Greeted
+from brxy.errors import NodeRefused
+from brxy.interfaces import Address, Gone
+from brxy.reactor.alarm import Alarm
+from brxy.scaler.decisions import (
+    Buried,
+    Decision,
+    Fail,
+    Newest,
+    Retire,
+    RollFailed,
+    Spawn,
+    Stop,
+)
+from brxy.scaler.instance import Instance, State
+from brxy.scaler.scaler import Scaler
+from brxy.transport.connection import Shared
+from brxy.values.routename import routeName
+from brxy.wire.frames import VERSION
+from brxy.wire.greeting import Hello, Welcome
+
+__all__ = ["Demand", "Scaling"]
+
+
+class Demand(Host, Protocol):
+    """
+    What brings the exchanges that wait to the instances' slots.
+
+    @ivar supply: provides the instances.
+    """
+
+    supply: Any
+
+    def reject(self, route: str, refusal: Refusal) -> None:
+        """
+        Answer every exchange that waits for a route.
+        """
+
+    def withdrawAll(self, instance: Instance) -> None:
+        """
+        An instance gets no more exchanges.
+        """
+
+
+class Scaling:
+    """
+    Has instances started and ended, and reports to the scaler what becomes of them.
+
+    @ivar short: a route lacks room for instances; L{idled} is of use only then.
+    @ivar starter: starts and ends instances by their spawners.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        scaler: Scaler,
+        demand: Demand,
+        *,
+        edge_id: str,
+        access: Access,
+        limits: Limits,
+        spawnings: Mapping[str, Spawning],
+        endpoint: Callable[[], str],
+        changed: Callable[[], None],
+        events: Events,
+    ) -> None:
+        """
+        @param edge_id: the name of this edge.
+        @param access: which nodes may serve here.
+        @param spawnings: by the names of the spawns.
+        @param endpoint: where spawned nodes dial in; known when the ports are open.
+        @param changed: called when the instances that are alive have changed.
+        """
+        self._shared = shared
+        self._seconds = shared.reactor.seconds
+        self._scaler = scaler
+        self._demand = demand
+        self._edge_id = edge_id
+        self._access = access
+        self._wake_limits = WakeLimits(scaler, limits)
+        self._events = events
+        self._changed = changed
+        self._reaches = Reaches()
+        self._alarm = Alarm(shared.reactor, self._tick)
+        self._leaving = False
+        self.short = False
+        self.starter = Starter(
+            shared.reactor,
+            spawnings,
+            self,
+            endpoint=endpoint,
+            token=access.tokenFor,
+            edge_id=edge_id,
+            events=events,
+        )
+        demand.supply = self
+
+    # Demand
+
+    def needed(self, route: str, waker: str | None) -> Refusal | None:
+        """
+        See L{brxy.edge.dispatch.Supply}.
+        """
+        now = self._seconds()
+        first = self._scaler.waiting(route) == 1
+        if first and waker is not None:
+            refusal = self._wake_limits.refusal(route, waker, now)
+            if refusal is not None:
+                return refusal
+        decisions = self._scaler.demand(route, now, waker)
+        # While the breaker is open, no exchange is held for long.
+        doomed = any(type(each) is Fail for each in decisions)
+        if first and not doomed and not self._scaler.hasReady(route):
+            self._events.emit(happened.Holding(route))
+        self._perform(decisions)
+        return None
+
+    def left(self, route: str) -> None:
+        """
+        See L{brxy.edge.dispatch.Supply}.
+        """
+        # A route without waiters lacks no instances.
+        if self.short and not self._scaler.waiting(route):
+            self._perform(self._scaler.demand(route, self._seconds()))
+
+    def idled(self, instance: Instance) -> None:
+        """
+        See L{brxy.edge.dispatch.Supply}.
+        """
+        self._perform(self._scaler.idled(instance, self._seconds()))
+
+    def answered(self, instance: Instance) -> None:
+        """
+        See L{brxy.edge.dispatch.Supply}.
+        """
+        self._perform(self._scaler.answered(instance, self._seconds()))
+
+    # Slots
+
+    def hello(self, slot: Greeted, hello: Hello) -> Welcome:
+        """
+        See L{brxy.edge.dispatch.Supply}.
+        """
+        self._access.check(hello, slot.named())
+        if routeName(hello.route) != hello.route:
+            raise NodeRefused(f"{hello.route!r} is no route")
+        if self._leaving:
+            raise NodeRefused("the edge is leaving")
+        instance, decisions = self._scaler.hello(
+            hello.ticket,
+            hello.instance,
+            hello.route,
+            hello.capacity,
+            hello.generation,
+            self._seconds(),
+        )
+        slot.instance, slot.offer = instance, instance.offer
+        if self._reaches.isNew(instance):
+            self._events.emit(happened.DialledIn(instance.route, instance.ticket, hello.instance))
+        reach = self._reaches.node(instance, bool(hello.ticket))
+        self._changed()
+        self._perform(decisions)
+        # From here on, since WELCOME says whether it is the newest.
+        reach.slots.add(slot)
+        return Welcome(VERSION, self._edge_id, instance.generation, instance.newest)
+
+    def pulls(self, instance: Instance) -> bool:
+        """
+        See L{brxy.edge.dispatch.Supply}.
+        """
+        now = self._seconds()
+        first = instance.ready_since is None
+        self._perform(self._scaler.ready(instance, now))
+        # Performing may have changed it again.
+        pulls = instance.state == State.READY
+        if first and pulls:
+            seconds = now - instance.ordered_at
+            self._events.emit(happened.Ready(instance.route, instance.ticket, seconds))
+        return pulls
+
+    def unready(self, instance: Instance) -> None:
+        """
+        See L{brxy.edge.dispatch.Supply}.
+        """
+        reach = self._reaches.get(instance)
+        if reach is not None and not reach.pulling and instance.state == State.READY:
+            self._events.emit(happened.Drains(instance.route, instance.ticket))
+            self._perform(self._scaler.unready(instance, self._seconds()))
+
+    def closed(self, slot: Greeted) -> None:
+        """
+        See L{brxy.edge.dispatch.Supply}.
+        """
+        self._reaches.closed(slot)
+        self._perform(self._scaler.slotClosed(slot.instance, self._seconds()))
+
+    def silent(self, instance: Instance) -> None:
+        """
+        See L{brxy.edge.dispatch.Supply}.
+        """
+        self._events.emit(happened.Unresponsive(instance.route, instance.ticket))
+        self._perform(self._scaler.demand(instance.route, self._seconds()))
+
+    def answers(self, instance: Instance) -> None:
+        """
+        See L{brxy.edge.dispatch.Supply}.
+        """
+        self._events.emit(happened.Responsive(instance.route, instance.ticket))
+
+    def roll(self, route: str) -> None:
+        """
+        See L{brxy.edge.dispatch.Supply}.
+        """
+        self._events.emit(happened.RollStarted(route))
+        self._perform(self._scaler.roll(route, self._seconds()))
+
+    def rollAll(self) -> None:
+        """
+        Replace every instance by a newer one.
+        """
+        for route in self._scaler.routes():
+            self.roll(route)
+
+    # Instances, as their spawners see them
+
+    def fronted(self, instance: Instance, address: Address, spawning: Spawning) -> None:
+        """
+        See L{brxy.edge.fleet.starter.Owner}.
+        """
+        if instance.state == State.GONE:
+            return
+        front = Front(
+            self._shared,
+            self._demand,
+            instance,
+            address,
+            spawning.idle_timeout,
+            spawning.old_idle_timeout,
+            lambda: self.starter.stop(instance),
+            spawning.send_proxy,
+        )
+        self._reaches.front(instance, front)
+        self._changed()
+        self._perform(self._scaler.fronted(instance.ticket))
+        # A decision tells only what changes; WELCOME tells it to a node in any case.
+        front.setNewest(instance.newest)
+        front.start()
+
+    def gone(self, instance: Instance, gone: Gone) -> None:
+        """
+        See L{brxy.edge.fleet.starter.Owner}.
+        """
+        self._perform(
+            self._scaler.gone(instance.ticket, gone.reason, gone.detached, self._seconds())
+        )
+        if instance.state != State.GONE:
+            self._events.emit(happened.CommandEnded(instance.route, instance.ticket, gone.reason))
+
+    def withdrawn(self, instance: Instance) -> None:
+        """
+        See L{brxy.edge.fleet.starter.Owner}.
+        """
+        self._perform(self._scaler.withdrawn(instance.ticket, self._seconds()))
+
+    def unfound(self, instance: Instance) -> None:
+        """
+        See L{brxy.edge.fleet.starter.Owner}.
+        """
+        self._perform(self._scaler.unfound(instance.ticket, self._seconds()))
+
+    def failed(self, instance: Instance, reason: str) -> None:
+        """
+        See L{brxy.edge.fleet.starter.Owner}.
+        """
+        self._events.emit(happened.StartFailed(instance.route, instance.ticket, reason))
+        self._perform(self._scaler.failed(instance.ticket, reason, self._seconds()))
+
+    # Performing
+
+    def _perform(self, decisions: Iterable[Decision]) -> None:
+        self.short = self._scaler.short
+        for decision in decisions:
+            match decision:
+                case Spawn(instance):
+                    self._changed()
+                    self.starter.start(instance)
+                case Retire(instance):
+                    self._demand.withdrawAll(instance)
+                    self._events.emit(happened.Retires(instance.route, instance.ticket))
+                    self._reaches.retire(instance)
+                case Stop(instance, reason):
+                    self._events.emit(happened.GivenUp(instance.route, instance.ticket, reason))
+                    self.starter.stop(instance)
+                case Newest(instance, newest):
+                    self._reaches.setNewest(instance, newest)
+                case Buried(instance, reason):
+                    self._bury(instance, reason)
+                case Fail(route, _, retry_after):
+                    self._demand.reject(route, APP_NOT_STARTED.after(max(1, ceil(retry_after))))
+                case RollFailed(route, reason):
+                    self._events.emit(happened.RollFailed(route, reason))
+        self._alarm.set(self._scaler.nextDeadline())
+
+    def _bury(self, instance: Instance, reason: str) -> None:
+        self._demand.withdrawAll(instance)
+        self._events.emit(happened.Gone(instance.route, instance.ticket, reason))
+        self._reaches.close(instance)
+        self.starter.forget(instance)
+        self._changed()
+
+    def _tick(self) -> None:
+        self._perform(self._scaler.tick(self._seconds()))
+
+    # The end
+
+    def sayGoodbye(self) -> None:
+        """
+        The edge is stopping: what was spawned ends, and other nodes dial elsewhere.  No
+        node is admitted any more.
+        """
+        self._leaving = True
+        self._reaches.sayGoodbye()
+
+    def stop(self) -> None:
+        """
+        Leave no timer behind.
+        """
+        self._alarm.stop()

@@ -1,0 +1,288 @@
+"""
+Tests of L{brxy.edge.dispatch}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.broker.broker import Broker
+from brxy.broker.offer import Offer
+from brxy.edge.dispatch import Dispatch
+from brxy.edge.events import Events
+from brxy.edge.exchanges.refusals import (
+    HELD_TOO_LONG,
+    LEAVING,
+    TOO_MANY_HELD,
+    TOO_MANY_WOKEN,
+    Refusal,
+)
+from brxy.edge.exchanges.table import Exchange
+from brxy.scaler.instance import Change, Instance, State
+from brxy.test.support.memory.network import FakeReactor
+from brxy.wire.frames import KIND_HTTP
+from brxy.wire.greeting import Hello, Welcome
+
+
+class _Supply:
+    """
+    Writes down what it is asked for.
+
+    @ivar refusal: its answer to exchanges that would wait.
+    @ivar pulling: whether its instances may have exchanges.
+    """
+
+    def __init__(self) -> None:
+        self.short = False
+        self.refusal: Refusal | None = None
+        self.pulling = True
+        self.calls: list[tuple[str, Any]] = []
+
+    def needed(self, route: str, waker: str | None) -> Refusal | None:
+        self.calls.append(("needed", waker))
+        return self.refusal
+
+    def pulls(self, instance: Instance) -> bool:
+        self.calls.append(("pulls", instance))
+        return self.pulling
+
+    def left(self, route: str) -> None:
+        self.calls.append(("left", route))
+
+    def idled(self, instance: Instance) -> None:
+        self.calls.append(("idled", instance))
+
+    def answered(self, instance: Instance) -> None:
+        self.calls.append(("answered", instance))
+
+    def hello(self, slot: Any, hello: Hello) -> Welcome:
+        raise NotImplementedError
+
+    def unready(self, instance: Instance) -> None:
+        self.calls.append(("unready", instance))
+
+    def closed(self, slot: Any) -> None:
+        self.calls.append(("closed", slot))
+
+    def silent(self, instance: Instance) -> None:
+        self.calls.append(("silent", instance))
+
+    def answers(self, instance: Instance) -> None:
+        self.calls.append(("answers", instance))
+
+    def roll(self, route: str) -> None:
+        self.calls.append(("roll", route))
+
+
+class _Carrier:
+    """
+    Writes down what becomes of its exchange.
+    """
+
+    def __init__(self, name: str, log: list[tuple[str, object]]) -> None:
+        self._name = name
+        self._log = log
+        self.exchange = Exchange("r", KIND_HTTP, True, 3, "192.0.2.1", self)
+
+    def matched(self, slot: object) -> None:
+        self._log.append((self._name, slot))
+
+    def reject(self, refusal: Refusal) -> None:
+        self._log.append((self._name, refusal))
+
+
+class _Slot:
+    """
+    A slot of an instance.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.offer: Offer = instance.offer
+        self.pulling = True
+
+
+class DispatchTests(SynchronousTestCase):
+    """
+    Tests of L{Dispatch}.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+        self.supply = _Supply()
+        self.log: list[tuple[str, object]] = []
+        broker: Broker[Exchange, Any] = Broker(2, 60.0)
+        self.dispatch = Dispatch(
+            self.reactor.shared, broker, retries=3, response_timeout=None, events=Events()
+        )
+        self.dispatch.supply = self.supply
+        self.instance = Instance("t", "r", 2, 1, state=State.READY)
+        self.slot, self.other = _Slot(self.instance), _Slot(self.instance)
+
+    def wait(self, name: str) -> Exchange:
+        """
+        Have an exchange come.
+        """
+        exchange = _Carrier(name, self.log).exchange
+        self.dispatch.wait(exchange)
+        return exchange
+
+    def test_heldThenMatched(self) -> None:
+        """
+        Exchanges that wait get free slots in order of their arrival.
+        """
+        self.wait("a")
+        self.wait("b")
+        self.assertEqual(self.supply.calls, [("needed", "192.0.2.1")] * 2)
+        self.dispatch.free(self.slot)
+        self.dispatch.free(self.other)
+        self.assertEqual(self.log, [("a", self.slot), ("b", self.other)])
+        self.assertEqual(self.instance.offer.in_flight, 2)
+
+    def test_queuedSlotWaits(self) -> None:
+        """
+        A slot whose exchange is over serves no other before the event is over.
+        """
+        self.wait("a")
+        self.dispatch.exchangeOver(self.slot)
+        self.assertEqual(self.log, [])
+        self.dispatch.drain()
+        self.assertEqual(self.log, [("a", self.slot)])
+
+    def test_requeuedComesFirst(self) -> None:
+        """
+        An exchange that is offered again gets the slot that it lost before those that
+        came later, though that exchange was over before.
+        """
+        self.dispatch.free(self.slot)
+        first = self.wait("a")
+        self.wait("b")
+        self.log.clear()
+        self.dispatch.exchangeOver(self.slot)
+        self.dispatch.requeue(first)
+        self.assertEqual(self.log, [("a", self.slot)])
+        self.assertEqual(self.supply.calls[-1], ("needed", None))
+
+    def test_newcomerFindsQueuedSlot(self) -> None:
+        """
+        Before an exchange waits, the queue is drained: it is not held, nor rejected,
+        while a slot is free, and does not overtake one that waits.
+        """
+        self.dispatch.exchangeOver(self.slot)
+        self.wait("a")
+        self.assertEqual(self.log, [("a", self.slot)])
+        self.wait("b")
+        self.wait("c")
+        self.dispatch.exchangeOver(self.other)
+        self.wait("d")
+        self.assertEqual(self.log, [("a", self.slot), ("b", self.other)])
+        self.assertEqual(self.dispatch.snapshot().held, {"r": 2})
+
+    def test_queuedSlotIsTakenBack(self) -> None:
+        """
+        A slot that takes nothing more when the event is over, or is gone, is not matched.
+        """
+        for report in (self.dispatch.unready, self.dispatch.closed, self.dispatch.leaves):
+            self.dispatch.exchangeOver(self.slot)
+            report(self.slot)
+        self.wait("a")
+        self.assertEqual(self.log, [])
+
+    def test_notReady(self) -> None:
+        """
+        A slot of an instance that may have no exchanges gets none.
+        """
+        self.instance.change(Change.UNREADY)
+        self.supply.pulling = False
+        self.dispatch.free(self.slot)
+        self.wait("a")
+        self.assertEqual(self.log, [])
+        self.supply.pulling = True
+        self.dispatch.free(self.slot)
+        self.assertEqual(self.log, [("a", self.slot)])
+
+    def test_idle(self) -> None:
+        """
+        While a route lacks room, the supply hears of slots that find no exchange.
+        """
+        self.dispatch.free(self.slot)
+        self.assertEqual(self.supply.calls, [])
+        self.supply.short = True
+        self.dispatch.free(self.other)
+        self.assertEqual(self.supply.calls, [("idled", self.instance)])
+
+    def test_rejected(self) -> None:
+        """
+        An exchange that may not wait is answered at once: by the broker's limits, or for
+        a reason of the supply.
+        """
+        self.supply.refusal = TOO_MANY_WOKEN
+        self.wait("a")
+        self.supply.refusal = None
+        for name in "bcd":
+            self.wait(name)
+        self.assertEqual(self.log, [("a", TOO_MANY_WOKEN), ("d", TOO_MANY_HELD)])
+
+    def test_expired(self) -> None:
+        """
+        An exchange that waited for too long is answered.
+        """
+        self.wait("a")
+        self.reactor.advance(59.0)
+        self.assertEqual(self.log, [])
+        self.reactor.advance(2.0)
+        self.assertEqual(self.log, [("a", HELD_TOO_LONG)])
+        self.assertEqual(self.supply.calls[-1], ("left", "r"))
+
+    def test_cancelled(self) -> None:
+        """
+        The supply hears of an exchange that has left.
+        """
+        self.dispatch.cancel(self.wait("a"))
+        self.assertEqual(self.supply.calls[-1], ("left", "r"))
+        self.dispatch.free(self.slot)
+        self.assertEqual(self.log, [])
+
+    def test_silent(self) -> None:
+        """
+        An instance that did not accept an exchange gets none until it answers.
+        """
+        self.dispatch.free(self.slot)
+        self.dispatch.silent(self.instance)
+        self.wait("a")
+        self.assertEqual(self.log, [])
+        self.dispatch.answers(self.instance)
+        self.assertEqual(self.log, [("a", self.slot)])
+
+    def test_stopping(self) -> None:
+        """
+        When the edge stops, all that wait are answered, and no timer is left.
+        """
+        self.wait("a")
+        self.dispatch.leave()
+        self.assertTrue(self.dispatch.leaving)
+        self.dispatch.rejectAll()
+        self.assertEqual(self.log, [("a", LEAVING)])
+        self.dispatch.stop()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_snapshot(self) -> None:
+        """
+        What it does and has done can be read.
+        """
+        self.dispatch.free(self.slot)
+        first = self.wait("a")
+        for name in "bcd":
+            self.wait(name)
+        self.slot.pulling = False
+        self.dispatch.exchangeOver(self.slot)
+        self.dispatch.requeue(first)
+        self.reactor.advance(61.0)
+        self.wait("e")
+        found = self.dispatch.snapshot()
+        self.assertEqual(found.held, {"r": 1})
+        self.assertEqual((found.total_matched, found.total_held), (1, 3))
+        self.assertEqual((found.total_requeued, found.total_expired), (1, 3))
+        self.assertEqual(found.total_rejected, {TOO_MANY_HELD.text: 1, HELD_TOO_LONG.text: 3})
