@@ -143,7 +143,7 @@ class Common:
     name: str | None = field(
         default=None,
         converter=optional(spawnName),
-        metadata={"help": "the name that a later run of the edge finds its instances by"},
+        metadata={"help": "the name that its instances are found by after a restart"},
     )
 
 

@@ -232,7 +232,7 @@ class SplitTests(SynchronousTestCase):
 
     def test_validator(self) -> None:
         """
-        What is wrong with no single value is told as the class puts it.
+        An error that concerns no single value has the words of the class.
         """
 
         @frozen

@@ -255,7 +255,7 @@ class Cluster(Resource):
     def _watch(
         self, request: Request, matches: Callable[[Object], bool], query: Mapping[str, str]
     ) -> int:
-        def tell(kind: str, object_: Object) -> None:
+        def send(kind: str, object_: Object) -> None:
             line = json.dumps({"type": kind, "object": object_}) + "\n"
             # In two chunks, as a proxy in between may send it.
             request.write(line[:20].encode())
@@ -268,7 +268,7 @@ class Cluster(Resource):
                 limit.cancel()
 
         self.watched += 1
-        watcher = Watcher(matches, tell)
+        watcher = Watcher(matches, send)
         request.setHeader("Content-Type", "application/json")
         seconds = float(query.get("timeoutSeconds", "300"))
         limit = self._reactor.callLater(seconds, request.finish)
@@ -277,16 +277,16 @@ class Cluster(Resource):
         try:
             self.store.watch(query.get("resourceVersion", ""), watcher)
         except APIError as error:
-            tell("ERROR", error.status)
+            send("ERROR", error.status)
             request.finish()
         else:
-            self._bookmark(tell, query)
+            self._bookmark(send, query)
         return NOT_DONE_YET
 
-    def _bookmark(self, tell: Callable[[str, Object], None], query: Mapping[str, str]) -> None:
+    def _bookmark(self, send: Callable[[str, Object], None], query: Mapping[str, str]) -> None:
         if query.get("allowWatchBookmarks") == "true":
             version = {"resourceVersion": str(self.store.version)}
-            tell("BOOKMARK", {"kind": "Pod", "apiVersion": "v1", "metadata": version})
+            send("BOOKMARK", {"kind": "Pod", "apiVersion": "v1", "metadata": version})
 
 
 def _json(request: Request, answer: Any, code: int = 200) -> bytes:

@@ -60,7 +60,7 @@ class Watcher:
     """
 
     matches: Callable[[Object], bool]
-    tell: Callable[[str, Object], None]
+    send: Callable[[str, Object], None]
 
 
 class PodStore:
@@ -152,7 +152,7 @@ class PodStore:
         self._events.append(event)
         for watcher in list(self.watchers):
             if watcher.matches(pod):
-                watcher.tell(kind, event[2])
+                watcher.send(kind, event[2])
 
     def remove(self, pod: Object) -> None:
         """
@@ -168,14 +168,14 @@ class PodStore:
         """
         if version in ("", "0"):
             for pod in self.matching(watcher.matches):
-                watcher.tell("ADDED", pod)
+                watcher.send("ADDED", pod)
         elif int(version) < self.oldest:
             text = f"too old resource version: {version} ({self.version})"
             raise APIError(410, "Expired", text)
         else:
             for at, kind, pod in self._events:
                 if at > int(version) and watcher.matches(pod):
-                    watcher.tell(kind, pod)
+                    watcher.send(kind, pod)
         self.watchers.add(watcher)
 
     def forgetHistory(self) -> None:
