@@ -108,7 +108,7 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
         edge_id=state.edge_id,
         access=files.access,
         limits=settings.limits,
-        spawnings=[spawn.spawning for spawn in settings.spawns],
+        spawnings={spawn.rule.name: spawn.spawning for spawn in settings.spawns},
         endpoint=nodes.dialEndpoint,
         changed=keeper.changed,
         events=events,

@@ -29,11 +29,13 @@ __all__ = [
     "positiveInt",
     "routePattern",
     "seconds",
+    "spawnName",
     "splitCommon",
 ]
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*:")
 _KEY = re.compile(r"[a-z][a-z0-9-]*")
+_SPAWN_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 # Matches "app:max=2", which is a typing error and never the name of a program.
 _GLUED = re.compile(r"[a-z][a-z0-9-]*:[a-z][a-z0-9-]*=")
@@ -92,6 +94,18 @@ def _parseOptions(name: str, words: list[str]) -> dict[str, str]:
     return options
 
 
+def spawnName(text: str) -> str:
+    """
+    A converter for options: the name of a spawn.
+
+    @raise ValueError: it has other characters than letters, digits, C{-} and C{_}, or
+        more than 63.
+    """
+    if not _SPAWN_NAME.fullmatch(text):
+        raise ValueError("letters, digits, - and _ are needed, at most 63")
+    return text
+
+
 @frozen
 class Common:
     """
@@ -105,6 +119,8 @@ class Common:
     @ivar idle_timeout: seconds that the newest instance stays without work.
     @ivar old_idle_timeout: seconds that an older one does.
     @ivar send_proxy: the version of the PROXY protocol that the app expects.
+    @ivar name: by which the edge knows its instances again after a restart; L{None}: its
+        kind.
     """
 
     route: str | None = field(
@@ -136,6 +152,11 @@ class Common:
         default=None,
         converter=optional(proxyVersion),
         metadata={"help": "v1 or v2: the version of the PROXY header that the app expects"},
+    )
+    name: str | None = field(
+        default=None,
+        converter=optional(spawnName),
+        metadata={"help": "by which its instances are known after a restart; else its kind"},
     )
 
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
@@ -54,6 +55,18 @@ def spawnRule(
         Rule(pattern, max_instances, capacity, "spawner", recovers),
         Spawning(spawner, idle_timeout, old_idle_timeout, send_proxy=send_proxy),
     )
+
+
+def named(spawns: Sequence[Spawn]) -> list[Spawn]:
+    """
+    Give each spawn after the first a name of its own.
+    """
+    return [
+        evolve(each, rule=evolve(each.rule, name=f"{each.rule.name}-{number}"))
+        if number > 1
+        else each
+        for number, each in enumerate(spawns, 1)
+    ]
 
 
 class EdgeTests(RealTests):
@@ -94,7 +107,9 @@ class EdgeTests(RealTests):
             given["tls_ports"] = given["ports"]
             given["tls_frontends"] = given.pop("frontends", ())
             given["ports"] = ()
-        self.edge = edge = EdgeService(self.edge_reactor, EdgeSettings(spawns=spawns, **given))
+        self.edge = edge = EdgeService(
+            self.edge_reactor, EdgeSettings(spawns=named(spawns), **given)
+        )
         edge.startService()
         self.addCleanup(lambda: edge.stopService() if edge.running else None)
         return edge

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import count
 
+from attrs import evolve
+
 from brxy.scaler.decisions import (
     Decision,
     Fail,
@@ -21,9 +23,16 @@ from brxy.scaler.instance import Instance, State
 from brxy.scaler.rules import Rule
 from brxy.scaler.scaler import Scaler
 
-__all__ = ["EPOCH", "FakeEdge"]
+__all__ = ["EPOCH", "FakeEdge", "named"]
 
 EPOCH = 1_000_000.0
+
+
+def named(rules: Sequence[Rule]) -> list[Rule]:
+    """
+    @return: the rules; those without a name get their position for one.
+    """
+    return [evolve(rule, name=rule.name or str(position)) for position, rule in enumerate(rules)]
 
 
 class FakeEdge:
@@ -41,7 +50,7 @@ class FakeEdge:
     ) -> None:
         numbers = count(1)
         self.scaler = Scaler(
-            rules,
+            named(rules),
             max_total=max_total,
             epoch=EPOCH,
             new_ticket=lambda: f"t{next(numbers)}",
