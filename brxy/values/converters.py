@@ -10,6 +10,7 @@ Pure: text in, values out.
 from __future__ import annotations
 
 import math
+import re
 
 from brxy.values.routename import routeName
 
@@ -22,7 +23,10 @@ __all__ = [
     "route",
     "routePattern",
     "seconds",
+    "spawnName",
 ]
+
+_SPAWN_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
 def seconds(text: str | float) -> float:
@@ -121,3 +125,15 @@ def routePattern(text: str) -> str:
     if found is None:
         raise ValueError("a host name, or one with *. before it, is needed")
     return star + found
+
+
+def spawnName(text: str) -> str:
+    """
+    Convert the name of a spawn.
+
+    @raise ValueError: it has other characters than letters, digits, C{-} and C{_}, or
+        more than 63.
+    """
+    if not _SPAWN_NAME.fullmatch(text):
+        raise ValueError("letters, digits, - and _ are needed, at most 63")
+    return text
