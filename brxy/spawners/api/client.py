@@ -97,7 +97,7 @@ class DaemonClient:
 
     # Requests
 
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,
@@ -129,7 +129,7 @@ class DaemonClient:
         **query: str | int,
     ) -> bytes:
         """
-        Make a request as L{ask} does, whose answer is not JSON.
+        Make a request as L{request} does, whose answer is not JSON.
         """
         whole = Whole(self._longest)
 
@@ -153,7 +153,7 @@ class DaemonClient:
 
         @param receive: called with each object; an error that it raises ends the stream.
         @return: the stream, once it has begun.
-        @raise DaemonError: as for L{ask}.
+        @raise DaemonError: as for L{request}.
         """
         lines = Lines(receive, self._longest_line)
         return await self._within(self._timeout, self._begin(method, path, None, query, lines))

@@ -15,7 +15,7 @@ from brxy.interfaces import Gone
 from brxy.spawners.api.errors import DaemonError, Unreachable
 from brxy.spawners.instance import BaseInstance
 
-__all__ = ["Managed", "insist"]
+__all__ = ["EngineInstance", "insist"]
 
 # Seconds for which a request to a daemon that went away is repeated, and between two
 # attempts.  A daemon that restarts is back within three seconds.
@@ -39,7 +39,7 @@ async def insist(reactor: Any, request: Callable[[], Coroutine[Any, Any, None]])
         await deferLater(reactor, _PAUSE)
 
 
-class Managed(BaseInstance):
+class EngineInstance(BaseInstance):
     """
     One instance.  A subclass implements the requests to the daemon.
 

@@ -13,6 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from brxy.spawners.api.errors import DaemonError
+from brxy.spawners.api.outage import Outage
 from brxy.spawners.docker.engine import Engine, labelFilter
 from brxy.spawners.docker.removal import removeService
 
@@ -73,7 +74,7 @@ class Tasks:
 
         @raise DaemonError: the daemon does not answer.
         """
-        tasks = await self._engine.ask("GET", "/tasks", filters=self._filters)
+        tasks = await self._engine.request("GET", "/tasks", filters=self._filters)
         await self._findOrphans([each for each in tasks if _isEnding(each)])
         found: dict[str, list[Any]] = {}
         for each in tasks:
@@ -86,7 +87,7 @@ class Tasks:
         """
         if not ending:
             return
-        nodes = await self._engine.ask("GET", "/nodes")
+        nodes = await self._engine.request("GET", "/nodes")
         there = {each["ID"] for each in nodes if each["Status"]["State"] != "down"}
         for each in ending:
             if each.get("NodeID", "") not in {"", *there}:
@@ -136,7 +137,7 @@ class Tasks:
             self._log.failure("watching services failed", failure)
 
     async def _follow(self) -> None:
-        failed = False
+        outage = Outage(self._log, "{error}", lambda failures: _PAUSE)
         while self._needed() or self._doomed:
             try:
                 await self.look()
@@ -144,11 +145,9 @@ class Tasks:
                     await removeService(self._engine, name)
                     self._doomed.discard(name)
             except DaemonError as error:
-                if not failed:
-                    self._log.warn("{error}", error=error)
-                failed = True
+                outage.failed(error)
             else:
-                failed = False
+                outage.ended()
                 self._listed()
             await deferLater(self._reactor, _PAUSE)
 

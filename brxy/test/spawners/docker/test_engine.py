@@ -88,7 +88,7 @@ class EngineTests(RealTests):
         @return: what a request fails with.
         """
         try:
-            await engine.ask("GET", "/info", **more)  # type: ignore[arg-type]
+            await engine.request("GET", "/info", **more)  # type: ignore[arg-type]
         except Unreachable as error:
             return str(error).partition("can't be reached: ")[2]
         raise AssertionError("it did not fail")

@@ -54,7 +54,7 @@ class SwarmTests(ContainerTests):
         """
         @return: all there are, as the API has them.
         """
-        return list(await self.engine.ask("GET", "/services"))
+        return list(await self.engine.request("GET", "/services"))
 
     async def test_reasons(self) -> None:
         """
@@ -109,7 +109,7 @@ class SwarmTests(ContainerTests):
         """
         @return: all there are, as the API has them.
         """
-        return list(await self.engine.ask("GET", "/tasks"))
+        return list(await self.engine.request("GET", "/tasks"))
 
     async def test_look(self) -> None:
         """
