@@ -35,6 +35,13 @@ class Stream:
     link: Link
     body: Body
 
+    def close(self) -> None:
+        """
+        End the stream here.
+        """
+        self.body.end(None)
+        self.link.abort()
+
 
 class DaemonClient:
     """
@@ -148,8 +155,8 @@ class DaemonClient:
         self, method: str, path: str, receive: Callable[[Any], None], **query: str | int
     ) -> Stream:
         """
-        Make a request whose answer is a stream of JSON objects, one a line.  What
-        follows is to be awaited by L{ended}.
+        Make a request whose answer is a stream of JSON objects, one a line.  The caller
+        waits for its end by L{ended}, or closes it.
 
         @param receive: called with each object; an error that it raises ends the stream.
         @return: the stream, once it has begun.
@@ -181,8 +188,7 @@ class DaemonClient:
         finally:
             if limit is not None and limit.active():
                 limit.cancel()
-            stream.body.end(None)
-            stream.link.abort()
+            stream.close()
 
     async def _begin(
         self,

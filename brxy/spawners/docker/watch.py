@@ -111,10 +111,17 @@ class Watch:
         self._fireWaiting(None)
         # There are no events of what happened while there was no stream.
         self._changed("")
+        try:
+            await self._removeDoomed()
+        except BaseException:
+            stream.close()
+            raise
+        await self._engine.ended(stream, timeout=self._renew)
+
+    async def _removeDoomed(self) -> None:
         for name in list(self._doomed):
             await removeContainer(self._engine, name)
             self._doomed.discard(name)
-        await self._engine.ended(stream, timeout=self._renew)
 
     def _event(self, event: Any) -> None:
         try:
