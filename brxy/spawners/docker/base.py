@@ -129,7 +129,7 @@ class EngineSpawner:
         """
         for instance in [self._instances.get(name)] if name else list(self._instances.values()):
             if instance is not None:
-                instance.lookAgain()
+                instance.checkAgain()
 
     def stop(self) -> Deferred[None]:
         """

@@ -99,7 +99,7 @@ class Container(EngineInstance):
             "POST", "/containers/create", self._plan.body, name=self._plan.name
         )
 
-    async def look(self) -> str | None:
+    async def check(self) -> str | None:
         """
         See L{EngineInstance}.
         """
@@ -147,7 +147,7 @@ class Container(EngineInstance):
         await insist(
             self._daemon.reactor, lambda: stopContainer(self._engine, plan.name, plan.stop_timeout)
         )
-        reason = await self.look() or "stopped"
+        reason = await self.check() or "stopped"
         return f"port {plan.port} never answered; {reason}" if never else reason
 
     async def clear(self) -> None:

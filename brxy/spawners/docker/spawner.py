@@ -108,9 +108,9 @@ class DockerSpawner(EngineSpawner):
 
     def _container(self, name: str, body: Mapping[str, Any]) -> Container:
         options = self._options
-        patience = options.patience(options.port is not None)
+        stop_timeout = options.stopTimeout(options.port is not None)
         return Container(
-            self._daemon, ContainerPlan(name, body, options.pull, options.port, patience)
+            self._daemon, ContainerPlan(name, body, options.pull, options.port, stop_timeout)
         )
 
     def _body(self, order: SpawnOrder) -> dict[str, Any]:

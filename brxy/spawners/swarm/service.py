@@ -69,7 +69,7 @@ class Service(EngineInstance):
         self._id = (await self._engine.request("POST", "/services/create", self._body))["ID"]
         self._tasks.follow()
 
-    async def look(self) -> str | None:
+    async def check(self) -> str | None:
         """
         See L{EngineInstance}.
         """

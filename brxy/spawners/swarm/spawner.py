@@ -84,8 +84,10 @@ class SwarmSpawner(EngineSpawner):
         return name, self._service(name, self._body(name, order))
 
     def _service(self, name: str, body: Mapping[str, Any], service: str = "") -> Service:
-        patience = self._options.patience(fronted=False)
-        return Service(self._reactor, self._engine, self.following, name, body, patience, service)
+        stop_timeout = self._options.stopTimeout(fronted=False)
+        return Service(
+            self._reactor, self._engine, self.following, name, body, stop_timeout, service
+        )
 
     def _body(self, name: str, order: SpawnOrder) -> dict[str, Any]:
         """
@@ -101,7 +103,7 @@ class SwarmSpawner(EngineSpawner):
             "Mounts": [_mount(each) for each in (*(options.volume or ()), *back.mounts)],
             "User": options.user or "",
             "Init": True,
-            "StopGracePeriod": options.patience(fronted=False) * 10**9,
+            "StopGracePeriod": options.stopTimeout(fronted=False) * 10**9,
         }
         limits = {"MemoryBytes": options.memory or 0, "NanoCPUs": int((options.cpus or 0) * 1e9)}
         return {
@@ -122,7 +124,7 @@ class SwarmSpawner(EngineSpawner):
         """
         filters = labelFilter(edgeLabels(self.kind, edge))
         services = await self._engine.request("GET", "/services", filters=filters)
-        await self.following.look()
+        await self.following.refresh()
         found: dict[str, IInstance] = {}
         removals = []
         for each in services:

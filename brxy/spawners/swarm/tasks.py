@@ -68,7 +68,7 @@ class Tasks:
         """
         return self._found.get(service, ())
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """
         List the tasks now.
 
@@ -104,7 +104,7 @@ class Tasks:
         """
         give_up = self._reactor.seconds() + seconds
         while True:
-            await self.look()
+            await self.refresh()
             left = any(each["Status"]["State"] != ORPHANED for each in self.of(service))
             if not left or self._reactor.seconds() > give_up:
                 return not left
@@ -140,7 +140,7 @@ class Tasks:
         outage = Outage(self._log, "{error}", lambda failures: _PAUSE)
         while self._needed() or self._doomed:
             try:
-                await self.look()
+                await self.refresh()
                 for name in list(self._doomed):
                     await removeService(self._engine, name)
                     self._doomed.discard(name)

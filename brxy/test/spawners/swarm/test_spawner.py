@@ -93,7 +93,7 @@ class SwarmTests(ContainerTests):
         while not any(each["Status"].get("Err") for each in await self.tasks()):
             await deferLater(self.reactor, 0.1)
         # It does so every half second.
-        await spawner.following.look()
+        await spawner.following.refresh()
         instance.stop()
         self.assertRegex((await instance.gone).reason, "^never ran: no suitable node")
         self.assertEqual(await self.services(), [])
