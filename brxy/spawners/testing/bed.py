@@ -67,8 +67,8 @@ class SpawnerBed(_Case):
     @cvar environment: what an edge finds in its environment besides our own.
     @cvar patience: how long, in seconds, anything may take.
     @ivar folder: the test's own, with a short name; removed after it.
-    @ivar edge_id: the id of the edges and in the orders of this test, and of
-        no other.
+    @ivar edge_id: the id of the edges of this test, and of no other.
+    @ivar label: the C{edge} of its orders: what an edge of this test puts into its own.
     @ivar state: the state folder of its edges.
     @ivar mark: C{NAME=value} in the environment of all that the test starts.
     """
@@ -150,6 +150,7 @@ class SpawnerBed(_Case):
         self.folder = Path(tempfile.mkdtemp(prefix="brxy-"))
         self.addCleanup(shutil.rmtree, self.folder)
         self.edge_id = f"test-{uuid4().hex[:16]}"
+        self.label = f"{self.edge_id}-{self.factory.name}"
         self.mark = f"{_MARK}={self.edge_id}"
         self.state = self.folder / "state"
         self.state.mkdir()
@@ -210,7 +211,7 @@ class SpawnerBed(_Case):
             "BRXY_IDLE_TIMEOUT": "300",
             "BRXY_OLD_IDLE_TIMEOUT": "300",
         }
-        return SpawnOrder(ticket, route, 1, environment, edge or self.edge_id)
+        return SpawnOrder(ticket, route, 1, environment, edge or self.label)
 
     async def make(self, spec: str) -> ISpawner:
         """

@@ -242,7 +242,7 @@ class SpawnerTests(SpawnerBed):
         instance = await self.started(earlier, known)
         forgotten = await self.started(earlier, unknown)
         spawner = await self.make(self.spec())
-        found = await IRecovering(spawner).recover(self.edge_id, [known, never])
+        found = await IRecovering(spawner).recover(self.label, [known, never])
         self.assertEqual(list(found), [known.ticket])
         verifyObject(IInstance, found[known.ticket])
         await self.gone(forgotten)

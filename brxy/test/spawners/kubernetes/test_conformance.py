@@ -66,7 +66,7 @@ class _Tests(SpawnerTests):
         return [*pods, *(f"process {each.pid}" for each in self.cluster.kubelet.running)]
 
     def _isMine(self, pod: dict[str, dict[str, dict[str, str]]]) -> bool:
-        return pod["metadata"]["labels"][EDGE] == self.edge_id
+        return pod["metadata"]["labels"][EDGE] == self.label
 
     async def kill(self, order: SpawnOrder) -> None:
         """
