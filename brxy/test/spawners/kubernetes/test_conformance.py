@@ -120,7 +120,7 @@ class FrontedTests(_Tests, TestCase):
 
     async def test_deleted(self) -> None:
         """
-        A Pod that somebody else has deleted gets nothing new, and may finish what
+        A Pod that another program deletes gets nothing new, and may finish what
         it does.
         """
         command = shlex.join([PYTHON, "-c", _STUBBORN, testapp.__file__])
