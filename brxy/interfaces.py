@@ -67,8 +67,8 @@ class SpawnOrder:
     @ivar environment: what the spawned thing must find in its environment
         for a node to find back: C{ROUTE}, C{BRXY_EDGE}, C{BRXY_TICKET},
         C{BRXY_CAPACITY}, C{BRXY_GENERATION} and C{BRXY_TOKEN}.
-    @ivar edge: the id of the edge, for this spawner: letters, digits and C{-},
-        40 at most.  With C{--state-dir} it is the same after a restart.
+    @ivar edge: the id of the edge and the name of the spawn: letters, digits, C{-} and
+        C{_}, at most 96.  With C{--state-dir} it is the same after a restart.
         Spawners label with it what they start where that can outlive the edge.
     """
 

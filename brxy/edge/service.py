@@ -10,7 +10,8 @@ L{brxy.edge.wiring} makes the parts.  The way of an exchange through them, in or
   2. A carrier (L{brxy.edge.exchanges.carrier}) performs what the table of
      L{brxy.edge.exchanges.table} says for each state and input of the exchange.
   3. L{brxy.edge.dispatch} gets a slot for it from L{brxy.broker.broker}.  If none is free,
-     the exchange is held, and L{brxy.scaler.scaler} decides whether to order an instance.
+     the exchange is held, and L{brxy.edge.fleet.scaling} has L{brxy.scaler.scaler} decide
+     whether to order an instance.
   4. L{brxy.edge.fleet.starter} passes the order to a spawner.  The instance's node dials
      in at a port of L{brxy.edge.ports.NodePorts} (L{brxy.edge.slots.node}), or the edge
      connects to the app itself (L{brxy.edge.slots.direct}).
@@ -129,7 +130,7 @@ class EdgeService(Service):
         parts.scaling.sayGoodbye()
         parts.events.emit(StoppingSpawned())
         # A second signal ends the wait for spawners too.
-        await firstOf(parts.scaling.starter.stopAll(), grace.told)
+        await firstOf(parts.scaling.starter.stopAll(), grace.signalled)
         await parts.nodes.stop()
         grace.stop()
         # What was sent in this turn is still in buffers.

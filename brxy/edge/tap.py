@@ -8,7 +8,6 @@ and C{makeService}.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from typing import Any
 
 from twisted.application.service import IService
@@ -17,6 +16,7 @@ from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.limits import Limits
 from brxy.edge.config.options import Options
 from brxy.edge.config.settings import Allowed, EdgeSettings, NodeTLSFiles, Spawn, Spawning
+from brxy.edge.config.spawnnames import SpawnNames
 from brxy.edge.service import EdgeService
 from brxy.errors import UsageError
 from brxy.interfaces import IRecovering
@@ -38,26 +38,23 @@ def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
     """
     spawns = []
     dialled = False
-    names: Counter[str] = Counter()
+    names = SpawnNames()
     for each in options["spawn"]:
         spec = parseSpawn(each) if isinstance(each, str) else each
         common, spawner = buildSpawner(spec, reactor)
         dialled = dialled or spawner.dials_back
-        names[spec.name] += 1
-        mark = f"-{names[spec.name]}" if names[spec.name] > 1 else ""
         rule = Rule(
             None if common.route is None else canonical(common.route, options["default-route"]),
             options["max-instances"] if common.max is None else common.max,
             options["capacity"] if common.capacity is None else common.capacity,
-            spec.name + mark,
+            names.add(spec.name, common.name),
             IRecovering.providedBy(spawner),
         )
         spawning = Spawning(
             spawner,
             _given(common.idle_timeout, options["idle-timeout"]),
             _given(common.old_idle_timeout, options["old-idle-timeout"]),
-            mark,
-            common.send_proxy,
+            send_proxy=common.send_proxy,
         )
         spawns.append(Spawn(rule, spawning))
     return spawns, dialled

@@ -51,10 +51,9 @@ class Parts:
     @ivar events: where the parts report what happens.
     @ivar shared: what all connections share.
     @ivar state: what the edge remembers over a restart.
-    @ivar broker: decides which exchange gets which slot.
-    @ivar dispatch: performs what the broker decides.
     @ivar scaler: decides which instances there are.
-    @ivar scaling: performs what the scaler decides.
+    @ivar dispatch: brings exchanges and slots together, as the broker decides.
+    @ivar scaling: has instances started and ended, as the scaler decides.
     @ivar keeper: writes the state file when instances change.
     @ivar clients: the ports for clients.
     @ivar nodes: the ports for nodes.
@@ -65,9 +64,8 @@ class Parts:
     events: Events
     shared: Shared
     state: StateFile
-    broker: Broker[Exchange, Any]
-    dispatch: Dispatch
     scaler: Scaler
+    dispatch: Dispatch
     scaling: Scaling
     keeper: StateKeeper
     clients: ClientPorts
@@ -98,15 +96,9 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
     state = StateFile(settings.state_dir)
     files = _readFiles(settings, state, events)
     broker = _makeBroker(settings)
-    dispatch = Dispatch(
-        shared,
-        broker,
-        retries=settings.retries,
-        response_timeout=settings.response_timeout,
-        events=events,
-    )
     scaler = _makeScaler(reactor, settings, broker)
     keeper = StateKeeper(reactor, state, scaler.snapshot, events)
+    dispatch = _makeDispatch(settings, shared, broker, events)
     slots = SlotFactory(shared, dispatch, events)
     nodes = NodePorts(reactor, settings, slots, files.node_tls, events)
     scaling = Scaling(
@@ -116,7 +108,7 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
         edge_id=state.edge_id,
         access=files.access,
         limits=settings.limits,
-        spawnings=[spawn.spawning for spawn in settings.spawns],
+        spawnings={spawn.rule.name: spawn.spawning for spawn in settings.spawns},
         endpoint=nodes.dialEndpoint,
         changed=keeper.changed,
         events=events,
@@ -124,17 +116,7 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
     ports = _clientPorts(settings, shared, dispatch, _makeRoutes(settings, scaler))
     clients = _makeClientPorts(reactor, settings, ports, files.certificates, events)
     return Parts(
-        events,
-        shared,
-        state,
-        broker,
-        dispatch,
-        scaler,
-        scaling,
-        keeper,
-        clients,
-        nodes,
-        files.reloads,
+        events, shared, state, scaler, dispatch, scaling, keeper, clients, nodes, files.reloads
     )
 
 
@@ -188,6 +170,18 @@ def _makeBroker(settings: EdgeSettings) -> Broker[Exchange, Any]:
         settings.hold_timeout,
         max_held_total=limits.held_total,
         max_held_per_address=limits.max_held_per_address,
+    )
+
+
+def _makeDispatch(
+    settings: EdgeSettings, shared: Shared, broker: Broker[Exchange, Any], events: Events
+) -> Dispatch:
+    return Dispatch(
+        shared,
+        broker,
+        retries=settings.retries,
+        response_timeout=settings.response_timeout,
+        events=events,
     )
 
 

@@ -241,6 +241,6 @@ class NodeService(Service):
             return
         ended: Deferred[None] = Deferred()
         app.ended.addCallback(lambda result: ended.callback(None))
-        grace.told.addCallback(lambda _: app.kill())
+        grace.signalled.addCallback(lambda _: app.kill())
         app.stop()
         await ended

@@ -22,9 +22,9 @@ class Fleet:
     """
     All there is of one route.
 
-    @ivar rules: the positions of the rules that are for it.
+    @ivar rules: the names of the rules that are for it, first choice first.
     @ivar instances: by ticket.
-    @ivar breakers: by the position of the rule.
+    @ivar breakers: by the name of the rule.
     @ivar newest: the one instance that has its C{newest} set.
     @ivar look_at: when its demand will be looked at, if that is to come.
     @ivar waker: the address of the client for which its first instance was ordered;
@@ -32,36 +32,36 @@ class Fleet:
     """
 
     route: str
-    rules: Sequence[int]
+    rules: Sequence[str]
     instances: dict[str, Instance] = field(factory=dict)
-    breakers: dict[int, Breaker] = field(factory=dict)
+    breakers: dict[str, Breaker] = field(factory=dict)
     newest: Instance | None = None
     look_at: float = 0.0
     waker: str = ""
-    _numbers: Counter[int | None] = field(factory=Counter)
+    _numbers: Counter[str | None] = field(factory=Counter)
 
     def add(self, instance: Instance) -> None:
         """
         There is one more.
         """
         self.instances[instance.ticket] = instance
-        self._numbers[instance.spawner] += 1
+        self._numbers[instance.spawn] += 1
 
     def remove(self, instance: Instance) -> None:
         """
         There is one less.
         """
         del self.instances[instance.ticket]
-        self._numbers[instance.spawner] -= 1
+        self._numbers[instance.spawn] -= 1
 
-    def number(self, rule: int) -> int:
+    def number(self, rule: str) -> int:
         """
         How many instances count towards the maximum of a rule: its own, and
         those that came by themselves.
         """
         return self._numbers[rule] + self._numbers[None]
 
-    def breaker(self, rule: int) -> Breaker:
+    def breaker(self, rule: str) -> Breaker:
         """
         What is known about the orders of a rule.
         """

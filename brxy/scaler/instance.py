@@ -1,16 +1,32 @@
 """
-The ledger's entry for one instance.
+The ledger's entry for one instance, and its state machine.
+
+How far an instance has come stands in L{TABLE}; a change that a stage does not list is
+a bug and raises.  What else may be true of an instance in each state stands in L{MAY}
+and L{MUST}.  Everything here is written by the methods of L{Instance} alone.
+
+::
+
+    ORDERED ──reached──▶ CONNECTED ──ready──▶ READY ──unready──▶ DRAINING
+       │                     │                  ▲ │                │  │
+       │                     │                  └─┼─────ready──────┘  │
+       └──retired, given up──┴──────retired───────┴──────retired──────┤
+                                                                      ▼
+                          GONE ◀──buried── (from each of them)     retired
+
+Pure: a record.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import NamedTuple
 
 from attrs import define, field
 
 from brxy.broker.offer import Offer
 
-__all__ = ["Instance", "State"]
+__all__ = ["MAY", "MUST", "TABLE", "Change", "Instance", "Stage", "State"]
 
 
 class State(IntEnum):
@@ -25,6 +41,111 @@ class State(IntEnum):
     GONE = 5
 
 
+class Change(IntEnum):
+    """
+    What can happen to an instance that changes its stage.
+    """
+
+    REACHED = 0  # its node opened a slot, or the edge knows its address
+    READY = 1  # a slot of it stands ready
+    UNREADY = 2  # no slot of it stands ready any more, though some are open
+    RETIRED = 3  # it is to finish its exchanges and end
+    GIVEN_UP = 4  # it was not ready in time
+    DISCONNECTED = 5  # its last slot was lost
+    BURIED = 6  # nothing of it is left
+
+
+class Stage(NamedTuple):
+    """
+    The state of an instance, and whether it has to end.
+
+    @ivar retired: it has to end, and never takes an exchange again.
+    @ivar retire_sent: that was sent to it, over a slot that it still has.
+    """
+
+    state: State
+    retired: bool = False
+    retire_sent: bool = False
+
+
+_ORDERED = Stage(State.ORDERED)
+_CONNECTED = Stage(State.CONNECTED)
+_READY = Stage(State.READY)
+_DRAINING = Stage(State.DRAINING)
+_RETIRED = Stage(State.DRAINING, retired=True)
+_NOTIFIED = Stage(State.DRAINING, retired=True, retire_sent=True)
+_GONE = Stage(State.GONE)
+
+_C = Change
+
+#: (stage, change) → next stage
+TABLE: dict[tuple[Stage, Change], Stage] = {
+    (_ORDERED, _C.REACHED): _CONNECTED,
+    # It has no slot to send it over: its spawner ends it.
+    (_ORDERED, _C.RETIRED): _RETIRED,
+    (_ORDERED, _C.GIVEN_UP): _RETIRED,
+    (_ORDERED, _C.BURIED): _GONE,
+    (_CONNECTED, _C.REACHED): _CONNECTED,
+    (_CONNECTED, _C.READY): _READY,
+    (_CONNECTED, _C.UNREADY): _CONNECTED,
+    (_CONNECTED, _C.RETIRED): _NOTIFIED,
+    (_CONNECTED, _C.GIVEN_UP): _RETIRED,
+    (_CONNECTED, _C.DISCONNECTED): _CONNECTED,
+    (_CONNECTED, _C.BURIED): _GONE,
+    # While it has no slot for less than the grace, it counts as what it was.
+    (_READY, _C.REACHED): _READY,
+    (_READY, _C.READY): _READY,
+    (_READY, _C.UNREADY): _DRAINING,
+    (_READY, _C.RETIRED): _NOTIFIED,
+    (_READY, _C.DISCONNECTED): _READY,
+    (_READY, _C.BURIED): _GONE,
+    # It drains by itself, and may change its mind.
+    (_DRAINING, _C.REACHED): _DRAINING,
+    (_DRAINING, _C.READY): _READY,
+    (_DRAINING, _C.UNREADY): _DRAINING,
+    (_DRAINING, _C.RETIRED): _NOTIFIED,
+    (_DRAINING, _C.DISCONNECTED): _DRAINING,
+    (_DRAINING, _C.BURIED): _GONE,
+    # READY says that it does not know yet: RETIRE is sent with this change.
+    (_RETIRED, _C.REACHED): _RETIRED,
+    (_RETIRED, _C.READY): _NOTIFIED,
+    (_RETIRED, _C.UNREADY): _RETIRED,
+    (_RETIRED, _C.DISCONNECTED): _RETIRED,
+    (_RETIRED, _C.BURIED): _GONE,
+    (_NOTIFIED, _C.REACHED): _NOTIFIED,
+    (_NOTIFIED, _C.READY): _NOTIFIED,
+    (_NOTIFIED, _C.UNREADY): _NOTIFIED,
+    (_NOTIFIED, _C.DISCONNECTED): _RETIRED,
+    (_NOTIFIED, _C.BURIED): _GONE,
+    # Its slots may outlive it by a moment.
+    (_GONE, _C.READY): _GONE,
+    (_GONE, _C.UNREADY): _GONE,
+    (_GONE, _C.DISCONNECTED): _GONE,
+}
+
+_S = State
+_ALL = frozenset(State)
+_REACHED = _ALL - {_S.ORDERED}
+
+#: The only states in which each of these may be true of an instance, or set.
+MAY: dict[str, frozenset[State]] = {
+    "newest": frozenset({_S.CONNECTED, _S.READY}),
+    "watched": _ALL - {_S.GONE},
+    "retired": frozenset({_S.DRAINING}),
+    "answered": frozenset({_S.READY, _S.DRAINING, _S.GONE}),
+    "start_by": _ALL - {_S.READY},
+    "ready_since": frozenset({_S.READY, _S.DRAINING, _S.GONE}),
+    "lost_at": _REACHED,
+    "slots": _REACHED,
+}
+
+#: The states in which each of these must be.
+MUST: dict[str, frozenset[State]] = {
+    "judged": frozenset({_S.GONE}),
+    "ready_since": frozenset({_S.READY}),
+}
+
+
 @define(eq=False)
 class Instance:
     """
@@ -35,23 +156,24 @@ class Instance:
     @ivar capacity: exchanges it takes at once.
     @ivar generation: its start by the edge's clock, in microseconds since the
         epoch, made to rise strictly.
-    @ivar spawner: the position of the C{--spawn} that ordered it, or L{None}
-        for one that came by itself.
-    @ivar rank: how late that spawner's turn comes on its route; 0 is the first,
-        and whatever came by itself.
+    @ivar spawn: the name of the spawn that ordered it, see L{brxy.scaler.rules.Rule};
+        L{None} for one that came by itself.
+    @ivar rank: how late that spawn's turn comes on its route; 0 is the first, and
+        whatever came by itself.
+    @ivar node_id: the name its node gave itself, once one has dialled in.
+    @ivar adopted: an earlier run of this edge ordered it.
+    @ivar ordered_at: when it was ordered, or came.
     @ivar offer: what it offers its route, which the broker writes.  Its C{place} puts
         the lowest rank first, and of one rank the newest generation.
-    @ivar node_id: the name its node gave itself, once one has dialled in.
-    @ivar watched: a spawner's handle will tell when it is gone; otherwise it
-        is gone a while after its last slot.
-    @ivar slots: how many slots it has open.
+    @ivar state: how far it has come.
+    @ivar retired: see L{Stage}.
+    @ivar retire_sent: see L{Stage}.
+    @ivar watched: a spawner's handle will report its end; otherwise it is gone a while
+        after its last slot.
     @ivar newest: it is the newest of its route.
-    @ivar adopted: an earlier run of this edge ordered it.
-    @ivar retired: it is to go, and won't take anything again.
-    @ivar told: it has heard so, by a slot that it still has.
-    @ivar answered: it has served an exchange, so it works.
-    @ivar judged: it is known whether its order succeeded, or nobody will know.
-    @ivar ordered_at: when it was ordered, or came.
+    @ivar judged: it is known whether its order succeeded, or never will be.
+    @ivar answered: it has served an exchange, so it works; then it is judged, too.
+    @ivar slots: how many slots its node has open.
     @ivar start_by: when it must have become ready, or L{None} if it need not.
     @ivar ready_since: when it first became ready.
     @ivar lost_at: when its last slot was lost, or L{None} while it has one or
@@ -62,7 +184,7 @@ class Instance:
     route: str
     capacity: int
     generation: int
-    spawner: int | None = None
+    spawn: str | None = None
     rank: int = 0
     node_id: str | None = None
     state: State = State.ORDERED
@@ -71,7 +193,7 @@ class Instance:
     newest: bool = False
     adopted: bool = False
     retired: bool = False
-    told: bool = False
+    retire_sent: bool = False
     answered: bool = False
     judged: bool = False
     ordered_at: float = 0.0
@@ -84,3 +206,129 @@ class Instance:
     def _newOffer(self) -> Offer:
         # As one number it is compared as fast as the generation alone.
         return Offer(self.route, (self.rank << 64) - self.generation, self.ticket)
+
+    @property
+    def stage(self) -> Stage:
+        """
+        Its key in L{TABLE}.
+        """
+        return Stage(self.state, self.retired, self.retire_sent)
+
+    def change(self, change: Change) -> bool:
+        """
+        Take one change.
+
+        @return: whether the state is another than before.
+        @raise KeyError: the table has no such change in this stage.
+        """
+        before = self.state
+        self.state, self.retired, self.retire_sent = TABLE[self.stage, change]
+        return self.state is not before
+
+    # Its node
+
+    def identify(self, node_id: str) -> None:
+        """
+        A node has dialled in under this name.
+        """
+        self.node_id = node_id
+
+    def resize(self, capacity: int) -> bool:
+        """
+        Its node says how many exchanges it takes.
+
+        @return: whether those are fewer than before.
+        """
+        before, self.capacity = self.capacity, capacity
+        return capacity < before
+
+    def openSlot(self) -> None:
+        """
+        It has one slot more.
+        """
+        self.slots += 1
+        self.lost_at = None
+
+    def closeSlot(self, now: float) -> bool:
+        """
+        It has one slot less.
+
+        @return: whether that was the last.
+        """
+        self.slots -= 1
+        if self.slots or self.state is State.GONE:
+            return False
+        self.lost_at = now
+        return True
+
+    # Its order
+
+    def startBy(self, when: float | None) -> None:
+        """
+        It must be ready by then; L{None}: at any time.
+        """
+        self.start_by = when
+
+    def watch(self, watched: bool) -> None:
+        """
+        A spawner's handle will report its end, or does not any more.
+        """
+        self.watched = watched
+
+    def serves(self, now: float) -> None:
+        """
+        It is ready.
+        """
+        if self.ready_since is None:
+            self.ready_since = now
+        self.start_by = None
+
+    def answer(self) -> None:
+        """
+        It has served an exchange.
+        """
+        self.answered = True
+
+    def judge(self) -> bool:
+        """
+        It is known whether its order succeeded, or never will be.
+
+        @return: whether that was not known before.
+        """
+        before, self.judged = self.judged, True
+        return not before
+
+    def setNewest(self, newest: bool) -> None:
+        """
+        Whether it is the newest of its route.
+        """
+        self.newest = newest
+
+    def violations(self) -> list[str]:
+        """
+        @return: what is true of it and must not be, by L{MAY} and L{MUST}; nothing, if
+            all is well.
+        """
+        found = [
+            f"{name} while {self.state.name}"
+            for name, states in MAY.items()
+            if self._has(name) and self.state not in states
+        ]
+        found += [
+            f"not {name} while {self.state.name}"
+            for name, states in MUST.items()
+            if not self._has(name) and self.state in states
+        ]
+        if self.stage not in {stage for stage, _ in TABLE}:
+            found.append(f"no such stage: {self.stage}")
+        if self.lost_at is not None and self.slots:
+            found.append("lost its last slot, and has some")
+        if self.answered and not self.judged:
+            found.append("answered, and not judged")
+        if self.watched and self.spawn is None:
+            found.append("watched, but of no spawn")
+        return found
+
+    def _has(self, name: str) -> bool:
+        value = getattr(self, name)
+        return value is not None and value is not False and (name != "slots" or value > 0)

@@ -4,12 +4,12 @@ Which instances there are, from their order until nothing of them is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from brxy.errors import NodeRefused
 from brxy.scaler.agenda import Agenda
 from brxy.scaler.fleet import Fleet
-from brxy.scaler.instance import Instance, State
+from brxy.scaler.instance import Change, Instance
 from brxy.scaler.rules import Rule
 from brxy.values.routepattern import covers
 
@@ -24,12 +24,13 @@ class Ledger:
 
     def __init__(
         self,
-        rules: Sequence[Rule],
+        rules: Mapping[str, Rule],
         agenda: Agenda[Instance | Fleet],
         new_ticket: Callable[[], str],
         epoch: float,
     ) -> None:
         """
+        @param rules: by their names, first choice first.
         @param agenda: where to write down what must be looked at, and when:
             orders when they must be ready, and fleets for L{forget}.
         @param new_ticket: makes a ticket that nobody can guess.
@@ -69,11 +70,11 @@ class Ledger:
         """
         return len(self._fleets)
 
-    def rules(self, route: str) -> list[int]:
+    def rules(self, route: str) -> list[str]:
         """
-        The positions of the rules that are for a route.
+        The names of the rules that are for a route, first choice first.
         """
-        return [i for i, rule in enumerate(self._rules) if covers(rule.pattern, route)]
+        return [name for name, rule in self._rules.items() if covers(rule.pattern, route)]
 
     def fleet(self, route: str) -> Fleet | None:
         """
@@ -91,7 +92,7 @@ class Ledger:
             fleet = self._fleets[route] = Fleet(route, self.rules(route))
         return fleet
 
-    def rank(self, route: str, rule: int) -> int:
+    def rank(self, route: str, rule: str) -> int:
         """
         How late a rule's turn comes on a route.
         """
@@ -118,7 +119,7 @@ class Ledger:
             fleet.look_at = when
             self._agenda.add(when, fleet)
 
-    def order(self, fleet: Fleet, rule: int, start_by: float, now: float) -> Instance:
+    def order(self, fleet: Fleet, rule: str, start_by: float, now: float) -> Instance:
         """
         Write down an order.
         """
@@ -127,7 +128,7 @@ class Ledger:
             route=fleet.route,
             capacity=self._rules[rule].capacity,
             generation=self._nextGeneration(now),
-            spawner=rule,
+            spawn=rule,
             rank=fleet.rules.index(rule),
             watched=True,
             ordered_at=now,
@@ -142,7 +143,7 @@ class Ledger:
         """
         Write down an instance that was there before the edge restarted.
         """
-        instance.start_by = start_by
+        instance.startBy(start_by)
         self._agenda.add(start_by, instance)
         self._generation = max(self._generation, instance.generation)
         if instance.node_id is not None:
@@ -168,7 +169,7 @@ class Ledger:
             raise NodeRefused("its ticket belongs to another instance")
         if known is not None and known is not instance:
             raise NodeRefused("its instance id belongs to another ticket")
-        instance.node_id = node_id
+        instance.identify(node_id)
         self._nodes[node_id] = instance
         return instance
 
@@ -176,7 +177,7 @@ class Ledger:
         """
         Nothing of an instance is left.
         """
-        instance.state = State.GONE
+        instance.change(Change.BURIED)
         self._fleets[instance.route].remove(instance)
         del self._tickets[instance.ticket]
         if instance.node_id is not None:

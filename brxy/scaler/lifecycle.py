@@ -6,7 +6,7 @@ one is the newest, and whether its order was a success.
 from __future__ import annotations
 
 from brxy.scaler.decisions import Decision, Newest, Retire, Stop
-from brxy.scaler.instance import Instance, State
+from brxy.scaler.instance import Change, Instance, State
 from brxy.scaler.ledger import Ledger
 
 __all__ = ["PROVEN", "Lifecycle"]
@@ -68,29 +68,28 @@ class Lifecycle:
         """
         The edge has reached an instance, or the reverse.
         """
-        if instance.state is not State.ORDERED:
+        if not instance.change(Change.REACHED):
             return []
-        instance.state = State.CONNECTED
-        if instance.spawner is None or (instance.judged and not instance.watched):
-            # Nobody waits for it.
-            instance.start_by = None
+        if instance.spawn is None or (instance.judged and not instance.watched):
+            # No exchange waits for it.
+            instance.startBy(None)
         return [*self._flag(instance.route)]
 
     def ready(self, instance: Instance, now: float) -> list[Decision]:
         """
         An instance serves.
         """
-        if instance.ready_since is None:
-            instance.ready_since = now
-        instance.state = State.READY
-        instance.start_by = None
+        instance.change(Change.READY)
+        instance.serves(now)
         return [*self._flag(instance.route)]
 
-    def drain(self, instance: Instance) -> list[Decision]:
+    def drain(self, instance: Instance, change: Change) -> list[Decision]:
         """
         An instance takes nothing new.
+
+        @param change: why.
         """
-        instance.state = State.DRAINING
+        instance.change(change)
         return [*self._flag(instance.route)]
 
     def retire(self, instance: Instance) -> list[Decision]:
@@ -100,13 +99,15 @@ class Lifecycle:
         """
         decisions: list[Decision] = []
         if instance.state > State.ORDERED:
-            instance.told = True
             decisions.append(Retire(instance))
         elif instance.watched:
             decisions.append(Stop(instance, "not needed any more"))
-        instance.retired = True
         self._drop(instance)
-        return decisions + self.drain(instance)
+        decisions += self.drain(instance, Change.RETIRED)
+        if instance.lost_at is not None:
+            # There is no slot over which that could be sent now.
+            instance.change(Change.DISCONNECTED)
+        return decisions
 
     def remove(self, instance: Instance, reason: str, now: float) -> list[Decision]:
         """
@@ -130,11 +131,11 @@ class Lifecycle:
         if before is not after:
             fleet.newest = after
             if before is not None:
-                before.newest = False
+                before.setNewest(False)
                 if before.state is not State.GONE:
                     decisions.append(Newest(before, False))
             if after is not None:
-                after.newest = True
+                after.setNewest(True)
                 decisions.append(Newest(after, True))
         return decisions
 
@@ -158,27 +159,20 @@ class Lifecycle:
         @return: whether that has closed the breaker of its spawn: waiters may need
             more instances than the canary.
         """
-        if instance.judged:
+        if not instance.judge() or instance.spawn is None:
             return False
-        instance.judged = True
-        if instance.spawner is None:
-            return False
-        breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawner)
+        breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawn)
         return breaker.succeeded(now)
 
     def fail(self, instance: Instance, reason: str, now: float) -> None:
         """
         An instance does not work, unless it had shown that it does.
         """
-        if not instance.judged:
-            instance.judged = True
-            if instance.spawner is not None:
-                breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawner)
-                breaker.failed(instance.ticket, reason, now)
+        if instance.judge() and instance.spawn is not None:
+            breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawn)
+            breaker.failed(instance.ticket, reason, now)
 
     def _drop(self, instance: Instance) -> None:
-        if not instance.judged:
-            instance.judged = True
-            if instance.spawner is not None:
-                breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawner)
-                breaker.dropped(instance.ticket)
+        if instance.judge() and instance.spawn is not None:
+            breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawn)
+            breaker.dropped(instance.ticket)

@@ -4,7 +4,7 @@ What to order for those who wait, and who has to make room for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from brxy.scaler.decisions import Decision, Fail, Spawn
 from brxy.scaler.fleet import Fleet
@@ -29,7 +29,7 @@ class Orders:
 
     def __init__(
         self,
-        rules: Sequence[Rule],
+        rules: Mapping[str, Rule],
         ledger: Ledger,
         lifecycle: Lifecycle,
         max_total: int,
@@ -144,13 +144,13 @@ class Orders:
         for route in self._shortage.first(number):
             self.recount(route)
 
-    def spawn(self, fleet: Fleet, rule: int, now: float) -> Spawn:
+    def spawn(self, fleet: Fleet, rule: str, now: float) -> Spawn:
         """
         Order one instance, whatever the limits are.
         """
         return Spawn(self._ledger.order(fleet, rule, now + self._start_timeout, now))
 
-    def mayExceed(self, fleet: Fleet, rule: int) -> bool:
+    def mayExceed(self, fleet: Fleet, rule: str) -> bool:
         """
         Whether one more instance would be at most one above each maximum.
         """
@@ -189,7 +189,7 @@ class Orders:
             self._lookAgain(fleet, now)
         return decisions
 
-    def _wanted(self, fleet: Fleet, rule: int, missing: int, now: float) -> int:
+    def _wanted(self, fleet: Fleet, rule: str, missing: int, now: float) -> int:
         """
         How many orders one rule would take, were there no global maximum.
         """

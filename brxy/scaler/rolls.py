@@ -84,7 +84,7 @@ class Rolls:
         if roll.order is not None or oldest is None:
             return []
         fleet = self._ledger.fleetFor(route)
-        rule = fleet.rules[0] if oldest.spawner is None else oldest.spawner
+        rule = fleet.rules[0] if oldest.spawn is None else oldest.spawn
         if not self._orders.mayExceed(fleet, rule):
             return []
         breaker = fleet.breaker(rule)

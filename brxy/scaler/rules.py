@@ -6,14 +6,14 @@ Pure: values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import frozen
 
 from brxy.values.routepattern import covers
 
-__all__ = ["Rule", "ruleOf"]
+__all__ = ["Rule", "byName", "ruleOf"]
 
 
 @frozen
@@ -24,8 +24,8 @@ class Rule:
     @ivar pattern: the routes it is for, as L{brxy.values.routepattern.covers} reads it.
     @ivar max_instances: how many instances a route may have by it.
     @ivar capacity: how many exchanges at once each of them is counted on for.
-    @ivar name: by which its instances are remembered as its own over a restart of
-        the edge.
+    @ivar name: of the spawn, by which its instances are known, also over a restart of
+        the edge; no other spawn has it.
     @ivar recovers: its spawner finds them again then.
     """
 
@@ -36,14 +36,25 @@ class Rule:
     recovers: bool = False
 
 
-def ruleOf(record: Mapping[str, Any], rules: Sequence[Rule]) -> int | None:
+def byName(rules: Iterable[Rule]) -> dict[str, Rule]:
+    """
+    @return: the rules by their names, in the same order.
+    @raise ValueError: two have the same name.
+    """
+    found: dict[str, Rule] = {}
+    for rule in rules:
+        if rule.name in found:
+            raise ValueError(f"two spawns are named {rule.name!r}")
+        found[rule.name] = rule
+    return found
+
+
+def ruleOf(record: Mapping[str, Any], rules: Mapping[str, Rule]) -> str | None:
     """
     @param record: an instance of an earlier run, as the state file has it.
-    @return: the position of the rule whose instance it is; L{None} if there is
-        none any more, or it came by itself.
+    @return: the name of the rule whose instance it is; L{None} if there is none any
+        more, or it came by itself.
     """
-    for position, rule in enumerate(rules):
-        named = rule.name and rule.name == record.get("spawner")
-        if named and covers(rule.pattern, record["route"]):
-            return position
-    return None
+    name = record.get("spawner")
+    rule = rules.get(name) if isinstance(name, str) else None
+    return rule.name if rule is not None and covers(rule.pattern, record["route"]) else None

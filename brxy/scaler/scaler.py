@@ -8,7 +8,7 @@ out; times are seconds of any clock that only goes forward.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from secrets import token_hex
 from typing import Any
 
@@ -24,13 +24,13 @@ from brxy.scaler.decisions import (
     Stop,
 )
 from brxy.scaler.fleet import Fleet
-from brxy.scaler.instance import Instance, State
+from brxy.scaler.instance import Change, Instance, State
 from brxy.scaler.knownroutes import KnownRoutes
 from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import PROVEN, Lifecycle
 from brxy.scaler.orders import Orders
 from brxy.scaler.rolls import Rolls
-from brxy.scaler.rules import Rule, ruleOf
+from brxy.scaler.rules import Rule, byName, ruleOf
 
 __all__ = [
     "Buried",
@@ -58,7 +58,7 @@ class Scaler:
 
     def __init__(
         self,
-        rules: Sequence[Rule],
+        rules: Iterable[Rule],
         *,
         max_total: int,
         epoch: float,
@@ -69,7 +69,7 @@ class Scaler:
         waiting: Callable[[str], int],
     ) -> None:
         """
-        @param rules: one for each spawner, first choice first.
+        @param rules: one for each spawn, first choice first.
         @param max_total: how many instances there may be of all routes.
         @param epoch: what the wall clock said, in seconds since 1970, when
             the clock behind every C{now} said 0.
@@ -80,17 +80,17 @@ class Scaler:
         @param waiting: how many exchanges wait for a route now.
         """
         self.waiting = waiting
-        self._rules = rules
+        self._rules = named_rules = byName(rules)
         self._start_timeout = start_timeout
         self._grace = grace
         self._agenda: Agenda[Instance | Fleet] = Agenda()
-        self._ledger = Ledger(rules, self._agenda, new_ticket, epoch)
+        self._ledger = Ledger(named_rules, self._agenda, new_ticket, epoch)
         self._lifecycle = Lifecycle(self._ledger, grace)
-        patterns = [rule.pattern for rule in rules if rule.pattern is not None]
+        patterns = [rule.pattern for rule in named_rules.values() if rule.pattern is not None]
         exact = [pattern for pattern in patterns if not pattern.startswith("*.")]
         self._known_routes = KnownRoutes([*named, *exact])
         self._orders = Orders(
-            rules,
+            named_rules,
             self._ledger,
             self._lifecycle,
             max_total,
@@ -208,12 +208,11 @@ class Scaler:
             route's.
         """
         instance = self._ledger.admit(ticket, node_id, route, generation, now)
-        if capacity < instance.capacity:
+        if instance.resize(capacity):
             self._orders.recount(route)
-        instance.capacity = capacity
-        instance.slots += 1
-        instance.lost_at = None
-        return instance, [*self._lifecycle.connect(instance), *self._orders.settle(now)]
+        decisions = self._lifecycle.connect(instance)
+        instance.openSlot()
+        return instance, [*decisions, *self._orders.settle(now)]
 
     def fronted(self, ticket: str) -> list[Decision]:
         """
@@ -228,13 +227,11 @@ class Scaler:
         until the grace is over; one that took its READY back before is not,
         since that is how a node leaves.
         """
-        instance.slots -= 1
-        if instance.slots or instance.state is State.GONE:
+        if not instance.closeSlot(now):
             return []
-        instance.lost_at = now
         if self._hasLeft(instance):
             return [*self._leave(instance, "drained", now), *self._orders.settle(now)]
-        instance.told = False
+        instance.change(Change.DISCONNECTED)
         self._agenda.add(now + self._grace, instance)
         return []
 
@@ -263,13 +260,14 @@ class Scaler:
         if instance.state is not State.READY:
             return []
         self._orders.recount(instance.route)
-        return [*self._lifecycle.drain(instance), *self._orders.settle(now)]
+        drains = self._lifecycle.drain(instance, Change.UNREADY)
+        return [*drains, *self._orders.settle(now)]
 
     def answered(self, instance: Instance, now: float) -> list[Decision]:
         """
         An instance has served an exchange; the first one says that it works.
         """
-        instance.answered = True
+        instance.answer()
         if self._lifecycle.succeed(instance, now):
             self._orders.recount(instance.route)
         return self._orders.settle(now)
@@ -289,7 +287,7 @@ class Scaler:
         instance = self._ledger.byTicket(ticket)
         if instance is None:
             return []
-        instance.watched = False
+        instance.watch(False)
         if detached and self._hasLeft(instance):
             return [*self._leave(instance, reason, now), *self._orders.settle(now)]
         missed = instance.lost_at is not None and not self._lifecycle.isCutOff(instance, now)
@@ -366,20 +364,17 @@ class Scaler:
                 "route": each.route,
                 "capacity": each.capacity,
                 "generation": each.generation,
-                "adopted": each.adopted or each.spawner is not None,
-                "spawner": self._nameOf(each),
+                "adopted": each.adopted or each.spawn is not None,
+                "spawner": each.spawn,
             }
             for each in self._ledger.instances()
             if self._isWorthKeeping(each)
         ]
 
     def _isWorthKeeping(self, instance: Instance) -> bool:
-        if instance.spawner is not None and self._rules[instance.spawner].recovers:
+        if instance.spawn is not None and self._rules[instance.spawn].recovers:
             return instance.state <= State.READY
         return instance.node_id is not None and State.CONNECTED <= instance.state <= State.READY
-
-    def _nameOf(self, instance: Instance) -> str | None:
-        return None if instance.spawner is None else self._rules[instance.spawner].name or None
 
     def restore(self, records: Iterable[Mapping[str, Any]], now: float) -> list[Instance]:
         """
@@ -391,13 +386,17 @@ class Scaler:
         """
         sought = []
         for record in records:
-            spawner = ruleOf(record, self._rules)
-            rank = 0 if spawner is None else self._ledger.rank(record["route"], spawner)
-            known = {**record, "spawner": spawner, "rank": rank}
-            # Whatever becomes of it, it says nothing about new orders.
-            instance = Instance(**known, ordered_at=now, judged=spawner is not None)
-            if spawner is not None and self._rules[spawner].recovers:
-                instance.watched = True
+            spawn = ruleOf(record, self._rules)
+            instance = Instance(
+                **{key: value for key, value in record.items() if key != "spawner"},
+                spawn=spawn,
+                rank=0 if spawn is None else self._ledger.rank(record["route"], spawn),
+                ordered_at=now,
+                # Whatever becomes of it, it says nothing about new orders.
+                judged=spawn is not None,
+            )
+            if spawn is not None and self._rules[spawn].recovers:
+                instance.watch(True)
                 self._ledger.expect(instance, now + self._start_timeout)
                 sought.append(instance)
             elif instance.node_id is not None:
@@ -414,8 +413,8 @@ class Scaler:
             return []
         has_node = instance.node_id is not None
         if has_node and instance.state is State.ORDERED:
-            instance.start_by = now + self._grace
-            self._agenda.add(instance.start_by, instance)
+            instance.startBy(now + self._grace)
+            self._agenda.add(now + self._grace, instance)
         return self.gone(ticket, "can't be found again", has_node, now)
 
     # What time brings
@@ -444,19 +443,18 @@ class Scaler:
         """
         An order is not ready in time.
         """
-        instance.start_by = None
+        instance.startBy(None)
         reason = f"not ready within {self._start_timeout:g} s"
         if not instance.watched and not instance.slots:
             return self._bury(instance, reason, now)
         if instance.retired:
             return []
         self._lifecycle.fail(instance, reason, now)
-        instance.retired = True
         order = Stop(instance, reason) if instance.watched else Retire(instance)
         self._orders.recount(instance.route)
         return [
             order,
-            *self._lifecycle.drain(instance),
+            *self._lifecycle.drain(instance, Change.GIVEN_UP),
             *self._rolls.failed(instance, reason),
         ]
 
@@ -477,9 +475,9 @@ class Scaler:
         """
         A retired instance stands ready: it may not have heard that it is.
         """
-        if instance.told:
+        if instance.retire_sent:
             return []
-        instance.told = True
+        instance.change(Change.READY)
         return [Retire(instance)]
 
 

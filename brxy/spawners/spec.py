@@ -17,7 +17,7 @@ from attrs.converters import optional
 from brxy.errors import BadSpawnSpec
 from brxy.values.converters import atLeastOne as positiveInt
 from brxy.values.converters import port as portNumber
-from brxy.values.converters import routePattern, seconds
+from brxy.values.converters import routePattern, seconds, spawnName
 from brxy.wire.proxyheader import proxyVersion
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "positiveInt",
     "routePattern",
     "seconds",
+    "spawnName",
     "splitCommon",
 ]
 
@@ -105,6 +106,8 @@ class Common:
     @ivar idle_timeout: seconds that the newest instance stays without work.
     @ivar old_idle_timeout: seconds that an older one does.
     @ivar send_proxy: the version of the PROXY protocol that the app expects.
+    @ivar name: the name of the spawn, by which the edge finds its instances again after a
+        restart; L{None} for its kind.
     """
 
     route: str | None = field(
@@ -136,6 +139,11 @@ class Common:
         default=None,
         converter=optional(proxyVersion),
         metadata={"help": "v1 or v2: the version of the PROXY header that the app expects"},
+    )
+    name: str | None = field(
+        default=None,
+        converter=optional(spawnName),
+        metadata={"help": "the name that its instances are found by after a restart"},
     )
 
 

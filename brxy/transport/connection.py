@@ -72,7 +72,7 @@ class Connection(Holding):
     A connection that can be an end of an exchange.
 
     Subclasses define C{dataReceived}, and override L{filled}, L{emptied}, L{peerEnded},
-    L{hungUp} and L{closed} for what else happens.
+    C{hungUp} and L{closed} for what else happens.
 
     @ivar congested: what was written has not been sent yet, and more should wait.
     """
@@ -89,7 +89,7 @@ class Connection(Holding):
 
     def connectionMade(self) -> None:
         """
-        See L{Protocol}.
+        See L{twisted.internet.protocol.Protocol}.
         """
         self.alive = True
         self._tcp = cast(Transport, self.transport)
@@ -254,7 +254,7 @@ class Connection(Holding):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        See L{Protocol}.
+        See L{twisted.internet.protocol.Protocol}.
         """
         if self.alive:
             self.alive = False

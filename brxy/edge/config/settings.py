@@ -59,8 +59,6 @@ class Spawning:
 
     @ivar idle_timeout: how long the newest instance of a route stays idle, in seconds.
     @ivar old_idle_timeout: how long an older instance stays idle, in seconds.
-    @ivar mark: follows the edge's id in the orders of this C{--spawn}.  With
-        it, several of the same kind of spawner recognize their own instances.
     @ivar send_proxy: the version of the PROXY protocol in which apps are sent the
         addresses of clients; L{None} if they are not.
     """
@@ -68,7 +66,6 @@ class Spawning:
     spawner: ISpawner
     idle_timeout: float
     old_idle_timeout: float
-    mark: str = ""
     send_proxy: str | None = None
 
 

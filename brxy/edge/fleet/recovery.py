@@ -13,41 +13,50 @@ from twisted.python.failure import Failure
 from brxy.edge.events import Events, RecoveryFailed, Unclaimed
 from brxy.interfaces import IInstance, IRecovering, SpawnOrder
 from brxy.scaler.instance import Instance
-from brxy.scaler.rules import Rule, ruleOf
+from brxy.scaler.rules import Rule, byName, ruleOf
 
-__all__ = ["LIMIT", "Recovery", "reportUnclaimed"]
+__all__ = ["LIMIT", "Recovery", "labelOf", "reportUnclaimed"]
 
 # A spawner gets this long (seconds) to find what is left.
 LIMIT = 30.0
 
 
 def reportUnclaimed(
-    records: Iterable[Mapping[str, Any]], rules: Sequence[Rule], edge_id: str, events: Events
+    records: Iterable[Mapping[str, Any]], rules: Iterable[Rule], edge_id: str, events: Events
 ) -> None:
     """
     Report the instances of an earlier run whose spawn is no longer configured.
 
     @param records: the instances, as the state file has them.
     """
+    named = byName(rules)
     left: dict[str, list[str]] = {}
     for record in records:
-        if record.get("spawner") and ruleOf(record, rules) is None:
+        if record.get("spawner") and ruleOf(record, named) is None:
             names = left.setdefault(record["spawner"], [])
             names.append(f"{record['route']}/{record['ticket']}")
     for spawner, names in left.items():
-        events.emit(Unclaimed(spawner, names, edge_id))
+        events.emit(Unclaimed(spawner, names, labelOf(edge_id, spawner)))
+
+
+def labelOf(edge_id: str, spawn: str) -> str:
+    """
+    The label of what an edge starts for one of its spawns.
+    """
+    return f"{edge_id}-{spawn}"
 
 
 class Recovery:
     """
-    One spawner is asked, once.
+    What one spawn has left is looked for, once.
 
     @ivar over: fires when it has answered, or is not waited for any longer:
         with what it found, by ticket, or L{None} if that is not known.
     @ivar waiting: what was ordered of it meanwhile, in order.
     """
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, spawn: str, events: Events) -> None:
+        self._spawn = spawn
         self._events = events
         self.over: Deferred[Mapping[str, IInstance] | None] = Deferred()
         self.waiting: dict[Instance, None] = {}
@@ -61,11 +70,11 @@ class Recovery:
         asked = maybeDeferred(spawner.recover, edge, orders)
         asked.addTimeout(LIMIT, clock)
         asked.addCallback(dict)
-        asked.addErrback(self._failed, type(spawner).__name__)
+        asked.addErrback(self._failed)
         asked.addCallback(self.over.callback)
 
-    def _failed(self, failure: Failure, who: str) -> None:
+    def _failed(self, failure: Failure) -> None:
         why = f"no answer within {LIMIT:g} s"
         if not failure.check(TimeoutError):
             why = " ".join(f"{type(failure.value).__name__}: {failure.getErrorMessage()}".split())
-        self._events.emit(RecoveryFailed(who, why))
+        self._events.emit(RecoveryFailed(self._spawn, why))

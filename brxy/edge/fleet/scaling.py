@@ -4,7 +4,7 @@ The instances of an edge: performs what the scaler decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from math import ceil
 from typing import Any, Protocol
 
@@ -79,7 +79,7 @@ class Scaling:
         edge_id: str,
         access: Access,
         limits: Limits,
-        spawnings: Sequence[Spawning],
+        spawnings: Mapping[str, Spawning],
         endpoint: Callable[[], str],
         changed: Callable[[], None],
         events: Events,
@@ -87,6 +87,7 @@ class Scaling:
         """
         @param edge_id: the name of this edge.
         @param access: which nodes may serve here.
+        @param spawnings: by the names of the spawns.
         @param endpoint: where spawned nodes dial in; known when the ports are open.
         @param changed: called when the instances that are alive have changed.
         """

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from brxy.edge.config.settings import Spawning
 from brxy.edge.events import Events, Ordered
-from brxy.edge.fleet.recovery import Recovery
+from brxy.edge.fleet.recovery import Recovery, labelOf
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
 from brxy.reactor.turns import TurnQueue
@@ -63,7 +63,7 @@ class Starter:
     def __init__(
         self,
         clock: Any,
-        spawnings: Sequence[Spawning],
+        spawnings: Mapping[str, Spawning],
         owner: Owner,
         *,
         endpoint: Callable[[], str],
@@ -72,6 +72,7 @@ class Starter:
         events: Events,
     ) -> None:
         """
+        @param spawnings: by the names of the spawns.
         @param endpoint: where nodes dial the edge, as a Twisted client endpoint.
         @param token: makes what they bring, for a route and a ticket.
         @param edge_id: the name of the edge.
@@ -84,7 +85,7 @@ class Starter:
         self._edge_id = edge_id
         self._events = events
         self._handles: dict[Instance, IInstance] = {}
-        self._recoveries: dict[int, Recovery] = {}
+        self._recoveries: dict[str, Recovery] = {}
         # To start a process takes most of a millisecond, and to log that some more.
         self._turns = TurnQueue(clock, self._spawn)
         self._stopping = False
@@ -99,25 +100,26 @@ class Starter:
         @param remembered: the instances that there were.
         """
         sought = list(remembered)
-        for position, spawning in enumerate(self._spawnings):
+        for name, spawning in self._spawnings.items():
             if not IRecovering.providedBy(spawning.spawner):
                 continue
-            mine = [each for each in sought if each.spawner == position]
-            recovery = self._recoveries[position] = Recovery(self._events)
-            recovery.over.addCallback(self._recovered, position, mine)
+            mine = [each for each in sought if each.spawn == name]
+            recovery = self._recoveries[name] = Recovery(name, self._events)
+            recovery.over.addCallback(self._recovered, name, mine)
             recovery.over.addErrback(lambda failure: self._log.failure("after recovery", failure))
             orders = [self._order(each, spawning) for each in mine]
-            edge = self._edge_id + spawning.mark
-            recovery.ask(IRecovering(spawning.spawner), edge, orders, self._clock)
+            recovery.ask(
+                IRecovering(spawning.spawner), labelOf(self._edge_id, name), orders, self._clock
+            )
 
     def _recovered(
-        self, found: Mapping[str, IInstance] | None, position: int, sought: Sequence[Instance]
+        self, found: Mapping[str, IInstance] | None, name: str, sought: Sequence[Instance]
     ) -> None:
-        waiting = self._recoveries.pop(position).waiting
+        waiting = self._recoveries.pop(name).waiting
         for instance in sought:
             handle = None if found is None else found.get(instance.ticket)
             if handle is not None:
-                self._watch(instance, handle, self._spawnings[position])
+                self._watch(instance, handle, self._spawnings[name])
                 if instance.retired or instance.state is State.GONE:
                     handle.stop()
             elif found is None:
@@ -135,15 +137,15 @@ class Starter:
         """
         Start what was ordered, soon.
         """
-        assert instance.spawner is not None, "an order without a spawner"
-        if instance.spawner in self._recoveries:
-            self._recoveries[instance.spawner].waiting[instance] = None
+        assert instance.spawn is not None, "an order without a spawn"
+        if instance.spawn in self._recoveries:
+            self._recoveries[instance.spawn].waiting[instance] = None
         else:
             self._turns.add(instance)
 
     def _spawn(self, instance: Instance) -> None:
-        assert instance.spawner is not None, "an order without a spawner"
-        spawning = self._spawnings[instance.spawner]
+        assert instance.spawn is not None, "an order without a spawn"
+        spawning = self._spawnings[instance.spawn]
         self._events.emit(Ordered(instance.route, instance.ticket))
         try:
             handle = spawning.spawner.spawn(self._order(instance, spawning))
@@ -159,12 +161,13 @@ class Starter:
         self._watch(instance, handle, spawning)
 
     def _order(self, instance: Instance, spawning: Spawning) -> SpawnOrder:
+        assert instance.spawn is not None, "an order without a spawn"
         return SpawnOrder(
             instance.ticket,
             instance.route,
             instance.capacity,
             self._environment(instance, spawning),
-            self._edge_id + spawning.mark,
+            labelOf(self._edge_id, instance.spawn),
         )
 
     def _watch(self, instance: Instance, handle: IInstance, spawning: Spawning) -> None:
@@ -234,13 +237,13 @@ class Starter:
         self._turns.stop()
         return gatherResults(
             [
-                Deferred.fromCoroutine(self._stopSpawner(position, each.spawner))
-                for position, each in enumerate(self._spawnings)
+                Deferred.fromCoroutine(self._stopSpawner(name, each.spawner))
+                for name, each in self._spawnings.items()
             ]
         )
 
-    async def _stopSpawner(self, position: int, spawner: ISpawner) -> None:
-        if position in self._recoveries:
+    async def _stopSpawner(self, name: str, spawner: ISpawner) -> None:
+        if name in self._recoveries:
             # Only what was found can be stopped.
-            await self._recoveries[position].over
+            await self._recoveries[name].over
         await spawner.stop()

@@ -20,7 +20,7 @@ from brxy.edge.exchanges.refusals import (
     Refusal,
 )
 from brxy.edge.exchanges.table import Exchange
-from brxy.scaler.instance import Instance, State
+from brxy.scaler.instance import Change, Instance, State
 from brxy.test.support.memory.network import FakeReactor
 from brxy.wire.frames import KIND_HTTP
 from brxy.wire.greeting import Hello, Welcome
@@ -194,7 +194,7 @@ class DispatchTests(SynchronousTestCase):
         """
         A slot of an instance that may have no exchanges gets none.
         """
-        self.instance.state = State.DRAINING
+        self.instance.change(Change.UNREADY)
         self.supply.pulling = False
         self.dispatch.free(self.slot)
         self.wait("a")

@@ -1,41 +1,25 @@
 """
-The page about the log, C{doc/logs.rst}, explains every event of the edge.
+Tests that the page about the log, C{doc/logs.rst}, explains every event of the
+edge.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 from twisted.logger import LogLevel
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
-import brxy
 from brxy.edge.eventlog import TEXTS
+from brxy.test.support.pages import listTables, readPage, section
 
 __all__ = ["LogsDocTests"]
-
-PAGE = Path(brxy.__file__).parents[1] / "doc" / "logs.rst"
-
-
-def rows() -> Iterator[list[str]]:
-    """
-    The cells of each row in the tables of the edge's messages.
-    """
-    flags = re.DOTALL | re.MULTILINE
-    [part] = re.findall(
-        r"^Messages of the edge\n-+\n(.*?)^Messages of a node$", PAGE.read_text(), flags
-    )
-    for row in re.findall(r"^   \* - (.*?)(?=^   \* - |^\S|\Z)", part, flags):
-        cells = [" ".join(cell.split()) for cell in row.split("\n     - ")]
-        if cells[0] != "Message":
-            yield cells
 
 
 def shown(text: str) -> str:
     """
-    A text as the page shows it: with the names of its fields in capitals.
+    @return: a text as the page shows it: with the names of its fields in
+        capitals.
     """
     return re.sub(r"\{(\w+)[^}]*\}", lambda field: field[1].upper(), text)
 
@@ -46,23 +30,23 @@ class LogsDocTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        if not PAGE.exists():
-            raise SkipTest("needs doc/: run the tests in a checkout")
+        tables = listTables(section(readPage("logs"), "Messages of the edge"))
+        self.rows = [row for table in tables for row in table]
 
     def test_messages(self) -> None:
         """
-        Each event has one row with its text, and its level where that is not C{info}; no row
-        is about anything else.
+        Each event has one row with its text, and with its level unless that is
+        C{info}. There are no other rows.
         """
         expected = [
             f"``{shown(text)}``" + ("" if level == LogLevel.info else f" ({level.name})")
             for level, text in TEXTS.values()
         ]
-        self.assertEqual(sorted(cells[0] for cells in rows()), sorted(expected))
+        self.assertEqual(sorted(row[0] for row in self.rows), sorted(expected))
 
     def test_told(self) -> None:
         """
-        Each row says what the message means, and what to do.
+        Each row explains the message, and what to do.
         """
-        for message, *others in rows():
+        for message, *others in self.rows:
             self.assertEqual([bool(each) for each in others], [True, True], message)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import NodeRefused
@@ -60,7 +61,7 @@ class HelloTests(SynchronousTestCase):
         for ticket in ("", "unknown"):
             instance = self.edge.dial(ticket, "n" + ticket)
             self.assertIs(self.edge.dial(ticket, "n" + ticket), instance)
-            self.assertIsNone(instance.spawner)
+            self.assertIsNone(instance.spawn)
             self.assertFalse(instance.watched)
             self.assertEqual(instance.state, State.CONNECTED)
             self.assertEqual(instance.generation // 1_000_000, int(EPOCH + 100))
@@ -175,7 +176,7 @@ class RestartTests(SynchronousTestCase):
         self.assertEqual((record["ticket"], record["spawner"]), (ordered.ticket, "docker-2"))
         edge = FakeEdge(rules)
         [sought] = edge.scaler.restore([record], 0.0)
-        self.assertEqual((sought.spawner, sought.watched, sought.adopted), (1, True, True))
+        self.assertEqual((sought.spawn, sought.watched, sought.adopted), ("docker-2", True, True))
         self.assertEqual(edge.hold(), [])
         for other in ([Rule("r", 4, 1, "docker", True)], [Rule("x", 4, 1, "docker-2", True)]):
             edge = FakeEdge(other)
@@ -251,14 +252,45 @@ class RestartTests(SynchronousTestCase):
         edge = FakeEdge(rules)
         self.assertEqual(edge.scaler.restore([record], 0.0), [])
         instance = edge.dial(second.ticket, second.node_id or "", capacity=1)
-        self.assertEqual((instance.spawner, instance.rank, instance.watched), (1, 1, False))
-        self.assertEqual([each.spawner for each in edge.hold(4)], [0, 1])
+        self.assertEqual(
+            (instance.spawn, instance.rank, instance.watched), ("process-2", 1, False)
+        )
+        self.assertEqual([each.spawn for each in edge.hold(4)], ["process", "process-2"])
         edge.advance(10.0)
         self.assertEqual(instance.state, State.CONNECTED)
         missing = FakeEdge(rules)
         missing.scaler.restore([record], 0.0)
         missing.advance(5.0)
         self.assertEqual((missing.scaler.total(), missing.failures), (0, []))
+
+    def test_byName(self) -> None:
+        """
+        In whatever order the spawns are given after a restart, and whichever is missing,
+        an instance belongs to the spawn of its own name, or to none.
+        """
+        one, two = Rule("r", 1, 1, "one", True), Rule("s", 1, 1, "two", True)
+        before = FakeEdge([one, two])
+        before.hold(route="r")
+        before.hold(route="s")
+        records = json.loads(json.dumps(before.scaler.snapshot()))
+        self.assertEqual([each["spawner"] for each in records], ["one", "two"])
+        for rules, expected in (
+            ([two, one], {"r": "one", "s": "two"}),
+            ([two], {"s": "two"}),
+            ([evolve(two, name="one", pattern=None)], {"r": "one", "s": None}),
+            ([evolve(one, name="two"), evolve(two, name="one")], {}),
+        ):
+            edge = FakeEdge(rules)
+            sought = edge.scaler.restore(records, 0.0)
+            found = {each.route: each.spawn for each in sought}
+            self.assertEqual(found, {key: name for key, name in expected.items() if name})
+
+    def test_twoOfOneName(self) -> None:
+        """
+        Two spawns can't have the same name.
+        """
+        rules = [Rule("r", 1, 1, "a"), Rule("s", 1, 1, "a")]
+        self.assertRaises(ValueError, FakeEdge, rules)
 
     def test_generationsRise(self) -> None:
         """

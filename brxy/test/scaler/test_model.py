@@ -17,10 +17,11 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.scaler.instance import Instance, State
-from brxy.scaler.rules import Rule
+from brxy.scaler.rules import Rule, byName
 from brxy.test.support.memory.fleets import FakeEdge
 
-RULES = (Rule("r", 1, 2), Rule(None, 3, 1))
+RULES = (Rule("r", 1, 2, "first"), Rule(None, 3, 1, "second"))
+BY_NAME = byName(RULES)
 ROUTES = ("r", "s", "t")
 MAX_TOTAL = 5
 LIVE = (State.ORDERED, State.CONNECTED, State.READY)
@@ -171,9 +172,9 @@ class ScalerMachine(RuleBasedStateMachine):
         may, or fail.
         """
         fleet = self.edge.scaler._ledger.fleet(instance.route)
-        assert fleet is not None and instance.spawner is not None
+        assert fleet is not None and instance.spawn is not None
         return all(
-            fleet.number(rule) >= RULES[rule].max_instances
+            fleet.number(rule) >= BY_NAME[rule].max_instances
             or fleet.breaker(rule).mayOrder(self.edge.now) == 0
             for rule in fleet.rules[: instance.rank]
         )
@@ -182,10 +183,10 @@ class ScalerMachine(RuleBasedStateMachine):
     def maxima(self) -> None:
         above = int(self.rolled)
         for route in ROUTES:
-            for index, each in enumerate(RULES):
-                mine = [i for i in self.edge.scaler.instances(route) if i.spawner == index]
+            for each in RULES:
+                mine = [i for i in self.edge.scaler.instances(route) if i.spawn == each.name]
                 assert len(mine) <= each.max_instances + above
-        ordered = [each for each in self.all if each.spawner is not None]
+        ordered = [each for each in self.all if each.spawn is not None]
         assert len(ordered) <= MAX_TOTAL + above
         assert self.edge.scaler.total() == len(self.all)
 
@@ -219,13 +220,22 @@ class ScalerMachine(RuleBasedStateMachine):
         if self.edge.scaler.total() >= MAX_TOTAL:
             return True
         assert fleet is not None
-        for index in fleet.rules:
-            mine = [each for each in instances if each.spawner in (index, None)]
-            full = len(mine) >= RULES[index].max_instances
-            if not full and fleet.breaker(index).mayOrder(self.edge.now) != 0:
+        for name in fleet.rules:
+            mine = [each for each in instances if each.spawn in (name, None)]
+            full = len(mine) >= BY_NAME[name].max_instances
+            if not full and fleet.breaker(name).mayOrder(self.edge.now) != 0:
                 return False
         # With all breakers open and nothing there, nobody is left waiting.
         return bool(instances)
+
+    @invariant()
+    def legal(self) -> None:
+        """
+        Each instance is in a stage that there is, and nothing else is true of it than
+        what may be.
+        """
+        for each in {*self.all, *self.edge.spawned}:
+            assert each.violations() == [], each
 
     @invariant()
     def retiredServeNobody(self) -> None:

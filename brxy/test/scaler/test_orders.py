@@ -153,7 +153,7 @@ class DoomedTests(SynchronousTestCase):
         [one] = edge.hold()
         edge.end(one, "first")
         two = edge.spawned[-1]
-        self.assertEqual(two.spawner, 1)
+        self.assertEqual(two.spawn, "1")
         edge.advance(0.5)
         edge.end(two, "second")
         [failure] = edge.failures

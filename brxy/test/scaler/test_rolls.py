@@ -120,7 +120,7 @@ class RollTests(SynchronousTestCase):
         self.edge.end(older[0])
         self.edge.advance(20.0)
         self.roll()
-        self.assertEqual(self.edge.spawned[-1].spawner, 1)
+        self.assertEqual(self.edge.spawned[-1].spawn, "1")
 
     def test_fails(self) -> None:
         """

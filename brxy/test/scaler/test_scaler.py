@@ -40,7 +40,7 @@ class DemandTests(SynchronousTestCase):
         self.assertEqual(instance.ticket, "t1")
         self.assertEqual(instance.route, "r")
         self.assertEqual(instance.capacity, 7)
-        self.assertEqual(instance.spawner, 1)
+        self.assertEqual(instance.spawn, "1")
         self.assertEqual(instance.state, State.ORDERED)
         self.assertEqual(instance.generation, int((EPOCH + 5.0) * 1e6))
         self.assertTrue(instance.watched)
@@ -97,7 +97,7 @@ class DemandTests(SynchronousTestCase):
         """
         edge = FakeEdge([Rule("r", 2, 1), Rule("x", 5, 1), Rule(None, 3, 10)])
         spawned = edge.hold(100)
-        self.assertEqual([instance.spawner for instance in spawned], [0, 0, 2, 2, 2])
+        self.assertEqual([instance.spawn for instance in spawned], ["0", "0", "2", "2", "2"])
 
     def test_spilloverBreaker(self) -> None:
         """
@@ -106,7 +106,7 @@ class DemandTests(SynchronousTestCase):
         edge = FakeEdge([Rule(None, 2, 1), Rule(None, 2, 1)])
         [first] = edge.hold()
         edge.end(first)
-        self.assertEqual([each.spawner for each in edge.spawned], [0, 1])
+        self.assertEqual([each.spawn for each in edge.spawned], ["0", "1"])
 
     def test_spilloverOnlyAtMaximum(self) -> None:
         """
@@ -120,7 +120,7 @@ class DemandTests(SynchronousTestCase):
             edge.perform(edge.scaler.answered(instance, edge.now))
         edge.advance(2.0)
         edge.end(local)
-        self.assertEqual([each.spawner for each in edge.hold(2)], [0, 1])
+        self.assertEqual([each.spawn for each in edge.hold(2)], ["0", "1"])
 
     def test_spilloverLeavesFirst(self) -> None:
         """

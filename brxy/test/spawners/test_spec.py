@@ -18,6 +18,7 @@ from brxy.spawners.spec import (
     positiveInt,
     routePattern,
     seconds,
+    spawnName,
     splitCommon,
 )
 from brxy.test.support.memory.examples import bounded
@@ -176,11 +177,11 @@ class SplitTests(SynchronousTestCase):
         """
         spec = parseSpawn(
             "ssh: host=h stop-timeout=2 route=*.Example.com max=3 capacity=50"
-            " idle-timeout=0 old-idle-timeout=1.5 send-proxy=v2"
+            " idle-timeout=0 old-idle-timeout=1.5 send-proxy=v2 name=Big_one-2"
         )
         self.assertEqual(
             splitCommon(spec, _Own),
-            (Common("*.example.com", "3", "50", "0", "1.5", "v2"), _Own("h", 2)),
+            (Common("*.example.com", "3", "50", "0", "1.5", "v2", "Big_one-2"), _Own("h", 2)),
         )
 
     def test_defaults(self) -> None:
@@ -198,8 +199,16 @@ class SplitTests(SynchronousTestCase):
         self.assertBad(
             {"host": "h", "port": "1"},
             "ssh: does not know port= (known: host, stop-timeout, route, max, capacity,"
-            " idle-timeout, old-idle-timeout, send-proxy)",
+            " idle-timeout, old-idle-timeout, send-proxy, name)",
         )
+
+    def test_names(self) -> None:
+        """
+        A name is of few characters, and not too long.
+        """
+        self.assertEqual(spawnName("a" * 30), "a" * 30)
+        for bad in ("", "a b", "a.b", "\u00e4", "a/b", "a" * 31, "a\n", "-a", "a_"):
+            self.assertRaises(ValueError, spawnName, bad)
 
     def test_missing(self) -> None:
         """
@@ -223,7 +232,7 @@ class SplitTests(SynchronousTestCase):
 
     def test_validator(self) -> None:
         """
-        What is wrong with no single value is told as the class puts it.
+        An error that concerns no single value has the words of the class.
         """
 
         @frozen

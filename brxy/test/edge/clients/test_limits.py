@@ -426,7 +426,7 @@ class WakeLimitTests(EdgeTests):
             self.assertEqual(status, 200 if number < 3 else 429)
         self.assertEqual(len(spawner.orders), 3)
         self.assertEqual(self.edge.parts.scaler.knownRoutes(), 3)
-        self.assertEqual(list(self.edge.parts.broker.routes()), [])
+        self.assertEqual(dict(self.edge.parts.dispatch.snapshot().held), {})
 
 
 class BrokenLimitTests(SynchronousTestCase):

@@ -46,5 +46,8 @@ class UnclaimedTests(SynchronousTestCase):
         left = [_record("1", "docker", "s"), _record("2", "swarm"), _record("3", "swarm")]
         self.assertEqual(
             self.reported(*left, _record("4", "docker")),
-            [Unclaimed("docker", ["s/1"], "abc"), Unclaimed("swarm", ["r/2", "r/3"], "abc")],
+            [
+                Unclaimed("docker", ["s/1"], "abc-docker"),
+                Unclaimed("swarm", ["r/2", "r/3"], "abc-swarm"),
+            ],
         )

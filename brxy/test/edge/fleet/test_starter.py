@@ -18,7 +18,7 @@ from brxy.edge.events import Event, Events, RecoveryFailed
 from brxy.edge.fleet.starter import Starter
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
-from brxy.scaler.instance import Instance
+from brxy.scaler.instance import Change, Instance
 
 
 @implementer(IInstance)
@@ -107,10 +107,13 @@ class StarterTests(SynchronousTestCase):
         self.clock = Clock()
         self.spawners = [_Spawner(), _Spawner()]
         spawners: list[Any] = list(self.spawners)
-        self.spawnings = [Spawning(spawners[0], 300.0, 10.0), Spawning(spawners[1], 0.5, 0.25)]
+        self.spawnings = {
+            "one": Spawning(spawners[0], 300.0, 10.0),
+            "two": Spawning(spawners[1], 0.5, 0.25),
+        }
         self.told: list[tuple[Any, ...]] = []
         self.starter = self.make()
-        self.instance = Instance("t1", "r", 3, 7, spawner=0)
+        self.instance = Instance("t1", "r", 3, 7, spawn="one")
 
     def make(self) -> Starter:
         return Starter(
@@ -158,7 +161,7 @@ class StarterTests(SynchronousTestCase):
         """
         Each spawner has its own idle times.
         """
-        self.instance.spawner = 1
+        self.instance.spawn = "two"
         self.starter.start(self.instance)
         [order] = self.spawners[1].orders
         self.assertEqual(order.environment["BRXY_IDLE_TIMEOUT"], "0.5")
@@ -190,7 +193,7 @@ class StarterTests(SynchronousTestCase):
         self.starter.start(self.instance)
         address = Address("127.0.0.1", 1)
         self.spawners[0].handles[0].ready.callback(address)
-        self.assertEqual(self.told, [("ready", self.instance, address, self.spawnings[0])])
+        self.assertEqual(self.told, [("ready", self.instance, address, self.spawnings["one"])])
 
     def test_gone(self) -> None:
         """
@@ -302,14 +305,14 @@ class RecoverTests(SynchronousTestCase):
         spawners: list[Any] = [self.other, self.spawner]
         self.starter = Starter(
             self.clock,
-            [Spawning(spawners[0], 1.0, 1.0), Spawning(spawners[1], 1.0, 1.0, "-2")],
+            {"one": Spawning(spawners[0], 1.0, 1.0), "two": Spawning(spawners[1], 1.0, 1.0)},
             _Owner(self.told),
             endpoint=lambda: "tcp:127.0.0.1:9080",
             token=lambda route, ticket: "",
             edge_id="e",
             events=Events([self.events.append]),
         )
-        self.one, self.two = (Instance(each, "r", 1, 7, spawner=1) for each in ("t1", "t2"))
+        self.one, self.two = (Instance(each, "r", 1, 7, spawn="two") for each in ("t1", "t2"))
 
     def recover(self, *instances: Instance) -> None:
         """
@@ -334,22 +337,22 @@ class RecoverTests(SynchronousTestCase):
         Who can find something is asked once, with the orders that were its
         own, as they were when it got them.
         """
-        self.recover(self.one, Instance("t3", "r", 1, 7, spawner=0))
+        self.recover(self.one, Instance("t3", "r", 1, 7, spawn="one"))
         [(edge, [order])] = self.spawner.asked
-        self.assertEqual(edge, "e-2")
+        self.assertEqual(edge, "e-two")
         self.spawner.answer.callback({})
         self.starter.start(self.one)
         self.assertEqual(self.spawner.orders, [order])
         self.clock.advance(0)
-        self.starter.start(Instance("t4", "r", 1, 7, spawner=0))
-        self.assertEqual([each.edge for each in self.other.orders], ["e"])
+        self.starter.start(Instance("t4", "r", 1, 7, spawn="one"))
+        self.assertEqual([each.edge for each in self.other.orders], ["e-one"])
 
     def test_adopted(self) -> None:
         """
         What was found is watched; what was not is gone, but for one whose node
         is here.
         """
-        dialled = Instance("t3", "r", 1, 7, spawner=1, slots=1)
+        dialled = Instance("t3", "r", 1, 7, spawn="two", slots=1)
         self.recover(self.one, self.two, dialled)
         handle: Any = _Handle()
         self.spawner.answer.callback({"t1": handle})
@@ -373,7 +376,7 @@ class RecoverTests(SynchronousTestCase):
         What was given up meanwhile is stopped once it is found.
         """
         self.recover(self.one)
-        self.one.retired = True
+        self.one.change(Change.RETIRED)
         self.starter.stop(self.one)
         handle: Any = _Handle()
         self.spawner.answer.callback({"t1": handle})
@@ -387,7 +390,7 @@ class RecoverTests(SynchronousTestCase):
         self.recover()
         self.starter.start(self.one)
         self.starter.start(self.two)
-        self.starter.start(Instance("t3", "r", 1, 7, spawner=0))
+        self.starter.start(Instance("t3", "r", 1, 7, spawn="one"))
         self.assertEqual([len(each.orders) for each in (self.spawner, self.other)], [0, 1])
         self.starter.stop(self.one)
         self.assertEqual(self.told, [("gone", self.one, Gone("not started"))])
@@ -400,7 +403,7 @@ class RecoverTests(SynchronousTestCase):
         Each order has a turn of the reactor to itself, and can be taken back
         until then.
         """
-        self.starter.start(Instance("t3", "r", 1, 7, spawner=0))
+        self.starter.start(Instance("t3", "r", 1, 7, spawn="one"))
         self.starter.start(self.one)
         self.starter.start(self.two)
         self.assertEqual([len(each.orders) for each in (self.spawner, self.other)], [0, 1])
@@ -420,7 +423,7 @@ class RecoverTests(SynchronousTestCase):
         self.assertEqual([each.ticket for each in self.spawner.orders], ["t2"])
         self.assertEqual(
             self.failures(),
-            [RecoveryFailed("_Recovering", "OSError: no socket")],
+            [RecoveryFailed("two", "OSError: no socket")],
         )
 
     def test_late(self) -> None:
@@ -437,7 +440,7 @@ class RecoverTests(SynchronousTestCase):
         self.assertEqual(len(cancelled), 1)
         self.assertEqual(
             self.failures(),
-            [RecoveryFailed("_Recovering", "no answer within 30 s")],
+            [RecoveryFailed("two", "no answer within 30 s")],
         )
 
     def test_stop_all(self) -> None:

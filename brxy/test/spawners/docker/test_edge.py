@@ -15,7 +15,7 @@ from brxy.spawners.testing import app as testapp
 from brxy.test.support.docker.containers import NODE_SPEC, WEB_SPEC, ContainerTests
 from brxy.test.support.docker.dockerd import MISSING, theDockerd
 from brxy.test.support.processes.netlinks import subnet
-from brxy.test.support.processes.programs import PYTHON
+from brxy.test.support.processes.programs import PYTHON, Program
 
 # Names that no route has; the last is one that no client could send.
 _HOSTILE = ("$(touch /x)", "a;b", "../..", "-rf", "a" * 300, "b\u00fccher", "*", "a b")
@@ -115,6 +115,49 @@ class EdgeTests(ContainerTests):
         await self.address(again)
         await self.stopped(again)
         self.assertEqual(await self.containers(), [])
+
+    async def test_named(self) -> None:
+        """
+        What runs belongs to the spawn of its name, in whatever order spawns are given
+        after a restart.  When a spawn is taken off or renamed, what it has left is
+        reported, goes on to run, and is given to no other.
+        """
+        one, two = (f"docker: name={each} route={each}.test {WEB_SPEC}" for each in ("a", "b"))
+        state = ("--state-dir", str(self.folder / "state"))
+        before = await self.serving(self.dockerEdge(one, "--spawn", two, *state), "a", "b")
+        self.assertEqual(len(set(before.values())), 2)
+        reordered = self.dockerEdge(two, "--spawn", one, *state)
+        self.assertEqual(await self.serving(reordered, "a", "b"), before)
+        other = f"docker: name=c route=a.test {WEB_SPEC}"
+        less = self.dockerEdge(two, "--spawn", other, *state)
+        after = await self.serving(less, "c", "b")
+        self.assertEqual(after["b"], before["b"])
+        self.assertNotIn(after["c"], before.values())
+        self.assertRegex(less.out, r"no --spawn is named a any more; .* left a\.test/[0-9a-f]+ ")
+        self.assertTrue(await self.runs(before["a"]))
+
+    async def serving(self, edge: Program, *names: str) -> dict[str, str]:
+        """
+        Have an edge answer, and end it by force when it has written its state.
+
+        @return: the ids of the containers by which it does, by the names of the spawns.
+        """
+        address = await self.address(edge)
+        found = {}
+        for name in names:
+            host = "a.test" if name == "c" else f"{name}.test"
+            self.assertEqual((await self.get(address, host=host)).status, 200)
+            [mine] = [
+                each
+                for each in await self.containers()
+                if each["Labels"]["brxy.edge"].endswith(f"-{name}")
+            ]
+            found[name] = mine["Id"]
+            ticket = mine["Labels"]["brxy.ticket"]
+            await self.until(lambda: ticket in (self.folder / "state/edge.json").read_text())  # noqa: B023
+        edge.signal(9)
+        await self.ended(edge)
+        return found
 
     async def test_daemonRestarts(self) -> None:
         """
