@@ -143,9 +143,7 @@ class Common:
     name: str | None = field(
         default=None,
         converter=optional(spawnName),
-        metadata={
-            "help": "the name of this spawn, by which its instances are found after a restart; else its kind"
-        },
+        metadata={"help": "the name that its instances are found by after a restart"},
     )
 
 

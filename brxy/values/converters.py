@@ -26,7 +26,8 @@ __all__ = [
     "spawnName",
 ]
 
-_SPAWN_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
+# With the id of an edge it is the value of a label, for which Kubernetes has these rules.
+_SPAWN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,28}[A-Za-z0-9])?")
 
 
 def seconds(text: str | float) -> float:
@@ -131,9 +132,11 @@ def spawnName(text: str) -> str:
     """
     Convert the name of a spawn.
 
-    @raise ValueError: it has other characters than letters, digits, C{-} and C{_}, or
-        more than 63.
+    @raise ValueError: it has other characters than letters, digits, C{-} and C{_}, more
+        than 30, or C{-} or C{_} at an end.
     """
     if not _SPAWN_NAME.fullmatch(text):
-        raise ValueError("letters, digits, - and _ are needed, at most 63")
+        raise ValueError(
+            "1 to 30 letters, digits, - and _ are needed, with a letter or digit at both ends"
+        )
     return text

@@ -34,7 +34,6 @@ DERIVED = {
     "spawns.rule.name": "spawns",
     "spawns.rule.recovers": "spawns",
     "spawns.spawning.spawner": "spawns",
-    "spawns.spawning.mark": "spawns",
     "spawns.spawning.send_proxy": "spawns",
 }
 
@@ -75,7 +74,7 @@ class EdgeSettingTests(SettingTests):
         What spawn strings set for some routes is a key that every spawner has.
         """
         keys = {each.spawn_key for each in FIELDS if each.spawn_key}
-        self.assertEqual(set(optionKeys(Common)) - keys, {"route", "send-proxy"})
+        self.assertEqual(set(optionKeys(Common)) - keys, {"route", "send-proxy", "name"})
         self.assertEqual(keys - set(optionKeys(Common)), set())
         for each in FIELDS:
             self.assertEqual(each.scope, "route" if each.spawn_key in keys else "edge")
