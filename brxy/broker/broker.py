@@ -12,7 +12,6 @@ neither a waiter nor a ready slot.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 from typing import Generic
 
@@ -21,6 +20,7 @@ from brxy.broker.line import Line
 from brxy.broker.offer import Offer
 from brxy.broker.pool import Pool
 from brxy.broker.quota import Addresses
+from brxy.broker.snapshot import BrokerSnapshot
 
 __all__ = ["Broker"]
 
@@ -152,17 +152,23 @@ class Broker(Generic[W, S]):
         line = self._lines.get(route)
         return 0 if line is None else line.count
 
-    def heldTotal(self) -> int:
+    def routes(self) -> list[str]:
         """
-        How many wait for any route.
-        """
-        return self._held_total
-
-    def routes(self) -> Iterable[str]:
-        """
-        The routes somebody waits for; a copy.
+        The routes that exchanges wait for.
         """
         return list(self._lines)
+
+    def snapshot(self) -> BrokerSnapshot:
+        """
+        What it knows.
+        """
+        return BrokerSnapshot(
+            {route: line.count for route, line in self._lines.items()},
+            {route: pool.offering for route, pool in self._pools.items()},
+            len(self._arrived) + len(self._again),
+            sum(map(len, self._lines.values())),
+            sum(map(len, self._pools.values())),
+        )
 
     # Supply
 

@@ -33,6 +33,9 @@ class Line(Generic[W]):
         self._others: list[W] = []
         self.count = 0
 
+    def __len__(self) -> int:
+        return len(self._elder) + len(self._others)
+
     def add(self, waiter: W) -> None:
         waiter.held = True
         self.count += 1

@@ -37,6 +37,9 @@ class Pool(Generic[S]):
         self._heap: list[_Entry] = []
         self.offering = 0
 
+    def __len__(self) -> int:
+        return len(self._heap)
+
     def enter(self, offer: Offer) -> None:
         """
         An instance offers slots that did not.

@@ -314,7 +314,7 @@ class EdgeService(Service):
     def _save(self) -> None:
         self._saving = None
         try:
-            self._state.save(self._scaler.snapshot())
+            self._state.save(self._scaler.records())
         except OSError as error:
             self._log.error("can't write the state: {error}", error=error)
 

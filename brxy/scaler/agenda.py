@@ -25,6 +25,9 @@ class Agenda(Generic[T]):
         self._entries: list[tuple[float, int, T]] = []
         self._number = 0
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def add(self, when: float, what: T) -> None:
         """
         Look at this then.

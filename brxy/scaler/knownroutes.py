@@ -27,6 +27,9 @@ class KnownRoutes:
         self._named = frozenset(named)
         self._served: dict[str, None] = {}
 
+    def __len__(self) -> int:
+        return len(self._served)
+
     def __contains__(self, route: str) -> bool:
         return route in self._named or route in self._served
 

@@ -82,6 +82,12 @@ class Ledger:
         """
         return self._fleets.get(route)
 
+    def fleets(self) -> list[Fleet]:
+        """
+        What there is of each route.
+        """
+        return list(self._fleets.values())
+
     def fleetFor(self, route: str) -> Fleet:
         """
         What there is of a route.  One that stays without instances must be

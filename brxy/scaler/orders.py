@@ -57,6 +57,12 @@ class Orders:
         """
         return bool(self._shortage)
 
+    def isShort(self, route: str) -> bool:
+        """
+        Whether this route does.
+        """
+        return self._shortage.lacks(route)
+
     def wakes(self, route: str, now: float) -> bool:
         """
         Whether somebody who waits for this route would have something started where

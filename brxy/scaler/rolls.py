@@ -20,11 +20,17 @@ class Rolls:
     The rolls that are under way, at most one for each route.
     """
 
-    def __init__(self, ledger: Ledger, supply: Lifecycle, orders: Orders) -> None:
+    def __init__(self, ledger: Ledger, lifecycle: Lifecycle, orders: Orders) -> None:
         self._ledger = ledger
-        self._lifecycle = supply
+        self._lifecycle = lifecycle
         self._orders = orders
         self._rolls: dict[str, _Roll] = {}
+
+    def routes(self) -> frozenset[str]:
+        """
+        The routes whose instances are being replaced.
+        """
+        return frozenset(self._rolls)
 
     def start(self, route: str, now: float) -> list[Decision]:
         """
