@@ -145,7 +145,7 @@ class Crowd:
         return self._sizes
 
     def _exchange(self, route: int) -> Exchange:
-        return Exchange(self._names[route], KIND_HTTP, True, 3, None)
+        return Exchange(self._names[route], KIND_HTTP, True, 3, "", None)
 
     def _order(self, routes: int) -> Iterator[int]:
         """

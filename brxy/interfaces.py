@@ -2,8 +2,7 @@
 The public interfaces of brxy and the values that cross them.
 
 Third parties implement L{ISpawnerFactory}, L{ISpawner} and L{IInstance} to
-start instances where brxy itself can't.  L{IExchangeEnd} is what brxy's own
-connections have in common.
+start instances where brxy itself can't.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from zope.interface import Attribute, Interface
 __all__ = [
     "Address",
     "Gone",
-    "IExchangeEnd",
     "IInstance",
     "ILeaving",
     "IRecovering",
@@ -232,36 +230,4 @@ class ISpawnerFactory(Interface):
         @param command: what followed C{--}, one string an argument.
         @raise brxy.errors.BadSpawnSpec: these options and this command don't
             go together (no command where one is needed).
-        """
-
-
-class IExchangeEnd(Interface):
-    """
-    One of the two ends that L{brxy.transport.relay} joins for the time of an exchange:
-    a client, a slot or an app's connection.
-    """
-
-    def write(data: bytes) -> None:
-        """
-        Send bytes of the exchange to whoever is behind this end.
-        """
-
-    def end() -> None:
-        """
-        Half-close: nothing more will be written.
-        """
-
-    def reset() -> None:
-        """
-        Abort: whoever is behind this end must see that the exchange broke off.
-        """
-
-    def pause() -> None:
-        """
-        Deliver no more bytes from this end until L{resume}.
-        """
-
-    def resume() -> None:
-        """
-        Deliver bytes again.
         """

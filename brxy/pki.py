@@ -5,9 +5,8 @@ folder.
     python -m brxy.pki init DIR
     python -m brxy.pki issue DIR NAME [NAME...]
 
-The first makes C{DIR/ca.pem} and C{DIR/ca.key}, the second C{DIR/NAME.pem} and
-C{DIR/NAME.key}, for all these names and addresses, good for an edge as for a
-node.
+C{init} writes C{DIR/ca.pem} and C{DIR/ca.key}.  C{issue} writes C{DIR/NAME.pem} and
+C{DIR/NAME.key}, for all these names and addresses; an edge or a node can use them.
 """
 
 from __future__ import annotations
@@ -32,11 +31,11 @@ from brxy.values.routename import routeName
 
 __all__ = ["Authority", "Issued", "main"]
 
-# Days that certificates are good for.
+# Days for which certificates are valid.
 AUTHORITY_DAYS = 3650
 DAYS = 730
 
-# Clocks differ.
+# Certificates are valid from this much earlier, because clocks differ.
 _EARLIER = timedelta(hours=1)
 
 _PEM = serialization.Encoding.PEM
@@ -66,10 +65,10 @@ class Authority:
     @classmethod
     def make(cls) -> Authority:
         """
-        A new one.
+        Make a new authority.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        # The number tells those apart that somebody trusts at the same time.
+        # The number distinguishes authorities that are trusted at the same time.
         number = x509.random_serial_number()
         name = _named(f"brxy CA {number:x}"[:24])
         builder = (
@@ -82,7 +81,7 @@ class Authority:
     @classmethod
     def load(cls, folder: Path) -> Authority:
         """
-        The one in a folder.
+        Read the authority in a folder.
 
         @raise UsageError: there is none.
         """
@@ -102,15 +101,16 @@ class Authority:
     @property
     def issued(self) -> Issued:
         """
-        What it is itself.
+        The authority's own certificate and key.
         """
         return _issued(self._certificate, self._key)
 
     def issue(self, *names: str, days: int = DAYS) -> Issued:
         """
-        A certificate for a server and client with these names and addresses.
+        Issue a certificate for a server or client with these names and addresses.
 
-        @param days: for so long from now; below 0: it was good until then.
+        @param days: it is valid for this number of days from now; a negative number makes
+            one that has expired.
         """
         alternatives: list[x509.GeneralName] = []
         for name in names:
@@ -132,7 +132,7 @@ class Authority:
 
 
 def _named(name: str) -> x509.Name:
-    # RFC 5280 knows no longer ones.  Whoever checks looks at the alternatives.
+    # RFC 5280 permits no longer ones.  What is checked are the alternative names.
     return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name[:64])])
 
 
@@ -172,7 +172,7 @@ def _issued(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> I
 
 def _write(folder: Path, name: str, issued: Issued) -> None:
     """
-    @raise UsageError: they can't be written, or are there already.
+    @raise UsageError: the files can't be written, or exist already.
     """
     files: Mapping[Path, tuple[bytes, int]] = {
         folder / f"{name}.pem": (issued.certificate, 0o644),
@@ -216,9 +216,9 @@ def _isName(text: str) -> bool:
 
 def main(arguments: Sequence[str]) -> None:
     """
-    The command.
+    Run the command.
 
-    @raise SystemExit: it can't be done; one line says why.
+    @raise SystemExit: the command failed; standard error has one line that says why.
     """
     try:
         match arguments:

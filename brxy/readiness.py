@@ -14,14 +14,14 @@ from twisted.python.failure import Failure
 
 __all__ = ["urlPath", "waitUntilReady"]
 
-# The pause between two attempts (seconds): a part of the time that the app has
-# taken so far, so that it is noticed late by 1 % on average, and within these.
+# The pause between two attempts: this part of the time that the app has taken so far, so
+# that its readiness is noticed 1 % late on average; but within these limits (seconds).
 _PART = 1 / 50
 _SHORTEST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.1
 
-# An attempt takes some 60 µs.  When many apps start at once they take turns,
-# one in so many seconds.
+# An attempt takes some 60 µs.  When N apps start at once, each gets an attempt in N times
+# this (seconds).
 _TURN = 0.0005
 
 # Seconds an attempt may take: to connect, and to be answered.
@@ -50,16 +50,16 @@ def waitUntilReady(
     reactor: Any, host: str, port: int, path: str | None = None, header: bytes = b""
 ) -> Deferred[None]:
     """
-    Try until an app accepts a connection, or answers a GET.
+    Wait until an app accepts a connection, or answers a GET.
 
     The request is written by hand: importing an HTTP client costs a node more
     than its app may need to start.
 
-    @param path: what to GET; any answer from 200 to 399 will do.  L{None}: a
-        connection is enough.
-    @param header: what goes before the GET, for an app that expects a PROXY header.
-    @return: fires when the app is ready.  Cancel it to stop trying: there is
-        no other limit.
+    @param path: what to GET: the app is ready when the status is from 200 to 399.
+        L{None}: it is ready when it accepts a connection.
+    @param header: what is sent before the GET, for an app that expects a PROXY header.
+    @return: fires when the app is ready.  Attempts are made until then, or until it
+        is cancelled.
     """
     request = b""
     if path is not None:
@@ -69,22 +69,34 @@ def waitUntilReady(
             target,
             authority.encode("ascii"),
         )
-    attempts = _Attempts(reactor, host, port, request and header + request)
+    attempts = _Attempts(reactor, host, port, request and header + request, _COUNT)
     attempts.begin()
     return attempts.ready
 
 
+class _Count:
+    """
+    The number of apps that this process waits for.
+    """
+
+    def __init__(self) -> None:
+        self.apps = 0
+
+
+# They share the time of the process.
+_COUNT = _Count()
+
+
 class _Attempts(ClientFactory):
     """
-    One attempt after the other until one succeeds.
+    Attempts to connect to one app, one after another until one succeeds.
+
+    @param count: counts the apps that are waited for at the same time.
     """
 
     noisy = False
 
-    #: How many apps are waited for, in this process.
-    waited_for = 0
-
-    def __init__(self, reactor: Any, host: str, port: int, request: bytes) -> None:
+    def __init__(self, reactor: Any, host: str, port: int, request: bytes, count: _Count) -> None:
         self.ready: Deferred[None] = Deferred(lambda _: self._cancel())
         self.request = request
         self.reactor = reactor
@@ -95,7 +107,8 @@ class _Attempts(ClientFactory):
         self._connector: IConnector | None = None
         self._succeeded = False
         self._cancelled = False
-        _Attempts.waited_for += 1
+        self._count = count
+        count.apps += 1
 
     def begin(self) -> None:
         """
@@ -108,19 +121,19 @@ class _Attempts(ClientFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """
-        Something accepted the connection.
+        A server accepted the connection.
         """
         return _Attempt(self)
 
     def success(self) -> None:
         """
-        The app is ready; told when the attempt's connection is closed.
+        The app is ready: C{ready} fires when the attempt's connection is closed.
         """
         self._succeeded = True
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         """
-        Nobody listens yet.
+        No server listens yet.
         """
         self._attemptOver()
 
@@ -132,13 +145,13 @@ class _Attempts(ClientFactory):
 
     def _attemptOver(self) -> None:
         """
-        Tell, or try again a little later.
+        Report success, or try again a little later.
         """
         self._connector = None
         if self._cancelled:
             return
         if self._succeeded:
-            _Attempts.waited_for -= 1
+            self._count.apps -= 1
             self.ready.callback(None)
             return
         self._waiting = self.reactor.callLater(self._pause(), self.begin)
@@ -149,14 +162,14 @@ class _Attempts(ClientFactory):
         """
         elapsed: float = self.reactor.seconds() - self._began
         pause = min(max(elapsed * _PART, _SHORTEST_PAUSE), _LONGEST_PAUSE)
-        return max(pause, _Attempts.waited_for * _TURN)
+        return max(pause, self._count.apps * _TURN)
 
     def _cancel(self) -> None:
         """
-        Nobody wants to know any more.
+        C{ready} was cancelled.
         """
         self._cancelled = True
-        _Attempts.waited_for -= 1
+        self._count.apps -= 1
         if self._waiting is not None:
             self._waiting.cancel()
         if self._connector is not None:
@@ -165,7 +178,7 @@ class _Attempts(ClientFactory):
 
 class _Attempt(Protocol):
     """
-    One connection: asks if there is something to ask, and closes.
+    One connection: sends the request, if there is one, and closes.
     """
 
     transport: ITCPTransport
@@ -177,11 +190,11 @@ class _Attempt(Protocol):
 
     def connectionMade(self) -> None:
         """
-        See that there is somebody else at the other end, and ask.
+        Send the request, unless the connection has met itself.
 
-        A connection to a port of the ephemeral range that nobody listens at
-        can meet itself (RFC 9293, section 3.5: simultaneous open), and would
-        then keep the port from the app.
+        A connection to a port of the ephemeral range on which no server listens can
+        do so (RFC 9293, section 3.5: simultaneous open), and would then keep the port
+        from the app.
         """
         if self.transport.getHost() == self.transport.getPeer():
             self.transport.abortConnection()
@@ -196,7 +209,7 @@ class _Attempt(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        The head of the answer: its status is all that counts.
+        The head of the answer came: only its status matters.
         """
         if len(self._received) >= _STATUS_LENGTH:
             return

@@ -1,5 +1,5 @@
 """
-One app from outside: its command, process, readiness, connections and lifetime.
+Running one app: its command, process, readiness, connections and lifetime.
 """
 
 __all__: list[str] = []

@@ -1,5 +1,5 @@
 """
-Apps that are told by the PROXY protocol who their clients are.
+Connections to apps that begin with a PROXY header, which names the client.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
-One running app: a port for it, its process, the moment it answers, its end.
+One running app: its port, its process, its readiness and its end.
 
-The node runs its app by this, and so does the spawner C{app:}.
+A node runs its app with this, and so does the spawner C{app:}.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class App:
     """
     One copy of an app.  It never outlives this process.
 
-    @ivar ready: fires with its L{Address} when it answers; never once it was
-        asked to stop or has ended.
+    @ivar ready: fires with its L{Address} when it answers; never after it was stopped
+        or has ended.
     @ivar ended: fires with L{Ended} when nothing of it is left.
     """
 
@@ -51,11 +51,10 @@ class App:
         @param environ: what the app's environment is made from, see
             L{appEnvironment}.
         @param output: called with 1 or 2 and each line that the app prints.
-        @param port: where it listens; L{None}: a free port is found.
-        @param ready_path: it is ready when a GET of this is answered by a
-            status from 200 to 399; L{None}: when it accepts a connection.
-        @param send_proxy: the version of the PROXY protocol that it expects; L{None}: it
-            does not.
+        @param port: where it listens; L{None}: on a free port.
+        @param ready_path: see L{waitUntilReady}.
+        @param send_proxy: the version of the PROXY protocol that it expects; L{None} if
+            it does not.
         @param stop_timeout: seconds between SIGTERM and SIGKILL.
         @param ports: where a free port comes from.
         """
@@ -68,8 +67,7 @@ class App:
         self._output = output
         self._port = port
         self._ready_path = ready_path
-        # A connection of our own.
-        self._header = b"" if send_proxy is None else proxyHeader(send_proxy, None)
+        self._send_proxy = send_proxy
         self._stop_timeout = stop_timeout
         self._ports = ports
         self._child: Child | None = None
@@ -92,7 +90,7 @@ class App:
 
     def start(self) -> None:
         """
-        Start it.
+        Start the app.
 
         @raise SpawnFailed: it can't be started.
         """
@@ -107,9 +105,9 @@ class App:
 
     def adopt(self, launched: Launched, port: int) -> None:
         """
-        Take one that was started already, in place of L{start}.
+        Take over an app that was started before, in place of L{start}.
 
-        @param port: where it was told to listen.
+        @param port: where it listens.
         """
         child = self._makeChild(port)
         child.adopt(launched)
@@ -117,8 +115,8 @@ class App:
 
     def stop(self) -> None:
         """
-        Ask it to end by SIGTERM, and see to it by SIGKILL later.  Does nothing
-        when called again, or after the end.
+        End it with SIGTERM, and with SIGKILL after C{stop_timeout}.  Does nothing when
+        called again, or after the end.
         """
         self._cancelReadiness()
         if self._child is not None:
@@ -126,7 +124,7 @@ class App:
 
     def kill(self) -> None:
         """
-        End it by SIGKILL now.
+        End it with SIGKILL now.
         """
         self._cancelReadiness()
         if self._child is not None:
@@ -134,7 +132,7 @@ class App:
 
     def _makeChild(self, port: int) -> Child:
         """
-        Its process.
+        @return: its process, not started yet.
         """
         return Child(
             self._reactor,
@@ -146,21 +144,23 @@ class App:
 
     def _await(self, child: Child, port: int) -> None:
         """
-        Wait for its answer, and for its end.
+        Wait until it is ready, and for its end.
         """
         self._child = child
-        # Whoever ends in a grace does not wait for it.
+        # If the reactor ends before the app has, for lack of time, the app is killed.
         self._last_resort = self._reactor.addSystemEventTrigger("after", "shutdown", child.kill)
         child.ended.addCallback(self._childEnded, port)
-        self._readiness = waitUntilReady(self._reactor, HOST, port, self._ready_path, self._header)
+        # The check is no client, so its PROXY header has no addresses.
+        header = b"" if self._send_proxy is None else proxyHeader(self._send_proxy, None)
+        self._readiness = waitUntilReady(self._reactor, HOST, port, self._ready_path, header)
         self._readiness.addCallbacks(
             lambda _: self.ready.callback(Address(HOST, port)), self._readinessCancelled
         )
 
     def _takePort(self) -> int:
         """
-        @raise SpawnFailed: there is none, or someone else has the given one,
-            who would be taken for the app.
+        @raise SpawnFailed: no port is free, or another process listens on the given
+            one, and would be taken for the app.
         """
         if self._port is None:
             return self._ports.take()
@@ -170,7 +170,7 @@ class App:
 
     def _releasePort(self, port: int) -> None:
         """
-        Nobody listens at the port any more.
+        The port is not used any more.
         """
         if self._port is None:
             self._ports.release(port)
@@ -186,13 +186,13 @@ class App:
 
     def _cancelReadiness(self) -> None:
         """
-        From now on it doesn't matter whether it answers.
+        Stop waiting for its readiness.
         """
         if self._readiness is not None:
             self._readiness.cancel()
 
     def _readinessCancelled(self, failure: Failure) -> None:
         """
-        It ended, or was stopped, before it answered.
+        It ended, or was stopped, before it was ready.
         """
         failure.trap(CancelledError)

@@ -11,40 +11,34 @@ from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from brxy.apps.connection import AppConnection, AppFactory, KeepAliveGuess
-from brxy.interfaces import Address, IExchangeEnd
-from brxy.transport.connection import IDLE_PROOF, Shared
+from brxy.interfaces import Address
+from brxy.transport.connection import Shared
 from brxy.transport.relay import Relay
-from brxy.transport.stream import EpollTransport
+from brxy.transport.splice import MovableStream
 
 __all__ = ["Backend", "clientEndpoint"]
 
-# An app on the same machine accepts at once, or is in trouble.
+# Seconds.  An app on the same machine accepts at once, unless it is in trouble.
 CONNECT_TIMEOUT = 5.0
 
-# A request that must not be sent twice goes on a kept connection only if that
-# was idle for no longer than this: apps close idle connections, some after 1 s.
-IDLE_SURE = 0.5
 
-
-@implementer(IExchangeEnd)
 class Backend:
     """
-    The app as an end of exchanges, one after another.
+    An app as an end of exchanges, one after another.
 
     @param address: where the app accepts connections.
-    @param habits: what is known of this app, by all of its backends.
-    @ivar congested: the app takes no more bytes for now.
+    @param keep_alive: shared by all backends of the app.
+    @ivar congested: the connection to the app can take no more bytes for now.
     """
 
     _log = Logger()
 
-    def __init__(self, shared: Shared, address: Address, habits: KeepAliveGuess) -> None:
+    def __init__(self, shared: Shared, address: Address, keep_alive: KeepAliveGuess) -> None:
         self._shared = shared
         self._address = address
-        self._keep_alive = habits
+        self._keep_alive = keep_alive
         self._connection: AppConnection | None = None
         self._dialing: Deferred[Any] | None = None
         self._outbox: list[bytes] = []
@@ -60,7 +54,7 @@ class Backend:
         return self._connection is not None and self._connection.congested
 
     @property
-    def stream(self) -> EpollTransport | None:
+    def stream(self) -> MovableStream | None:
         """
         See L{brxy.transport.relay.End}.
         """
@@ -68,21 +62,20 @@ class Backend:
 
     def begin(self, relay: Relay, once: bool, client: str, first: bytes) -> None:
         """
-        Begin an exchange.  C{relay.accepted()} is called once the app can be
-        written to, maybe before this returns, or C{relay.refused()}.
+        Begin an exchange.  C{relay.accepted()} is called when the app can be written
+        to, maybe before this returns; or C{relay.refused()} if it can't be reached.
 
-        @param once: the request must not be sent twice: use no kept
-            connection that the app might be closing.
-        @param client: from where to where the client connected, see
-            L{brxy.wire.proxyheader.Endpoints}.
-        @param first: what goes to the app before anything that is written
-            later.
+        @param once: the request must not be sent twice: use no kept connection that the
+            app might be closing.
+        @param client: the client's address and the one that it connected to, see
+            L{brxy.wire.proxyheader.endpointsFromText}.
+        @param first: the first bytes for the app.
         """
         self._relay = relay
         self._end_wanted = self._paused = False
         connection = self._connection
         if connection is not None:
-            if not once or self._isSure(connection):
+            if not once or self._keep_alive.isSure(connection):
                 connection.exchanges += 1
                 if first:
                     connection.write(first)
@@ -92,24 +85,13 @@ class Backend:
         self._outbox = [first]
         self._dial()
 
-    def _isSure(self, connection: AppConnection) -> bool:
-        """
-        Will the app surely read what is sent now?
-        """
-        habits = self._keep_alive
-        idle = self._shared.seconds() - connection.idle_since
-        if idle > IDLE_SURE or not (habits.keeps_open or idle >= IDLE_PROOF):
-            return False
-        quiet = connection.isQuiet()
-        if quiet and idle >= IDLE_PROOF:
-            habits.keeps_open = True
-        return quiet
-
     def _setAside(self, connection: AppConnection) -> None:
         """
-        It is not sure enough.  Where requests that must not be sent twice come
-        one upon the other, no connection is ever idle for long enough to prove
-        anything, and each would get a new one: so one is left idle for that.
+        Stop using a connection that the app might be closing.
+
+        When requests that must not be sent twice follow one another closely, no
+        connection is ever idle for long enough to prove that the app keeps it open, and
+        each request would need a new one.  So one connection is left idle to find out.
         """
         if self._keep_alive.keeps_open or self._keep_alive.trial is not None:
             self._drop()
@@ -143,12 +125,12 @@ class Backend:
         self._dialing = None
         relay, self._relay = self._relay, None
         if relay is not None:
-            # For whatever reason: without a connection no byte got there.
+            # Whatever the reason is: without a connection, no byte reached the app.
             self.refused(relay, failure.getErrorMessage())
 
     def refused(self, relay: Relay, reason: str) -> None:
         """
-        The app could not be reached: no byte got there.
+        The app could not be reached: no byte of the exchange got there.
         """
         relay.refused(reason)
 
@@ -158,12 +140,12 @@ class Backend:
         """
         relay.aborted(self, reason)
 
-    # IExchangeEnd
+    # As an end of an exchange
 
     def write(self, data: bytes) -> None:
         """
-        See L{IExchangeEnd}.  What comes before the app is connected is kept;
-        the edge sends no more than its copy until the app has accepted.
+        See L{brxy.transport.relay.End}.  What is written before the app is connected is
+        kept: the edge sends no more than it has a copy of until the app has accepted.
         """
         if self._connection is not None:
             self._connection.write(data)
@@ -172,7 +154,7 @@ class Backend:
 
     def end(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._end_wanted = True
         if self._connection is not None:
@@ -180,13 +162,13 @@ class Backend:
 
     def reset(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._letGo()
 
     def pause(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._paused = True
         if self._connection is not None:
@@ -194,7 +176,7 @@ class Backend:
 
     def resume(self) -> None:
         """
-        See L{IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self._paused = False
         if self._connection is not None:
@@ -252,7 +234,7 @@ class Backend:
         if connection is not None:
             connection.close()
 
-    # What the connection tells
+    # What the connection reports
 
     def received(self, connection: AppConnection, data: bytes) -> None:
         """
@@ -261,21 +243,20 @@ class Backend:
         if connection is not self._connection:
             return
         if self._relay is None:
-            # Nobody asked for anything: what follows could not be told from
-            # the next response.
+            # No request is on: these bytes could be taken for the next response.
             self._letGo()
         else:
             self._relay.data(self, data)
 
     def appEnded(self, connection: AppConnection) -> None:
         """
-        The app half-closed: in an exchange that is passed on, between two the
-        connection is of no more use.
+        The app half-closed.  In an exchange that is passed on; between two, the
+        connection can't be used again.
         """
         if connection is not self._connection:
             connection.close()
         elif self._relay is None:
-            self._closedIdle(connection)
+            self._keep_alive.closed(connection)
             self._letGo()
         else:
             self._relay.ended(self)
@@ -293,22 +274,18 @@ class Backend:
             if relay is not None:
                 self.broke(relay, reason)
             else:
-                self._closedIdle(connection)
-
-    def _closedIdle(self, connection: AppConnection) -> None:
-        if self._shared.seconds() - connection.idle_since < IDLE_SURE:
-            self._keep_alive.keeps_open = False
+                self._keep_alive.closed(connection)
 
     def appFull(self, connection: AppConnection) -> None:
         """
-        The app takes no more for now.
+        The connection to the app can take no more for now.
         """
         if connection is self._connection and self._relay is not None:
             self._relay.full(self)
 
     def appDrained(self, connection: AppConnection) -> None:
         """
-        The app takes more again.
+        The connection to the app can take more again.
         """
         if connection is self._connection and self._relay is not None:
             self._relay.drained(self)
@@ -316,7 +293,7 @@ class Backend:
 
 def clientEndpoint(reactor: Any, address: Address) -> IStreamClientEndpoint:
     """
-    How an app at this address is dialled.
+    @return: what dials an app at this address.
     """
     if address.host.replace(".", "").isdigit():
         return TCP4ClientEndpoint(reactor, address.host, address.port, timeout=CONNECT_TIMEOUT)

@@ -1,5 +1,5 @@
 """
-What an app is run as: its arguments and its environment.
+The arguments and the environment that an app is run with.
 
 This module imports nothing, see L{brxy.processes.launch}.
 """
@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 __all__ = ["HOST", "appCommand", "appEnvironment"]
 
-# Where an app listens: it is reached through a node or an edge beside it only.
+# Where an app listens: only the node or edge beside it connects to it.
 HOST = "127.0.0.1"
 
-# Our own variables, the token among them, are none of an app's business.
+# Variables of brxy, the token among them, are not passed on to an app.
 _OWN_PREFIX = "BRXY_"
 
 
@@ -33,7 +33,7 @@ def appCommand(command: Sequence[str], port: int, host: str, route: str) -> list
 
 def appEnvironment(environ: Mapping[str, str], port: int, host: str, route: str) -> dict[str, str]:
     """
-    The environment for an app: that of its parent, but for our own variables,
+    The environment for an app: that of its parent without brxy's own variables, and
     with C{PORT}, C{HOST} and C{ROUTE}.
     """
     kept = {name: value for name, value in environ.items() if not name.startswith(_OWN_PREFIX)}

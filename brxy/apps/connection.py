@@ -1,5 +1,5 @@
 """
-One connection to an app, and what is known of how the app treats such.
+One connection to an app, and a guess whether the app keeps connections open.
 """
 
 from __future__ import annotations
@@ -11,28 +11,51 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from brxy.transport.connection import Connection, Shared
+from brxy.transport.connection import IDLE_PROOF, Connection, Shared
 
 __all__ = ["AppConnection", "AppFactory", "KeepAliveGuess"]
+
+# A request that must not be sent twice is sent on a kept connection only if that was idle
+# for at most this (seconds): apps close idle connections, some after 1 s.
+IDLE_SURE = 0.5
 
 
 class KeepAliveGuess:
     """
-    What is known of how an app treats its connections.
+    A guess whether an app keeps its connections open after a response.
 
-    @ivar keeps_open: it leaves them open after a response.
-    @ivar trial: a connection that nobody uses, to find that out.
+    @ivar keeps_open: it does, as far as is known.
+    @ivar trial: an unused connection that is left open to find out.
     """
 
     keeps_open = False
     trial: AppConnection | None = None
 
+    def isSure(self, connection: AppConnection) -> bool:
+        """
+        @return: whether the app will surely read what is sent on an idle connection now.
+        """
+        idle = connection.idleFor()
+        if idle > IDLE_SURE or not (self.keeps_open or idle >= IDLE_PROOF):
+            return False
+        quiet = connection.isQuiet()
+        if quiet and idle >= IDLE_PROOF:
+            self.keeps_open = True
+        return quiet
+
+    def closed(self, connection: AppConnection) -> None:
+        """
+        The app closed an idle connection.
+        """
+        if connection.idleFor() < IDLE_SURE:
+            self.keeps_open = False
+
 
 class AppConnection(Connection):
     """
-    One connection to the app.
+    One connection to an app.
 
-    @ivar exchanges: how many it has carried.
+    @ivar exchanges: the number of exchanges that it has carried.
     @ivar idle_since: when the last of them was over, in the clock's seconds.
     """
 
@@ -44,18 +67,24 @@ class AppConnection(Connection):
         self._backend = backend
         self._tried: KeepAliveGuess | None = None
 
-    def tryOut(self, habits: KeepAliveGuess) -> None:
+    def idleFor(self) -> float:
         """
-        See whether the app leaves this connection open; it is of no other use.
+        @return: the seconds since the last exchange was over.
         """
-        self._tried = habits
-        habits.trial = self
+        return self.shared.seconds() - self.idle_since
+
+    def tryOut(self, keep_alive: KeepAliveGuess) -> None:
+        """
+        Find out whether the app leaves this connection open.  It is not used otherwise.
+        """
+        self._tried = keep_alive
+        keep_alive.trial = self
         self.shared.trials.start(self)
 
     def survived(self) -> None:
         """
-        The app has left it open for L{IDLE_PROOF}: if we had no time to look
-        meanwhile, its end may have come unseen.
+        The app has left it open for L{IDLE_PROOF}, as far as is known: its FIN may have
+        come while this process was too busy to read it.
         """
         open_still = self.alive and not self.read_ended and self.isQuiet()
         if self._tried is not None and open_still:
@@ -84,8 +113,8 @@ class AppConnection(Connection):
 
     def hungUp(self, broken: bool) -> None:
         """
-        The app reset the connection while the client could take no more.
-        What it sent before is of no use: the exchange can't be whole.
+        The app reset the connection while the client could take no more.  What it sent
+        before is useless: the exchange can't be completed.
         """
         if broken:
             self.abort()
@@ -99,19 +128,19 @@ class AppConnection(Connection):
 
     def filled(self) -> None:
         """
-        The app takes no more for now.
+        The connection can take no more for now.
         """
         self._backend.appFull(self)
 
     def emptied(self) -> None:
         """
-        The app takes more again.
+        The connection can take more again.
         """
         self._backend.appDrained(self)
 
     def isQuiet(self) -> bool:
         """
-        Is it open, as far as can be told, with nothing to be read?
+        @return: whether it is open, as far as is known, and nothing waits to be read.
         """
         try:
             self._tcp.getHandle().recv(1, socket.MSG_PEEK)
@@ -119,13 +148,13 @@ class AppConnection(Connection):
             return True
         except OSError:
             return False
-        # An end, or bytes that nobody asked for.
+        # An end, or bytes that belong to no request.
         return False
 
 
 class AppFactory(Factory):
     """
-    Makes one connection to the app.
+    Makes one connection to an app.
     """
 
     noisy = False
@@ -143,7 +172,7 @@ class AppFactory(Factory):
 
 class _Owner(Protocol):
     """
-    Whom an L{AppConnection} tells what happens to it.
+    What an L{AppConnection} needs of its owner.
     """
 
     def received(self, connection: AppConnection, data: bytes) -> None: ...

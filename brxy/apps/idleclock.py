@@ -1,5 +1,5 @@
 """
-Keeping an instance as long as L{brxy.apps.lifetime} says.
+A clock that drains and ends an instance as L{brxy.apps.lifetime} decides.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ __all__ = ["IdleClock"]
 
 class IdleClock:
     """
-    Asks a L{Lifetime} whenever its answer may have changed.
+    Consults a L{Lifetime} whenever its decision may have changed.
 
     @ivar busy: how many exchanges run.
-    @ivar began: to be called when an exchange began.
-    @ivar leaving: the instance takes nothing more.
-    @param drain: called, maybe more than once, when it shall take nothing more.
+    @ivar leaving: the instance takes no more exchanges.
+    @param drain: called, maybe more than once, when it shall take no more exchanges.
     @param exit: called once when it shall end.
     """
 
@@ -36,7 +35,6 @@ class IdleClock:
         self._clock = clock
         self._seconds = clock.seconds
         self._lifetime = Lifetime(idle_timeout, old_idle_timeout, clock.seconds())
-        self.began: Callable[[], None] = self._lifetime.began
         self._drain = drain
         self._exit = exit
         self._timer: IDelayedCall | None = None
@@ -50,40 +48,46 @@ class IdleClock:
         """
         return self._lifetime.busy
 
-    def finished(self) -> None:
+    def exchangeBegan(self) -> None:
+        """
+        An exchange began.
+        """
+        self._lifetime.exchangeBegan()
+
+    def exchangeOver(self) -> None:
         """
         An exchange is over.
         """
         lifetime = self._lifetime
-        lifetime.finished(self._seconds())
-        # A timer that runs asks by itself, and sets itself anew.
+        lifetime.exchangeOver(self._seconds())
+        # A timer that runs reconsiders when it expires, and is set anew then.
         if not lifetime.busy and (self.leaving or self._timer is None):
             self.reconsider()
 
     def setNewest(self, newest: bool) -> None:
         """
-        There is a newer instance of its route, or none.
+        Whether it is the newest instance of its route.
         """
         self._lifetime.setNewest(newest, self._seconds())
         self.reconsider()
 
     def retire(self) -> None:
         """
-        The instance shall go.
+        The instance shall finish its exchanges and end.
         """
         self._lifetime.retire()
         self.reconsider()
 
     def reconsider(self) -> None:
         """
-        Ask now.
+        Do what the lifetime decides now.
         """
         self.stop()
         now = self._seconds()
         step = self._lifetime.next(now)
         if isinstance(step, Stay):
             if step.until is not None:
-                self._timer = self._clock.callLater(max(0.0, step.until - now), self._asked)
+                self._timer = self._clock.callLater(max(0.0, step.until - now), self._expired)
             return
         self.leaving = True
         self._drain()
@@ -91,13 +95,13 @@ class IdleClock:
             self._exited = True
             self._exit()
 
-    def _asked(self) -> None:
+    def _expired(self) -> None:
         self._timer = None
         self.reconsider()
 
     def stop(self) -> None:
         """
-        Ask no more by the clock.
+        Set no more timers.
         """
         if self._timer is not None:
             self._timer.cancel()

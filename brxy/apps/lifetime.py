@@ -12,10 +12,10 @@ from attrs import frozen
 @frozen
 class Stay:
     """
-    Go on.
+    Stay.
 
-    @ivar until: when to ask again, by the clock that C{now} comes from; L{None}
-        while exchanges run, since only their end can change the answer.
+    @ivar until: when to decide again, by the clock that C{now} comes from; L{None}
+        while exchanges run, since only their end can change the decision.
     """
 
     until: float | None
@@ -24,14 +24,14 @@ class Stay:
 @frozen
 class Drain:
     """
-    Take nothing more, finish what runs, then ask again.
+    Take no more exchanges, finish those that run, then decide again.
     """
 
 
 @frozen
 class Exit:
     """
-    Take nothing more and go: nothing runs.
+    Take no more exchanges, and end: none runs.
     """
 
 
@@ -40,20 +40,20 @@ Step: TypeAlias = Stay | Drain | Exit
 
 class Lifetime:
     """
-    How long one instance lives: the newest of its route for a long time without
-    an exchange, an older one for a short time, a retired one until what it is
-    doing is done.
+    How long one instance lives: the newest of its route stays for a long time without
+    an exchange, an older one for a short time, and a retired one until its exchanges
+    are over.
 
-    Both times count from the later of two moments: when the instance fell idle,
-    and when it became newest or older.  So one that has long been idle does not
-    go at the very moment a newer one appears, which may not be ready yet; it is
-    there for C{old_idle_timeout} more.
+    Both times count from the later of two moments: when the instance became idle,
+    and when it became newest or older.  So an instance that has long been idle does not
+    end at the very moment when a newer one appears, which may not be ready yet: it stays
+    for C{old_idle_timeout} more.
 
-    Nothing leaves draining: once L{next} said L{Drain} or L{Exit} it never says
+    Draining is final: once L{next} returned L{Drain} or L{Exit}, it never returns
     L{Stay} again.
 
     @ivar busy: how many exchanges run.
-    @ivar newest: there is no newer instance of its route.
+    @ivar newest: it is the newest instance of its route.
     """
 
     __slots__ = ("_draining", "_idle_timeout", "_old_idle_timeout", "_since", "busy", "newest")
@@ -71,13 +71,13 @@ class Lifetime:
         self._since = now
         self._draining = False
 
-    def began(self) -> None:
+    def exchangeBegan(self) -> None:
         """
         An exchange began.
         """
         self.busy += 1
 
-    def finished(self, now: float) -> None:
+    def exchangeOver(self, now: float) -> None:
         """
         An exchange is over, however it ended.
 
@@ -90,8 +90,8 @@ class Lifetime:
 
     def setNewest(self, newest: bool, now: float) -> None:
         """
-        Its edge says whether it is the newest of its route; being told the same
-        again changes nothing.
+        Whether it is the newest instance of its route.  The same value again changes
+        nothing.
         """
         if newest is not self.newest:
             self.newest = newest
@@ -99,13 +99,13 @@ class Lifetime:
 
     def retire(self) -> None:
         """
-        It shall go, whether idle or not.
+        It shall end as soon as no exchange runs.
         """
         self._draining = True
 
     def next(self, now: float) -> Step:
         """
-        What to do now.
+        @return: what to do now.
         """
         if not self._draining:
             if self.busy:

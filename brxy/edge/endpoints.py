@@ -51,8 +51,8 @@ def listen(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListening
 
 
 def _lengthenQueue(port: IListeningPort) -> None:
-    # Twisted's is 50.  The kernel drops who comes beyond that, and whoever it
-    # was, a client or a slot, tries again after a second.
+    # Twisted's queue has 50 places.  The kernel drops a connection that finds it full, and
+    # its client or node would try again after a second.
     listening = getattr(port, "socket", None)
     if listening is not None:
         listening.listen(BACKLOG)

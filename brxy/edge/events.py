@@ -3,20 +3,17 @@ Events of an edge, as frozen values, and their listeners.
 
 An event is a change that an operator may want to see: never one per request.  Each
 is a value without live objects in it, so that a listener may keep or encode it.
-L{LogListener} writes the log; metrics and an admin API listen in the same way.
+L{brxy.edge.eventlog} writes the log; metrics and an admin API listen in the same way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
-from attrs import asdict, frozen
-from twisted.logger import Logger, LogLevel
+from attrs import frozen
 
 __all__ = [
-    "TEXTS",
     "BadResponse",
     "CertificateExpired",
     "CertificateExpires",
@@ -32,7 +29,6 @@ __all__ = [
     "GivenUp",
     "Gone",
     "Holding",
-    "LogListener",
     "NoNodeAdmitted",
     "NodeRefused",
     "Ordered",
@@ -367,85 +363,6 @@ class StoppingSpawned(Event):
     """
     The edge is stopping, and ends the instances that it started.
     """
-
-
-#: Level and text of each event in the log; C{doc/logs.rst} explains them.
-TEXTS: dict[type[Event], tuple[Any, str]] = {
-    Holding: (LogLevel.info, "{route}: holding clients until an instance is ready"),
-    StartFailed: (LogLevel.warn, "{route}: cannot start an instance: {reason}"),
-    RollStarted: (LogLevel.info, "{route}: rolling"),
-    RollFailed: (LogLevel.warn, "{route}: the roll has ended: {reason}"),
-    ExchangeLost: (LogLevel.warn, "{route}: lost an exchange: {reason}"),
-    BadResponse: (LogLevel.warn, "{route}: bad response from the app: {reason}"),
-    Ordered: (LogLevel.info, "{route}/{ticket}: ordered"),
-    DialledIn: (LogLevel.info, "{route}/{ticket}: node {node} dialled in"),
-    Ready: (LogLevel.info, "{route}/{ticket}: ready after {seconds:.3f} s"),
-    Drains: (LogLevel.info, "{route}/{ticket}: draining"),
-    Retires: (LogLevel.info, "{route}/{ticket}: retiring"),
-    Unresponsive: (LogLevel.info, "{route}/{ticket}: unresponsive, gets no more exchanges"),
-    Responsive: (LogLevel.info, "{route}/{ticket}: responsive again"),
-    CommandEnded: (
-        LogLevel.info,
-        "{route}/{ticket}: its command has ended ({reason}), its node may still run",
-    ),
-    GivenUp: (LogLevel.info, "{route}/{ticket}: given up: {reason}"),
-    Gone: (LogLevel.info, "{route}/{ticket}: gone: {reason}"),
-    SlotDropped: (LogLevel.warn, "{route}/{ticket}: closed a slot: {reason}"),
-    NodeRefused: (LogLevel.warn, "refused a node from {where}: {reason}"),
-    NoNodeAdmitted: (LogLevel.warn, "no node can authenticate: give a --token-file"),
-    ProxyRefused: (LogLevel.warn, "closed a connection from proxy {proxy}: {reason}"),
-    ClientsFull: (
-        LogLevel.warn,
-        "{count} clients are connected, the maximum: more must wait until one leaves",
-    ),
-    CertificateExpires: (
-        LogLevel.warn,
-        "{where}: the certificate expires on {end:%Y-%m-%d}: renew it",
-    ),
-    CertificateExpired: (
-        LogLevel.warn,
-        "{where}: the certificate expired on {end:%Y-%m-%d}: renew it",
-    ),
-    Unclaimed: (
-        LogLevel.warn,
-        "no --spawn is named {spawn} any more; an earlier run left {names} of it: their nodes "
-        "may dial in, and leave when idle; remove by hand what else is marked with {edge}, or "
-        "stop an edge that has that --spawn again",
-    ),
-    RecoveryFailed: (
-        LogLevel.warn,
-        "{spawn} cannot find what an earlier run left: {reason}",
-    ),
-    Reloading: (LogLevel.info, "reading certificates and tokens again"),
-    ReloadFailed: (LogLevel.error, "keeping what was read before: {reason}"),
-    StateNotSaved: (LogLevel.error, "cannot write the state file: {reason}"),
-    FinishingClients: (LogLevel.info, "finishing with {count} clients"),
-    ClientsAbandoned: (LogLevel.warn, "no longer waiting for {count} clients"),
-    StoppingSpawned: (LogLevel.info, "stopping what was spawned"),
-}
-
-
-class LogListener:
-    """
-    Writes each event to the log.
-    """
-
-    def __init__(self, log: Logger | None = None) -> None:
-        self._log = Logger(namespace="brxy.edge") if log is None else log
-
-    def __call__(self, event: Event) -> None:
-        """
-        Write one event.
-        """
-        level, text = TEXTS[type(event)]
-        self._log.emit(level, text, **_fields(event))
-
-
-def _fields(event: Event) -> dict[str, Any]:
-    fields = asdict(event, recurse=False)
-    if isinstance(event, Unclaimed):
-        fields["names"] = ", ".join(event.names)
-    return fields
 
 
 class Events:

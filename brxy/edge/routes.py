@@ -1,12 +1,12 @@
 """
-Which route a request belongs to, and whether anybody may serve it.
+The route of a request, and whether anything may serve it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from brxy.values.routename import isAddress
+from brxy.values.routename import isAddressOrLocalhost
 from brxy.values.routepattern import canonical, covers
 
 __all__ = ["RouteTable"]
@@ -14,7 +14,7 @@ __all__ = ["RouteTable"]
 
 class RouteTable:
     """
-    Tells the route of a host, and turns away hosts that nobody means to serve.
+    Finds the route of a host, and refuses hosts that are not served.
     """
 
     def __init__(
@@ -26,12 +26,12 @@ class RouteTable:
         present: Callable[[str], bool],
     ) -> None:
         """
-        @param listed: the routes that are served, or nothing if that is
-            for the spawners and nodes to say.
+        @param listed: the routes that are served; if empty, the spawners and nodes
+            determine that.
         @param patterns: the C{route=} of each spawner, L{None} for all routes.
         @param default: the route of all addresses and C{localhost}.
-        @param default_for_all: it is also the route of every host that
-            neither C{listed} nor a pattern names.
+        @param default_for_all: C{default} is also the route of every host that neither
+            C{listed} nor a pattern names.
         @param present: whether a route has an instance now.
         """
         self._default = default
@@ -43,13 +43,17 @@ class RouteTable:
 
     def route(self, host: str) -> str | None:
         """
-        The route of a request, or L{None} if it is to get a 404.
+        The route of a request; L{None} if the answer is a 404.
 
-        @param host: a validated host name or address without a port; empty
-            for a request that has no Host.
+        @param host: a valid host name or address without a port; empty for a request
+            without Host.
         """
         route = self._default
-        if host and not isAddress(host) and (not self._default_for_all or self._isNamed(host)):
+        if (
+            host
+            and not isAddressOrLocalhost(host)
+            and (not self._default_for_all or self._isNamed(host))
+        ):
             route = host
         return route if self._isServed(route) else None
 

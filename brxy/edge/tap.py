@@ -1,17 +1,20 @@
 """
-C{twistd brxy-edge}: its command line, and the service it makes.
+The plugin of C{twistd brxy-edge}: makes the service of an edge from its command line.
+
+Modules for twistd are called C{tap} by convention, and C{twistd} looks here for C{Options}
+and C{makeService}.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import IService
 
+from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.limits import Limits
-from brxy.edge.config.options import LIMITS, Options
+from brxy.edge.config.options import Options
 from brxy.edge.config.settings import Allowed, EdgeSettings, NodeTLSFiles, Spawn, Spawning
 from brxy.edge.config.spawnnames import SpawnNames
 from brxy.edge.service import EdgeService
@@ -28,8 +31,6 @@ from brxy.values.routepattern import canonical
 
 __all__ = ["makeService"]
 
-NODE_PORT = "tcp:9080:interface=127.0.0.1"
-
 
 def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
     """
@@ -38,7 +39,7 @@ def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
     spawns = []
     dialled = False
     names = SpawnNames()
-    for each in options["spawns"]:
+    for each in options["spawn"]:
         spec = parseSpawn(each) if isinstance(each, str) else each
         common, spawner = buildSpawner(spec, reactor)
         dialled = dialled or spawner.dials_back
@@ -63,15 +64,15 @@ def _allowed(options: Options) -> list[Allowed]:
     default = options["default-route"]
     return [
         Allowed(name, None if pattern is None else canonical(pattern, default))
-        for name, pattern in options["allowed"]
+        for name, pattern in options["node-allow"]
     ]
 
 
 def _nodeTLS(options: Options) -> NodeTLSFiles | None:
-    certificate, key, ca = (options[f"node-tls-{name}"] for name in ("cert", "key", "ca"))
-    if certificate and key:
-        return NodeTLSFiles(certificate, key, ca)
-    if certificate or key or ca:
+    files = FIELDS.values(options, "node_tls.")
+    if files["certificate"] and files["key"]:
+        return NodeTLSFiles(**files)
+    if any(files.values()):
         raise UsageError("for TLS on the node port give --node-tls-cert and --node-tls-key")
     return None
 
@@ -80,45 +81,32 @@ def _given(value: float | None, default: float) -> float:
     return default if value is None else value
 
 
+def _settings(options: Options, reactor: Any) -> EdgeSettings:
+    spawns, dialled = _spawns(options, reactor)
+    values = FIELDS.values(options)
+    if not options["node-port"] and (dialled or not spawns):
+        values["node_ports"] = [FIELDS["node-port"].value]
+    tcp = values["frontends"]
+    values.update(
+        frontends=[(each.route, each.endpoint) for each in tcp if not each.over_tls],
+        tls_frontends=[(each.route, each.endpoint) for each in tcp if each.over_tls],
+        spawns=spawns,
+        allowed=_allowed(options),
+        limits=Limits(**FIELDS.values(options, "limits.")),
+        node_tls=_nodeTLS(options),
+        proxy_trust=Networks(options["proxy-trust"]),
+        forwarded_trust=Networks(options["forwarded-trust"]),
+    )
+    return EdgeSettings(**values)
+
+
 def makeService(options: Options) -> IService:
     """
     The edge as a service, for twistd.
     """
     reactor = usedReactor(options["transport"])
     try:
-        spawns, dialled = _spawns(options, reactor)
-        node_ports: Sequence[str] = options["node_ports"]
-        if not node_ports and (dialled or not spawns):
-            node_ports = [NODE_PORT]
-        settings = EdgeSettings(
-            ports=options["ports"],
-            frontends=options["frontends"],
-            node_ports=node_ports,
-            spawns=spawns,
-            routes=options["routes"],
-            default_route=options["default-route"],
-            default_route_for_all=bool(options["default-route-for-all"]),
-            max_total=options["max-total"],
-            hold_timeout=options["hold-timeout"],
-            limits=Limits(**{name.replace("-", "_"): options[name] for name, *_ in LIMITS}),
-            start_timeout=options["start-timeout"],
-            response_timeout=options["response-timeout"],
-            retries=options["retries"],
-            drain_timeout=options["drain-timeout"],
-            state_dir=options["state-dir"],
-            token_file=options["token-file"],
-            allowed=_allowed(options),
-            node_tls=_nodeTLS(options),
-            insecure_node_port=bool(options["insecure-node-port"]),
-            proxy_trust=Networks(options["proxy_trust"]),
-            forwarded_trust=Networks(options["forwarded_trust"]),
-            tls_ports=options["tls_ports"],
-            tls_frontends=options["tls_frontends"],
-            tls_certs=options["tls-certs"],
-            sni_ports=options["sni_ports"],
-            hsts=options["hsts"],
-            https_redirect=options["https-redirect"],
-        )
+        settings = _settings(options, reactor)
         service = EdgeService(reactor, settings, notifier(os.environ))
     except UsageError as error:
         fail(options.program, error)

@@ -1,6 +1,6 @@
 """
-Where a body ends (RFC 9112 §6 and §7): bytes go through as they came, and
-their framing is followed.
+Where a body ends (RFC 9112 §6 and §7).  Bytes pass unchanged, while their framing is
+followed.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ class Body(Protocol):
     """
     The framing of one body.
 
-    @ivar done: nothing more belongs to it.
+    @ivar done: the body is complete.
     """
 
     done: bool
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """
-        Take what came in.
+        Take bytes that have come in.
 
-        @return: what to pass on, and what is left over behind the body's end.
-            Bytes that may still turn out wrong as framing are kept until they
-            can't; C{data} itself is returned where all of it passes.
-        @raise brxy.errors.PeerError: the framing is broken.  Nothing can be
-            told about what follows.
+        @return: what to pass on, and what follows the end of the body.  Bytes that may
+            still prove to be invalid framing are kept until that is certain; if all of
+            C{data} passes, the same object is returned.
+        @raise brxy.errors.PeerError: the framing is invalid.  Nothing that follows can be
+            read.
         """
 
 
 def badBody(reason: str) -> PeerError:
     """
-    The error for bodies of requests.
+    The error for an invalid body of a request.
     """
     return BadRequest(400, reason)
 
@@ -47,11 +47,10 @@ def framingFor(
     length: int, *, decode: bool = False, error: Callable[[str], PeerError] = badBody
 ) -> Body:
     """
-    The framing for a head's C{length}.
+    The framing for the C{length} of a head.
 
-    @param decode: pass only the content of chunks on, for those who know no
-        chunks.
-    @param error: makes what is raised for a broken body.
+    @param decode: pass on only the contents of chunks, for clients without chunked coding.
+    @param error: makes the error for an invalid body.
     """
     if length == CHUNKED:
         return ChunkedBody(decode, error)
@@ -62,9 +61,9 @@ def framingFor(
 
 class LengthBody:
     """
-    A body whose length is known; of 0, it is done from the beginning.
+    A body of a known length.  An empty one is done from the beginning.
 
-    @ivar remaining: how many bytes are still to come.
+    @ivar remaining: the bytes that are still to come.
     """
 
     __slots__ = ("done", "remaining")
@@ -89,7 +88,7 @@ class LengthBody:
 
 class UntilCloseBody:
     """
-    A response's body that only the end of the connection ends.
+    The body of a response that only the end of the connection ends.
     """
 
     __slots__ = ("done",)

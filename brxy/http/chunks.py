@@ -12,21 +12,20 @@ from brxy.http.fields import TOKEN, isPartialSection, isTrailerAllowed, splitFie
 
 __all__ = ["MAX_SIZE_LINE", "MAX_TRAILERS", "MAX_TRAILER_FIELDS", "ChunkedBody"]
 
-# Bytes of the line of a chunk's size with its extensions; bytes and fields of
-# the trailer section.  Less than this is kept of a body, whatever comes.
+# The maximum bytes of a line with the size of a chunk and its extensions; the maximum bytes
+# and fields of a trailer section.  No more than this is kept of a body.
 MAX_SIZE_LINE = 256
 MAX_TRAILERS = 8 * 1024
 MAX_TRAILER_FIELDS = 32
 _MAX_CHUNK = 2**63 - 1
 
-# Extensions without the "bad" white space that the grammar tolerates: parsers
-# disagree about it.
+# Extensions, without the "bad" white space of the grammar: parsers disagree about it.
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 _EXTENSIONS = rb"(?:;%b++(?:=(?:%b++|%b))?)*" % (TOKEN, TOKEN, _QUOTED)
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16}+)%b\r\n" % _EXTENSIONS)
 _PARTIAL_SIZE = re.compile(rb"(?:[0-9A-Fa-f]{1,16}+(?:;[\t -~\x80-\xff]*+)?\r?)?")
 
-# What the next byte belongs to.
+# The part of the body that the next byte belongs to.
 _SIZE_LINE = 0
 _CONTENT = 1
 _CONTENT_END = 2
@@ -35,31 +34,31 @@ _TRAILERS = 3
 
 class ChunkedBody:
     """
-    A chunked body, see L{brxy.http.body.Body}.  Its chunks pass as they
-    came, or only their content does.
+    A chunked body, see L{brxy.http.body.Body}.  The chunks pass unchanged, or only their
+    contents do.
 
-    @ivar done: the empty line after the last chunk was there.
+    @ivar done: the body is complete.
     """
 
     __slots__ = ("_decode", "_error", "_missing", "_pending", "_state", "done")
 
     def __init__(self, decode: bool, error: Callable[[str], PeerError]) -> None:
         """
-        @param decode: pass only the content of the chunks on, without trailers.
-        @param error: makes what is raised for a broken body.
+        @param decode: pass on only the contents of the chunks, without trailers.
+        @param error: makes the error for an invalid body.
         """
         self.done = False
         self._decode = decode
         self._error = error
         self._state = _SIZE_LINE
-        self._missing = 0  # bytes of the content of this chunk
-        self._pending = b""  # the beginning of what can't be judged yet
+        self._missing = 0  # bytes of the contents of this chunk
+        self._pending = b""  # bytes that can't be checked until more come
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """
-        Take what came in, see L{brxy.http.body.Body.feed}.
+        Take bytes that have come in, see L{brxy.http.body.Body.feed}.
         """
-        if len(data) < self._missing:  # in the midst of a chunk, as most bulk is
+        if len(data) < self._missing:  # within a chunk, as most bytes of long bodies are
             self._missing -= len(data)
             return data, b""
         if self.done:
@@ -83,10 +82,10 @@ class ChunkedBody:
 
     def _readChunks(self, data: bytes, contents: list[bytes]) -> int:
         """
-        Follow the chunks up to the last one, as far as they are there.
+        Follow the chunks up to the last one, as far as they have come.
 
-        @param contents: takes what is in them, for those who decode.
-        @return: the end of what is certain.
+        @param contents: collects their contents, if those are decoded.
+        @return: the end of the bytes that are known to be valid.
         """
         pos = 0
         while self._state != _TRAILERS:
@@ -133,10 +132,10 @@ class ChunkedBody:
 
     def _readTrailers(self, data: bytes, pos: int) -> tuple[int, bytes, int]:
         """
-        Read the trailer section with its empty line, once it is whole.
+        Read the trailer section with its empty line, once it is complete.
 
-        @return: where it ends, what is to be sent in its place, and the end of
-            what passes as it came before that.
+        @return: where it ends, what to send instead of it, and the end of the bytes before
+            that which pass unchanged.
         """
         if data.startswith(b"\r\n", pos):
             self.done = True

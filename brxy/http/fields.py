@@ -1,6 +1,6 @@
 """
-Field lines of HTTP/1.x messages (RFC 9112 §5), and which of them an
-intermediary keeps to itself (RFC 9110 §7.6.1).
+Field lines of HTTP/1.x messages (RFC 9112 §5), and which of them a proxy does not pass on
+(RFC 9110 §7.6.1).
 """
 
 from __future__ import annotations
@@ -40,30 +40,29 @@ __all__ = [
 CHUNKED = -1
 UNTIL_CLOSE = -2
 
-# Bytes of a head with its empty line, and field lines in it, for requests and
-# responses alike: well over what browsers and apps send, and little enough to
-# be held for each of many clients.
+# The maximum bytes of a head with its empty line, and of field lines in it, for requests
+# and responses alike: well above what browsers and apps send, and little enough to be held
+# for each of many clients.
 MAX_HEAD = 32 * 1024
 MAX_FIELDS = 100
 
-# The name in lower case, the name as it was sent, the value without the white
-# space around it.
+# The name in lower case, the name as it was sent, the value without surrounding white space.
 Field = tuple[bytes, bytes, bytes]
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-# Visible ASCII, blanks and obs-text: no other control byte.
+# Visible ASCII, blanks and obs-text: no control bytes except tab.
 VALUE = rb"[\t\x20-\x7e\x80-\xff]"
 
 _LINE = rb"%b++:%b*+\r\n" % (TOKEN, VALUE)
-# Not "*+" behind a group: Python 3.11.2, which is Debian 12's, goes on from the
-# wrong place then.  No two alternatives begin alike, so nothing is tried twice.
+# Not "*+" behind a group: the Python 3.11.2 of Debian 12 continues at the wrong place then.
+# No two alternatives begin alike, so that nothing is tried twice.
 _PARTIAL_SECTION = re.compile(rb"(?:%b)*(?:\r|%b++(?::%b*+\r?)?)?" % (_LINE, TOKEN, VALUE))
 _MAX_LENGTH = 2**63 - 1
 _MAX_DIGITS = 19
 _FIELD = re.compile(rb"(%b++):[ \t]*+(%b*+)" % (TOKEN, VALUE))
 
-# What frames a message or says where it goes: never dropped because Connection
-# names it, dropped when it is hidden behind an underscore, and never a trailer.
+# Fields that frame or route a message: passed on even if Connection names them, dropped
+# if they are spelled with an underscore, and not allowed as trailers.
 _FRAMING = frozenset(
     (b"content-length", b"expect", b"host", b"transfer-encoding", b"trailer", b"via")
 )
@@ -85,12 +84,12 @@ HOP_BY_HOP = frozenset(
     )
 )
 
-# What only a proxy may say about a client; Proxy because CGI makes HTTP_PROXY of it.
+# Fields that only a proxy may set; Proxy because CGI turns it into HTTP_PROXY.
 _FORWARDING = frozenset((b"forwarded", b"proxy", b"x-real-ip", b"x-request-id"))
 _FORWARDING_PREFIX = b"x-forwarded-"
 
-# RFC 9110 §6.5.1: fields that frame, route, authenticate, modify the request
-# or tell how to read the content mean nothing good in a trailer section.
+# RFC 9110 §6.5.1: fields that frame, route, authenticate or modify the request, or say how
+# to read the content, are not allowed in a trailer section.
 _NOT_IN_TRAILERS = (
     _FRAMING
     | HOP_BY_HOP
@@ -116,11 +115,10 @@ _NOT_IN_TRAILERS = (
 )
 
 
-# A client sends nearly the same fields with each of its requests, and so does an
-# app under load within one second.  To read them anew, byte for byte the same,
-# would be half of the work for an exchange: so many sections of fields are
-# remembered, of requests and of responses each, if they are no longer than this
-# (bytes); and where one field differs, the lines of the others.
+# A client sends nearly the same fields with each of its requests, and so does an app under
+# load within one second.  Reading the same bytes again would be half of the work for an
+# exchange.  So this many sections of fields of at most SHORT bytes are remembered, of
+# requests and of responses each, and this many lines for sections that differ in some.
 REMEMBERED = 256
 REMEMBERED_LINES = 1024
 SHORT = 2048
@@ -128,19 +126,19 @@ SHORT = 2048
 
 def isPartialSection(data: bytes | bytearray, start: int) -> bool:
     """
-    Whether what stands from C{start} on can still become field lines and an
-    empty line when more bytes come.
+    Whether the bytes from C{start} on can still become field lines and an empty line when
+    more bytes come.
     """
     return _PARTIAL_SECTION.fullmatch(data, start) is not None
 
 
 def readField(line: bytes) -> Field | None:
     """
-    The field in a line without its end, but for the spelling of Content-Length
-    and Transfer-Encoding, which everybody behind us shall read alike.
+    The field in a line without its end.  Content-Length and Transfer-Encoding get one
+    spelling, so that every parser behind us reads them alike.
 
-    @return: L{None} for what is no well-formed one: a folded one, one with a
-        blank before the colon or with control bytes.
+    @return: L{None} for a malformed field: one that is folded, has a blank before the
+        colon, or has control bytes.
     """
     match = _FIELD.fullmatch(line)
     if match is None:
@@ -203,26 +201,26 @@ def _options(value: bytes) -> tuple[bytes, ...]:
 
 def staysOpen(options: tuple[bytes, ...], http11: bool) -> bool:
     """
-    Whether the sender of a head wants its connection kept (RFC 9112 §9.3).
+    Whether the sender of a head keeps its connection (RFC 9112 §9.3).
     """
     if b"close" in options:
         return False
     return http11 or b"keep-alive" in options
 
 
-# Nearly always of none, "keep-alive" or "close".
+# Nearly always none, "keep-alive" or "close".
 @lru_cache(maxsize=64)
 def namedByConnection(options: tuple[bytes, ...]) -> frozenset[bytes]:
     """
-    The names that C{Connection} reserves for this hop, except for what frames or
-    routes the message: nobody gets C{Host} or C{Content-Length} removed.
+    The names of fields that C{Connection} reserves for this hop, except for those that
+    frame or route the message: C{Host} or C{Content-Length} can't be removed that way.
     """
     return frozenset(options) - _FRAMING if options else _NONE
 
 
 def parsedLength(value: bytes) -> int | None:
     """
-    The number of bytes that a Content-Length states, or L{None} for a bad one.
+    The number of bytes that a Content-Length states; L{None} for a malformed one.
     """
     if not value.isdigit() or len(value) > _MAX_DIGITS:
         return None
@@ -232,8 +230,8 @@ def parsedLength(value: bytes) -> int | None:
 
 def offeredProtocols(fields: Sequence[Field]) -> list[bytes]:
     """
-    The protocols that C{Upgrade} offers, without h2c: HTTP/2 in clear would
-    pass by all that this proxy checks.
+    The protocols that C{Upgrade} offers, without h2c: this proxy could not check what
+    passes in HTTP/2.
     """
     protocols = (
         p.strip(b" \t") for value in valuesOf(fields, b"upgrade") for p in value.split(b",")
@@ -243,19 +241,18 @@ def offeredProtocols(fields: Sequence[Field]) -> list[bytes]:
 
 def upgradeLines(fields: Sequence[Field]) -> bytes:
     """
-    The lines of an upgrade's head that are sent afresh for the next hop.
+    The field lines of an upgrade as they are written for the next hop.
     """
     return b"Upgrade: %b\r\nConnection: upgrade\r\n" % b", ".join(offeredProtocols(fields))
 
 
-# The same few dozen names come with each request.
+# Nearly all requests use the same few dozen names.
 @lru_cache(maxsize=256)
 def isPrivate(lower: bytes) -> bool:
     """
-    Whether a field of a request never goes on as the client sent it: it is for
-    this hop, it says what only a proxy may say, or its underscore would make
-    CGI and WSGI take it for such a one, or for one that frames
-    (C{Content_Length}).
+    Whether a field of a request is never passed on as the client sent it: it is for this
+    hop, or only a proxy may set it, or CGI and WSGI would take its underscore for the
+    hyphen of such a field or of one that frames (C{Content_Length}).
 
     @param lower: its name in lower case.
     """

@@ -1,6 +1,5 @@
 """
-What a proxy before us says about a client by X-Forwarded-For, -Proto and -Host,
-where it is trusted to.
+What a trusted proxy says about its client by X-Forwarded-For, -Proto and -Host.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from brxy.values.routename import routeName
 
 __all__ = ["Forwarded", "forwarded"]
 
-# Of a longer way only the last part is told.
+# The longest chain of proxies; of a longer one, only the last part is used.
 MAX_HOPS = 32
 
-# So much is remembered of a request at most (bytes).
+# Only requests with at most this many bytes of these fields are remembered.
 _SHORT = 256
 
 _FOR, _PROTO, _HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
@@ -31,12 +30,12 @@ _PROTOS = frozenset((b"http", b"https"))
 @frozen
 class Forwarded:
     """
-    What is told of a client to an app.
+    How a client is described to an app.
 
-    @ivar client: who the client is: the last on the way that is not trusted.
+    @ivar client: the address of the client: the last of the chain that is not trusted.
     @ivar chain: the value of X-Forwarded-For, with the peer at its end.
     @ivar proto: C{b"http"} or C{b"https"}.
-    @ivar host: the value of X-Forwarded-Host; empty for the one of Host.
+    @ivar host: the value of X-Forwarded-Host; empty for the same as Host.
     """
 
     client: str
@@ -47,10 +46,10 @@ class Forwarded:
 
 def forwarded(fields: Sequence[Field], peer: str, proto: bytes, trusted: Networks) -> Forwarded:
     """
-    Read what a trusted peer says in a request.  Of what is malformed nothing goes on.
+    Read the fields in a request of a trusted peer.  Malformed ones are ignored.
 
-    @param peer: its address; C{""} at a unix socket.
-    @param proto: what it speaks with us.
+    @param peer: its address; C{""} on a Unix socket.
+    @param proto: the scheme of its own connection.
     """
     said = tuple([(lower, value) for lower, _, value in fields if lower in _NAMES])
     short = sum([len(value) for _, value in said]) <= _SHORT
@@ -75,14 +74,14 @@ def _forwarded(
     )
 
 
-# Behind one proxy the same clients ask again and again.
+# The clients of one proxy send many requests each.
 _remembered = lru_cache(1024)(_forwarded)
 
 
 def _hops(values: Sequence[bytes]) -> list[str]:
     """
-    The way as far back as it is well-formed: who could write one thing that is not
-    could also write what stands before it.
+    The chain as far back as it is well-formed: a peer that wrote one malformed member may
+    have made up everything before it.
     """
     hops: list[str] = []
     members = b",".join(values).decode("latin-1").split(",")

@@ -1,6 +1,6 @@
 """
-HTTP/1.x at the edge (RFC 9112), without any I/O: heads are read strictly, and
-written for the other side.  Bodies are L{brxy.http.body}'s.
+All of HTTP/1.x (RFC 9112) that concerns heads: they are read strictly, and written for the
+other side, without any I/O.  For bodies, see L{brxy.http.body}.
 """
 
 from brxy.http.fields import CHUNKED, MAX_FIELDS, MAX_HEAD, UNTIL_CLOSE, Field

@@ -1,6 +1,5 @@
 """
-Heads as they go on to the other side (RFC 9110 §7.6), and the answers that the
-edge gives by itself.
+Heads as a proxy writes them for the other side (RFC 9110 §7.6), and its own answers.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from http import HTTPStatus
 from brxy.http.fields import CHUNKED, UNTIL_CLOSE, upgradeLines
 from brxy.http.request import RequestHead
 from brxy.http.response import ResponseHead, passedFields
+from brxy.values.text import printable
 
 __all__ = ["forwardedLines", "plainResponse", "renderRequest", "renderResponse", "renderSecured"]
 
@@ -23,9 +23,9 @@ _ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
 def forwardedLines(client: bytes, proto: bytes, via: bytes) -> bytes:
     """
-    The lines that tell an app about a client: the same with each of its requests.
+    The field lines that describe a client to an app.
 
-    @param client: its address as text.
+    @param client: its address, with those of the proxies before it, as text.
     @param proto: C{b"http"} or C{b"https"}.
     @param via: this proxy's member of Via, such as C{b"1.1 brxy"}.
     """
@@ -34,10 +34,10 @@ def forwardedLines(client: bytes, proto: bytes, via: bytes) -> bytes:
 
 def renderRequest(head: RequestHead, forwarded: bytes, request_id: bytes) -> bytes:
     """
-    A request's head as it goes to the app.
+    The head of a request as it is written to an app.
 
     @param forwarded: the L{forwardedLines} of its client.
-    @param request_id: for requests that bring none.
+    @param request_id: its X-Request-ID, if it has none of its own.
     """
     return b"".join(
         (
@@ -54,21 +54,19 @@ def renderRequest(head: RequestHead, forwarded: bytes, request_id: bytes) -> byt
     )
 
 
-def renderResponse(
-    head: ResponseHead, *, http11_client: bool, keep_alive: bool, via: bytes
-) -> bytes:
+def renderResponse(head: ResponseHead, http11_client: bool, keep_alive: bool, via: bytes) -> bytes:
     """
-    A response's head as it goes to the client.
+    The head of a response as it is written to a client.
 
-    A client of HTTP/1.0 gets no interim response (nothing is returned for
-    one), and a chunked body without its chunks.  Where only the end of the
-    connection ends the body, the head says so whatever C{keep_alive} is.
+    For a client of HTTP/1.0, an informational response is empty, and a chunked body goes
+    without its chunks.  If only the end of the connection ends the body, the head says
+    so whatever C{keep_alive} is.
 
-    @param keep_alive: the client's connection shall be used again.
+    @param keep_alive: the client's connection is kept.
     @param via: this proxy's member of Via, such as C{b"1.1 brxy"}; always the same.
     """
     if http11_client and keep_alive:
-        # Apps answer many requests by the same head, and that is remembered.
+        # Apps send the same head many times, and the head remembers how it is written.
         if not head.usual:
             head.usual = _response(head, True, True, via)
         return head.usual
@@ -78,15 +76,15 @@ def renderResponse(
 
 
 def renderSecured(
-    head: ResponseHead, added: bytes, *, http11_client: bool, keep_alive: bool, via: bytes
+    added: bytes, head: ResponseHead, http11_client: bool, keep_alive: bool, via: bytes
 ) -> bytes:
     """
-    L{renderResponse} with Strict-Transport-Security (RFC 6797 §7.1), unless the app
-    has said it.
+    L{renderResponse} with Strict-Transport-Security (RFC 6797 §7.1), unless the app has
+    sent it.
 
-    @param added: its line.
+    @param added: the line that is added.
     """
-    text = renderResponse(head, http11_client=http11_client, keep_alive=keep_alive, via=via)
+    text = renderResponse(head, http11_client, keep_alive, via)
     if head.status < 200 or _HSTS in text.lower():
         return text
     return text[:-2] + added + b"\r\n"
@@ -116,7 +114,7 @@ def _responseConnection(head: ResponseHead, http11_client: bool, keep_alive: boo
         return upgradeLines(head.fields)
     if head.status < 200:
         return b""
-    # Where only the end of the connection tells the client where the body ends.
+    # Only the end of the connection ends the body.
     endless = head.length == UNTIL_CLOSE or (head.length == CHUNKED and not http11_client)
     if endless or not keep_alive:
         return b"Connection: close\r\n"
@@ -133,15 +131,15 @@ def plainResponse(
     added: bytes = b"",
 ) -> bytes:
     """
-    An answer of the edge itself, whole.
+    An answer of the edge's own, complete with its body.
 
-    @param text: one line for people; what is not printable in it, and what
-        means something in HTML, is escaped.
-    @param retry_after: seconds.
+    @param text: one line for people.  Characters that are not printable, or that mean
+        something in HTML, are escaped.
+    @param retry_after: the seconds for Retry-After; L{None} for no such field.
     @param head_only: it answers a HEAD.
-    @param added: more field lines.
+    @param added: further field lines.
     """
-    body = _harmless(text).encode("utf-8") + b"\n"
+    body = escape(printable(text), quote=False).encode("utf-8") + b"\n"
     parts = [
         b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode("ascii")),
         b"Content-Type: text/plain; charset=utf-8\r\n",
@@ -154,13 +152,8 @@ def plainResponse(
     if retry_after is not None:
         parts.append(b"Retry-After: %d\r\n" % retry_after)
     parts.append(added)
-    # A client of HTTP/1.0 must be told of both, and nobody minds.
+    # Clients of HTTP/1.0 need either, and other clients accept both.
     parts.append(b"Connection: %b\r\n\r\n" % (b"keep-alive" if keep_alive else b"close"))
     if not head_only:
         parts.append(body)
     return b"".join(parts)
-
-
-def _harmless(text: str) -> str:
-    printable = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return escape("".join(printable), quote=False)

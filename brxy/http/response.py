@@ -36,7 +36,7 @@ __all__ = ["ResponseHead", "isSwitchAsked", "passedFields", "responseHead"]
 
 _MAX_REASON = 1024
 _LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: (%b{0,%d}+))?\r\n" % (VALUE, _MAX_REASON))
-# The status line up to its reason, to be compared byte by byte as it comes in.
+# The status line up to its reason: a partial one is completed by the example.
 _SHAPE = re.compile(rb"HTTP/1\.[01] [1-9][0-9]{2} ")
 _EXAMPLE = b"HTTP/1.1 200 "
 _PARTIAL_LINE = re.compile(rb"HTTP/1\.[01] [1-9][0-9]{2}(?: %b{0,%d}+)?\r?" % (VALUE, _MAX_REASON))
@@ -47,25 +47,25 @@ _DECISIVE = frozenset((b"connection", b"content-length", b"transfer-encoding"))
 _BODY_FIELDS = frozenset((b"content-length", b"transfer-encoding", b"trailer"))
 
 
-# Not frozen: that would cost a tenth of the time a head takes.
+# Not frozen: that would cost a tenth of the time that a head takes.
 @define(eq=False)
 class ResponseHead:
     """
-    A response, or an interim one, without its body.  Nothing changes it after
-    L{responseHead} made it, but for C{usual}, and others may share it.
+    A response without its body, or an informational response.  It does not change after
+    L{responseHead} has made it, except for C{usual}, and exchanges may share it.
 
     @ivar reason: the reason phrase, often empty.
     @ivar http11: whether the app answered in HTTP/1.1 (else 1.0).
-    @ivar length: of the body in bytes, L{CHUNKED}, or L{UNTIL_CLOSE}; 0 where
-        there is none whatever the fields say.
+    @ivar length: the length of the body in bytes, L{CHUNKED}, or L{UNTIL_CLOSE}; 0 if
+        there is no body, whatever the fields say.
     @ivar keep_alive: the app's connection can be used again afterwards.
-    @ivar upgrade: this is a 101: from here on the connection is a tunnel.
-    @ivar fields: as they were sent, but for the spelling of Content-Length and
+    @ivar upgrade: it is a 101: what follows is a tunnel.
+    @ivar fields: as they were sent, except for the spelling of Content-Length and
         Transfer-Encoding: name in lower case, name as sent, value.
     @ivar options: what Connection names, in lower case.
     @ivar passed: the field lines that go on to a client of HTTP/1.1.
-    @ivar usual: the head as it goes on to nearly all clients, once it has to one;
-        see L{brxy.http.render.renderResponse}.
+    @ivar usual: the head as it is written to nearly all clients, once it was written to
+        one; see L{brxy.http.render.renderResponse}.
     """
 
     status: int
@@ -84,11 +84,10 @@ def responseHead(data: bytes | bytearray, method: bytes) -> tuple[ResponseHead, 
     """
     Read the head at the beginning of C{data}.
 
-    @param method: of the request that it answers.
-    @return: the head and how many bytes of C{data} it took, or L{None} when
-        more bytes are needed.
-    @raise BadResponse: this can't be passed on, or can't become something that
-        can.  The app's connection is of no use any more.
+    @param method: the method of the request that it answers.
+    @return: the head and its length in bytes, or L{None} if more bytes are needed.
+    @raise BadResponse: it can't be passed on, whatever bytes come next.  The app's
+        connection can't be used any more.
     """
     end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
     if end < 0:
@@ -101,7 +100,7 @@ def responseHead(data: bytes | bytearray, method: bytes) -> tuple[ResponseHead, 
 
 def _checkPartial(data: bytes | bytearray) -> None:
     """
-    No client shall wait for the rest of what can't become a head.
+    Refuse a partial head that can't become a valid one, instead of waiting for the rest.
     """
     if len(data) >= MAX_HEAD:
         raise BadResponse("response head too large")
@@ -158,7 +157,7 @@ def _interpreted(
     keep_alive = staysOpen(options, http11)
     passed = fields
     if status < 200 or status == 204:
-        # A body that must not be there would be read as the next response.
+        # A body, which must not be there, would be read as the next response.
         keep_alive = keep_alive and length in (0, UNTIL_CLOSE) and status != 101
         length = 0
         passed = [field for field in fields if field[0] not in _BODY_FIELDS]
@@ -181,10 +180,9 @@ def _interpreted(
 
 def isSwitchAsked(response: ResponseHead, asked: Sequence[Field]) -> bool:
     """
-    Whether a 101 switches to nothing but what the request asked for (RFC 9110
-    §7.8).
+    Whether a 101 switches only to protocols that the request has offered (RFC 9110 §7.8).
 
-    @param asked: the fields of a request that may upgrade.
+    @param asked: the fields of the request, which may upgrade.
     """
     protocols = {each.lower() for each in offeredProtocols(asked)}
     return protocols.issuperset(each.lower() for each in offeredProtocols(response.fields))
@@ -192,7 +190,7 @@ def isSwitchAsked(response: ResponseHead, asked: Sequence[Field]) -> bool:
 
 def passedFields(fields: list[Field], options: tuple[bytes, ...]) -> bytes:
     """
-    The lines of those fields that are not for this hop only.
+    The lines of the fields that are not for this hop alone.
 
     @param options: what Connection names, in lower case.
     """
@@ -208,7 +206,8 @@ def passedFields(fields: list[Field], options: tuple[bytes, ...]) -> bytes:
 
 def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool) -> int:
     """
-    What the fields say (RFC 9112 §6.3), without any of the guesses it allows.
+    The length that the fields state (RFC 9112 §6.3), without any of the guesses that the
+    RFC allows.
     """
     codings = decisive.get(b"transfer-encoding")
     lengths = decisive.get(b"content-length")

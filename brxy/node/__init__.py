@@ -1,5 +1,5 @@
 """
-The node: stands beside one instance of an app and pulls work for it.
+The node: runs beside one instance of an app, and pulls work for it.
 """
 
 __all__: list[str] = []

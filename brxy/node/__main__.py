@@ -1,5 +1,5 @@
 """
-C{python -m brxy.node}: twistd -n brxy-node, shorter to type, and faster.
+C{python -m brxy.node}: C{twistd -n brxy-node}, but the app is started first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if __name__ == "__main__":
     if line := plainLine(sys.argv[1:], os.environ):
         EARLY.start(line.command, line.route, line.port, os.environ)
 
-    # Not before the app was started.
+    # This loads Twisted, so it must come after the app was started.
     from brxy.program.main import run
 
     run("brxy-node")

@@ -1,6 +1,6 @@
 """
-How a node dials the edge, and what it shows: read from its files each time, so
-that they may be replaced while it runs.
+How a node dials its edge.  Its token and its certificates are read for each attempt, so
+that the files may be replaced while it runs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from OpenSSL import SSL
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
@@ -22,8 +21,8 @@ from zope.interface import implementer
 
 from brxy.errors import UsageError
 from brxy.program.tokenfile import readToken
-from brxy.tls.certificates import isAddress, readCertificates, trust
-from brxy.tls.contexts import clientContext, readIdentity
+from brxy.tls.certificates import isIPAddress, readCertificates, trust
+from brxy.tls.contexts import ClientCreator, clientContext, readIdentity
 from brxy.tls.transport import TLSFactory
 from brxy.values.routename import routeName
 
@@ -34,7 +33,7 @@ _HOST = re.compile(r"tcp:(?:host=)?((?:[^:\\=]|\\.)+)(?::|$)")
 
 def hostOf(endpoint: str) -> str:
     """
-    The host that a Twisted client endpoint dials; C{""} if it can't be told.
+    @return: the host that a Twisted client endpoint dials; C{""} if it names none.
     """
     match = _HOST.match(endpoint)
     return re.sub(r"\\(.)", r"\1", match[1]) if match else ""
@@ -43,12 +42,12 @@ def hostOf(endpoint: str) -> str:
 @frozen
 class EdgeTLS:
     """
-    That the edge is dialled by TLS, with these PEM files.
+    The PEM files with which an edge is dialled over TLS.
 
     @ivar ca: the authorities that may have signed the edge's certificate.
-    @ivar name: the name, or address, that it must be for.
-    @ivar certificate: the node's own; L{None}: it shows none.
-    @ivar key: the key of that.
+    @ivar name: the host name or address that the edge's certificate must be for.
+    @ivar certificate: the node's own certificate; L{None} if it shows none.
+    @ivar key: the key of that certificate.
     """
 
     ca: str
@@ -58,50 +57,32 @@ class EdgeTLS:
 
     def read(self) -> IOpenSSLClientConnectionCreator:
         """
-        What makes a connection, with the files as they are now.
+        Read the files as they are now.
 
+        @return: what makes connections with them.
         @raise UsageError: one of them can't be used.
         """
-        if routeName(self.name) is None and not isAddress(self.name):
-            raise UsageError(f"--edge-tls-name: {self.name!r} is no name of a host")
+        if routeName(self.name) is None and not isIPAddress(self.name):
+            raise UsageError(f"--edge-tls-name: {self.name!r} is not a host name")
         identity = None
         if self.certificate is not None and self.key is not None:
             identity = readIdentity(Path(self.certificate), Path(self.key))
         context = clientContext(identity)
         trust(context, readCertificates(Path(self.ca)), self.name)
-        return _Creator(context, self.name)
-
-
-@implementer(IOpenSSLClientConnectionCreator)
-class _Creator:
-    """
-    Makes the node's side of a handshake.
-    """
-
-    def __init__(self, context: SSL.Context, name: str) -> None:
-        self._context = context
-        self._name = name
-
-    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
-        """
-        See L{IOpenSSLClientConnectionCreator}.
-        """
-        connection = SSL.Connection(self._context, None)
-        if not isAddress(self._name):
-            connection.set_tlsext_host_name(self._name.encode("ascii"))
-        return connection
+        return ClientCreator(context, self.name)
 
 
 @implementer(IStreamClientEndpoint)
 class Dialer:
     """
-    The edge, as an endpoint.
+    The edge, as an endpoint to dial.
 
     @param clock: an C{IReactorTime}.
-    @param endpoint: where it is.
-    @param token: what lets us in; C{""} if nothing does.
-    @param token_file: what has the token instead.
-    @ivar token: as it was when we last dialled.
+    @param endpoint: where the edge is.
+    @param token: the token for the edge; C{""} if the node has none.
+    @param token_file: a file with the token; then C{token} is read from it.
+    @param tls: L{None} if the edge is not dialled over TLS.
+    @ivar token: the token at the last attempt.
     """
 
     def __init__(

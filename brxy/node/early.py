@@ -1,9 +1,9 @@
 """
-The app of a node, started before the node itself is there.
+The app of a node, started before the node has loaded.
 
-To load Twisted takes 0.3 s, longer than many apps need to start.  So the app
-comes first: when the command line is plainly good before anything else is
-loaded, otherwise once it was parsed.
+To load Twisted takes 0.3 s, longer than many apps need to start.  So the app is started
+first: before anything else is loaded if the command line is plainly good, and otherwise
+as soon as it is parsed.
 
 This module imports no more than it needs, see L{brxy.processes.launch}.
 """
@@ -25,8 +25,8 @@ __all__ = ["EARLY", "OPTIONS", "Early", "PlainLine", "isPlain", "plainLine"]
 
 _SECONDS = r"\d{1,9}(\.\d{1,9})?"
 
-#: Options, and values that are good beyond doubt.  What is not listed here may
-#: be good too: only the node's own parser can say.
+#: Options, and patterns of values that are surely good.  Other options and values may be
+#: good too: the node's own parser decides.
 OPTIONS = {
     "edge": r"tcp:[a-z0-9.-]+:\d{1,5}|unix:[\w./-]+",
     "route": r"[a-z0-9]{1,60}([.-][a-z0-9]{1,60}){0,3}",
@@ -45,7 +45,7 @@ _FLAG = "--exit-on-stdin-eof"
 
 _SHORT = {"-c": "--capacity"}
 
-# What an edge hands over.
+# Variables that an edge sets for a node.
 _VARIABLES = {
     "BRXY_EDGE": "edge",
     "ROUTE": "route",
@@ -61,22 +61,22 @@ _TLS_VARIABLES = tuple(f"BRXY_EDGE_TLS_{name}" for name in ("CA", "NAME", "CERT"
 
 _PLAIN = {**OPTIONS, "generation": r"\d{1,30}", "token": r"[!-~]{1,255}"}
 
-# Until the reactor takes these, they would end us without the app.
+# Before the reactor handles these, they would end this process but not the app.
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 def isPlain(name: str, value: str) -> bool:
     """
-    Is this value of an option good beyond doubt?
+    @return: whether this value of an option is surely good.
     """
     return re.fullmatch(_PLAIN[name], value, re.ASCII) is not None
 
 
 class PlainLine(NamedTuple):
     """
-    A command line that is good beyond doubt: as much of it as concerns the app.
+    The part of a surely good command line that concerns the app.
 
-    @ivar port: where it is to listen; L{None}: a free port is found.
+    @ivar port: where the app listens; L{None}: on a free port.
     """
 
     command: Sequence[str]
@@ -86,8 +86,8 @@ class PlainLine(NamedTuple):
 
 def plainLine(arguments: Sequence[str], environ: Mapping[str, str]) -> PlainLine | None:
     """
-    @return: what a command line of the node says, in the environment that
-        completes it; L{None} unless it is good beyond doubt.
+    @param environ: the defaults of some options.
+    @return: what concerns the app; L{None} unless the command line is surely good.
     """
     values = {name: environ[key] for key, name in _VARIABLES.items() if environ.get(key)}
     rest = list(arguments)
@@ -101,7 +101,7 @@ def plainLine(arguments: Sequence[str], environ: Mapping[str, str]) -> PlainLine
         if name[2:] not in OPTIONS or not (equals or rest):
             return None
         values[name[2:]] = value if equals else rest.pop(0)
-    # Whether its files can be used takes long to see.
+    # Checking the files of TLS takes long.
     if any(environ.get(variable) for variable in _TLS_VARIABLES):
         return None
     if not rest or not all(isPlain(name, value) for name, value in values.items()):
@@ -112,7 +112,7 @@ def plainLine(arguments: Sequence[str], environ: Mapping[str, str]) -> PlainLine
 
 class Early:
     """
-    Starts the app of this process, once, and keeps it until the node is there.
+    Starts the app of this process, once, and holds it until the node takes it over.
     """
 
     def __init__(self) -> None:
@@ -122,10 +122,10 @@ class Early:
         self, command: Sequence[str], route: str, port: int | None, environ: Mapping[str, str]
     ) -> None:
         """
-        Start the app, unless it was started already.  If it can't be, the node
-        will find out, and say so.
+        Start the app, unless it was started already.  If it can't be started, the node
+        will find out and report it.
 
-        @param port: where it is to listen; L{None}: a free port is found.
+        @param port: where it listens; L{None}: on a free port.
         """
         if self._started is not None or (port is not None and not isFree(port, reuse=True)):
             return
@@ -140,10 +140,10 @@ class Early:
         self._started = launched, port
         atexit.register(self._abandon)
 
-    def take(self, reactor: Any) -> tuple[Launched, int] | None:
+    def takeApp(self, reactor: Any) -> tuple[Launched, int] | None:
         """
-        @return: the app and the port it was told, if one was started; whoever
-            calls this sees to its end from now on.
+        @return: the app and its port, if one was started.  The caller must end it from
+            now on.
         """
         started, self._started = self._started, None
         if started is not None:
@@ -152,7 +152,7 @@ class Early:
 
     def _abandon(self) -> None:
         """
-        This process ends.
+        Kill the app: this process ends without a node.
         """
         if self._started is not None:
             signalGroup(self._started[0].pid, signal.SIGKILL)
@@ -160,10 +160,10 @@ class Early:
 
 def _takeSignals() -> None:
     """
-    Signals that came meanwhile come now.
+    Let signals through, also those that came meanwhile.
     """
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
-# The one of this process.
+# The app of this process.
 EARLY = Early()

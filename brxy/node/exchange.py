@@ -1,44 +1,64 @@
 """
-One exchange on a node's slot.
+One exchange at a node: between a slot and the app's connection.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from brxy.apps.backend import Backend
-from brxy.transport.relay import Relay
-from brxy.transport.splice import Move
-from brxy.transport.stream import EpollTransport
-from brxy.wire.frames import (
-    dataHead,
-)
+from brxy.transport.relay import End, Relay
+from brxy.transport.splice import MovableStream, Move, Target
+from brxy.wire.frames import dataHead
 
-if TYPE_CHECKING:
-    from brxy.node.slot import EdgeSlot
+__all__ = ["MOVE_LEAST", "MOVE_MOST", "Exchange", "FramedMove", "SlotSide"]
 
-__all__ = ["MOVE_LEAST", "MOVE_MOST", "Exchange", "FramedMove"]
-
-# As long as an app sends so many bytes at once, they are moved unread.
+# Bytes are moved unread while an app sends at least this many at once.
 MOVE_LEAST = 16 * 1024
 
-
-# ... in frames of whole pages: one that ends within a page costs a tenth more.
+# The largest frame of moved bytes: whole pages, since a frame that ends within a page
+# costs a tenth more.
 MOVE_MOST = 60 * 1024
+
+
+class SlotSide(End, Protocol):
+    """
+    What an exchange needs of the slot that it is on.
+    """
+
+    def moveFrom(self, source: MovableStream | None) -> None:
+        """
+        Move what the app sends to the edge, unread, while it sends much.
+        """
+
+    def oweAccept(self) -> None:
+        """
+        Report to the edge that the app's connection is up.
+        """
+
+    def refuse(self, reason: str) -> None:
+        """
+        Give the exchange back to the edge: no byte of it reached the app.
+        """
+
+    def resetByApp(self, reason: str) -> None:
+        """
+        Report to the edge that the app broke off.
+        """
 
 
 class Exchange(Relay):
     """
-    Joins the slot and the app's connection.
+    Joins a slot and the app's connection.
     """
 
-    near: EdgeSlot
+    near: SlotSide
     far: Backend
 
     def data(self, source: object, data: bytes) -> None:
         """
-        Bytes came from the app; those of the client come as frames, see
-        L{EdgeSlot}.
+        The app sent bytes.  Those of the client come as frames, see
+        L{brxy.node.slot.EdgeSlot}.
         """
         self.near.write(data)
         if len(data) > MOVE_MOST:
@@ -65,11 +85,11 @@ class Exchange(Relay):
 
 class FramedMove(Move):
     """
-    What an app sends goes to the edge, each time in a DATA frame, until little
-    comes at once.
+    Moves what an app sends to the edge in DATA frames, until the app sends little at
+    once.
     """
 
-    def __init__(self, target: EpollTransport, number: int) -> None:
+    def __init__(self, target: Target, number: int) -> None:
         super().__init__(target, MOVE_MOST, lambda: None)
         self._number = number
 

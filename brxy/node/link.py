@@ -1,5 +1,5 @@
 """
-A connection to the edge that is made again whenever it is lost.
+A connection to an edge that is made again whenever it is lost.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from zope.interface import implementer
 
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
 
-__all__ = ["Link"]
+__all__ = ["Link", "WatchedEndpoint"]
 
-# An edge that restarts is back at once, and its instances should be, too.
+# An edge that restarts is back soon, and its instances should be too.
 _RETRY = backoffPolicy(initialDelay=0.1, maxDelay=5.0, factor=1.5, jitter=lambda: uniform(0, 0.2))
 
 
@@ -33,16 +33,16 @@ class Link(ClientService):
     """
     Keeps one slot open.
 
-    L{ClientService} would wait for an edge's WELCOME by C{prepareConnection},
-    but raises C{NoTransition} when such a connection is lost before that.  So
-    each connection is good enough for it, and those that were not welcome are
-    counted here: the pause before the next grows with their number.
+    L{ClientService} could wait for WELCOME in C{prepareConnection}, but it raises
+    C{NoTransition} when a connection is lost before that.  So every connection is a
+    success for it, and this class counts those that the edge did not admit: the pause
+    before the next attempt grows with their number.
 
-    @param up: called whenever the edge has let us in.
+    @param up: called whenever the edge has admitted the node.
     @param down: called with the reason whenever an attempt failed.
     """
 
-    # That it tries again is said once, by our owner, and not before each attempt.
+    # The owner logs failures, once; ClientService would log each attempt.
     _log = Logger(observer=LogPublisher())
 
     def __init__(
@@ -57,7 +57,7 @@ class Link(ClientService):
         self._up = up
         self._down = down
         super().__init__(
-            _Watched(endpoint, self._failed),
+            WatchedEndpoint(endpoint, self._failed),
             _Greeted(slots, self._welcomed, self._failed),
             retryPolicy=self._pause,
             clock=clock,
@@ -78,9 +78,9 @@ class Link(ClientService):
 
 
 @implementer(IStreamClientEndpoint)
-class _Watched:
+class WatchedEndpoint:
     """
-    An endpoint that tells of each attempt that failed.
+    An endpoint that reports each attempt that failed.
     """
 
     def __init__(self, endpoint: IStreamClientEndpoint, failed: Callable[[Failure], None]) -> None:
@@ -91,16 +91,16 @@ class _Watched:
         """
         See L{IStreamClientEndpoint}.
         """
-        return self._endpoint.connect(protocolFactory).addErrback(self._tell)
+        return self._endpoint.connect(protocolFactory).addErrback(self._report)
 
-    def _tell(self, failure: Failure) -> Failure:
+    def _report(self, failure: Failure) -> Failure:
         self._failed(failure)
         return failure
 
 
 class _Greeted(Factory):
     """
-    Makes slots, and tells whether the edge lets them in.
+    Makes slots, and reports whether the edge admits them.
     """
 
     noisy = False

@@ -1,6 +1,6 @@
 """
-The node's way through life: start the app, wait until it answers, dial the
-edge, pull work, drain, stop the app.
+The node: starts an app, waits until it answers, dials the edge, pulls work, drains, and
+stops the app.
 """
 
 from __future__ import annotations
@@ -13,35 +13,27 @@ from uuid import uuid4
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.endpoints import clientFromString
 from twisted.logger import Logger
 
 from brxy.apps.app import App
 from brxy.apps.idleclock import IdleClock
 from brxy.interfaces import Address
-from brxy.node.dial import Dialer
-from brxy.node.link import Link
+from brxy.node.capacity import Capacity
 from brxy.node.settings import NodeSettings
-from brxy.node.slot import EdgeSlot, EdgeSlotFactory
+from brxy.node.uplink import Uplink
 from brxy.processes.child import Ended
 from brxy.processes.launch import Launched
 from brxy.processes.pipes import EndReader
-from brxy.reactor.deadlines import Deadlines
 from brxy.reactor.signals import Grace, firstOf, onSignal
 from brxy.transport.connection import Shared
-from brxy.wire.frames import VERSION
-from brxy.wire.greeting import Hello, Welcome
 
 __all__ = ["NodeService", "passOn"]
-
-# A slot whose app refused a connection stands ready again after this (seconds).
-REFUSED_PAUSE = 0.1
 
 
 def passOn(descriptor: int, line: bytes) -> None:
     """
-    Write a line of the app's output to our own.  When nobody takes that any
-    more (the edge that started us is gone), the app shall not feel it.
+    Write a line of the app's output to our own.  If our output is closed (the edge that
+    started us is gone), the line is dropped, and the app does not notice.
     """
     try:
         os.write(descriptor, line + b"\n")
@@ -53,11 +45,11 @@ class NodeService(Service):
     """
     One instance of an app.
 
-    @param exitWith: takes the status that the process shall end with.
-    @param output: takes the app's output, with the descriptor and line by line.
-    @param early: gives the app and its port if it was started before.
-    @param exit_on_stdin_eof: end when standard input does: whoever started
-        this node by ssh is gone then.
+    @param exitWith: receives the status that the process shall end with.
+    @param output: receives the app's output: the descriptor, and one line.
+    @param early: returns the app and its port if the app was started before.
+    @param exit_on_stdin_eof: end when standard input is closed: an edge that started
+        this node over ssh is gone then.
     """
 
     _log = Logger()
@@ -78,15 +70,11 @@ class NodeService(Service):
         self._shared = Shared(reactor)
         self._exit_on_stdin_eof = exit_on_stdin_eof
         self._early = early
-        self._name = uuid4().hex
-        self._generation = settings.generation
-        self._links: list[Link] = []
-        self._connected: bool | None = None
-        self._slots: EdgeSlotFactory | None = None
-        self._dialer: Dialer | None = None
+        self._capacity = Capacity(settings.capacity)
+        self._uplinks: list[Uplink] = []
+        # From the moment when the app is ready.
         self._idle_clock: IdleClock | None = None
         self._idle: Deferred[None] | None = None
-        self._resting = Deadlines(reactor, REFUSED_PAUSE, self._rested)
         self._app: App | None = None
         if settings.command:
             self._app = App(
@@ -138,117 +126,74 @@ class NodeService(Service):
             self._leave,
         )
         self._idle_clock.reconsider()
-        self._slots = EdgeSlotFactory(self._shared, self, address, settings.send_proxy)
-        endpoint = clientFromString(self._reactor, settings.edge)
-        self._dialer = dialer = Dialer(
-            self._reactor, endpoint, settings.token, settings.token_file, settings.tls
-        )
-        for _ in range(settings.capacity):
-            link = Link(dialer, self._slots, self._reactor, self._linkUp, self._linkDown)
-            self._links.append(link)
-            link.startService()
+        uplink = Uplink(self._shared, self, settings, uuid4().hex, address)
+        self._uplinks.append(uplink)
+        uplink.start()
 
-    def _linkUp(self) -> None:
-        if self._connected is not True:
-            self._connected = True
-            self._log.info("connected to the edge at {edge}", edge=self._settings.edge)
+    # As the host of its uplinks
 
-    def _linkDown(self, why: str) -> None:
-        if self._connected is not False:
-            self._connected = False
-            self._log.warn(
-                "no edge at {edge}: {why}; trying on", edge=self._settings.edge, why=why
-            )
-
-    # As the owner of its slots
-
-    def hello(self) -> Hello:
+    @property
+    def leaving(self) -> bool:
         """
-        Who we are.
+        See L{brxy.node.uplink.Host}.
         """
-        settings = self._settings
-        assert self._dialer is not None, "nobody has dialled"
-        return Hello(
-            VERSION,
-            self._dialer.token,
-            self._name,
-            settings.route,
-            settings.capacity,
-            settings.ticket,
-            self._generation,
-            settings.send_proxy is not None,
-        )
+        return self._idle_clock is None or self._idle_clock.leaving
 
-    def welcomed(self, slot: EdgeSlot, welcome: Welcome) -> None:
+    def claim(self) -> bool:
         """
-        The edge let a slot in.
+        See L{brxy.node.edgeend.Places}.
         """
-        self._generation = welcome.generation
-        self.setNewest(welcome.newest)
-        if self._idle_clock is not None and not self._idle_clock.leaving:
-            slot.ready()
+        if self._idle_clock is None or not self._capacity.claim():
+            return False
+        self._idle_clock.exchangeBegan()
+        return True
 
-    def began(self) -> None:
+    def exchangeOver(self) -> None:
         """
-        An exchange began.
+        See L{brxy.node.edgeend.Places}.
+        """
+        clock = self._idle_clock
+        if clock is None:
+            return
+        self._capacity.release()
+        clock.exchangeOver()
+        if self._idle is not None and not clock.busy:
+            idle, self._idle = self._idle, None
+            idle.callback(None)
+
+    def newestChanged(self) -> None:
+        """
+        See L{brxy.node.uplink.Host}.
         """
         if self._idle_clock is not None:
-            self._idle_clock.began()
-
-    def finished(self) -> None:
-        """
-        An exchange is over.
-        """
-        if self._idle_clock is not None:
-            self._idle_clock.finished()
-            if not self._idle_clock.busy and self._idle is not None:
-                idle, self._idle = self._idle, None
-                idle.callback(None)
-
-    def rest(self, slot: EdgeSlot) -> None:
-        """
-        The app took no connection: pull again in a moment.
-        """
-        self._resting.start(slot)
-
-    def _rested(self, slot: EdgeSlot) -> None:
-        if self._idle_clock is not None and not self._idle_clock.leaving:
-            slot.ready()
-
-    def setNewest(self, newest: bool) -> None:
-        """
-        There is a newer instance of our route, or none.
-        """
-        if self._idle_clock is not None:
-            self._idle_clock.setNewest(newest)
+            self._idle_clock.setNewest(any(uplink.newest for uplink in self._uplinks))
 
     def retire(self) -> None:
         """
-        The edge wants us to go.
+        See L{brxy.node.uplink.Host}.
         """
         if self._idle_clock is not None and not self._idle_clock.leaving:
-            self._log.info("the edge lets this instance go")
+            self._log.info("the edge retires this instance")
             self._idle_clock.retire()
 
     def roll(self) -> None:
         """
-        Ask the edge for newer instances in place of ours (SIGHUP).
+        Request newer instances in place of this one (SIGHUP).
         """
-        slots = self._slots.slots if self._slots is not None else ()
-        if not any(slot.askForRoll() for slot in slots):
-            self._log.warn("no edge is connected that could be asked for newer instances")
+        # A list: every edge gets the request.
+        if not any([uplink.requestRoll() for uplink in self._uplinks]):
+            self._log.warn("cannot request newer instances: no edge is connected")
 
     # Going down
 
     def _drain(self) -> None:
-        if self._slots is not None:
-            for slot in self._slots.slots:
-                slot.unready()
+        for uplink in self._uplinks:
+            uplink.unready()
 
     def _leave(self) -> None:
-        # When it is being stopped it need not be told to.
+        # While the service stops, the reactor is already stopping.
         if self.running:
-            self._log.info("nothing left to do")
+            self._log.info("nothing left to do, stopping")
             self._reactor.stop()
 
     def _appEnded(self, ended: Ended) -> None:
@@ -272,35 +217,23 @@ class NodeService(Service):
         if self._idle_clock is not None:
             self._idle_clock.retire()
         await self._finishRunning(grace)
-        await self._settle(grace)
+        await firstOf(gatherResults([uplink.settle() for uplink in self._uplinks]), grace.now)
         await self._stopApp(grace)
         grace.stop()
-        self._resting.stopAll()
-        if self._links:
-            for slot in list(self._slots.slots if self._slots is not None else ()):
-                slot.close()
-            await gatherResults([link.stopService() for link in self._links])
-        if self._slots is not None:
-            self._slots.stop()
+        for uplink in self._uplinks:
+            await uplink.stop()
         self._shared.stop()
 
-    async def _settle(self, grace: Grace) -> None:
-        # Before the edge heard that nothing more is taken it may have sent us
-        # exchanges, which go elsewhere.
-        if self._slots is not None:
-            settled = gatherResults([slot.settle() for slot in self._slots.slots])
-            await firstOf(settled, grace.now)
-
     async def _finishRunning(self, grace: Grace) -> None:
-        keeper = self._idle_clock
-        if keeper is None or not keeper.busy or (self._app is not None and self._app.ended.called):
+        clock = self._idle_clock
+        if clock is None or not clock.busy or (self._app is not None and self._app.ended.called):
             return
-        self._log.info("draining: {busy} exchanges are running", busy=keeper.busy)
+        self._log.info("draining: {busy} exchanges are running", busy=clock.busy)
         idle: Deferred[None] = Deferred()
         self._idle = idle
         await firstOf(idle, grace.now)
-        if keeper.busy:
-            self._log.warn("not waiting for {busy} exchanges any longer", busy=keeper.busy)
+        if clock.busy:
+            self._log.warn("no longer waiting for {busy} exchanges", busy=clock.busy)
 
     async def _stopApp(self, grace: Grace) -> None:
         app = self._app
@@ -308,6 +241,6 @@ class NodeService(Service):
             return
         ended: Deferred[None] = Deferred()
         app.ended.addCallback(lambda result: ended.callback(None))
-        grace.told.addCallback(lambda _: app.kill())
+        grace.signalled.addCallback(lambda _: app.kill())
         app.stop()
         await ended

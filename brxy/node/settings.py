@@ -10,44 +10,54 @@ from attrs import field, frozen
 
 from brxy.interfaces import Address
 from brxy.node.dial import EdgeTLS
+from brxy.node.fields import FIELDS
 
 __all__ = ["NodeSettings"]
+
+
+_default = FIELDS.default
 
 
 @frozen
 class NodeSettings:
     """
-    What a node is told by its command line.
+    The settings of a node.  Times are in seconds.
 
-    @ivar edge: the edge, as a Twisted client endpoint.
-    @ivar command: the app; empty if it runs already, at C{app}.
-    @ivar app: where a running app is; L{None} if C{command} starts one.
+    @ivar edge: where the node port of the edge is, as a Twisted client endpoint.
+    @ivar route: the route that the app serves.
+    @ivar capacity: how many exchanges the app takes at once.
+    @ivar command: starts the app; empty if an app runs already, at C{app}.
+    @ivar app: where a running app listens; L{None} if C{command} starts one.
+    @ivar app_port: the port that the app listens on; L{None} for a free one.
+    @ivar ready_path: the app is ready when a GET of this path is answered; L{None}: when
+        it accepts a connection.
     @ivar send_proxy: the version of the PROXY protocol that the app expects; L{None} if
-        it does not.
-    @ivar ticket: of the order that this node fulfils; C{""} without one.
-    @ivar token: what lets it in at the edge; C{""} if nothing does.
-    @ivar token_file: has the token instead.
-    @ivar tls: the edge is dialled by TLS.
-    @ivar idle_timeout: seconds that the newest instance stays without work.
-    @ivar old_idle_timeout: seconds that an older one does.
-    @ivar stop_timeout: seconds from SIGTERM to SIGKILL for the app.
-    @ivar drain_timeout: seconds for what runs when the node is stopped.
+        it expects no header.
+    @ivar ticket: of the order that this node fulfils; C{""} if there is none.
+    @ivar token: the token for the edge; C{""} if there is none.
+    @ivar token_file: the file with the token for the edge, which counts for more.
+    @ivar tls: how the edge is dialled over TLS; L{None} without TLS.
+    @ivar generation: when the instance was ordered; L{None} if it was not.
+    @ivar idle_timeout: how long the newest instance of a route stays idle.
+    @ivar old_idle_timeout: how long an older instance stays idle.
+    @ivar stop_timeout: how long the app may take to end after SIGTERM.
+    @ivar drain_timeout: how long running exchanges may continue when the node is stopped.
     """
 
     edge: str
     route: str
     capacity: int
     command: Sequence[str] = ()
-    app: Address | None = None
-    app_port: int | None = None
-    ready_path: str | None = None
-    send_proxy: str | None = None
-    ticket: str = ""
-    token: str = field(default="", repr=False)
-    token_file: str | None = None
+    app: Address | None = _default("app")
+    app_port: int | None = _default("app_port")
+    ready_path: str | None = _default("ready_path")
+    send_proxy: str | None = _default("send_proxy")
+    ticket: str = _default("ticket")
+    token: str = field(default=_default("token"), repr=False)
+    token_file: str | None = _default("token_file")
     tls: EdgeTLS | None = None
-    generation: int | None = None
-    idle_timeout: float = 300.0
-    old_idle_timeout: float = 10.0
-    stop_timeout: float = 10.0
-    drain_timeout: float = 25.0
+    generation: int | None = _default("generation")
+    idle_timeout: float = _default("idle_timeout")
+    old_idle_timeout: float = _default("old_idle_timeout")
+    stop_timeout: float = _default("stop_timeout")
+    drain_timeout: float = _default("drain_timeout")

@@ -1,6 +1,6 @@
 """
-One child process, and the group it leads: started, listened to, and ended for
-certain.
+One child process and the group that it leads: started, its output read, and its end
+enforced.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from twisted.python.failure import Failure
 from brxy.errors import SpawnFailed
 from brxy.processes.groups import ExitReader, groupMembers
 from brxy.processes.launch import Launch, Launched, signalGroup
-from brxy.processes.launcher import LAUNCHER
+from brxy.processes.launcher import LAUNCHER, Launcher
 from brxy.processes.pipes import LineReader
+from brxy.values.text import oneLine
 
-__all__ = ["Child", "Ended", "printable"]
+__all__ = ["Child", "Ended"]
 
 _STDOUT, _STDERR = 1, 2
 
@@ -34,12 +35,12 @@ _CANNOT_RUN = 126
 _MAX_LAST_LINE = 200
 
 # Seconds between two looks at what is left of a group: the first and longest
-# while it is to end, and the longest while it is left alone.
+# while it is being stopped, and the longest while it is left alone.
 _FIRST_LOOK = 0.005
 _LONGEST_LOOK = 0.5
 _IDLE_LOOK = 5.0
 
-# Seconds after SIGKILL until we stop waiting for what the kernel can't end.
+# Seconds after SIGKILL until a process that the kernel can't end is given up.
 _GIVE_UP = 1.0
 
 
@@ -79,33 +80,29 @@ def _signalName(number: int) -> str:
         return f"signal {number}"
 
 
-def printable(line: bytes) -> str:
-    """
-    A line as one that is safe to show: bounded, and nothing in it moves a
-    cursor.
-    """
-    text = line[: 4 * _MAX_LAST_LINE].decode("utf-8", "backslashreplace").strip()
-    text = text.replace("\t", " ")[:_MAX_LAST_LINE]
-    shown = (char if char.isprintable() else ascii(char)[1:-1] for char in text)
-    return "".join(shown)[:_MAX_LAST_LINE]
-
-
 class Child:
     """
-    A process that leads its own session and group, with the group.
+    A process that leads its own session and group, with the rest of the group.
 
-    Once the leader has ended, what is left of the group is ended too: by
-    SIGKILL at once if the leader ended by itself; within the time L{stop} gave
-    if that is why.
+    When the leader has ended, what is left of the group is ended too: by SIGKILL at
+    once if the leader ended by itself, or within the timeout of L{stop}.
 
     @ivar pid: the leader's id, which is the group's as well; 0 until it runs.
     @ivar ended: fires with L{Ended} when the leader is reaped and nothing is
         left of its group.
-    @ivar left: the leader exited with status 0 unasked, and C{leave_on_success}
-        was given: the rest of its group was left alone, and is still listened
-        to.  C{ended} has fired then without waiting for the rest.
+    @ivar left: the leader exited with status 0 by itself, and C{leave_on_success} was
+        given: the rest of its group was left alone, and its output is still read.
+        C{ended} has fired then without waiting for the rest.
     @ivar emptied: fires with L{None} when nothing is left of the group: with
         C{ended}, or later if the group was left alone.
+    @param environment: all of the process's environment.
+    @param output: called with 1 or 2, for standard output or error, and a
+        line without its end; lines over 8 KiB come in pieces.
+    @param die_with_parent: the kernel ends the leader when this process dies, even by
+        SIGKILL.
+    @param leave_on_success: see C{left}.
+    @param stdin: see L{Launch}.
+    @param launcher: what starts the process.
     """
 
     _log = Logger()
@@ -120,16 +117,8 @@ class Child:
         die_with_parent: bool,
         leave_on_success: bool = False,
         stdin: int | None = None,
+        launcher: Launcher = LAUNCHER,
     ) -> None:
-        """
-        @param environment: all of the process's environment.
-        @param output: called with 1 or 2, for standard output or error, and a
-            line without its end; lines over 8 KiB come in pieces.
-        @param die_with_parent: the kernel is to end the leader when we die,
-            even by SIGKILL.
-        @param leave_on_success: see L{left}.
-        @param stdin: see L{Launch}.
-        """
         self.pid = 0
         self.left = False
         self.ended: Deferred[Ended] = Deferred()
@@ -141,6 +130,7 @@ class Child:
         self._die_with_parent = die_with_parent
         self._leave_on_success = leave_on_success
         self._stdin = stdin
+        self._launcher = launcher
         self._readers: list[LineReader] = []
         self._last_lines = {_STDOUT: b"", _STDERR: b""}
         self._started = False
@@ -154,29 +144,28 @@ class Child:
 
     def start(self) -> None:
         """
-        Start the process.  It runs a little later; until then it can be
-        stopped already.
+        Start the process.  It runs a little later, and can be stopped until then.
 
-        @raise brxy.errors.SpawnFailed: it can't be started.  What is noticed
-            only when it should run is told by C{ended}.
+        @raise brxy.errors.SpawnFailed: it can't be started.  C{ended} reports what only
+            the attempt to run it shows.
         """
         launch = Launch(self._argv, self._environment, self._die_with_parent, self._stdin)
         self._started = True
-        launched = LAUNCHER.start(self._reactor, launch)
+        launched = self._launcher.start(self._reactor, launch)
         launched.addCallbacks(self._watch, self._notLaunched)
         launched.addErrback(lambda failure: self._log.failure("while starting", failure))
 
     def adopt(self, launched: Launched) -> None:
         """
-        Take a process that runs already, in place of L{start}.
+        Take over a process that runs already, in place of L{start}.
         """
         self._started = True
         self._watch(launched)
 
     def stop(self, timeout: float) -> None:
         """
-        Ask the group to end by SIGTERM, and C{timeout} seconds later see to it
-        by SIGKILL.  A second call does nothing, and so does one after the end.
+        Send SIGTERM to the group, and SIGKILL after C{timeout} seconds.  Does nothing
+        when called again, or after the end.
         """
         if self._stopping or not self._alive():
             return
@@ -187,7 +176,7 @@ class Child:
 
     def kill(self) -> None:
         """
-        End the group by SIGKILL now.
+        Send SIGKILL to the group now.
         """
         if not self._alive():
             return
@@ -199,7 +188,7 @@ class Child:
 
     def _alive(self) -> bool:
         """
-        Is there anything that could be stopped?
+        Whether there is anything to stop.
         """
         return self._started and not self._empty
 
@@ -219,7 +208,7 @@ class Child:
 
     def _notLaunched(self, failure: Failure) -> None:
         """
-        The kernel would not have it.
+        The kernel refused to run it.
         """
         failure.trap(SpawnFailed)
         self._result = Ended(_CANNOT_RUN, None, failure.getErrorMessage())
@@ -227,8 +216,8 @@ class Child:
 
     def _signal(self, number: int) -> None:
         """
-        Signal the group, unless its number may by now be another's, or if it
-        has none yet.
+        Signal the group, unless it does not run yet, or its number may belong to another
+        group by now.
         """
         if self.pid and (self._result is None or groupMembers(self.pid)):
             signalGroup(self.pid, number)
@@ -242,7 +231,7 @@ class Child:
         try:
             self._output(descriptor, line)
         except Exception:
-            # Whatever happens to its output, the child's end must be noticed.
+            # The end of the child must be noticed whatever happens to its output.
             self._log.failure("a line of process {pid} could not be passed on", pid=self.pid)
 
     def _leaderEnded(self, code: int) -> None:
@@ -253,7 +242,7 @@ class Child:
         """
         for reader in self._readers:
             reader.drain()
-        last_line = printable(self._last_lines[_STDERR] or self._last_lines[_STDOUT])
+        last_line = oneLine(self._last_lines[_STDERR] or self._last_lines[_STDOUT], _MAX_LAST_LINE)
         status, number = (None, -code) if code < 0 else (code, None)
         self._result = result = Ended(status, number, last_line)
         if self._leave_on_success and code == 0 and not self._stopping:
@@ -265,7 +254,7 @@ class Child:
 
     def _look(self) -> None:
         """
-        See what is left of the group, and look again later if there is any.
+        Check what is left of the group, and check again later if anything is.
         """
         self._look_call = None
         if not groupMembers(self.pid):
@@ -273,7 +262,7 @@ class Child:
         elif self._killed_at is None:
             self._lookLater()
         elif self._reactor.seconds() - self._killed_at < _GIVE_UP:
-            # Once more: one that was just being forked may have been missed.
+            # Once more: a process that was just being forked may have been missed.
             signalGroup(self.pid, signal.SIGKILL)
             self._lookLater()
         else:
@@ -282,7 +271,7 @@ class Child:
 
     def _lookLater(self) -> None:
         """
-        Look at the group again, later each time.
+        Check the group again, after longer each time.
         """
         longest = _LONGEST_LOOK if self._stopping or not self.left else _IDLE_LOOK
         self._look_call = self._reactor.callLater(self._interval, self._look)
@@ -290,8 +279,8 @@ class Child:
 
     def _lookSoon(self) -> None:
         """
-        Something was done to the group.  While the leader lives there is
-        nothing to look for.
+        A signal was sent to the group: check soon.  While the leader runs there is
+        nothing to check.
         """
         self._interval = _FIRST_LOOK
         if self._look_call is not None:
@@ -307,8 +296,8 @@ class Child:
                 self._kill_call.cancel()
         for reader in self._readers:
             reader.drain()
-            # One that left the group too may write on, and must not break
-            # over a closed pipe, if we wanted to leave it in peace.
+            # A process that left the group may still write; if it was to be left alone, a
+            # closed pipe must not end it.
             if self._stopping or not self.left:
                 reader.close()
         if not self.left:

@@ -1,6 +1,5 @@
 """
-What Linux offers to notice the end of a process, and of the whole group it
-leads.
+The ends of processes, and of whole process groups, as Linux reports them.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ __all__ = ["ExitReader", "groupMembers"]
 
 def groupMembers(group: int) -> list[int]:
     """
-    The processes of a group whose leader we have reaped; none for a group
-    that only has the same number: as long as one is left of the old group, the
-    kernel gives no new process its leader's number.
+    Return the processes of a group whose leader was reaped; an empty list for a new
+    group with the same number.  While a process of the old group is left, the kernel
+    gives no new process the number of its leader.
 
     Zombies don't count: orphans wait for process 1 to reap them, which may
-    take it seconds, or for ever in a container.  When we are process 1
-    ourselves, they are reaped here.
+    take seconds, or for ever in a container.  When this process is process 1, they are
+    reaped here.
     """
     with suppress(ChildProcessError):
         while os.waitpid(-group, os.WNOHANG)[0]:
@@ -43,10 +42,10 @@ def groupMembers(group: int) -> list[int]:
 
 def _livesIn(pid: int, group: int) -> bool:
     """
-    Is this process in the group, and no zombie?  See proc(5), C{/proc/pid/stat}.
+    Whether a process is in the group and not a zombie.  See proc(5), C{/proc/pid/stat}.
     """
     try:
-        # To read the file of each process on a machine takes ten times longer.
+        # Reading the file of each process of the machine takes ten times longer.
         if os.getpgid(pid) != group:
             return False
         with open(f"/proc/{pid}/stat", "rb") as stat:
@@ -59,7 +58,7 @@ def _livesIn(pid: int, group: int) -> bool:
 
 class ExitReader(Reader):
     """
-    Notices the end of a child, and reaps it.
+    Reports the end of a child, and reaps it.
     """
 
     _log = Logger()
@@ -82,12 +81,12 @@ class ExitReader(Reader):
 
     def doRead(self) -> None:
         """
-        The child has ended: reap it, and tell.
+        The child has ended: reap it, and report its status.
         """
         try:
             pid, status = os.waitpid(self._pid, os.WNOHANG)
         except ChildProcessError:
-            self._log.warn("someone else reaped process {pid}", pid=self._pid)
+            self._log.warn("process {pid} was reaped already", pid=self._pid)
             pid, status = self._pid, 255 << 8
         if pid:
             self._reactor.removeReader(self)

@@ -5,11 +5,11 @@ C{reactor.spawnProcess} is not used: it closes every possible descriptor one by
 one, which takes 13 to 50 ms once an edge has 5,000 open.  Python's own
 descriptors are close-on-exec already, so C{posix_spawn} needs no such loop.
 
-The C library's is called by C{ctypes}, for it lets Python's other threads run
-meanwhile, and C{os.posix_spawn} does not: whoever calls it sleeps until the
-kernel has let the new process run, which on a busy machine takes it 5 to 20 ms.
+The function of the C library is called through C{ctypes}, which lets Python's other
+threads run meanwhile; C{os.posix_spawn} does not.  The caller sleeps until the kernel has
+let the new process run, which takes 5 to 20 ms on a busy machine.
 
-This module imports no more than it needs: a node starts its app by it before
+This module imports no more than it needs, because a node starts its app with it before
 it loads anything else.
 """
 
@@ -28,8 +28,8 @@ from brxy.errors import SpawnFailed
 
 __all__ = ["Launch", "Launched", "launch", "signalGroup"]
 
-# Python ignores some of these, and whoever started us may have ignored others;
-# being ignored is inherited through exec, being handled is not.
+# Python ignores some of these signals, and the parent of this process may have ignored
+# others.  A new process inherits which signals are ignored, not which are handled.
 _DEFAULT_SIGNALS = (
     signal.SIGHUP,
     signal.SIGINT,
@@ -43,8 +43,7 @@ _DEFAULT_SIGNALS = (
 # <spawn.h>, of glibc and of musl.
 _SETSIGDEF, _SETSIGMASK, _SETSID = 0x04, 0x08, 0x80
 
-# Larger than any of the structures of <spawn.h> and <signal.h>: 336 bytes are
-# the most.
+# Bytes; the largest structure of <spawn.h> and <signal.h> has 336.
 _STRUCTURE = 1024
 
 _libc = ctypes.CDLL(None)
@@ -52,7 +51,7 @@ _libc = ctypes.CDLL(None)
 
 class Launched(NamedTuple):
     """
-    A process that runs, leader of its own session and process group.
+    A process that runs, the leader of its own session and process group.
 
     @ivar pidfd: becomes readable when the process ends.
     @ivar stdout: the reading end of its standard output.
@@ -67,8 +66,14 @@ class Launched(NamedTuple):
 
 class Launch:
     """
-    A process that is to be started, with no descriptor of ours but its two
-    outputs, and its input if it is given one.
+    A process to start.  It inherits no descriptor but its two outputs, and its input if
+    it is given one.
+
+    @param die_with_parent: have the kernel send it SIGTERM when this process ends in any
+        way.
+    @param stdin: what becomes its input; L{perform} closes it in any case.  L{None}:
+        C{/dev/null}.
+    @raise SpawnFailed: with one line that names the program and the reason.
     """
 
     def __init__(
@@ -78,13 +83,6 @@ class Launch:
         die_with_parent: bool,
         stdin: int | None = None,
     ) -> None:
-        """
-        @param die_with_parent: have the kernel send it SIGTERM when this
-            process ends in whatever way.
-        @param stdin: what becomes its input; L{perform} closes it, come what
-            may.  L{None}: C{/dev/null}.
-        @raise SpawnFailed: with one line that names the program and says why.
-        """
         if not argv:
             raise SpawnFailed("cannot run an empty command")
         self._name = argv[0]
@@ -101,12 +99,12 @@ class Launch:
 
     def perform(self) -> Launched:
         """
-        Start it.  This blocks until the kernel has let it run, but no other
-        thread.
+        Start the process.  This blocks until the kernel has let it run; other threads go
+        on.
 
-        What is to die with its parent dies with the thread that calls this.
+        A process that is to die with its parent dies with the thread that calls this.
 
-        @raise SpawnFailed: as above.
+        @raise SpawnFailed: as for the class.
         """
         ours: list[int] = []
         theirs: list[int] = []
@@ -129,7 +127,7 @@ class Launch:
 
     def _spawn(self, stdout: int, stderr: int) -> int:
         """
-        @return: the new process's id, which is its group's and session's id too.
+        @return: the id of the new process, which is that of its group and session too.
         """
         pid = ctypes.c_int()
         actions = ctypes.create_string_buffer(_STRUCTURE)
@@ -166,14 +164,14 @@ def launch(argv: Sequence[str], environment: Mapping[str, str], die_with_parent:
     """
     Start a process, see L{Launch}.
 
-    @raise SpawnFailed: with one line that names the program and says why.
+    @raise SpawnFailed: with one line that names the program and the reason.
     """
     return Launch(argv, environment, die_with_parent).perform()
 
 
 def signalGroup(group: int, number: int) -> None:
     """
-    Send a signal to every process of a group, if there is one left.
+    Send a signal to every process of a group, if any is left.
     """
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
@@ -181,10 +179,10 @@ def signalGroup(group: int, number: int) -> None:
 
 def _executable(name: str, environment: Mapping[str, str]) -> str:
     """
-    The file that C{name} means on the PATH of C{environment}.
+    Return the file that C{name} means on the PATH of C{environment}.
 
-    It is looked up here so that the message is ours, not that of whatever
-    program stands between us and the command.
+    It is looked up here so that a missing program is reported by brxy, and not by the
+    program that starts the command.
     """
     found = shutil.which(name, path=environment.get("PATH", os.defpath))
     if found is not None:
@@ -201,28 +199,28 @@ def _executable(name: str, environment: Mapping[str, str]) -> str:
 @cache
 def _dyingWithParent() -> tuple[str, ...]:
     """
-    What to put before a command so that the kernel ends it with its parent.
+    Return what comes before a command so that the kernel ends it with its parent.
 
-    Between fork and C{setpriv}'s system call lies a millisecond in which the
-    parent's end goes unnoticed.  A shell in between could look once more, but
-    C{dash} drops variables such as C{foo.bar} from the environment.
+    For a millisecond between fork and the system call of C{setpriv}, an end of the parent
+    goes unnoticed.  A shell could check once more, but C{dash} drops variables such as
+    C{foo.bar} from the environment.
     """
     setpriv = shutil.which("setpriv")
-    # Busybox has an applet of the name that knows nothing of --pdeathsig.
+    # Busybox has an applet of this name without --pdeathsig.
     if setpriv is None or os.path.basename(os.path.realpath(setpriv)) != "setpriv":
-        # Loaded only to be told of this, see the top.
+        # Imported here because a node starts its app before it loads anything else.
         from twisted.logger import Logger
 
-        Logger(__name__).warn("no util-linux setpriv: an app will outlive us if we are killed")
+        Logger(__name__).warn("no util-linux setpriv: apps go on when this process is killed")
         return ()
     return (setpriv, "--pdeathsig", "TERM", "--")
 
 
 def _assignments(environment: Mapping[str, str]) -> list[str]:
     """
-    An environment as C has it.
+    Write an environment in the form of C.
 
-    @raise ValueError: a variable can't have that name.
+    @raise ValueError: a variable can't have such a name.
     """
     if any(not name or "=" in name for name in environment):
         raise ValueError("illegal environment variable name")
@@ -231,9 +229,9 @@ def _assignments(environment: Mapping[str, str]) -> list[str]:
 
 def _strings(texts: Sequence[str]) -> ctypes.Array[ctypes.c_char_p]:
     """
-    Texts as C has them: an array that NULL ends.
+    Write texts in the form of C: an array that NULL ends.
 
-    @raise ValueError: C has no such text.
+    @raise ValueError: a text has a null byte.
     """
     encoded = os.fsencode("".join(f"{text}\0" for text in texts)).split(b"\0")[:-1]
     if len(encoded) != len(texts):
@@ -243,8 +241,8 @@ def _strings(texts: Sequence[str]) -> ctypes.Array[ctypes.c_char_p]:
 
 def _inherited() -> list[int]:
     """
-    What we inherited ourselves: Python made none of these, so they are not
-    close-on-exec.
+    Return the descriptors that this process inherited.  They are not close-on-exec, as
+    those that Python makes are.
     """
     inheritable = []
     for descriptor in map(int, os.listdir("/proc/self/fd")):
@@ -255,15 +253,14 @@ def _inherited() -> list[int]:
     return inheritable
 
 
-# Looked up before there are connections: for 5,000 of them it takes 25 ms.
+# Looked up before there are connections; with 5,000 connections it takes 25 ms.
 _INHERITED = _inherited()
 
 
 @cache
 def _attributes() -> ctypes.Array[ctypes.c_char]:
     """
-    A C{posix_spawnattr_t}: a session of its own, and signals as they are by
-    default.
+    Make a C{posix_spawnattr_t}: a new session, and the default handling of signals.
     """
     attributes, blocked, default = (ctypes.create_string_buffer(_STRUCTURE) for _ in range(3))
     _check(_libc.posix_spawnattr_init(attributes))
@@ -283,9 +280,9 @@ def _attributes() -> ctypes.Array[ctypes.c_char]:
 
 def _check(code: int) -> None:
     """
-    What the functions of <spawn.h> return.
+    Check what a function of <spawn.h> returned.
 
-    @raise OSError: it was an error.
+    @raise OSError: the code is an error.
     """
     if code:
         raise OSError(code, os.strerror(code))
@@ -293,9 +290,9 @@ def _check(code: int) -> None:
 
 def _watch(pid: int) -> int:
     """
-    A descriptor of a child that becomes readable at its end.
+    Open a descriptor of a child that becomes readable when the child ends.
 
-    @raise OSError: there is none to be had, and the child is gone again.
+    @raise OSError: it can't be opened; the child was killed.
     """
     try:
         return os.pidfd_open(pid)

@@ -1,5 +1,5 @@
 """
-Starting processes without keeping the reactor waiting.
+A thread that starts processes, so that the reactor does not wait.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Launcher:
     """
     A thread that starts processes, one after the other.
 
-    It ends with this process, and not before: what is to die with its parent
-    dies with the thread that started it.
+    The thread ends with this process and not earlier, because a process that is to die
+    with its parent dies with the thread that started it.
     """
 
     def __init__(self) -> None:
@@ -30,13 +30,13 @@ class Launcher:
 
     def start(self, reactor: Any, launch: Launch) -> Deferred[Launched]:
         """
-        Start a process soon.
+        Have the thread start a process.
 
-        @return: fires when it runs, or fails with L{brxy.errors.SpawnFailed}.
+        @return: fires when the process runs, or fails with L{brxy.errors.SpawnFailed}.
         """
         if not self._runs:
-            # Not sooner: threads are lost when a daemon forks.  And not by
-            # C{threading}, which would wait until the new thread has its turn.
+            # Not earlier, because threads are lost when a daemon forks.  And not with
+            # C{threading}, which would wait until the new thread runs.
             self._runs = True
             start_new_thread(self._work, ())
         launched: Deferred[Launched] = Deferred()
@@ -54,5 +54,5 @@ class Launcher:
             reactor.callFromThread(launched.callback, result)
 
 
-# The one of this process.
+#: The launcher of this process.
 LAUNCHER = Launcher()

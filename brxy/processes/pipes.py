@@ -1,5 +1,5 @@
 """
-The lines that a child prints, and what it is told.
+Pipes to and from a child: its output as lines, and its input.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from brxy.reactor.reader import Reader
 
 __all__ = ["MAX_LINE", "LineReader", "LineSplitter", "PipeWriter"]
 
-# A line that is longer comes in pieces of this size: what an app prints must
-# not grow our memory.
+#: A longer line comes in pieces of this number of bytes, so that the output of an app
+#: takes bounded memory.
 MAX_LINE = 8 * 1024
 
-# What a pipe holds unless somebody changes it, see pipe(7): one read of it
-# takes all that was written before.
+# The capacity of a pipe by default, see pipe(7): one read takes all that was written
+# before.
 _PIPE_SIZE = 64 * 1024
 
 
 class LineSplitter:
     """
-    Cuts bytes into lines, in bounded memory.
+    Splits bytes into lines, in bounded memory.
     """
 
     __slots__ = ("_rest",)
@@ -39,8 +39,8 @@ class LineSplitter:
 
     def feed(self, data: bytes) -> list[bytes]:
         """
-        @return: the lines that are whole now, without their ends, and pieces
-            of L{MAX_LINE} bytes of such as are too long.
+        @return: the lines that are complete now, without their ends; lines that are too
+            long come in pieces of L{MAX_LINE} bytes.
         """
         *whole, rest = (self._rest + data).split(b"\n")
         lines: list[bytes] = []
@@ -57,7 +57,7 @@ class LineSplitter:
 
     def finish(self) -> list[bytes]:
         """
-        @return: the last line, if it had no end.
+        @return: the last line, if it has no end.
         """
         rest, self._rest = self._rest, b""
         return [rest.removesuffix(b"\r")] if rest else []
@@ -65,9 +65,8 @@ class LineSplitter:
 
 class EndReader(Reader):
     """
-    Notices the end of a pipe whose contents nobody needs.  It is left as it
-    is: a terminal is the same one for input and output, and must go on
-    blocking.
+    Reports the end of a pipe whose contents don't matter.  The pipe stays in blocking
+    mode, because a terminal is the same file for input and output.
     """
 
     def __init__(self, reactor: Any, descriptor: int, ended: Callable[[], None]) -> None:
@@ -84,7 +83,7 @@ class EndReader(Reader):
 
     def doRead(self) -> None:
         """
-        Tell if this is the end.
+        Check whether the pipe has ended.
         """
         if select([self._descriptor], [], [], 0)[0] and not os.read(self._descriptor, _PIPE_SIZE):
             self._reactor.removeReader(self)
@@ -95,12 +94,11 @@ class EndReader(Reader):
 class LineReader(Reader):
     """
     Reads one pipe to its end and delivers it line by line.
+
+    @param descriptor: the reading end of the pipe, which this closes.
     """
 
     def __init__(self, reactor: Any, descriptor: int, deliver: Callable[[bytes], None]) -> None:
-        """
-        @param descriptor: the reading end of a pipe; this closes it.
-        """
         super().__init__(reactor)
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
@@ -117,7 +115,7 @@ class LineReader(Reader):
 
     def doRead(self) -> None:
         """
-        Deliver what is there now.
+        Deliver what can be read now.
         """
         try:
             data = os.read(self._descriptor, _PIPE_SIZE)
@@ -130,14 +128,14 @@ class LineReader(Reader):
 
     def drain(self) -> None:
         """
-        Deliver what has been written up to now, if the pipe is open still.
+        Deliver what was written up to now, if the pipe is still open.
         """
         if self._open:
             self.doRead()
 
     def close(self) -> None:
         """
-        Deliver the line that has no end yet, and read no more.
+        Deliver the line that has no end yet, and close the pipe.
         """
         if not self._open:
             return
@@ -150,14 +148,13 @@ class LineReader(Reader):
 
 class PipeWriter(FileDescriptor):
     """
-    Writes into a pipe, as fast as it is read; C{loseConnection} closes it
-    after that.
+    Writes into a pipe as fast as it is read.  C{loseConnection} closes the pipe after all
+    was written.
+
+    @param descriptor: the writing end of the pipe, which this closes.
     """
 
     def __init__(self, reactor: Any, descriptor: int) -> None:
-        """
-        @param descriptor: the writing end; this closes it.
-        """
         super().__init__(reactor)
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
@@ -178,7 +175,7 @@ class PipeWriter(FileDescriptor):
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        All was written, or nobody reads it any more.
+        All was written, or the other end was closed.
         """
         super().connectionLost(reason)
         if self._descriptor != -1:
@@ -187,7 +184,7 @@ class PipeWriter(FileDescriptor):
 
     def abandon(self) -> None:
         """
-        Close it now: whoever should read it is gone.
+        Close the pipe now, because its reader is gone.
         """
         if self.connected:
             self.stopWriting()

@@ -1,5 +1,5 @@
 """
-Ports for apps to listen at.
+Free TCP ports for apps to listen on.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from brxy.errors import SpawnFailed
 
 __all__ = ["PORTS", "Ports", "isFree"]
 
-# Below the range that Linux takes the ports of outgoing connections from
-# (ip_local_port_range, 32768 and up): one of those could take the port in the
+# Below the range from which Linux takes the ports of outgoing connections
+# (ip_local_port_range, 32768 and up): such a connection could take the port in the
 # moment before the app binds it.
 _FIRST, _LAST = 16384, 32767
 
@@ -21,10 +21,10 @@ _ATTEMPTS = 1000
 
 def isFree(port: int, *, reuse: bool = False) -> bool:
     """
-    Could a server listen at this port now, at any IPv4 address?
+    Whether a server could listen on this port now, on any IPv4 address.
 
-    @param reuse: as one that sets SO_REUSEADDR, which connections that closed
-        a moment ago don't disturb.
+    @param reuse: for a server that sets SO_REUSEADDR, which connections that were
+        closed a moment ago don't prevent from listening.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         if reuse:
@@ -39,19 +39,18 @@ def isFree(port: int, *, reuse: bool = False) -> bool:
 class Ports:
     """
     Gives out ports, none twice at the same time.
+
+    @param chance: chooses the ports.  They are random, so that two processes that look at
+        the same time hardly find the same port.
     """
 
     def __init__(self, chance: random.Random | None = None) -> None:
-        """
-        @param chance: where the choice comes from; chosen at random, two
-            processes that look at the same time hardly find the same port.
-        """
         self._chance = chance or random.Random()
         self._taken: set[int] = set()
 
     def take(self) -> int:
         """
-        @return: a port that is free, and is not given again before L{release}.
+        @return: a free port, which is not given out again before L{release}.
         @raise SpawnFailed: none was found.
         """
         for _ in range(_ATTEMPTS):
@@ -63,11 +62,11 @@ class Ports:
 
     def release(self, port: int) -> None:
         """
-        The port's user is gone.
+        The port is no longer used.
         """
         self._taken.discard(port)
 
 
-# The ports of this process: whoever starts apps here must not give out the
-# same one twice.
+#: The ports of this process: all that starts apps here shares them, so that no port is
+#: given out twice.
 PORTS = Ports()

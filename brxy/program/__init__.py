@@ -1,5 +1,6 @@
 """
-Programs: options, reactor, supervisor, token file and exit status of a service.
+What makes a program of a service: settings, command line, reactor, systemd, token file,
+exit status.
 """
 
 __all__: list[str] = []

@@ -1,5 +1,5 @@
 """
-Ending twistd with a status of our own.
+Ends twistd with an exit status that the program chooses.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ __all__ = ["exitWith"]
 
 def exitWith(status: int) -> None:
     """
-    Have this process end with a status, whenever it ends.
+    Set the exit status with which this process ends, whenever it ends.
 
-    twistd knows only 0 and death by signal, and swallows a C{SystemExit} that
-    is raised inside the reactor.  This runs after it has removed its pidfile.
+    twistd itself ends with 0 or by a signal, and swallows a C{SystemExit} that is raised
+    inside the reactor.  The status takes effect after twistd has removed its pidfile.
     """
 
     def leave() -> None:

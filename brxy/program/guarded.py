@@ -1,5 +1,5 @@
 """
-Errors at the start of a program: one line, and status 1.
+Reports an error at the start of a program in one line, and ends it with status 1.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["CannotStart", "Guarded", "fail"]
 
 def fail(program: str, error: Exception) -> NoReturn:
     """
-    Say in one line why brxy can't start, and end with status 1.
+    Print in one line why the program can't start, and end it with status 1.
 
     @raise SystemExit: always.
     """
@@ -27,42 +27,48 @@ def fail(program: str, error: Exception) -> NoReturn:
 
 class CannotStart(SystemExit, Exception):
     """
-    Ends twistd with status 1 and no traceback.  It is an L{Exception} too:
-    only after one of those does twistd remove its pidfile, and tell whoever
-    waits for a daemon to come up.
+    Ends twistd with status 1 and without a traceback.
+
+    It is an L{Exception} as well as a L{SystemExit}: only after an L{Exception} does twistd
+    remove its pidfile, and pass the error on to the process that has started the daemon.
     """
 
 
 class Guarded(Service):
     """
-    A service whose L{BrxyError}s on starting are one line, not a traceback.
-
-    @param start: makes the service, in the process that will run it.
+    A service around another one, which reports a L{BrxyError} at its start in one line
+    instead of a traceback.
     """
 
     def __init__(self, program: str, foreground: bool, service: Service) -> None:
+        """
+        @param program: the name of the command, for that line.
+        @param foreground: whether twistd stays in the foreground.
+        @param service: the service that is started and stopped.
+        """
         self._program = program
         self._foreground = foreground
         self._service = service
 
     def startService(self) -> None:
         """
-        Start the service, or end with a line that says why not.
+        Start the service, or print the reason why it can't be started and end the program.
 
-        @raise CannotStart: always if it can't be started.
+        @raise CannotStart: the service can't be started.
         """
         super().startService()
         try:
             self._service.startService()
         except BrxyError as error:
             if not self._foreground:
-                # Python writes it to the log, and twistd to the terminal.
+                # Python writes the text to the log, and twistd to the terminal.
                 raise CannotStart(str(error)) from None
-            # By now sys.stderr is the log.
+            # twistd has replaced sys.stderr by the log.
             print(f"{self._program}: {error}", file=sys.__stderr__, flush=True)
             raise CannotStart(1) from None
-        # What is loaded stays: a full run of the collector looks at it no more,
-        # and keeps the reactor waiting for a few milliseconds and not for 30.
+        # All modules and what they hold stay in memory until the end.  Without this, each
+        # full run of the garbage collector visits all of that, and the reactor waits for
+        # 30 ms instead of a few.
         gc.freeze()
 
     def stopService(self) -> Any:

@@ -1,5 +1,5 @@
 """
-The short form of the command lines.
+Runs a twistd plugin for the short command lines, C{python -m brxy.edge} and the like.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ __all__ = ["run"]
 
 def run(plugin: str) -> None:
     """
-    Run a twistd plugin in the foreground, with this process's arguments.
+    Run twistd in the foreground, without a pidfile, with this plugin and the arguments of
+    this process.
     """
     sys.argv[0:1] = ["twistd", "--nodaemon", "--pidfile=", plugin]
     runTwistd()

@@ -1,98 +1,175 @@
 """
-What the command lines of edge and node have in common.
+Command lines, made from a table of settings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
 
 from twisted.python import usage
 
+from brxy import __version__
+from brxy.program.fields import ACTION, FLAG, Setting, Table
 from brxy.program.guarded import fail
-from brxy.values.converters import atLeastOne, capacity, count, port, positive, seconds
+from brxy.program.helptext import helpText
 
 __all__ = ["Options"]
 
-
-seconds.coerceDoc = "Seconds, 0 or more."  # type: ignore[attr-defined]
-
-
-count.coerceDoc = "A whole number, 0 or more."  # type: ignore[attr-defined]
-
-
-positive.coerceDoc = "Seconds, more than 0."  # type: ignore[attr-defined]
-
-
-atLeastOne.coerceDoc = "A whole number, 1 or more."  # type: ignore[attr-defined]
-
-
-capacity.coerceDoc = "A whole number from 1 to 10000."  # type: ignore[attr-defined]
-
-
-port.coerceDoc = "A whole number from 1 to 65535."  # type: ignore[attr-defined]
+# Columns of C{--help}: in fewer nothing fits, and more are hard to read.
+_NARROWEST, _WIDEST = 60, 100
 
 
 class Options(usage.Options):
     """
-    Options whose errors are one line.
+    The command line of a program: an option for each setting of its table.  What is
+    wrong with it is reported in one line.
 
-    @ivar program: what the command is called.
+    Each value is found under the name of its setting.  It is the one that was given;
+    else that of the environment variable, if it is set and not empty; else the default.
+    What is repeatable is a list, and has no default here.
+
+    @ivar program: the name of the command.
+    @ivar table: its settings.
+    @ivar longdesc: what the program does, for C{--help}.
+    @ivar examples: command lines for the end of C{--help}.
     """
 
     program = "brxy"
 
+    table = Table(())
+
+    longdesc = ""
+
+    examples: tuple[str, ...] = ()
+
     optParameters: list[list[Any]] = []
 
+    optFlags: list[list[Any]] = []
+
     def __init_subclass__(cls) -> None:
-        cls.optParameters = [_withName(*parameter) for parameter in cls.optParameters]
+        cls.optParameters, cls.optFlags = [], []
+        for each in cls.table.options():
+            if each.kind is FLAG:
+                cls.optFlags.append([each.name, each.short, each.help])
+            elif each.repeatable:
+                _addHandler(cls, each)
+            elif each.kind is not ACTION:
+                convert = _converter(each, f"--{each.name}")
+                cls.optParameters.append([each.name, each.short, None, each.help, convert])
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        super().__init__()
+        self._environ = environ
+        for each in self.table:
+            if each.repeatable:
+                self[each.name] = []
 
     def parseOptions(self, options: Any = None) -> None:
         """
-        Parse a command line, or end with a line that says what is wrong: in
-        twistd's own report of an error that line would be hard to find.
+        Parse a command line, or end the program with a line that says what is wrong:
+        in twistd's own report of an error, which repeats all of C{--help}, that line
+        would be hard to find.
         """
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
             fail(self.program, error)
 
+    def postOptions(self) -> None:
+        """
+        Complete what was given from the environment and by the defaults.
+        """
+        for each in self.table:
+            if each.kind is not ACTION and self.get(each.name) is None:
+                self[each.name] = self._ungiven(each)
+
+    def _ungiven(self, setting: Setting) -> Any:
+        variable = setting.environment or ""
+        text = self._environ.get(variable)
+        return _converter(setting, variable)(text) if text else setting.value
+
+    def opt_help(self) -> None:
+        """
+        Print all options and exit.
+        """
+        self.printAndExit(str(self))
+
+    def opt_version(self) -> None:
+        """
+        Print brxy's version and exit.
+        """
+        self.printAndExit(f"brxy {__version__}")
+
+    def printAndExit(self, text: str) -> NoReturn:
+        """
+        Print a text on standard output, and end the program.
+
+        @raise SystemExit: always.
+        """
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            # Its reader ended early, as head does.  Python would try to write the rest when
+            # it exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0)
+
+    def getUsage(self, width: int | None = None) -> str:
+        """
+        The text of C{--help} below the line with the synopsis.
+        """
+        width = width or shutil.get_terminal_size().columns
+        return helpText(
+            self.table, self.longdesc, self.examples, min(max(width, _NARROWEST), _WIDEST)
+        )
+
     def foreground(self) -> bool:
         """
-        Does twistd stay in the foreground?
+        Whether twistd stays in the foreground.
         """
         parent = self.parent
         return parent is None or bool(parent.get("nodaemon"))
 
     def withoutPidfile(self) -> None:
         """
-        In the foreground write no pidfile unless asked for: an edge and its
-        nodes may share a folder, and a second twistd.pid refuses to start.
+        In the foreground have twistd write no pidfile unless one was requested: an edge
+        and its nodes may share a folder, and twistd refuses to start where there is a
+        twistd.pid.
         """
         parent = self.parent
         if parent is not None and parent.get("nodaemon") and parent.get("pidfile") == "twistd.pid":
             parent["pidfile"] = ""
 
 
-def _withName(
-    name: str,
-    short: str | None,
-    default: Any,
-    doc: str,
-    coerce: Callable[[str], Any] | None = None,
-) -> list[Any]:
+def _converter(setting: Setting, source: str) -> Callable[[str], Any]:
     """
-    A parameter whose error says which one it is; twistd's says only the value.
+    The converter of a setting, with errors that name where the value comes from:
+    those of twistd only repeat the value.
     """
-    if coerce is None:
-        return [name, short, default, doc]
 
-    @wraps(coerce)
-    def coerceOrTell(text: str) -> Any:
+    def convert(text: str) -> Any:
         try:
-            return coerce(text)
+            return setting.kind.convert(text)
         except ValueError as error:
-            raise usage.UsageError(f"bad --{name} {text!r}: {error}") from None
+            what = source if setting.is_secret else f"bad {source} {text!r}"
+            raise usage.UsageError(f"{what}: {error}") from None
 
-    return [name, short, default, doc, coerceOrTell]
+    return convert
+
+
+def _addHandler(options: type[Options], setting: Setting) -> None:
+    """
+    Have each value of an option added to a list.
+    """
+    convert = _converter(setting, f"--{setting.name}")
+
+    def handle(self: Options, text: str) -> None:
+        self[setting.name].append(convert(text))
+
+    handle.__doc__ = setting.help
+    for name in filter(None, (setting.name, setting.short)):
+        setattr(options, f"opt_{name.replace('-', '_')}", handle)

@@ -1,5 +1,5 @@
 """
-The reactor of a program, and the option that chooses its transport.
+The reactor of a program.
 """
 
 from __future__ import annotations
@@ -10,35 +10,25 @@ from typing import Any
 from brxy.reactor.signals import stopOnce
 from brxy.transport.epollreactor import EpollReactor
 
-__all__ = ["TRANSPORT", "usedReactor"]
-
-
-def _transport(text: str) -> str:
-    if text not in ("epoll", "reactor"):
-        raise ValueError("epoll or reactor is needed")
-    return text
-
-
-#: The option that says how connections are made, see L{usedReactor}.
-TRANSPORT: list[Any] = [
-    "transport",
-    None,
-    "epoll",
-    "How connections are served: by brxy's own epoll transport, or by Twisted's reactor.",
-    _transport,
-]
+__all__ = ["usedReactor"]
 
 
 def usedReactor(transport: str) -> Any:
     """
-    The reactor for a service, made fit for one: Twisted's, or the same with
-    connections of our own transport.
+    The reactor for a service: Twisted's own, with changes that a program needs, or
+    one around it whose connections use brxy's own transport.
 
-    @param transport: C{epoll} or C{reactor}.
+    The changes are made to Twisted's global reactor in place, because twistd runs that
+    one and takes no other.
+
+    @param transport: C{epoll} or C{reactor}, as C{--transport} has it.
     """
     from twisted.internet import reactor
 
+    # Twisted's stop() raises an error when it is called a second time, as it is by two
+    # signals in one turn of the reactor, and twistd would log a traceback.
     stopOnce(reactor)
-    # Twisted's timers follow the wall clock, and freeze or storm when it jumps.
+    # Twisted's timers follow the wall clock: when that is set back, no timer fires for as
+    # long, and when it is set forward, all timers that it passes fire at once.
     setattr(reactor, "seconds", time.monotonic)  # noqa: B010 (mypy takes it for a method)
     return EpollReactor(reactor) if transport == "epoll" else reactor

@@ -1,5 +1,5 @@
 """
-Telling systemd how far a service is, see sd_notify(3).
+Notifies systemd of the state of a service, see sd_notify(3).
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ _log = Logger()
 
 def notifier(environ: MutableMapping[str, str]) -> Callable[[str], None]:
     """
-    @param environ: where systemd has left the address; whatever we start shall
-        not find it there, nor the names of the sockets that were ours.
-    @return: tells it a state; does nothing where nobody wants to know.
+    The function that sends a state to systemd.
+
+    @param environ: the environment, in which systemd passes the address.  It is removed
+        from there, as are the names of inherited sockets, so that no child process finds
+        them.
+    @return: sends a state; does nothing if systemd has not passed an address.
     """
-    # An @ stands for the zero byte of a name that is in no file system.
+    # An @ stands for the zero byte at the start of an abstract address.
     path = re.sub("^@", "\0", environ.pop("NOTIFY_SOCKET", ""))
     environ.pop("LISTEN_FDNAMES", None)
 
@@ -34,6 +37,6 @@ def notifier(environ: MutableMapping[str, str]) -> Callable[[str], None]:
             try:
                 sock.sendto(state.encode(), path)
             except OSError as error:
-                _log.warn("can't tell systemd {state}: {why}", state=state, why=error.strerror)
+                _log.warn("can't send systemd {state}: {why}", state=state, why=error.strerror)
 
     return notify if path else lambda state: None

@@ -1,5 +1,5 @@
 """
-The file with the token that an edge and its nodes share.
+Reads and creates the file with the token that an edge and its nodes share.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ __all__ = ["isToken", "makeToken", "readToken"]
 
 def isToken(text: str) -> bool:
     """
-    Can a node bring this as its token?
+    Whether a node can use this text as its token.
     """
     return text.isascii() and text.isprintable() and 1 <= len(text) <= 255
 
 
 def makeToken(path: str) -> None:
     """
-    Write a new token that nobody but our user can read, unless the file is
-    there already.
+    Create a file with a new token, which only the user of this process can read.  A file
+    that exists is left as it is.
 
-    @raise UsageError: it can't be written.
+    @raise UsageError: the file can't be written.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -40,7 +40,7 @@ def readToken(path: str) -> str:
     """
     The token in a file: its first line.
 
-    @raise UsageError: it can't be read, or is no token.
+    @raise UsageError: the file can't be read, or its first line is not a token.
     """
     try:
         with open(path, encoding="ascii") as file:
@@ -49,5 +49,5 @@ def readToken(path: str) -> str:
         why = getattr(error, "strerror", None) or "it is not ASCII"
         raise UsageError(f"--token-file {path}: {why}") from None
     if not isToken(token):
-        raise UsageError(f"--token-file {path}: its first line is no token")
+        raise UsageError(f"--token-file {path}: its first line is not a token")
     return token

@@ -1,5 +1,5 @@
 """
-Many equal time-outs at the price of one timer.
+Many timeouts of equal length with one timer.
 """
 
 from __future__ import annotations
@@ -16,28 +16,27 @@ _T = TypeVar("_T", bound=Hashable)
 
 class Deadlines(Generic[_T]):
     """
-    Says when something has not happened for a while.
+    Calls a function for each item that is not stopped in time.
 
-    A time-out that nearly always is stopped in time is cheap here: starting
-    and stopping one touches a dictionary, where a delayed call of its own would
-    go through the reactor's heap twice.  Because all delays are equal, the
-    order of starting is the order of expiring, and one sweep looks at the
-    eldest only.  Its timer is set a little late, so that items started shortly
-    after one another expire in one sweep; and it is left to run when the last
-    item is stopped, since another is likely to come.
+    Timeouts that are nearly always stopped are cheap here: to start and stop one changes a
+    dictionary, where a delayed call of its own would go through the reactor's heap twice.
+    All delays are equal, so items expire in the order in which they were started, and a
+    sweep checks the oldest only.  The timer is set a little late, so that items started
+    shortly after one another expire in one sweep.  It keeps running when the last item is
+    stopped, since another one is likely to follow.
 
-    @ivar _due: item to deadline, the eldest first.
-    @ivar _call: the timer, kept also while it is being served.
+    @ivar _due: item to deadline, the oldest first.
+    @ivar _call: the timer; kept while it runs, too.
     """
 
     _log = Logger()
 
     def __init__(self, clock: IReactorTime, delay: float, expired: Callable[[_T], object]) -> None:
         """
-        @param delay: how long an item may run, in seconds; it expires within
-            a quarter of that more.
-        @param expired: called with each item whose time is over, when it is no
-            longer in here.  It may start and stop items.
+        @param delay: how long an item may run (seconds).  It expires between C{delay} and
+            1.25 times that.
+        @param expired: called with each item whose time is over, after its removal.  It
+            may start and stop items.
         """
         self._clock = clock
         self._seconds = clock.seconds
@@ -55,7 +54,7 @@ class Deadlines(Generic[_T]):
 
     def start(self, item: _T) -> None:
         """
-        Give this item its full time, from now on.
+        Start the time of an item, from the beginning if it is running.
         """
         due = self._due
         if item in due:
@@ -66,13 +65,13 @@ class Deadlines(Generic[_T]):
 
     def stop(self, item: _T) -> None:
         """
-        This item shall not expire.  Does nothing if it is not running.
+        Stop the time of an item.  Does nothing if it is not running.
         """
         self._due.pop(item, None)
 
     def stopAll(self) -> None:
         """
-        Forget every item, and leave no timer behind.
+        Stop every item, and the timer.
         """
         self._due.clear()
         if self._call is not None and self._call.active():
@@ -81,11 +80,11 @@ class Deadlines(Generic[_T]):
 
     def _sweep(self) -> None:
         """
-        Expire what is due, and set the timer for what then is the eldest.
+        Expire the items that are due, and set the timer for the oldest that is left.
         """
         now = self._seconds()
         for item, _ in list(takewhile(lambda entry: entry[1] <= now, self._due.items())):
-            # Those before it may have stopped it or started it anew.
+            # The call for an item before it may have stopped or restarted it.
             if self._due.get(item, now + 1) <= now:
                 del self._due[item]
                 self._expire(item)
@@ -99,4 +98,4 @@ class Deadlines(Generic[_T]):
         try:
             self._expired(item)
         except Exception:
-            self._log.failure("after the time of {item!r} was over", item=item)
+            self._log.failure("while handling the timeout of {item!r}", item=item)

@@ -1,8 +1,8 @@
 """
-Noticing that a peer hung up while nothing is read from it.
+Detects that a peer hung up while nothing is read from it.
 
-A paused transport sees neither FIN nor RST.  An epoll object of our own, which
-the reactor watches as one reader, asks the kernel for just these events.
+A paused transport sees neither FIN nor RST.  Here an epoll object, which the reactor watches
+as one reader, gets these events alone from the kernel.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class HangupWatcher(Reader):
 
     def watch(self, fd: int, hungUp: Callable[[bool], None]) -> None:
         """
-        Call C{hungUp} once when the peer of C{fd} hangs up: with L{True} when
-        the connection is broken, with L{False} when the peer only ended its
-        own direction.  What it had sent before may still be unread.
+        Call C{hungUp} once when the peer of C{fd} hangs up: with L{True} if the connection
+        is broken, with L{False} if the peer has half-closed.  Bytes that it sent before
+        may still be unread.
         """
         if self._epoll is None:
             self._epoll = select.epoll()
@@ -48,17 +48,17 @@ class HangupWatcher(Reader):
 
     def unwatch(self, fd: int) -> None:
         """
-        Watch C{fd} no more; it may just have been closed.  Does nothing for
-        one that is not watched.
+        Stop watching C{fd}, which may be closed already.  Does nothing if it is not
+        watched.
         """
         if self._watched.pop(fd, None) is not None and self._epoll is not None:
-            # The kernel forgets a descriptor by itself when it is closed.
+            # The kernel has removed a descriptor that is closed.
             with suppress(OSError):
                 self._epoll.unregister(fd)
 
     def stop(self) -> None:
         """
-        Watch nothing any more.
+        Stop watching all descriptors.
         """
         if self._epoll is not None:
             self._reactor.removeReader(self)
@@ -68,13 +68,13 @@ class HangupWatcher(Reader):
 
     def fileno(self) -> int:
         """
-        See L{IReadDescriptor}.
+        See L{twisted.internet.interfaces.IReadDescriptor}.
         """
         return -1 if self._epoll is None else self._epoll.fileno()
 
     def doRead(self) -> None:
         """
-        Tell those who are waiting.
+        Report the hang-ups.
         """
         assert self._epoll is not None
         for fd, events in self._epoll.poll(0):
@@ -83,7 +83,7 @@ class HangupWatcher(Reader):
                 continue
             self.unwatch(fd)
             try:
-                # EPOLLHUP says no more than that both directions have ended.
+                # EPOLLHUP only means that both directions have ended.
                 hungUp(bool(events & select.EPOLLERR))
             except Exception:
-                self._log.failure("while telling of a hang-up")
+                self._log.failure("while reporting a hang-up")

@@ -1,6 +1,5 @@
 """
-Connections of which one is heard in each turn of the reactor, however many have
-something to say.
+A factory whose protocols receive data one at a time: one in each turn of the reactor.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from brxy.reactor.turns import TurnQueue
 
 __all__ = ["PacedFactory"]
 
-# Bytes that wait for the turn of their connection.  To pause it instead could lose
-# what a peer has sent that hangs up meanwhile: Twisted reads no more then.
+# At most this many bytes wait for the turn of their connection.  Pausing it instead could
+# lose data of a peer that hangs up meanwhile, since Twisted stops reading then.
 _MOST = 1 << 20
 
 
 class PacedFactory(WrappingFactory[Any]):
     """
-    Makes protocols that are told in turns of their own what comes.
+    Makes protocols, and passes on to each what it receives in a turn of its own.
 
-    @param turns: calls what it is given.
+    @param turns: calls the functions that are added to it.
     """
 
     noisy = False
@@ -39,7 +38,7 @@ class PacedFactory(WrappingFactory[Any]):
 
 class _Paced(ProtocolWrapper):
     """
-    Holds what comes until it is its turn.
+    Holds data back until the turn of its protocol.
     """
 
     def __init__(self, factory: PacedFactory, wrapped: IProtocol) -> None:
@@ -50,7 +49,7 @@ class _Paced(ProtocolWrapper):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Something comes.
+        Data has come in: pass it on in a later turn.
         """
         self._data += data
         if len(self._data) > _MOST:
@@ -60,7 +59,7 @@ class _Paced(ProtocolWrapper):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        No more comes.
+        The connection is lost: pass that on in a later turn.
         """
         self._lost = reason
         self._turns.add(self._tell)

@@ -1,5 +1,5 @@
 """
-A file descriptor of our own among those that the reactor reads.
+A base for objects that have the reactor watch a descriptor of theirs.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ __all__ = ["Reader"]
 @implementer(IReadDescriptor)
 class Reader:
     """
-    Base of what reads a descriptor that is no connection.
+    Base of readers whose descriptor is not a connection.
 
-    The epoll reactor takes a list of events from the kernel and then serves
-    one after another by number.  When a descriptor is closed while such a list
-    is served, and its number is given to a new one, the new one gets the old
-    one's event: to write, or that it was hung up on.  Connections live with
-    that; here it must not end the reading.
+    The epoll reactor fetches a list of events from the kernel, and serves one after the
+    other by descriptor number.  If a descriptor is closed meanwhile and a new one gets its
+    number, the new one gets the old one's event: that it can write, or a hang-up.
+    Connections tolerate that; a reader must not stop because of it.
 
     @param reactor: an C{IReactorFDSet} and C{IReactorTime}.
     """
@@ -32,7 +31,7 @@ class Reader:
 
     def fileno(self) -> int:
         """
-        The descriptor, or -1 when it is not to be read any more.
+        @return: the descriptor, or -1 if it is not to be read any more.
         """
         raise NotImplementedError
 
@@ -50,13 +49,13 @@ class Reader:
 
     def doWrite(self) -> None:
         """
-        An event for someone else.
+        An event of another descriptor: ignored.
         """
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        The reactor has dropped us, for an event that may be someone else's:
-        have a look ourselves, and go on.
+        The reactor has removed this reader, perhaps for an event of another descriptor:
+        register it again.
         """
         self._reactor.callLater(0, self._again)
 

@@ -1,5 +1,5 @@
 """
-Signals that twistd leaves to us.
+Signals that twistd does not handle, and stopping by signals.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ __all__ = ["Grace", "firstOf", "onSignal", "stopOnce"]
 
 def onSignal(reactor: Any, number: int, call: Callable[[], object]) -> None:
     """
-    Have a function called in the reactor whenever a signal comes.
+    Call a function in the reactor's thread whenever a signal arrives.
     """
     signal.signal(number, lambda *_: reactor.callFromThread(call))
 
 
 def stopOnce(reactor: Any) -> None:
     """
-    Have the reactor take it lightly when it is told to stop a second time, by
-    two signals in one turn, say: it would complain, with a traceback.
+    Let C{reactor.stop} do nothing if the reactor is stopping already, for example because
+    of two signals in one turn.  Otherwise the log would get a traceback.
     """
     stop = reactor.stop
 
@@ -38,34 +38,33 @@ def stopOnce(reactor: Any) -> None:
 
 async def firstOf(*which: Deferred[Any]) -> None:
     """
-    Wait for one of these.
+    Wait for the first of several Deferreds.
     """
     await DeferredList(which, fireOnOneCallback=True)
 
 
 class Grace:
     """
-    Ends a graceful stop early: when its time is over, or when a second
-    SIGTERM or Ctrl-C says that it takes too long.
+    The time limit of a graceful stop, which a second SIGTERM or Ctrl-C ends early.
 
-    @ivar now: fires in both cases.
-    @ivar told: fires only for the signal.
+    @ivar now: fires when the time is over, or at the signal.
+    @ivar signalled: fires only at the signal.
     """
 
     def __init__(self, reactor: Any, timeout: float) -> None:
         self.now: Deferred[None] = Deferred()
-        self.told: Deferred[None] = Deferred()
+        self.signalled: Deferred[None] = Deferred()
         self._timer = reactor.callLater(timeout, _fire, self.now)
         for number in (signal.SIGTERM, signal.SIGINT):
-            onSignal(reactor, number, self._tell)
+            onSignal(reactor, number, self._onSignal)
 
-    def _tell(self) -> None:
+    def _onSignal(self) -> None:
         _fire(self.now)
-        _fire(self.told)
+        _fire(self.signalled)
 
     def stop(self) -> None:
         """
-        It is over anyway.
+        Stop the timer: the stop has finished.
         """
         if self._timer.active():
             self._timer.cancel()

@@ -1,5 +1,5 @@
 """
-Work that would keep the reactor waiting if all of it was done at once.
+A queue of work that would block the reactor for too long if it was done at once.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _T = TypeVar("_T")
 
 class TurnQueue(Generic[_T]):
     """
-    Does something with one item after the other.  All paces of a reactor do one
-    thing in each of its turns, the first at once.
+    Calls a function with one item after the other.  All the queues of a reactor together
+    make one call in each of its turns; the first call is made at once.
 
-    @param act: what is done.
+    @param act: the function.
     """
 
     def __init__(self, clock: Any, act: Callable[[_T], object]) -> None:
@@ -29,28 +29,28 @@ class TurnQueue(Generic[_T]):
 
     def add(self, item: _T) -> None:
         """
-        Do it with this one, behind all others.
+        Add an item, behind all others.
         """
         self._queue.add((self, item), self._act)
 
     def drop(self, item: _T) -> bool:
         """
-        Don't do it.
+        Remove an item.
 
-        @return: whether it was not done yet.
+        @return: whether it was still in the queue.
         """
         return self._queue.drop((self, item))
 
     def stop(self) -> None:
         """
-        Do nothing more.
+        Remove all items.
         """
         self._queue.dropAll(self)
 
 
 class _Queue:
     """
-    What waits for its turn.
+    The items of all L{TurnQueue}s of a reactor.
     """
 
     def __init__(self, clock: Any) -> None:
@@ -69,8 +69,8 @@ class _Queue:
         del self._waiting[work]
         return True
 
-    def dropAll(self, pace: TurnQueue[Any]) -> None:
-        for work in [each for each in self._waiting if each[0] is pace]:
+    def dropAll(self, queue: TurnQueue[Any]) -> None:
+        for work in [each for each in self._waiting if each[0] is queue]:
             del self._waiting[work]
         if not self._waiting and self._call is not None:
             self._call.cancel()
@@ -79,7 +79,7 @@ class _Queue:
     def _goOn(self) -> None:
         self._call = None
         if self._waiting:
-            # Before the rest: what is done may add another, for a later turn.
+            # First of all, since the call may add an item, which is for a later turn.
             self._call = self._clock.callLater(0, self._goOn)
             _, item = work = next(iter(self._waiting))
             self._waiting.pop(work)(item)
@@ -88,6 +88,6 @@ class _Queue:
 @lru_cache(maxsize=1)
 def _queueOf(clock: Any) -> _Queue:
     """
-    The queue of a reactor, of which a process has one.
+    The queue of a reactor; a process has one reactor.
     """
     return _Queue(clock)

@@ -1,5 +1,5 @@
 """
-Slots: what both ends of a slot have in common.
+What both ends of a slot have in common.
 """
 
 __all__: list[str] = []

@@ -1,6 +1,6 @@
 """
-A slot, seen from either side: frames come in, and the other side is asked
-whether it is alive when it is silent.
+What both sides of a slot have in common: frames, and checks that the other side is
+alive.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ __all__ = ["Framed", "FramedFactory"]
 GREETING_TIMEOUT = 10.0
 RESET_TIMEOUT = 1.0
 PING_INTERVAL = 15.0
-# What is awaited and finds no other frame to ride with goes alone after this.
+# A frame that is held back, to be sent in one write with another, is sent alone after
+# this (seconds).
 OWED_DELAY = 0.01
 
-# Frames that want an answer, a line in the log or more of us although no exchange
-# is on: nobody needs many, so within PING_INTERVAL there may be this many.
-MAX_WISHES = 100
+# PING, UNREADY and SPAWN cost an answer, a log line or more, and need no exchange: the
+# other side may send at most this many of them in PING_INTERVAL.
+FRAME_BUDGET = 100
 
 _F = TypeVar("_F", bound="Framed")
 
@@ -37,7 +38,7 @@ class Framed(Connection):
     """
     One slot connection, from either side.
 
-    @ivar pulling: the node's READY stands.
+    @ivar pulling: the node has sent READY, and nothing since that takes it back.
     """
 
     _log = Logger()
@@ -51,8 +52,8 @@ class Framed(Connection):
         self._owed = b""
         self._heard = False
         self._silent = 0
-        self._asked = 0
-        self._wishes = 0
+        self._pinged = 0
+        self._budget_used = 0
         self.pulling = False
 
     def connectionMade(self) -> None:
@@ -73,7 +74,7 @@ class Framed(Connection):
 
     def greeted(self) -> None:
         """
-        Both sides know each other.
+        The greeting is over.
         """
         self._times.greetings.stop(self)
         self._times.quiet.start(self)
@@ -97,7 +98,7 @@ class Framed(Connection):
         """
         A frame came.
 
-        @raise PeerError: it must not come now, or says what it must not.
+        @raise PeerError: it is not allowed now, or its payload is wrong.
         """
         raise NotImplementedError
 
@@ -107,33 +108,32 @@ class Framed(Connection):
         """
         self._tcp.write(frame(kind, 0, payload))
 
-    def ask(self) -> None:
+    def ping(self) -> None:
         """
-        Have the other side answer: it has read all that was sent before then.
+        Send PING: when PONG comes, the other side has read all that was sent before.
         """
-        self._asked += 1
+        self._pinged += 1
         self.tell(PING)
 
-    def wished(self) -> None:
+    def useBudget(self) -> None:
         """
-        The other side has sent one of the frames that are bounded by
-        L{MAX_WISHES}.
+        The other side has sent one of the frames that L{FRAME_BUDGET} limits.
 
-        @raise SlotProtocolError: that was one too many.
+        @raise SlotProtocolError: it has sent too many.
         """
-        self._wishes += 1
-        if self._wishes > MAX_WISHES:
+        self._budget_used += 1
+        if self._budget_used > FRAME_BUDGET:
             raise SlotProtocolError(
-                f"more than {MAX_WISHES} PING, UNREADY and SPAWN in {PING_INTERVAL:.0f} s"
+                f"more than {FRAME_BUDGET} PING, UNREADY and SPAWN in {PING_INTERVAL:.0f} s"
             )
 
     def _ping(self, _: bytes) -> None:
-        self.wished()
+        self.useBudget()
         self._tcp.write(frame(PONG))
 
     def _pong(self, _: bytes) -> None:
-        if self._asked:
-            self._asked -= 1
+        if self._pinged:
+            self._pinged -= 1
 
     def _ignore(self, _: bytes) -> None:
         pass
@@ -142,49 +142,49 @@ class Framed(Connection):
 
     def filled(self) -> None:
         """
-        The other side takes no more for now.
+        The connection can take no more for now.
         """
         if self._relay is not None:
             self._relay.full(self)
 
     def emptied(self) -> None:
         """
-        The other side takes more again.
+        The connection can take more again.
         """
         if self._relay is not None:
             self._relay.drained(self)
 
-    # Times that are over
+    # Deadlines
 
     def takeOwed(self) -> bytes:
         """
-        What is awaited, for the one who sends it now.
+        @return: the frame that is held back, if any; the caller sends it.
         """
-        awaited, self._owed = self._owed, b""
-        if awaited:
+        owed, self._owed = self._owed, b""
+        if owed:
             self._times.owing.stop(self)
-        return awaited
+        return owed
 
     def payOwed(self) -> None:
         """
-        What is awaited found nothing to ride with: it goes by itself.
+        Send the frame that is held back, if any.
         """
-        awaited = self.takeOwed()
-        if self.alive and awaited:
-            self._tcp.write(awaited)
+        owed = self.takeOwed()
+        if self.alive and owed:
+            self._tcp.write(owed)
 
     def isBetweenExchanges(self) -> bool:
         """
-        No exchange is on this slot.
+        @return: whether the slot carries no exchange.
         """
         raise NotImplementedError
 
     def checkAlive(self) -> None:
         """
-        Nothing was heard for a while: ask, and give up if there is no answer
-        either.  While an exchange runs its own end tells, or the kernel.
+        Send PING if nothing came for L{PING_INTERVAL}, and drop the slot if nothing
+        came after that either.  While an exchange runs the kernel finds a cut link.
         """
-        self._wishes = 0
+        self._budget_used = 0
         if self._heard or not self.isBetweenExchanges():
             if not self._heard and self.isCut():
                 self.drop("the link is cut")
@@ -196,12 +196,12 @@ class Framed(Connection):
             return
         else:
             self._silent = 1
-            self.ask()
+            self.ping()
         self._times.quiet.start(self)
 
     def dropSilently(self) -> None:
         """
-        No greeting, or no answer to a RESET, in its time.
+        No greeting came in time, or no answer to a RESET.
         """
         self.abort()
 
@@ -209,7 +209,7 @@ class Framed(Connection):
 
     def drop(self, why: str) -> None:
         """
-        The other side did what it must not, or nothing for too long.
+        Close the slot: the other side broke the protocol, or does not answer.
         """
         raise NotImplementedError
 
@@ -221,8 +221,7 @@ class Framed(Connection):
 
     def hungUp(self, broken: bool) -> None:
         """
-        The other side is gone, or gave the exchange up, while what it sent
-        was not read.
+        The other side closed the connection while it was not read.
         """
         self.abort()
 
@@ -232,10 +231,10 @@ class FramedFactory(Factory, Generic[_F]):
     What the slots of one process share.
 
     @ivar slots: those connected now.
-    @ivar greetings: those that have not been greeted yet.
-    @ivar resets: those that wait for the answer to a RESET.
-    @ivar quiet: when to see whether something was heard.
-    @ivar owing: those with a frame that waits for another to ride with.
+    @ivar greetings: deadlines for the greeting.
+    @ivar resets: deadlines for the answer to a RESET.
+    @ivar quiet: when to check whether the other side is alive.
+    @ivar owing: deadlines for frames that are held back.
     """
 
     noisy = False
@@ -250,19 +249,19 @@ class FramedFactory(Factory, Generic[_F]):
 
     def deadlines(self, delay: float, expired: Callable[[Any], object]) -> Deadlines[_F]:
         """
-        Deadlines for the slots.
+        @return: new deadlines for the slots.
         """
         return Deadlines(self.shared.reactor, delay, expired)
 
     def allDeadlines(self) -> list[Deadlines[_F]]:
         """
-        Every time that may run for a slot.
+        @return: all deadlines that a slot may have.
         """
         return [self.greetings, self.resets, self.quiet, self.owing]
 
     def forget(self, slot: _F) -> None:
         """
-        This slot is gone.
+        A slot is closed.
         """
         self.slots.discard(slot)
         for deadlines in self.allDeadlines():
@@ -270,7 +269,7 @@ class FramedFactory(Factory, Generic[_F]):
 
     def stop(self) -> None:
         """
-        Cut off every slot, and leave no timer behind.
+        Abort every slot, and stop every timer.
         """
         for slot in list(self.slots):
             slot.abort()

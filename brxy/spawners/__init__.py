@@ -1,5 +1,5 @@
 """
-The spawners: how instances are started.
+Spawners: ways to start instances.
 """
 
 __all__: list[str] = []

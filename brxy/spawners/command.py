@@ -1,5 +1,5 @@
 """
-Factories of spawners that run a command.
+The factory of every spawner that runs a command.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class CommandFactory:
     """
     Makes spawners that run a command.
 
-    @ivar make: makes one, of its options, the command and the reactor.
+    @ivar make: makes a spawner from its options, the command and the reactor.
     """
 
     name: str

@@ -1,5 +1,5 @@
 """
-What spawners can be told, for people to read.
+A list of spawners and their keys, for people to read.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import attrs
 
 from brxy.interfaces import ISpawnerFactory
 from brxy.spawners.spec import Common, optionKeys
+from brxy.values.text import oneLine
 
 __all__ = ["describeSpawners"]
 
@@ -21,23 +22,23 @@ _KEYS = 24
 
 def describeSpawners(factories: Mapping[str, ISpawnerFactory], broken: Iterable[str]) -> str:
     """
-    Spawners with all that they can be told.
+    Describe spawners and their keys.
 
-    @param factories: by the names they are found by.
-    @param broken: a line about each that can't be used.
+    @param factories: the factories by the names of their spawners.
+    @param broken: a line about each spawner that can't be used.
     """
     complaints = list(broken)
-    lines = ["What --spawn can be: NAME: key=value ... -- command"]
+    lines = ["Values of --spawn: NAME: key=value ... -- command"]
     for name, factory in sorted(factories.items()):
         try:
             lines += ["", *_spawner(name, factory)]
         except Exception as error:
-            # Somebody else's code, which is to break nothing but itself.
-            why = " ".join(f"{type(error).__name__}: {error}".split())
+            # Code of others must break nothing but its own entry.
+            why = oneLine(f"{type(error).__name__}: {error}")
             complaints.append(f"the spawner {name!r} can't be described: {why}")
-    lines += ["", "All of them:", *_keys(Common)]
+    lines += ["", "Keys of every spawner:", *_keys(Common)]
     if complaints:
-        lines += ["", "Can't be used:"]
+        lines += ["", "Spawners that can't be used:"]
     for each in complaints:
         lines += _paragraph(each)
     return "\n".join(lines) + "\n"
@@ -53,21 +54,27 @@ def _paragraph(text: str) -> list[str]:
 
 def _keys(options: type[Any]) -> list[str]:
     """
-    A paragraph for each key, with what it means beside it.
+    Write a paragraph for each key, with its meaning beside it.
     """
     lines: list[str] = []
     for key, each in optionKeys(options).items():
         text = " ".join(filter(None, [each.metadata.get("help", ""), _default(each)]))
-        first, indent = f"  {key}=".ljust(_KEYS), " " * _KEYS
-        lines += wrap(text, _WIDTH, initial_indent=first, subsequent_indent=indent) or [
-            first.rstrip()
-        ]
+        first, indent = f"  {key}= ".ljust(_KEYS), " " * _KEYS
+        # Names have hyphens, and people copy them.
+        found = wrap(
+            text,
+            _WIDTH,
+            initial_indent=first,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+        )
+        lines += found or [first.rstrip()]
     return lines
 
 
 def _default(each: attrs.Attribute[Any]) -> str:
     if each.default is attrs.NOTHING:
-        return "[must be given]"
+        return "[required]"
     if each.default is None or isinstance(each.default, attrs.Factory):  # type: ignore[arg-type]
         return ""
     value = each.default

@@ -8,19 +8,19 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
+from brxy.values.text import printable
+
 __all__ = ["lineLogger"]
 
 
 def lineLogger(log: Logger, ticket: str) -> Callable[[int, bytes], None]:
     """
-    @return: what logs each line of an instance's output.
+    @return: a function that logs each line of an instance's output.
     """
 
     def logLine(descriptor: int, line: bytes) -> None:
-        text = line.decode("utf-8", "backslashreplace")
-        if not text.isprintable():
-            # It may be a client's words that the app repeats.
-            text = "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in text)
-        log.info("{ticket}| {line}", ticket=ticket, line=text)
+        # It may be text of a client that the app repeats.  Tabs do no harm.
+        parts = line.decode("utf-8", "backslashreplace").split("\t")
+        log.info("{ticket}| {line}", ticket=ticket, line="\t".join(map(printable, parts)))
 
     return logLine

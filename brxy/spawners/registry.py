@@ -1,6 +1,5 @@
 """
-Finds spawners by their names: brxy's own, those of installed entry points, and
-plugins.
+Finds spawners by their names: those of brxy, of installed entry points and of plugins.
 """
 
 from __future__ import annotations
@@ -16,15 +15,16 @@ import twisted.plugins
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import SPAWNER_VERSION, ISpawner, ISpawnerFactory
 from brxy.spawners.spec import Common, SpawnSpec, parseSpawn, splitCommon
+from brxy.values.text import oneLine
 
-__all__ = ["GROUP", "buildSpawner", "findSpawner", "findSpawners"]
+__all__ = ["BUILT_IN", "GROUP", "buildSpawner", "findSpawner", "findSpawners"]
 
-# The entry point group for spawners.
+#: The entry point group for spawners.
 GROUP = "brxy.spawners"
 
-# Ours are known without metadata, so that a plain checkout runs; and they come
-# first, so that nothing installed changes what they mean.
-_BUILT_IN = tuple(
+#: The spawners of brxy.  They are known without metadata, so that a plain checkout runs;
+#: and they come first, so that no installed package changes what they mean.
+BUILT_IN = tuple(
     EntryPoint(name, f"{module}:factory", GROUP)
     for name, module in (
         ("process", "brxy.spawners.local.process"),
@@ -41,7 +41,7 @@ def buildSpawner(spec: str | SpawnSpec, reactor: Any) -> tuple[Common, ISpawner]
     """
     Make the spawner that a C{--spawn} describes.
 
-    @raise BadSpawnSpec: it can't be understood, or names no known spawner.
+    @raise BadSpawnSpec: the text does not follow the grammar, or names no known spawner.
     """
     if isinstance(spec, str):
         spec = parseSpawn(spec)
@@ -56,9 +56,11 @@ def findSpawner(
     plugins: ModuleType = twisted.plugins,
 ) -> ISpawnerFactory:
     """
-    @param installed: the entry points to look at, by default all of L{GROUP}.
-    @param plugins: the package whose modules are looked at last.
-    @raise BadSpawnSpec: there is none of this name, or it can't be loaded.
+    Find the factory of a spawner.
+
+    @param installed: the entry points to search, by default all of L{GROUP}.
+    @param plugins: the package of plugins, which is searched last.
+    @raise BadSpawnSpec: there is no spawner of this name, or it can't be loaded.
     """
     offers = _offers(installed)
     for offer in offers:
@@ -78,9 +80,9 @@ def findSpawners(
     plugins: ModuleType = twisted.plugins,
 ) -> tuple[dict[str, ISpawnerFactory], list[str]]:
     """
-    All that L{findSpawner} would find.
+    Find all spawners that L{findSpawner} finds by name.
 
-    @return: the factories by their names, and a line about each that can't be
+    @return: the factories by their names, and a line about each spawner that can't be
         used.
     """
     factories: dict[str, ISpawnerFactory] = {}
@@ -104,18 +106,19 @@ def findSpawners(
 
 
 def _offers(installed: Iterable[EntryPoint] | None) -> list[EntryPoint]:
-    return [*_BUILT_IN, *(entry_points(group=GROUP) if installed is None else installed)]
+    return [*BUILT_IN, *(entry_points(group=GROUP) if installed is None else installed)]
 
 
 def _load(offer: EntryPoint) -> ISpawnerFactory:
     """
-    The factory behind an entry point.
+    Load the factory that an entry point names.
     """
     try:
         factory = offer.load()
     except Exception as error:
+        why = oneLine(f"{type(error).__name__}: {error}")
         raise BadSpawnSpec(
-            f"the spawner {offer.name!r} can't be loaded from {offer.value}: {_oneLine(error)}"
+            f"the spawner {offer.name!r} can't be loaded from {offer.value}: {why}"
         ) from error
     if not ISpawnerFactory.providedBy(factory):
         raise BadSpawnSpec(
@@ -127,7 +130,7 @@ def _load(offer: EntryPoint) -> ISpawnerFactory:
 
 def _checkVersion(name: str, factory: Any) -> None:
     """
-    @raise BadSpawnSpec: it needs what only a newer brxy has.
+    @raise BadSpawnSpec: the spawner needs a newer brxy.
     """
     version = getattr(factory, "written_for", 1)
     if type(version) is not int or version < 1:
@@ -141,11 +144,11 @@ def _checkVersion(name: str, factory: Any) -> None:
 
 def _loadPlugins(package: ModuleType) -> tuple[dict[str, ISpawnerFactory], list[str]]:
     """
-    What C{twisted.plugin.getPlugins} finds; it would log a traceback for each
-    broken plugin, whether anybody wants that one or not.
+    Load the plugins that C{twisted.plugin.getPlugins} finds.  That function logs a
+    traceback for each broken plugin, even for one that is not used.
 
-    @return: the factories by their names, and a note on each that is broken:
-        what that one would have been called is not known.
+    @return: the factories by their names, and a line about each broken plugin, whose name
+        is not known.
     """
     factories: dict[str, ISpawnerFactory] = {}
     broken: list[str] = []
@@ -159,12 +162,6 @@ def _loadPlugins(package: ModuleType) -> tuple[dict[str, ISpawnerFactory], list[
                     raise TypeError("its name is no text")
                 factories.setdefault(factory.name, factory)
             except Exception as error:
-                broken.append(f"the plugin {dropin.moduleName} is broken: {_oneLine(error)}")
+                why = oneLine(f"{type(error).__name__}: {error}")
+                broken.append(f"the plugin {dropin.moduleName} is broken: {why}")
     return factories, broken
-
-
-def _oneLine(error: Exception) -> str:
-    """
-    An error of somebody else's code, for a message.
-    """
-    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,5 +1,5 @@
 """
-All that one spawner has running.
+The instances that one spawner has running.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["Running", "Stoppable"]
 
 class Stoppable(Protocol):
     """
-    What L{Running} holds.
+    Anything that L{Running} can stop.
     """
 
     def stop(self) -> None: ...
@@ -23,7 +23,7 @@ class Stoppable(Protocol):
 
 class Running:
     """
-    All that one spawner has running.
+    The instances that one spawner has running, to stop all of them.
     """
 
     def __init__(self) -> None:
@@ -33,16 +33,16 @@ class Running:
 
     def check(self) -> None:
         """
-        May something be started still?
+        Check that instances may still be started.
 
-        @raise SpawnFailed: everything is being stopped.
+        @raise SpawnFailed: all are being stopped.
         """
         if self._stopping:
             raise SpawnFailed("the spawner was stopped")
 
     def add(self, what: Stoppable, over: Deferred[Any]) -> None:
         """
-        Something was started.
+        An instance was started.
 
         @param over: fires when it is gone; its result is passed on.
         """
@@ -51,30 +51,24 @@ class Running:
 
     def stop(self) -> Deferred[None]:
         """
-        Stop everything, for good.
+        Stop all instances, and start no more.
 
-        @return: fires when all is gone.
+        @return: fires when all are gone.
         """
         self._stopping = True
         done: Deferred[None] = Deferred()
         self._waiting.append(done)
         for what in list(self._running):
             what.stop()
-        self._tell()
+        self._fireIfEmpty()
         return done
 
     def _remove(self, result: Any, what: Stoppable) -> Any:
-        """
-        It is gone.
-        """
         self._running.discard(what)
-        self._tell()
+        self._fireIfEmpty()
         return result
 
-    def _tell(self) -> None:
-        """
-        Tell those that wait, if nothing runs any more.
-        """
+    def _fireIfEmpty(self) -> None:
         if not self._running:
             waiting, self._waiting = self._waiting, []
             for done in waiting:

@@ -5,7 +5,6 @@ command, which means C{process:}.
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 from collections.abc import Mapping
@@ -16,7 +15,9 @@ from attrs import field, frozen
 from attrs.converters import optional
 
 from brxy.errors import BadSpawnSpec
-from brxy.values.routename import routeName
+from brxy.values.converters import atLeastOne as positiveInt
+from brxy.values.converters import port as portNumber
+from brxy.values.converters import routePattern, seconds
 from brxy.wire.proxyheader import proxyVersion
 
 __all__ = [
@@ -36,7 +37,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]*:")
 _KEY = re.compile(r"[a-z][a-z0-9-]*")
 _SPAWN_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
-# What "app:max=2" looks like; no program is called so.
+# Matches "app:max=2", which is a typing error and never the name of a program.
 _GLUED = re.compile(r"[a-z][a-z0-9-]*:[a-z][a-z0-9-]*=")
 
 _Options = TypeVar("_Options")
@@ -45,11 +46,11 @@ _Options = TypeVar("_Options")
 @frozen
 class SpawnSpec:
     """
-    One C{--spawn}, taken apart but not understood yet.
+    The parts of one C{--spawn}, not interpreted yet.
 
-    @ivar name: which spawner, without the colon.
+    @ivar name: the name of the spawner, without the colon.
     @ivar options: the values by their keys, as they were written.
-    @ivar command: what follows C{--}, one string an argument; may be empty.
+    @ivar command: what follows C{--}, one string for each argument; may be empty.
     """
 
     name: str
@@ -59,9 +60,9 @@ class SpawnSpec:
 
 def parseSpawn(text: str) -> SpawnSpec:
     """
-    Take a C{--spawn} apart, as a shell would split it.
+    Split a C{--spawn} into its parts, by the rules of a shell.
 
-    @raise BadSpawnSpec: it doesn't follow the grammar.
+    @raise BadSpawnSpec: the text does not follow the grammar.
     """
     try:
         words = shlex.split(text)
@@ -80,7 +81,7 @@ def parseSpawn(text: str) -> SpawnSpec:
 
 def _parseOptions(name: str, words: list[str]) -> dict[str, str]:
     """
-    @param words: what stands between the name and C{--}.
+    @param words: the words between the name and C{--}.
     """
     options: dict[str, str] = {}
     for word in words:
@@ -91,57 +92,6 @@ def _parseOptions(name: str, words: list[str]) -> dict[str, str]:
             raise BadSpawnSpec(f"{name} {key}= is given twice")
         options[key] = value
     return options
-
-
-def positiveInt(text: str) -> int:
-    """
-    A converter for options: a whole number from 1.
-
-    @raise ValueError: it is none.
-    """
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ValueError("a whole number above 0 is needed")
-    return int(text)
-
-
-def portNumber(text: str) -> int:
-    """
-    A converter for options: a TCP port.
-
-    @raise ValueError: it is none.
-    """
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise ValueError("a port from 1 to 65535 is needed")
-    return int(text)
-
-
-def seconds(text: str | float) -> float:
-    """
-    A converter for options: a time in seconds, 0 or more.  Numbers are for
-    defaults.
-
-    @raise ValueError: it is none.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise ValueError("a number of seconds is needed")
-    return value
-
-
-def routePattern(text: str) -> str:
-    """
-    A converter for options: a route, or C{*.} and the end of one.
-
-    @raise ValueError: it is no name that a route can have.
-    """
-    star, name = ("*.", text[2:]) if text.startswith("*.") else ("", text)
-    route = routeName(name)
-    if route is None:
-        raise ValueError("a host name, or one with *. before it, is needed")
-    return star + route
 
 
 def spawnName(text: str) -> str:
@@ -176,32 +126,32 @@ class Common:
     route: str | None = field(
         default=None,
         converter=optional(routePattern),
-        metadata={"help": "the host it serves, or a pattern like *.example.com; else all"},
+        metadata={"help": "the host that is served, or a pattern such as *.example.com"},
     )
     max: int | None = field(
         default=None,
         converter=optional(positiveInt),
-        metadata={"help": "instances of a route at most"},
+        metadata={"help": "the highest number of instances of a route"},
     )
     capacity: int | None = field(
         default=None,
         converter=optional(positiveInt),
-        metadata={"help": "exchanges an instance takes at once"},
+        metadata={"help": "the highest number of exchanges at once on an instance"},
     )
     idle_timeout: float | None = field(
         default=None,
         converter=optional(seconds),
-        metadata={"help": "seconds the newest instance stays without work"},
+        metadata={"help": "seconds after which the newest instance, if idle, is stopped"},
     )
     old_idle_timeout: float | None = field(
         default=None,
         converter=optional(seconds),
-        metadata={"help": "seconds an older instance stays without work"},
+        metadata={"help": "seconds after which an older instance, if idle, is stopped"},
     )
     send_proxy: str | None = field(
         default=None,
         converter=optional(proxyVersion),
-        metadata={"help": "v1 or v2: tell the app of its clients by the PROXY protocol"},
+        metadata={"help": "v1 or v2: the version of the PROXY header that the app expects"},
     )
     name: str | None = field(
         default=None,
@@ -220,9 +170,10 @@ def optionKeys(options: type[Any]) -> dict[str, attrs.Attribute[Any]]:
 
 def splitCommon(spec: SpawnSpec, own: type[_Options]) -> tuple[Common, _Options]:
     """
-    Understand the options of a spec.
+    Convert the options of a spec.
 
     @param own: the attrs class of the spawner's own options.
+    @return: the options that every spawner has, and the spawner's own.
     @raise BadSpawnSpec: a key is unknown or missing, or a value is bad.
     """
     common_keys, own_keys = optionKeys(Common), optionKeys(own)
@@ -240,7 +191,7 @@ def splitCommon(spec: SpawnSpec, own: type[_Options]) -> tuple[Common, _Options]
 
 def _build(spec: SpawnSpec, options: type[_Options], texts: Mapping[str, str]) -> _Options:
     """
-    An instance of an attrs class from the texts of its keys.
+    Make an instance of an attrs class from the texts of its keys.
     """
     keys = optionKeys(options)
     try:
@@ -256,7 +207,7 @@ def _build(spec: SpawnSpec, options: type[_Options], texts: Mapping[str, str]) -
 
 def _isRefused(each: attrs.Attribute[Any], text: str) -> bool:
     """
-    Is it this field's converter that doesn't take its value?
+    Whether the converter of a field refuses a value.
     """
     if not callable(each.converter):
         return False

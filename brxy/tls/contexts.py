@@ -1,6 +1,5 @@
 """
-What TLS is like wherever brxy speaks it: certificates with their keys, and the
-contexts that are made of them.
+TLS contexts, the same wherever brxy speaks TLS, and the certificates and keys in them.
 """
 
 from __future__ import annotations
@@ -14,16 +13,28 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from zope.interface import implementer
 
 from brxy.errors import UsageError
+from brxy.tls.certificates import isIPAddress
 
-__all__ = ["TLS_1_2", "TLS_1_3", "Identity", "clientContext", "readIdentity", "serverContext"]
+__all__ = [
+    "TLS_1_2",
+    "TLS_1_3",
+    "ClientCreator",
+    "Identity",
+    "clientContext",
+    "parseIdentity",
+    "readIdentity",
+    "serverContext",
+]
 
 TLS_1_2 = SSL.TLS1_2_VERSION
 TLS_1_3 = SSL.TLS1_3_VERSION
 
-# Of TLS 1.2: forward secrecy and authenticated encryption, nothing else.  Those
-# of TLS 1.3 are all like that.
+# Ciphers of TLS 1.2: only those with forward secrecy and authenticated encryption.  All
+# ciphers of TLS 1.3 have both.
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 
 _OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
@@ -32,11 +43,11 @@ _OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
 @frozen
 class Identity:
     """
-    Who one is, and what proves it.
+    A certificate with its private key.
 
     @ivar chain: the certificate, and those of the authorities above it.
     @ivar key: the private key.
-    @ivar where: the file that it is from, for messages.
+    @ivar where: the file that the certificate is from, for messages.
     """
 
     chain: Sequence[x509.Certificate]
@@ -51,19 +62,29 @@ def readIdentity(certificate: Path, key: Path) -> Identity:
 
     @raise UsageError: they can't be read, or don't belong to each other.
     """
-    where = str(certificate)
+    return parseIdentity(_read(certificate), _read(key), str(certificate), str(key))
+
+
+def parseIdentity(certificate: bytes, key: bytes, where: str, key_where: str) -> Identity:
+    """
+    Make an identity of a certificate, with its chain, and its key, both PEM.
+
+    @param where: what the certificate is from, for messages.
+    @param key_where: what the key is from.
+    @raise UsageError: they are not PEM, or don't belong to each other.
+    """
     try:
-        chain = x509.load_pem_x509_certificates(_read(certificate))
+        chain = x509.load_pem_x509_certificates(certificate)
     except ValueError:
         raise UsageError(f"{where}: there is no certificate in it") from None
     try:
-        private = serialization.load_pem_private_key(_read(key), None)
+        private = serialization.load_pem_private_key(key, None)
     except TypeError:
-        raise UsageError(f"{key}: its key is encrypted") from None
+        raise UsageError(f"{key_where}: its key is encrypted") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise UsageError(f"{key}: there is no private key in it") from None
+        raise UsageError(f"{key_where}: there is no private key in it") from None
     identity = Identity(chain, private, where)
-    # What OpenSSL refuses is told of now, and not when somebody connects.
+    # What OpenSSL refuses is reported now, and not with the first connection.
     serverContext(identity)
     return identity
 
@@ -79,13 +100,13 @@ def serverContext(
     identity: Identity, *, minimum: int = TLS_1_2, protocols: Sequence[bytes] = ()
 ) -> SSL.Context:
     """
-    A context for a server, which asks nobody for a certificate.
+    Make a context for a server, which requests no certificate of clients.
 
-    @param minimum: the oldest version to speak.
-    @param protocols: for ALPN, the most welcome first.  A client that offers none
-        of them is served nevertheless, as one without ALPN (RFC 7301); Twisted's
-        own endpoints end the handshake there.
-    @raise UsageError: it can't be served by this certificate and key.
+    @param minimum: the oldest version of TLS to speak.
+    @param protocols: for ALPN, the preferred one first.  A client that offers none
+        of them is served as one without ALPN (RFC 7301), where Twisted's own endpoints
+        end the handshake.
+    @raise UsageError: a server can't use this certificate and key.
     """
     context = _context(SSL.TLS_SERVER_METHOD, minimum)
     _present(context, identity)
@@ -95,7 +116,7 @@ def serverContext(
         return next(found, SSL.NO_OVERLAPPING_PROTOCOLS)
 
     context.set_alpn_select_callback(choose)
-    # Clients bring what is needed to resume: nothing is kept for them here.
+    # Clients keep what is needed to resume their sessions; the server keeps nothing.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(b"brxy")
     return context
@@ -103,9 +124,9 @@ def serverContext(
 
 def clientContext(identity: Identity | None = None, *, minimum: int = TLS_1_3) -> SSL.Context:
     """
-    A context for a client, which trusts nobody yet.
+    Make a context for a client, which trusts no authority yet.
 
-    @param identity: what it shows to a server that asks.
+    @param identity: what it shows to a server that requests a certificate.
     @raise UsageError: as L{serverContext}.
     """
     context = _context(SSL.TLS_CLIENT_METHOD, minimum)
@@ -114,12 +135,36 @@ def clientContext(identity: Identity | None = None, *, minimum: int = TLS_1_3) -
     return context
 
 
+@implementer(IOpenSSLClientConnectionCreator)
+class ClientCreator:
+    """
+    Makes the client's side of handshakes.
+
+    @param context: see L{clientContext}.
+    @param name: the name or address of the server, for SNI.
+    """
+
+    def __init__(self, context: SSL.Context, name: str) -> None:
+        self._context = context
+        self._name = name
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        """
+        See L{IOpenSSLClientConnectionCreator}.
+        """
+        connection = SSL.Connection(self._context, None)
+        # An address is not a name for SNI (RFC 6066 §3).
+        if not isIPAddress(self._name):
+            connection.set_tlsext_host_name(self._name.encode("ascii"))
+        return connection
+
+
 def _context(method: int, minimum: int) -> SSL.Context:
     context = SSL.Context(method)
     context.set_min_proto_version(minimum)
     context.set_cipher_list(_CIPHERS)
     context.set_options(_OPTIONS)
-    # An idle connection needs none, and they are 34 KB.
+    # Buffers are 34 KB, and an idle connection needs none.
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     return context
 

@@ -1,5 +1,5 @@
 """
-TLS handshakes, which strangers begin and need not finish.
+Limits for TLS handshakes: how many at once, and how long each may take.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from brxy.tls.transport import TLSFactory
 
 __all__ = ["Handshakes", "encrypted"]
 
-# One needs up to 60 KB, and 1 to 3 ms of processor: a crowd of so many is through
-# long before its time is over.
+# Handshakes at once.  A handshake needs up to 60 KB, and 1 to 3 ms of processor, so that
+# all of these are done long before their time is over.
 MOST = 1000
 
-# Seconds for one, from when the connection is read from.
+# Seconds for a handshake, from when the connection is first read.
 TIMEOUT = 10.0
 
 
 class Handshakes:
     """
-    Lets so many handshakes be under way at once.  Whoever comes then waits, unread,
-    and has its full time when it gets its turn: where a crowd comes at once, as
-    nodes do after a restart, it is our own processor that they wait for.
+    The handshakes of one or more ports.  At most C{most} are under way at once.  A
+    connection that comes beyond that waits unread, and has its full time when its turn
+    comes: when many come at once, as nodes do after a restart, the processor of this
+    machine is what they wait for.
+
+    @param clock: an C{IReactorTime}.
+    @param timeout: seconds for a handshake.
     """
 
     def __init__(self, clock: Any, most: int = MOST, timeout: float = TIMEOUT) -> None:
-        """
-        @param clock: an C{IReactorTime}.
-        @param timeout: seconds.
-        """
         self._most = most
         self._under_way: set[Handshake] = set()
         # In the order in which they came.
@@ -46,7 +46,7 @@ class Handshakes:
 
     def begin(self, handshake: Handshake) -> None:
         """
-        A connection is there.
+        A connection was accepted.
         """
         if len(self._under_way) < self._most:
             self._start(handshake)
@@ -60,7 +60,7 @@ class Handshakes:
 
     def over(self, handshake: Handshake) -> None:
         """
-        It is done, or it never will be.  Does nothing for one that was over.
+        A handshake has ended, successfully or not.  Does nothing when called again.
         """
         self._waiting.pop(handshake, None)
         self._times.stop(handshake)
@@ -85,8 +85,8 @@ class Handshakes:
 @implementer(IHandshakeListener)
 class Handshake(Protocol):
     """
-    Stands in for a protocol until the handshake is done: who did not get so far
-    is nobody's client yet.
+    Takes the place of a protocol until the handshake is done: only then does the factory
+    learn of the client.
     """
 
     def __init__(self, factory: _Gate, address: IAddress | None) -> None:
@@ -105,19 +105,19 @@ class Handshake(Protocol):
 
     def wait(self) -> None:
         """
-        It is not this one's turn.
+        Wait for a turn: read nothing.
         """
         self._tls.pauseProducing()
 
     def go(self) -> None:
         """
-        Now it is.
+        The turn has come: read.
         """
         self._tls.resumeProducing()
 
     def cut(self) -> None:
         """
-        It took too long.
+        The handshake took too long.
         """
         self._tls.abortConnection()
 
@@ -160,7 +160,7 @@ class _Gate(WrappingFactory[Any]):
 
     def logPrefix(self) -> str:
         """
-        What a port says that starts.
+        The name that the log shows when a port starts.
         """
         return type(self.wrappedFactory).__name__
 
@@ -173,7 +173,7 @@ class _Gate(WrappingFactory[Any]):
 
 def _ignore(address: IAddress | None, reason: Failure) -> None:
     """
-    What scanners do is not worth a line.
+    Log nothing: port scanners break off many handshakes.
     """
 
 
@@ -187,12 +187,12 @@ def encrypted(
     failed: Callable[[IAddress | None, Failure], object] = _ignore,
 ) -> TLSFactory:
     """
-    A factory with TLS, for any kind of port or client.
+    Wrap a factory in TLS, for any kind of port or client.
 
-    @param factory: whose protocols are connected once the handshake is done.
+    @param factory: its protocols are connected once the handshake is done.
     @param creator: an C{IOpenSSLServerConnectionCreator}, or for a client an
         C{IOpenSSLClientConnectionCreator}.
     @param clock: an C{IReactorTime}.
-    @param failed: told who did not get through the handshake, and why.
+    @param failed: called with the address of a peer whose handshake failed, and the reason.
     """
     return TLSFactory(creator, client, _Gate(handshakes, factory, failed), clock)

@@ -1,5 +1,5 @@
 """
-TLS as a transport: Twisted's, with what that leaves out of TCP's ways to end.
+TLS as a transport: Twisted's, with the half-close and reset of TCP that it lacks.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ _OVERHEAD = 5 + 256
 @implementer(IHalfCloseableProtocol)
 class TLSTransport(TLSMemoryBIOProtocol):
     """
-    One connection, and what a protocol gets as its transport.
+    One TLS connection, the transport of a protocol.
 
     A close_notify ends what one side sends, as a FIN does, and not what it receives
-    (RFC 8446 §6.1): L{loseWriteConnection} sends one, and C{readConnectionLost}
-    tells that the peer did.  A FIN without it is a connection that was cut.
-    L{loseConnection} does not wait for the peer's, which may never come.  What
-    breaks after the handshake is reset, for a peer that does not read would keep
-    it for ever.
+    (RFC 8446 §6.1): C{loseWriteConnection} sends one, and C{readConnectionLost} reports
+    that of the peer.  A FIN without it is a connection that was cut.  C{loseConnection}
+    does not wait for the peer's, which may never come.  A connection that breaks after the
+    handshake is reset, because a peer that does not read would keep it for ever.
     """
 
     _read_ended = False
@@ -39,7 +38,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
 
     def getHandle(self) -> Any:
         """
-        The socket below: what is set on it or asked of it is TCP's.
+        Return the socket, whose options are those of TCP.
         """
         return cast(Any, self.transport).getHandle()
 
@@ -49,7 +48,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
         """
         See L{twisted.internet.protocol.Protocol}.
         """
-        # Behind its end the peer has nothing to say, and nobody would take it.
+        # What a peer sends after its close_notify is dropped.
         if not self._read_ended and not self._aborted:
             super().dataReceived(data)
 
@@ -70,7 +69,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
         self._flushSendBIO()
 
     def _flushSendBIO(self) -> None:
-        # Twisted's own transports may be lost as soon as they are asked to close.
+        # Twisted's own transports may be lost as soon as they are closed.
         if self._tlsConnection is not None:
             super()._flushSendBIO()
 
@@ -88,7 +87,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
 
     def readConnectionLost(self) -> None:
         """
-        The transport below has nothing more.  See L{IHalfCloseableProtocol}.
+        The transport below has received all.  See L{IHalfCloseableProtocol}.
         """
         self._tlsConnection.bio_shutdown()
         if self._handshakeDone:
@@ -98,7 +97,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
 
     def writeConnectionLost(self) -> None:
         """
-        All that L{loseWriteConnection} had to send is sent.  See
+        All that C{loseWriteConnection} had to send was sent.  See
         L{IHalfCloseableProtocol}.
         """
         protocol = IHalfCloseableProtocol(self.wrappedProtocol, None)
@@ -109,7 +108,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
         """
         See L{twisted.internet.protocol.Protocol}.
         """
-        # Whoever closes does not miss the peer's end.
+        # For a side that closes, a missing close_notify of the peer is no error.
         self._lostTLSConnection = self._lostTLSConnection or bool(self.disconnecting)
         super().connectionLost(reason)
 
@@ -127,7 +126,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
             self._encrypt(data)
 
     def _encrypt(self, data: bytes) -> None:
-        # All records in one write to the transport; Twisted's takes one for each.
+        # All records go into one write to the transport; Twisted makes one for each.
         connection = self._tlsConnection
         try:
             for start in range(0, len(data), _RECORD):
@@ -154,15 +153,15 @@ class TLSTransport(TLSMemoryBIOProtocol):
         self._flushSendBIO()
 
     def _shutdownTLS(self) -> None:
-        # Twisted's asks for this once there is nothing more to send.
+        # Twisted calls this once there is nothing more to send.
         if not self._write_ended:
             self._sayEnd()
         cast(Any, self.transport).loseConnection()
 
     def abortConnection(self) -> None:
         """
-        See L{twisted.internet.interfaces.ITCPTransport}.  The peer is told nothing:
-        a close_notify would have been a proper end.
+        See L{twisted.internet.interfaces.ITCPTransport}.  No close_notify is sent: it
+        would report a proper end.
         """
         self._aborted = self.disconnecting = self._write_ended = True
         cast(Any, self.transport).abortConnection()
@@ -170,7 +169,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
 
 class TLSFactory(TLSMemoryBIOFactory):
     """
-    Puts TLS below the protocols of another factory.
+    Wraps the protocols of another factory in TLS.
     """
 
     protocol = TLSTransport

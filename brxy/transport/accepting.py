@@ -1,6 +1,5 @@
 """
-Ports whose connections are of our own transport, and ports that let in no more than
-they may.
+Ports that accept connections with our own transport, and at most as many as a gate allows.
 """
 
 from __future__ import annotations
@@ -22,39 +21,41 @@ __all__ = ["Gate", "TCPPort", "UNIXPort", "watch"]
 
 _log = Logger()
 
-# A crowd is let in by so many at once, 0.6 ms, then those inside get their turn.
+# At most this many connections are accepted at once (0.6 ms); then those that are accepted
+# already are served.
 _MOST_ACCEPTS = 8
 
-# Out of descriptors or memory: whoever waits is let in when there are some
-# again (seconds between two looks).
+# Out of descriptors or memory: connections wait in the queue, and the port tries again
+# after this many seconds.
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _EXHAUSTED_PAUSE = 0.25
 
 
 class Gate(typing.Protocol):
     """
-    Who says how many connections a port may accept.
+    Limits how many connections a port accepts.
     """
 
     def room(self) -> int:
         """
-        How many more may come in now; asked when somebody waits.
+        @return: how many more may be accepted now.  Called when a connection waits.
         """
 
     def entered(self) -> None:
         """
-        One was accepted.
+        A connection was accepted.
         """
 
     def left(self) -> None:
         """
-        One of them is gone.
+        An accepted connection is gone.
         """
 
 
 def watch(port: Any, gate: Gate) -> None:
     """
-    Have a port accept as many connections as a gate says, and tell it of each.
+    Have a port accept at most as many connections as a gate allows, and report each to
+    the gate.
 
     @param port: a L{TCPPort} or one of Twisted's own.
     """
@@ -79,7 +80,7 @@ def _watchTwisted(port: Any, gate: Gate) -> None:
     def doRead() -> None:
         room = gate.room()
         if room > 0:
-            # So many are accepted in this turn at most.
+            # Twisted accepts at most this many in one turn.
             port.numberAccepts = min(port.numberAccepts, room)
             accept()
 
@@ -89,10 +90,10 @@ def _watchTwisted(port: Any, gate: Gate) -> None:
 
 class TCPPort(tcp.Port):
     """
-    A port of Twisted's, served by a L{Poller}.  All of its life but accepting
-    connections is left to Twisted, with its logs and its errors.
+    A port of Twisted's that a L{Poller} serves.  Only accepting connections is done here;
+    Twisted does the rest, with its log messages and errors.
 
-    @ivar gate: who says how many may come in, if anybody does.
+    @ivar gate: limits how many connections are accepted, if there is a limit.
     """
 
     gate: Gate | None = None
@@ -125,7 +126,7 @@ class TCPPort(tcp.Port):
 
     def happened(self, events: int) -> None:
         """
-        Let in who waits, more at once if a crowd does.
+        Accept waiting connections: more at once if there were many the last time.
         """
         most = self._accepts
         if self.gate is not None:
@@ -133,20 +134,20 @@ class TCPPort(tcp.Port):
         accepted = 0
         while accepted < most and self._accept():
             accepted += 1
-        # As long as somebody waits the poller tells again.
+        # The poller reports again as long as connections wait.
         crowd = accepted == self._accepts
         self._accepts = min(2 * accepted, _MOST_ACCEPTS) if crowd else max(1, accepted)
 
     def _accept(self) -> bool:
         """
-        @return: whether there was somebody.
+        @return: whether a connection was waiting.
         """
         try:
             sock, name = self.socket.accept()
         except BlockingIOError:
             return False
         except OSError as error:
-            # Anything else is over with the connection that it befell.
+            # Any other error is that of one connection, which is gone now.
             return error.errno not in _EXHAUSTED or self._rest(error)
         sock.setblocking(False)
         peer = addressOf(self.addressFamily, name)
@@ -169,7 +170,7 @@ class TCPPort(tcp.Port):
 
     def _rest(self, error: OSError) -> bool:
         _log.warn("can't accept connections for now: {why}", why=error.strerror)
-        # To be added to a poller again might take a descriptor.
+        # Keep the port registered: to register it again could need memory.
         self._poller.again(self.socket.fileno(), 0)
         cast(Any, self.reactor).callLater(_EXHAUSTED_PAUSE, self._goOn)
         return False
@@ -187,5 +188,5 @@ class TCPPort(tcp.Port):
 
 class UNIXPort(TCPPort, unix.Port):
     """
-    The same, on a Unix socket.
+    A port on a Unix socket.
     """

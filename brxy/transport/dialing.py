@@ -1,5 +1,5 @@
 """
-Connections of our own transport that are being made.
+Connecting with our own transport.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _log = Logger()
 
 class _Connector(base.BaseConnector):
     """
-    Dials, again whenever it is told to.
+    The base of connectors: each C{connect} makes a new attempt.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class _Connector(base.BaseConnector):
 
 class TCPConnector(_Connector):
     """
-    Dials an IP address.
+    Connects to an IP address.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class TCPConnector(_Connector):
         See L{_Connector}.
         """
         if isIPv6Address(self._host):
-            # A zone in it becomes a number.
+            # Converts a zone in the address to a number.
             found = socket.getaddrinfo(
                 self._host, self._port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
             )
@@ -80,7 +80,7 @@ class TCPConnector(_Connector):
 
     def getDestination(self) -> IAddress:
         """
-        See L{IConnector}.
+        See L{twisted.internet.interfaces.IConnector}.
         """
         of = IPv6Address if isIPv6Address(self._host) else IPv4Address
         return cast(IAddress, of("TCP", self._host, self._port))
@@ -88,7 +88,7 @@ class TCPConnector(_Connector):
 
 class UNIXConnector(_Connector):
     """
-    Dials a Unix socket.
+    Connects to a Unix socket.
     """
 
     def __init__(
@@ -110,14 +110,15 @@ class UNIXConnector(_Connector):
 
     def getDestination(self) -> IAddress:
         """
-        See L{IConnector}.
+        See L{twisted.internet.interfaces.IConnector}.
         """
         return cast(IAddress, UNIXAddress(self._address))
 
 
 class _Attempt:
     """
-    A connection that is being made; a connector's transport until it is there.
+    A connection that is being made.  It is the transport of its connector until the
+    connection is up.
     """
 
     def __init__(self, connector: _Connector, reactor: Any) -> None:
@@ -136,10 +137,10 @@ class _Attempt:
         self._socket = sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setblocking(False)
         number = sock.connect_ex(name)
-        # A Unix socket that takes nobody for now is no connection in the making.
+        # EAGAIN from a Unix socket whose queue is full does not start an attempt.
         if number not in (0, errno.EINPROGRESS):
             raise OSError(number, os.strerror(number))
-        # Tells also of a connection that is there already.
+        # Reports also a connection that is up already.
         self._poller.add(sock.fileno(), self, EVERYTHING)
 
     def happened(self, events: int) -> None:
@@ -150,7 +151,7 @@ class _Attempt:
         assert sock is not None and connector is not None, "an attempt was served after its end"
         number = sock.connect_ex(self._name)
         if number == errno.EALREADY:
-            # It was about another socket that had this number.
+            # The event was for an earlier socket with this number.
             return
         if number not in (0, errno.EISCONN):
             self.failIfNotConnected(getConnectError((number, os.strerror(number))))
@@ -162,7 +163,7 @@ class _Attempt:
         self._poller.replace(sock.fileno(), transport)
         transport.start(Protocol() if protocol is None else protocol, connector.connectionLost)
         if protocol is None:
-            # As Twisted does for a factory that wants no connection after all.
+            # As Twisted does if the factory makes no protocol.
             transport.loseConnection()
         elif events & ~select.EPOLLOUT and transport.connected:
             # The server speaks first.
@@ -170,7 +171,7 @@ class _Attempt:
 
     def failIfNotConnected(self, error: Exception) -> None:
         """
-        The attempt has failed, took too long, or is of no use any more.
+        The attempt has failed or timed out, or was cancelled.
         """
         connector, self._connector = self._connector, None
         if connector is None:

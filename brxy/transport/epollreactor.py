@@ -1,9 +1,9 @@
 """
-The reactor as endpoints need it, with connections of our own transport.
+A reactor for endpoints whose connections have our own transport.
 
-Whatever asks a reactor for a stream connection, Twisted's endpoints and TLS
-among them, gets one of L{brxy.transport.stream} when it is given an L{EpollReactor}
-in the reactor's place.
+Code that makes stream connections by way of a reactor, such as Twisted's endpoints and TLS,
+gets those of L{brxy.transport.stream} if it is given an L{EpollReactor} instead of Twisted's
+reactor.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ __all__ = ["EpollReactor"]
 
 class EpollReactor:
     """
-    A reactor whose TCP and Unix stream connections are L{EpollTransport}s;
-    everything else is the given reactor's.
+    A reactor whose TCP and Unix stream connections have
+    L{brxy.transport.stream.EpollTransport}.  Everything else is passed on to the given
+    reactor.
 
     @param reactor: Twisted's, one that can watch descriptors.
     """
@@ -34,7 +35,7 @@ class EpollReactor:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._poller = Poller(reactor)
-        # Asked for with each exchange.
+        # A shortcut, since it is called for each exchange.
         self.seconds = reactor.seconds
         directlyProvides(self, providedBy(reactor))
 
@@ -95,9 +96,9 @@ class EpollReactor:
         bindAddress: Any = None,
     ) -> IConnector:
         """
-        See L{twisted.internet.interfaces.IReactorTCP}.  Names and bound
-        addresses are left to Twisted, transports included; endpoints resolve
-        names themselves.
+        See L{twisted.internet.interfaces.IReactorTCP}.  Twisted makes the connection,
+        with its own transport, if C{host} is a name or C{bindAddress} is given.  Endpoints
+        resolve names themselves.
         """
         if bindAddress is not None or not (isIPAddress(host) or isIPv6Address(host)):
             return cast(
@@ -114,8 +115,8 @@ class EpollReactor:
         checkPID: int = 0,
     ) -> IConnector:
         """
-        See L{twisted.internet.interfaces.IReactorUNIX}.  Who wants a lock file
-        to be looked at gets Twisted's transport.
+        See L{twisted.internet.interfaces.IReactorUNIX}.  Twisted makes the connection,
+        with its own transport, if it has to check a lock file.
         """
         if checkPID:
             return cast(IConnector, self._reactor.connectUNIX(address, factory, timeout, checkPID))
@@ -138,13 +139,12 @@ class EpollReactor:
 
 
 def _encrypted(context: Any, is_client: bool, factory: Any) -> Any:
-    # Few need it, and loading it takes a third of what a node loads.
+    # Rarely needed, and a third of all that a node would import.
     from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 
     class Encrypted(BufferingTLSTransport):
         def abortConnection(self) -> None:
-            # First of all: TLS would have said that this is a proper end, which
-            # Twisted's transports have still in their buffers when they abort.
+            # Before TLS writes its closing alert: a reset must not look like a proper end.
             cast(Any, self.transport).abortConnection()
             super().abortConnection()
 

@@ -1,8 +1,8 @@
 """
-Listening sockets that this process has inherited, as from systemd.
+Ports on listening sockets that this process has inherited, for example from systemd.
 
-They stay open when it ends, and whoever comes meanwhile waits in their queue
-for the next one.
+The sockets stay open when the process ends.  Clients that connect meanwhile wait in their
+queues for the next process.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ __all__ = ["adoptPort", "checkInherited"]
 
 class _InheritedUNIXPort(UNIXPort):
     """
-    Twisted's would let every user in, shorten the queue, and at the end shut the
-    socket down and remove it.
+    A port on an inherited Unix socket.  Twisted's port would let every user connect and
+    shorten the queue; when it closes, it would shut the socket down and remove it.
+
+    C{_preexistingSocket}, C{_shouldShutdown} and C{_getLogPrefix} are private names of
+    Twisted's ports.  There are no public ones for a socket that exists already.
     """
 
     _shouldShutdown = False
@@ -45,7 +48,7 @@ class _InheritedUNIXPort(UNIXPort):
 
     def connectionLost(self, reason: Any) -> None:
         """
-        Let go of the socket.
+        Close our descriptor of the socket.
         """
         tcp.Port.connectionLost(self, reason)
 
@@ -56,7 +59,7 @@ def adoptPort(
     """
     Accept connections on a duplicate of a listening socket.
 
-    @param family: of the socket, C{socket.AF_*}.
+    @param family: the socket's family, C{socket.AF_*}.
     """
     sock = socket.fromfd(descriptor, family, socket.SOCK_STREAM)
     port: Any
@@ -71,9 +74,11 @@ def adoptPort(
 
 def checkInherited(text: str, endpoint: AdoptedStreamServerEndpoint, own: bool) -> None:
     """
-    @param text: how the endpoint was written.
-    @param own: the port will be one of L{adoptPort}, not Twisted's.
-    @raise UsageError: it can't be.
+    Check that an inherited socket can be used as a port.
+
+    @param text: the endpoint as the user has written it.
+    @param own: whether L{adoptPort} will make the port, not Twisted.
+    @raise UsageError: it can't be used.
     """
     why = _wrong(endpoint, own)
     if why:
@@ -92,5 +97,5 @@ def _wrong(endpoint: AdoptedStreamServerEndpoint, own: bool) -> str:
     if family != endpoint.addressFamily:
         return f"its domain is {socket.AddressFamily(family).name.removeprefix('AF_')}"
     if family == socket.AF_UNIX and not own:
-        return "Twisted's transport would let everybody in, and remove the socket at its end"
+        return "Twisted's transport would let all users connect, and remove the socket at its end"
     return ""

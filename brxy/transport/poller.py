@@ -1,6 +1,6 @@
 """
-Descriptors served by an epoll object of our own, which the reactor watches as
-one reader.
+Serves many descriptors with an epoll object of its own, which the reactor watches as one
+reader.
 """
 
 from __future__ import annotations
@@ -18,59 +18,61 @@ from brxy.transport.splice import Pipes
 
 __all__ = ["Poller", "Served"]
 
-# So many may have something that their peers don't take yet, before it is minded how
-# much that is.
+# Above this many connections with bytes that their peers do not take, reads and buffers
+# are kept small.
 _CROWD = 16
 
-# Of so many connections it is asked at once what happened, and for so long (seconds)
-# they are served before the reactor's timers and its other descriptors get their turn.
-# Half of that time would cost more of the processor under load, see doc/decisions.rst.
+# At most this many events are fetched at once, and for at most this long (seconds) they are
+# served before the reactor's timers and its other descriptors get their turn.  Half of that
+# time would cost more processor time under load: see
+# C{doc/decisions/transport.rst}.
 _BATCH = 64
 _TURN = 0.002
 
 
 class Served(Protocol):
     """
-    What a L{Poller} serves.
+    The owner of a descriptor that a L{Poller} serves.
     """
 
     def happened(self, events: int) -> None:
         """
-        Something happened on the descriptor; C{select.EPOLL*}.
+        Something happened on the descriptor.
+
+        @param events: which events: C{select.EPOLL*}.
         """
 
     def settle(self) -> None:
         """
-        It asked for a turn of its own by L{Poller.later}.
+        The turn that L{Poller.later} has arranged.
         """
 
     def failed(self, failure: Failure) -> None:
         """
-        One of the others raised an exception.
+        One of these methods raised an exception.
         """
 
 
 class Sender(Served, Protocol):
     """
-    ... and that sends something.
+    The owner of a descriptor that also sends at the end of a turn.
     """
 
     def send(self) -> None:
         """
-        The turn is over in which it put itself into L{Poller.unsent}.
+        The turn is over in which this sender was added to L{Poller.unsent}.
         """
 
 
 class Poller(Reader):
     """
-    Serves descriptors by an epoll object of its own, as long as there are any.
+    Serves descriptors with an epoll object, which exists while there are any.
 
     @param reactor: an C{IReactorFDSet} and C{IReactorTime}.
     @ivar serving: a turn is under way.
-    @ivar unsent: who has something to send at the end of it.
+    @ivar unsent: the senders that have something to send at its end.
     @ivar pipes: for moving bytes without reading them.
-    @ivar behind: on how many connections there is something to be sent that the peer
-        does not take yet.
+    @ivar behind: the number of connections with bytes that the peer does not take yet.
     """
 
     _log = Logger()
@@ -79,10 +81,10 @@ class Poller(Reader):
         super().__init__(reactor)
         self._epoll: select.epoll | None = None
         self._served: dict[int, Served] = {}
-        # Who is not served yet in this turn, the last first.  Who is removed meanwhile
-        # is taken out: the number of a descriptor may be somebody else's by then.
+        # Events not served yet in this turn, by descriptor, the last first.  A descriptor
+        # that is removed meanwhile is taken out: its number may be in use again by then.
         self._happened: dict[int, int] = {}
-        # Always readable: by it the reactor comes back for those who are left over.
+        # Always readable.  Enabled, it brings the reactor back for events that are left.
         self._bell = -1
         self._later: dict[Served, None] = {}
         self.serving = False
@@ -93,8 +95,8 @@ class Poller(Reader):
 
     def isShort(self) -> bool:
         """
-        Whether little should be read at once, and nothing for those who don't take
-        what is there: there are too many of them.
+        Whether there are so many congested connections that reads and buffers must be
+        kept small.
         """
         return self.behind > _CROWD
 
@@ -113,20 +115,20 @@ class Poller(Reader):
 
     def again(self, fd: int, events: int) -> None:
         """
-        Tell again of whatever stands, even if nothing new happens.
+        Report again what is true of a descriptor now, even if nothing new happens.
         """
         assert self._epoll is not None
         self._epoll.modify(fd, events)
 
     def replace(self, fd: int, served: Served) -> None:
         """
-        A descriptor is someone else's from now on.
+        A descriptor has another owner from now on.
         """
         self._served[fd] = served
 
     def remove(self, fd: int) -> None:
         """
-        Serve a descriptor no more.  Does nothing for one that is not served.
+        Stop serving a descriptor.  Does nothing if it is not served.
         """
         if self._served.pop(fd, None) is not None and self._epoll is not None:
             self._happened.pop(fd, None)
@@ -152,8 +154,8 @@ class Poller(Reader):
 
     def later(self, served: Served) -> None:
         """
-        Call C{served.settle()} soon, when nothing of it is being called; once,
-        however often this is asked for before that.
+        Call C{served.settle()} soon, when none of its methods is running.  Several
+        requests before that make one call.
         """
         self._later[served] = None
         if not self.serving and not self._scheduled:
@@ -168,13 +170,13 @@ class Poller(Reader):
 
     def doRead(self) -> None:
         """
-        Serve those on whom something happened.
+        Serve the descriptors on which something happened.
         """
         until = monotonic() + _TURN
         while self._epoll is not None:
             if not self._happened:
                 self._happened = dict(reversed(self._epoll.poll(0, _BATCH)))
-            # Where there is so little, looking again finds nothing mostly.
+            # After so few events, another poll mostly finds none.
             few = len(self._happened) < 2
             self._serve(until)
             if few or monotonic() > until:
@@ -187,7 +189,7 @@ class Poller(Reader):
         self.serving = True
         while happened:
             fd, events = happened.popitem()
-            # The bell is nobody's.
+            # The bell has no owner.
             served = self._served.get(fd)
             if served is not None:
                 try:
@@ -222,5 +224,6 @@ class Poller(Reader):
         try:
             served.failed(Failure())
         except Exception:
-            # The others have been told only this once of what happened on them.
+            # The other descriptors must still be served: their events are not reported
+            # again.
             self._log.failure("a failure that followed another")

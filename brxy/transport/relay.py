@@ -1,53 +1,67 @@
 """
-Joining the two ends of an exchange.
+The two ends of an exchange, joined.
 
-Bytes go straight through: what one end receives is written to the other.
-Backpressure lives here alone: while one end can't take more, the other is not
-read from.
+What one end receives is written to the other.  Backpressure is here and nowhere else:
+while one end can't take more, the other is not read from.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from brxy.transport.stream import EpollTransport
+from brxy.transport.splice import MovableStream
 
 __all__ = ["End", "Relay"]
 
 
 class End(Protocol):
     """
-    What a relay needs of its ends: L{brxy.interfaces.IExchangeEnd}, and to
-    know whether there is room now.
+    One of the two ends that a relay joins for the time of an exchange: a client, a slot
+    or an app's connection.
 
-    @ivar congested: what was written has not left yet, and more should wait.
+    @ivar congested: what was written has not been sent yet, and more should wait.
     @ivar stream: the connection, if it carries the exchange's bytes and nothing
-        else, and bytes can be moved from one such to another unread.
+        else, and bytes can be moved to another one unread; else L{None}.
     """
 
     @property
     def congested(self) -> bool: ...
 
     @property
-    def stream(self) -> EpollTransport | None: ...
+    def stream(self) -> MovableStream | None: ...
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes) -> None:
+        """
+        Send bytes of the exchange to the peer of this end.
+        """
 
-    def end(self) -> None: ...
+    def end(self) -> None:
+        """
+        Half-close: nothing more is written.
+        """
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """
+        Abort: the peer of this end must see that the exchange broke off.
+        """
 
-    def pause(self) -> None: ...
+    def pause(self) -> None:
+        """
+        Deliver no more bytes from this end until L{resume}.
+        """
 
-    def resume(self) -> None: ...
+    def resume(self) -> None:
+        """
+        Deliver bytes again.
+        """
 
 
 class Relay:
     """
-    Two ends joined until both have ended, or one was aborted.
+    Two ends, joined until both have ended or one was aborted.
 
-    An end tells what happens to it by calling these methods with itself as
-    the source.
+    An end reports what happens to it by calling these methods with itself as the
+    source.
 
     @ivar near: the end towards the client.
     @ivar far: the end towards the app; L{None} while there is none.
@@ -76,7 +90,7 @@ class Relay:
 
     def data(self, source: object, data: bytes) -> None:
         """
-        Bytes came from an end.
+        An end received bytes.
         """
         other = self._other(source)
         if other is not None:
@@ -84,7 +98,7 @@ class Relay:
 
     def ended(self, source: object) -> None:
         """
-        An end will send nothing more; what it is sent still arrives.
+        An end receives nothing more, but still sends what is written to it.
         """
         other = self._other(source)
         if other is None or self._ended is source:
@@ -110,7 +124,7 @@ class Relay:
 
     def full(self, source: object) -> None:
         """
-        An end can't take more for now.
+        An end can take no more for now.
         """
         other = self._other(source)
         if other is not None:

@@ -1,13 +1,13 @@
 """
-What a transport sends: bytes that are written, and bytes that are moved here
-unread from another connection.
+Sending on a connection: bytes that are written, and bytes that are moved to it from
+another connection, unread.
 """
 
 from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
@@ -15,47 +15,31 @@ from twisted.python.failure import Failure
 
 from brxy.transport.poller import Poller
 from brxy.transport.socketend import SocketEnd
-from brxy.transport.splice import Pipe
+from brxy.transport.splice import Pipe, Source
 
-__all__ = ["Sending", "Source"]
+__all__ = ["Sending"]
 
-# So many bytes are kept for the end of the turn: more would be copied together
-# for nothing.
+# At most this many bytes are collected for the end of the turn.  To copy more together
+# would cost more than it saves.
 _TOGETHER = 16 * 1024
-# A producer is told to pause when so much could not be sent; at once when there are
-# many others of that kind.
+# A producer is paused when this much is buffered; at once if many connections are
+# congested (L{Poller.isShort}).
 _FULL = 64 * 1024
 
 _DONE = Failure(ConnectionDone())
 
 
-class Source(Protocol):
-    """
-    Whose bytes are moved here.
-    """
-
-    def moveOn(self) -> None:
-        """
-        There is room again.
-        """
-
-    def stopMoving(self) -> None:
-        """
-        There is nothing any more to move bytes to.
-        """
-
-
 class Sending(SocketEnd):
     """
-    The half of L{brxy.transport.stream.EpollTransport} that sends.
+    The part of L{brxy.transport.stream.EpollTransport} that sends.
 
-    What is written while the poller serves its connections is sent at the end of
-    that turn, with what all others have to send: whoever it wakes up is then
-    busy for the next of it, and what is written piece by piece goes in one.
+    What is written while the poller serves its connections is sent at the end of that
+    turn, together with what all other connections send.  So several writes become one
+    C{send}, and the processes that these bytes wake up run while the next ones are made.
 
     @ivar connected: there is a connection.
     @ivar disconnecting: C{loseConnection} was called.
-    @ivar protocol: whose it is.
+    @ivar protocol: what the connection belongs to.
     """
 
     __slots__ = (
@@ -88,34 +72,33 @@ class Sending(SocketEnd):
         super().__init__(sock, peer)
         self._poller = poller
         self._send = sock.send
-        # Written in this turn; only while the buffer is empty.
+        # Bytes written in this turn; only used while the buffer is empty.
         self._fresh = b""
         self._buffer = bytearray()
         self._behind = False
-        # What is to be sent before the buffer: these bytes, then what is in there.
+        # Sent before the buffer: these bytes, then the content of the pipe.
         self._head = b""
         self._pipe: Pipe | None = None
-        # Where that comes from.
+        # The connection that moves bytes here.
         self._moved_from: Source | None = None
         self._producer: Any = None
         self._producer_paused = False
         self._pulls = False
-        # What we send shall end once the buffer is empty; and has ended.
+        # Our direction is to be shut when all is sent; it is shut.
         self._ending = False
         self._ended = False
-        # The peer takes nothing more.
+        # Sending has failed: the peer takes nothing more.
         self._broken = False
-        # What is written is sent, for nothing has ended that; and there is nothing
-        # else to be sent before it.
+        # Writes are accepted; nothing is buffered before them.
         self._writable = False
         self._clear = False
-        # Somebody waits for the moment at which all is sent.
+        # Something is to happen when all is sent.
         self._watched = False
         self.connected = False
         self.disconnecting = False
         self.protocol: Any = None
 
-    # What the other half does
+    # What the other parts do
 
     def happened(self, events: int) -> None:
         """
@@ -145,12 +128,12 @@ class Sending(SocketEnd):
 
     def write(self, data: bytes) -> None:
         """
-        Send bytes: at the end of the turn, or now if none is under way.
+        Send bytes: at the end of the turn, or at once if the poller serves nothing.
         """
         poller = self._poller
         if self._clear and poller.serving and len(data) <= _TOGETHER:
             self._clear = False
-            # Of a bytearray, which may change until then, this is a copy.
+            # A bytearray, which may change until then, is copied here.
             self._fresh += data
             poller.unsent.append(self)
         elif self._buffer or self._pipe is not None:
@@ -190,7 +173,7 @@ class Sending(SocketEnd):
 
     def _keep(self, data: bytes | memoryview) -> None:
         """
-        Keep what the peer does not take yet.
+        Buffer bytes that the peer does not take yet.
         """
         if not self._behind:
             self._behind = True
@@ -200,12 +183,12 @@ class Sending(SocketEnd):
 
     def _forget(self) -> None:
         """
-        Nothing is kept.
+        Empty the buffer.
         """
         if self._behind:
             self._behind = False
             self._poller.behind -= 1
-        # A new one: an empty one keeps the memory it had.
+        # A new one, since an emptied bytearray keeps its memory.
         self._buffer = bytearray()
 
     def _limitProducer(self) -> None:
@@ -217,7 +200,7 @@ class Sending(SocketEnd):
 
     def pending(self) -> bool:
         """
-        Something waits to be sent.
+        Whether something waits to be sent.
         """
         return bool(self._fresh or self._buffer) or self._pipe is not None
 
@@ -239,7 +222,7 @@ class Sending(SocketEnd):
 
     def _sent(self) -> None:
         """
-        Nothing is left to be sent.
+        Everything is sent.
         """
         if self._producer is not None and (self._pulls or self._producer_paused):
             self._producer_paused = False
@@ -254,7 +237,7 @@ class Sending(SocketEnd):
     def _endWriting(self) -> None:
         self._ended = True
         self._writable = self._clear = False
-        # Where it is gone already, the next read tells.
+        # If the connection is gone already, the next read reports it.
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
         protocol = IHalfCloseableProtocol(self.protocol, None)
@@ -263,7 +246,7 @@ class Sending(SocketEnd):
 
     def loseWriteConnection(self) -> None:
         """
-        Half-close once everything is sent.
+        Half-close when everything is sent.
         """
         if self.connected and not self._ending:
             self._ending = True
@@ -272,7 +255,7 @@ class Sending(SocketEnd):
 
     def _breakOff(self) -> None:
         """
-        The peer takes nothing more.
+        Sending has failed.
         """
         self._broken = True
         self._writeNoMore()
@@ -286,8 +269,7 @@ class Sending(SocketEnd):
 
     def takePipe(self, pipe: Pipe, head: bytes) -> None:
         """
-        Send what is in a pipe, and these bytes before it.  There must be nothing
-        else to be sent.
+        Send C{head}, and then what is in the pipe.  Nothing else may be pending.
         """
         if not self._writable:
             self._poller.pipes.give(pipe)
@@ -304,7 +286,7 @@ class Sending(SocketEnd):
 
     def _emptyPipe(self, pipe: Pipe) -> bool:
         """
-        @return: whether all of it is sent.
+        @return: whether all that it held is sent.
         """
         if self._head:
             sent = self._socket.send(self._head, socket.MSG_MORE)
@@ -326,7 +308,7 @@ class Sending(SocketEnd):
 
     def moveFrom(self, source: Source | None) -> None:
         """
-        From now on this one's bytes are moved here, or none's.
+        See L{brxy.transport.splice.Target}.
         """
         self._moved_from = source
         self._watch()
@@ -338,9 +320,9 @@ class Sending(SocketEnd):
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """
-        From now on tell this producer when there is room and when there is not.
+        Pause this producer while the buffer is full, and resume it when it is empty.
 
-        @raise RuntimeError: there is one.
+        @raise RuntimeError: another producer is registered.
         """
         if self._producer is not None:
             raise RuntimeError(f"cannot register {producer}: {self._producer} is registered")
@@ -356,7 +338,7 @@ class Sending(SocketEnd):
 
     def unregisterProducer(self) -> None:
         """
-        The producer has nothing more.
+        The producer has finished.
         """
         self._producer = None
         self._pulls = False

@@ -1,5 +1,5 @@
 """
-What a transport tells of its socket.
+The socket of a transport: its addresses and options.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ __all__ = ["SocketEnd", "addressOf"]
 
 def addressOf(family: int, name: Any) -> IAddress:
     """
-    A socket's name as an address.
+    Convert the name of a socket to an address.
 
-    @param name: what C{getsockname}, C{getpeername} or C{accept} gave.
+    @param name: the result of C{getsockname}, C{getpeername} or C{accept}.
     """
     if family == socket.AF_UNIX:
         return cast(IAddress, UNIXAddress(name or None))
     if family == socket.AF_INET6:
-        # With the zone of a link-local address in it.
+        # Includes the zone of a link-local address.
         numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
         host = socket.getnameinfo(name, numeric)[0]
         return cast(IAddress, IPv6Address("TCP", host, *name[1:]))
@@ -45,13 +45,13 @@ class SocketEnd:
 
     def getPeer(self) -> Any:
         """
-        @return: the other end.
+        @return: the address of the other end.
         """
         return self._peer
 
     def getHost(self) -> Any:
         """
-        @return: our end.
+        @return: the address of our end.
         """
         return addressOf(self._socket.family, self._socket.getsockname())
 
@@ -69,7 +69,8 @@ class SocketEnd:
 
     def getTcpNoDelay(self) -> bool:
         """
-        @return: are short writes sent at once?  No matter of Unix sockets.
+        @return: whether short writes are sent at once; L{False} for Unix sockets, which
+            have no such option.
         """
         if self._socket.family == socket.AF_UNIX:
             return False
@@ -77,19 +78,19 @@ class SocketEnd:
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         """
-        Send short writes at once, or not.
+        Set whether short writes are sent at once.
         """
         if self._socket.family != socket.AF_UNIX:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
 
     def getTcpKeepAlive(self) -> bool:
         """
-        @return: does the kernel look for links that were cut?
+        @return: whether the kernel probes the link while nothing is sent.
         """
         return bool(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
         """
-        Have the kernel look for links that were cut, or not.
+        Set whether the kernel probes the link while nothing is sent.
         """
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, enabled)

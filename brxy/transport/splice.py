@@ -10,17 +10,14 @@ import fcntl
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from brxy.transport.stream import EpollTransport
+__all__ = ["MovableStream", "Move", "Pipe", "Pipes", "Source", "Target"]
 
-__all__ = ["Move", "Pipe", "Pipes"]
-
-# What a pipe holds, if we may make it so large; and so what is moved at once.
+# Size of a pipe (bytes), if the kernel allows it; and so the most that is moved at once.
 _SIZE = 256 * 1024
 
-# Pipes that are kept for the next one who moves bytes.
+# Unused pipes that are kept open.
 _IDLE = 16
 
 _FLAGS = os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK
@@ -30,7 +27,7 @@ class Pipe:
     """
     A pipe through which bytes are moved.
 
-    @ivar held: how many are in it.
+    @ivar held: the number of bytes in it.
     """
 
     def __init__(self) -> None:
@@ -45,9 +42,9 @@ class Pipe:
 
     def fill(self, fd: int, count: int) -> int:
         """
-        Take in at most so many bytes from a socket.
+        Take in at most C{count} bytes from a socket.
 
-        @return: how many came; 0 at the end.
+        @return: how many bytes came; 0 at the end.
         @raise OSError: as C{recv}.
         """
         moved = os.splice(fd, self._writing, min(count, _SIZE), flags=_FLAGS)
@@ -56,7 +53,7 @@ class Pipe:
 
     def empty(self, fd: int) -> None:
         """
-        Give what is held to a socket, all of it or as much as that takes.
+        Pass on to a socket what is held: all of it, or as much as the socket takes.
 
         @raise OSError: as C{send}.
         """
@@ -64,7 +61,7 @@ class Pipe:
 
     def close(self) -> None:
         """
-        It is of no use any more, nor is what it holds.
+        Close it, and discard what it holds.
         """
         os.close(self._reading)
         os.close(self._writing)
@@ -72,10 +69,10 @@ class Pipe:
 
 class Pipes:
     """
-    Pipes that are not in use, and how many are.
+    The pipes of one process: those not in use, and the number of those that are.
     """
 
-    #: Which may be so many: peers that don't read would take all descriptors.
+    #: Pipes in use at most: else peers that don't read would take all descriptors.
     MOST = 32
 
     def __init__(self) -> None:
@@ -84,7 +81,9 @@ class Pipes:
 
     def take(self) -> Pipe:
         """
-        @raise OSError: there are no descriptors left, or so many are in use.
+        Get a pipe for use.
+
+        @raise OSError: no descriptors are left, or L{MOST} pipes are in use.
         """
         if self._used >= self.MOST:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -94,7 +93,7 @@ class Pipes:
 
     def give(self, pipe: Pipe) -> None:
         """
-        It is not needed any more, nor is what it holds.
+        Return a pipe, and discard what it holds.
         """
         self._used -= 1
         if pipe.held or len(self._idle) >= _IDLE:
@@ -104,25 +103,78 @@ class Pipes:
 
     def close(self) -> None:
         """
-        Keep none.
+        Close every unused pipe.
         """
         while self._idle:
             self._idle.pop().close()
 
 
+class Source(Protocol):
+    """
+    A connection whose bytes are moved to another, as the other one needs it.
+    """
+
+    def moveOn(self) -> None:
+        """
+        The other connection has room again.
+        """
+
+    def stopMoving(self) -> None:
+        """
+        The other connection is gone: the bytes go to the protocol again.
+        """
+
+
+class Target(Protocol):
+    """
+    A connection that bytes are moved to.
+    """
+
+    def pending(self) -> bool:
+        """
+        @return: whether something waits to be sent.
+        """
+
+    def write(self, data: bytes) -> None:
+        """
+        Send bytes that could not be moved unread.
+        """
+
+    def takePipe(self, pipe: Pipe, head: bytes) -> None:
+        """
+        Send C{head}, and then what is in the pipe.
+        """
+
+    def moveFrom(self, source: Source | None) -> None:
+        """
+        Bytes are moved here from C{source}; L{None}: no longer.
+        """
+
+
+class MovableStream(Source, Target, Protocol):
+    """
+    A connection that bytes can be moved from and to.
+    """
+
+    def moveTo(self, move: Move) -> None:
+        """
+        Move what comes in to another connection, unread, from now on.
+        """
+
+
 class Move:
     """
-    That one connection's bytes go to another one: so many, as they are.
+    A number of bytes that go from one connection to another, unread.
 
-    @ivar target: the other one.
+    @ivar target: the connection that they go to.
     @ivar count: how many are still to come.
-    @ivar over: called when the last of them is on its way.
+    @ivar whenMoved: called when the last of them is on its way.
     """
 
-    def __init__(self, target: EpollTransport, count: int, over: Callable[[], object]) -> None:
+    def __init__(self, target: Target, count: int, whenMoved: Callable[[], object]) -> None:
         self.target = target
         self.count = count
-        self.over = over
+        self.whenMoved = whenMoved
 
     def limit(self) -> int:
         """
@@ -132,13 +184,13 @@ class Move:
 
     def head(self, count: int) -> bytes:
         """
-        @return: what goes before so many bytes.
+        @return: what is sent before the next C{count} bytes.
         """
         return b""
 
     def goesOn(self, count: int) -> bool:
         """
         @param count: how many were moved now.
-        @return: whether there are more to be moved.
+        @return: whether more bytes are to be moved.
         """
         return self.count > 0

@@ -1,12 +1,11 @@
 """
-A stream transport for a proxy: what Twisted's own transports do, with half of
-their system calls.
+A stream transport for a proxy: what Twisted's transports do, with half of the system
+calls.
 
-Twisted's buffer every write, ask the reactor to tell when the socket takes
-bytes, write then, and tell the reactor to be quiet again.  Here a write goes to
-the socket at once, and each socket is registered once, edge-triggered, for
-everything, with an epoll object of our own that the reactor watches as one
-reader.
+Twisted's transports buffer every write, register with the reactor until the socket takes
+bytes, and write then.  Here a write goes to the socket in the same turn.  Each socket is
+registered once, edge-triggered and for all events, with an epoll object of our own, which
+the reactor watches as one reader.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import (
     IAddress,
     IConsumer,
@@ -31,9 +30,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from brxy.transport.moving import LONG, LOST, SHORT, Moving
 from brxy.transport.poller import Poller
-from brxy.transport.sending import Sending
-from brxy.transport.splice import Move
 
 __all__ = ["EVERYTHING", "EpollTransport"]
 
@@ -41,82 +39,59 @@ __all__ = ["EVERYTHING", "EpollTransport"]
 EVERYTHING = (
     select.EPOLLIN | select.EPOLLPRI | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 )
-# Events after which a short read need not be the last: behind it there may be
-# an end or an error, or what follows an urgent byte.
+# Events after which a short read may not be the last: an end, an error or what follows an
+# urgent byte may be next.
 _ENDING = select.EPOLLPRI | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _READABLE = select.EPOLLIN | _ENDING
 
-# Most messages are short; memory for a long one costs more than it is worth
-# before it is known that there is one.
-_SHORT = 16 * 1024
-# What else is read from one connection before the others get their turn.
-_LONG = 256 * 1024
-# How often bytes are moved between two connections in one turn.
-_MOVES = 4
-
 _DONE = Failure(ConnectionDone())
-_LOST = Failure(ConnectionLost())
 _ABORTED = Failure(ConnectionAborted())
 
 # l_onoff and l_linger of socket(7): closing sends a reset.
 _RESET = struct.pack("ii", 1, 0)
 
 
-def _nobody(data: bytes) -> None:
+def _discard(data: bytes) -> None:
     """
-    Takes what comes before there is a protocol: nothing does.
+    Stands in for C{dataReceived} while there is no protocol: nothing is read then.
     """
 
 
 @implementer(ITCPTransport, IPushProducer, IConsumer, ISystemHandle)
-class EpollTransport(Sending):
+class EpollTransport(Moving):
     """
     One connection.
 
-    What is not told by the interfaces is as with Twisted's own transports:
-    C{connectionLost} never comes while a method of this is being called, a
-    streaming producer does not keep a connection open, and a pause hides that
-    the peer hangs up.  Other than there, what had come in before a write failed
-    is still delivered.
+    Where the interfaces leave it open, this behaves as Twisted's own transports do:
+    C{connectionLost} is never called from within a method of the transport, a streaming
+    producer does not keep a connection open, and while reading is paused a hang-up of
+    the peer goes unnoticed.  One thing differs: bytes that came in before a write failed
+    are still delivered.
 
-    @ivar protocol: who gets what comes in.
+    @ivar protocol: what receives the bytes that come in.
     """
 
     _log = Logger()
 
-    __slots__ = (
-        "_aborted",
-        "_deliver",
-        "_lost",
-        "_read_ended",
-        "_reading",
-        "_recv",
-        "_move",
-        "_unread",
-    )
+    __slots__ = ("_aborted", "_deliver", "_lost", "_read_ended")
 
     def __init__(self, poller: Poller, sock: socket.socket, peer: IAddress) -> None:
         """
         @param sock: non-blocking; of a stream type.
         """
         super().__init__(poller, sock, peer)
-        self._recv = sock.recv
         self._lost: Callable[[Failure], object] | None = None
-        # The protocol wants to be told; there may be something; the peer has ended.
-        self._reading = False
-        self._unread = False
+        # The peer has half-closed.
         self._read_ended = False
         self._aborted = False
-        # What comes in goes to another one unread.
-        self._move: Move | None = None
-        self._deliver: Callable[[bytes], object] = _nobody
+        self._deliver: Callable[[bytes], object] = _discard
 
     def start(self, protocol: IProtocol, lost: Callable[[Failure], object] | None = None) -> None:
         """
         The connection is up.
 
-        @param protocol: whose it is.
-        @param lost: who else is told when it is lost, after the protocol.
+        @param protocol: what receives the bytes that come in.
+        @param lost: called when the connection is lost, after the protocol.
         """
         self.protocol = protocol
         self._deliver = protocol.dataReceived
@@ -129,12 +104,12 @@ class EpollTransport(Sending):
 
     def deliverTo(self, deliver: Callable[[bytes], object]) -> None:
         """
-        Call this with what comes in, and not what endpoints and other users of
-        Twisted's have wrapped around a protocol: such a layer only passes on.
+        Call this with the bytes that come in, and bypass what endpoints have wrapped
+        around the protocol: such a wrapper only passes bytes on.
         """
         self._deliver = deliver
 
-    # What happens, told by the poller
+    # What the poller reports
 
     def happened(self, events: int) -> None:
         """
@@ -146,11 +121,11 @@ class EpollTransport(Sending):
             else:
                 self._unread = True
                 if self._read_ended and events & select.EPOLLERR:
-                    self._lose(_LOST)
+                    self._lose(LOST)
         if not self._clear and (self._buffer or self._pipe is not None):
             self._flush()
 
-    def _read(self, ending: int, size: int = _SHORT) -> None:
+    def _read(self, ending: int, size: int = SHORT) -> None:
         if self._move is not None:
             self._moveMore(self._move)
             return
@@ -159,137 +134,42 @@ class EpollTransport(Sending):
         except BlockingIOError:
             return
         except OSError:
-            self._lose(_LOST)
+            self._lose(LOST)
             return
         if not data:
             self._readEnd()
             return
         self._deliver(data)
-        # After less than was asked for, the kernel tells when more comes.
+        # After a short read, the kernel reports when more comes.
         if ending or len(data) == size:
             self._readOn(size)
 
     def _readOn(self, size: int) -> None:
         """
-        There may be more than was read, which was so much at most.
+        More bytes may be waiting after a read of at most C{size}.
         """
         if not self._reading:
             self._unread = True
-        elif size == _SHORT and not self._poller.isShort():
-            self._read(_ENDING, _LONG)
+        elif size == SHORT and not self._poller.isShort():
+            self._read(_ENDING, LONG)
         else:
             self._readAgain()
 
     def _readAgain(self) -> None:
         self._unread = self._broken
         if self._broken:
-            # It is read in turns of its own, see settle.
+            # settle reads the rest.
             self._poller.later(self)
         else:
             self._poller.again(self._socket.fileno(), EVERYTHING)
-
-    # Moving without reading
-
-    def moveTo(self, move: Move) -> None:
-        """
-        Move what comes in to another connection, unread, from now on.
-        """
-        self._move = move
-        move.target.moveFrom(self)
-        self._unread = True
-        if self._reading:
-            self._readAgain()
-
-    def stopMoving(self) -> None:
-        """
-        What comes in is for the protocol again.  Does nothing if it is.
-        """
-        move, self._move = self._move, None
-        if move is not None:
-            move.target.moveFrom(None)
-            if self._reading and self._unread:
-                self._readAgain()
-
-    def _moveMore(self, move: Move) -> None:
-        """
-        Move what can be moved in one turn.
-        """
-        for _ in range(_MOVES):
-            if not self._reading or move.target.pending():
-                self._unread = True
-                return
-            if not self._moveOnce(move):
-                return
-        self._readAgain()
-
-    def moveOn(self) -> None:
-        """
-        There is room again where it goes to.
-        """
-        if self._broken:
-            self._readAgain()
-        elif self._move is not None:
-            try:
-                self._moveMore(self._move)
-            except Exception:
-                # It is ours, not that of who told us.
-                self.failed(Failure())
-
-    def _moveOnce(self, move: Move) -> bool:
-        """
-        @return: whether to go on.
-        """
-        try:
-            count = self._moveSome(move)
-        except BlockingIOError:
-            return False
-        except OSError:
-            self._lose(_LOST)
-            return False
-        if not count:
-            self._readEnd()
-            return False
-        move.count -= count
-        if move.goesOn(count):
-            return True
-        self.stopMoving()
-        self._readAgain()
-        move.over()
-        return False
-
-    def _moveSome(self, move: Move) -> int:
-        """
-        @return: how many bytes were moved; 0 at the end.
-        @raise OSError: as C{recv}.
-        """
-        pipes = self._poller.pipes
-        try:
-            pipe = pipes.take()
-        except OSError:
-            # Out of descriptors or pipes: copying needs none.
-            most = _SHORT if self._poller.isShort() else _LONG
-            data = self._recv(min(move.limit(), most))
-            if data:
-                move.target.write(move.head(len(data)) + data)
-            return len(data)
-        try:
-            count = pipe.fill(self._socket.fileno(), move.limit())
-        except OSError:
-            pipes.give(pipe)
-            raise
-        if count:
-            move.target.takePipe(pipe, move.head(count))
-        else:
-            pipes.give(pipe)
-        return count
 
     def _readEnd(self) -> None:
         self._reading = False
         self._read_ended = True
         protocol = IHalfCloseableProtocol(self.protocol, None)
         if self._broken:
-            # The write has taken the error that a read would have met here.
-            self._lose(_LOST)
+            # A write has met the error that this read would have met.
+            self._lose(LOST)
         elif protocol is None:
             self._lose(_DONE)
         else:
@@ -304,13 +184,13 @@ class EpollTransport(Sending):
         if self._aborted:
             self._lose(_ABORTED)
         elif self._broken:
-            # What came before that is still good.
+            # Bytes that came before the error are still delivered.
             self._unread = False
             if self._reading:
                 self._read(_ENDING)
-            # What is moved may have to wait for room.
+            # A move may have to wait for room.
             if not (self._reading and self._unread):
-                self._lose(_LOST)
+                self._lose(LOST)
         elif not self.pending():
             self._sent()
 
@@ -326,7 +206,7 @@ class EpollTransport(Sending):
             return
         self.connected = self._writable = self._clear = self._reading = False
         if self._fresh:
-            # What was written before this happened is as good as sent.
+            # Send what was written before in this turn.
             with suppress(OSError):
                 self._send(self._fresh)
             self._fresh = b""
@@ -344,7 +224,7 @@ class EpollTransport(Sending):
         if producer is not None:
             producer.stopProducing()
         protocol, self.protocol = self.protocol, None
-        self._deliver = _nobody
+        self._deliver = _discard
         protocol.connectionLost(reason)
         if self._lost is not None:
             self._lost(reason)
@@ -353,7 +233,7 @@ class EpollTransport(Sending):
 
     def loseConnection(self) -> None:
         """
-        Close once everything is sent; nothing more is read.
+        Close when everything is sent; nothing more is read.
         """
         if self.connected and not self.disconnecting:
             self.disconnecting = True
@@ -363,7 +243,7 @@ class EpollTransport(Sending):
 
     def abortConnection(self) -> None:
         """
-        Close at once, by a reset.
+        Close at once, with a reset.
         """
         if self.connected and not self._aborted:
             self._aborted = self.disconnecting = True
@@ -392,7 +272,3 @@ class EpollTransport(Sending):
         See L{loseConnection}.
         """
         self.loseConnection()
-
-    # IConsumer
-
-    # The socket

@@ -10,9 +10,8 @@ from typing import Any
 
 __all__ = ["givenOf", "isCut", "readInfo", "takenOf"]
 
-# Where it has: how often what is sent, and what asks a peer without room for some, went
-# unanswered in a row; for how long (ms) nothing was acknowledged; how many bytes were,
-# and how many came.
+# Offsets into struct tcp_info: tcpi_retransmits, tcpi_probes (both consecutive, unanswered);
+# tcpi_last_ack_recv (ms); tcpi_bytes_acked; tcpi_bytes_received.
 _RETRANSMITS = 2
 _PROBES = 3
 _LAST_ACK = slice(56, 60)
@@ -21,16 +20,19 @@ _BYTES_RECEIVED = slice(128, 136)
 
 _SIZE = _BYTES_RECEIVED.stop
 
-# A link is cut after so many milliseconds, and so many unanswered attempts in a row.
+# A link counts as cut after this many milliseconds without an acknowledgement, and this many
+# unanswered attempts in a row.
 CUT_TIME = 20_000
 CUT_ATTEMPTS = 2
 
 
 def readInfo(transport: Any) -> bytes:
     """
+    Read C{tcp_info} of a connection.
+
     @param transport: of a TCP connection, with or without TLS.
     """
-    # Below TLS and whatever else is between.
+    # Go below TLS and other layers.
     while hasattr(transport, "wrappedProtocol"):
         transport = transport.transport
     info: bytes = transport.getHandle().getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
@@ -53,8 +55,9 @@ def givenOf(info: bytes) -> int:
 
 def isCut(info: bytes) -> bool:
     """
-    Whether the peer's kernel has long said nothing to what was sent.  One whose program
-    takes nothing still acknowledges; C{TCP_USER_TIMEOUT} takes that for a cut, too.
+    Whether the peer's kernel has not acknowledged for a long time what was sent.  If just
+    the peer's program reads nothing, its kernel still acknowledges probes;
+    C{TCP_USER_TIMEOUT} would treat that as a cut, too.
     """
     silent = int.from_bytes(info[_LAST_ACK], sys.byteorder)
     return silent >= CUT_TIME and max(info[_RETRANSMITS], info[_PROBES]) >= CUT_ATTEMPTS

@@ -1,5 +1,8 @@
 """
-Converters of what people write in options: numbers, times, names.
+Converters of what people write in options: numbers, times, names of routes.
+
+Each takes the text and returns the value, or raises C{ValueError} with one line that
+says what is needed.
 
 Pure: text in, values out.
 """
@@ -8,94 +11,113 @@ from __future__ import annotations
 
 import math
 
-from twisted.python import usage
-
 from brxy.values.routename import routeName
 
-__all__ = ["atLeastOne", "capacity", "count", "port", "positive", "route", "seconds"]
+__all__ = [
+    "atLeastOne",
+    "capacity",
+    "count",
+    "port",
+    "positive",
+    "route",
+    "routePattern",
+    "seconds",
+]
 
 
-def seconds(text: str) -> float:
+def seconds(text: str | float) -> float:
     """
-    A time in seconds, 0 or more.
+    Convert a time in seconds, 0 or more.  Numbers are for defaults.
 
-    @raise ValueError: it is none.
+    @raise ValueError: it is not a time.
     """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not 0 <= value < math.inf:
         raise ValueError("a number of seconds, 0 or more, is needed")
     return value
 
 
-def count(text: str) -> int:
+def positive(text: str | float) -> float:
     """
-    A whole number, 0 or more.
+    Convert a time in seconds, more than 0.
 
-    @raise ValueError: it is none.
+    @raise ValueError: it is not a time, or 0.
     """
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError("a whole number, 0 or more, is needed")
-    return int(text)
-
-
-def positive(text: str) -> float:
-    """
-    A time in seconds, more than 0.
-
-    @raise ValueError: it is none.
-    """
-    value = seconds(text)
-    if not value:
+    value = _number(text)
+    if not 0 < value < math.inf:
         raise ValueError("a number of seconds, more than 0, is needed")
     return value
 
 
+def _number(text: str | float) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def count(text: str) -> int:
+    """
+    Convert a whole number, 0 or more.
+
+    @raise ValueError: it is not one.
+    """
+    return _whole(text, 0, math.inf, "a whole number, 0 or more, is needed")
+
+
 def atLeastOne(text: str) -> int:
     """
-    A whole number, 1 or more.
+    Convert a whole number, 1 or more.
 
-    @raise ValueError: it is none.
+    @raise ValueError: it is not one.
     """
-    value = count(text)
-    if not value:
-        raise ValueError("a whole number, 1 or more, is needed")
-    return value
+    return _whole(text, 1, math.inf, "a whole number, 1 or more, is needed")
 
 
 def capacity(text: str) -> int:
     """
-    How many exchanges an instance takes at once.
+    Convert a number of exchanges that an instance takes at once.
 
-    @raise ValueError: it is no whole number from 1 to 10,000.
+    @raise ValueError: it is not a whole number from 1 to 10,000.
     """
-    return _between(text, 1, 10_000)
+    return _whole(text, 1, 10_000, "a whole number from 1 to 10000 is needed")
 
 
 def port(text: str) -> int:
     """
-    The number of a port to listen at.
+    Convert the number of a TCP port.
 
-    @raise ValueError: it is none.
+    @raise ValueError: it is not a whole number from 1 to 65,535.
     """
-    return _between(text, 1, 65535)
+    return _whole(text, 1, 65_535, "a whole number from 1 to 65535 is needed")
 
 
-def _between(text: str, least: int, most: int) -> int:
+def _whole(text: str, least: float, most: float, needed: str) -> int:
     if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-        raise ValueError(f"a whole number from {least} to {most} is needed")
+        raise ValueError(needed)
     return int(text)
 
 
 def route(text: str) -> str:
     """
-    The name of a route.
+    Convert the name of a route.
 
-    @raise usage.UsageError: it is none.
+    @raise ValueError: no route can have this name.
     """
     name = routeName(text)
     if name is None:
-        raise usage.UsageError(f"{text!r} is no name that a route can have")
+        raise ValueError("a host name or an IP address is needed")
     return name
+
+
+def routePattern(text: str) -> str:
+    """
+    Convert a route, or C{*.} and the end of one.
+
+    @raise ValueError: it is neither.
+    """
+    star, name = ("*.", text[2:]) if text.startswith("*.") else ("", text)
+    found = routeName(name)
+    if found is None:
+        raise ValueError("a host name, or one with *. before it, is needed")
+    return star + found

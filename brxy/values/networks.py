@@ -1,5 +1,5 @@
 """
-Networks that are trusted to say for whom they speak.
+Networks of peers, such as the proxies that may name the client they speak for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 __all__ = ["NOBODY", "UNIX", "Networks", "plainAddress", "shortAddress"]
 
-#: The name of those who connect to a unix socket.
+#: What stands for all clients of Unix sockets, in place of a network.
 UNIX = "unix"
 
 _MAPPED = "::ffff:"
@@ -18,8 +18,9 @@ _MAPPED = "::ffff:"
 
 def plainAddress(host: str) -> str:
     """
-    An address as all of brxy has it: without a zone (C{fe80::1%eth0}), which is of no
-    use elsewhere; and that of an IPv4 client at a port for both families as what it is.
+    Write an address as the rest of brxy does: without a zone (C{fe80::1%eth0}), which means
+    nothing on other machines; and an IPv4 address that an IPv6 socket reports
+    (C{::ffff:192.0.2.1}) as IPv4.
     """
     host = host.partition("%")[0]
     return host[len(_MAPPED) :] if host.startswith(_MAPPED) and "." in host else host
@@ -27,7 +28,7 @@ def plainAddress(host: str) -> str:
 
 def shortAddress(address: IPv4Address | IPv6Address) -> str:
     """
-    The same for one that was read: in its shortest form.
+    Write an address object in its shortest form, as L{plainAddress} does.
     """
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return plainAddress(str(mapped or address))
@@ -35,10 +36,10 @@ def shortAddress(address: IPv4Address | IPv6Address) -> str:
 
 class Networks:
     """
-    Some networks.
+    A set of networks.
 
-    @param texts: an address, C{ADDRESS/BITS} or L{UNIX} each.
-    @raise ValueError: one of them is none of these.
+    @param texts: each is an address, C{ADDRESS/BITS} or L{UNIX}.
+    @raise ValueError: one of them is something else.
     """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
@@ -55,9 +56,9 @@ class Networks:
 
     def covers(self, host: str) -> bool:
         """
-        Whether an address is in one of them.
+        Whether an address is in one of the networks.
 
-        @param host: see L{plainAddress}; C{""} is somebody at a unix socket.
+        @param host: see L{plainAddress}; C{""} is a client of a Unix socket.
         """
         return self._coversAddress(host) if host else self._unix
 

@@ -1,9 +1,8 @@
 """
-Route names: what a C{Host}, or a C{--route}, must look like before anything
-else sees it.
+Names of routes: the syntax that a C{Host} field or a C{--route} must have.
 
-A route goes into environments, argument lists, labels and log lines, so it is
-the narrowest syntax that real host names fit in.
+A route goes into environments, argument lists, labels and log lines, so the syntax is
+the narrowest that real host names fit in.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-__all__ = ["isAddress", "routeName"]
+__all__ = ["isAddressOrLocalhost", "routeName"]
 
 # 253 for the name, a dot, a colon and five digits.
 _MAX_TEXT = 260
@@ -29,22 +28,22 @@ _HOST = re.compile(
 
 def routeName(host: str) -> str | None:
     """
-    The route that a C{Host} field, an authority or an option names.
+    Return the route that a C{Host} field, an authority or an option names.
 
-    Labels of letters, digits, C{-} and C{_}, none beginning with C{-}, 63
-    bytes each and 253 together; or an IP address, in brackets for IPv6.  A
-    trailing dot and a port are taken off.  An empty port (C{example.com:}) is
-    refused, though RFC 3986 knows it: apps disagree about it.
+    A name consists of labels of letters, digits, C{-} and C{_}, none of which begins with
+    C{-}; a label has at most 63 bytes and the name at most 253.  It may also be an IP
+    address, in brackets for IPv6.  A trailing dot and a port are removed.  An empty port
+    (C{example.com:}) is refused, though RFC 3986 permits it: apps disagree about it.
 
     @return: the name in lower case, an IPv6 address in its shortest spelling
-        and in brackets; L{None} when C{host} is no such name.
+        and in brackets; L{None} when C{host} is not such a name.
     """
     if len(host) > _MAX_TEXT:
         return None
     return _routeName(host)
 
 
-# Requests name the same few hosts again and again.
+# Most requests name one of the same few hosts.
 @lru_cache(maxsize=1024)
 def _routeName(host: str) -> str | None:
     # Not str.lower() alone: it turns some letters outside of ASCII into ASCII ones.
@@ -66,10 +65,10 @@ def _bracketed(address: str) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def isAddress(name: str) -> bool:
+def isAddressOrLocalhost(name: str) -> bool:
     """
-    Whether a route name is an IP address or C{localhost}: those say nothing
-    about the app that is meant, and share the default route.
+    Whether a route name is an IP address or C{localhost}.  Such a name does not say
+    which app is meant, so all of them share the default route.
 
     @param name: what L{routeName} returned.
     """

@@ -1,19 +1,19 @@
 """
-Patterns of routes: which routes a pattern covers, and which route a name belongs to.
+Patterns of routes: which routes a pattern covers, and to which route a name belongs.
 
 Pure: strings in, strings and truths out.
 """
 
 from __future__ import annotations
 
-from brxy.values.routename import isAddress
+from brxy.values.routename import isAddressOrLocalhost
 
 __all__ = ["canonical", "covers"]
 
 
 def covers(pattern: str | None, route: str) -> bool:
     """
-    Whether a spawner's C{route=} means this route.
+    Whether a spawner's C{route=} includes this route.
 
     @param pattern: a route, C{*.example.com} for all below that name, or
         L{None} for every route.
@@ -27,6 +27,6 @@ def covers(pattern: str | None, route: str) -> bool:
 
 def canonical(name: str, default: str) -> str:
     """
-    The route behind a name: all addresses and C{localhost} are the default one.
+    Return the route of a name: the default route for all addresses and C{localhost}.
     """
-    return default if isAddress(name) else name
+    return default if isAddressOrLocalhost(name) else name

@@ -1,6 +1,5 @@
 """
-The first thing that a TLS client says, as far as it tells whom it wants to talk to
-(RFC 8446 §4.1.2, RFC 6066 §3).
+Reads the server name in the first message of a TLS client (RFC 8446 §4.1.2, RFC 6066 §3).
 """
 
 from __future__ import annotations
@@ -9,9 +8,10 @@ from brxy.errors import BadHello
 
 __all__ = ["ClientHelloReader"]
 
-# Those with post-quantum keys have less than 2 KB; there are fields of any length.
+# The longest hello (bytes).  One with post-quantum keys has less than 2 KB, but there are
+# fields of any length.
 _MAX_HELLO = 16 * 1024
-# In records as small as can be it is longer.
+# The same with the headers of records, which may be small.
 _MAX_BYTES = 2 * _MAX_HELLO
 
 _HANDSHAKE = 22
@@ -23,20 +23,22 @@ _HOST_NAME = 0
 
 class ClientHelloReader:
     """
-    Takes what a client sends, in pieces of any size, until its hello is whole.
+    Reads what a client sends, in pieces of any size, until its hello is complete.
     """
 
     def __init__(self) -> None:
         self._taken = 0
-        # What is there of a record, and of the message in the records so far.
+        # The part of a record, and of the message in earlier records, that has come.
         self._record = bytearray()
         self._message = bytearray()
 
     def feed(self, data: bytes) -> str | None:
         """
-        @return: the name that the client asks for, C{""} if it asks for none; L{None}
-            while its hello is not whole.
-        @raise BadHello: it is none, or too long.
+        Read the next bytes.
+
+        @return: the server name, C{""} if the hello has none; L{None} while the hello is
+            not complete.
+        @raise BadHello: it is not a hello, or too long.
         """
         self._taken += len(data)
         if self._taken > _MAX_BYTES + len(data):
@@ -80,7 +82,7 @@ class ClientHelloReader:
 
 class _Fields:
     """
-    Takes apart what is made of lengths and what is so long.
+    Reads the fields of a message, many of which have their length before them.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -92,7 +94,9 @@ class _Fields:
 
     def take(self, size: int) -> bytes:
         """
-        @raise BadHello: there is not so much.
+        The next C{size} bytes.
+
+        @raise BadHello: fewer are left.
         """
         end = self._place + size
         if end > len(self._data):
@@ -103,20 +107,20 @@ class _Fields:
 
     def number(self, size: int) -> int:
         """
-        A number of so many bytes.
+        The next C{size} bytes as a number.
         """
         return int.from_bytes(self.take(size))
 
     def vector(self, size: int) -> bytes:
         """
-        What has its length before it, in so many bytes.
+        A field whose length comes before it, as a number of C{size} bytes.
         """
         return self.take(self.number(size))
 
 
 def _serverName(hello: _Fields) -> str:
-    hello.take(2 + 32)  # its version, its random
-    for size in (1, 2, 1):  # its session, ciphers, compressions
+    hello.take(2 + 32)  # version, random
+    for size in (1, 2, 1):  # session, ciphers, compressions
         hello.vector(size)
     if not hello:
         return ""
@@ -136,7 +140,7 @@ def _serverName(hello: _Fields) -> str:
 def _hostName(extension: _Fields) -> str:
     entries = _Fields(extension.vector(2))
     kind, name = entries.number(1), entries.vector(2)
-    # There is one kind, and one of each kind at most.
+    # There is one kind of name, and at most one name of a kind.
     if extension or entries or kind != _HOST_NAME or not name or not name.isascii():
         raise BadHello("a bad server name")
     return name.decode("ascii")

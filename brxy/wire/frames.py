@@ -2,9 +2,8 @@
 The frames of the slot protocol, as bytes: encoding, and decoding within bounds.
 
 A frame is a header of four bytes and its payload: type (1 byte), exchange
-(1 byte), length of the payload (2 bytes, big endian).  C{doc/protocol.rst} says
-which frame means what, and when; here is only what can be told from one frame
-alone.
+(1 byte), length of the payload (2 bytes, big endian).  C{doc/protocol.rst} says what each
+frame means, and when it may be sent.  This module checks what one frame alone shows.
 """
 
 from __future__ import annotations
@@ -14,11 +13,12 @@ from struct import Struct
 from typing import Final
 
 from brxy.errors import SlotProtocolError
+from brxy.values.text import printable
 
 VERSION: Final = 1
 
-# Plain integers: these are compared for every frame, and an enum member costs
-# several times as much there.
+# Plain integers: they are compared for every frame, which takes several times as long for
+# members of an enum.
 HELLO: Final = 1
 WELCOME: Final = 2
 NEWEST: Final = 3
@@ -41,16 +41,16 @@ KIND_HTTP: Final = 1
 KIND_TCP: Final = 2
 
 MAX_DATA: Final = 0xFFFF
-"""What the header's two bytes can say."""
+"""The largest number in the header's two bytes."""
 
 MAX_CONTROL: Final = 4096
-"""More than HELLO's four longest strings, each character escaped."""
+"""Enough for the four strings of HELLO at their longest, with each character escaped."""
 
 MAX_TEXT: Final = 255
-"""For names, addresses and reasons: they end in log lines."""
+"""For names, addresses and reasons, which get into log lines."""
 
 FLAGS: Final = (b"\x00", b"\x01")
-"""The payloads of NEWEST and DONE, by their truth: C{FLAGS[keep]}."""
+"""The payloads of NEWEST and DONE: C{FLAGS[keep]}."""
 
 _HEADER: Final = Struct(">BBH")
 _HEADER_SIZE: Final = _HEADER.size
@@ -81,9 +81,9 @@ _FRAMES: Final[dict[int, tuple[str, int, int, bool]]] = {
 NAMES: Final = {type: rule[0] for type, rule in _FRAMES.items()}
 """The name of each type of frame, for logs."""
 
-# By the byte itself, whether it comes with the number of an exchange or without: the
-# shortest and the longest payload.  One look-up also finds what must not be, for no
-# length lies within 1 and 0.
+# Shortest and longest payload by the type's byte, for a frame with the number of an exchange
+# and for one without.  A type that is not allowed has the bounds 1 and 0, which no length
+# satisfies, so one look-up is enough.
 _IN_EXCHANGE: Final = [
     rule[1:3] if (rule := _FRAMES.get(type)) and rule[3] else (1, 0) for type in range(256)
 ]
@@ -94,19 +94,19 @@ _ABOUT_SLOT: Final = [
 
 def frame(type: int, exchange: int = 0, payload: bytes = b"") -> bytes:
     """
-    One whole frame.  That it is a legal one is the caller's part.
+    Encode one frame.  The caller makes sure that it is a legal one.
     """
     return _pack(type, exchange, len(payload)) + payload
 
 
 def dataFrames(exchange: int, data: bytes) -> bytes:
     """
-    The DATA frames that carry these bytes, however many: none for none.
+    Encode bytes as DATA frames: as many as are needed, and none for no bytes.
     """
     size = len(data)
     if 0 < size <= MAX_DATA:
         return _pack(DATA, exchange, size) + data
-    # Views, since every fresh large buffer costs more than the copy into it.
+    # Views, since to allocate a large buffer costs more than to copy into it.
     view = memoryview(data)
     pieces: list[bytes | memoryview] = []
     for start in range(0, size, MAX_DATA):
@@ -117,7 +117,7 @@ def dataFrames(exchange: int, data: bytes) -> bytes:
 
 def dataHead(exchange: int, size: int) -> bytes:
     """
-    What goes before so many bytes that make one DATA frame, L{MAX_DATA} at most.
+    The header of one DATA frame with C{size} bytes, at most L{MAX_DATA}.
     """
     return _pack(DATA, exchange, size)
 
@@ -125,7 +125,7 @@ def dataHead(exchange: int, size: int) -> bytes:
 @lru_cache(512)
 def acceptFrame(exchange: int) -> bytes:
     """
-    ACCEPT, for one who says it with each exchange.
+    Encode ACCEPT; cached, since a node sends one for each exchange.
     """
     return frame(ACCEPT, exchange)
 
@@ -133,22 +133,22 @@ def acceptFrame(exchange: int) -> bytes:
 @lru_cache(1024)
 def doneFrame(exchange: int, keep: bool) -> bytes:
     """
-    DONE, for one who says it with each exchange.
+    Encode DONE; cached, since an edge sends one for each exchange.
     """
     return frame(DONE, exchange, FLAGS[keep])
 
 
 def nextExchange(exchange: int) -> int:
     """
-    The number of the exchange that follows: 1 after 0 (none yet) and after 255.
+    The number of the next exchange: 1 after 0 (none yet) and after 255.
     """
     return exchange % 255 + 1
 
 
 def reasonPayload(text: str) -> bytes:
     """
-    The payload of REFUSE, RESET, RETIRE or GOAWAY: why, for the other side's
-    log.  What is too long is cut.
+    Encode the payload of REFUSE, RESET, RETIRE or GOAWAY: the reason, for the log of the
+    other side.  A text that is too long is cut.
     """
     cut = text.encode("utf-8", "replace")[:MAX_TEXT]
     return cut.decode("utf-8", "ignore").encode("utf-8")
@@ -158,34 +158,26 @@ def reasonText(payload: bytes) -> str:
     """
     The reason that a frame carries, as one line that is fit for a log.
     """
-    text = payload.decode("utf-8", "replace")
-    if text.isprintable():
-        return text
-    return "".join(
-        character
-        if character.isprintable()
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    return printable(payload.decode("utf-8", "replace"))
 
 
-# The longest payload of a DATA that is kept until all of it is there.
+# The longest payload of DATA that is buffered until it is complete.
 _MAX_WHOLE: Final = 16 * 1024
 
 
 class Decoder:
     """
-    Turns what arrives on one slot into frames.  They are whole, except for long DATA: its
-    payload comes as it arrives, in as many pieces.  With a short one an answer is all
-    there, mostly, before its first byte goes out, and as long as none has, the exchange
-    can be offered again.
+    Turns the bytes that arrive on one slot into frames.  Frames are complete, except for
+    long DATA, whose payload is passed on in the pieces in which it arrives.  Short DATA is
+    complete so that most responses are complete before their first byte is sent to the
+    client: until then the exchange can be offered again.
 
-    What it keeps between two calls is never more than a part of one frame that is not
-    such a DATA (16,388 bytes).
+    Between two calls the decoder keeps at most a part of one frame that is not such DATA
+    (16,388 bytes).
 
-    @ivar _rest: the beginning of a frame that is not all there yet.
-    @ivar _needed: how long C{_rest} must be for anything new to be told from it.
-    @ivar _number: the exchange of the last long DATA that was not all there.
+    @ivar _rest: the beginning of an incomplete frame.
+    @ivar _needed: the length that C{_rest} must have before anything else can be decoded.
+    @ivar _number: the exchange of the last long DATA that was incomplete.
     @ivar missing: how many bytes of its payload are still to come.
     """
 
@@ -199,13 +191,12 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[tuple[int, int, bytes]]:
         """
-        Take in what arrived.
+        Decode the next bytes.
 
-        @return: type, exchange and payload of each frame that is now whole, and of
-            each piece of a DATA.
-        @raise SlotProtocolError: one of them can be no frame, seen as soon as
-            its header is there.  Frames before it in the same C{data} are lost
-            with it, and the decoder is of no use afterwards.
+        @return: type, exchange and payload of each frame that is complete now, and of
+            each piece of long DATA.
+        @raise SlotProtocolError: a header is not that of a frame.  Frames before it in
+            the same C{data} are lost, and the decoder can't be used afterwards.
         """
         frames: list[tuple[int, int, bytes]] = []
         start = 0
@@ -239,7 +230,7 @@ class Decoder:
                 needed = end - start
                 break
             payload = data[body:end]
-            # Of the types whose longest payload is one byte, that byte is a flag.
+            # If the longest payload of a type is one byte, that byte is a flag.
             if longest == 1 and payload > b"\x01":
                 raise SlotProtocolError(f"{NAMES[type]} says {payload[0]}, not 0 or 1")
             frames.append((type, exchange, payload))
@@ -252,7 +243,7 @@ class Decoder:
 
 def _complaint(type: int, exchange: int, length: int) -> str:
     """
-    What is wrong with a header in which something is.
+    What is wrong with a header that is not valid.
     """
     if type not in _FRAMES:
         return f"no type of frame: {type}"

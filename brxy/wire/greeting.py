@@ -31,8 +31,8 @@ __all__ = ["Hello", "Open", "Welcome", "openPayload"]
 
 def _text(shortest: int) -> Any:
     """
-    A validator: printable ASCII, so that it fits a log line and is as long in
-    bytes as in characters.  It does not repeat the value, which may be secret.
+    Make a validator for printable ASCII, which fits in a log line and has as many bytes as
+    characters.  Its message does not repeat the value, which may be secret.
     """
 
     def validate(instance: object, attribute: Attribute[str], value: object) -> None:
@@ -50,7 +50,7 @@ def _fit(text: str) -> bool:
 
 def _whole(smallest: int, largest: int) -> Any:
     """
-    A validator: a whole number within bounds; C{True} is none.
+    Make a validator for integers within bounds; C{True} is not one.
     """
 
     def validate(instance: object, attribute: Attribute[int], value: object) -> None:
@@ -74,19 +74,19 @@ _LATEST: Final = 2**63 - 1
 @frozen
 class Hello:
     """
-    Who dials, and for what: the node's first frame on each slot.
+    HELLO: the node's first frame on each slot, with what it is and serves.
 
-    Making one raises C{ValueError} for what could not be sent.
+    Making one raises C{ValueError} if it could not be sent.
 
-    @ivar token: what shows that this node may serve here; C{""} if there is none.
-    @ivar instance: the name the node gave itself, unique and the same on all its
+    @ivar token: authenticates the node; C{""} if it has none.
+    @ivar instance: the name that the node gave itself: unique, and the same on all its
         slots.
-    @ivar route: what it serves.
+    @ivar route: the route that it serves.
     @ivar capacity: how many exchanges it takes at once.
-    @ivar ticket: of the order that started it; C{""} if none did.
-    @ivar generation: its start in microseconds since the epoch, as an edge has
-        told it; L{None} if none has yet.
-    @ivar wants_client: each OPEN shall tell who its client is.
+    @ivar ticket: of the order that started it; C{""} if no order did.
+    @ivar generation: its start in microseconds since the epoch, as an edge reported it;
+        L{None} if none has yet.
+    @ivar wants_client: whether each OPEN is to have the addresses of its client.
     """
 
     version: int = field(validator=_whole(1, VERSION))
@@ -100,14 +100,16 @@ class Hello:
 
     def encode(self) -> bytes:
         """
-        The whole frame.
+        Encode the whole frame.
         """
         return _encodeGreeting(HELLO, self)
 
     @classmethod
     def decode(cls, payload: bytes) -> Hello:
         """
-        @raise SlotProtocolError: this is no HELLO of our version.
+        Decode the payload of HELLO.
+
+        @raise SlotProtocolError: it is not a HELLO of our version.
         """
         return _decodeGreeting(HELLO, cls, payload)
 
@@ -118,9 +120,9 @@ class Welcome:
     The edge's answer to L{Hello}.
 
     @ivar edge: the name of the edge.
-    @ivar generation: the instance's, in microseconds since the epoch; the node
-        brings it back from now on.
-    @ivar newest: there is no newer instance of its route.
+    @ivar generation: the instance's start, in microseconds since the epoch.  From now on
+        the node sends it in HELLO.
+    @ivar newest: whether there is no newer instance of its route.
     """
 
     version: int = field(validator=_whole(1, VERSION))
@@ -130,14 +132,16 @@ class Welcome:
 
     def encode(self) -> bytes:
         """
-        The whole frame.
+        Encode the whole frame.
         """
         return _encodeGreeting(WELCOME, self)
 
     @classmethod
     def decode(cls, payload: bytes) -> Welcome:
         """
-        @raise SlotProtocolError: this is no WELCOME of our version.
+        Decode the payload of WELCOME.
+
+        @raise SlotProtocolError: it is not a WELCOME of our version.
         """
         return _decodeGreeting(WELCOME, cls, payload)
 
@@ -149,13 +153,13 @@ def _encodeGreeting(type: int, greeting: Hello | Welcome) -> bytes:
 
 def _decodeGreeting(type: int, cls: type[_Greeting], payload: bytes) -> _Greeting:
     """
-    Keys that we don't know are left aside, so that a peer may say more.
+    Decode a JSON object.  Unknown keys are ignored, so that a newer peer may send more.
     """
     name = NAMES[type]
     try:
         said = json.loads(payload.decode("utf-8"))
     except (ValueError, RecursionError):
-        # "from None" throughout: what is chained holds the token.
+        # "from None" throughout: the chained exception has the token in it.
         raise SlotProtocolError(f"{name} is not JSON") from None
     if not isinstance(said, dict):
         raise SlotProtocolError(f"{name} is not a JSON object")
@@ -175,7 +179,7 @@ def _decodeGreeting(type: int, cls: type[_Greeting], payload: bytes) -> _Greetin
 @lru_cache(1024)
 def openPayload(kind: int, once: bool, client: str) -> bytes:
     """
-    What L{Open} says, for one who makes many.
+    Encode the payload of OPEN; cached, since an edge sends one for each exchange.
     """
     return bytes((kind, once)) + client.encode("ascii")
 
@@ -183,13 +187,13 @@ def openPayload(kind: int, once: bool, client: str) -> bytes:
 @frozen
 class Open:
     """
-    What an exchange is, as OPEN says.
+    OPEN: the kind of an exchange, and its client.
 
     @ivar kind: L{KIND_HTTP} or L{KIND_TCP}.
-    @ivar once: this request must not be sent twice, so it needs an app
-        connection that is surely good.
-    @ivar client: from where to where the client connected, see
-        L{brxy.wire.proxyheader.Endpoints}; C{""} if nobody can tell, or wants to know.
+    @ivar once: this request must not be sent twice, so it needs a connection to the app
+        that is certainly open.
+    @ivar client: the two ends of the client's connection, see
+        L{brxy.wire.proxyheader.Endpoints}; C{""} if they are unknown or not wanted.
     """
 
     kind: int
@@ -198,17 +202,19 @@ class Open:
 
     def encode(self, exchange: int) -> bytes:
         """
-        The whole frame.
+        Encode the whole frame.
         """
         return frame(OPEN, exchange, openPayload(self.kind, self.once, self.client))
 
-    # The same few clients open nearly all exchanges.
+    # Cached, since the same few clients start nearly all exchanges.
     @classmethod
     @lru_cache(1024)
     def decode(cls, payload: bytes) -> Open:
         """
-        @param payload: of an OPEN that L{Decoder} has let pass.
-        @raise SlotProtocolError: it says what we don't know.
+        Decode the payload of OPEN.
+
+        @param payload: of an OPEN that L{brxy.wire.frames.Decoder} has accepted.
+        @raise SlotProtocolError: it has an unknown kind or flag, or a bad address.
         """
         kind, flags = payload[0], payload[1]
         if kind != KIND_HTTP and kind != KIND_TCP:

@@ -1,9 +1,9 @@
 """
-Headers of the PROXY protocol, versions 1 and 2: what a proxy says at the
-beginning of a connection about the client for whom it connects.
+Headers of the PROXY protocol, versions 1 and 2, with which a proxy begins a connection to
+report the addresses of the client that it connects for.
 
-After C{proxy-protocol.txt} of HAProxy, which defines it.  A receiver must not
-guess: either every connection begins with a header, or none does.
+HAProxy's C{proxy-protocol.txt} defines it.  A receiver must not guess: either every
+connection begins with a header, or none does.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ __all__ = [
 VERSIONS: Final = ("v1", "v2")
 
 MAX_V1: Final = 107
-"""Bytes of a line with its end, as the protocol has it."""
+"""The longest line of version 1 with its end (bytes), as the protocol defines it."""
 
 MAX_V2: Final = 4096
-"""Bytes of a binary header.  Its length field could say 65,551, but what proxies add,
-such as the name in a client's certificate, is some hundred."""
+"""The longest header of version 2 (bytes).  The protocol allows 65,551, but what proxies
+add, such as the name in a client's certificate, takes some hundred bytes."""
 
 _SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"
 _PREFIX: Final = b"PROXY "
@@ -55,13 +55,13 @@ _MAX_PORT: Final = 65535
 _END: Final = r"(?:\[([0-9a-f:.]+)\]|([0-9.]+)):([0-9]{1,5})"
 _TEXT: Final = re.compile(f"{_END} {_END}")
 
-# The signature, command and version, family and transport, how much follows.
+# The signature, version and command, family and transport, number of bytes that follow.
 _HEAD: Final = Struct(">12sBBH")
 _LOCAL: Final = 0x20
 _PROXY: Final = 0x21
 _TCP4: Final = 0x11
 _TCP6: Final = 0x21
-# By the family: bytes of its two addresses and ports.
+# Size of the two addresses and ports, by family.
 _SIZES: Final = (0, 12, 36, 216)
 _MAX_TRANSPORT: Final = 2
 _ENDS: Final = {_TCP4: Struct(">4s4sHH"), _TCP6: Struct(">16s16sHH")}
@@ -72,7 +72,7 @@ _IP = IPv4Address | IPv6Address
 @frozen
 class Endpoints:
     """
-    The two ends of a TCP connection: who connected to whom.
+    The two ends of a TCP connection: the side that connected, and the side that accepted.
     """
 
     source: Address
@@ -87,16 +87,16 @@ class Endpoints:
 
 def withPort(host: str, port: int) -> str:
     """
-    An IP address and a port as in a URL.
+    Format an IP address and a port as in a URL.
     """
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def proxyVersion(text: str) -> str:
     """
-    A converter for options: one of L{VERSIONS}.
+    Convert the value of an option: one of L{VERSIONS}.
 
-    @raise ValueError: it is none.
+    @raise ValueError: it is not one of them.
     """
     if text not in VERSIONS:
         raise ValueError("v1 or v2 is needed")
@@ -105,7 +105,7 @@ def proxyVersion(text: str) -> str:
 
 def endpointsFromText(text: str) -> Endpoints | None:
     """
-    What C{str()} of them gave; L{None} for any other text.
+    The inverse of C{str()} of L{Endpoints}; L{None} for any other text.
     """
     match = _TEXT.fullmatch(text)
     if match is None:
@@ -115,7 +115,7 @@ def endpointsFromText(text: str) -> Endpoints | None:
 
 def _fromTexts(source: str, destination: str, port: str, to_port: str) -> Endpoints | None:
     """
-    @return: L{None} where one is no address, or no port.
+    @return: L{None} if one of these is not an address, or not a port.
     """
     ports = int(port), int(to_port)
     try:
@@ -135,13 +135,12 @@ def readProxyHeader(data: bytes) -> tuple[Endpoints | None, int] | None:
     """
     Read the header at the beginning of C{data}.
 
-    @return: whose connection it is, and how many bytes of C{data} the header
-        took; L{None} when more bytes are needed.  There are no endpoints where
-        the proxy speaks for itself (LOCAL, as for its health checks), or for a
-        client that it does not know or that has no IP address: then the
-        connection counts as the proxy's own.
-    @raise BadProxyHeader: this is no header, or can't become one whatever comes
-        next.
+    @return: the ends of the client's connection, and the number of bytes of C{data} that
+        the header has; L{None} if more bytes are needed.  There are no endpoints if the
+        proxy connects for itself (LOCAL, for example for health checks), or for a client
+        that is unknown or has no IP address.  The connection then counts as the proxy's
+        own.
+    @raise BadProxyHeader: this is not a header, nor the beginning of one.
     """
     return _readV2(data) if data.startswith(_SIGNATURE[:1]) else _readV1(data)
 
@@ -179,8 +178,7 @@ def _readV2(data: bytes) -> tuple[Endpoints | None, int] | None:
         _checkFamily(family, size)
     if len(data) < end:
         return None
-    # Behind the addresses may stand more about the client (TLVs), which nobody
-    # here asks for.
+    # More about the client (TLVs) may follow the addresses; it is ignored.
     return _readEnds(data, family) if command == _PROXY else None, end
 
 
@@ -194,7 +192,7 @@ def _checkFamily(family: int, size: int) -> None:
 
 def _readEnds(data: bytes, family: int) -> Endpoints | None:
     """
-    @return: L{None} for what is not TCP: a unix socket, datagrams, neither.
+    @return: L{None} if it is not TCP: a Unix socket, datagrams, or unspecified.
     """
     ends = _ENDS.get(family)
     if ends is None:
@@ -205,11 +203,11 @@ def _readEnds(data: bytes, family: int) -> Endpoints | None:
 
 def proxyHeader(version: str, endpoints: Endpoints | None) -> bytes:
     """
-    The header for a connection that is made for a client.
+    Encode the header of a connection that is made for a client.
 
     @param version: one of L{VERSIONS}.
-    @param endpoints: L{None} for a connection that is our own, or for a client
-        without an IP address.
+    @param endpoints: L{None} for a connection of our own, or for a client without an IP
+        address.
     """
     if endpoints is None:
         return b"PROXY UNKNOWN\r\n" if version == "v1" else _HEAD.pack(_SIGNATURE, _LOCAL, 0, 0)
@@ -226,7 +224,7 @@ def proxyHeader(version: str, endpoints: Endpoints | None) -> bytes:
 
 def _sameFamily(one: _IP, other: _IP) -> tuple[_IP, _IP]:
     """
-    A header has room for two addresses of one family.
+    Convert two addresses to one family, since a header has only one.
     """
     if one.version == other.version:
         return one, other

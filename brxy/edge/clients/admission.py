@@ -1,5 +1,5 @@
 """
-Lets in no more clients than there is room for.
+Limits the number of connected clients.
 """
 
 from __future__ import annotations
@@ -8,44 +8,46 @@ import resource
 from collections.abc import Callable
 from typing import Any
 
-from twisted.logger import Logger
-
+from brxy.edge.events import ClientsFull, Events
 from brxy.transport.accepting import watch
 
 __all__ = ["FILES_PER_INSTANCE", "OWN_FILES", "Admission", "clientsAllowed"]
 
-# A port that is shut opens again when so large a part of all have left: else it would
-# be opened and shut for each that comes.
+# Closed ports open again when one in this many clients has left: else they would be opened
+# and closed for each client.
 _PART = 32
 
-# Seconds between two messages about the same.
-_MESSAGE_PAUSE = 60.0
+# Seconds between two events about full ports.
+_EVENT_PAUSE = 60.0
 
 
 class Admission:
     """
-    Counts the connections of some ports, and shuts the ports when there are as many
-    as may be.  Who comes then waits in the kernel's queue until others leave, and
-    costs nothing; at the limit of descriptors there would be none for a node that
+    Counts the connections of some ports, and stops accepting at their maximum.
+
+    Further clients wait in the kernel's queue until others leave, and cost nothing.
+    Without a maximum below the limit of descriptors, none would be left for a node that
     dials in, or for a spawner.
 
-    @ivar count: how many there are.
+    @ivar count: the number of connections.
     """
-
-    _log = Logger()
 
     def __init__(
         self,
         most: int | None,
         allowed: Callable[[int], int],
         seconds: Callable[[], float],
+        events: Events | None = None,
         files: Callable[[], int] = lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     ) -> None:
         """
-        @param most: how many there may be, or L{None} for as many as are allowed.
-        @param allowed: how many the limit of open files allows.
-        @param files: tells that limit, which may be changed at any time.
+        @param most: the maximum of connections; L{None} for what the limit of open files
+            allows.
+        @param allowed: returns how many connections a limit of open files allows.
+        @param events: receives L{ClientsFull}.
+        @param files: returns the limit of open files, which may change at any time.
         """
+        self._events = Events() if events is None else events
         self.count = 0
         self._most = most
         self._allowed = allowed
@@ -53,22 +55,22 @@ class Admission:
         self._files = files
         self._ports: list[Any] = []
         self._is_open = True
-        self._said_at: float | None = None
+        self._full_at: float | None = None
 
     def watch(self, port: Any) -> None:
         """
-        Count the connections of this port, too.
+        Count the connections of this port too.
         """
         self._ports.append(port)
         watch(port, self)
 
     def leave(self) -> None:
         """
-        The ports are being closed: leave them alone.
+        The ports are being closed: don't start or stop accepting any more.
         """
         self._ports.clear()
 
-    # As the ports' gate
+    # As the gate of the ports
 
     def room(self) -> int:
         """
@@ -76,7 +78,7 @@ class Admission:
         """
         room = self._limit() - self.count
         if room <= 0:
-            self._shut()
+            self._stopAccepting()
         return room
 
     def entered(self) -> None:
@@ -101,36 +103,33 @@ class Admission:
         allowed = self._allowed(self._files())
         return allowed if self._most is None else min(self._most, allowed)
 
-    def _shut(self) -> None:
+    def _stopAccepting(self) -> None:
         if self._is_open:
             self._is_open = False
             for port in self._ports:
                 port.stopReading()
             now = self._seconds()
-            if self._said_at is None or now >= self._said_at + _MESSAGE_PAUSE:
-                self._said_at = now
-                self._log.warn(
-                    "{n} clients are connected: others wait until some leave", n=self.count
-                )
+            if self._full_at is None or now >= self._full_at + _EVENT_PAUSE:
+                self._full_at = now
+                self._events.emit(ClientsFull(self.count))
 
 
-# Descriptors that an edge needs besides those of clients and instances: its ports,
-# its log, its state, and the pipes of L{brxy.transport.splice}.
+# Descriptors of an edge besides those of its clients and instances: its ports, its log,
+# its state file, and the pipes of L{brxy.transport.splice}.
 OWN_FILES = 120
 
-
-# What an instance that runs here needs besides its slots.
+# Descriptors of an instance on this machine besides those of its slots.
 FILES_PER_INSTANCE = 3
 
 
 def clientsAllowed(files: int, instances: int, capacity: int) -> int:
     """
-    How many clients may be let in so that there are descriptors left for all else;
-    never more than half of them are kept for that.
+    The number of clients that leaves enough descriptors for everything else, for which at
+    most half of them are reserved.
 
-    @param files: how many this process may have open.
-    @param instances: how many there may be.
-    @param capacity: how many slots each has.
+    @param files: the limit of descriptors of this process.
+    @param instances: the maximum of instances.
+    @param capacity: the slots of each.
     """
-    kept = OWN_FILES + instances * (capacity + FILES_PER_INSTANCE)
-    return max(1, files - min(kept, files // 2))
+    reserved = OWN_FILES + instances * (capacity + FILES_PER_INSTANCE)
+    return max(1, files - min(reserved, files // 2))

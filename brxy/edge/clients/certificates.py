@@ -1,5 +1,5 @@
 """
-The certificates that clients are served by, each under its names.
+The certificates for clients, by name.
 """
 
 from __future__ import annotations
@@ -13,25 +13,26 @@ from attrs import field, frozen
 from cryptography import x509
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.logger import Logger
 from zope.interface import implementer
 
+from brxy.edge.events import CertificateExpired, CertificateExpires, Events
 from brxy.errors import UsageError
 from brxy.tls.contexts import Identity, readIdentity, serverContext
 
 __all__ = ["CertificateStore"]
 
-# The name of the one for clients that ask for none of the others.
+# The file name of the certificate for clients that ask for no other.
 _DEFAULT = "default"
 
-# One that has less than this part of its time left should have been renewed.
+# The part of its lifetime before which a certificate should have been renewed.
 _LATE = 1 / 6
 
 
 @frozen
 class _Table:
     """
-    What is served: swapped whole, so that a handshake sees the old ones or the new.
+    The certificates that are in use.  Replaced as a whole, so that each handshake sees
+    either the old ones or the new ones.
     """
 
     identities: list[Identity]
@@ -42,47 +43,44 @@ class _Table:
 @implementer(IOpenSSLServerConnectionCreator)
 class CertificateStore:
     """
-    The certificates in a folder.  Each is C{NAME.pem}, with its chain and its key;
-    or C{NAME.crt} and C{NAME.key}, as lego has them; or C{NAME/fullchain.pem} and
-    C{NAME/privkey.pem}, as certbot has them.  It serves the names that it says it
-    is for; where several do, the one that is good for longest.  Whoever asks for
-    another name, or for none, gets the one called C{default}, else the first.
+    The certificates in a folder.
+
+    Each is C{NAME.pem}, with its chain and its key; or C{NAME.crt} and C{NAME.key}, as
+    lego writes them; or C{NAME/fullchain.pem} and C{NAME/privkey.pem}, as certbot does.
+    A certificate is used for the names in it; if several have a name, the one that
+    expires last is.  A client that asks for another name, or for none, gets the one
+    called C{default}, else the first.
     """
 
-    _log = Logger()
-
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, events: Events | None = None) -> None:
         """
+        @param events: receives L{CertificateExpires} and L{CertificateExpired}.
         @raise UsageError: one of them can't be used, or there is none.
         """
+        self._events = Events() if events is None else events
         self._folder = Path(folder)
         self._table = self._read()
 
     def reload(self) -> None:
         """
-        Read the folder anew, for handshakes that begin from now on.
+        Read the folder again, for handshakes that begin from now on.
 
-        @raise UsageError: one can't be used, and all stays as it was.
+        @raise UsageError: a certificate can't be used; the old ones stay in use.
         """
         self._table = self._read()
         self.warn()
 
     def warn(self) -> None:
         """
-        Tell of those that are over, or soon will be.
+        Report the certificates that have expired, or expire soon.
         """
         now = datetime.now(UTC)
         for identity in self._table.identities:
             leaf = identity.chain[0]
             begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
             if end - now < _LATE * (end - begin):
-                what = "has expired on" if end < now else "expires on"
-                self._log.warn(
-                    "{where}: its certificate {what} {end:%Y-%m-%d}, renew it",
-                    where=identity.where,
-                    what=what,
-                    end=end,
-                )
+                event = CertificateExpired if end < now else CertificateExpires
+                self._events.emit(event(identity.where, end))
 
     def _read(self) -> _Table:
         try:
@@ -124,7 +122,7 @@ class CertificateStore:
 
 def _files(folder: Path) -> Iterator[tuple[Path, Path]]:
     """
-    @return: where there is a certificate, and its key.
+    @return: the file of each certificate, and that of its key.
     """
     for path in folder.iterdir():
         if path.is_dir():

@@ -1,5 +1,5 @@
 """
-What the clients' connections have in common, whatever they speak.
+What all connections of clients have in common, whatever protocol they speak.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from brxy.broker.quota import Addresses
 from brxy.edge.clients.peer import addressText, endpointsText
 from brxy.edge.clients.timeouts import Awaited, Timeouts
 from brxy.edge.config.limits import Limits
-from brxy.edge.dispatch import Dispatch
 from brxy.edge.exchanges.carrier import Carrier
+from brxy.edge.exchanges.ends import Dispatcher
 from brxy.reactor.deadlines import Deadlines
 from brxy.transport.connection import Connection, Shared
 
 __all__ = ["HOLD_COPY", "ClientConnection", "ClientFactory"]
 
-# Why a client is not read from: no instance has accepted its exchange yet, and
-# the copy that is kept of it is full.
+# Why a client is not read from: no instance has accepted its exchange yet, and the copy
+# of it is full.
 HOLD_COPY = 2
 
 _C = TypeVar("_C", bound="ClientConnection[Any]")
@@ -34,25 +34,29 @@ class ClientConnection(Connection, Generic[_K]):
     """
     One client's connection, with the exchange that is on it.
 
-    @param peer: who it is, where a port or a proxy has told.
-    @ivar address: the address of whose connection it is.
-    @ivar client: the address of who asks: the same, but that a proxy may tell of others.
+    @ivar address: the address of the peer, as its PROXY header says if it has one.
+    @ivar client: the address of the client: that of the peer, or the one that a trusted
+        proxy names.
     """
 
-    # It counts as one of its address.
+    # It is counted among the connections of its address.
     _counted = False
-    # What it awaited at the last look, at how many looks now, and what it had done by
-    # the first of them.
-    _owed = Awaited.NOTHING
-    _looks = 0
+    # What the last check awaited, how many checks in a row have, and how many bytes had
+    # come or gone at the first of them.
+    _awaited = Awaited.NOTHING
+    _checks = 0
     _done = 0
 
     def __init__(self, factory: ClientFactory[Any], peer: IAddress | None = None) -> None:
+        """
+        @param peer: the peer's address, from the port or from a PROXY header; L{None} to
+            read it from the transport.
+        """
         super().__init__(factory.shared)
         self.address = self.client = ""
         self._endpoints: str | None = None
         self._peer = peer
-        self._clients: Any = factory
+        self._clients = factory
         self._inbox = b""
         self._carrier: _K | None = None
 
@@ -67,14 +71,14 @@ class ClientConnection(Connection, Generic[_K]):
         self._clients.clients.add(self)
         self._counted = self._clients.addresses.add(self.address)
         if self._counted:
-            self._clients.looks.start(self)
+            self._clients.checks.start(self)
         else:
             self.abort()
 
     @property
     def endpoints(self) -> str:
         """
-        See L{endpointsText}.  To find it out takes a system call, and few want to know.
+        See L{endpointsText}.  Found when it is first needed: it takes a system call.
         """
         if self._endpoints is None:
             self._endpoints = endpointsText(self._peer, self._tcp.getHost())
@@ -90,32 +94,32 @@ class ClientConnection(Connection, Generic[_K]):
 
     def advance(self) -> None:
         """
-        Do what can be done with what has come in.
+        Use what has come in, as far as that is possible now.
         """
         raise NotImplementedError
 
     # Timeouts
 
-    def look(self) -> None:
+    def check(self) -> None:
         """
-        Does it do what it has to do?
+        Give up on the client if it did not do in time what it has to do.
         """
         clients = self._clients
         timeouts = clients.timeouts
         awaited = self.awaits()
         if awaited > Awaited.REQUEST and not self.isCounted():
             awaited = Awaited.NOTHING
-        if awaited != self._owed or not self._looks:
-            self._owed = awaited
-            self._looks = 0
+        if awaited != self._awaited or not self._checks:
+            self._awaited = awaited
+            self._checks = 0
             self._done = self._countDone(awaited)
-        self._looks += 1
-        if timeouts.limits(awaited) and timeouts.isOver(awaited, self._looks):
+        self._checks += 1
+        if timeouts.limits(awaited) and timeouts.isOver(awaited, self._checks):
             if not timeouts.isEnough(awaited, self._countDone(awaited) - self._done):
                 self.giveUp(awaited)
                 return
-            self._looks = 0
-        clients.looks.start(self)
+            self._checks = 0
+        clients.checks.start(self)
 
     def _countDone(self, awaited: Awaited) -> int:
         if awaited == Awaited.BODY:
@@ -126,18 +130,23 @@ class ClientConnection(Connection, Generic[_K]):
 
     def awaits(self) -> Awaited:
         """
-        What the client has to do now.
+        @return: what the client has to do now.
         """
         raise NotImplementedError
 
     def giveUp(self, awaited: Awaited) -> None:
         """
-        The client does not do it.
+        The client did not do in time what it had to do.
         """
         if self._carrier is not None and awaited == Awaited.TUNNEL:
             self._carrier.hangup()
         else:
             self.abort()
+
+    def leave(self) -> None:
+        """
+        The edge is stopping: close the connection if no exchange is on it.
+        """
 
     def over(self) -> None:
         """
@@ -147,28 +156,28 @@ class ClientConnection(Connection, Generic[_K]):
 
     def reset(self) -> None:
         """
-        See L{brxy.interfaces.IExchangeEnd}.
+        See L{brxy.transport.relay.End}.
         """
         self.over()
         self.abort()
 
     def filled(self) -> None:
         """
-        The client takes no more for now.
+        The client's buffer is full.
         """
         if self._carrier is not None:
             self._carrier.full(self)
 
     def emptied(self) -> None:
         """
-        The client takes more again.
+        The client's buffer is empty again.
         """
         if self._carrier is not None:
             self._carrier.drained(self)
 
     def peerEnded(self) -> None:
         """
-        The client half-closed: between exchanges it is gone.
+        The client half-closed.  Between exchanges, the connection is closed.
         """
         if self._carrier is None:
             self.close()
@@ -179,7 +188,7 @@ class ClientConnection(Connection, Generic[_K]):
         """
         The connection is gone.
         """
-        self._clients.looks.stop(self)
+        self._clients.checks.stop(self)
         if self._counted:
             self._clients.addresses.remove(self.address)
         self._clients.left(self)
@@ -191,20 +200,20 @@ class ClientConnection(Connection, Generic[_K]):
 
 class ClientFactory(Factory, Generic[_C]):
     """
-    Makes clients' connections, and knows those that are there.
+    Makes connections of clients, and knows those that are open.
 
-    @ivar clients: those connected now.
-    @ivar addresses: how many of them each address has.
-    @ivar looks: when to look next at each client.
+    @ivar clients: the open connections.
+    @ivar addresses: counts the connections of each address.
+    @ivar checks: when to check each client next, see L{Timeouts}.
     """
 
     noisy = False
 
     def __init__(
-        self, shared: Shared, brokerage: Dispatch, limits: Limits, addresses: Addresses
+        self, shared: Shared, dispatcher: Dispatcher, limits: Limits, addresses: Addresses
     ) -> None:
         self.shared = shared
-        self.brokerage = brokerage
+        self.dispatcher = dispatcher
         self.addresses = addresses
         self.timeouts = Timeouts(
             limits.keep_alive_timeout,
@@ -212,15 +221,15 @@ class ClientFactory(Factory, Generic[_C]):
             limits.write_timeout,
             limits.tunnel_timeout,
         )
-        self.looks: Deadlines[ClientConnection[Any]] = Deadlines(
-            shared.reactor, self.timeouts.pause, lambda client: client.look()
+        self.checks: Deadlines[ClientConnection[Any]] = Deadlines(
+            shared.reactor, self.timeouts.pause, lambda client: client.check()
         )
         self.clients: set[_C] = set()
         self._empty: list[Deferred[None]] = []
 
     def left(self, client: _C) -> None:
         """
-        A client is gone.
+        A client's connection is gone.
         """
         self.clients.discard(client)
         if not self.clients:
@@ -230,7 +239,7 @@ class ClientFactory(Factory, Generic[_C]):
 
     def whenEmpty(self) -> Deferred[None]:
         """
-        @return: fires when no client is left.
+        @return: fires when no client is connected.
         """
         waiting: Deferred[None] = Deferred()
         if self.clients:
@@ -239,10 +248,17 @@ class ClientFactory(Factory, Generic[_C]):
             waiting.callback(None)
         return waiting
 
+    def leave(self) -> None:
+        """
+        The edge is stopping: close the connections that have no exchange on them.
+        """
+        for client in list(self.clients):
+            client.leave()
+
     def abort(self) -> None:
         """
-        Cut off whoever is still there.
+        Close all connections at once.
         """
         for client in list(self.clients):
             client.abort()
-        self.looks.stopAll()
+        self.checks.stopAll()

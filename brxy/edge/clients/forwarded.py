@@ -1,13 +1,13 @@
 """
-HTTP clients behind a trusted proxy, named by its X-Forwarded fields.
+HTTP clients behind a trusted proxy, which describes them by X-Forwarded fields.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from brxy.edge.clients.answering import VIA
 from brxy.edge.clients.http1 import HTTPClient
-from brxy.edge.exchanges.http import VIA
 from brxy.http.fields import Field
 from brxy.http.forwarding import forwarded
 from brxy.http.messages import (
@@ -21,22 +21,26 @@ __all__ = ["ForwardingClient"]
 
 class ForwardingClient(HTTPClient):
     """
-    The connection of a proxy that is trusted to tell of its clients.
+    The connection of a proxy that is trusted to describe its clients.
     """
 
-    # Those that were read last, and the host that they told.
+    # The fields of the last request, and the X-Forwarded-Host in them.
     _fields: Sequence[Field] | None = None
     _host = b""
 
-    def _begin(self, head: RequestHead) -> None:
-        # Of a connection's requests most have the same ones, remembered as one object.
+    def begin(self, head: RequestHead) -> None:
+        """
+        See L{HTTPClient}.
+        """
+        # Most requests of a connection have the same fields, remembered as one object.
         if head.fields is not self._fields:
             self._fields = head.fields
-            factory = self._factory
-            told = forwarded(head.fields, self.address, factory.scheme, factory.trusted)
-            self.client = told.client
-            self.forwarded = forwardedLines(told.chain, told.proto, VIA)
-            self._host = told.host
+            listener = self.listener
+            said = forwarded(head.fields, self.address, listener.scheme, listener.trusted)
+            self.client = said.client
+            self.scheme = said.proto
+            self.forwarded = forwardedLines(said.chain, said.proto, VIA)
+            self._host = said.host
         if self._host and head.authority:
             head = withForwardedHost(head, self._host)
-        super()._begin(head)
+        super().begin(head)

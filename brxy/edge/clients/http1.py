@@ -1,32 +1,30 @@
 """
-HTTP clients: their connections, request by request.
+HTTP/1 clients: their connections, request by request.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
+from brxy.edge.clients.answering import VIA, Reply
 from brxy.edge.clients.connection import HOLD_COPY, ClientConnection
+from brxy.edge.clients.listener import HTTPListener
 from brxy.edge.clients.timeouts import Awaited
-from brxy.edge.exchanges.http import VIA, HTTPCarrier
+from brxy.edge.exchanges import refusals
+from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import HELD, TUNNEL
 from brxy.errors import BadRequest
 from brxy.http.body import Body, framingFor
 from brxy.http.messages import (
+    UNTIL_CLOSE,
     RequestHead,
+    ResponseHead,
     forwardedLines,
-    plainResponse,
     requestHead,
 )
-from brxy.interfaces import IExchangeEnd
-from brxy.transport.connection import HOLD_PEER
-
-if TYPE_CHECKING:
-    from brxy.edge.clients.httpfactory import HTTPFactory
+from brxy.transport.holding import HOLD_PEER
 
 __all__ = ["HTTPClient"]
 
@@ -34,45 +32,52 @@ __all__ = ["HTTPClient"]
 # answered.
 HOLD_PIPELINE = 4
 
-# What a client may send ahead of the answer it waits for.
+# Bytes that a client may send ahead of the answer that it waits for.
 PIPELINE_LIMIT = 65536
 
 
-@implementer(IExchangeEnd)
 class HTTPClient(ClientConnection[HTTPCarrier]):
     """
     One client's connection: requests one after another, answered in order.
 
-    @ivar forwarded: see L{brxy.edge.exchanges.http.HTTPSource}.
-    @ivar added: likewise.
+    It is also the L{brxy.edge.exchanges.ends.HTTPClientEnd} of each of its requests.
+
+    @ivar listener: what it shares with others.
+    @ivar scheme: by which the client connected, as far as we know: a trusted proxy may
+        name another scheme than its own.
+    @ivar forwarded: see L{brxy.edge.exchanges.ends.HTTPClientEnd}.
     """
 
-    def __init__(self, factory: HTTPFactory, peer: IAddress | None = None) -> None:
-        super().__init__(factory, peer)
-        self._factory = factory
+    def __init__(self, listener: HTTPListener, peer: IAddress | None = None) -> None:
+        super().__init__(listener, peer)
+        self.listener = listener
+        self.scheme = listener.scheme
+        self._dispatcher = listener.dispatcher
+        self._render = listener.answers.render
         self._head: RequestHead | None = None
         self._body: Body | None = None
+        # The connection is kept after the current request.
+        self._keep = False
         self._advancing = False
         # Some bytes of a head have come.
         self._begun = False
         self._requests = 0
         self._room = 0
         self.forwarded = b""
-        self.added = factory.added
 
     def connectionMade(self) -> None:
         """
         See L{twisted.internet.protocol.Protocol}.
         """
         super().connectionMade()
-        self.forwarded = forwardedLines(self.address.encode(), self._factory.scheme, VIA)
+        self.forwarded = forwardedLines(self.address.encode(), self.scheme, VIA)
 
     def advance(self) -> None:
         """
         See L{ClientConnection}.
         """
-        # An answer of our own asks for the next request at once: a loop, not a
-        # recursion, however many were sent ahead.
+        # An answer of our own leads to the next request at once: a loop instead of a
+        # recursion, for any number of requests that were sent ahead.
         if self._advancing:
             return
         self._advancing = True
@@ -101,58 +106,71 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
 
     def _readHead(self) -> bool:
         """
-        Begin the next request, if all of its head is there.
+        Begin the next request if its head is complete.
 
         @return: whether there may be more to do.
         """
         try:
             parsed = requestHead(self._inbox)
         except BadRequest as error:
-            self._refuse(error.status, str(error))
+            self._refuse(Refusal(error.status, str(error)))
             return False
         if parsed is None:
             if self.read_ended:
                 self.close()
             elif not self._begun:
                 self._begun = True
-                self._factory.heads.start(self)
+                self.listener.heads.start(self)
             return False
         if self._begun:
             self._begun = False
-            self._factory.heads.stop(self)
+            self.listener.heads.stop(self)
         head, taken = parsed
         self._inbox = self._inbox[taken:]
-        self._begin(head)
+        self.begin(head)
         return True
 
-    def _begin(self, head: RequestHead) -> None:
-        factory = self._factory
-        route = factory.route(head.host)
-        if route is None:
-            # Its body, if it has one, is not worth waiting for.
-            self._refuse(404, "no such app", keep=head.keep_alive and head.length == 0, head=head)
-            return
-        if 0 < factory.max_body < head.length:
-            self._refuse(413, "the body is too large", head=head)
-            return
+    def begin(self, head: RequestHead) -> None:
+        """
+        Begin a request.  What has come of its body is still to be read.
+        """
+        listener = self.listener
         self._head = head
-        self._looks = 0
-        carrier = factory.carrier(self, factory.brokerage, route, head, factory.requestId())
+        self._checks = 0
+        self._keep = head.keep_alive
+        route = listener.route(head.host)
+        if route is None:
+            self._refuse(refusals.NO_SUCH_APP)
+            return
+        if listener.interceptors and self._intercepted(head):
+            return
+        if 0 < listener.max_body < head.length:
+            self._refuse(refusals.BODY_TOO_LARGE)
+            return
+        carrier = HTTPCarrier(self, self._dispatcher, route, head, listener.requestId())
         self._carrier = carrier
-        if factory.max_requests:
+        if listener.max_requests:
             self._requests += 1
-            if self._requests >= factory.max_requests:
-                carrier.closeAfter()
+            if self._requests >= listener.max_requests:
+                self._keep = False
         if head.length == 0:
             carrier.exchange.complete = True
         else:
             self._body = framingFor(head.length)
-            self._room = factory.max_body
+            self._room = listener.max_body
             # What has come with the head goes to the app in one write with it.
             while self._body is not None and self._readBody(self._body, carrier):
                 pass
         if self._carrier is carrier:
-            factory.brokerage.wait(carrier.exchange)
+            self._dispatcher.wait(carrier.exchange)
+
+    def _intercepted(self, head: RequestHead) -> bool:
+        for interceptor in self.listener.interceptors:
+            reply = interceptor(head, self.scheme)
+            if reply is not None:
+                self._reply(reply, head)
+                return True
+        return False
 
     def _readBody(self, body: Body, carrier: HTTPCarrier) -> bool:
         room = carrier.exchange.room()
@@ -165,13 +183,13 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         try:
             out, rest = body.feed(data)
         except BadRequest as error:
-            carrier.badRequest(error.status, str(error))
+            carrier.badRequest(Refusal(error.status, str(error)))
             return False
         self._inbox = rest + later if later else rest
-        if self._factory.max_body:
+        if self.listener.max_body:
             self._room -= len(out)
             if self._room < 0:
-                carrier.badRequest(413, "the body is too large")
+                carrier.badRequest(refusals.BODY_TOO_LARGE)
                 return False
         if out:
             carrier.received(out)
@@ -180,42 +198,65 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             carrier.exchange.complete = True
         return True
 
-    def _refuse(
-        self, status: int, text: str, keep: bool = False, head: RequestHead | None = None
-    ) -> None:
-        self._head = head
-        self._answer(status, text, None, keep)
+    # Answers of the edge's own
 
-    def _answer(self, status: int, text: str, retry_after: int | None, keep: bool) -> None:
-        head_only = self._head is not None and self._head.method == b"HEAD"
-        self.write(
-            plainResponse(
-                status,
-                text,
-                keep_alive=keep,
-                retry_after=retry_after,
-                head_only=head_only,
-                added=self.added,
-            )
-        )
-        if keep:
-            self.next(True)
+    def _refuse(self, refusal: Refusal) -> None:
+        """
+        Answer without an exchange.  A body is not read, so that no request can follow it.
+        """
+        head = self._head
+        self._keep = head is not None and head.length == 0 and self._mayKeep()
+        self._conclude(self.listener.answers.refuse(refusal, head, self._keep))
+
+    def _reply(self, reply: Reply, head: RequestHead) -> None:
+        self._keep = head.length == 0 and self._mayKeep()
+        self._conclude(self.listener.answers.reply(reply, head, self._keep))
+
+    def _mayKeep(self) -> bool:
+        return self._keep and not self._dispatcher.leaving
+
+    def _conclude(self, answer: bytes) -> None:
+        self.write(answer)
+        if self._keep:
+            self.next()
         else:
             self.over()
             self.linger()
 
-    # As a carrier's client
+    # As the end of an exchange
 
-    def fail(self, status: int, text: str, retry_after: int | None) -> None:
+    @property
+    def chunked(self) -> bool:
         """
-        Answer with an error of the edge's own.
+        See L{brxy.edge.exchanges.ends.HTTPClientEnd}.
         """
-        head = self._head
-        keep = head is not None and head.keep_alive and self._body is None
-        limit = self._factory.max_requests
-        if limit and self._requests >= limit:
-            keep = False
-        self._answer(status, text, retry_after, keep and not self._factory.brokerage.leaving)
+        return self._head is not None and self._head.http11
+
+    def interim(self, head: ResponseHead) -> None:
+        """
+        An informational response, which HTTP/1.0 does not have.
+        """
+        if self.chunked:
+            self.write(self._render(head, True, True, VIA))
+
+    def answer(self, head: ResponseHead, first: bytes) -> None:
+        """
+        The head of the response.
+        """
+        request = self._head
+        assert request is not None, "an answer without a request"
+        http11, length = request.http11, head.length
+        if length < 0 and (length == UNTIL_CLOSE or not http11) or self._dispatcher.leaving:
+            # The end of the connection ends the body; or the edge is stopping.
+            self._keep = False
+        self.write(self._render(head, http11, self._keep, VIA) + first)
+
+    def fail(self, refusal: Refusal) -> None:
+        """
+        The exchange is over without a response from an app.
+        """
+        self._keep = self._body is None and self._mayKeep()
+        self._conclude(self.listener.answers.refuse(refusal, self._head, self._keep))
 
     def accepted(self) -> None:
         """
@@ -225,15 +266,13 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         self.release(HOLD_COPY | HOLD_PIPELINE)
         self.advance()
 
-    def next(self, keep: bool) -> None:
+    def next(self) -> None:
         """
-        The exchange is over.
-
-        @param keep: the client may ask again on this connection.
+        The exchange is over, and the next request may follow if the connection is kept.
         """
         self._carrier = self._head = self._body = None
-        if not keep or self._factory.brokerage.leaving:
-            # Requests that nobody will read would make a close cut off the answer.
+        if not self._keep or self._dispatcher.leaving:
+            # Requests that are not read would make a close cut off the answer.
             if self._inbox:
                 self.linger()
             else:
@@ -269,12 +308,12 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         """
         The connection is gone.
         """
-        self._factory.heads.stop(self)
+        self.listener.heads.stop(self)
         super().closed(reason)
 
     def leave(self) -> None:
         """
-        The edge is going: a client that asks for nothing is let go.
+        See L{ClientConnection}.
         """
         if self._carrier is None and not self._inbox:
             self.close()
@@ -283,7 +322,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         """
         The head of a request takes too long.
         """
-        self._refuse(408, "the request took too long")
+        self._refuse(refusals.REQUEST_TOO_SLOW)
 
     def awaits(self) -> Awaited:
         """
@@ -295,7 +334,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         if self.isBehind():
             return Awaited.READING
         if carrier is None:
-            # The time for a head is another.
+            # Heads have a time of their own.
             return Awaited.NOTHING if self._begun else Awaited.REQUEST
         return Awaited.BODY if self._body is not None and not self._holds else Awaited.NOTHING
 
@@ -306,6 +345,6 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         if awaited == Awaited.REQUEST:
             self.close()
         elif awaited == Awaited.BODY and self._carrier is not None:
-            self._carrier.badRequest(408, "the body came too slowly")
+            self._carrier.badRequest(refusals.BODY_TOO_SLOW)
         else:
             super().giveUp(awaited)

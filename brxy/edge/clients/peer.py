@@ -1,5 +1,5 @@
 """
-Who a client is, as far as its connection tells.
+The addresses of clients, as their connections have them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["ProxiedPeer", "addressText", "endpointsText"]
 @frozen
 class ProxiedPeer:
     """
-    The address of a client whom a proxy names.
+    The address of a client that a PROXY header names.
 
     @ivar endpoints: the ends of its own connection, which is to that proxy.
     """
@@ -52,7 +52,7 @@ def addressText(peer: Any) -> str:
 
 def endpointsText(peer: Any, host: Any) -> str:
     """
-    Who connected to whom, as OPEN tells; empty if they have no IP addresses.
+    Both ends of a connection, as OPEN names them; empty without IP addresses.
 
     @param host: our own end of the connection.
     """

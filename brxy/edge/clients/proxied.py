@@ -1,5 +1,5 @@
 """
-Clients that come through a proxy which says by the PROXY protocol who they are.
+Clients that connect through a proxy, which names them by the PROXY protocol.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
 )
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from brxy.edge.clients.peer import ProxiedPeer, addressText
+from brxy.edge.events import Events, ProxyRefused
 from brxy.errors import BadProxyHeader
 from brxy.reactor.deadlines import Deadlines
 from brxy.values.networks import Networks
@@ -26,24 +26,27 @@ from brxy.wire.proxyheader import readProxyHeader
 
 __all__ = ["Proxied", "ProxiedFactory"]
 
-# Seconds for a header, from the beginning of the connection.
+# Seconds for a complete header, from the beginning of the connection.
 HEADER_TIMEOUT = 15.0
 
-# A proxy that is set up wrongly fails with each connection: one line in so many
-# seconds tells of it.
+# Seconds between two events about refused proxies: one that is misconfigured fails with
+# each connection.
 COMPLAINTS_PAUSE = 10.0
 
 
 class Proxied:
     """
-    Who must begin each connection with a PROXY header.
+    The proxies that must begin each connection with a PROXY header.
 
-    @param networks: the proxies.
+    @ivar networks: their addresses.
+    @ivar reading: the connections whose header is not complete.
     """
 
-    _log = Logger()
-
-    def __init__(self, reactor: Any, networks: Networks) -> None:
+    def __init__(self, reactor: Any, networks: Networks, events: Events | None = None) -> None:
+        """
+        @param events: receives L{ProxyRefused}.
+        """
+        self._events = Events() if events is None else events
         self.networks = networks
         self.deadlines: Deadlines[_ProxiedProtocol] = Deadlines(
             reactor, HEADER_TIMEOUT, _ProxiedProtocol.tooSlow
@@ -54,23 +57,23 @@ class Proxied:
 
     def wrap(self, factory: IProtocolFactory) -> IProtocolFactory:
         """
-        @return: a factory for a port: makes protocols as C{factory} does, for the
-            clients themselves.
+        @return: a factory for a port, which makes the protocols of C{factory} with the
+            addresses of the clients.
         """
         return ProxiedFactory(self, factory) if self.networks else factory
 
     def refused(self, proxy: str, why: str) -> None:
         """
-        A proxy did not say for whom it comes.
+        A proxy did not name its client.
         """
         now = self._seconds()
         if now >= self._quiet_until:
             self._quiet_until = now + COMPLAINTS_PAUSE
-            self._log.warn("closed a connection of the proxy {who}: {why}", who=proxy, why=why)
+            self._events.emit(ProxyRefused(proxy, why))
 
     def abort(self) -> None:
         """
-        Cut off those whose header is not there yet.
+        Cut the connections whose header is not complete.
         """
         for protocol in list(self.reading):
             protocol.abort()
@@ -82,8 +85,8 @@ class ProxiedFactory:
     """
     Makes the protocols of one port.
 
-    Like all that wraps a factory, it stands between the port and whatever else
-    does: the header comes before anything of TLS.
+    Of all wrappers of a factory it is the outermost, next to the port: the header comes
+    before the TLS handshake.
     """
 
     def __init__(self, proxied: Proxied, wrapped: IProtocolFactory) -> None:
@@ -122,7 +125,7 @@ class ProxiedFactory:
 @implementer(IHalfCloseableProtocol)
 class _ProxiedProtocol(Protocol):
     """
-    Reads the header; from then on only passes on what the transport tells.
+    Reads the header; from then on passes everything on to the client's protocol.
     """
 
     def __init__(self, proxied: Proxied, factory: IProtocolFactory, proxy: IAddress) -> None:
@@ -180,14 +183,14 @@ class _ProxiedProtocol(Protocol):
         self._proxied.deadlines.stop(self)
 
     def _refuse(self, why: str) -> None:
-        self._proxied.refused(addressText(self._proxy) or "at a unix socket", why)
+        self._proxied.refused(addressText(self._proxy) or "at a Unix socket", why)
         self.abort()
 
     def tooSlow(self) -> None:
         """
         The header takes too long.
         """
-        self._refuse("no PROXY header in time")
+        self._refuse("no complete PROXY header in time")
 
     def abort(self) -> None:
         """
@@ -207,14 +210,14 @@ class _ProxiedProtocol(Protocol):
         if client is not None:
             client.readConnectionLost()
         else:
-            # As a transport does for who knows of no halves.
+            # As a transport does for a protocol that knows no half-close.
             self._done()
             assert self.transport is not None
             self.transport.loseConnection()
 
     def writeConnectionLost(self) -> None:
         """
-        What we half-closed has been sent.  See L{IHalfCloseableProtocol}.
+        Everything before our half-close was sent.  See L{IHalfCloseableProtocol}.
         """
         client = IHalfCloseableProtocol(self._client, None)
         if client is not None:

@@ -1,5 +1,5 @@
 """
-TLS clients that are passed on to the app of the name they ask for, unopened.
+TLS clients that are passed on undecrypted, to the app of the name in their hello.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from brxy.broker.quota import Addresses
 from brxy.edge.clients.connection import ClientFactory
 from brxy.edge.clients.tcp import TCPClient
 from brxy.edge.config.limits import Limits
-from brxy.edge.dispatch import Dispatch
+from brxy.edge.exchanges.ends import Dispatcher
 from brxy.errors import BadHello
 from brxy.reactor.deadlines import Deadlines
 from brxy.transport.connection import Shared
@@ -23,7 +23,7 @@ from brxy.wire.clienthello import ClientHelloReader
 
 __all__ = ["SNIClient", "SNIFactory"]
 
-# Seconds for a whole hello.
+# Seconds for a complete hello.
 HELLO_TIMEOUT = 10.0
 
 # RFC 6066 §3: unrecognized_name, fatal.
@@ -32,7 +32,7 @@ _UNKNOWN = b"\x15\x03\x03\x00\x02\x02\x70"
 
 class SNIClient(TCPClient):
     """
-    One TLS client: its connection is one exchange, which begins with its hello.
+    One TLS client: its connection is one exchange that begins with its hello.
     """
 
     def __init__(self, factory: SNIFactory, peer: IAddress | None) -> None:
@@ -86,22 +86,22 @@ class SNIClient(TCPClient):
 
 class SNIFactory(ClientFactory[TCPClient]):
     """
-    Makes the connections of a port for TLS that is passed on.
+    Makes the connections of the ports for TLS that is passed on undecrypted.
 
-    @param route: tells the route of a name (C{""}: of clients that say none), or
-        L{None} where there is no app.
-    @ivar hellos: clients whose hello is not whole.
+    @ivar route: finds the route of a name (C{""} for clients that name none); returns
+        L{None} if there is no app.
+    @ivar hellos: clients whose hello is not complete.
     """
 
     def __init__(
         self,
         shared: Shared,
-        brokerage: Dispatch,
+        dispatcher: Dispatcher,
         limits: Limits,
         addresses: Addresses,
         route: Callable[[str], str | None],
     ) -> None:
-        super().__init__(shared, brokerage, limits, addresses)
+        super().__init__(shared, dispatcher, limits, addresses)
         self.route = route
         self.hellos: Deadlines[SNIClient] = Deadlines(
             shared.reactor, HELLO_TIMEOUT, SNIClient.abort
@@ -115,7 +115,7 @@ class SNIFactory(ClientFactory[TCPClient]):
 
     def abort(self) -> None:
         """
-        Cut off whoever is still there.
+        See L{ClientFactory}.
         """
         super().abort()
         self.hellos.stopAll()

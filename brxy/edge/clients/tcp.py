@@ -8,29 +8,34 @@ from typing import Any
 
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
-from zope.interface import implementer
 
 from brxy.broker.quota import Addresses
 from brxy.edge.clients.connection import HOLD_COPY, ClientConnection, ClientFactory
 from brxy.edge.clients.timeouts import Awaited
 from brxy.edge.config.limits import Limits
-from brxy.edge.dispatch import Dispatch
+from brxy.edge.exchanges.ends import Dispatcher
+from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import TUNNEL
 from brxy.edge.exchanges.tcp import TCPCarrier
-from brxy.interfaces import IExchangeEnd
 from brxy.transport.connection import Shared
 
 __all__ = ["TCPClient", "TCPFactory"]
 
 
-@implementer(IExchangeEnd)
 class TCPClient(ClientConnection[TCPCarrier]):
     """
-    One client of a TCP frontend: its connection is one exchange.
+    One client of a TCP frontend.  It is also the L{brxy.edge.exchanges.ends.Client} of
+    its one exchange.
     """
 
-    def __init__(self, factory: ClientFactory[Any], peer: IAddress | None = None) -> None:
+    def __init__(
+        self, factory: ClientFactory[Any], peer: IAddress | None, route: str = ""
+    ) -> None:
+        """
+        @param route: the route of its app, unless the client names it.
+        """
         super().__init__(factory, peer)
+        self._route = route
 
     def connectionMade(self) -> None:
         """
@@ -42,17 +47,17 @@ class TCPClient(ClientConnection[TCPCarrier]):
 
     def begin(self) -> None:
         """
-        The client is there.
+        The client is connected.
         """
-        self.beginOn(self._clients.route)
+        self.beginOn(self._route)
 
     def beginOn(self, route: str) -> None:
         """
-        The client wants to talk to this route.
+        Begin the exchange.
         """
-        brokerage = self._clients.brokerage
-        self._carrier = TCPCarrier(self, brokerage, route)
-        brokerage.wait(self._carrier.exchange)
+        dispatcher = self._clients.dispatcher
+        self._carrier = TCPCarrier(self, dispatcher, route)
+        dispatcher.wait(self._carrier.exchange)
 
     def advance(self) -> None:
         """
@@ -71,22 +76,22 @@ class TCPClient(ClientConnection[TCPCarrier]):
         if data:
             carrier.received(data)
 
-    def fail(self, status: int, text: str, retry_after: int | None) -> None:
+    def fail(self, refusal: Refusal) -> None:
         """
-        TCP has no words for an error: the connection breaks.
+        The exchange is over without an app.  TCP can't say why: the connection is reset.
         """
         self.reset()
 
     def accepted(self) -> None:
         """
-        The app is there.
+        The app is connected.
         """
         self.release(HOLD_COPY)
         self.advance()
 
-    def next(self, keep: bool) -> None:
+    def next(self) -> None:
         """
-        A TCP connection is one exchange: there is no next.
+        The exchange is over, and with it the connection.
         """
         self.over()
         self.close()
@@ -101,8 +106,8 @@ class TCPClient(ClientConnection[TCPCarrier]):
 
     def hungUp(self, broken: bool) -> None:
         """
-        The client hung up while it was not read from; if it only half-closed,
-        that is read in its turn.
+        The client hung up while it was not read from.  A half-close is read later, in its
+        turn.
         """
         if broken:
             self.abort()
@@ -118,16 +123,16 @@ class TCPFactory(ClientFactory[TCPClient]):
     def __init__(
         self,
         shared: Shared,
-        brokerage: Dispatch,
+        dispatcher: Dispatcher,
         limits: Limits,
         addresses: Addresses,
         route: str,
     ) -> None:
-        super().__init__(shared, brokerage, limits, addresses)
+        super().__init__(shared, dispatcher, limits, addresses)
         self.route = route
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """
         See L{twisted.internet.protocol.Factory}.
         """
-        return TCPClient(self, addr)
+        return TCPClient(self, addr, self.route)

@@ -1,64 +1,71 @@
 """
-How much clients may take of an edge.
-
-Pure: decisions about numbers, for a clock that is told.
+The limits on what clients may use of an edge, as plain data.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import frozen
 
+from brxy.edge.config.fields import FIELDS
+
 __all__ = ["Limits"]
+
+
+def _default(name: str) -> Any:
+    return FIELDS.default(f"limits.{name}")
 
 
 @frozen
 class Limits:
     """
-    What clients may take.  Times are seconds; 0 is no limit, of all but
-    C{max_connections}, C{max_held} and C{head_timeout}.
+    How much clients may use of an edge.  Times are in seconds.  0 means no limit, except
+    for C{max_connections}, C{max_held}, C{max_held_total}, C{wake_burst} and
+    C{head_timeout}.
 
-    @ivar max_connections: clients that are let in at once; L{None} for as many as the
-        descriptors allow, which is never exceeded.
-    @ivar max_connections_per_address: of one address; see L{network}.
-    @ivar max_held: clients held for one route.
-    @ivar max_held_total: for all routes; L{None} for 10,000, or C{max_held} if
-        that is more.
-    @ivar max_held_per_address: of one address.
+    @ivar max_connections: clients that are connected at once, on all ports together.
+        L{None}: as many as the limit of open files allows, which is never exceeded.
+    @ivar max_connections_per_address: clients of one address that are connected at once;
+        for what counts as one address see L{brxy.broker.quota.network}.
+    @ivar max_held: clients that are held for one route.
+    @ivar max_held_total: clients that are held for all routes together; L{None} for
+        10,000, or C{max_held} if that is more.
+    @ivar max_held_per_address: clients of one address that are held.
     @ivar max_routes: routes that the edge knows anything about.
-    @ivar wake_burst: routes that one address may wake at once, of those that nobody
-        has named to the edge.
-    @ivar wake_rate: and how many more in each minute.
-    @ivar max_body: bytes of a request's body.
+    @ivar wake_burst: routes that one address may wake at once, of those that are not
+        named to the edge.
+    @ivar wake_rate: routes beyond C{wake_burst} that one address may wake per minute.
+    @ivar max_body: bytes of the body of a request.
     @ivar max_requests: requests on one connection.
-    @ivar head_timeout: for a whole request head.
-    @ivar keep_alive_timeout: between two requests.
-    @ivar body_timeout: in which some of a body must come; see
+    @ivar head_timeout: for the head of a request, from its first byte.
+    @ivar keep_alive_timeout: without a request on a connection.
+    @ivar body_timeout: in which a minimum of a request's body must arrive, see
         L{brxy.edge.clients.timeouts.Timeouts}.
-    @ivar write_timeout: in which some of an answer must be taken.
-    @ivar tunnel_timeout: in which some byte must pass, of a TCP connection or an
-        upgraded one.
+    @ivar write_timeout: in which a client must accept a minimum of its response.
+    @ivar tunnel_timeout: without a byte on a TCP connection or an upgraded one.
     """
 
-    max_connections: int | None = None
-    max_connections_per_address: int = 0
-    max_held: int = 1000
-    max_held_total: int | None = None
-    max_held_per_address: int = 0
-    max_routes: int = 10_000
-    wake_burst: int = 20
-    wake_rate: int = 6
-    max_body: int = 0
-    max_requests: int = 0
-    head_timeout: float = 15.0
-    keep_alive_timeout: float = 75.0
-    body_timeout: float = 30.0
-    write_timeout: float = 60.0
-    tunnel_timeout: float = 0.0
+    max_connections: int | None = _default("max_connections")
+    max_connections_per_address: int = _default("max_connections_per_address")
+    max_held: int = _default("max_held")
+    max_held_total: int | None = _default("max_held_total")
+    max_held_per_address: int = _default("max_held_per_address")
+    max_routes: int = _default("max_routes")
+    wake_burst: int = _default("wake_burst")
+    wake_rate: int = _default("wake_rate")
+    max_body: int = _default("max_body")
+    max_requests: int = _default("max_requests")
+    head_timeout: float = _default("head_timeout")
+    keep_alive_timeout: float = _default("keep_alive_timeout")
+    body_timeout: float = _default("body_timeout")
+    write_timeout: float = _default("write_timeout")
+    tunnel_timeout: float = _default("tunnel_timeout")
 
     @property
     def held_total(self) -> int:
         """
-        Clients held at most, for all routes.
+        The number of clients that are held for all routes together, at most.
         """
         if self.max_held_total is None:
             return max(10_000, self.max_held)

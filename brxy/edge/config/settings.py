@@ -1,5 +1,5 @@
 """
-What an edge is told.
+The settings of an edge, as plain data.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.limits import Limits
 from brxy.interfaces import ISpawner
 from brxy.scaler.rules import Rule
@@ -16,17 +17,19 @@ from brxy.values.networks import NOBODY, Networks
 __all__ = ["TOKEN", "Allowed", "EdgeSettings", "NodeTLSFiles", "Spawn", "Spawning"]
 
 
-#: What stands for a certificate's name where the token of the file is meant.
+_default = FIELDS.default
+
+#: The name of an L{Allowed} that is about nodes with the token of C{--token-file}.
 TOKEN = "token"
 
 
 @frozen
 class Allowed:
     """
-    One C{--node-allow}.
+    One C{--node-allow}: a node that may serve some routes.
 
-    @ivar name: of the certificate; or L{TOKEN}.
-    @ivar pattern: the routes, see L{covers}.
+    @ivar name: a name in the node's certificate, or L{TOKEN}.
+    @ivar pattern: the routes, see L{brxy.values.routepattern.covers}.
     """
 
     name: str
@@ -36,11 +39,12 @@ class Allowed:
 @frozen
 class NodeTLSFiles:
     """
-    The PEM files for it.
+    The PEM files for TLS between nodes and the edge.
 
-    @ivar certificate: the edge's own.
-    @ivar key: its key.
-    @ivar ca: the authorities of the nodes' certificates; L{None}: they need none.
+    @ivar certificate: the edge's own certificate, with its chain.
+    @ivar key: the key of that certificate.
+    @ivar ca: the authorities that issue the certificates of nodes; L{None} if nodes need
+        no certificate.
     """
 
     certificate: str
@@ -51,13 +55,12 @@ class NodeTLSFiles:
 @frozen
 class Spawning:
     """
-    One C{--spawn}.
+    How the instances of one C{--spawn} are started, and when they leave.
 
-    @ivar idle_timeout: how long the newest instance of a route may be idle,
-        in seconds.
-    @ivar old_idle_timeout: the same for an older one.
-    @ivar send_proxy: the version of the PROXY protocol by which apps are told of
-        clients, if they are.
+    @ivar idle_timeout: how long the newest instance of a route stays idle, in seconds.
+    @ivar old_idle_timeout: how long an older instance stays idle, in seconds.
+    @ivar send_proxy: the version of the PROXY protocol in which apps are sent the
+        addresses of clients; L{None} if they are not.
     """
 
     spawner: ISpawner
@@ -69,7 +72,7 @@ class Spawning:
 @frozen
 class Spawn:
     """
-    One C{--spawn}: which routes it serves, within which limits, and how.
+    One C{--spawn}: the routes that it serves, its limits, and how it starts instances.
     """
 
     rule: Rule
@@ -79,25 +82,39 @@ class Spawn:
 @frozen
 class EdgeSettings:
     """
-    What an edge is told by its command line.  Endpoints are Twisted server
-    endpoint strings, times are seconds.
+    The settings of an edge.  Endpoints are Twisted server endpoint strings, times are in
+    seconds.
 
     @ivar ports: where HTTP clients connect.
-    @ivar frontends: where TCP clients connect, with the names of their routes.
+    @ivar frontends: where TCP clients connect, each with the name of its route.
     @ivar node_ports: where nodes dial in.
-    @ivar routes: the only ones served, if any is named.
-    @ivar tls_ports: as C{ports}, by https.
-    @ivar tls_frontends: as C{frontends}, by TLS.
-    @ivar tls_certs: the folder with the certificates for both.
-    @ivar sni_ports: where TLS clients connect that are passed on as they are.
-    @ivar hsts: browsers shall come by nothing but https for so many seconds.
-    @ivar https_redirect: the port of https, if those who come by http are sent there.
-    @ivar token_file: has the token of nodes that nobody spawned.
-    @ivar allowed: who may be a node of which routes; empty: all that are let in.
-    @ivar node_tls: nodes come by TLS, except on Unix sockets.
-    @ivar insecure_node_port: nodes may come from elsewhere without TLS.
-    @ivar proxy_trust: whose connections begin with a PROXY header.
-    @ivar forwarded_trust: whose X-Forwarded-For, -Proto and -Host count.
+    @ivar routes: the only routes that are served; empty: see C{--route}.
+    @ivar default_route: the route of C{localhost} and of all IP addresses.
+    @ivar default_route_for_all: it is also the route of every host that is not named.
+    @ivar max_total: instances of all routes together, at most.
+    @ivar hold_timeout: how long a client is held.
+    @ivar start_timeout: how long an instance may take to become ready.
+    @ivar response_timeout: how long an app may take to begin its response; L{None} for
+        any time.
+    @ivar retries: how often a lost exchange is offered again.
+    @ivar drain_timeout: how long the edge goes on serving its clients when it is stopped.
+    @ivar state_dir: the folder of the state file; L{None} if nothing is remembered.
+    @ivar token_file: the file with the token of nodes that the edge did not spawn.
+    @ivar allowed: which nodes may serve which routes; empty: every admitted node may
+        serve every route.
+    @ivar node_tls: the files for TLS on all node ports except Unix sockets; L{None}
+        without TLS.
+    @ivar insecure_node_port: other machines may reach a node port without TLS.
+    @ivar proxy_trust: addresses whose connections begin with a PROXY header.
+    @ivar forwarded_trust: addresses whose C{X-Forwarded-*} fields are kept.
+    @ivar tls_ports: where HTTPS clients connect.
+    @ivar tls_frontends: as C{frontends}, but over TLS.
+    @ivar tls_certs: the folder with the certificates for C{tls_ports} and
+        C{tls_frontends}.
+    @ivar sni_ports: where TLS clients connect whose connections are passed on undecrypted.
+    @ivar hsts: how long browsers are to use only HTTPS; L{None} to send no such field.
+    @ivar https_redirect: the port of HTTPS to which clients of C{ports} are redirected;
+        L{None} if they are not.
     """
 
     ports: Sequence[str]
@@ -105,25 +122,25 @@ class EdgeSettings:
     node_ports: Sequence[str] = ()
     spawns: Sequence[Spawn] = ()
     routes: Sequence[str] = ()
-    default_route: str = "default"
-    default_route_for_all: bool = False
-    max_total: int = 100
-    hold_timeout: float = 60.0
+    default_route: str = _default("default_route")
+    default_route_for_all: bool = _default("default_route_for_all")
+    max_total: int = _default("max_total")
+    hold_timeout: float = _default("hold_timeout")
     limits: Limits = Limits()
-    start_timeout: float = 50.0
-    response_timeout: float | None = None
-    retries: int = 3
-    drain_timeout: float = 30.0
-    state_dir: str | None = None
-    token_file: str | None = None
+    start_timeout: float = _default("start_timeout")
+    response_timeout: float | None = _default("response_timeout")
+    retries: int = _default("retries")
+    drain_timeout: float = _default("drain_timeout")
+    state_dir: str | None = _default("state_dir")
+    token_file: str | None = _default("token_file")
     allowed: Sequence[Allowed] = ()
     node_tls: NodeTLSFiles | None = None
-    insecure_node_port: bool = False
+    insecure_node_port: bool = _default("insecure_node_port")
     proxy_trust: Networks = NOBODY
     forwarded_trust: Networks = NOBODY
     tls_ports: Sequence[str] = ()
     tls_frontends: Sequence[tuple[str, str]] = ()
-    tls_certs: str | None = None
+    tls_certs: str | None = _default("tls_certs")
     sni_ports: Sequence[str] = ()
-    hsts: int | None = None
-    https_redirect: int | None = None
+    hsts: int | None = _default("hsts")
+    https_redirect: int | None = _default("https_redirect")

@@ -1,44 +1,25 @@
 """
 Carrying one exchange from its client to a slot and back.
 
-A carrier feeds L{brxy.edge.exchanges.table} with what happens and performs what that
-decides.  It is the relay between the client's connection and the slot.
+A carrier feeds L{brxy.edge.exchanges.table} with what happens, and performs the actions
+that the table returns.  It is the relay between the client's connection and the slot.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from twisted.logger import Logger
-
-from brxy.edge.exchanges.ends import Client, SlotEnd
-from brxy.edge.exchanges.refusals import LOST, Refusal
-from brxy.edge.exchanges.table import OVER, Exchange, Input
+from brxy.edge.events import ExchangeLost
+from brxy.edge.exchanges import refusals
+from brxy.edge.exchanges.ends import Client, Dispatcher, SlotEnd
+from brxy.edge.exchanges.refusals import Refusal
+from brxy.edge.exchanges.table import OVER, Action, Exchange, Input
 from brxy.transport.relay import Relay
-
-if TYPE_CHECKING:
-    from brxy.edge.dispatch import Dispatch
 
 __all__ = ["Carrier"]
 
 _MATCHED = Input.MATCHED
-
-# The method for each action, in the order of Action.
-_METHODS = (
-    "_send",
-    "_requeue",
-    "_withdraw",
-    "_passInterim",
-    "_answer",
-    "_fail",
-    "_cut",
-    "_release",
-    "_reset",
-    "_next",
-    "_linger",
-    "_close",
-)
 
 
 class Carrier(Relay):
@@ -48,38 +29,49 @@ class Carrier(Relay):
     @ivar exchange: its state.
     """
 
-    _log = Logger()
-
     near: Client
     far: SlotEnd | None = None
-    _brokerage: Dispatch
     exchange: Exchange
-    _failure: Refusal = LOST
+    _dispatcher: Dispatcher
+    _refusal: Refusal = refusals.LOST
     _keep_app = False
     # What performs each action, in the order of Action.
-    _methods: ClassVar[tuple[Callable[[Any], None], ...]]
+    _performers: ClassVar[tuple[Callable[[Any], None], ...]]
 
     def __init_subclass__(cls) -> None:
-        # Looked up once, and not with each action.
-        cls._methods = tuple(getattr(cls, name) for name in _METHODS)
+        # Looked up once for each class instead of once for each action.
+        performers: dict[Action, Callable[[Any], None]] = {
+            Action.SEND: cls._send,
+            Action.REQUEUE: cls._requeue,
+            Action.WITHDRAW: cls._withdraw,
+            Action.PASS_INTERIM: cls._passInterim,
+            Action.ANSWER: cls._answer,
+            Action.FAIL: cls._fail,
+            Action.CUT: cls._cut,
+            Action.RELEASE: cls._release,
+            Action.RESET: cls._reset,
+            Action.NEXT: cls._next,
+            Action.LINGER: cls._linger,
+            Action.CLOSE: cls._close,
+        }
+        cls._performers = tuple(performers[action] for action in Action)
 
     def _perform(self, event: Input) -> None:
         exchange = self.exchange
-        methods = self._methods
+        performers = self._performers
         for action in exchange.step(event):
-            methods[action](self)
+            performers[action](self)
         if exchange.progress is OVER:
-            # Without this cycle it is gone at once, and not when Python finds it.
+            # Without this cycle both are freed at once, and not by the garbage collector.
             exchange.carrier = None
             # The slot that it had can take the next one.
-            self._brokerage.drain()
+            self._dispatcher.drain()
 
     # From the client
 
     def received(self, data: bytes) -> None:
         """
-        Bytes of the request.  The client gives no more than
-        C{exchange.room()}.
+        Bytes of the request.  The client passes on at most C{exchange.room()} of them.
         """
         exchange = self.exchange
         if exchange.copy is not None:
@@ -99,7 +91,7 @@ class Carrier(Relay):
         """
         self._perform(Input.HANGUP)
 
-    # From the brokerage
+    # From the dispatcher
 
     def matched(self, slot: SlotEnd) -> None:
         """
@@ -112,7 +104,7 @@ class Carrier(Relay):
         """
         No slot takes the exchange.
         """
-        self._failure = refusal
+        self._refusal = refusal
         self._perform(Input.REJECTED)
 
     # From the slot
@@ -134,10 +126,8 @@ class Carrier(Relay):
     def _lost(self, reason: str) -> None:
         event = self.exchange.loss()
         if event == Input.LOST:
-            self._log.warn(
-                "{route}: an exchange was lost: {why}", route=self.exchange.route, why=reason
-            )
-        self._failure = LOST
+            self._dispatcher.events.emit(ExchangeLost(self.exchange.route, reason))
+        self._refusal = refusals.LOST
         self._perform(event)
 
     def finished(self) -> None:
@@ -163,14 +153,13 @@ class Carrier(Relay):
 
     def _requeue(self) -> None:
         self._ended = None
-        self._brokerage.requeue(self.exchange)
+        self._dispatcher.requeue(self.exchange)
 
     def _withdraw(self) -> None:
-        self._brokerage.cancel(self.exchange)
+        self._dispatcher.cancel(self.exchange)
 
     def _fail(self) -> None:
-        failure = self._failure
-        self.near.fail(failure.status, failure.text, failure.retry_after)
+        self.near.fail(self._refusal)
 
     def _cut(self) -> None:
         self.near.reset()
@@ -180,7 +169,7 @@ class Carrier(Relay):
         if far is not None:
             far.done(self._keep_app)
             if not far.instance.answered:
-                self._brokerage.answered(far.instance)
+                self._dispatcher.answered(far.instance)
 
     def _reset(self) -> None:
         far, self.far = self.far, None
@@ -194,7 +183,7 @@ class Carrier(Relay):
         raise NotImplementedError
 
     def _next(self) -> None:
-        raise NotImplementedError
+        self.near.next()
 
     def _linger(self) -> None:
         self.near.linger()

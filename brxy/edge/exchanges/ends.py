@@ -1,38 +1,59 @@
 """
-What an exchange needs of its client and of its slot.
+What an exchange needs of its client, of its slot, and of what brings the two together.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
+from brxy.edge.events import Events
+from brxy.edge.exchanges.refusals import Refusal
+from brxy.edge.exchanges.table import Exchange
+from brxy.http.messages import ResponseHead
+from brxy.reactor.deadlines import Deadlines
 from brxy.scaler.instance import Instance
 from brxy.transport.relay import End, Relay
 
-__all__ = ["Client", "SlotEnd"]
+__all__ = ["Client", "Dispatcher", "HTTPClientEnd", "SlotEnd"]
 
 
 class SlotEnd(End, Protocol):
     """
-    A slot as a carrier uses it: an end that exchanges are opened on.
+    A slot as a carrier uses it: an end on which exchanges are opened.
 
-    @ivar wants_client: each exchange shall tell who its client is.
+    @ivar instance: the instance behind it.
+    @ivar wants_client: whether OPEN must name the client of each exchange.
     """
 
     instance: Instance
     wants_client: bool
 
-    def open(self, relay: Relay, kind: int, once: bool, client: str, first: bytes) -> None: ...
+    def open(self, relay: Relay, kind: int, once: bool, client: str, first: bytes) -> None:
+        """
+        Begin an exchange.
 
-    def done(self, keep: bool) -> None: ...
+        @param relay: receives what comes of it.
+        @param kind: L{brxy.wire.frames.KIND_HTTP} or L{brxy.wire.frames.KIND_TCP}.
+        @param once: the exchange can't be offered again if it is lost.
+        @param client: the client's L{Client.endpoints}, if C{wants_client}.
+        @param first: the first bytes for the app.
+        """
+
+    def done(self, keep: bool) -> None:
+        """
+        The exchange is over.
+
+        @param keep: the app's connection can serve the next exchange.
+        """
 
 
 class Client(End, Protocol):
     """
-    A client's connection as a carrier uses it.
+    A client's side of one exchange, as a carrier uses it.
 
-    @ivar client: the address of who asks, as text.
-    @ivar endpoints: see L{brxy.edge.clients.peer.endpointsText}.
+    @ivar client: the address of the client as text; C{""} if it has none.
+    @ivar endpoints: both ends of its connection, see
+        L{brxy.edge.clients.peer.endpointsText}.
     """
 
     client: str
@@ -40,12 +61,106 @@ class Client(End, Protocol):
     @property
     def endpoints(self) -> str: ...
 
-    def fail(self, status: int, text: str, retry_after: int | None) -> None: ...
+    def accepted(self) -> None:
+        """
+        An instance has accepted the exchange: there is room for more of the request.
+        """
 
-    def accepted(self) -> None: ...
+    def fail(self, refusal: Refusal) -> None:
+        """
+        The exchange is over without a response from an app.
+        """
 
-    def next(self, keep: bool) -> None: ...
+    def next(self) -> None:
+        """
+        The exchange is over, and both sides are complete.
+        """
 
-    def linger(self) -> None: ...
+    def linger(self) -> None:
+        """
+        The exchange is over: send what is written, and discard what still comes.
+        """
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """
+        The client has gone.
+        """
+
+
+class HTTPClientEnd(Client, Protocol):
+    """
+    The client's side of one HTTP request, whatever version of HTTP the client speaks.
+
+    What is written to it is the body of the response, or bytes of a tunnel.
+
+    @ivar forwarded: the field lines that describe the client to an app, see
+        L{brxy.http.render.forwardedLines}.
+    @ivar chunked: the client takes a chunked body as it is; else only the contents of
+        the chunks are written.
+    """
+
+    forwarded: bytes
+
+    @property
+    def chunked(self) -> bool: ...
+
+    def interim(self, head: ResponseHead) -> None:
+        """
+        The app has sent an informational response.
+        """
+
+    def answer(self, head: ResponseHead, first: bytes) -> None:
+        """
+        The app has sent the head of its response.
+
+        @param first: the first bytes of its body, or of the tunnel.
+        """
+
+
+class Dispatcher(Protocol):
+    """
+    What brings exchanges and slots together, as clients and carriers use it.
+
+    @ivar retries: how many times an exchange that was lost is offered again.
+    @ivar leaving: the edge is stopping: no client keeps its connection.
+    @ivar responses: the exchanges that wait for the head of their response; L{None}
+        without a limit on that time.
+    @ivar events: receives the events of exchanges.
+    """
+
+    @property
+    def retries(self) -> int: ...
+
+    @property
+    def leaving(self) -> bool: ...
+
+    @property
+    def responses(self) -> Deadlines[Any] | None: ...
+
+    @property
+    def events(self) -> Events: ...
+
+    def wait(self, exchange: Exchange) -> None:
+        """
+        An exchange needs a slot: it is matched now, or held, or rejected.
+        """
+
+    def requeue(self, exchange: Exchange) -> None:
+        """
+        An exchange was refused or lost, and is offered again.
+        """
+
+    def cancel(self, exchange: Exchange) -> None:
+        """
+        A held exchange needs no slot any more.
+        """
+
+    def answered(self, instance: Instance) -> None:
+        """
+        An instance has served its first complete exchange.
+        """
+
+    def drain(self) -> None:
+        """
+        The current event is over: offer the free slots to the exchanges that wait.
+        """

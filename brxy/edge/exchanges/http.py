@@ -1,14 +1,14 @@
 """
-Carrying one HTTP request and its response.
+Carrying one HTTP request and its response, as messages.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
-
+from brxy.edge import events
+from brxy.edge.exchanges import refusals
 from brxy.edge.exchanges.carrier import Carrier
-from brxy.edge.exchanges.ends import Client
-from brxy.edge.exchanges.refusals import APP_SILENT, BAD_RESPONSE, Refusal
+from brxy.edge.exchanges.ends import Dispatcher, HTTPClientEnd
+from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import ANSWERING, HELD, RUNNING, TUNNEL, Exchange, Input
 from brxy.errors import BadResponse
 from brxy.http.body import Body, LengthBody, framingFor
@@ -19,38 +19,18 @@ from brxy.http.messages import (
     ResponseHead,
     isSwitchAsked,
     renderRequest,
-    renderResponse,
-    renderSecured,
     responseHead,
 )
 from brxy.transport.splice import Move
 from brxy.wire.frames import KIND_HTTP
 
-if TYPE_CHECKING:
-    from brxy.edge.dispatch import Dispatch
-
-__all__ = ["VIA", "HTTPCarrier", "HTTPSource", "SecuredCarrier"]
-
-VIA = b"1.1 brxy"
+__all__ = ["HTTPCarrier"]
 
 _ACCEPTED, _ANSWERED, _HEAD = Input.ACCEPTED, Input.ANSWERED, Input.HEAD
 
-# Of a response's body with a known length, so many more bytes are worth the
-# trouble of moving them without reading them.
+# The rest of a body is moved without reading it if it is at least this long (bytes); for
+# less, preparing that costs more than it saves.
 MOVE_LEAST = 256 * 1024
-
-
-class HTTPSource(Client, Protocol):
-    """
-    An HTTP client's connection as a carrier uses it.
-
-    @ivar forwarded: what an app is told of it, see
-        L{brxy.http.render.forwardedLines}.
-    @ivar added: field lines that each answer to it has.
-    """
-
-    forwarded: bytes
-    added: bytes
 
 
 class HTTPCarrier(Carrier):
@@ -60,49 +40,43 @@ class HTTPCarrier(Carrier):
     @ivar head: the head of the request.
     """
 
-    near: HTTPSource
+    near: HTTPClientEnd
     _inbox = b""
     _body: Body | None = None
     _response: ResponseHead | None = None
 
     def __init__(
         self,
-        client: HTTPSource,
-        brokerage: Dispatch,
+        client: HTTPClientEnd,
+        dispatcher: Dispatcher,
         route: str,
         head: RequestHead,
         request_id: bytes,
     ) -> None:
         self.near = client
-        self._brokerage = brokerage
-        self.exchange = Exchange(route, KIND_HTTP, head.idempotent, brokerage.retries, self)
+        self._dispatcher = dispatcher
+        self.exchange = Exchange(
+            route, KIND_HTTP, head.idempotent, dispatcher.retries, client.client, self
+        )
         self.head = head
         self._request_id = request_id
-        self._keep_client = head.keep_alive
 
     def _first(self) -> bytes:
         head = renderRequest(self.head, self.near.forwarded, self._request_id)
         copy = self.exchange.copy
         return b"".join((head, *copy)) if copy else head
 
-    def closeAfter(self) -> None:
+    def badRequest(self, refusal: Refusal) -> None:
         """
-        This is the last request on the client's connection.
+        The body of the request can't be passed on.
         """
-        self._keep_client = False
-
-    def badRequest(self, status: int, text: str) -> None:
-        """
-        The request's body can't be passed on.
-        """
-        self._keep_client = False
-        self._failure = Refusal(status, text)
+        self._refusal = refusal
         self._perform(Input.BAD_REQUEST)
 
     def clientEnded(self) -> None:
         """
-        The client half-closed.  With its whole request sent and matched it
-        still gets its answer; a held one is gone.
+        The client half-closed.  If its request is complete and on a slot, it still gets
+        its answer; a held client is gone.
         """
         exchange = self.exchange
         if exchange.progress is TUNNEL:
@@ -112,21 +86,21 @@ class HTTPCarrier(Carrier):
 
     def silent(self) -> None:
         """
-        The app takes too long for its response.
+        The app did not begin its response in time.
         """
         if self.exchange.progress is RUNNING:
-            self._failure = APP_SILENT
+            self._refusal = refusals.APP_SILENT
             self._perform(Input.SILENT)
 
     # From the slot
 
     def accepted(self) -> None:
         """
-        The app is there, and gets the request.
+        The app is connected, and the request goes to it.
         """
         self._perform(_ACCEPTED)
-        if self._brokerage.responses is not None:
-            self._brokerage.responses.start(self)
+        if self._dispatcher.responses is not None:
+            self._dispatcher.responses.start(self)
         if not self.exchange.complete:
             self.near.accepted()
 
@@ -144,14 +118,15 @@ class HTTPCarrier(Carrier):
             else:
                 self._readHead(self._inbox + data)
         except BadResponse as error:
-            self._failure = BAD_RESPONSE
-            self._log.warn("{route}: bad response: {why}", route=self.exchange.route, why=error)
+            self._refusal = refusals.BAD_RESPONSE
+            found = events.BadResponse(self.exchange.route, str(error))
+            self._dispatcher.events.emit(found)
             self._perform(Input.BAD_RESPONSE)
 
     def ended(self, source: object) -> None:
         """
-        An end will send nothing more.  From the app that is the end of a
-        response only where nothing else marks it.
+        An end will send nothing more.  From the app, that is the end of the response only
+        if nothing else marks its end.
         """
         exchange = self.exchange
         if exchange.progress is TUNNEL:
@@ -178,24 +153,24 @@ class HTTPCarrier(Carrier):
             if response.status == 101:
                 head = self.head
                 if not head.upgrade or not isSwitchAsked(response, head.fields):
-                    raise BadResponse("the app switched protocols unasked")
+                    raise BadResponse("the app switched to a protocol that was not requested")
                 self._begin(Input.SWITCHED, data)
                 self.near.accepted()
                 return
             if not self.exchange.interim():
-                raise BadResponse("the app sends informational responses without end")
+                raise BadResponse("the app sent too many informational responses")
             self._perform(Input.INTERIM)
         self._inbox = data
 
     def _readBody(self, length: int, data: bytes) -> None:
         if 0 <= length <= len(data) and self.exchange.complete:
-            # All of it came with the head, as of most responses.
+            # The whole response has come with its head, as most do.
             self._keepApp(data[length:])
             self._begin(_ANSWERED, data[:length])
             return
-        decode = length == CHUNKED and not self.head.http11
+        decode = length == CHUNKED and not self.near.chunked
         self._body = body = framingFor(length, decode=decode, error=BadResponse)
-        # What comes with the head is judged before the head goes out.
+        # The first bytes of the body are checked before the head goes out.
         out, rest = body.feed(data)
         self._begin(_HEAD, out)
         if body.done:
@@ -203,8 +178,8 @@ class HTTPCarrier(Carrier):
 
     def _begin(self, event: Input, first: bytes) -> None:
         self._inbox = first
-        if self._brokerage.responses is not None:
-            self._brokerage.responses.stop(self)
+        if self._dispatcher.responses is not None:
+            self._dispatcher.responses.stop(self)
         self._perform(event)
 
     def _passBody(self, data: bytes) -> None:
@@ -230,24 +205,24 @@ class HTTPCarrier(Carrier):
 
     def _keepApp(self, rest: bytes) -> None:
         """
-        The response is whole: is the app's connection good for another?
+        The response is complete: find out whether the app's connection can be used again.
 
-        @param rest: what came behind it.  Nobody asked for that, and it would
-            be taken for the next response.
+        @param rest: what came behind the response.  It was not requested, and would be
+            taken for the next response.
         """
         response = self._response
-        assert response is not None, "a response ended that never began"
+        assert response is not None, "a response ended before it began"
         self._keep_app = response.keep_alive and self.exchange.complete and not rest
 
     # Actions
 
     def _passInterim(self) -> None:
         response = self._response
-        if response is not None and self.head.http11:
-            self.near.write(renderResponse(response, http11_client=True, keep_alive=True, via=VIA))
+        assert response is not None, "an informational response without a head"
+        self.near.interim(response)
 
     def _requeue(self) -> None:
-        # What came of an answer was not whole.
+        # The lost app may have sent a part of a head.
         self._inbox = b""
         super()._requeue()
 
@@ -255,24 +230,5 @@ class HTTPCarrier(Carrier):
         response = self._response
         assert response is not None, "answering without a response"
         self.exchange.forget()
-        http11, length = self.head.http11, response.length
-        if length < 0 and (length == UNTIL_CLOSE or not http11) or self._brokerage.leaving:
-            # Only the end of the connection tells the end of it, or we are going.
-            self._keep_client = False
-        head = self._render(response, http11_client=http11, keep_alive=self._keep_client, via=VIA)
         first, self._inbox = self._inbox, b""
-        self.near.write(head + first)
-
-    _render = staticmethod(renderResponse)
-
-    def _next(self) -> None:
-        self.near.next(self._keep_client)
-
-
-class SecuredCarrier(HTTPCarrier):
-    """
-    One whose client shall come by https from now on.
-    """
-
-    def _render(self, head: ResponseHead, **how: Any) -> bytes:
-        return renderSecured(head, self.near.added, **how)
+        self.near.answer(response, first)

@@ -2,9 +2,8 @@
 One exchange as the edge sees it: a table of states and inputs.
 
 An exchange is one HTTP request with its response, or one TCP connection.
-Everything that decides what becomes of it stands in L{TABLE}; an input that a
-state does not list is a bug and raises.  L{brxy.edge.exchanges.carrier} feeds the inputs
-and performs the actions.
+L{TABLE} decides what becomes of it; an input that a state does not list is a bug and
+raises.  L{brxy.edge.exchanges.carrier} feeds the inputs and performs the actions.
 
 ::
 
@@ -18,7 +17,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from brxy.wire.frames import KIND_HTTP, KIND_TCP
+from brxy.wire.frames import KIND_TCP
 
 __all__ = [
     "ANSWERING",
@@ -35,11 +34,11 @@ __all__ = [
     "Progress",
 ]
 
-# So much of a request is kept for offering it again, and no more than this is
-# sent before an instance has accepted it.
+# Bytes of a request that are kept for offering it again; no more than this is sent before
+# an instance has accepted it.
 COPY_LIMIT = 65536
 
-# Informational responses are free for an app to send; beyond this it babbles.
+# Informational responses that an app may send for one request.
 INTERIM_LIMIT = 32
 
 
@@ -62,8 +61,8 @@ class Input(IntEnum):
     """
 
     MATCHED = 0  # a slot took it
-    REJECTED = 1  # held too long, or nothing can be started for it
-    ACCEPTED = 2  # the app's connection is up and the bytes go to it
+    REJECTED = 1  # held too long, or no instance can be started for it
+    ACCEPTED = 2  # the app's connection is open and the bytes go to it
     REFUSED = 3  # no byte reached the app
     LOST_AGAIN = 4  # slot or app broke off; it can be offered again
     LOST = 5  # slot or app broke off; it can't
@@ -76,7 +75,7 @@ class Input(IntEnum):
     BAD_REQUEST = 12  # the request's body can't be passed on
     SILENT = 13  # the app took too long for its response
     HANGUP = 14  # the client is gone
-    ANSWERED = 15  # the final response, head and all; and the request was complete
+    ANSWERED = 15  # the complete final response, after the complete request
 
 
 class Action(IntEnum):
@@ -90,18 +89,18 @@ class Action(IntEnum):
     PASS_INTERIM = 3  # pass the informational response on
     ANSWER = 4  # pass the head of the response on
     FAIL = 5  # answer with the edge's own error
-    CUT = 6  # break the client's connection: it must not take this for an end
+    CUT = 6  # reset the client's connection, so that the response is not taken for complete
     RELEASE = 7  # the slot is done with it
     RESET = 8  # abort it on the slot
     NEXT = 9  # the client may go on with its next request
     LINGER = 10  # close to the client without cutting off what was sent
-    CLOSE = 11  # the client's connection is of no more use
+    CLOSE = 11  # close the client's connection
 
 
 _P, _I, _A = Progress, Input, Action
 
-# For what is asked with each exchange: to look a member up in its class takes
-# ten times as long.
+# For what is used with each exchange: looking up a member in its class takes ten times as
+# long.
 HELD, OFFERED, RUNNING, ANSWERING, TUNNEL, OVER = Progress
 
 #: (state, input) → (next state, actions in their order)
@@ -110,7 +109,7 @@ TABLE: dict[tuple[int, int], tuple[Progress, tuple[Action, ...]]] = {
     (_P.HELD, _I.REJECTED): (_P.OVER, (_A.FAIL,)),
     (_P.HELD, _I.BAD_REQUEST): (_P.OVER, (_A.WITHDRAW, _A.FAIL)),
     (_P.HELD, _I.HANGUP): (_P.OVER, (_A.WITHDRAW, _A.CLOSE)),
-    # Sent to an instance that has not said it took it.
+    # Sent to an instance that has not accepted it yet.
     (_P.OFFERED, _I.ACCEPTED): (_P.RUNNING, ()),
     (_P.OFFERED, _I.SWITCHED): (_P.TUNNEL, ()),
     (_P.OFFERED, _I.REFUSED): (_P.HELD, (_A.REQUEUE,)),
@@ -118,7 +117,7 @@ TABLE: dict[tuple[int, int], tuple[Progress, tuple[Action, ...]]] = {
     (_P.OFFERED, _I.LOST): (_P.OVER, (_A.FAIL,)),
     (_P.OFFERED, _I.BAD_REQUEST): (_P.OVER, (_A.RESET, _A.FAIL)),
     (_P.OFFERED, _I.HANGUP): (_P.OVER, (_A.RESET, _A.CLOSE)),
-    # An app may have seen it; no byte of a final response has gone out.
+    # An app may have seen it; no byte of a final response has been sent to the client.
     (_P.RUNNING, _I.INTERIM): (_P.RUNNING, (_A.PASS_INTERIM,)),
     (_P.RUNNING, _I.HEAD): (_P.ANSWERING, (_A.ANSWER,)),
     (_P.RUNNING, _I.ANSWERED): (_P.OVER, (_A.ANSWER, _A.RELEASE, _A.NEXT)),
@@ -140,7 +139,7 @@ TABLE: dict[tuple[int, int], tuple[Progress, tuple[Action, ...]]] = {
     (_P.TUNNEL, _I.WHOLE): (_P.OVER, (_A.RELEASE, _A.LINGER)),
     (_P.TUNNEL, _I.LOST): (_P.OVER, (_A.CUT,)),
     (_P.TUNNEL, _I.HANGUP): (_P.OVER, (_A.RESET, _A.CLOSE)),
-    # The client's connection may outlive its exchange by a moment.
+    # The client's connection may be lost after its exchange.
     (_P.OVER, _I.HANGUP): (_P.OVER, ()),
 }
 
@@ -151,20 +150,22 @@ class Exchange:
 
     C{number}, C{deadline} and C{held} belong to the broker.
 
-    @ivar route: where it wants to go.
-    @ivar kind: L{KIND_HTTP} or L{KIND_TCP}.
+    @ivar route: the route of its app.
+    @ivar kind: L{KIND_HTTP<brxy.wire.frames.KIND_HTTP>} or L{KIND_TCP}.
     @ivar idempotent: sending it twice does no harm (RFC 9110 §9.2.2).
-    @ivar carrier: who performs its actions.
+    @ivar address: the client's address; C{""} if it has none.
+    @ivar carrier: the carrier that performs its actions; L{None} once it is over.
     @ivar progress: its state in L{TABLE}.
     @ivar complete: the whole request has come in.
-    @ivar copy: what came of the request's body (or of the connection), as
-        long as it can be sent again; L{None} once it can't.
+    @ivar copy: what has come of the request's body (or of the TCP connection), while it
+        can be sent again; L{None} once it can't.
     """
 
     __slots__ = (
         "_copied",
         "_interims",
         "_retries",
+        "address",
         "carrier",
         "complete",
         "copy",
@@ -178,11 +179,18 @@ class Exchange:
     )
 
     def __init__(
-        self, route: str, kind: int, idempotent: bool, retries: int, carrier: Any
+        self,
+        route: str,
+        kind: int,
+        idempotent: bool,
+        retries: int,
+        address: str,
+        carrier: Any,
     ) -> None:
         self.route = route
         self.kind = kind
         self.idempotent = idempotent
+        self.address = address
         self.carrier = carrier
         self.copy: list[bytes] | None = []
         self.progress = HELD
@@ -193,13 +201,6 @@ class Exchange:
         self._copied = 0
         self._interims = 0
         self._retries = retries
-
-    @property
-    def address(self) -> str:
-        """
-        The client's address; C{""} if it has none.
-        """
-        return str(self.carrier.near.client)
 
     def step(self, event: Input) -> tuple[Action, ...]:
         """
@@ -214,7 +215,7 @@ class Exchange:
     def room(self) -> int:
         """
         How many more bytes of the request may be taken now: before an
-        instance has accepted it, only what the copy can hold.
+        instance has accepted it, only what fits into the copy.
         """
         if self.progress <= OFFERED:
             return COPY_LIMIT - self._copied
@@ -222,8 +223,8 @@ class Exchange:
 
     def keep(self, data: bytes) -> None:
         """
-        Keep bytes of the request for offering it again.  Once there are more
-        than the copy can hold, it is given up.
+        Keep bytes of the request for offering it again.  Once they don't fit into the
+        copy, there is no copy any more.
         """
         if self.copy is None:
             return
@@ -235,17 +236,16 @@ class Exchange:
 
     def forget(self) -> None:
         """
-        Bytes of the response have gone out: it can't be offered again.
+        Bytes of the response were sent to the client: it can't be offered again.
         """
         self.copy = None
 
     def interim(self) -> bool:
         """
-        An informational response came.  It is a part of the response, so that
-        the request can't be offered again once it went out.
+        An informational response has come.  It is a part of the response, so that the
+        request can't be offered again once it is passed on.
 
-        @return: whether it is to be passed on; L{False} when there were too
-            many.
+        @return: whether to pass it on; L{False} after L{INTERIM_LIMIT} of them.
         """
         self.forget()
         self._interims += 1
@@ -253,8 +253,11 @@ class Exchange:
 
     def loss(self) -> Input:
         """
-        The slot or the app broke off: is it offered again?  A TCP connection
-        is while it has sent nothing, for then it can't be told from a new one.
+        The slot or the app broke off.
+
+        @return: L{Input.LOST_AGAIN} if the exchange is offered again, else L{Input.LOST}.
+            A TCP connection is offered again while its client has sent nothing: to the
+            app it is then the same as a new one.
         """
         repeatable = self.idempotent or (
             self.kind == KIND_TCP and self.progress is OFFERED and self._copied == 0
@@ -272,14 +275,7 @@ class Exchange:
     @property
     def once(self) -> bool:
         """
-        If this gets lost it can't be sent again, so that it should go where it
-        surely arrives.
+        The exchange can't be offered again if it is lost, and should go on a connection
+        that is certain to be open.
         """
         return not self.idempotent or self.copy is None or not self.complete
-
-    @property
-    def is_http(self) -> bool:
-        """
-        One HTTP request, and not a TCP connection.
-        """
-        return self.kind == KIND_HTTP

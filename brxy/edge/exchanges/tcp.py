@@ -4,15 +4,10 @@ Carriers of TCP connections.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from brxy.edge.exchanges.carrier import Carrier
-from brxy.edge.exchanges.ends import Client
+from brxy.edge.exchanges.ends import Client, Dispatcher
 from brxy.edge.exchanges.table import Exchange, Input
 from brxy.wire.frames import KIND_TCP
-
-if TYPE_CHECKING:
-    from brxy.edge.dispatch import Dispatch
 
 __all__ = ["TCPCarrier"]
 
@@ -22,10 +17,10 @@ class TCPCarrier(Carrier):
     A whole TCP connection as one exchange.
     """
 
-    def __init__(self, client: Client, brokerage: Dispatch, route: str) -> None:
+    def __init__(self, client: Client, dispatcher: Dispatcher, route: str) -> None:
         self.near = client
-        self._brokerage = brokerage
-        self.exchange = Exchange(route, KIND_TCP, False, brokerage.retries, self)
+        self._dispatcher = dispatcher
+        self.exchange = Exchange(route, KIND_TCP, False, dispatcher.retries, client.client, self)
 
     def _first(self) -> bytes:
         return b"".join(self.exchange.copy or ())
@@ -37,8 +32,7 @@ class TCPCarrier(Carrier):
 
     def clientEnded(self) -> None:
         """
-        The client half-closed.  One that has sent nothing yet, and waits for
-        nobody, is gone.
+        The client half-closed.  A held client that has sent nothing is gone.
         """
         exchange = self.exchange
         exchange.complete = True
@@ -49,7 +43,7 @@ class TCPCarrier(Carrier):
 
     def accepted(self) -> None:
         """
-        The app is there: from now on bytes pass both ways.
+        The app is connected: from now on bytes pass both ways.
         """
         self._perform(Input.SWITCHED)
         self.exchange.forget()

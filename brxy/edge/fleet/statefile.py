@@ -6,15 +6,19 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from secrets import token_bytes
 from types import NoneType
 from typing import Any
 from uuid import uuid4
 
+from twisted.internet.interfaces import IDelayedCall
+
+from brxy.edge.events import Events, StateNotSaved
 from brxy.errors import UsageError
 
-__all__ = ["StateFile"]
+__all__ = ["StateFile", "StateKeeper"]
 
 # Bytes, as many as the digest has.
 _KEY_SIZE = 32
@@ -76,6 +80,13 @@ class StateFile:
             except OSError as error:
                 raise UsageError(f"--state-dir {folder}: {error.strerror or error}") from None
 
+    @property
+    def is_kept(self) -> bool:
+        """
+        Whether there is a folder, so that something is remembered.
+        """
+        return self._path is not None
+
     def _load(self, path: Path) -> None:
         try:
             state = json.loads(_read(path))
@@ -108,3 +119,48 @@ class StateFile:
             state = {"edge": self.edge_id, "key": self.key.hex(), "instances": instances}
             json.dump(state, file)
         os.replace(temporary, self._path)
+
+
+class StateKeeper:
+    """
+    Writes the state file after instances have changed: once in a turn of the reactor,
+    however many of them change in it.
+    """
+
+    def __init__(
+        self,
+        clock: Any,
+        file: StateFile,
+        snapshot: Callable[[], list[dict[str, Any]]],
+        events: Events,
+    ) -> None:
+        """
+        @param snapshot: returns the instances to remember.
+        """
+        self._clock = clock
+        self._file = file
+        self._snapshot = snapshot
+        self._events = events
+        self._saving: IDelayedCall | None = None
+
+    def changed(self) -> None:
+        """
+        Write the file in the next turn.
+        """
+        if self._saving is None and self._file.is_kept:
+            self._saving = self._clock.callLater(0, self._save)
+
+    def _save(self) -> None:
+        self._saving = None
+        try:
+            self._file.save(self._snapshot())
+        except OSError as error:
+            self._events.emit(StateNotSaved(str(error)))
+
+    def stop(self) -> None:
+        """
+        Write now what the next turn would write.
+        """
+        if self._saving is not None:
+            self._saving.cancel()
+            self._save()

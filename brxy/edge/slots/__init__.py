@@ -1,5 +1,5 @@
 """
-Slots, as the edge sees them: a node's, or one straight to an app.
+Slots at the edge: to nodes, and straight to apps.
 """
 
 __all__: list[str] = []

@@ -1,10 +1,9 @@
 """
 Which nodes may serve which routes.
 
-A node that the edge has spawned brings the token that it was given, which is
-good for its route and its ticket alone.  Any other shows a certificate, or
-brings the token of C{--token-file}; unless C{--node-allow} says otherwise it
-may serve every route.
+A node that the edge spawned has a token that is valid for its route and ticket only.  Any
+other node has the token of C{--token-file}, or shows a certificate; it may serve every
+route unless C{--node-allow} restricts that.
 """
 
 from __future__ import annotations
@@ -23,10 +22,11 @@ __all__ = ["Access"]
 
 class Access:
     """
-    Lets nodes in, or not.
+    Decides which nodes are admitted.
 
-    @param key: of this edge, kept secret.
-    @param allowed: who may serve what; empty: who is known may serve all.
+    @param key: a secret key of this edge.
+    @param allowed: which nodes may serve which routes; empty: every node that can
+        authenticate may serve every route.
     """
 
     def __init__(self, key: bytes, allowed: Sequence[Allowed] = ()) -> None:
@@ -36,23 +36,22 @@ class Access:
 
     def share(self, token: str) -> None:
         """
-        From now on this is the token of nodes that nobody spawned; C{""}:
-        there is none.
+        Set the token of nodes that this edge did not spawn; C{""}: they have none.
         """
         self._shared = token
 
     def tokenFor(self, route: str, ticket: str) -> str:
         """
-        The token of what is spawned for this route with this ticket.
+        @return: the token of a node that is spawned for this route and ticket.
         """
-        # Neither of the two can have a NUL in it.
+        # Neither of the two can contain a NUL.
         return new(self._key, f"{route}\0{ticket}".encode(), sha256).hexdigest()
 
     def check(self, hello: Hello, named: Callable[[str], bool] | None) -> None:
         """
-        May this node serve the route that it names?
+        Check that a node may serve the route that it names.
 
-        @param named: whether its certificate bears a name; L{None}: it has
+        @param named: checks whether its certificate bears a name; L{None} if it has
             shown none.
         @raise NodeRefused: it may not.
         """

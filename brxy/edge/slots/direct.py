@@ -1,35 +1,52 @@
 """
-Instances that the edge fronts itself: slots to an address it reaches.
-
-There is no node beside such an instance, so that the edge follows the rules of
-L{brxy.apps.lifetime} for it.
+Slots straight to an app, for instances that the edge reaches at an address.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from zope.interface import implementer
+from typing import Protocol
 
 from brxy.apps.announcing import Announcing
 from brxy.apps.backend import Backend
 from brxy.apps.connection import KeepAliveGuess
-from brxy.interfaces import Address, IExchangeEnd
+from brxy.interfaces import Address
+from brxy.scaler.instance import Instance
 from brxy.transport.connection import Shared
 from brxy.transport.relay import Relay
 
-if TYPE_CHECKING:
-    from brxy.edge.slots.front import Front
-
-__all__ = ["DirectSlot"]
+__all__ = ["AnnouncingSlot", "DirectSlot", "Host"]
 
 
-@implementer(IExchangeEnd)
+class Host(Protocol):
+    """
+    What a direct slot needs of its owner, which knows all slots of the instance.
+    """
+
+    @property
+    def instance(self) -> Instance: ...
+
+    def exchangeBegan(self) -> None:
+        """
+        An exchange began on one of the slots.
+        """
+
+    def exchangeOver(self, slot: DirectSlot) -> None:
+        """
+        The exchange on a slot is over.  If the slot still pulls, it is free when the
+        event is over.
+        """
+
+    def rest(self, slot: DirectSlot) -> None:
+        """
+        A slot takes no exchanges for a moment.
+        """
+
+
 class DirectSlot(Backend):
     """
     A slot whose other end is the app itself.
 
-    @ivar instance: whose slot it is.
+    @ivar instance: the instance behind it.
     @ivar offer: see L{brxy.broker.offer.Slot}.
     @ivar pulling: it takes exchanges.
     @ivar wants_client: see L{brxy.edge.exchanges.ends.SlotEnd}.
@@ -38,19 +55,19 @@ class DirectSlot(Backend):
     wants_client = False
 
     def __init__(
-        self, front: Front, shared: Shared, address: Address, habits: KeepAliveGuess
+        self, host: Host, shared: Shared, address: Address, keep_alive: KeepAliveGuess
     ) -> None:
-        super().__init__(shared, address, habits)
-        self._front = front
-        self.instance = front.instance
-        self.offer = front.instance.offer
+        super().__init__(shared, address, keep_alive)
+        self._host = host
+        self.instance = host.instance
+        self.offer = host.instance.offer
         self.pulling = True
 
     def open(self, relay: Relay, kind: int, once: bool, client: str, first: bytes) -> None:
         """
         Begin an exchange.
         """
-        self._front.began()
+        self._host.exchangeBegan()
         self.begin(relay, once, client, first)
 
     def done(self, keep: bool) -> None:
@@ -58,34 +75,34 @@ class DirectSlot(Backend):
         The exchange is over.
         """
         super().done(keep)
-        self._front.over(self)
+        self._host.exchangeOver(self)
 
     def reset(self) -> None:
         """
-        Abort the exchange.  See L{IExchangeEnd}.
+        Abort the exchange.  See L{brxy.transport.relay.End}.
         """
         super().reset()
-        self._front.over(self)
+        self._host.exchangeOver(self)
 
     def refused(self, relay: Relay, reason: str) -> None:
         """
-        The app took no connection: give it a moment.
+        The app took no connection: the slot rests.
         """
-        self._front.over(self)
-        self._front.rest(self)
+        self._host.exchangeOver(self)
+        self._host.rest(self)
         relay.refused(reason)
 
     def broke(self, relay: Relay, reason: str) -> None:
         """
         The app broke the exchange off.
         """
-        self._front.over(self)
+        self._host.exchangeOver(self)
         relay.aborted(self, reason)
 
 
 class AnnouncingSlot(Announcing, DirectSlot):
     """
-    The same for an app that is told who its clients are.
+    A direct slot to an app that receives each client's address in a PROXY header.
     """
 
     wants_client = True

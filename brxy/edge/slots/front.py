@@ -1,5 +1,8 @@
 """
-Instances that the edge reaches at their address: their direct slots and lifetime.
+Instances that the edge reaches at an address: their slots, and how long they live.
+
+No node is beside such an instance, so the edge itself follows the rules of
+L{brxy.apps.lifetime} for it.
 """
 
 from __future__ import annotations
@@ -19,12 +22,11 @@ from brxy.transport.connection import Shared
 
 __all__ = ["LAST_WORDS", "REFUSED_PAUSE", "Front", "Host"]
 
-# An app that refused a connection is offered none for so long (seconds).
+# A slot whose app refused a connection takes no exchanges for this long (seconds).
 REFUSED_PAUSE = 0.1
 
-
-# The end of an app may be seen before what it sent last: its connections get so
-# long (seconds) to end by themselves.
+# The edge may learn that an app has ended before it has read what the app sent last:
+# the app's connections get this long to end by themselves (seconds).
 LAST_WORDS = 1.0
 
 
@@ -52,11 +54,11 @@ class Host(Protocol):
 
 class Front:
     """
-    One instance that the edge fronts: its slots, and how long it lives.
+    One instance that the edge reaches at an address.
 
     @param exit: called once when the instance shall be stopped.
-    @param send_proxy: the version of the PROXY protocol that the app speaks, if it
-        does.
+    @param send_proxy: the version of the PROXY protocol that the app expects; L{None}
+        if it does not.
     """
 
     def __init__(
@@ -74,18 +76,18 @@ class Front:
         self._reactor = shared.reactor
         self._host = host
         self._idle_clock = IdleClock(
-            shared.reactor, idle_timeout, old_idle_timeout, self._lieDown, exit
+            shared.reactor, idle_timeout, old_idle_timeout, self._drain, exit
         )
         self._resting: dict[DirectSlot, IDelayedCall] = {}
         self._cut: IDelayedCall | None = None
-        habits = KeepAliveGuess()
+        keep_alive = KeepAliveGuess()
         make = DirectSlot if send_proxy is None else partial(AnnouncingSlot, send_proxy)
-        self._slots = [make(self, shared, address, habits) for _ in range(instance.capacity)]
+        self._slots = [make(self, shared, address, keep_alive) for _ in range(instance.capacity)]
 
     @property
     def pulling(self) -> bool:
         """
-        It still takes exchanges.
+        At least one of its slots takes exchanges.
         """
         return any(slot.pulling for slot in self._slots)
 
@@ -95,34 +97,30 @@ class Front:
         """
         self._idle_clock.reconsider()
         for slot in self._slots:
-            self.free(slot)
+            if slot.pulling:
+                self._host.free(slot)
 
-    def began(self) -> None:
-        """
-        An exchange began on one of the slots.
-        """
-        self._idle_clock.began()
+    # What its slots report
 
-    def over(self, slot: DirectSlot) -> None:
+    def exchangeBegan(self) -> None:
         """
-        An exchange is over.
+        See L{brxy.edge.slots.direct.Host}.
+        """
+        self._idle_clock.exchangeBegan()
+
+    def exchangeOver(self, slot: DirectSlot) -> None:
+        """
+        See L{brxy.edge.slots.direct.Host}.
         """
         self._host.exchangeOver(slot)
-        self._idle_clock.finished()
+        self._idle_clock.exchangeOver()
         if self._cut is not None and not self._idle_clock.busy:
             self._cut.cancel()
             self._closeSlots()
 
-    def free(self, slot: DirectSlot) -> None:
-        """
-        A slot can take the next exchange.
-        """
-        if slot.pulling:
-            self._host.free(slot)
-
     def rest(self, slot: DirectSlot) -> None:
         """
-        A slot takes nothing for a moment.
+        See L{brxy.edge.slots.direct.Host}.
         """
         slot.pulling = False
         if not self._idle_clock.leaving:
@@ -134,21 +132,23 @@ class Front:
         slot.pulling = True
         self._host.free(slot)
 
+    # What the edge decides
+
     def setNewest(self, newest: bool) -> None:
         """
-        There is a newer instance of its route, or none.
+        Whether it is the newest instance of its route.
         """
         self._idle_clock.setNewest(newest)
 
     def retire(self) -> None:
         """
-        Take nothing more, finish what runs, and go.
+        Take no more exchanges, finish those that run, and end.
         """
         self._idle_clock.retire()
 
     def goAway(self) -> None:
         """
-        The edge leaves, and takes what it fronts with it.
+        The edge ends, and so does the instance.
         """
         self.retire()
 
@@ -167,7 +167,7 @@ class Front:
         for slot in self._slots:
             slot.close("the app is gone")
 
-    def _lieDown(self) -> None:
+    def _drain(self) -> None:
         for timer in self._resting.values():
             timer.cancel()
         self._resting.clear()

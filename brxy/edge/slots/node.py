@@ -5,23 +5,28 @@ A node's slot, at the edge: the edge's side of the slot protocol.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from brxy.broker.offer import Offer
+from brxy.edge.events import Events, SlotDropped
+from brxy.edge.slots.nodeend import (
+    ACCEPT_TIMEOUT,
+    ENDING,
+    GREETING,
+    IDLE,
+    OFFERED,
+    RESETTING,
+    RUNNING,
+    Host,
+    NodeEnd,
+)
 from brxy.edge.slots.refusals import Refusals
 from brxy.errors import SlotProtocolError
-from brxy.interfaces import IExchangeEnd
 from brxy.reactor.deadlines import Deadlines
-from brxy.scaler.instance import Instance
-from brxy.slots.framed import Framed, FramedFactory
-from brxy.tls.certificates import bears, tlsFault
+from brxy.slots.framed import FramedFactory
+from brxy.tls.certificates import tlsFault
 from brxy.transport.connection import Shared
-from brxy.transport.relay import Relay
 from brxy.wire.frames import (
     ACCEPT,
     DATA,
@@ -29,7 +34,6 @@ from brxy.wire.frames import (
     GOAWAY,
     HELLO,
     NAMES,
-    OPEN,
     PING,
     PONG,
     READY,
@@ -37,66 +41,38 @@ from brxy.wire.frames import (
     RESET,
     SPAWN,
     UNREADY,
-    dataFrames,
-    doneFrame,
     frame,
-    nextExchange,
     reasonPayload,
     reasonText,
 )
-from brxy.wire.greeting import Hello, openPayload
+from brxy.wire.greeting import Hello
 
-if TYPE_CHECKING:
-    from brxy.edge.dispatch import Dispatch
-
-__all__ = ["NodeSlot", "SlotFactory"]
-
-# Seconds.
-ACCEPT_TIMEOUT = 5.0
-
-# What a slot is doing.
-# ENDING: the app has ended its direction, and nothing more of it may come.
-GREETING, IDLE, OFFERED, RUNNING, ENDING, RESETTING = range(6)
+__all__ = ["RECEIVED", "RECEIVED_ANYTIME", "Host", "NodeSlot", "SlotFactory"]
 
 
-@implementer(IExchangeEnd)
-class NodeSlot(Framed):
+class NodeSlot(NodeEnd):
     """
-    One connection dialled by a node; carries one exchange at a time.
-
-    @ivar instance: whose slot it is, once it has said HELLO.
-    @ivar offer: see L{brxy.broker.offer.Slot}; once it has said HELLO, too.
-    @ivar wants_client: see L{brxy.edge.exchanges.ends.SlotEnd}; once it has said HELLO, too.
+    One connection from a node, and the frames that come on it.
     """
-
-    instance: Instance
-    offer: Offer
-    wants_client: bool
 
     def __init__(self, factory: SlotFactory) -> None:
-        super().__init__(factory)
+        super().__init__(factory, factory.host, factory.accepts)
         self._factory = factory
-        self._host = factory.brokerage
-        self._phase = GREETING
-        self._previous = 0
-        self._kept = False
-
-    # Frames
 
     def frameReceived(self, kind: int, number: int, payload: bytes) -> None:
         """
-        See L{Framed}.
+        See L{brxy.slots.framed.Framed}.
         """
         phase = self._phase
         if number and (number != self._number or phase <= IDLE):
             self._late(kind, number)
             return
-        received = _RECEIVED.get((phase, kind))
+        received = RECEIVED.get((phase, kind))
         if received is None:
-            received = _RECEIVED_ANYTIME.get(kind) if phase != GREETING else None
+            received = RECEIVED_ANYTIME.get(kind) if phase != GREETING else None
         if received is None:
             raise SlotProtocolError(f"{NAMES[kind]} came out of turn")
-        # Bytes may have been on their way when it fell silent.
+        # DATA may have been on its way when the node fell silent.
         if kind != DATA and phase != GREETING and self.offer.suspended:
             self._host.answers(self.instance)
         received(self, payload)
@@ -112,8 +88,7 @@ class NodeSlot(Framed):
             self._surplus()
 
     def _surplus(self) -> None:
-        # The app sent more than its response was.  What else comes of it would
-        # be taken for the next response.
+        # The app sent more than its response: what follows could be taken for the next one.
         if self._owed:
             self._owe(False)
         elif self._phase != RESETTING:
@@ -135,18 +110,18 @@ class NodeSlot(Framed):
             self._host.free(self)
 
     def _unready(self, _: bytes) -> None:
-        self.wished()
+        self.useBudget()
         self.pulling = False
         self._host.unready(self)
 
     def _accept(self, _: bytes) -> None:
         self._phase = RUNNING
-        self._factory.accepts.stop(self)
+        self._accepts.stop(self)
         self._relay.accepted()  # type: ignore[union-attr]
 
     def _refuse(self, payload: bytes) -> None:
-        relay = self._over()
-        self._factory.accepts.stop(self)
+        relay = self._endExchange()
+        self._accepts.stop(self)
         self.pulling = False
         self._host.exchangeOver(self)
         self._host.unready(self)
@@ -164,164 +139,40 @@ class NodeSlot(Framed):
 
     def _resetByNode(self, payload: bytes) -> None:
         self._tcp.write(frame(RESET, self._number))
-        self._factory.accepts.stop(self)
-        relay = self._over()
+        self._accepts.stop(self)
+        relay = self._endExchange()
         self._host.exchangeOver(self)
         if relay is not None:
             relay.aborted(self, reasonText(payload) or "the app broke off")
 
     def _resetAnswered(self, _: bytes) -> None:
-        self._factory.resets.stop(self)
+        self._times.resets.stop(self)
         self._phase = IDLE
         self._host.exchangeOver(self)
         self._host.drain()
 
     def _roll(self, _: bytes) -> None:
-        self.wished()
+        self.useBudget()
         self._host.roll(self.instance.route)
-
-    def _over(self) -> Relay | None:
-        relay, self._relay = self._relay, None
-        self._phase = IDLE
-        if self._holds:
-            self.resume()
-        return relay
-
-    # As an end of an exchange
-
-    def open(self, relay: Relay, kind: int, once: bool, client: str, first: bytes) -> None:
-        """
-        Begin an exchange, in one write with what is awaited for the last.
-        """
-        self._previous = self._number
-        self._number = number = nextExchange(self._number)
-        self._relay = relay
-        self._phase = OFFERED
-        opening = frame(OPEN, number, openPayload(kind, once, client))
-        self._factory.accepts.start(self)
-        self._tcp.write(b"".join((self.takeOwed(), opening, dataFrames(number, first))))
-
-    def write(self, data: bytes) -> None:
-        """
-        See L{IExchangeEnd}.
-        """
-        self._tcp.write(dataFrames(self._number, data))
-
-    def end(self) -> None:
-        """
-        See L{IExchangeEnd}.
-        """
-        self._tcp.write(frame(END, self._number))
-
-    def done(self, keep: bool) -> None:
-        """
-        The exchange is over.
-
-        @param keep: the app's connection can serve again.
-        """
-        self._over()
-        self._owe(keep)
-        self._factory.owing.start(self)
-        self._host.exchangeOver(self)
-
-    def _owe(self, keep: bool) -> None:
-        self._kept = keep
-        self._owed = doneFrame(self._number, keep)
-
-    def reset(self) -> None:
-        """
-        Abort the exchange.  See L{IExchangeEnd}.
-        """
-        self._over()
-        self._phase = RESETTING
-        self._factory.accepts.stop(self)
-        self._factory.resets.start(self)
-        self._tcp.write(frame(RESET, self._number))
-
-    # Times that are over
-
-    def notAccepted(self) -> None:
-        """
-        The instance does not answer: the exchange counts as lost.
-        """
-        relay = self._relay
-        self._host.silent(self.instance)
-        self.reset()
-        if relay is not None:
-            relay.aborted(self, f"not accepted within {ACCEPT_TIMEOUT:.0f} s")
-
-    def isBetweenExchanges(self) -> bool:
-        """
-        See L{Framed}.
-        """
-        return self._phase == IDLE
-
-    # The end of it
 
     def drop(self, why: str) -> None:
         """
-        See L{Framed}.
+        See L{brxy.slots.framed.Framed}.
         """
         if self._phase == GREETING:
-            self._factory.refusals.say(self._tcp.getPeer(), why)
+            self._factory.refusals.note(self._tcp.getPeer(), why)
             self.tell(GOAWAY, reasonPayload(why))
             self.close()
         else:
-            self._log.warn(
-                "dropped a slot of {i.route}/{i.ticket}: {why}", i=self.instance, why=why
-            )
+            instance = self.instance
+            self._factory.events.emit(SlotDropped(instance.route, instance.ticket, why))
             self.abort()
-
-    def named(self) -> Callable[[str], bool] | None:
-        """
-        @return: whether the certificate that the node has shown bears a name;
-            L{None} if it has shown none.
-        """
-        shown = getattr(self.transport, "getPeerCertificate", lambda: None)()
-        return None if shown is None else partial(bears, shown.to_cryptography())
-
-    def letGo(self) -> None:
-        """
-        Nothing is left of the instance.  What it sent before, a REFUSE maybe,
-        is still to be read; the end of the connection should follow.
-        """
-        self._quit()
-        if self.alive:
-            self._factory.resets.start(self)
-
-    def abort(self) -> None:
-        """
-        Close at once.  C{closed} comes in a later turn, and an exchange that
-        was matched before that would be lost.
-        """
-        self._quit()
-        super().abort()
-
-    def _quit(self) -> None:
-        if self.pulling:
-            self.pulling = False
-            self._host.leaves(self)
-
-    def closed(self, reason: Failure) -> None:
-        """
-        The connection is gone.
-        """
-        self._factory.forget(self)
-        if self._phase == GREETING:
-            return
-        relay, self._relay = self._relay, None
-        self.pulling = False
-        if self._phase != IDLE:
-            self._host.exchangeOver(self)
-        self._host.closed(self)
-        if relay is not None:
-            relay.aborted(self, "the node's slot was lost")
 
 
 _Received = Callable[[NodeSlot, bytes], None]
 
-#: What a frame does in the phase that a slot is in.
-_RECEIVED: dict[tuple[int, int], _Received] = {
+#: The method for a frame, by the phase that the slot is in.
+RECEIVED: dict[tuple[int, int], _Received] = {
     (GREETING, HELLO): NodeSlot._hello,
     (OFFERED, ACCEPT): NodeSlot._accept,
     (OFFERED, REFUSE): NodeSlot._refuse,
@@ -337,8 +188,8 @@ _RECEIVED: dict[tuple[int, int], _Received] = {
     (RESETTING, RESET): NodeSlot._resetAnswered,
 }
 
-#: What a frame does after the greeting, whatever the slot is doing.
-_RECEIVED_ANYTIME: dict[int, _Received] = {
+#: The method for a frame in any phase after the greeting.
+RECEIVED_ANYTIME: dict[int, _Received] = {
     READY: NodeSlot._ready,
     UNREADY: NodeSlot._unready,
     SPAWN: NodeSlot._roll,
@@ -351,23 +202,25 @@ class SlotFactory(FramedFactory[NodeSlot]):
     """
     Makes the slots of nodes that dial in, and holds what they share.
 
-    @ivar accepts: slots whose OPEN was not accepted yet.
-    @ivar refusals: takes note of those who may not be nodes.
+    @ivar host: the edge, as its slots need it.
+    @ivar accepts: for slots whose OPEN was not accepted yet.
+    @ivar refusals: reports nodes that are not admitted.
     """
 
-    def __init__(self, shared: Shared, brokerage: Dispatch) -> None:
+    def __init__(self, shared: Shared, host: Host, events: Events) -> None:
         super().__init__(shared)
-        self.brokerage = brokerage
-        self.refusals = Refusals(shared.reactor)
+        self.host = host
+        self.events = events
+        self.refusals = Refusals(shared.reactor, events)
         self.accepts = self.deadlines(ACCEPT_TIMEOUT, NodeSlot.notAccepted)
 
     def shakenOff(self, address: IAddress | None, reason: Failure) -> None:
         """
-        Somebody did not get through the handshake of TLS.
+        A connection failed in its TLS handshake.
         """
         why = tlsFault(reason.value)
         if why is not None and address is not None:
-            self.refusals.say(address, why)
+            self.refusals.note(address, why)
 
     def buildProtocol(self, addr: IAddress | None) -> NodeSlot:
         """

@@ -1,5 +1,5 @@
 """
-What the log says of those who may not be a node.
+Reports nodes that the edge does not admit, with a limit on how often.
 """
 
 from __future__ import annotations
@@ -8,40 +8,40 @@ import math
 from typing import Any
 
 from twisted.internet.interfaces import IAddress
-from twisted.logger import Logger
 
-__all__ = ["Refusals"]
+from brxy.edge.events import Events, NodeRefused
 
-# Whoever is refused comes back, each of its slots after some seconds; that it is
-# still so is worth a line now and then (seconds).
+__all__ = ["MOST", "PAUSE", "Refusals"]
+
+# A node that is refused dials again, on each of its slots, every few seconds.  The same
+# refusal is reported again only after this (seconds).
 PAUSE = 60.0
 
-# So many are told apart.
+# The most refusals that are remembered.
 MOST = 1000
 
 
 class Refusals:
     """
-    Says who was refused and why, but not at each attempt.
+    Reports refused nodes: each host and reason at most once in L{PAUSE} seconds.
 
     @param clock: an C{IReactorTime}.
     """
 
-    _log = Logger()
-
-    def __init__(self, clock: Any) -> None:
+    def __init__(self, clock: Any, events: Events) -> None:
         self._clock = clock
-        self._said: dict[tuple[str, str], float] = {}
+        self._events = events
+        self._reported: dict[tuple[str, str], float] = {}
 
-    def say(self, peer: IAddress, why: str) -> None:
+    def note(self, peer: IAddress, why: str) -> None:
         """
-        Somebody was refused.
+        A node was refused.
         """
         where = getattr(peer, "host", "a unix socket")
         now = self._clock.seconds()
-        if now < self._said.get((where, why), -math.inf) + PAUSE:
+        if now < self._reported.get((where, why), -math.inf) + PAUSE:
             return
-        if len(self._said) >= MOST:
-            self._said.clear()
-        self._said[where, why] = now
-        self._log.warn("refused a node at {where}: {why}", where=where, why=why)
+        if len(self._reported) >= MOST:
+            self._reported.clear()
+        self._reported[where, why] = now
+        self._events.emit(NodeRefused(where, why))

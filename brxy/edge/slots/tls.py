@@ -21,7 +21,7 @@ __all__ = ["NodeTLS"]
 @implementer(IOpenSSLServerConnectionCreator)
 class NodeTLS:
     """
-    The edge's side of each handshake with a node.
+    The edge's side of TLS handshakes with nodes.
 
     @raise UsageError: a file can't be used.
     """
@@ -34,7 +34,7 @@ class NodeTLS:
         files = self._files
         identity = readIdentity(Path(files.certificate), Path(files.key))
         context = serverContext(identity, minimum=TLS_1_3)
-        # Nodes resume nothing, and to make tickets takes time.
+        # Nodes never resume a session, and making tickets takes time.
         context.set_options(SSL.OP_NO_TICKET)
         if files.ca is not None:
             trust(context, readCertificates(Path(files.ca)))
@@ -42,9 +42,9 @@ class NodeTLS:
 
     def reload(self) -> None:
         """
-        Read the files anew, for those that come from now on.
+        Read the files again, for nodes that connect from now on.
 
-        @raise UsageError: one of them can't be used, and all stays as it was.
+        @raise UsageError: one of them can't be used; nothing is changed.
         """
         self._context = self._read()
 

@@ -1,5 +1,5 @@
 """
-The docker spawner: a container for each instance.
+The docker spawner, which runs a container for each instance.
 """
 
 __all__: list[str] = []

@@ -1,5 +1,5 @@
 """
-What the spawners share that have a Docker daemon run things.
+The base of the spawners that use a Docker daemon.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from zope.interface import implementer
 
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, IRecovering, ISpawner, ISpawnerFactory, SpawnOrder
-from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.engine import DEFAULT_HOST, Engine
 from brxy.spawners.docker.instance import Managed
 from brxy.spawners.running import Running
 
 __all__ = ["IMAGE", "TICKET", "EngineFactory", "ManagingSpawner", "edgeLabels", "orderLabels"]
 
-#: The label that tells which order something runs for.
+#: The label with the ticket of the order.
 TICKET = "brxy.ticket"
 
-#: The label that tells of which image it is.
+#: The label with the image.
 IMAGE = "brxy.image"
 
-# Seconds between two attempts to find what an earlier run has left.
+# Seconds between two attempts to find what an earlier run of the edge left.
 _PAUSE = 1.0
 
 
 def edgeLabels(kind: str, edge: str) -> dict[str, str]:
     """
-    What everything bears that one spawner has started.
+    Return the labels of everything that one spawner of one edge starts.
     """
     return {"brxy.edge": edge, "brxy.spawner": kind}
 
 
 def orderLabels(kind: str, order: SpawnOrder, image: str) -> dict[str, str]:
     """
-    What an instance bears.
+    Return the labels of the instance of one order.
     """
     mine = {TICKET: order.ticket, "brxy.route": order.route, IMAGE: image}
     return {**edgeLabels(kind, order.edge), **mine}
@@ -51,8 +51,7 @@ def orderLabels(kind: str, order: SpawnOrder, image: str) -> dict[str, str]:
 @implementer(ISpawner, IRecovering)
 class ManagingSpawner:
     """
-    Has a daemon run one more thing for each instance.  What that is says a
-    subclass.
+    Has a daemon run a container or service for each instance, which a subclass makes.
     """
 
     dials_back = True
@@ -67,18 +66,20 @@ class ManagingSpawner:
         self._running = Running()
         self._managed: dict[str, Managed] = {}
 
-    # What a subclass does
+    # For subclasses to implement
 
     def prepare(self, edge: str) -> None:
         """
-        Learn the edge's id: called before all else, and as often.
+        Take the id of the edge.  Called before every order and before recovery.
         """
         raise NotImplementedError
 
     def make(self, order: SpawnOrder) -> tuple[str, Managed]:
         """
-        @return: what is to run, and its name.
-        @raise SpawnFailed: it can't.
+        Make the instance of an order.
+
+        @return: its name, and the instance, not started yet.
+        @raise SpawnFailed: it can't be made.
         """
         raise NotImplementedError
 
@@ -86,18 +87,18 @@ class ManagingSpawner:
         """
         See L{IRecovering}.
 
-        @param orders: by their tickets.
-        @raise EngineError: the daemon can't say.
+        @param orders: the orders by their tickets.
+        @raise DaemonError: the daemon does not answer.
         """
         raise NotImplementedError
 
     def close(self) -> None:
         """
-        Nothing runs any more, nor will.
+        All instances are gone, and no more are started.
         """
         raise NotImplementedError
 
-    # What all do
+    # The same for all
 
     def spawn(self, order: SpawnOrder) -> IInstance:
         """
@@ -109,7 +110,7 @@ class ManagingSpawner:
 
     def keep(self, name: str, managed: Managed, found: bool = False) -> IInstance:
         """
-        Have it begin.
+        Start an instance, and keep it until it is over.
 
         @param found: it runs already.
         """
@@ -119,9 +120,11 @@ class ManagingSpawner:
         managed.start(found)
         return managed
 
-    def told(self, name: str) -> None:
+    def check(self, name: str) -> None:
         """
-        Something may have become of one of them, or with C{""} of any.
+        Have an instance check its state.
+
+        @param name: of the instance; C{""}: all of them.
         """
         for managed in [self._managed.get(name)] if name else list(self._managed.values()):
             if managed is not None:
@@ -145,10 +148,10 @@ class ManagingSpawner:
         while True:
             try:
                 return await self.find(edge, orders)
-            except EngineError as error:
-                # A daemon that comes up with the machine may come after the edge.
+            except DaemonError as error:
+                # When the machine starts, the daemon may come up after the edge.
                 if not complained:
-                    self._log.warn("what an earlier run left is not known yet: {e}", e=error)
+                    self._log.warn("can't find yet what an earlier run left: {e}", e=error)
                 complained = True
             await deferLater(self._reactor, _PAUSE)
 
@@ -157,9 +160,9 @@ class ManagingSpawner:
 @frozen
 class EngineFactory:
     """
-    Makes spawners that use the daemon that C{DOCKER_HOST} names.
+    Makes spawners that use the daemon at C{DOCKER_HOST}.
 
-    @ivar make: makes one, of its options, the command, the reactor and the
+    @ivar make: makes a spawner from its options, the command, the reactor and the
         daemon; it may raise L{BadSpawnSpec}.
     """
 

@@ -1,5 +1,5 @@
 """
-One container that Docker runs for us.
+An instance that is a container.
 """
 
 from __future__ import annotations
@@ -8,12 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.python.failure import Failure
 
 from brxy.interfaces import Address
-from brxy.readiness import waitUntilReady
-from brxy.spawners.docker.answers import EngineError, EngineUnreachable
+from brxy.spawners.api.errors import DaemonError, Refused
 from brxy.spawners.docker.ending import exitReason, lastLine, startFailed
 from brxy.spawners.docker.engine import Engine
 from brxy.spawners.docker.instance import Managed, insist
@@ -21,7 +18,7 @@ from brxy.spawners.docker.pulls import Pulls
 from brxy.spawners.docker.removal import removeContainer, stopContainer
 from brxy.spawners.docker.watch import Watch
 
-__all__ = ["Container", "Daemon", "Plan"]
+__all__ = ["Container", "Daemon", "ContainerPlan"]
 
 # The exit status of what SIGKILL ended.
 _KILLED = 128 + 9
@@ -32,7 +29,7 @@ class Daemon:
     """
     What the containers of one spawner share.
 
-    @ivar watch: tells them when something may have become of them.
+    @ivar watch: reports changes of the containers.
     """
 
     reactor: Any
@@ -42,14 +39,14 @@ class Daemon:
 
 
 @frozen
-class Plan:
+class ContainerPlan:
     """
-    What shall run.
+    How to run a container.
 
-    @ivar name: of the container.
-    @ivar body: what it is created by, see the API.
+    @ivar name: the name of the container.
+    @ivar body: the body of the request that creates it, see the API.
     @ivar pull: when its image is fetched: missing, always, never.
-    @ivar port: at which the edge fronts it; L{None}: a node runs in it.
+    @ivar port: the port of the app that the edge fronts; L{None}: a node runs in it.
     @ivar stop_timeout: seconds between SIGTERM and SIGKILL.
     """
 
@@ -62,16 +59,15 @@ class Plan:
 
 class Container(Managed):
     """
-    Runs a plan.
+    One container.
     """
 
-    def __init__(self, daemon: Daemon, plan: Plan) -> None:
+    def __init__(self, daemon: Daemon, plan: ContainerPlan) -> None:
         super().__init__()
         self._daemon = daemon
         self._engine = daemon.engine
         self._plan = plan
         self._path = f"/containers/{plan.name}"
-        self._answers: Deferred[None] | None = None
 
     async def begin(self) -> None:
         """
@@ -82,7 +78,7 @@ class Container(Managed):
             await self._pull()
         try:
             await self._create()
-        except EngineError as error:
+        except Refused as error:
             if error.status != 404 or plan.pull != "missing":
                 raise
             await self._pull()
@@ -92,10 +88,8 @@ class Container(Managed):
         self.checkStopping()
         try:
             await self._engine.ask("POST", f"{self._path}/start")
-        except EngineUnreachable:
-            raise
-        except EngineError as error:
-            raise EngineError(startFailed(error), error.status) from None
+        except Refused as error:
+            raise DaemonError(startFailed(str(error))) from None
 
     async def _pull(self) -> None:
         await self.unlessStopped(self._daemon.pulls.pull(self._plan.body["Image"]))
@@ -109,9 +103,9 @@ class Container(Managed):
         """
         try:
             found = await self._engine.ask("GET", f"{self._path}/json")
-        except EngineError as error:
+        except Refused as error:
             if error.status == 404:
-                return "removed by somebody else"
+                return "removed by another program"
             raise
         if found["State"]["Running"]:
             self._front(found)
@@ -123,36 +117,30 @@ class Container(Managed):
         if state["OOMKilled"]:
             return "killed, having used up its memory"
         if state["ExitCode"] == _KILLED and found["HostConfig"]["Memory"] and not self.stopping:
-            # The daemon hears of the end and of its cause in any order, and only
-            # remembers a cause that came first.
+            # The daemon learns of the end and of its cause in any order, and only keeps a
+            # cause that came first.
             return "killed by SIGKILL, perhaps for having used up its memory"
         line = await lastLine(self._engine, f"{self._path}/logs") if state["ExitCode"] else ""
         return exitReason(state["ExitCode"], line)
 
     def _front(self, found: Any) -> None:
         """
-        Wait until the app answers, once.
+        Begin to wait until the app answers, unless that was done.
         """
         port = self._plan.port
-        if port is None or self._answers is not None:
+        if port is None or self.awaited:
             return
         host = _address(found["NetworkSettings"]["Networks"])
         if host is None:
-            raise EngineError("port= needs a network in which the container has an address")
-        self._answers = waitUntilReady(self._daemon.reactor, host, port)
-        self._answers.addCallbacks(
-            lambda _: self.ready.callback(Address(host, port)), self._unanswered
-        )
-
-    def _unanswered(self, failure: Failure) -> None:
-        failure.trap(CancelledError)
+            raise DaemonError("port= needs a network in which the container has an address")
+        self.awaitReady(self._daemon.reactor, Address(host, port))
 
     async def end(self) -> str:
         """
         See L{Managed}.
         """
         never = self._plan.port is not None and not self.ready.called
-        self._stopWaiting()
+        self.stopWaiting()
         plan = self._plan
         await insist(
             self._daemon.reactor, lambda: stopContainer(self._engine, plan.name, plan.stop_timeout)
@@ -160,24 +148,20 @@ class Container(Managed):
         reason = await self.look() or "stopped"
         return f"port {plan.port} never answered; {reason}" if never else reason
 
-    def _stopWaiting(self) -> None:
-        if self._answers is not None:
-            self._answers.cancel()
-
     async def clear(self) -> None:
         """
         See L{Managed}.
         """
-        self._stopWaiting()
+        self.stopWaiting()
         try:
             await removeContainer(self._engine, self._plan.name)
-        except EngineError:
+        except DaemonError:
             self._daemon.watch.doom(self._plan.name)
 
 
 def _address(networks: Mapping[str, Any]) -> str | None:
     """
-    Where a container is reached.
+    Return the address of a container.
     """
     for each in networks.values():
         for key in ("IPAddress", "GlobalIPv6Address"):

@@ -1,5 +1,5 @@
 """
-How a node in a container finds the edge.
+The address at which a node in a container dials the edge.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from brxy.errors import SpawnFailed
 
 __all__ = ["DialBack", "dialBack"]
 
-# Where the folder of the node port's socket is in a container.
+# The mount point of the folder with the node port's socket, in a container.
 _FOLDER = "/run/brxy"
 
 
@@ -23,25 +23,25 @@ class DialBack:
     """
     How a node in a container reaches the edge.
 
-    @ivar edge: its C{BRXY_EDGE}.
-    @ivar mounts: what must be mounted for that, as L{volumes}.
+    @ivar edge: the node's C{BRXY_EDGE}.
+    @ivar mounts: what must be mounted for that, as C{SOURCE:TARGET:ro}.
     """
 
     edge: str
     mounts: tuple[str, ...] = ()
 
 
-def dialBack(edge: str, told: str | None, host_network: bool) -> DialBack:
+def dialBack(edge: str, given: str | None, host_network: bool) -> DialBack:
     """
-    Tell a node in a container where the edge is.
+    Determine how a node in a container reaches the edge.
 
     @param edge: where the edge is for this machine, a client endpoint.
-    @param told: where it is for the container, if that was told.
-    @param host_network: the container has this machine's own network.
-    @raise SpawnFailed: it can't be reached from there.
+    @param given: where it is for the container, as the option C{edge=} says.
+    @param host_network: the container uses the network of this machine.
+    @raise SpawnFailed: the edge can't be reached from the container.
     """
-    if told is not None:
-        return DialBack(told)
+    if given is not None:
+        return DialBack(given)
     if edge.startswith("unix:"):
         folder, name = os.path.split(_unescaped(edge[len("unix:") :]))
         _checkOwnFolder(folder, name)
@@ -69,10 +69,11 @@ def _unescaped(text: str) -> str:
 
 def _checkOwnFolder(folder: str, name: str) -> None:
     """
-    The folder is mounted, and not the socket: an edge that is started again
-    makes a new one.  All that is in it is there for the container, too.
+    Check that a folder holds nothing but the socket.  The folder is mounted and not the
+    socket, because an edge that is started again makes a new socket; so the container sees
+    everything in the folder.
 
-    @raise SpawnFailed: that would be more than the socket.
+    @raise SpawnFailed: there is more than the socket in it.
     """
     try:
         others = [each for each in os.listdir(folder) if not each.startswith(name)]

@@ -1,5 +1,5 @@
 """
-How what ran in a container ended, in words.
+Descriptions of how containers ended.
 """
 
 from __future__ import annotations
@@ -7,18 +7,19 @@ from __future__ import annotations
 import re
 import signal
 
-from brxy.spawners.docker.answers import EngineError, oneLine
+from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.engine import Engine
+from brxy.values.text import oneLine
 
 __all__ = ["exitReason", "lastLine", "startFailed"]
 
-# Lines that are asked for, to find one that is not empty; the bytes before each;
-# and the streams.
+# Lines of the log that are requested, to find one that is not empty; the length of the
+# head of each piece, in bytes; and the numbers of the streams.
 _TAIL = 20
 _HEAD = 8
 _STDOUT, _STDERR = 1, 2
 
-# How runc, and the init in a container, say that there is no such command.
+# The messages by which runc, and the init in a container, report a missing command.
 _NO_COMMAND = re.compile(
     r'exec: "?(?P<a>[^":]+)"?: (?P<b>[^:]*)|exec (?P<c>\S+) failed: (?P<d>.*)'
 )
@@ -27,10 +28,10 @@ _NOT_RUN = (126, 127)
 
 def exitReason(status: int, line: str) -> str:
     """
-    How a container ended, for a log.
+    Describe how a container ended, in one line.
 
-    @param status: its exit status; a signal n makes it 128 + n.
-    @param line: the last line it printed.
+    @param status: its exit status, which is 128 + n after a signal n.
+    @param line: the last line that it printed.
     """
     missing = _NO_COMMAND.search(line) if status in _NOT_RUN else None
     if missing:
@@ -43,14 +44,16 @@ def exitReason(status: int, line: str) -> str:
     return f"exit status {status}: {line}" if status and line else f"exit status {status}"
 
 
-def startFailed(error: EngineError) -> str:
+def startFailed(message: str) -> str:
     """
-    Why a container could not be started, for a log.
+    Describe why a container could not be started, in one line.
+
+    @param message: what the daemon reported.
     """
-    missing = _NO_COMMAND.search(str(error))
-    return (
-        f"can't run {missing['a'] or missing['c']!r}: {_why(missing)}" if missing else str(error)
-    )
+    missing = _NO_COMMAND.search(message)
+    if missing:
+        return f"can't run {missing['a'] or missing['c']!r}: {_why(missing)}"
+    return message
 
 
 def _why(missing: re.Match[str]) -> str:
@@ -59,17 +62,19 @@ def _why(missing: re.Match[str]) -> str:
 
 async def lastLine(engine: Engine, path: str) -> str:
     """
-    @param path: of the logs of a container or a service.
+    Fetch the last line that a container or service printed.
+
+    @param path: the path of its logs in the API.
     @return: the last line on standard error, or on standard output if there is
-        none: which of two came later is not known.  C{""} if there is no line,
-        or if it can't be had.
+        none: it is not known which of two came later.  C{""} if there is no line,
+        or if the logs can't be read.
     """
     try:
         data = await engine.read("GET", path, stdout=1, stderr=1, tail=_TAIL)
-    except EngineError:
+    except DaemonError:
         return ""
     texts = {_STDOUT: b"", _STDERR: b""}
-    # Each piece has a head: of which stream, three bytes of nothing, its length.
+    # Each piece has a head: the stream, three bytes that are 0, and the length.
     while len(data) >= _HEAD:
         end = _HEAD + int.from_bytes(data[4:_HEAD], "big")
         texts[_STDERR if data[0] == _STDERR else _STDOUT] += data[_HEAD:end]

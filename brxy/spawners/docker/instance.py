@@ -1,5 +1,5 @@
 """
-What a daemon runs for us: from its order until nothing of it is left.
+The life of an instance that a daemon runs, from its order until nothing of it is left.
 """
 
 from __future__ import annotations
@@ -9,82 +9,77 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
-from zope.interface import implementer
 
 from brxy.errors import SpawnFailed
-from brxy.interfaces import Address, Gone, IInstance
-from brxy.spawners.docker.answers import EngineError, EngineUnreachable
+from brxy.interfaces import Gone
+from brxy.spawners.api.errors import DaemonError, Unreachable
+from brxy.spawners.instance import BaseInstance
 
 __all__ = ["Managed", "insist"]
 
-# Seconds for which a daemon that went away is asked again to stop something.
-# One that is only started anew is back in three.
+# Seconds for which a request to a daemon that went away is repeated, and between two
+# attempts.  A daemon that restarts is back within three seconds.
 _INSIST = 10.0
 _PAUSE = 0.5
 
 
-async def insist(reactor: Any, ask: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def insist(reactor: Any, request: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """
-    Have something done though the daemon may be away for a moment.
+    Repeat a request while the daemon is away for a moment.
 
-    @raise EngineError: it was refused, or the daemon did not come back.
+    @raise DaemonError: it was refused, or the daemon did not come back.
     """
     give_up = reactor.seconds() + _INSIST
     while True:
         try:
-            return await ask()
-        except EngineUnreachable:
+            return await request()
+        except Unreachable:
             if reactor.seconds() > give_up:
                 raise
         await deferLater(reactor, _PAUSE)
 
 
-@implementer(IInstance)
-class Managed:
+class Managed(BaseInstance):
     """
-    One instance.  What there is to do with the daemon says a subclass.
+    One instance.  A subclass implements the requests to the daemon.
 
-    @ivar over: fires after C{gone}.
-    @ivar stopping: it is to end.
-    @ivar detached: when it is gone: it may go on, where the daemon can't reach it.
+    @ivar stopping: the instance is being stopped.
+    @ivar detached: the instance is gone, but may go on where the daemon can't reach it.
     """
-
-    _log = Logger()
 
     def __init__(self) -> None:
-        self.ready: Deferred[Address] = Deferred()
-        self.gone: Deferred[Gone] = Deferred()
-        self.over: Deferred[None] = Deferred()
+        super().__init__()
         self.stopping = False
         self.detached = False
         self._looking_again = False
         self._idle: Deferred[None] | None = None
         self._waiting: Deferred[Any] | None = None
 
-    # What a subclass does
+    # For subclasses to implement
 
     async def begin(self) -> None:
         """
-        Have the daemon run it.  C{stopping} may become true meanwhile.
+        Have the daemon run the instance.  C{stopping} may become true meanwhile.
 
-        @raise EngineError: it can't.
+        @raise DaemonError: the daemon can't run it.
         """
         raise NotImplementedError
 
     async def look(self) -> str | None:
         """
+        Check the state of the instance.
+
         @return: how it ended; L{None} if it still runs.
-        @raise EngineError: nobody can say.
+        @raise DaemonError: the state is not known.
         """
         raise NotImplementedError
 
     async def end(self) -> str:
         """
-        Stop it, by force in the end.
+        Stop the instance, in the end by force.
 
         @return: how it ended.
-        @raise EngineError: it can't be stopped.
+        @raise DaemonError: it can't be stopped.
         """
         raise NotImplementedError
 
@@ -98,13 +93,11 @@ class Managed:
 
     def start(self, found: bool = False) -> None:
         """
-        Begin.
+        Start the instance.
 
         @param found: it runs already.
         """
-        life = Deferred.fromCoroutine(self._live(found))
-        life.addErrback(self._broken)
-        life.addBoth(self.over.callback)
+        self.live(self._live(found))
 
     def stop(self) -> None:
         """
@@ -118,7 +111,7 @@ class Managed:
 
     def lookAgain(self) -> None:
         """
-        Something may have become of it.
+        Check the state of the instance again, because it may have changed.
         """
         self._looking_again = True
         if self._idle is not None:
@@ -127,9 +120,9 @@ class Managed:
 
     async def unlessStopped(self, what: Deferred[Any]) -> None:
         """
-        Wait for something that need not be waited for once it is stopped.
+        Wait for something, but not longer than until the instance is stopped.
 
-        @raise CancelledError: it is.
+        @raise CancelledError: the instance is being stopped.
         """
         self._waiting = what
         try:
@@ -141,20 +134,20 @@ class Managed:
 
     def checkStopping(self) -> None:
         """
-        @raise CancelledError: it is to be stopped.
+        @raise CancelledError: the instance is being stopped.
         """
         if self.stopping:
             raise CancelledError()
 
-    async def _live(self, found: bool) -> None:
+    async def _live(self, found: bool) -> Gone:
         try:
             reason = await self._serve(found)
         except CancelledError:
             reason = "stopped before it was started"
-        except (EngineError, SpawnFailed) as error:
+        except (DaemonError, SpawnFailed) as error:
             reason = str(error)
         await self.clear()
-        self.gone.callback(Gone(reason, self.detached))
+        return Gone(reason, self.detached)
 
     async def _serve(self, found: bool) -> str:
         self.checkStopping()
@@ -173,11 +166,6 @@ class Managed:
     async def _lookOnce(self) -> str | None:
         try:
             return await self.look()
-        except EngineUnreachable:
-            # Whoever told us to look tells again when the daemon is back.
+        except Unreachable:
+            # Another check follows when the daemon is back.
             return None
-
-    def _broken(self, failure: Any) -> None:
-        self._log.failure("an instance is lost", failure)
-        if not self.gone.called:
-            self.gone.callback(Gone("brxy failed to follow it"))

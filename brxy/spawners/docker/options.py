@@ -1,5 +1,5 @@
 """
-What the spawners that run containers are told.
+The keys of the spawners that run containers, and their converters.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from math import ceil, isfinite
 from attrs import field, frozen
 from attrs.converters import optional
 
-from brxy.reactor.endpoints import endpoint
+from brxy.reactor.endpoints import clientEndpoint
 from brxy.spawners.spec import seconds
 
 __all__ = [
@@ -25,26 +25,26 @@ __all__ = [
     "word",
 ]
 
-# See the grammar of a reference in the registry's own specification; what is no
-# image there gets a worse message from the daemon.
+# See the grammar of a reference in the specification of registries.  For what this lets
+# through, the message of the daemon is worse.
 _IMAGE = re.compile(r"[a-z0-9][a-zA-Z0-9._/:-]*(@sha256:[0-9a-f]{64})?")
 _WORD = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.:-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _MEMORY = re.compile(r"([0-9]+)([kmg]?)b?", re.IGNORECASE)
 
-# Bytes; the daemon takes no less.
+# Bytes; the daemon accepts no less.
 _LEAST_MEMORY = 6 << 20
 
-# A node finishes what runs within its --drain-timeout, 25 s.
+# Seconds.  A node finishes its exchanges within its --drain-timeout, 25 s.
 _NODE_STOP_TIMEOUT = 30
 _APP_STOP_TIMEOUT = 10
 
 
 def image(text: str) -> str:
     """
-    A converter for options: the name of an image, as C{docker run} takes it.
+    Convert the name of an image, as C{docker run} takes it.
 
-    @raise ValueError: it is none.
+    @raise ValueError: it is not a name of an image.
     """
     if not _IMAGE.fullmatch(text):
         raise ValueError("the name of an image is needed, as nginx:1.25")
@@ -53,9 +53,9 @@ def image(text: str) -> str:
 
 def word(text: str) -> str:
     """
-    A converter for options: a name of the daemon's (of a network, a user).
+    Convert a name that the daemon knows, such as of a network or a user.
 
-    @raise ValueError: it is none.
+    @raise ValueError: it is not a name.
     """
     if not _WORD.fullmatch(text):
         raise ValueError("a name is needed")
@@ -64,9 +64,9 @@ def word(text: str) -> str:
 
 def memory(text: str) -> int:
     """
-    A converter for options: an amount of memory, as C{512m}, in bytes.
+    Convert an amount of memory, such as C{512m}, to bytes.
 
-    @raise ValueError: it is none, or too little for a container.
+    @raise ValueError: it is not an amount, or too little for a container.
     """
     match = _MEMORY.fullmatch(text)
     if not match:
@@ -79,9 +79,9 @@ def memory(text: str) -> int:
 
 def cpus(text: str) -> float:
     """
-    A converter for options: a number of processors, as C{1.5}.
+    Convert a number of processors, such as C{1.5}.
 
-    @raise ValueError: it is none.
+    @raise ValueError: it is not a number of processors.
     """
     try:
         number = float(text)
@@ -94,7 +94,7 @@ def cpus(text: str) -> float:
 
 def variables(text: str) -> Mapping[str, str]:
     """
-    A converter for options: C{NAME=VALUE}, or several with commas between.
+    Convert C{NAME=VALUE}, or several of these with commas between.
 
     @raise ValueError: it is something else.
     """
@@ -110,11 +110,10 @@ def _variable(text: str, complaint: str) -> tuple[str, str]:
 
 def environmentFile(path: str) -> Mapping[str, str]:
     """
-    A converter for options: a file of lines C{NAME=VALUE}, as C{docker run
-    --env-file} reads it.  Empty lines and those that begin with C{#} are
-    passed over.
+    Read a file of lines C{NAME=VALUE}, as C{docker run --env-file} does.  Empty lines and
+    lines that begin with C{#} are ignored.
 
-    @raise ValueError: it can't be read, or a line is something else.
+    @raise ValueError: the file can't be read, or a line is something else.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -130,8 +129,8 @@ def environmentFile(path: str) -> Mapping[str, str]:
 
 def volumes(text: str) -> tuple[str, ...]:
     """
-    A converter for options: C{SOURCE:TARGET} or C{SOURCE:TARGET:ro}, or several
-    with commas between.  The source is a path or a volume's name.
+    Convert C{SOURCE:TARGET} or C{SOURCE:TARGET:ro}, or several of these with commas
+    between.  The source is a path or the name of a volume.
 
     @raise ValueError: it is something else.
     """
@@ -147,9 +146,9 @@ def volumes(text: str) -> tuple[str, ...]:
 
 def oneOf(text: str, *choices: str) -> str:
     """
-    For converters of options: one of these.
+    Check that a text is one of some choices.
 
-    @raise ValueError: it is none of them.
+    @raise ValueError: it is not.
     """
     if text not in choices:
         raise ValueError(f"{', '.join(choices[:-1])} or {choices[-1]} is needed")
@@ -162,37 +161,39 @@ class ContainerOptions:
     The keys that C{docker:} and C{swarm:} share.
     """
 
-    image: str = field(converter=image, metadata={"help": "what runs, as docker run takes it"})
+    image: str = field(converter=image, metadata={"help": "the image, as docker run takes it"})
     env: Mapping[str, str] | None = field(
         default=None,
         converter=optional(variables),
-        metadata={"help": "NAME=VALUE,NAME=VALUE: more of the environment"},
+        metadata={"help": "NAME=VALUE,NAME=VALUE: additions to the environment"},
     )
     env_file: Mapping[str, str] | None = field(
         default=None,
         converter=optional(environmentFile),
-        metadata={"help": "a file of lines NAME=VALUE: more of the environment"},
+        metadata={"help": "a file of lines NAME=VALUE: additions to the environment"},
     )
     volume: tuple[str, ...] | None = field(
         default=None,
         converter=optional(volumes),
-        metadata={"help": "SOURCE:TARGET[:ro], with commas between: what is mounted"},
+        metadata={"help": "SOURCE:TARGET[:ro], with commas between: volumes to mount"},
     )
     memory: int | None = field(
         default=None,
         converter=optional(memory),
-        metadata={"help": "at most so much memory, as 512m"},
+        metadata={"help": "the memory limit, such as 512m"},
     )
     cpus: float | None = field(
         default=None,
         converter=optional(cpus),
-        metadata={"help": "at most so many processors, as 1.5"},
+        metadata={"help": "the limit of processors, such as 1.5"},
     )
     network: str | None = field(
-        default=None, converter=optional(word), metadata={"help": "the network it is in"}
+        default=None, converter=optional(word), metadata={"help": "the network to join"}
     )
     user: str | None = field(
-        default=None, converter=optional(word), metadata={"help": "who it runs as: USER[:GROUP]"}
+        default=None,
+        converter=optional(word),
+        metadata={"help": "the user it runs as: USER[:GROUP]"},
     )
     stop_timeout: float | None = field(
         default=None,
@@ -201,23 +202,24 @@ class ContainerOptions:
     )
     edge: str | None = field(
         default=None,
-        converter=optional(endpoint),
-        metadata={"help": "where a node in it dials the edge, a client endpoint"},
+        converter=optional(clientEndpoint),
+        metadata={"help": "the client endpoint at which a node in a container dials the edge"},
     )
 
     def environment(self, ours: Mapping[str, str]) -> list[str]:
         """
-        @param ours: what brxy tells, which counts for more than what is in the
-            options.
-        @return: the environment of a container, as the API has it.
+        Return the environment of a container, in the form of the API.
+
+        @param ours: the variables that brxy sets, which override those of the options.
         """
         both = {**(self.env_file or {}), **(self.env or {}), **ours}
         return [f"{name}={value}" for name, value in both.items()]
 
     def patience(self, fronted: bool) -> int:
         """
-        @param fronted: an app runs in it; else a node.
-        @return: whole seconds between SIGTERM and SIGKILL.
+        Return the whole seconds between SIGTERM and SIGKILL.
+
+        @param fronted: an app runs in the container, and no node.
         """
         if self.stop_timeout is not None:
             return ceil(self.stop_timeout)

@@ -1,5 +1,5 @@
 """
-Fetches images, each once at a time.
+Pulls images, each once at a time.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.api.errors import DaemonError, Unreachable
 from brxy.spawners.docker.engine import Engine
 
 __all__ = ["Pulls"]
 
-# Seconds for an image: some have many gigabytes.
+# Seconds for the pull of one image; some have many gigabytes.
 _LONGEST = 3600.0
 
 
 def _query(image: str) -> dict[str, str]:
     """
-    An image as the API wants it for a pull.  Without a tag that would be all
-    there are.
+    Return the parameters of the request that pulls an image.  Without a tag it would pull
+    all tags.
     """
     name, at, digest = image.partition("@")
     if at:
@@ -33,19 +33,19 @@ def _query(image: str) -> dict[str, str]:
 
 def _progress(event: Any) -> None:
     """
-    One line of what the daemon tells while it pulls.
+    Take one event of a pull.
 
-    @raise EngineError: it failed.
+    @raise DaemonError: the event reports that the pull failed.
     """
     if "error" in event:
-        raise EngineError(str(event["error"]))
+        raise DaemonError(str(event["error"]))
 
 
 class Pulls:
     """
-    Whoever wants an image that is being pulled waits for the same pull.  It
-    goes on when nobody waits any more: an image that takes longer than an
-    order may take is there for a later one.
+    The pulls of one daemon.  All orders of an image wait for the same pull.  It goes on
+    when no order waits any more, so that an image which takes longer than an order may
+    take is there for a later one.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -55,8 +55,10 @@ class Pulls:
 
     def pull(self, image: str) -> Deferred[None]:
         """
-        @return: fires when the image is there, or fails with L{EngineError}.
-            Cancel it to wait no longer.
+        Pull an image, or wait for the pull that runs.
+
+        @return: fires when the image is there, or fails with L{DaemonError}.
+            Cancel it to stop waiting.
         """
         waiting = self._waiting.setdefault(image, [])
         deferred: Deferred[None] = Deferred(waiting.remove)
@@ -78,14 +80,15 @@ class Pulls:
             stream = await self._engine.follow(
                 "POST", "/images/create", _progress, **_query(image)
             )
-            await self._engine.whole(stream, _LONGEST)
-        except EngineError as error:
-            raise EngineError(f"can't pull {image}: {error}", error.status) from None
+            if not await self._engine.ended(stream, timeout=_LONGEST):
+                raise Unreachable(f"it took longer than {_LONGEST:g} s")
+        except DaemonError as error:
+            raise DaemonError(f"can't pull {image}: {error}") from None
 
     def _over(self, result: None | Failure, image: str) -> None:
         self._running.pop(image, None)
         for each in self._waiting.pop(image, []):
             if isinstance(result, Failure) and result.check(CancelledError):
-                each.errback(EngineError(f"the pull of {image} was stopped"))
+                each.errback(DaemonError(f"the pull of {image} was stopped"))
             else:
                 each.callback(result)

@@ -1,5 +1,5 @@
 """
-C{docker:} runs each instance in a container of its own, by the Docker Engine API.
+The spawner C{docker:}, which runs a container for each instance by the Docker Engine API.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, SpawnOrder
-from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.base import (
     IMAGE,
     TICKET,
@@ -23,7 +23,7 @@ from brxy.spawners.docker.base import (
     edgeLabels,
     orderLabels,
 )
-from brxy.spawners.docker.container import Container, Daemon, Plan
+from brxy.spawners.docker.container import Container, ContainerPlan, Daemon
 from brxy.spawners.docker.dialback import dialBack
 from brxy.spawners.docker.engine import Engine, labelFilter
 from brxy.spawners.docker.instance import Managed
@@ -33,10 +33,10 @@ from brxy.spawners.docker.removal import removeContainer, stopContainer
 from brxy.spawners.docker.watch import Watch
 from brxy.spawners.spec import portNumber
 
-__all__ = ["DockerSpawner", "Options", "factory"]
+__all__ = ["DockerSpawner", "DockerOptions", "factory"]
 
-# Seconds that something left by an earlier run gets to end: the edge waits for
-# 30 at most, and clients wait for the edge.
+# Seconds in which a container that an earlier run left may end: the edge waits for
+# at most 30, and clients wait for the edge.
 _LEFTOVER_TIMEOUT = 10
 
 
@@ -45,7 +45,7 @@ def _whenPulled(text: str) -> str:
 
 
 @frozen(kw_only=True)
-class Options(ContainerOptions):
+class DockerOptions(ContainerOptions):
     """
     The keys of C{docker:}.
     """
@@ -53,20 +53,20 @@ class Options(ContainerOptions):
     port: int | None = field(
         default=None,
         converter=optional(portNumber),
-        metadata={"help": "where the app listens in the container; without it a node runs there"},
+        metadata={"help": "the port of the app in the container; without it a node runs there"},
     )
     pull: str = field(
         default="missing",
         converter=_whenPulled,
-        metadata={"help": "when the image is fetched: missing, always or never"},
+        metadata={"help": "when the image is pulled: missing, always or never"},
     )
 
 
 class DockerSpawner(ManagingSpawner):
     """
-    Runs one more container of the same image for each instance.
+    Runs a container of the same image for each instance.
 
-    @raise BadSpawnSpec: the options don't go together.
+    @raise BadSpawnSpec: the options contradict each other.
     """
 
     kind = "docker"
@@ -74,7 +74,7 @@ class DockerSpawner(ManagingSpawner):
     _watch: Watch | None = None
 
     def __init__(
-        self, options: Options, command: Sequence[str], reactor: Any, engine: Engine
+        self, options: DockerOptions, command: Sequence[str], reactor: Any, engine: Engine
     ) -> None:
         super().__init__(options, command, reactor, engine)
         if options.port is not None and options.network in ("host", "none"):
@@ -91,7 +91,7 @@ class DockerSpawner(ManagingSpawner):
         """
         if self._watch is None:
             self._watch = Watch(
-                self._reactor, self._engine, edgeLabels(self.kind, edge), self.told
+                self._reactor, self._engine, edgeLabels(self.kind, edge), self.check
             )
 
     @property
@@ -109,11 +109,13 @@ class DockerSpawner(ManagingSpawner):
     def _container(self, name: str, body: Mapping[str, Any]) -> Container:
         options = self._options
         patience = options.patience(options.port is not None)
-        return Container(self._daemon, Plan(name, body, options.pull, options.port, patience))
+        return Container(
+            self._daemon, ContainerPlan(name, body, options.pull, options.port, patience)
+        )
 
     def _body(self, order: SpawnOrder) -> dict[str, Any]:
         """
-        What creates the container of an order.
+        Return the body of the request that creates the container of an order.
         """
         options = self._options
         ours, mounts, port = self._surroundings(order)
@@ -138,8 +140,8 @@ class DockerSpawner(ManagingSpawner):
 
     def _surroundings(self, order: SpawnOrder) -> tuple[dict[str, str], Sequence[str], str]:
         """
-        @return: what is in its environment and what is mounted because of us,
-            and its C{{port}}.
+        @return: the environment and the mounts that brxy needs, and the value of
+            C{{port}}.
         """
         options = self._options
         if options.port is not None:
@@ -165,7 +167,7 @@ class DockerSpawner(ManagingSpawner):
             if name in self._managed:
                 continue
             if order is not None and order.ticket not in found and mine and _runs(each):
-                # It is there: nothing is needed that would create it.
+                # It exists, and is never created: no body is needed.
                 adopted = self._container(name, {})
                 found[order.ticket] = self.keep(name, adopted, found=True)
             else:
@@ -177,7 +179,7 @@ class DockerSpawner(ManagingSpawner):
         try:
             await stopContainer(self._engine, name, _LEFTOVER_TIMEOUT)
             await removeContainer(self._engine, name)
-        except EngineError as error:
+        except DaemonError as error:
             self._log.warn("{name} of an earlier run: {e}", name=name, e=error)
             self._daemon.watch.doom(name)
         else:
@@ -198,7 +200,7 @@ def _runs(container: Mapping[str, Any]) -> bool:
 
 factory = EngineFactory(
     "docker",
-    "runs each instance in a container of its own, by the Docker Engine API",
-    Options,
+    "runs a container for each instance by the Docker Engine API",
+    DockerOptions,
     DockerSpawner,
 )

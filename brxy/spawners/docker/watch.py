@@ -1,5 +1,5 @@
 """
-Follows what becomes of containers, by one stream of events for all of them.
+Watches containers by one stream of events for all of them.
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ from twisted.application.internet import backoffPolicy
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.api.errors import DaemonError, Unreachable
 from brxy.spawners.docker.engine import Engine, labelFilter
 from brxy.spawners.docker.removal import removeContainer
 
 __all__ = ["Watch"]
 
-# Seconds after which the stream is opened anew, and all is looked at: whatever
-# was missed is noticed then.
+# Seconds after which the stream is opened again and the state of every container is
+# checked, which finds any change that was missed.
 _RENEW = 300.0
 
 
 class Watch:
     """
-    @param labels: what the containers bear.
-    @param told: called with the name of a container of which something may
-        have become; with C{""} if that may be any of them.
+    Reports changes of the containers with some labels.
+
+    @param changed: called with the name of a container that may have changed; with C{""}
+        if any of them may have.
+    @param renew: seconds after which the stream is opened again.
     """
 
     _log = Logger()
@@ -36,12 +38,14 @@ class Watch:
         reactor: Any,
         engine: Engine,
         labels: Mapping[str, str],
-        told: Callable[[str], None],
+        changed: Callable[[str], None],
+        renew: float = _RENEW,
     ) -> None:
         self._reactor = reactor
         self._engine = engine
         self._labels = labels
-        self._told = told
+        self._changed = changed
+        self._renew = renew
         self._work: Deferred[None] | None = None
         self._pause: Deferred[None] | None = None
         self._is_up = False
@@ -50,9 +54,9 @@ class Watch:
 
     async def up(self) -> None:
         """
-        Wait until the stream stands: from then on nothing is missed.
+        Wait until the stream is open.  From then on no change is missed.
 
-        @raise EngineError: it can't be had now.
+        @raise DaemonError: it can't be opened now.
         """
         if self._is_up:
             return
@@ -67,20 +71,20 @@ class Watch:
 
     def doom(self, name: str) -> None:
         """
-        Remove a container once the daemon can be reached again.
+        Remove a container when the daemon can be reached again.
         """
         self._doomed.add(name)
 
     def stop(self) -> None:
         """
-        Follow no more.
+        Stop watching.
         """
         if self._work is not None:
             self._work.cancel()
 
     def _ended(self, failure: Any) -> None:
         if not failure.check(CancelledError):
-            self._log.failure("the watch over containers broke", failure)
+            self._log.failure("watching containers failed", failure)
 
     async def _follow(self) -> None:
         failures = 0
@@ -88,35 +92,39 @@ class Watch:
         while True:
             try:
                 await self._once()
-            except EngineError as error:
+            except DaemonError as error:
                 failures = 1 if self._is_up else failures + 1
                 if failures == 1:
                     self._log.warn("{error}", error=error)
                 self._is_up = False
-                self._tell(error)
+                self._fireWaiting(error)
                 await self._rest(delay(failures))
 
     async def _once(self) -> None:
         """
-        Follow one stream to its end.
+        Receive one stream to its end.
         """
         filters = labelFilter(self._labels, type=["container"], event=["die", "destroy"])
         stream = await self._engine.follow("GET", "/events", self._event, filters=filters)
         if not self._is_up:
             self._is_up = True
             self._log.debug("following the containers of {labels}", labels=self._labels)
-        self._tell(None)
-        # Of what happened while there was no stream there are no events.
-        self._told("")
+        self._fireWaiting(None)
+        # There are no events of what happened while there was no stream.
+        self._changed("")
         for name in list(self._doomed):
             await removeContainer(self._engine, name)
             self._doomed.discard(name)
-        await self._engine.whole(stream, _RENEW)
+        await self._engine.ended(stream, timeout=self._renew)
 
     def _event(self, event: Any) -> None:
-        self._told(str(event["Actor"]["Attributes"]["name"]))
+        try:
+            name = event["Actor"]["Attributes"]["name"]
+        except (KeyError, TypeError):
+            raise Unreachable("an event names no container") from None
+        self._changed(str(name))
 
-    def _tell(self, error: EngineError | None) -> None:
+    def _fireWaiting(self, error: DaemonError | None) -> None:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             if error is None:

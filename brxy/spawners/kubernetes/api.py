@@ -1,179 +1,143 @@
 """
-Requests to the Kubernetes API that keep nobody waiting.
+A client of the Kubernetes API.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
 
-from treq.client import HTTPClient
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
-from twisted.internet.error import ConnectingCancelledError
-from twisted.internet.interfaces import IDelayedCall
-from twisted.web.client import Agent, ResponseFailed
-from twisted.web.http_headers import Headers
+from cryptography import x509
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
 import brxy
-from brxy.spawners.kubernetes.bodies import Lines, Whole
-from brxy.spawners.kubernetes.config import Access
-from brxy.spawners.kubernetes.link import BROKEN, Link, describeBroken, wasSent
-from brxy.spawners.kubernetes.status import KubeError, Unreachable, refusal
+from brxy.errors import UsageError
+from brxy.spawners.api.client import DaemonClient
+from brxy.spawners.api.errors import Refused, Unreachable
+from brxy.spawners.api.link import CONNECT_TIMEOUT, Link
+from brxy.spawners.kubernetes.config import ClusterAccess
+from brxy.spawners.kubernetes.credentials import Credential
+from brxy.spawners.kubernetes.status import refusal
+from brxy.tls.certificates import trust
+from brxy.tls.contexts import TLS_1_2, ClientCreator, Identity, clientContext, parseIdentity
 
-__all__ = ["ANSWER_TIMEOUT", "KubeAPI"]
+__all__ = ["KubeAPI", "tlsFor"]
 
-#: Seconds until an answer must be whole.
-ANSWER_TIMEOUT = 20.0
-
-# Requests at once; many more would only be told 429.
+# Requests at once, at most; an API answers many more with 429.
 _AT_ONCE = 16
 
-_UNAUTHORIZED = 401
+# Bytes of an answer, which may be the list of all Pods of an edge, and of one event
+# about a Pod: an object of the API has 1.5 MiB at most, and ours have some KiB.
+_LONGEST = 64 << 20
+_LONGEST_LINE = 4 << 20
 
-_T = TypeVar("_T")
+
+def tlsFor(access: ClusterAccess, credential: Credential) -> IOpenSSLClientConnectionCreator:
+    """
+    @return: what makes TLS connections to a cluster.
+    @raise Unreachable: a certificate or key can't be used.
+    """
+    name = access.server_name or urlsplit(access.server).hostname or ""
+    try:
+        context = clientContext(_identity(credential), minimum=TLS_1_2)
+        if access.verify:
+            trust(context, _authorities(access.ca), name)
+    except UsageError as error:
+        raise Unreachable(error, sent=False) from None
+    return ClientCreator(context, name)
 
 
-class KubeAPI:
+def _identity(credential: Credential) -> Identity | None:
+    if not credential.certificate:
+        return None
+    return parseIdentity(
+        credential.certificate, credential.key, "client-certificate", "client-key"
+    )
+
+
+def _authorities(ca: bytes | None) -> list[x509.Certificate] | None:
+    if ca is None:
+        return None
+    try:
+        return x509.load_pem_x509_certificates(ca)
+    except ValueError:
+        raise UsageError("certificate-authority: there is no certificate in it") from None
+
+
+class KubeAPI(DaemonClient):
     """
     The API of one cluster.
 
-    Every request has a connection of its own: there are two or three in the
-    life of an instance, and none that is kept can have been closed meanwhile,
-    when it would not be known whether a Pod was made.
+    @param timeout: seconds until an answer must be complete.
     """
 
-    def __init__(self, reactor: Any, access: Access) -> None:
-        self.access = access
-        self._reactor = reactor
+    def __init__(self, reactor: Any, access: ClusterAccess, timeout: float) -> None:
+        super().__init__(
+            reactor,
+            access.server,
+            access.server,
+            timeout=timeout,
+            longest=_LONGEST,
+            longest_line=_LONGEST_LINE,
+        )
+        self._access = access
         self._turns = DeferredSemaphore(_AT_ONCE)
 
-    async def ask(self, method: str, path: str, body: Any = None, **query: str | int) -> Any:
+    async def read(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        timeout: float | None = None,
+        **query: str | int,
+    ) -> bytes:
         """
-        Make a request.
-
-        @param body: what is sent as JSON; L{None}: nothing.
-        @return: what was answered.
-        @raise Refused: the API answered with an error.
-        @raise Unreachable: there was no answer.
+        See L{DaemonClient}.
         """
-        data = await self.read(method, path, body, **query)
-        try:
-            return json.loads(data)
-        except ValueError:
-            raise Unreachable(f"{self.access.server} answered no JSON", sent=True) from None
-
-    async def read(self, method: str, path: str, body: Any = None, **query: str | int) -> bytes:
-        """
-        As L{ask}, for an answer that is not JSON.
-        """
-
-        async def read() -> bytes:
-            whole = Whole()
-            link = await self._begin(method, path, body, query, whole)
-            try:
-                await whole.over
-            except BaseException:
-                link.abort()
-                raise
-            return bytes(whole.data)
-
+        read = super().read
         return await self._turns.run(
-            lambda: Deferred.fromCoroutine(self._limited(read(), ANSWER_TIMEOUT))
+            lambda: Deferred.fromCoroutine(read(method, path, body, timeout, **query))
         )
 
-    async def follow(
+    async def watch(
         self, path: str, receive: Callable[[Any], None], silence: float, **query: str | int
     ) -> None:
         """
-        Make a request whose answer is a JSON object a line, until it ends.
+        Receive a stream until the API ends it.
 
-        @param receive: called with each; what it raises ends it.
-        @param silence: seconds without a byte after which we hang up.
-        @raise KubeError: as L{ask}, or what C{receive} raised.
+        @param silence: it breaks when nothing comes for this number of seconds.
+        @raise DaemonError: as for C{ask}, or what C{receive} raised.
         """
-        lines = Lines(receive, self._reactor, silence)
-        link = await self._limited(self._begin("GET", path, None, query, lines), ANSWER_TIMEOUT)
-        try:
-            await self._limited(lines.wait(), None)
-        finally:
-            # A watch is never over by itself as far as its connection is concerned.
-            link.abort()
+        stream = await self.follow("GET", path, receive, **query)
+        await self.ended(stream, silence=silence)
 
-    async def _begin(
-        self, method: str, path: str, body: Any, query: Mapping[str, Any], receiver: Any
-    ) -> Link:
+    async def open(self) -> tuple[Link, Mapping[str, str]]:
         """
-        Make a request, and deliver the body of the answer.
-
-        @return: its connection.
+        See L{DaemonClient}.
         """
-        response, link = await self._request(method, path, body, query)
-        if response.code == _UNAUTHORIZED and self.access.credentials.refused():
-            link.abort()
-            response, link = await self._request(method, path, body, query)
-        if response.code < 400:
-            response.deliverBody(receiver)
-            return link
-        whole = Whole()
-        response.deliverBody(whole)
-        try:
-            await whole.over
-        finally:
-            link.abort()
-        retry_after = response.headers.getRawHeaders("Retry-After", [None])[0]
-        raise refusal(response.code, bytes(whole.data), retry_after)
-
-    async def _request(
-        self, method: str, path: str, body: Any, query: Mapping[str, Any]
-    ) -> tuple[Any, Link]:
-        credential = await self.access.credentials.get()
-        headers = Headers({"User-Agent": [f"brxy/{brxy.__version__}"]})
-        headers.setRawHeaders("Accept", ["application/json"])
+        credential = await self._access.credentials.get()
+        fields = {"User-Agent": f"brxy/{brxy.__version__}", "Accept": "application/json"}
         if credential.token:
-            headers.setRawHeaders("Authorization", [f"Bearer {credential.token}"])
-        if body is not None:
-            headers.setRawHeaders("Content-Type", ["application/json"])
-        link = Link(self._reactor, self.access, credential)
-        client = HTTPClient(Agent.usingEndpointFactory(self._reactor, link))
-        response = await client.request(
-            method,
-            self.access.server + path,
-            params=query,
-            headers=headers,
-            data=None if body is None else json.dumps(body).encode(),
-            # Nobody is to be sent elsewhere with our token.
-            allow_redirects=False,
-            unbuffered=True,
-            reactor=self._reactor,
-        )
-        return response, link
+            fields["Authorization"] = f"Bearer {credential.token}"
+        url = urlsplit(self._access.server)
+        secure = url.scheme == "https"
+        port = url.port or (443 if secure else 80)
+        endpoint: Any = HostnameEndpoint(self._reactor, url.hostname or "", port, CONNECT_TIMEOUT)
+        if secure:
+            endpoint = wrapClientTLS(tlsFor(self._access, credential), endpoint)
+        return Link(endpoint), fields
 
-    async def _limited(self, coroutine: Coroutine[Any, Any, _T], seconds: float | None) -> _T:
+    def refusal(self, status: int, body: bytes, retry_after: str | None) -> Refused:
         """
-        Do something within a time, and tell of broken connections in a line.
+        See L{DaemonClient}.
         """
-        work = Deferred.fromCoroutine(coroutine)
-        limit: IDelayedCall | None = None
-        if seconds is not None:
-            limit = self._reactor.callLater(seconds, work.cancel)
-        try:
-            return await work
-        except (*BROKEN, CancelledError, ConnectingCancelledError) as error:
-            if not _isCancelled(error):
-                raise self._unreachable(describeBroken(error), wasSent(error)) from None
-            if limit is None or limit.active():
-                raise CancelledError() from None
-            raise self._unreachable(f"no answer within {seconds:g} s", True) from None
-        finally:
-            if limit is not None and limit.active():
-                limit.cancel()
+        return refusal(status, body, retry_after)
 
-    def _unreachable(self, why: str, sent: bool) -> KubeError:
-        return Unreachable(f"{self.access.server} can't be reached: {why}", sent)
-
-
-def _isCancelled(error: Exception) -> bool:
-    if isinstance(error, ResponseFailed):
-        return any(each.check(CancelledError) for each in error.reasons)
-    return isinstance(error, (CancelledError, ConnectingCancelledError))
+    def unauthorized(self) -> bool:
+        """
+        See L{DaemonClient}.
+        """
+        return self._access.credentials.refused()

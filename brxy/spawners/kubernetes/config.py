@@ -28,7 +28,7 @@ from brxy.spawners.kubernetes.credentials import (
 )
 from brxy.spawners.kubernetes.files import Entry, loadKubeconfig
 
-__all__ = ["MOUNTED", "Access", "findAccess"]
+__all__ = ["MOUNTED", "ClusterAccess", "findAccess"]
 
 #: Where a Pod finds its service account.
 MOUNTED = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -38,7 +38,7 @@ _UNKNOWN_WAYS = ("auth-provider", "username", "password", "as", "as-uid", "as-gr
 
 
 @frozen
-class Access:
+class ClusterAccess:
     """
     A cluster, and who we are there.
 
@@ -64,7 +64,7 @@ def findAccess(
     kubeconfig: str | None = None,
     context: str | None = None,
     mounted: Path = MOUNTED,
-) -> Access:
+) -> ClusterAccess:
     """
     Find the cluster as C{kubectl} does: by the file that is named, by
     C{KUBECONFIG}, by C{~/.kube/config}, or as the one that we run in.
@@ -89,7 +89,7 @@ def findAccess(
     return _fromFiles(reactor, environ, paths, context)
 
 
-def _inCluster(environ: Mapping[str, str], mounted: Path) -> Access:
+def _inCluster(environ: Mapping[str, str], mounted: Path) -> ClusterAccess:
     host = environ["KUBERNETES_SERVICE_HOST"]
     port = environ.get("KUBERNETES_SERVICE_PORT", "443")
     try:
@@ -100,7 +100,7 @@ def _inCluster(environ: Mapping[str, str], mounted: Path) -> Access:
         raise BadSpawnSpec(
             f"kubernetes: the service account of this Pod: {error.filename}: {error.strerror}"
         ) from None
-    return Access(
+    return ClusterAccess(
         f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
         FileCredentials(token_file=mounted / "token"),
         namespace,
@@ -110,7 +110,7 @@ def _inCluster(environ: Mapping[str, str], mounted: Path) -> Access:
 
 def _fromFiles(
     reactor: Any, environ: Mapping[str, str], paths: list[Path], context: str | None
-) -> Access:
+) -> ClusterAccess:
     config = loadKubeconfig(paths)
     name = context or config.current
     if not name:
@@ -124,7 +124,7 @@ def _fromFiles(
         raise cluster.error("proxy-url is not supported")
     user = chosen.text("user")
     given = config.entry("user", user) if user else Entry("user", "", {}, Path())
-    return Access(
+    return ClusterAccess(
         server.rstrip("/"),
         _credentials(reactor, environ, given, cluster),
         chosen.text("namespace"),

@@ -15,9 +15,10 @@ from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred, DeferredLock
 
 from brxy.errors import SpawnFailed
-from brxy.processes.child import Child, Ended, printable
+from brxy.processes.child import Child, Ended
 from brxy.processes.pipes import MAX_LINE
-from brxy.spawners.kubernetes.status import Unreachable, oneLine
+from brxy.spawners.api.errors import Unreachable
+from brxy.values.text import oneLine
 
 __all__ = ["API_VERSIONS", "Credential", "Credentials", "ExecCredentials", "FileCredentials"]
 
@@ -127,6 +128,7 @@ class ExecCredentials:
     @param environment: all of its environment.
     @param hint: what to say when the program is not there.
     @param wallClock: the time, in seconds since the epoch.
+    @param timeout: seconds for the program.
     """
 
     def __init__(
@@ -137,6 +139,7 @@ class ExecCredentials:
         api_version: str,
         hint: str,
         wallClock: Callable[[], float],
+        timeout: float = _EXEC_TIMEOUT,
     ) -> None:
         self._reactor = reactor
         self._argv = argv
@@ -144,6 +147,7 @@ class ExecCredentials:
         self._api_version = api_version
         self._hint = hint
         self._wallClock = wallClock
+        self._timeout = timeout
         self._turn = DeferredLock()
         self._kept: Credential | None = None
         self._expires: float | None = None
@@ -185,7 +189,7 @@ class ExecCredentials:
             child.start()
         except SpawnFailed as error:
             raise self._error(" ".join(filter(None, [f"{error}.", self._hint]))) from None
-        limit = self._reactor.callLater(_EXEC_TIMEOUT, child.kill)
+        limit = self._reactor.callLater(self._timeout, child.kill)
         try:
             ended: Ended = await child.ended
         finally:
@@ -194,10 +198,10 @@ class ExecCredentials:
             if in_time:
                 limit.cancel()
         if not in_time:
-            raise self._error(f"it did not end within {_EXEC_TIMEOUT:g} s")
+            raise self._error(f"it did not end within {self._timeout:g} s")
         if ended.status != 0:
             # What it says otherwise may be a credential, and this goes into the log.
-            raise self._error(evolve(ended, last_line=printable(bytes(complaint))).describe())
+            raise self._error(evolve(ended, last_line=oneLine(complaint)).describe())
         return bytes(output)
 
     def _status(self, output: bytes) -> Mapping[str, Any]:

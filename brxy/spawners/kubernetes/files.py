@@ -12,7 +12,7 @@ from attrs import frozen
 
 from brxy.errors import BadSpawnSpec
 from brxy.spawners.kubernetes.pod import checkTemplate
-from brxy.spawners.kubernetes.status import oneLine
+from brxy.values.text import oneLine
 
 __all__ = ["Entry", "Kubeconfig", "loadKubeconfig", "loadTemplate"]
 

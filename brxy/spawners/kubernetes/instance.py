@@ -12,24 +12,15 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from brxy.interfaces import Address, Gone, IInstance, ILeaving
-from brxy.readiness import waitUntilReady
+from brxy.interfaces import Gone, ILeaving
+from brxy.spawners.api.errors import DaemonError, Refused, Unreachable
+from brxy.spawners.instance import BaseInstance
 from brxy.spawners.kubernetes.options import PodTimes
 from brxy.spawners.kubernetes.pod import TICKET
 from brxy.spawners.kubernetes.pods import KubePods
-from brxy.spawners.kubernetes.status import (
-    KubeError,
-    Refused,
-    Unreachable,
-    appAddress,
-    endOf,
-    hindranceOf,
-    mainContainer,
-    stageOf,
-)
+from brxy.spawners.kubernetes.status import appAddress, endOf, hindranceOf, mainContainer, stageOf
 from brxy.spawners.kubernetes.watch import PodWatch
 
 __all__ = ["PodInstance"]
@@ -40,22 +31,15 @@ _TOO_MANY, _SERVER_ERROR = 429, 500
 _TRIES = 3
 _LONGEST_WAIT = 10.0
 
-# Seconds beyond the time to end by itself that the API gets to remove a Pod,
-# and between two attempts.
-_REMOVAL = 40.0
-_AGAIN = 5.0
-_SOON = 1.0
-
 # Seconds to find out whether a Pod was made that nobody has told us of.
 _LOOK = 10.0
 
 
-@implementer(IInstance, ILeaving)
-class PodInstance:
+@implementer(ILeaving)
+class PodInstance(BaseInstance):
     """
     One Pod.
 
-    @ivar over: fires after C{gone}.
     @ivar name: the Pod's; C{""}: not known yet.
     """
 
@@ -64,10 +48,8 @@ class PodInstance:
     def __init__(
         self, reactor: Any, pods: KubePods, times: PodTimes, ticket: str, watch: PodWatch
     ) -> None:
-        self.ready: Deferred[Address] = Deferred()
-        self.gone: Deferred[Gone] = Deferred()
+        super().__init__()
         self.leaving: Deferred[None] = Deferred()
-        self.over: Deferred[None] = Deferred()
         self.name = ""
         self.ticket = ticket
         self._reactor = reactor
@@ -81,13 +63,12 @@ class PodInstance:
         self._vanished = False
         self._pausing: Deferred[None] | None = None
         self._unschedulable: IDelayedCall | None = None
-        self._waiting: Deferred[None] | None = None
 
     def begin(self, pod: Mapping[str, Any]) -> None:
         """
         Have the Pod made.
         """
-        self._own(self._live(pod))
+        self.live(self._live(pod))
 
     def adopt(self, pod: Mapping[str, Any]) -> None:
         """
@@ -95,14 +76,7 @@ class PodInstance:
         """
         self._watch.expect(pod)
         self.told(pod)
-        self._own(self._live(None))
-
-    def _own(self, life: Any) -> None:
-        Deferred.fromCoroutine(life).addErrback(self._broken)
-
-    def _broken(self, failure: Failure) -> None:
-        self._log.failure("the life of the Pod {name} is broken", failure, name=self.name)
-        self._finish("its spawner is broken")
+        self.live(self._live(None))
 
     def stop(self) -> None:
         """
@@ -139,8 +113,8 @@ class PodInstance:
             return
         self._hindered(pod)
         address = appAddress(pod, self._times.port) if self._times.port else None
-        if address is not None and self._waiting is None and not self._end.called:
-            self._await(address)
+        if address is not None and not self._end.called:
+            self.awaitReady(self._reactor, address, self._times.ready_path)
 
     def vanished(self, pod: Mapping[str, Any]) -> None:
         """
@@ -172,20 +146,12 @@ class PodInstance:
             self._unschedulable.cancel()
         self._unschedulable = None
 
-    def _await(self, address: Address) -> None:
-        waiting = waitUntilReady(self._reactor, address.host, address.port, self._times.ready_path)
-        self._waiting = waiting
-        waiting.addCallbacks(
-            lambda _: self.ready.callback(address), lambda failure: failure.trap(CancelledError)
-        )
-
     def _decide(self, reason: str, grace: float) -> None:
         """
         It has ended, or is to.
         """
         self._patient()
-        if self._waiting is not None:
-            self._waiting.cancel()
+        self.stopWaiting()
         self._grace = grace
         self._end.callback(reason)
         if self._pausing is not None:
@@ -193,13 +159,18 @@ class PodInstance:
 
     # Its life
 
-    async def _live(self, pod: Mapping[str, Any] | None) -> None:
-        if pod is not None:
-            try:
+    async def _live(self, pod: Mapping[str, Any] | None) -> Gone:
+        try:
+            if pod is not None:
                 await self._create(pod)
-            except KubeError as error:
-                self._finish(str(error))
-                return
+            return Gone(await self._untilGone())
+        except DaemonError as error:
+            return Gone(str(error))
+        finally:
+            if not self._end.called:
+                self._decide("it could not be followed", 0)
+
+    async def _untilGone(self) -> str:
         reason = await self._end
         stage = stageOf(self._pod) if self._pod else "Pending"
         if not self._stopped and not self._vanished:
@@ -209,7 +180,7 @@ class PodInstance:
         if self._stopped:
             # How it has taken that.
             reason = (endOf(self._pod) if self._pod else None) or f"stopped while {stage}"
-        self._finish(reason)
+        return reason
 
     async def _explained(self, reason: str) -> str:
         """
@@ -220,13 +191,6 @@ class PodInstance:
         line = await self._pods.lastLine(self.name, mainContainer(self._pod))
         return f"{reason}: {line}" if line else reason
 
-    def _finish(self, reason: str) -> None:
-        if not self.gone.called:
-            if not self._end.called:
-                self._decide(reason, 0)
-            self.gone.callback(Gone(reason))
-            self.over.callback(None)
-
     async def _create(self, pod: Mapping[str, Any]) -> None:
         for left in reversed(range(_TRIES)):
             if self._end.called:
@@ -235,9 +199,14 @@ class PodInstance:
                 self._made(await self._pods.create(pod))
             except Refused as error:
                 wait = error.retry_after
-                if error.code == _TOO_MANY and left and wait is not None and wait <= _LONGEST_WAIT:
+                if (
+                    error.status == _TOO_MANY
+                    and left
+                    and wait is not None
+                    and wait <= _LONGEST_WAIT
+                ):
                     await self._pause(wait)
-                elif error.code < _SERVER_ERROR or not await self._wasMade():
+                elif error.status < _SERVER_ERROR or not await self._wasMade():
                     raise
             except Unreachable as error:
                 if not error.sent or not await self._wasMade():
@@ -257,10 +226,10 @@ class PodInstance:
         """
         end = self._reactor.seconds() + _LOOK
         while not self.name:
-            await deferLater(self._reactor, _SOON)
+            await deferLater(self._reactor, self._times.api.soon)
             try:
                 pods, _ = await self._pods.list(f"{TICKET}={self.ticket}")
-            except KubeError as error:
+            except DaemonError as error:
                 if self._reactor.seconds() > end:
                     self._log.warn("a Pod of {id} may be left: {e}", id=self.ticket, e=str(error))
                     return False
@@ -279,17 +248,17 @@ class PodInstance:
         while not self._vanished:
             passed = self._reactor.seconds() - began
             left = max(0, ceil(self._grace - passed))
-            if passed > self._grace + _REMOVAL:
+            if passed > self._grace + self._times.api.removal:
                 self._log.warn("the Pod {name} may be left: {why}", name=self.name, why=problem)
                 return
             try:
                 if not await self._pods.delete(self.name, uid, left):
                     return
                 if not self._vanished:
-                    await self._pause(left + _AGAIN)
-            except KubeError as error:
+                    await self._pause(left + self._times.api.again)
+            except DaemonError as error:
                 problem = str(error)
-                await self._pause(_SOON)
+                await self._pause(self._times.api.soon)
 
     async def _pause(self, seconds: float) -> None:
         """

@@ -10,11 +10,19 @@ from attrs import field, frozen
 from attrs.converters import optional
 
 from brxy.errors import BadSpawnSpec
-from brxy.reactor.endpoints import endpoint
+from brxy.reactor.endpoints import clientEndpoint
 from brxy.readiness import urlPath
 from brxy.spawners.spec import portNumber, seconds
 
-__all__ = ["PodTimes", "Options", "checkTogether", "podTimes", "isNamespace"]
+__all__ = [
+    "USUAL_TIMES",
+    "APITimes",
+    "PodTimes",
+    "PodOptions",
+    "checkTogether",
+    "podTimes",
+    "isNamespace",
+]
 
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -33,7 +41,7 @@ def _namespace(text: str) -> str:
 
 
 @frozen(kw_only=True)
-class Options:
+class PodOptions:
     """
     The keys of C{kubernetes:}.
     """
@@ -44,7 +52,7 @@ class Options:
     )
     edge: str | None = field(
         default=None,
-        converter=optional(endpoint),
+        converter=optional(clientEndpoint),
         metadata={"help": "where a node in a Pod reaches the edge, as tcp:brxy-edge:9080"},
     )
     port: int | None = field(
@@ -81,6 +89,29 @@ class Options:
 
 
 @frozen
+class APITimes:
+    """
+    How a spawner waits for the API, in seconds.
+
+    @ivar answer: until an answer must be complete.
+    @ivar watch: after which the API ends a watch, and the next one begins.
+    @ivar soon: between two attempts of a request that failed.
+    @ivar again: after which a Pod that should be gone is deleted once more.
+    @ivar removal: for the API to remove a Pod, beside the Pod's own time to end.
+    """
+
+    answer: float = 20.0
+    watch: int = 60
+    soon: float = 1.0
+    again: float = 5.0
+    removal: float = 40.0
+
+
+#: What fits a cluster.
+USUAL_TIMES = APITimes()
+
+
+@frozen
 class PodTimes:
     """
     How all instances of a spawner live.
@@ -89,15 +120,17 @@ class PodTimes:
     @ivar ready_path: what must be answered before it is ready.
     @ivar stop_timeout: seconds from SIGTERM to SIGKILL.
     @ivar unschedulable_timeout: seconds that no machine may have room for it.
+    @ivar api: how long the API is waited for.
     """
 
     port: int
     ready_path: str | None
     stop_timeout: float
     unschedulable_timeout: float
+    api: APITimes
 
 
-def podTimes(options: Options) -> PodTimes:
+def podTimes(options: PodOptions, api: APITimes) -> PodTimes:
     """
     @return: how the instances of a spawner with these options live.
     """
@@ -106,10 +139,11 @@ def podTimes(options: Options) -> PodTimes:
         options.ready_path,
         options.stop_timeout,
         options.unschedulable_timeout,
+        api,
     )
 
 
-def checkTogether(options: Options) -> None:
+def checkTogether(options: PodOptions) -> None:
     """
     @raise BadSpawnSpec: these options don't go together.
     """

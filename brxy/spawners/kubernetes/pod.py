@@ -20,8 +20,8 @@ __all__ = [
     "EDGE",
     "ROUTE",
     "TICKET",
-    "Owner",
-    "Plan",
+    "PodOwner",
+    "PodPlan",
     "checkTemplate",
     "imageTemplate",
     "labelValue",
@@ -65,7 +65,7 @@ def _namePrefix(route: str) -> str:
 
 
 @frozen
-class Owner:
+class PodOwner:
     """
     The edge's own Pod: what belongs to it goes with it.
     """
@@ -75,7 +75,7 @@ class Owner:
 
 
 @frozen
-class Plan:
+class PodPlan:
     """
     How all Pods of a spawner are made.
 
@@ -90,7 +90,7 @@ class Plan:
     command: Sequence[str] = ()
     edge: str = ""
     port: int = 0
-    owner: Owner | None = field(default=None)
+    owner: PodOwner | None = field(default=None)
 
 
 def imageTemplate(image: str) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _mapping(within: dict[str, Any], name: str, shown: str) -> dict[str, Any]:
     return value or {}
 
 
-def makePod(order: SpawnOrder, plan: Plan) -> dict[str, Any]:
+def makePod(order: SpawnOrder, plan: PodPlan) -> dict[str, Any]:
     """
     @return: the Pod of an order, as the API takes it.
     """
@@ -170,7 +170,7 @@ def makePod(order: SpawnOrder, plan: Plan) -> dict[str, Any]:
     return pod
 
 
-def _metadata(order: SpawnOrder, plan: Plan, given: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(order: SpawnOrder, plan: PodPlan, given: Mapping[str, Any]) -> dict[str, Any]:
     metadata = {
         **given,
         "namespace": plan.namespace,
@@ -190,11 +190,11 @@ def _metadata(order: SpawnOrder, plan: Plan, given: Mapping[str, Any]) -> dict[s
     return metadata
 
 
-def _named(owner: Owner) -> dict[str, str]:
+def _named(owner: PodOwner) -> dict[str, str]:
     return {"name": owner.name, "uid": owner.uid}
 
 
-def _filled(argument: str, order: SpawnOrder, plan: Plan) -> str:
+def _filled(argument: str, order: SpawnOrder, plan: PodPlan) -> str:
     text = argument.replace("{route}", _literal(order.route))
     # The node knows the port, if there is one.
     return text.replace("{port}", str(plan.port)) if plan.port else text
@@ -206,7 +206,7 @@ def _literal(value: str) -> str:
 
 
 def _environment(
-    given: Sequence[Mapping[str, Any]], order: SpawnOrder, plan: Plan
+    given: Sequence[Mapping[str, Any]], order: SpawnOrder, plan: PodPlan
 ) -> list[Mapping[str, Any]]:
     """
     Ours first, so that the template's own variables can refer to them.

@@ -7,14 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from brxy.spawners.api.errors import DaemonError, Refused, Unreachable
 from brxy.spawners.kubernetes.api import KubeAPI
-from brxy.spawners.kubernetes.status import KubeError, Refused, Unreachable, oneLine
+from brxy.values.text import oneLine
 
-__all__ = ["WATCH_TIMEOUT", "KubePods"]
+__all__ = ["KubePods"]
 
-#: Seconds after which the API ends a watch, and we begin the next.  A
-#: connection that was cut unnoticed is noticed a little later than that.
-WATCH_TIMEOUT = 60
+# Seconds beyond the length of a watch until a connection that was cut unnoticed is given
+# up.
 _GRACE = 15.0
 
 # How much is read of an app's last line, in bytes.
@@ -28,17 +28,19 @@ class KubePods:
     What we do with Pods.
 
     @ivar namespace: where they are.
+    @param watch_timeout: seconds after which the API ends a watch.
     """
 
-    def __init__(self, api: KubeAPI, namespace: str) -> None:
+    def __init__(self, api: KubeAPI, namespace: str, watch_timeout: int) -> None:
         self.namespace = namespace
         self._api = api
+        self._watch_timeout = watch_timeout
         self._path = f"/api/v1/namespaces/{namespace}/pods"
 
     async def create(self, pod: Mapping[str, Any]) -> Mapping[str, Any]:
         """
         @return: the Pod as it is now, with its name.
-        @raise KubeError: it can't be made.
+        @raise DaemonError: it can't be made.
         """
         return _isPod(await self._api.ask("POST", self._path, pod))
 
@@ -46,7 +48,7 @@ class KubePods:
         """
         @param selector: the labels to look for.
         @return: all Pods that bear them, and the version to watch from.
-        @raise KubeError: they can't be listed.
+        @raise DaemonError: they can't be listed.
         """
         answer = await self._api.ask("GET", self._path, labelSelector=selector)
         try:
@@ -63,17 +65,17 @@ class KubePods:
 
         @param version: after which it is wanted.
         @param receive: called with each event.
-        @raise KubeError: it broke, or C{receive} raised that.
+        @raise DaemonError: it broke, or C{receive} raised that.
         """
-        await self._api.follow(
+        await self._api.watch(
             self._path,
             receive,
-            WATCH_TIMEOUT + _GRACE,
+            self._watch_timeout + _GRACE,
             watch="true",
             labelSelector=selector,
             resourceVersion=version,
             allowWatchBookmarks="true",
-            timeoutSeconds=WATCH_TIMEOUT,
+            timeoutSeconds=self._watch_timeout,
         )
 
     async def delete(self, name: str, uid: str, grace: int) -> bool:
@@ -82,7 +84,7 @@ class KubePods:
 
         @param grace: seconds for its processes; 0: it is forgotten at once.
         @return: there is still one.
-        @raise KubeError: it can't be deleted.
+        @raise DaemonError: it can't be deleted.
         """
         options = {
             "apiVersion": "v1",
@@ -94,7 +96,7 @@ class KubePods:
         try:
             await self._api.ask("DELETE", f"{self._path}/{name}", options)
         except Refused as error:
-            if error.code in (_NOT_FOUND, _CONFLICT):
+            if error.status in (_NOT_FOUND, _CONFLICT):
                 return False
             raise
         return True
@@ -112,7 +114,7 @@ class KubePods:
                 tailLines=1,
                 limitBytes=_MAX_LOG,
             )
-        except KubeError:
+        except DaemonError:
             # It is only to say more about why it ended.
             return ""
         return oneLine(data.decode("utf-8", "replace"))

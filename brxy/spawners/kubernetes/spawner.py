@@ -14,14 +14,16 @@ from zope.interface import implementer
 
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, IRecovering, ISpawner, ISpawnerFactory, SpawnOrder
-from brxy.spawners.kubernetes.api import KubeAPI
-from brxy.spawners.kubernetes.config import MOUNTED, Access, findAccess
+from brxy.spawners.api.errors import Unreachable
+from brxy.spawners.kubernetes.api import KubeAPI, tlsFor
+from brxy.spawners.kubernetes.config import MOUNTED, ClusterAccess, findAccess
 from brxy.spawners.kubernetes.credentials import FileCredentials
 from brxy.spawners.kubernetes.files import loadTemplate
 from brxy.spawners.kubernetes.instance import PodInstance
-from brxy.spawners.kubernetes.link import tlsFor
 from brxy.spawners.kubernetes.options import (
-    Options,
+    USUAL_TIMES,
+    APITimes,
+    PodOptions,
     PodTimes,
     checkTogether,
     isNamespace,
@@ -30,18 +32,18 @@ from brxy.spawners.kubernetes.options import (
 from brxy.spawners.kubernetes.pod import (
     EDGE,
     TICKET,
-    Owner,
-    Plan,
+    PodOwner,
+    PodPlan,
     imageTemplate,
     labelValue,
     makePod,
 )
 from brxy.spawners.kubernetes.pods import KubePods
-from brxy.spawners.kubernetes.status import Unreachable, endOf
+from brxy.spawners.kubernetes.status import endOf
 from brxy.spawners.kubernetes.watch import PodWatch
 from brxy.spawners.running import Running
 
-__all__ = ["KubernetesFactory", "KubernetesSpawner", "Options", "factory"]
+__all__ = ["KubernetesFactory", "KubernetesSpawner", "PodOptions", "factory"]
 
 # Seconds that something an earlier run has left gets to end: the edge waits for
 # 30 at most, and clients wait for the edge.
@@ -56,12 +58,12 @@ class KubernetesSpawner:
 
     dials_back = True
 
-    def __init__(self, reactor: Any, api: KubeAPI, plan: Plan, times: PodTimes) -> None:
+    def __init__(self, reactor: Any, api: KubeAPI, plan: PodPlan, times: PodTimes) -> None:
         self.dials_back = not times.port
         self._reactor = reactor
         self._plan = plan
         self._times = times
-        self._pods = KubePods(api, plan.namespace)
+        self._pods = KubePods(api, plan.namespace, times.api.watch)
         self._running = Running()
         self._instances: set[PodInstance] = set()
         self._watch: PodWatch | None = None
@@ -169,18 +171,25 @@ class KubernetesFactory:
 
     @param environ: where the cluster and our own Pod are named.
     @param mounted: where a Pod finds its service account.
+    @param times: how long the API is waited for.
     """
 
     name = "kubernetes"
     summary = "runs a Pod in a Kubernetes cluster, with a node in it or fronted by the edge"
-    options = Options
+    options = PodOptions
     written_for = 1
 
-    def __init__(self, environ: Mapping[str, str] = os.environ, mounted: Path = MOUNTED) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str] = os.environ,
+        mounted: Path = MOUNTED,
+        times: APITimes = USUAL_TIMES,
+    ) -> None:
         self._environ = environ
         self._mounted = mounted
+        self._times = times
 
-    def create(self, options: Options, command: Sequence[str], reactor: Any) -> ISpawner:
+    def create(self, options: PodOptions, command: Sequence[str], reactor: Any) -> ISpawner:
         """
         See L{ISpawnerFactory}.
         """
@@ -198,11 +207,13 @@ class KubernetesFactory:
         if not isNamespace(namespace):
             raise BadSpawnSpec(f"kubernetes: {namespace!r} is no namespace")
         owner = self._owner(namespace)
-        plan = Plan(template, namespace, command, options.edge or "", options.port or 0, owner)
-        times = podTimes(options)
-        return KubernetesSpawner(reactor, KubeAPI(reactor, access), plan, times)
+        plan = PodPlan(template, namespace, command, options.edge or "", options.port or 0, owner)
+        times = podTimes(options, self._times)
+        return KubernetesSpawner(
+            reactor, KubeAPI(reactor, access, self._times.answer), plan, times
+        )
 
-    def _owner(self, namespace: str) -> Owner | None:
+    def _owner(self, namespace: str) -> PodOwner | None:
         """
         Our own Pod, if the others shall go with it.
         """
@@ -211,10 +222,10 @@ class KubernetesFactory:
         if own is None and (self._mounted / "namespace").exists():
             own = (self._mounted / "namespace").read_text().strip()
         # An owner in another namespace is taken for one that is gone.
-        return Owner(name, uid) if name and uid and own == namespace else None
+        return PodOwner(name, uid) if name and uid and own == namespace else None
 
 
-def _checkTLS(access: Access) -> None:
+def _checkTLS(access: ClusterAccess) -> None:
     """
     See at the start that what is written down can be used.
 

@@ -12,24 +12,21 @@ from typing import Any
 
 from attrs import frozen
 
-from brxy.errors import BrxyError
 from brxy.interfaces import Address
+from brxy.spawners.api.errors import Refused
+from brxy.values.text import oneLine
 
 __all__ = [
     "Hindrance",
-    "KubeError",
-    "Refused",
-    "Unreachable",
     "appAddress",
     "endOf",
     "hindranceOf",
     "mainContainer",
-    "oneLine",
     "refusal",
     "stageOf",
 ]
 
-# How much of what somebody else wrote is worth a place in our log, in characters.
+# Bytes of an answer that is no JSON, of which the start is shown.
 _MAX_TEXT = 300
 
 # What keeps a container from being started, and does not go away by itself.
@@ -42,47 +39,6 @@ _HOPELESS = {
     "ImagePullBackOff",
     "InvalidImageName",
 }
-
-
-class KubeError(BrxyError):
-    """
-    The Kubernetes API did not do what it was asked for.
-    """
-
-
-class Unreachable(KubeError):
-    """
-    There was no answer, or none that can be understood.
-
-    @ivar sent: the API may have done it nevertheless.
-    """
-
-    def __init__(self, message: str, sent: bool) -> None:
-        super().__init__(message)
-        self.sent = sent
-
-
-class Refused(KubeError):
-    """
-    It answered with an error.
-
-    @ivar code: the HTTP status.
-    @ivar retry_after: seconds after which it may be asked again; L{None} if it
-        does not say.
-    """
-
-    def __init__(self, message: str, code: int, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.retry_after = retry_after
-
-
-def oneLine(text: object) -> str:
-    """
-    @return: what somebody else wrote as a bounded line that is safe to show.
-    """
-    words = " ".join(str(text).split())[:_MAX_TEXT]
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in words)
 
 
 def refusal(code: int, body: bytes, retry_after: str | None = None) -> Refused:

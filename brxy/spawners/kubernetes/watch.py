@@ -13,8 +13,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from brxy.spawners.api.errors import DaemonError, Refused, Unreachable
 from brxy.spawners.kubernetes.pods import KubePods
-from brxy.spawners.kubernetes.status import KubeError, Refused, Unreachable, refusal
 
 __all__ = ["PodWatch"]
 
@@ -91,8 +91,8 @@ class PodWatch:
                 # Whoever heard of that may have stopped us.
                 if not self._stopped:
                     await self._follow()
-            except KubeError as error:
-                if isinstance(error, Refused) and error.code == _GONE:
+            except DaemonError as error:
+                if isinstance(error, Refused) and error.status == _GONE:
                     self._version = ""
                     # Once it is nothing but the way of things.
                     if not self._failures:
@@ -101,7 +101,7 @@ class PodWatch:
                 if not self._stopped:
                     await self._pause(error)
 
-    async def _pause(self, error: KubeError) -> None:
+    async def _pause(self, error: DaemonError) -> None:
         self._failures += 1
         if not self._told:
             self._told = True
@@ -159,6 +159,5 @@ class PodWatch:
 
 def _eventError(status: Mapping[str, Any]) -> Refused:
     code = status.get("code")
-    reason, message = status.get("reason"), status.get("message")
-    error = refusal(code if isinstance(code, int) else 500, b"{}")
-    return Refused(f"{error}: {reason}: {message}", error.code)
+    number = code if isinstance(code, int) else 500
+    return Refused(f"{number}: {status.get('reason')}: {status.get('message')}", number)

@@ -1,28 +1,27 @@
 """
-C{app:} runs the app itself on this machine, and the edge fronts it.
+The spawner C{app:}, which runs the app itself on this machine, fronted by the edge.
 """
 
 from __future__ import annotations
 
 from attrs import field, frozen
 from attrs.converters import optional
-from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from brxy.apps.app import App
-from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
-from brxy.processes.child import Ended
+from brxy.interfaces import Gone, IInstance, ISpawner, SpawnOrder
 from brxy.readiness import urlPath
 from brxy.spawners.command import CommandFactory
+from brxy.spawners.instance import BaseInstance
 from brxy.spawners.local.base import LocalSpawner, ownBinFirst
 from brxy.spawners.output import lineLogger
 from brxy.spawners.spec import seconds
 
-__all__ = ["AppSpawner", "Options", "factory"]
+__all__ = ["AppSpawner", "AppOptions", "factory"]
 
 
 @frozen
-class Options:
+class AppOptions:
     """
     The keys of C{app:}.
     """
@@ -39,35 +38,28 @@ class Options:
     )
 
 
-@implementer(IInstance)
-class _Instance:
+class AppInstance(BaseInstance):
     """
     One copy of the app.
     """
 
     def __init__(self, app: App) -> None:
-        self.ready: Deferred[Address] = app.ready
-        self.gone: Deferred[Gone] = Deferred()
+        super().__init__()
         self._app = app
-        app.ended.addCallback(self._ended)
+        app.ready.addCallback(self.ready.callback)
+        app.ended.addCallback(lambda result: self.finish(Gone(result.describe())))
 
     def stop(self) -> None:
         """
-        See L{IInstance}.
+        See L{BaseInstance}.
         """
         self._app.stop()
-
-    def _ended(self, result: Ended) -> None:
-        """
-        The app ended.
-        """
-        self.gone.callback(Gone(result.describe()))
 
 
 @implementer(ISpawner)
 class AppSpawner(LocalSpawner):
     """
-    Runs one more copy of the same app for each instance.
+    Runs a copy of the app for each instance.
     """
 
     dials_back = False
@@ -88,14 +80,14 @@ class AppSpawner(LocalSpawner):
             stop_timeout=self._options.stop_timeout,
         )
         app.start()
-        instance = _Instance(app)
-        self._running.add(instance, app.ended)
+        instance = AppInstance(app)
+        self._running.add(instance, instance.over)
         return instance
 
 
 factory = CommandFactory(
     "app",
-    "runs the app here, with the node inside the edge's own process",
-    Options,
+    "runs the app on this machine; the edge connects to it without a node",
+    AppOptions,
     AppSpawner,
 )

@@ -1,5 +1,5 @@
 """
-What the spawners that run something on this machine share.
+The base of the spawners that run a command on this machine.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ __all__ = ["LocalSpawner", "ownBinFirst"]
 
 def ownBinFirst(environ: Mapping[str, str], executable: str = sys.executable) -> dict[str, str]:
     """
-    An environment in which the folder of our own interpreter comes first on
-    PATH: C{twistd} and C{python} are then those that run us.
+    Return an environment in which the folder of this interpreter comes first on PATH, so
+    that C{twistd} and C{python} are those that run the edge.
     """
     own = os.path.dirname(executable)
     others = environ.get("PATH", os.defpath).split(os.pathsep)
@@ -30,8 +30,8 @@ def ownBinFirst(environ: Mapping[str, str], executable: str = sys.executable) ->
 
 class LocalSpawner:
     """
-    Runs the same command on this machine for each instance.  How says a subclass,
-    by C{spawn}.
+    Runs the same command on this machine for each instance.  A subclass implements
+    C{spawn}.
     """
 
     _log = Logger()

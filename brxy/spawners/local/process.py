@@ -1,31 +1,31 @@
 """
-C{process:} runs a command on this machine, that ends up running a node.
+The spawner C{process:}, which runs a command on this machine that runs a node.
 """
 
 from __future__ import annotations
 
 from attrs import field, frozen
-from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
+from brxy.interfaces import Gone, IInstance, ISpawner, SpawnOrder
 from brxy.processes.child import Child, Ended
 from brxy.spawners.command import CommandFactory
+from brxy.spawners.instance import BaseInstance
 from brxy.spawners.local.base import LocalSpawner, ownBinFirst
 from brxy.spawners.output import lineLogger
 from brxy.spawners.spec import seconds
 
-__all__ = ["Options", "ProcessSpawner", "factory"]
+__all__ = ["ProcessOptions", "ProcessSpawner", "factory"]
 
 
 @frozen
-class Options:
+class ProcessOptions:
     """
     The keys of C{process:}.
     """
 
-    # A node finishes what runs within its --drain-timeout, 25 s; no sooner
-    # must it be killed.
+    # A node finishes its exchanges within its --drain-timeout, 25 s, and must not be
+    # killed earlier.
     stop_timeout: float = field(
         default=30.0,
         converter=seconds,
@@ -33,31 +33,27 @@ class Options:
     )
 
 
-@implementer(IInstance)
-class _Instance:
+class ProcessInstance(BaseInstance):
     """
     One run of the command.
     """
 
     def __init__(self, child: Child, stop_timeout: float) -> None:
-        self.ready: Deferred[Address] = Deferred()
-        self.gone: Deferred[Gone] = Deferred()
+        super().__init__()
         self._child = child
         self._stop_timeout = stop_timeout
         child.ended.addCallback(self._ended)
+        child.emptied.addCallback(self.over.callback)
 
     def stop(self) -> None:
         """
-        See L{IInstance}.  What the command left running in its process group
+        See L{BaseInstance}.  What the command left running in its process group
         is stopped too.
         """
         self._child.stop(self._stop_timeout)
 
     def _ended(self, result: Ended) -> None:
-        """
-        The command ended.
-        """
-        self.gone.callback(Gone(result.describe(), self._child.left))
+        self.report(Gone(result.describe(), self._child.left))
 
 
 @implementer(ISpawner)
@@ -65,8 +61,8 @@ class ProcessSpawner(LocalSpawner):
     """
     Runs the same command for each instance.
 
-    A node is on its own once it runs: it survives an edge that was killed,
-    and comes back to the next one.
+    A node that runs does not depend on the edge: it survives an edge that was killed, and
+    dials the next one.
     """
 
     dials_back = True
@@ -85,14 +81,14 @@ class ProcessSpawner(LocalSpawner):
             leave_on_success=True,
         )
         child.start()
-        instance = _Instance(child, self._options.stop_timeout)
-        self._running.add(instance, child.emptied)
+        instance = ProcessInstance(child, self._options.stop_timeout)
+        self._running.add(instance, instance.over)
         return instance
 
 
 factory = CommandFactory(
     "process",
-    "runs a command here, in its own process group, that runs a node",
-    Options,
+    "runs a command that runs a node on this machine, in a process group of its own",
+    ProcessOptions,
     ProcessSpawner,
 )

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from brxy.spawners.ssh.remote import HOLD, RUN
 
-__all__ = ["Client", "explain", "forwardTarget"]
+__all__ = ["SshClient", "explain", "forwardTarget"]
 
 # Seconds between two questions whether the other side is there still, and how
 # many may go unanswered: a cut link is noticed within 20 s.
@@ -44,7 +44,7 @@ _NOISE = re.compile(
 
 
 @frozen
-class Client:
+class SshClient:
     """
     How C{ssh} is called for one host.
 

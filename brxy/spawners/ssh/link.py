@@ -18,12 +18,13 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from brxy.errors import SpawnFailed
-from brxy.processes.child import Child, Ended, printable
+from brxy.processes.child import Child, Ended
 from brxy.processes.pipes import PipeWriter
-from brxy.spawners.ssh.client import Client, explain
+from brxy.spawners.ssh.client import SshClient, explain
 from brxy.spawners.ssh.remote import MADE
+from brxy.values.text import oneLine
 
-__all__ = ["Link", "Piped"]
+__all__ = ["SshLink", "Piped"]
 
 # An sshd lets ten sessions share a connection unless it was told otherwise
 # (MaxSessions); one of them holds the folder.
@@ -80,7 +81,7 @@ class Piped:
         self._input.loseConnection()
 
 
-class Link:
+class SshLink:
     """
     One connection.
 
@@ -100,11 +101,11 @@ class Link:
     def __init__(
         self,
         reactor: Any,
-        client: Client,
+        client: SshClient,
         environ: Mapping[str, str],
         control: str,
         target: str | None,
-        ended: Callable[[Link], None],
+        ended: Callable[[SshLink], None],
     ) -> None:
         self.sessions = 0
         self.lost: str | None = None
@@ -181,7 +182,7 @@ class Link:
             self._reactor,
             self._client.forward(self._control, f"{self.folder}/edge", target),
             self._environ,
-            lambda descriptor, line: lines.append(printable(line)),
+            lambda descriptor, line: lines.append(oneLine(line)),
             die_with_parent=True,
         )
         asking.start()
@@ -196,7 +197,7 @@ class Link:
         if line == MADE and not self._made.called:
             self._made.callback(None)
         else:
-            self._lines.append(printable(line))
+            self._lines.append(oneLine(line))
 
     # In use
 

@@ -12,7 +12,7 @@ from attrs.converters import optional
 
 from brxy.spawners.spec import portNumber, positiveInt, seconds
 
-__all__ = ["Options"]
+__all__ = ["SshOptions"]
 
 # A name, an address or a Host of ssh's configuration, with a user before it if
 # need be; what begins with "-" would be an option.
@@ -43,7 +43,7 @@ def _file(text: str) -> str:
 
 
 @frozen
-class Options:
+class SshOptions:
     """
     The keys of C{ssh:}.
     """

@@ -11,10 +11,11 @@ from typing import Any
 from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IDelayedCall
 
-from brxy.processes.child import Ended, printable
+from brxy.processes.child import Ended
 from brxy.spawners.ssh.client import explain
-from brxy.spawners.ssh.link import Link, Piped
+from brxy.spawners.ssh.link import Piped, SshLink
 from brxy.spawners.ssh.remote import readStatus
+from brxy.values.text import oneLine
 
 __all__ = ["Session"]
 
@@ -45,7 +46,7 @@ class Session:
     def __init__(
         self,
         reactor: Any,
-        link: Link,
+        link: SshLink,
         output: Callable[[int, bytes], None],
         stop_timeout: float,
     ) -> None:
@@ -103,7 +104,7 @@ class Session:
             self._status = status
             self._endBy(_LEFTOVERS)
         elif line:
-            text = printable(line)
+            text = oneLine(line)
             self._last_lines[descriptor] = text or self._last_lines[descriptor]
             if descriptor == _STDERR:
                 self._complaints.append(text)

@@ -10,23 +10,23 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from brxy.errors import BadSpawnSpec, SpawnFailed
-from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
+from brxy.interfaces import Gone, IInstance, ISpawner, SpawnOrder
 from brxy.spawners.command import CommandFactory
+from brxy.spawners.instance import BaseInstance
 from brxy.spawners.output import lineLogger
 from brxy.spawners.running import Running
-from brxy.spawners.ssh.client import Client, forwardTarget
+from brxy.spawners.ssh.client import SshClient, forwardTarget
 from brxy.spawners.ssh.folder import ControlFolder
 from brxy.spawners.ssh.hosts import Hosts
-from brxy.spawners.ssh.link import Link
-from brxy.spawners.ssh.options import Options
+from brxy.spawners.ssh.link import SshLink
+from brxy.spawners.ssh.options import SshOptions
 from brxy.spawners.ssh.remote import instructions
 from brxy.spawners.ssh.session import Session
 
-__all__ = ["Options", "SshSpawner", "factory"]
+__all__ = ["SshOptions", "SshSpawner", "factory"]
 
 
 class _Links:
@@ -34,14 +34,14 @@ class _Links:
     The connections to all hosts.
     """
 
-    def __init__(self, reactor: Any, options: Options, environ: Mapping[str, str]) -> None:
+    def __init__(self, reactor: Any, options: SshOptions, environ: Mapping[str, str]) -> None:
         self._reactor = reactor
         self._options = options
         self._environ = environ
         self._folder = ControlFolder()
-        self._links: dict[str, list[Link]] = {host: [] for host in options.host}
+        self._links: dict[str, list[SshLink]] = {host: [] for host in options.host}
 
-    def take(self, host: str, target: str | None) -> Link:
+    def take(self, host: str, target: str | None) -> SshLink:
         """
         @return: a connection with room for one more instance, which is counted;
             it may not be up yet.
@@ -52,13 +52,13 @@ class _Links:
         if link is None:
             control = self._folder.next()
             client = self._client(host)
-            link = Link(self._reactor, client, self._environ, control, target, links.remove)
+            link = SshLink(self._reactor, client, self._environ, control, target, links.remove)
             link.start()
             links.append(link)
         link.sessions += 1
         return link
 
-    def release(self, host: str, link: Link) -> None:
+    def release(self, host: str, link: SshLink) -> None:
         """
         An instance needs a connection no more.  One is kept for the next.
         """
@@ -75,39 +75,31 @@ class _Links:
         await gatherResults([link.close() for links in self._links.values() for link in links])
         self._folder.remove()
 
-    def _client(self, host: str) -> Client:
+    def _client(self, host: str) -> SshClient:
         options = self._options
-        return Client(
+        return SshClient(
             host, options.user, options.port, options.key, options.config, options.connect_timeout
         )
 
 
-@implementer(IInstance)
-class _Instance:
+class SshInstance(BaseInstance):
     """
     One run of the command.
-
-    @ivar over: fires when it is gone, before C{gone} does.
     """
 
-    _log = Logger()
-
     def __init__(self, spawner: SshSpawner, order: SpawnOrder, target: str | None) -> None:
-        self.ready: Deferred[Address] = Deferred()
-        self.gone: Deferred[Gone] = Deferred()
-        self.over: Deferred[None] = Deferred()
+        super().__init__()
         self._spawner = spawner
         self._order = order
         self._target = target
         self._session: Session | None = None
-        self._run: Deferred[str] | None = None
+        self._run: Deferred[None] | None = None
 
     def start(self) -> None:
         """
         Begin.
         """
-        self._run = Deferred.fromCoroutine(self._live())
-        self._run.addBoth(self._end)
+        self._run = self.live(self._live())
 
     def stop(self) -> None:
         """
@@ -118,23 +110,20 @@ class _Instance:
         elif self._run is not None:
             self._run.cancel()
 
-    async def _live(self) -> str:
-        """
-        @return: how it ended.
-        """
+    async def _live(self) -> Gone:
         try:
             host, link = await self._spawner.place(self._target)
             try:
                 self._log.info("{ticket}: on {host}", ticket=self._order.ticket, host=host)
-                return await self._work(link)
+                return Gone(await self._work(link))
             finally:
                 self._spawner.leave(host, link)
         except SpawnFailed as error:
-            return str(error)
+            return Gone(str(error))
         except CancelledError:
-            return "stopped before it ran"
+            return Gone("stopped before it ran")
 
-    async def _work(self, link: Link) -> str:
+    async def _work(self, link: SshLink) -> str:
         order, spawner = self._order, self._spawner
         environment = dict(order.environment)
         if link.edge is not None:
@@ -143,13 +132,6 @@ class _Instance:
         output = lineLogger(self._log, order.ticket)
         self._session = Session(spawner.reactor, link, output, spawner.stop_timeout)
         return await self._session.run(told)
-
-    def _end(self, result: Any) -> None:
-        if not isinstance(result, str):
-            self._log.failure("the ssh spawner is broken", result)
-            result = "the spawner is broken"
-        self.over.callback(None)
-        self.gone.callback(Gone(result))
 
 
 @implementer(ISpawner)
@@ -162,7 +144,7 @@ class SshSpawner:
 
     def __init__(
         self,
-        options: Options,
+        options: SshOptions,
         command: Sequence[str],
         reactor: Any,
         environ: Mapping[str, str] = os.environ,
@@ -186,7 +168,7 @@ class SshSpawner:
             target = forwardTarget(edge, os.getcwd()) if edge else None
         except ValueError as error:
             raise SpawnFailed(str(error)) from None
-        instance = _Instance(self, order, target)
+        instance = SshInstance(self, order, target)
         self._running.add(instance, instance.over)
         instance.start()
         return instance
@@ -209,7 +191,7 @@ class SshSpawner:
         """
         return [argument.replace("{route}", route) for argument in self._command]
 
-    async def place(self, target: str | None) -> tuple[str, Link]:
+    async def place(self, target: str | None) -> tuple[str, SshLink]:
         """
         Find a host, and connect to it; L{leave} gives it back.
 
@@ -225,8 +207,8 @@ class SshSpawner:
                 reasons[host] = str(error)
         raise SpawnFailed(self._refusal(reasons))
 
-    async def _reach(self, host: str, target: str | None) -> Link:
-        link: Link | None = None
+    async def _reach(self, host: str, target: str | None) -> SshLink:
+        link: SshLink | None = None
         try:
             link = self._links.take(host, target)
             await link.whenUp()
@@ -238,7 +220,7 @@ class SshSpawner:
         self._hosts.reached(host)
         return link
 
-    def leave(self, host: str, link: Link) -> None:
+    def leave(self, host: str, link: SshLink) -> None:
         """
         An instance is gone from a host.
         """
@@ -254,6 +236,6 @@ class SshSpawner:
 factory = CommandFactory(
     "ssh",
     "runs a command on another host, by OpenSSH's client, that runs a node",
-    Options,
+    SshOptions,
     SshSpawner,
 )

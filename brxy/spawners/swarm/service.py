@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.ending import exitReason, lastLine, startFailed
 from brxy.spawners.docker.engine import Engine
 from brxy.spawners.docker.instance import Managed, insist
 from brxy.spawners.docker.removal import removeService
 from brxy.spawners.swarm.tasks import ORPHANED, OVER, Tasks
+from brxy.values.text import oneLine
 
 __all__ = ["Service", "isAlive"]
 
@@ -85,7 +86,7 @@ class Service(Managed):
         if status["State"] == "complete" or code:
             line = await lastLine(self._engine, f"/services/{self._id}/logs") if code else ""
             return exitReason(code, line)
-        return startFailed(EngineError(status.get("Err") or status["State"]))
+        return startFailed(oneLine(status.get("Err") or status["State"]))
 
     async def end(self) -> str:
         """
@@ -98,14 +99,14 @@ class Service(Managed):
             return _LOST
         status = tasks[0]["Status"] if tasks else {}
         if status.get("Err"):
-            return f"never ran: {EngineError(status['Err'])}"
+            return f"never ran: {oneLine(status['Err'])}"
         return "stopped"
 
     async def _remove(self) -> None:
         await removeService(self._engine, self._name)
         limit = self._stop_timeout + _MARGIN
         if self._id and not await self._tasks.vanished(self._id, limit):
-            raise EngineError(f"the swarm did not end {self._name} within {limit:g} s")
+            raise DaemonError(f"the swarm did not end {self._name} within {limit:g} s")
 
     async def clear(self) -> None:
         """
@@ -113,6 +114,6 @@ class Service(Managed):
         """
         try:
             await self._remove()
-        except EngineError as error:
+        except DaemonError as error:
             self._log.warn("{error}", error=error)
             self._tasks.doom(self._name)

@@ -15,7 +15,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, gatherResults
 
 from brxy.interfaces import IInstance, SpawnOrder
-from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.base import (
     IMAGE,
     TICKET,
@@ -32,14 +32,14 @@ from brxy.spawners.docker.removal import removeService
 from brxy.spawners.swarm.service import Service, isAlive
 from brxy.spawners.swarm.tasks import Tasks
 
-__all__ = ["Options", "SwarmSpawner", "factory"]
+__all__ = ["SwarmOptions", "SwarmSpawner", "factory"]
 
 # Seconds that something left by an earlier run gets to end.
 _LEFTOVER_TIMEOUT = 20.0
 
 
 @frozen(kw_only=True)
-class Options(ContainerOptions):
+class SwarmOptions(ContainerOptions):
     """
     The keys of C{swarm:}.
     """
@@ -64,12 +64,15 @@ class SwarmSpawner(ManagingSpawner):
                 self._reactor,
                 self._engine,
                 labels,
-                lambda: self.told(""),
+                lambda: self.check(""),
                 lambda: bool(self._managed),
             )
 
     @property
-    def _following(self) -> Tasks:
+    def following(self) -> Tasks:
+        """
+        The tasks of its services.
+        """
         assert self._tasks is not None, "not prepared"
         return self._tasks
 
@@ -82,7 +85,7 @@ class SwarmSpawner(ManagingSpawner):
 
     def _service(self, name: str, body: Mapping[str, Any], service: str = "") -> Service:
         patience = self._options.patience(fronted=False)
-        return Service(self._reactor, self._engine, self._following, name, body, patience, service)
+        return Service(self._reactor, self._engine, self.following, name, body, patience, service)
 
     def _body(self, name: str, order: SpawnOrder) -> dict[str, Any]:
         """
@@ -119,14 +122,14 @@ class SwarmSpawner(ManagingSpawner):
         """
         filters = labelFilter(edgeLabels(self.kind, edge))
         services = await self._engine.ask("GET", "/services", filters=filters)
-        await self._following.look()
+        await self.following.look()
         found: dict[str, IInstance] = {}
         removals = []
         for each in services:
             name, labels = each["Spec"]["Name"], each["Spec"]["Labels"]
             order = orders.get(labels.get(TICKET))
             mine = labels.get(IMAGE) == self._options.image
-            alive = mine and isAlive(self._following.of(each["ID"]))
+            alive = mine and isAlive(self.following.of(each["ID"]))
             if order is not None and order.ticket not in found and alive:
                 # It is there: nothing is needed that would create it.
                 service = self._service(name, {}, each["ID"])
@@ -134,16 +137,16 @@ class SwarmSpawner(ManagingSpawner):
             else:
                 removals.append(Deferred.fromCoroutine(self._remove(name, each["ID"])))
         await gatherResults(removals)
-        self._following.follow()
+        self.following.follow()
         return found
 
     async def _remove(self, name: str, service: str) -> None:
         try:
             await removeService(self._engine, name)
-            await self._following.vanished(service, _LEFTOVER_TIMEOUT)
-        except EngineError as error:
+            await self.following.vanished(service, _LEFTOVER_TIMEOUT)
+        except DaemonError as error:
             self._log.warn("{name} of an earlier run: {e}", name=name, e=error)
-            self._following.doom(name)
+            self.following.doom(name)
         else:
             self._log.info("removed {name} of an earlier run", name=name)
 
@@ -171,6 +174,6 @@ def _mount(volume: str) -> dict[str, Any]:
 factory = EngineFactory(
     "swarm",
     "runs each instance as a service of a Docker swarm, by the Engine API of a manager",
-    Options,
+    SwarmOptions,
     SwarmSpawner,
 )

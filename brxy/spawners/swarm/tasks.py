@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from brxy.spawners.docker.answers import EngineError
+from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.engine import Engine, labelFilter
 from brxy.spawners.docker.removal import removeService
 
@@ -69,7 +69,7 @@ class Tasks:
         """
         Look now.
 
-        @raise EngineError: the daemon can't say.
+        @raise DaemonError: the daemon can't say.
         """
         tasks = await self._engine.ask("GET", "/tasks", filters=self._filters)
         await self._findOrphans([each for each in tasks if _isEnding(each)])
@@ -97,7 +97,7 @@ class Tasks:
 
         @param seconds: so long at most.
         @return: whether nothing is.
-        @raise EngineError: the daemon can't say.
+        @raise DaemonError: the daemon can't say.
         """
         give_up = self._reactor.seconds() + seconds
         while True:
@@ -141,7 +141,7 @@ class Tasks:
                 for name in list(self._doomed):
                     await removeService(self._engine, name)
                     self._doomed.discard(name)
-            except EngineError as error:
+            except DaemonError as error:
                 if not failed:
                     self._log.warn("{error}", error=error)
                 failed = True

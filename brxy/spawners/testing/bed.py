@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 from uuid import uuid4
 
 from twisted.internet.address import UNIXAddress
@@ -28,11 +28,6 @@ from brxy.spawners.spec import parseSpawn, splitCommon
 from brxy.spawners.testing import app as testapp
 from brxy.spawners.testing.tools import Answer, Client, EdgeProcess, NodePort, processesWith
 
-if TYPE_CHECKING:
-    from twisted.trial.unittest import TestCase
-else:
-    TestCase = object
-
 __all__ = ["SpawnerBed"]
 
 _MARK = "SPAWNER_TEST"
@@ -41,7 +36,28 @@ _MARK = "SPAWNER_TEST"
 _NOT_INHERITED = ("ROUTE", "PORT", "HOST")
 
 
-class SpawnerBed(TestCase):
+class _Case:
+    """
+    What a mixin needs of L{twisted.trial.unittest.TestCase}, which trial would take for a
+    case of its own if it was a base of the mixin.
+    """
+
+    setUp: Callable[[], None]
+    addCleanup: Callable[..., None]
+    fail: Callable[..., NoReturn]
+    assertEqual: Callable[..., Any]
+    assertNotEqual: Callable[..., Any]
+    assertIs: Callable[..., Any]
+    assertTrue: Callable[..., Any]
+    assertFalse: Callable[..., Any]
+    assertGreater: Callable[..., Any]
+    assertIn: Callable[..., Any]
+    assertNotIn: Callable[..., Any]
+    assertIsInstance: Callable[..., Any]
+    assertRegex: Callable[..., Any]
+
+
+class SpawnerBed(_Case):
     """
     A mixin to L{twisted.trial.unittest.TestCase}.
 
@@ -51,8 +67,8 @@ class SpawnerBed(TestCase):
     @cvar environment: what an edge finds in its environment besides our own.
     @cvar patience: how long, in seconds, anything may take.
     @ivar folder: the test's own, with a short name; removed after it.
-    @ivar edge_id: the id of the edges and in the orders of this test, and of
-        no other.
+    @ivar edge_id: the C{edge} in the orders of this test and of its edges, and in no
+        other.
     @ivar state: the state folder of its edges.
     @ivar mark: C{NAME=value} in the environment of all that the test starts.
     """
@@ -133,11 +149,13 @@ class SpawnerBed(TestCase):
         self.reactor: Any = reactor
         self.folder = Path(tempfile.mkdtemp(prefix="brxy-"))
         self.addCleanup(shutil.rmtree, self.folder)
-        self.edge_id = f"test-{uuid4().hex[:16]}"
+        edge = f"test-{uuid4().hex[:16]}"
+        # The edges label what they start with their id and the name of the spawn.
+        self.edge_id = f"{edge}-{self.factory.name}"
         self.mark = f"{_MARK}={self.edge_id}"
         self.state = self.folder / "state"
         self.state.mkdir()
-        known = {"edge": self.edge_id, "instances": []}
+        known = {"edge": edge, "instances": []}
         (self.state / "edge.json").write_text(json.dumps(known))
         before = dict(os.environ)
         os.environ[_MARK] = self.edge_id

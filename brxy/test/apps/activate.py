@@ -59,7 +59,7 @@ def run(sockets: list[socket.socket], command: list[str]) -> subprocess.Popen[by
 
 def main(arguments: list[str]) -> int:
     """
-    @return: whether the command ended when it was told to, and not before.
+    @return: whether the command ended when it was stopped, and not before.
     """
     split = arguments.index("--")
     signals = (signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD)

@@ -60,7 +60,7 @@ def serve(connection: socket.socket) -> None:
     stream = connection.makefile("rb")
     request_line = stream.readline().decode()
     if not request_line:
-        # Somebody looked whether we are there.
+        # A check that this server is there.
         return
     method, target, _ = request_line.split(" ")
     fields = {}

@@ -22,7 +22,7 @@ from brxy.processes.launch import launch
 from brxy.processes.ports import Ports
 from brxy.test.support.loopback.leftovers import Output, RealTests, aliveInGroup, isAlive
 
-# Accepts connections, answers each with the status it was told, and says so.
+# Accepts connections, answers each with the given status, and prints that it does.
 _SERVER = """
 import os, socket, sys
 server = socket.create_server((os.environ["HOST"], int(os.environ["PORT"])))
@@ -170,7 +170,7 @@ class AppTests(RealTests):
 
     async def test_surroundings(self) -> None:
         """
-        It is told where to listen by its environment and its arguments.
+        Its environment and its arguments say where it must listen.
         """
         app = self.started(
             "sh", "-c", 'echo "$PORT $HOST $ROUTE ${BRXY_TOKEN-none}" "$@"', "sh", "{port}"
@@ -182,7 +182,7 @@ class AppTests(RealTests):
 
     async def test_givenPort(self) -> None:
         """
-        It can be told a port.
+        Its port can be given.
         """
         port = Ports().take()
         app = self.server(port=port)
@@ -209,7 +209,7 @@ class AppTests(RealTests):
 
     def test_takenPort(self) -> None:
         """
-        Someone else's server at the given port is not taken for the app.
+        Another server at the given port is not taken for the app.
         """
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
@@ -218,7 +218,7 @@ class AppTests(RealTests):
 
     def test_missing(self) -> None:
         """
-        What can't be run is told at once, and its port is free again.
+        A command that can't be run is reported at once, and its port is free again.
         """
         app = self.app("no-such-thing")
         error = self.assertRaises(SpawnFailed, app.start)

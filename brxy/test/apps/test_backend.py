@@ -10,11 +10,11 @@ from typing import Any
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import DNSLookupError, TimeoutError
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
-from brxy.apps.backend import CONNECT_TIMEOUT, IDLE_SURE, Backend, clientEndpoint
-from brxy.apps.connection import KeepAliveGuess
-from brxy.interfaces import Address, IExchangeEnd
+from brxy.apps.backend import CONNECT_TIMEOUT, Backend, clientEndpoint
+from brxy.apps.connection import IDLE_SURE, KeepAliveGuess
+from brxy.interfaces import Address
+from brxy.test.support.memory.ends import verifyEnd
 from brxy.test.support.memory.fakes import FakeEnd
 from brxy.test.support.memory.network import FakeApp, FakeReactor, settle
 from brxy.transport.connection import IDLE_PROOF
@@ -71,7 +71,7 @@ class BackendTests(SynchronousTestCase):
 
     def serve(self, idle: float = 0.0, rounds: int = 1) -> FakeApp:
         """
-        Have so many exchanges on one connection, and let it be idle for a
+        Have a number of exchanges on one connection, and let it be idle for a
         while after each.
         """
         for number in range(rounds):
@@ -99,7 +99,7 @@ class BackendTests(SynchronousTestCase):
         """
         A backend is an end of exchanges.
         """
-        verifyObject(IExchangeEnd, self.backend)
+        verifyEnd(self.backend)
 
     def test_order(self) -> None:
         """
@@ -172,7 +172,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_reset_while_connecting(self) -> None:
         """
-        A reset ends the attempt, and nobody hears of it.
+        A reset ends the attempt, and the relay is not called.
         """
         relay = self.begin(first=b"one")
         self.backend.reset()
@@ -238,7 +238,7 @@ class BackendTests(SynchronousTestCase):
         relay = self.begin()
         first.end.write(b"late")
         self.settle()
-        self.assertIsNotNone(first.lost)
+        self.assertIsNotNone(first.reason)
         self.assertEqual(relay.told, [])
         self.reactor.accept()
         self.settle()
@@ -313,7 +313,7 @@ class BackendTests(SynchronousTestCase):
     def test_trial_failed(self) -> None:
         """
         If the app closes it, nothing is known, and the next one is tried; nor is
-        anything if its end has come, and nobody had the time to read it.
+        anything if its end has come, and the process had no time to read it.
         """
         for look in (self.settle, lambda: None):
             app = self.serve()
@@ -359,7 +359,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_idle_bytes(self) -> None:
         """
-        Bytes that nobody asked for, or an end, on an idle connection close it.
+        Bytes that belong to no request, or an end, on an idle connection close it.
         """
         leaves: list[Callable[[Any], None]] = [
             lambda end: end.write(b"HTTP/1.1 408 Request Timeout\r\n\r\n"),
@@ -377,7 +377,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_dying_is_not_reused(self) -> None:
         """
-        A connection that we are aborting serves nobody, though it is gone only
+        A connection that we are aborting is not used again, though it is gone only
         in a later turn.
         """
         relay = self.begin()
@@ -453,7 +453,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_reset(self) -> None:
         """
-        A reset aborts the app's connection, and nobody hears more of it.
+        A reset aborts the app's connection, and the relay is not called again.
         """
         relay = self.begin()
         app = self.reactor.accept()
@@ -461,7 +461,7 @@ class BackendTests(SynchronousTestCase):
         self.backend.reset()
         self.settle()
         self.assertTrue(app.end.other.aborted)
-        self.assertIsNotNone(app.lost)
+        self.assertIsNotNone(app.reason)
         self.assertEqual((relay.told, bytes(relay.near.written)), (["accepted"], b""))
 
     def test_close(self) -> None:

@@ -73,14 +73,14 @@ class KeeperTests(SynchronousTestCase):
         While an exchange runs nothing is idle, and the time counts from the
         end of the last.
         """
-        self.idle_clock.began()
-        self.idle_clock.began()
+        self.idle_clock.exchangeBegan()
+        self.idle_clock.exchangeBegan()
         self.assertEqual(self.idle_clock.busy, 2)
         self.clock.pump([1000, 1000])
-        self.idle_clock.finished()
+        self.idle_clock.exchangeOver()
         self.clock.advance(1000)
         self.assertEqual(self.exits, 0)
-        self.idle_clock.finished()
+        self.idle_clock.exchangeOver()
         self.clock.advance(299)
         self.assertEqual(self.exits, 0)
         self.clock.advance(1)
@@ -92,8 +92,8 @@ class KeeperTests(SynchronousTestCase):
         """
         before = list(self.clock.getDelayedCalls())
         for _ in range(1000):
-            self.idle_clock.began()
-            self.idle_clock.finished()
+            self.idle_clock.exchangeBegan()
+            self.idle_clock.exchangeOver()
         self.assertEqual(self.clock.getDelayedCalls(), before)
         self.assertEqual(self.timers(), 1)
 
@@ -103,8 +103,8 @@ class KeeperTests(SynchronousTestCase):
         """
         for _ in range(10):
             self.clock.advance(200)
-            self.idle_clock.began()
-            self.idle_clock.finished()
+            self.idle_clock.exchangeBegan()
+            self.idle_clock.exchangeOver()
         self.assertEqual(self.exits, 0)
         self.clock.advance(299)
         self.assertEqual(self.exits, 0)
@@ -115,13 +115,13 @@ class KeeperTests(SynchronousTestCase):
         """
         A retired instance drains at once, and exits when what runs is over.
         """
-        self.idle_clock.began()
-        self.idle_clock.began()
+        self.idle_clock.exchangeBegan()
+        self.idle_clock.exchangeBegan()
         self.idle_clock.retire()
         self.assertEqual((self.drains > 0, self.exits, self.idle_clock.leaving), (True, 0, True))
-        self.idle_clock.finished()
+        self.idle_clock.exchangeOver()
         self.assertEqual(self.exits, 0)
-        self.idle_clock.finished()
+        self.idle_clock.exchangeOver()
         self.assertEqual((self.exits, self.timers()), (1, 0))
 
     def test_retired_idle(self) -> None:
@@ -133,7 +133,7 @@ class KeeperTests(SynchronousTestCase):
 
     def test_stop(self) -> None:
         """
-        A stopped keeper leaves no timer and lets nobody exit.
+        A stopped clock leaves no timer and ends no instance.
         """
         self.idle_clock.stop()
         self.assertEqual(self.timers(), 0)

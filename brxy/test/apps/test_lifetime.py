@@ -32,19 +32,19 @@ class LifetimeTests(SynchronousTestCase):
         """
         While an exchange runs the instance stays, however long that takes.
         """
-        self.lifetime.began()
+        self.lifetime.exchangeBegan()
         self.assertEqual(self.lifetime.next(1e9), Stay(None))
 
     def test_idleFromTheLastExchange(self) -> None:
         """
         Idle time counts from the end of the last of the exchanges.
         """
-        self.lifetime.began()
-        self.lifetime.began()
-        self.lifetime.finished(2000.0)
+        self.lifetime.exchangeBegan()
+        self.lifetime.exchangeBegan()
+        self.lifetime.exchangeOver(2000.0)
         self.assertEqual(self.lifetime.busy, 1)
         self.assertEqual(self.lifetime.next(2400.0), Stay(None))
-        self.lifetime.finished(2500.0)
+        self.lifetime.exchangeOver(2500.0)
         self.assertEqual(self.lifetime.next(2500.0), Stay(2800.0))
 
     def test_olderLeavesSoon(self) -> None:
@@ -52,8 +52,8 @@ class LifetimeTests(SynchronousTestCase):
         An older instance leaves when it was idle for the short time.
         """
         self.lifetime.setNewest(False, 1001.0)
-        self.lifetime.began()
-        self.lifetime.finished(1050.0)
+        self.lifetime.exchangeBegan()
+        self.lifetime.exchangeOver(1050.0)
         self.assertEqual(self.lifetime.next(1059.0), Stay(1060.0))
         self.assertEqual(self.lifetime.next(1060.0), Exit())
 
@@ -75,7 +75,7 @@ class LifetimeTests(SynchronousTestCase):
 
     def test_toldTheSameAgain(self) -> None:
         """
-        Each slot is told; only the first word of it counts.
+        Each slot reports it; only the first report counts.
         """
         self.lifetime.setNewest(True, 1100.0)
         self.assertEqual(self.lifetime.next(1100.0), Stay(1300.0))
@@ -94,10 +94,10 @@ class LifetimeTests(SynchronousTestCase):
         """
         A busy instance that is retired finishes what runs and then leaves.
         """
-        self.lifetime.began()
+        self.lifetime.exchangeBegan()
         self.lifetime.retire()
         self.assertEqual(self.lifetime.next(1000.0), Drain())
-        self.lifetime.finished(1001.0)
+        self.lifetime.exchangeOver(1001.0)
         self.assertEqual(self.lifetime.next(1001.0), Exit())
 
     def test_nothingLeavesDraining(self) -> None:
@@ -109,14 +109,14 @@ class LifetimeTests(SynchronousTestCase):
         self.assertEqual(self.lifetime.next(1010.0), Exit())
         self.lifetime.setNewest(True, 1010.0)
         self.assertEqual(self.lifetime.next(1010.0), Exit())
-        self.lifetime.began()
+        self.lifetime.exchangeBegan()
         self.assertEqual(self.lifetime.next(1010.0), Drain())
 
     def test_finishedTooOften(self) -> None:
         """
         An end without a beginning is a bug, and said so.
         """
-        self.assertRaises(RuntimeError, self.lifetime.finished, 1000.0)
+        self.assertRaises(RuntimeError, self.lifetime.exchangeOver, 1000.0)
 
     @bounded(150)
     @given(
@@ -137,9 +137,9 @@ class LifetimeTests(SynchronousTestCase):
         for what, pause in history:
             now += pause
             if what == "began":
-                lifetime.began()
+                lifetime.exchangeBegan()
             elif what == "finished" and lifetime.busy:
-                lifetime.finished(now)
+                lifetime.exchangeOver(now)
             elif what in ("newest", "older"):
                 lifetime.setNewest(what == "newest", now)
             elif what == "retire":
@@ -154,7 +154,7 @@ class LifetimeTests(SynchronousTestCase):
             else:
                 draining = True
         while lifetime.busy:
-            lifetime.finished(now)
+            lifetime.exchangeOver(now)
         step = lifetime.next(now)
         if isinstance(step, Stay):
             assert step.until is not None

@@ -4,8 +4,6 @@ Tests of L{brxy.readiness}.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
@@ -51,7 +49,7 @@ class _Tests(SynchronousTestCase):
 
     def forget(self, ready: Deferred[None]) -> None:
         """
-        Nobody waits any more.
+        Stop waiting.
         """
         ready.addErrback(lambda failure: failure.trap(CancelledError))
         ready.cancel()
@@ -64,7 +62,7 @@ class _Tests(SynchronousTestCase):
 
     def refuse(self) -> None:
         """
-        Nobody listens.
+        No server listens.
         """
         factory = self.reactor.tcpClients[-1][2]
         factory.clientConnectionFailed(
@@ -73,7 +71,7 @@ class _Tests(SynchronousTestCase):
 
     def accept(self, transport: StringTransport | None = None) -> tuple[Protocol, StringTransport]:
         """
-        Somebody listens.
+        A server listens.
         """
         transport = transport or _Transport()
         protocol = self.reactor.tcpClients[-1][2].buildProtocol(transport.getPeer())
@@ -140,7 +138,7 @@ class ConnectTests(_Tests):
 
     def test_turns(self) -> None:
         """
-        Many who wait share 2,000 attempts a second.
+        All apps that are waited for share 2,000 attempts a second.
         """
         others = [self.wait("127.0.0.1") for _ in range(9)]
         self.assertPause(5)
@@ -150,7 +148,7 @@ class ConnectTests(_Tests):
 
     def test_itself(self) -> None:
         """
-        A connection that met itself is nobody's answer.
+        A connection that met itself is no answer.
         """
         same = IPv4Address("TCP", "127.0.0.1", 20000)
         protocol, transport = self.accept(StringTransport(hostAddress=same, peerAddress=same))
@@ -173,10 +171,11 @@ class ConnectTests(_Tests):
         """
         Cancelled in an attempt, it ends that one and makes no more.
         """
+        ended: list[bool] = []
+        self.patch(self.reactor.connectors[-1], "disconnect", lambda: ended.append(True))
         self.ready.cancel()
         self.failureResultOf(self.ready, CancelledError)
-        connector: Any = self.reactor.connectors[-1]
-        self.assertTrue(connector._disconnected)
+        self.assertEqual(ended, [True])
         self.refuse()
         self.assertIdle()
 

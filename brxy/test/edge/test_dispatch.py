@@ -76,25 +76,15 @@ class _Supply:
         self.calls.append(("roll", route))
 
 
-class _Near:
-    """
-    A client with an address.
-    """
-
-    client = "192.0.2.1"
-
-
 class _Carrier:
     """
     Writes down what becomes of its exchange.
     """
 
-    near = _Near()
-
     def __init__(self, name: str, log: list[tuple[str, object]]) -> None:
         self._name = name
         self._log = log
-        self.exchange = Exchange("r", KIND_HTTP, True, 3, self)
+        self.exchange = Exchange("r", KIND_HTTP, True, 3, "192.0.2.1", self)
 
     def matched(self, slot: object) -> None:
         self._log.append((self._name, slot))

@@ -31,8 +31,8 @@ class PatternTests(SynchronousTestCase):
 
     def test_covers(self) -> None:
         """
-        A name means itself, C{*.} all below a name but not that itself, and
-        nothing means everything.
+        A name means itself, C{*.} every name below one but not that one itself, and no pattern
+        means every name.
         """
         self.assertTrue(covers("a.example", "a.example"))
         self.assertFalse(covers("a.example", "b.example"))
@@ -53,7 +53,7 @@ class PatternTests(SynchronousTestCase):
 
 class RouteTableTests(SynchronousTestCase):
     """
-    L{RouteTable} finds routes and turns hosts away.
+    L{RouteTable} finds routes, and refuses hosts.
     """
 
     def test_everything(self) -> None:

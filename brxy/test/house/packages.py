@@ -1,15 +1,15 @@
 """
-The packages of brxy, from the ground up, and what each may import.
+The packages of brxy, from the lowest up, and what each may import.
 
-C{doc/architecture.rst} draws them from here, and L{brxy.test.house.test_imports} holds
-the code against them.
+C{doc/architecture.rst} shows them from here, and
+L{brxy.test.house.test_imports} checks the code against them.
 """
 
 from __future__ import annotations
 
 __all__ = ["PURE", "SPAWNER_PARTS", "EDGE_PARTS", "ROOT", "allowed", "packageOf"]
 
-#: Packages and modules of brxy, and which of those above it each may import.
+#: The packages and modules of brxy, and which of those before it each may import.
 ROOT = {
     "interfaces": "",
     "errors": "",
@@ -27,14 +27,14 @@ ROOT = {
     "apps": "processes transport wire readiness errors interfaces",
     "program": "transport reactor values errors",
     "pki": "program values errors",
-    "spawners": "apps processes reactor readiness wire values errors interfaces",
+    "spawners": "apps processes tls reactor readiness wire values errors interfaces",
     "node": "apps slots tls processes program readiness wire transport reactor values errors"
     " interfaces",
     "edge": "spawners.registry spawners.spec spawners.describe program apps slots tls transport"
     " reactor scaler broker http wire values errors interfaces",
 }
 
-#: Inside brxy.spawners, beside what the package itself may import.
+#: The parts of brxy.spawners, and what each may import besides the package's own imports.
 SPAWNER_PARTS = {
     "spec": "",
     "running": "",
@@ -44,18 +44,19 @@ SPAWNER_PARTS = {
     "instance": "",
     "describe": "spec",
     "registry": "spec",
-    "local": "spec running output command",
+    "local": "spec running output command instance",
     "docker": "spec running output command instance api",
     "swarm": "spec running output command instance api docker",
     "kubernetes": "spec running output command instance api",
-    "ssh": "spec running output command",
+    "ssh": "spec running output command instance",
     "testing": "spec registry",
 }
 
-#: Inside brxy.edge, beside what the package itself may import.
+#: The parts of brxy.edge, and what each may import besides the package's own imports.
 EDGE_PARTS = {
     "config": "",
     "events": "",
+    "eventlog": "events",
     "exchanges": "events",
     "slots": "exchanges config events",
     "clients": "exchanges config events",
@@ -65,13 +66,13 @@ EDGE_PARTS = {
     "dispatch": "supply exchanges events config",
     "endpoints": "",
     "ports": "clients slots endpoints config events",
-    "wiring": "ports dispatch routes fleet clients slots exchanges events config",
+    "wiring": "ports dispatch routes fleet clients slots exchanges eventlog events config",
     "service": "wiring ports dispatch fleet endpoints config events",
     "tap": "service config",
     "__main__": "",
 }
 
-#: Packages that decide and do nothing else: no clock, no file, no Twisted.
+#: Packages that only decide: they use no clock, no file and no Twisted.
 PURE = "values wire http broker scaler"
 
 _PARTS = {"spawners": SPAWNER_PARTS, "edge": EDGE_PARTS}
@@ -79,7 +80,8 @@ _PARTS = {"spawners": SPAWNER_PARTS, "edge": EDGE_PARTS}
 
 def packageOf(module: str) -> str:
     """
-    The package of a module in the lists: C{edge.clients} of C{brxy.edge.clients.http1}.
+    @return: the package of a module in the lists: C{edge.clients} of
+        C{brxy.edge.clients.http1}.
     """
     _, *names = module.split(".")
     depth = 2 if names and names[0] in _PARTS else 1
@@ -88,7 +90,7 @@ def packageOf(module: str) -> str:
 
 def allowed(package: str) -> set[str]:
     """
-    What the modules of a package may import, beside each other.
+    @return: what the modules of a package may import, besides each other.
     """
     root, _, part = package.partition(".")
     found = set(ROOT[root].split())

@@ -1,5 +1,5 @@
 """
-Tests of what benchmarks make of their measurements.
+Tests of how benchmarks evaluate their measurements.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _window(
     **cpu: float,
 ) -> Window:
     """
-    A window of a second, in which a GiB was read.
+    @return: a window of a second, in which a GiB was read.
     """
     outcome = Outcome(requests, 2**30, 1.0, errors=1, p50=p50, p99=0.002)
     return Window(LOADS[load], number, contender, cpu, outcome)
@@ -47,14 +47,14 @@ def _window(
 
 def _launch(name: str, site: Site) -> Running:
     """
-    Nothing is started here.
+    Fail, because these tests start no server.
     """
     raise NotImplementedError
 
 
 def _only(rows: list[Row], contender: str) -> Row:
     """
-    The row of one contender.
+    @return: the row of one contender.
     """
     (found,) = [row for row in rows if row.contender == contender]
     return found
@@ -62,12 +62,12 @@ def _only(rows: list[Row], contender: str) -> Row:
 
 class FiguresTests(SynchronousTestCase):
     """
-    Tests of what windows come to.
+    Tests of the figures of windows.
     """
 
     def test_cost(self) -> None:
         """
-        A request costs CPU µs, of all processes or of one.
+        The cost of a request is in CPU µs, of all processes or of one.
         """
         window = _window("a", edge=0.03, node=0.02)
         self.assertAlmostEqual(window.cost() or 0, 50)
@@ -75,28 +75,31 @@ class FiguresTests(SynchronousTestCase):
 
     def test_cost_of_bytes(self) -> None:
         """
-        Bulk costs CPU s for each GiB, however few responses were finished.
+        The cost of bulk data is in CPU s for each GiB, however few responses
+        were finished.
         """
         window = _window("a", load="bulk", requests=0, proxy=0.5)
         self.assertAlmostEqual(window.cost() or 0, 0.5)
 
     def test_no_cost(self) -> None:
         """
-        There is none without a process, or when nothing was done.
+        There is no cost without a process, or if no request was finished.
         """
         self.assertIsNone(_window("a").cost())
         self.assertIsNone(_window("a", requests=0, proxy=0.5).cost())
 
     def test_lower_quartile(self) -> None:
         """
-        A quarter is below it; of one value it is that one.
+        A quarter of the values are below the lower quartile. That of one value
+        is the value.
         """
         self.assertEqual(lowerQuartile([5, 1, 3, 2, 4]), 2)
         self.assertEqual(lowerQuartile([7]), 7)
 
     def test_summary(self) -> None:
         """
-        Of all windows: quartile and median of the cost, its parts, all errors.
+        The summary of all windows has quartile and median of the cost, its
+        parts, and all errors.
         """
         windows = [
             _window("two", number, edge=edge, node=0.01)
@@ -111,7 +114,8 @@ class FiguresTests(SynchronousTestCase):
 
     def test_ratio(self) -> None:
         """
-        A cost is compared within its round: rounds when all was slow don't count more.
+        A cost is compared with that of the same round, so rounds in which
+        everything was slow don't count more.
         """
         windows = []
         for number, (mine, theirs) in enumerate(((2, 1), (90, 30), (4, 4))):
@@ -142,12 +146,12 @@ class FiguresTests(SynchronousTestCase):
 
 class RequestTests(SynchronousTestCase):
     """
-    Tests of what is sent.
+    Tests of the requests that the load sends.
     """
 
     def test_whole(self) -> None:
         """
-        Each load's request is a whole one, with the body that it announces.
+        The request of each load is complete, with the body that it announces.
         """
         for load in LOADS.values():
             head, _, body = "1".join(load.request()).partition("\r\n\r\n")
@@ -161,12 +165,12 @@ class RequestTests(SynchronousTestCase):
 
 class SyscallsTests(SynchronousTestCase):
     """
-    Tests of what strace prints.
+    Tests of how the output of strace is read.
     """
 
     def test_summary(self) -> None:
         """
-        The calls of each kind, with errors or without.
+        The summary counts the calls of each kind, with errors or without.
         """
         text = (
             "% time     seconds  usecs/call     calls    errors syscall\n"
@@ -180,7 +184,7 @@ class SyscallsTests(SynchronousTestCase):
 
     def test_nothing(self) -> None:
         """
-        A process that did nothing made no calls.
+        A process that did nothing has made no calls.
         """
         self.assertEqual(parseSummary(""), {})
 
@@ -192,7 +196,8 @@ class OursTests(SynchronousTestCase):
 
     def test_before(self) -> None:
         """
-        With another checkout, ours are compared to the same of that.
+        Given another checkout, each of our contenders is compared with that of
+        the other checkout.
         """
         there = {one.name: one.reference for one in ours(ROOT)}
         self.assertLess({one.name for one in ours(None)}, set(there))
@@ -203,7 +208,7 @@ class OursTests(SynchronousTestCase):
 
     def test_none(self) -> None:
         """
-        Another folder is refused.
+        A folder that is no checkout is refused.
         """
         error = self.assertRaises(BenchError, ours, ROOT / "doc")
         self.assertIn("no checkout of brxy: ", str(error))
@@ -216,7 +221,7 @@ class LeftOutTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Nothing is forbidden.
+        Remove the variable that forbids to leave anything out.
         """
         self.said = StringIO()
         self.patch(sys, "stderr", self.said)
@@ -224,7 +229,7 @@ class LeftOutTests(SynchronousTestCase):
 
     def test_said(self) -> None:
         """
-        What is left out is said, each in a line.
+        Each contender that is left out is reported in a line.
         """
         sayLeftOut(["A: it is not there", "B: nor this"])
         expected = "bench: left out: A: it is not there\nbench: left out: B: nor this\n"
@@ -232,7 +237,7 @@ class LeftOutTests(SynchronousTestCase):
 
     def test_forbidden(self) -> None:
         """
-        With BRXY_TEST_ALL=1 it is an error as well, if there is any.
+        With BRXY_TEST_ALL=1 it is also an error to leave one out.
         """
         os.environ["BRXY_TEST_ALL"] = "1"
         sayLeftOut([])
@@ -244,12 +249,12 @@ class LeftOutTests(SynchronousTestCase):
 
 class ResultsTests(SynchronousTestCase):
     """
-    Tests of what people get to see.
+    Tests of the table, the report and the JSON file.
     """
 
     def setUp(self) -> None:
         """
-        One window of two contenders.
+        Make one window for each of two contenders.
         """
         self.results = Results(
             machine={"cores": "2"},
@@ -265,14 +270,15 @@ class ResultsTests(SynchronousTestCase):
 
     def test_table(self) -> None:
         """
-        Columns are as wide as their widest cell; text is flush left.
+        Columns are as wide as their widest cell, and text is aligned to the
+        left.
         """
         text = table(["", "n", "t"], [["a", "10", "x"], ["bcd", "1", "yy"]], left=(0, 2))
         self.assertEqual(text, "      n  t\na    10  x\nbcd   1  yy")
 
     def test_report(self) -> None:
         """
-        All that was found is there, in the contenders' order.
+        The report has all results, in the contenders' order.
         """
         text = report(self.results)
         places = [text.index(part) for part in ("no proxy", "An A", "3.50", "2.25", "B: it is")]
@@ -281,7 +287,7 @@ class ResultsTests(SynchronousTestCase):
 
     def test_json(self) -> None:
         """
-        All of it can be read again.
+        The JSON file can be read again, with all results.
         """
         file = Path(self.mktemp()) / "a.json"
         self.results.write(file)

@@ -1,5 +1,6 @@
 """
-The packages of brxy: their imports only point down, and what decides does nothing else.
+Tests of the packages of brxy: imports only point down, and packages that
+decide do nothing else.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from brxy.test.house.packages import (
     packageOf,
 )
 
-#: What does input and output, keeps time or waits: not for L0 and L1.
+#: Modules that do input and output, read the clock or wait: pure packages may not import them.
 IMPURE = """
     twisted.application twisted.internet twisted.protocols twisted.web treq
     asyncio concurrent datetime fcntl io mmap multiprocessing os pathlib queue
@@ -31,7 +32,7 @@ IMPURE = """
     tempfile threading time
 """
 
-#: What the contract with spawner authors needs to name what is returned.
+#: Modules that the contract with spawner authors imports for its return types.
 ANNOTATIONS = "twisted.internet.defer twisted.internet.interfaces twisted.python.failure"
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -39,7 +40,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 def within(name: str, packages: str) -> bool:
     """
-    @return: whether C{name} is one of C{packages}, or in one.
+    @return: whether C{name} is one of C{packages}, or inside one.
     """
     return any(name == package or name.startswith(package + ".") for package in packages.split())
 
@@ -49,7 +50,7 @@ class Import:
     """
     One imported name: C{from a import b} makes two, C{a} and C{a.b}.
 
-    @ivar deferred: it stands in a function.
+    @ivar deferred: the import is inside a function.
     """
 
     name: str
@@ -59,7 +60,7 @@ class Import:
 @frozen
 class Module:
     """
-    What a module's source says about it.
+    The imports that the source of a module contains.
     """
 
     name: str
@@ -74,11 +75,12 @@ class Module:
 
     def internal(self) -> list[Import]:
         """
-        @return: the imports of brxy's own modules, each by the module's name.
+        @return: the imports of brxy's own modules, each with the module's
+            name.
         """
         modules = {module.name for module in MODULES}
         found = [each for each in self.imports() if each.name in modules]
-        # "from package import module" is about the module.
+        # "from package import module" imports the module.
         below = {each.name.rpartition(".")[0] for each in found if each.name != self.name}
         return [each for each in found if each.name not in below]
 
@@ -123,7 +125,7 @@ SHIPPED = [module for module in MODULES if not within(module.name, "brxy.test")]
 
 def arrows(modules: Iterable[Module]) -> Iterator[tuple[str, str]]:
     """
-    Each import of one package's module by another's, as the two modules.
+    @return: each import from one package to another, as the two modules.
     """
     for module in modules:
         for found in module.internal():
@@ -133,7 +135,7 @@ def arrows(modules: Iterable[Module]) -> Iterator[tuple[str, str]]:
 
 def forbidden(modules: Iterable[Module]) -> list[str]:
     """
-    The imports that the lists don't allow, with both files named.
+    @return: the imports that the lists don't allow, with both files named.
     """
     return [
         f"{pathOf(importer)} imports {pathOf(imported)}"
@@ -150,12 +152,13 @@ def pathOf(name: str) -> str:
 
 class PackageTests(SynchronousTestCase):
     """
-    Imports only point down the lists of L{brxy.test.house.packages}.
+    Tests that imports only point down the lists of
+    L{brxy.test.house.packages}.
     """
 
     def test_listed(self) -> None:
         """
-        The lists have every package there is, and none that isn't.
+        The lists contain each package that exists, and no other.
         """
         listed = {
             *(each for each in ROOT if each not in ("spawners", "edge")),
@@ -167,7 +170,7 @@ class PackageTests(SynchronousTestCase):
 
     def test_listsPointDown(self) -> None:
         """
-        A package may only import packages that stand before it in its list.
+        A package may only import packages that come before it in its list.
         """
         for packages in (ROOT, SPAWNER_PARTS, EDGE_PARTS):
             names = list(packages)
@@ -178,7 +181,7 @@ class PackageTests(SynchronousTestCase):
 
     def test_pointDown(self) -> None:
         """
-        No module imports what the lists don't allow, nor a test.
+        No module imports what the lists don't allow, or a test.
         """
         self.assertEqual(forbidden(SHIPPED), [])
 
@@ -193,7 +196,7 @@ class PackageTests(SynchronousTestCase):
 
     def test_noCircles(self) -> None:
         """
-        No module needs itself to be imported, by whatever way round.
+        No module imports itself, directly or through others.
         """
         graph = {module.name: {found.name for found in module.internal()} for module in SHIPPED}
         try:
@@ -203,8 +206,8 @@ class PackageTests(SynchronousTestCase):
 
     def test_noTypeChecking(self) -> None:
         """
-        No module imports anything for the type checker alone: a lower module says in a
-        Protocol of its own what it needs of its owner.
+        No module imports anything only for the type checker: a lower module
+        declares what it needs of its owner in a Protocol of its own.
         """
         wrong = [
             module.name
@@ -217,13 +220,13 @@ class PackageTests(SynchronousTestCase):
 
 class PurityTests(SynchronousTestCase):
     """
-    What decides does nothing else.
+    Tests that packages which decide do nothing else.
     """
 
     def test_noInputOutput(self) -> None:
         """
-        Pure packages, and modules that call themselves pure, import nothing that
-        reads, writes, waits or knows the time.
+        Pure packages, and modules with "Pure:" in their docstring, import
+        nothing that reads, writes, waits or uses the clock.
         """
         wrong = [
             (module.name, found.name)
@@ -236,7 +239,8 @@ class PurityTests(SynchronousTestCase):
 
     def test_contract(self) -> None:
         """
-        The contract with spawner authors needs of Twisted only what it returns.
+        The contract with spawner authors imports from Twisted only its return
+        types.
         """
         contract = {"brxy.interfaces", "brxy.errors"}
         self.assertEqual(
@@ -245,7 +249,8 @@ class PurityTests(SynchronousTestCase):
 
     def isPure(self, module: Module) -> bool:
         """
-        @return: whether it is in a pure package, or says "Pure:" in its docstring.
+        @return: whether a module is in a pure package, or says "Pure:" in its
+            docstring.
         """
         said = (ast.get_docstring(module.tree) or "").split()
         pure = packageOf(module.name) in [*PURE.split(), "interfaces", "errors"]
@@ -253,21 +258,22 @@ class PurityTests(SynchronousTestCase):
 
     def allowed(self, module: Module, found: Import) -> bool:
         """
-        @return: whether it only serves annotations, where those are due.
+        @return: whether an import only serves annotations, in a module where
+            that is allowed.
         """
-        # The package is what C{from twisted.internet import defer} names first.
+        # The first name of C{from twisted.internet import defer} is the package.
         packages = "twisted.internet" if found.name == "twisted.internet" else ANNOTATIONS
         return packageOf(module.name) == "interfaces" and within(found.name, packages)
 
 
 class HabitTests(SynchronousTestCase):
     """
-    What is done the same way everywhere.
+    Tests of conventions that hold everywhere.
     """
 
     def test_reactorIsAnArgument(self) -> None:
         """
-        No module imports the reactor when it is imported itself.
+        No module imports the reactor at its top level.
         """
         wrong = [
             module.name
@@ -279,7 +285,7 @@ class HabitTests(SynchronousTestCase):
 
     def test_coroutines(self) -> None:
         """
-        Nothing uses C{inlineCallbacks}.
+        No module uses C{inlineCallbacks}.
         """
         wrong = [
             module.name
@@ -297,7 +303,8 @@ class HabitTests(SynchronousTestCase):
 
     def test_pluginNamesOnly(self) -> None:
         """
-        What anybody's twistd imports to fill its cache imports nothing of ours.
+        The plugin, which any twistd imports to fill its cache, imports none of
+        brxy's modules.
         """
         spec = find_spec("twisted.plugins.brxy_plugin")
         assert spec is not None and spec.origin is not None
@@ -310,7 +317,7 @@ class HabitTests(SynchronousTestCase):
 
 class ReadingTests(SynchronousTestCase):
     """
-    L{Module} finds imports however they are written.
+    Tests that L{Module} finds imports in any form.
     """
 
     def find(self, source: str, name: str = "brxy.edge.x", file: str = "x.py") -> set[str]:
@@ -325,7 +332,7 @@ class ReadingTests(SynchronousTestCase):
 
     def test_relative(self) -> None:
         """
-        Dots count from the package the module is in.
+        Dots of a relative import count from the package of the module.
         """
         self.assertEqual(self.find("from . import y"), {"brxy.edge", "brxy.edge.y"})
         self.assertEqual(self.find("from ..node import y"), {"brxy.node", "brxy.node.y"})
@@ -336,7 +343,7 @@ class ReadingTests(SynchronousTestCase):
 
     def test_circumstances(self) -> None:
         """
-        It is known what is only imported in a function.
+        An import inside a function is marked as deferred.
         """
         found = Module(
             "brxy.x", Path("x.py"), ast.parse("import a\ndef f():\n import b")

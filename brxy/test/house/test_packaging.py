@@ -1,5 +1,6 @@
 """
-What is installed from a checkout works, in each way to install it.
+Tests that brxy works when it is installed from a checkout, in each way to
+install it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from brxy.test.support.processes.builds import BuildTests
 
 __all__ = ["ExampleTests", "InstallTests"]
 
-#: C{twistd --help}, and then where its plugin is.
+#: The output of C{twistd --help}, and then the path of its plugin.
 HELP = """
 import sys
 from twisted.scripts.twistd import run
@@ -21,16 +22,28 @@ finally:
     print("from", sys.modules["twisted.plugins.brxy_plugin"].__file__)
 """
 
+# Some of the files that only a checkout has.
+SOURCES = (
+    "CHANGES.rst",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "dev",
+    "doc/flow.svg",
+    "doc/index.rst",
+    "examples/demo.py",
+)
+
 
 class InstallTests(BuildTests):
     """
-    The wheel, the sdist and the editable install, in fresh environments.
+    Tests of the wheel, the sdist and the editable install, in fresh
+    environments.
     """
 
     def check(self, wheel: Path, where: Path | None = None) -> None:
         """
-        Once installed, twistd has both plugins, from C{where} (where the
-        wheel was installed to).
+        Install it, and check that twistd has both plugins from C{where} (the
+        folder of the installed wheel).
         """
         python, packages = self.install(wheel)
         plugin = (where or packages) / "twisted" / "plugins" / "brxy_plugin.py"
@@ -53,17 +66,18 @@ class InstallTests(BuildTests):
 
     def test_sdist(self) -> None:
         """
-        The sdist, which has what a checkout has, gives twistd both plugins.
+        The sdist, which has the files of a checkout, gives twistd both
+        plugins.
         """
         source = self.unpacked(self.build("build_sdist", self.source))
-        for name in ("dev", "examples/demo.py", "doc/index.rst", "CHANGES.rst", "LICENSE"):
+        for name in SOURCES:
             self.assertTrue((source / name).exists(), name)
         self.check(self.build("build_wheel", source))
 
     def test_complete(self) -> None:
         """
-        In the wheel are all of brxy's files, its tests and C{py.typed} too,
-        and of C{twisted} the plugin alone.
+        The wheel contains all files of brxy, with its tests and C{py.typed},
+        and only the plugin of C{twisted}.
         """
         with ZipFile(self.build("build_wheel", self.source)) as wheel:
             packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
@@ -74,14 +88,14 @@ class InstallTests(BuildTests):
 
 class ExampleTests(BuildTests):
     """
-    The package of C{examples/spawner}, installed beside brxy.
+    Tests of the package of C{examples/spawner}, installed beside brxy.
     """
 
     def test_example(self) -> None:
         """
-        Built from its own sdist and installed, its spawners are listed by
-        twistd with their keys, and C{stay:} passes the tests that come with
-        it, by edges that find it by its name.
+        The package is built from its own sdist and installed. twistd lists its
+        spawners with their keys, and C{stay:} passes the tests that come with
+        it, with edges that find it by its name.
         """
         example = self.source / "examples" / "spawner"
         wheels = [self.build("build_wheel", self.source)]
@@ -94,7 +108,7 @@ class ExampleTests(BuildTests):
         said = self.output(python, "-c", twistd, "brxy-edge", "--help-spawners")
         for line in ("stay: runs", "  stop-timeout= ", "wake: wakes", "  mac= ", "  packet-to= "):
             self.assertIn(f"\n{line}", said)
-        self.assertRegex(said, r"mac= +the machine's hardware address \[must be given\]")
-        self.assertNotIn("Can't be used", said)
+        self.assertRegex(said, r"mac= +the machine's hardware address \[required\]")
+        self.assertNotIn("can't be used", said)
         said = self.output(python, "-m", "twisted.trial", "test_brxy_stay", cwd=sources)
         self.assertRegex(said, r"PASSED \(successes=1\d\)\s*\Z")

@@ -1,22 +1,26 @@
 """
-The page about the slot protocol, C{doc/protocol.rst}, says what the code does.
+Tests that the page about the slot protocol, C{doc/protocol.rst}, matches the
+code.
 """
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from types import ModuleType
 
 from attrs import frozen
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
-import brxy
+from brxy.edge.slots import node as edge_slot
 from brxy.errors import SlotProtocolError
+from brxy.node import edgeend
+from brxy.node import slot as node_slot
+from brxy.test.support.pages import listTables, readPage, section
 from brxy.wire import frames as wire
 from brxy.wire.frames import Decoder, frame
 from brxy.wire.greeting import Hello, Open, Welcome
 
-# "node: READY    05 00 0000", and the same without a sender, in the same write.
+# "node: READY 05 00 0000", and the same without a sender for a frame in the same write.
 EXAMPLE = re.compile(
     r" {4}(?:(?P<sender>node|edge): | {6})(?P<name>[A-Z]+) +"
     r"(?P<header>[0-9a-f]{2} [0-9a-f]{2} [0-9a-f]{4})(?:  (?P<payload>.*))?"
@@ -34,7 +38,7 @@ class Example:
     """
     One frame as the page shows it.
 
-    @ivar line: where, for messages.
+    @ivar line: its place, for messages.
     @ivar header: its four bytes.
     """
 
@@ -48,7 +52,7 @@ class Example:
 @frozen
 class Row:
     """
-    What the page's table says of one type of frame.
+    The row of one type of frame in the page's table.
     """
 
     name: str
@@ -59,16 +63,9 @@ class Row:
     longest: int
 
 
-def readPage() -> list[str]:
-    path = Path(brxy.__file__).parent.parent / "doc" / "protocol.rst"
-    if not path.exists():
-        raise SkipTest("needs doc/: run the tests in a checkout")
-    return path.read_text("utf-8").splitlines()
-
-
 def payloadOf(text: str) -> bytes:
     """
-    What the notation of the page says in bytes.
+    @return: the bytes for a payload in the notation of the page.
     """
     payload, position = b"", 0
     while position < len(text):
@@ -84,7 +81,7 @@ def payloadOf(text: str) -> bytes:
 
 def readExamples(lines: list[str]) -> list[Example]:
     """
-    The frames in the page's examples, in order.
+    @return: the frames in the page's examples, in order.
     """
     examples, sender, number = [], "", 0
     while number < len(lines):
@@ -104,7 +101,7 @@ def readExamples(lines: list[str]) -> list[Example]:
 
 def readTable(lines: list[str]) -> list[Row]:
     """
-    The table of all frames.
+    @return: the table of all frames.
     """
     return [
         Row(
@@ -122,17 +119,17 @@ def readTable(lines: list[str]) -> list[Row]:
 
 class ProtocolPageTests(SynchronousTestCase):
     """
-    The page, the table on it and its examples.
+    Tests of the page's table and its examples.
     """
 
     def setUp(self) -> None:
-        self.lines = readPage()
+        self.lines = readPage("protocol").splitlines()
         self.table = {row.name: row for row in readTable(self.lines)}
         self.examples = readExamples(self.lines)
 
     def test_everyType(self) -> None:
         """
-        The table and the examples have every type of frame, and no other.
+        The table and the examples contain each type of frame, and no other.
         """
         names = set(wire.NAMES.values())
         self.assertEqual(set(self.table), names)
@@ -140,7 +137,7 @@ class ProtocolPageTests(SynchronousTestCase):
 
     def test_everyExampleIsRead(self) -> None:
         """
-        No line of the page's examples escapes these tests.
+        These tests read each line of the page's examples.
         """
         shown = [line for line in self.lines if re.match(r" {4}(node|edge): ", line)]
         self.assertEqual(len(shown), len([line for line in shown if EXAMPLE.fullmatch(line)]))
@@ -148,7 +145,7 @@ class ProtocolPageTests(SynchronousTestCase):
 
     def test_encode(self) -> None:
         """
-        Each example is what the code makes of such a frame.
+        Each example is equal to the frame that the code makes.
         """
         for example in self.examples:
             made = frame(self.table[example.name].type, example.header[1], example.payload)
@@ -156,7 +153,7 @@ class ProtocolPageTests(SynchronousTestCase):
 
     def test_decode(self) -> None:
         """
-        Each example is such a frame to the code.
+        The code reads each example as the frame that the page names.
         """
         for example in self.examples:
             [(type, exchange, payload)] = Decoder().feed(example.header + example.payload)
@@ -168,7 +165,7 @@ class ProtocolPageTests(SynchronousTestCase):
 
     def test_payloads(self) -> None:
         """
-        The payloads that have a form of their own have that.
+        Payloads with a form of their own have that form.
         """
         for example in self.examples:
             if example.name == "HELLO":
@@ -191,7 +188,7 @@ class ProtocolPageTests(SynchronousTestCase):
 
     def test_table(self) -> None:
         """
-        The table's numbers and bounds are the code's.
+        The numbers and limits in the table are those of the code.
         """
         for row in self.table.values():
             self.assertEqual(wire.NAMES[row.type], row.name)
@@ -206,9 +203,50 @@ class ProtocolPageTests(SynchronousTestCase):
                     self.assertEqual(isFrame(row.type, exchange, size), good, (row, size))
 
 
+class StateTablesTests(SynchronousTestCase):
+    """
+    Tests of the state tables of both sides.
+    """
+
+    def _check(self, side: str, slot: ModuleType, more: set[tuple[int, int]]) -> None:
+        """
+        @param more: what the side does outside its own table, as state and
+            frame.
+        """
+        text = section(readPage("protocol"), f"The states of the {side}'s side")
+        received, events = listTables(text)
+        told = [(state, frame) for state, frames, _, _ in received for frame in frames.split(", ")]
+        self.assertEqual(len(told), len(set(told)))
+        self.assertEqual(
+            {(getattr(slot, state.upper()), getattr(wire, frame)) for state, frame in told},
+            slot.RECEIVED.keys() | more,
+        )
+        [anytime] = re.findall(r"these frames are legal as well:([A-Z,\s]+)\.", text)
+        self.assertEqual(
+            {getattr(wire, name.strip()) for name in anytime.split(",")},
+            set(slot.RECEIVED_ANYTIME),
+        )
+        named = {state for state, _ in told}
+        following = {row[-1] for row in (*received, *events)} - {"–"}
+        self.assertEqual(following - named - {"idle"}, set())
+
+    def test_edge(self) -> None:
+        """
+        The edge accepts the frames that the page names in the states that it
+        names, and no others.
+        """
+        self._check("edge", edge_slot, set())
+
+    def test_node(self) -> None:
+        """
+        The node does too. It handles OPEN before it consults its table.
+        """
+        self._check("node", node_slot, {(edgeend.IDLE, wire.OPEN)})
+
+
 def isFrame(type: int, exchange: int, size: int) -> bool:
     """
-    Is a payload of this size legal for this type?
+    @return: whether a payload of this size is legal for this type.
     """
     try:
         return len(Decoder().feed(frame(type, exchange, b"\x01" * size))) == 1

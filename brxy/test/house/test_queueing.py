@@ -1,5 +1,5 @@
 """
-Tests of the load that the benchmark of queueing makes.
+Tests of the load of the queueing benchmark.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class RequestsTests(SynchronousTestCase):
 
     def test_load(self) -> None:
         """
-        They keep the instances as busy as they should, and come in order.
+        The requests keep the instances as busy as they should, and come in
+        order.
         """
         work = requests(1, 500, 4, 0.02)
         self.assertEqual(len(work), 500)
@@ -33,7 +34,7 @@ class RequestsTests(SynchronousTestCase):
 
     def test_seed(self) -> None:
         """
-        The seed decides.
+        The same seed makes the same requests.
         """
         self.assertEqual(requests(1, 50, 4, 0.02), requests(1, 50, 4, 0.02))
         self.assertNotEqual(requests(1, 50, 4, 0.02), requests(2, 50, 4, 0.02))
@@ -46,7 +47,8 @@ class OneQueueTests(SynchronousTestCase):
 
     def test_waits(self) -> None:
         """
-        Who comes while all are busy waits for the first that gets free.
+        A request that comes while all instances are busy waits for the first
+        that becomes free.
         """
         work = [Request(0.0, 5.0), Request(1.0, 1.0), Request(1.5, 1.0), Request(9.0, 1.0)]
         self.assertEqual(oneQueue(work, 2), [5.0, 1.0, 1.5, 1.0])
@@ -61,7 +63,7 @@ class BodyTests(SynchronousTestCase):
 
     def test_parts(self) -> None:
         """
-        There is a body once all of it has come.
+        There is a body once all of it has arrived.
         """
         for length in range(len(self.WHOLE)):
             self.assertIsNone(body(self.WHOLE[:length]))

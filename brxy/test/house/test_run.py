@@ -1,5 +1,5 @@
 """
-What L{brxy.test.run} says of a run.
+Tests of what L{brxy.test.run} reports about a run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from brxy.test.run import CountingReporter, Options
 
 class Sample(SynchronousTestCase):
     """
-    One test of each kind.
+    A sample with one test of each kind.
     """
 
     def good(self) -> None:
@@ -27,7 +27,7 @@ class Sample(SynchronousTestCase):
 
     def absent(self) -> None:
         """
-        Is skipped.
+        This test is skipped.
         """
 
     absent.skip = "needs luck: apt install luck"  # type: ignore[attr-defined]
@@ -39,7 +39,7 @@ class Sample(SynchronousTestCase):
 
     def sooner(self) -> None:
         """
-        Passes too early.
+        This test passes unexpectedly.
         """
 
     sooner.todo = "next year"  # type: ignore[attr-defined]
@@ -47,7 +47,7 @@ class Sample(SynchronousTestCase):
 
 class CountingReporterTests(SynchronousTestCase):
     """
-    The end of the report, and whether all went well.
+    Tests of the end of the report, and of whether the run succeeded.
     """
 
     def report(self, *names: str, must_run_all: bool = False) -> tuple[bool, list[str]]:
@@ -65,7 +65,7 @@ class CountingReporterTests(SynchronousTestCase):
 
     def test_passed(self) -> None:
         """
-        When all is well, the counts are all there is to say.
+        When all tests pass, the report has only the counts.
         """
         self.assertEqual(self.report("good"), (True, ["1 passed, 0 failed, 0 skipped"]))
 
@@ -78,7 +78,7 @@ class CountingReporterTests(SynchronousTestCase):
 
     def test_skipped(self) -> None:
         """
-        What was left out is named with the way to get it, and fails nothing.
+        Skipped tests are reported with the way to run them, and fail nothing.
         """
         success, lines = self.report("good", "absent")
         self.assertTrue(success)
@@ -87,7 +87,7 @@ class CountingReporterTests(SynchronousTestCase):
 
     def test_mustRunAll(self) -> None:
         """
-        Where everything must run, what was left out fails the run.
+        Where everything must run, skipped tests fail the run.
         """
         self.assertTrue(self.report("good", must_run_all=True)[0])
         success, lines = self.report("good", "absent", must_run_all=True)
@@ -96,7 +96,7 @@ class CountingReporterTests(SynchronousTestCase):
 
     def test_todo(self) -> None:
         """
-        A test known to fail counts as left out, unless it doesn't fail.
+        A test that is expected to fail counts as skipped, unless it passes.
         """
         success, lines = self.report("later")
         self.assertTrue(success)
@@ -105,7 +105,8 @@ class CountingReporterTests(SynchronousTestCase):
 
     def test_todoOfWorkers(self) -> None:
         """
-        The same when trial hands over the reason itself, as it does with -j.
+        The same holds when trial passes on the reason itself, as it does with
+        -j.
         """
         reporter = CountingReporter(StringIO())
         reporter.addExpectedFailure(Sample("later"), Failure(ValueError()), "next year")
@@ -129,12 +130,12 @@ class CountingReporterTests(SynchronousTestCase):
 
 class OptionsTests(SynchronousTestCase):
     """
-    What is run, and who reports.
+    Tests of which tests run, and of the reporter.
     """
 
     def test_all(self) -> None:
         """
-        All of brxy is tested unless something is named.
+        All of brxy is tested unless modules are named.
         """
         options = Options()
         options.parseOptions(["-x"])
@@ -143,7 +144,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_named(self) -> None:
         """
-        What is named is tested alone.
+        Only the named modules are tested.
         """
         options = Options()
         options.parseOptions(["brxy.test.house.test_run"])

@@ -1,37 +1,37 @@
 """
-The page about security, C{doc/security.rst}, names tests that are there.
+Tests that the page about security, C{doc/security.rst}, names tests that
+exist.
 """
 
 from __future__ import annotations
 
 import re
-from functools import reduce
-from importlib import import_module
-from pathlib import Path
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.python.reflect import namedAny
+from twisted.trial.unittest import SynchronousTestCase
 
-import brxy
-
-PAGE = Path(brxy.__file__).parents[1] / "doc" / "security.rst"
+from brxy.test.support.pages import readPage, section
 
 
 class SecurityDocTests(SynchronousTestCase):
     """
-    Tests of the table of threats.
+    Tests of the list of threats.
     """
 
     def test_named(self) -> None:
         """
-        Each threat is shown by a test, and all that are named exist.
+        The page names a test for each threat, and all tests that it names
+        exist.
         """
-        if not PAGE.exists():
-            raise SkipTest("needs doc/: run the tests in a checkout")
-        table = PAGE.read_text().partition("\nThreats\n")[2].partition("\nTo set")[0]
-        threats = table.split("\n   * - ")[2:]
+        text = section(readPage("security"), "Threats")
+        threats = re.findall(r"^(\w.*)\n((?:    .*\n|\n(?=    ))+)", text, re.MULTILINE)
         self.assertGreater(len(threats), 15)
-        for threat in threats:
-            named = re.findall(r"``(test_\w+)((?:\.\w+)*)``", threat.rpartition("\n     - ")[2])
-            self.assertNotEqual(named, [], threat)
-            for module, path in named:
-                reduce(getattr, path.split(".")[1:], import_module(f"brxy.test.{module}"))
+        # This test has found each entry.
+        self.assertEqual(len(threats), len(re.findall(r"^\w.*\n    \S", text, re.MULTILINE)))
+        self.assertEqual(len(threats), text.count("\n    Tests: "))
+        for threat, answer in threats:
+            tests = re.findall(r"``([^`]+)``", answer.partition("\n    Tests: ")[2])
+            self.assertNotEqual(tests, [], threat)
+            for name in tests:
+                self.assertRegex(name, r"^brxy\.test\.(\w+\.)*test_\w+", threat)
+                namedAny(name)

@@ -20,7 +20,7 @@ _bounded = bounded(200)
 
 def feedAll(body: Body, pieces: list[bytes]) -> tuple[bytes, bytes]:
     """
-    What passes of some pieces of input, and what is left over.
+    @return: what passes of some pieces of input, and what is left over.
     """
     passed, left = [], b""
     for piece in pieces:
@@ -32,7 +32,7 @@ def feedAll(body: Body, pieces: list[bytes]) -> tuple[bytes, bytes]:
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     """
-    The pieces of C{data} between some places.
+    @return: C{data}, cut at these positions.
     """
     ends = [0, *sorted(min(place, len(data)) for place in places), len(data)]
     return [data[a:b] for a, b in zip(ends, ends[1:], strict=False)]
@@ -45,7 +45,7 @@ class LengthTests(SynchronousTestCase):
 
     def test_none(self) -> None:
         """
-        A body of 0 bytes is done from the beginning.
+        A body of 0 bytes is complete from the beginning.
         """
         body = framingFor(0)
         self.assertTrue(body.done)
@@ -53,7 +53,7 @@ class LengthTests(SynchronousTestCase):
 
     def test_passes(self) -> None:
         """
-        The same object comes out while the body goes on.
+        While the body continues, the same bytes object is returned.
         """
         body = framingFor(1000)
         data = b"x" * 400
@@ -66,7 +66,7 @@ class LengthTests(SynchronousTestCase):
 
     def test_exact(self) -> None:
         """
-        The last byte ends it.
+        The last byte of the length ends the body.
         """
         body = framingFor(3)
         self.assertEqual(body.feed(b"abc"), (b"abc", b""))
@@ -75,12 +75,12 @@ class LengthTests(SynchronousTestCase):
 
 class UntilCloseTests(SynchronousTestCase):
     """
-    Bodies that the end of the connection ends.
+    Tests of bodies that the end of the connection ends.
     """
 
     def test_passes(self) -> None:
         """
-        Everything belongs to it.
+        All bytes belong to the body.
         """
         body = framingFor(UNTIL_CLOSE, error=BadResponse)
         data = b"x" * 400
@@ -90,13 +90,13 @@ class UntilCloseTests(SynchronousTestCase):
 
 class ChunkedTests(SynchronousTestCase):
     """
-    Chunked bodies.
+    Tests of chunked bodies.
     """
 
     def test_hostile(self) -> None:
         """
-        Each hostile body is refused, however it comes in, and no byte of what is
-        wrong with it was passed on.
+        Each hostile body is refused, however it is split, and none of its
+        invalid bytes is passed on.
         """
         for case in REFUSED_BODIES:
             head, taken = requestHead(case.data) or self.fail("not whole")
@@ -112,7 +112,7 @@ class ChunkedTests(SynchronousTestCase):
 
     def test_hostileTrailer(self) -> None:
         """
-        A trailer that frames is dropped.
+        A trailer field that affects framing is dropped.
         """
         data = next(case.data for case in PASSES if case.name == "trailer CL")
         head, taken = requestHead(data) or self.fail("not whole")
@@ -120,7 +120,7 @@ class ChunkedTests(SynchronousTestCase):
 
     def test_wholeInput(self) -> None:
         """
-        The same object comes out where all of it passes.
+        The same bytes object is returned if all of it passes.
         """
         body = framingFor(CHUNKED)
         for data in (b"5;a=b\r\nhel", b"lo\r\n14\r\nand ", b"so on", b" and on.xxx\r\n"):
@@ -132,7 +132,8 @@ class ChunkedTests(SynchronousTestCase):
 
     def test_held(self) -> None:
         """
-        What may still turn out wrong is kept until it can't.
+        Bytes that may still turn out to be invalid are kept until that is
+        decided.
         """
         body = framingFor(CHUNKED)
         for data, out in (
@@ -153,8 +154,8 @@ class ChunkedTests(SynchronousTestCase):
 
     def test_trailers(self) -> None:
         """
-        Trailers that frame, route, authenticate or tell of the client are
-        dropped, the others go on.
+        Trailers that affect framing, routing or authentication, or that
+        describe the client, are dropped. The others pass.
         """
         bad = (
             *("Content-Length", "transfer-encoding", "Host", "Trailer", "Connection", "TE", "Via"),
@@ -182,7 +183,7 @@ class ChunkedTests(SynchronousTestCase):
 
     def test_trailersSplit(self) -> None:
         """
-        They are dropped however they come in.
+        They are dropped however they are split.
         """
         data = b"1\r\na\r\n0\r\nHost: b\r\nX: 1\r\n\r\nrest"
         for i in range(len(data)):
@@ -194,7 +195,8 @@ class ChunkedTests(SynchronousTestCase):
 
     def test_decode(self) -> None:
         """
-        Only the content comes out for those who know no chunks.
+        For a receiver that does not support chunks only the content is
+        returned.
         """
         body = framingFor(CHUNKED, decode=True)
         data = b"5;a\r\nhello\r\n1\r\n!\r\n0\r\nX: 1\r\nHost: b\r\n\r\nrest"
@@ -203,7 +205,7 @@ class ChunkedTests(SynchronousTestCase):
 
     def test_error(self) -> None:
         """
-        An app's broken body is an app's fault.
+        A broken body from an app is reported as the app's fault.
         """
         body = framingFor(CHUNKED, error=BadResponse)
         self.assertRaises(BadResponse, body.feed, b"x")
@@ -218,7 +220,7 @@ class ChunkedTests(SynchronousTestCase):
 
     def test_badExtensions(self) -> None:
         """
-        Others don't.
+        Malformed extensions are refused.
         """
         for extension in (
             b";",
@@ -236,7 +238,7 @@ class ChunkedTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """
-        However the bytes come, little is kept of them.
+        However the bytes are split, few of them are kept.
         """
         body = framingFor(CHUNKED)
         self.assertRaises(BadRequest, feedAll, body, [b"1;", *[b"a"] * 254])
@@ -255,7 +257,7 @@ class ChunkedTests(SynchronousTestCase):
     @given(chunkedBodies(), st.lists(st.integers(0, 300), max_size=12), st.booleans())
     def test_splits(self, made: tuple[bytes, bytes], places: list[int], decode: bool) -> None:
         """
-        However the bytes come in, the same come out.
+        However the bytes are split, the same bytes pass.
         """
         data, content = made
         once = framingFor(CHUNKED, decode=decode)
@@ -274,7 +276,8 @@ class ChunkedTests(SynchronousTestCase):
         self, made: tuple[bytes, bytes], place: int, change: bytes, split: int
     ) -> None:
         """
-        A changed body passes in pieces just when it passes at once.
+        A body with changed bytes passes in pieces if and only if it passes
+        whole.
         """
         data = made[0][:place] + change + made[0][place + 1 :]
 

@@ -20,7 +20,7 @@ TRUSTED = Networks(["10.0.0.0/8", "unix"])
 
 def read(lines: bytes = b"", peer: str = "10.0.0.1", proto: bytes = b"http") -> Forwarded:
     """
-    What a peer says in a request with these fields.
+    @return: what is read of a request with these fields.
     """
     return forwarded(get(lines).fields, peer, proto, TRUSTED)
 
@@ -32,7 +32,7 @@ class ForwardedTests(SynchronousTestCase):
 
     def test_chain(self) -> None:
         """
-        The peer is added to the way.
+        The peer's address is added to X-Forwarded-For.
         """
         for lines, chain in (
             (b"", b"10.0.0.1"),
@@ -47,13 +47,13 @@ class ForwardedTests(SynchronousTestCase):
 
     def test_unixPeer(self) -> None:
         """
-        A peer at a unix socket has no address to add.
+        A peer at a Unix socket has no address to add.
         """
         self.assertEqual(read(b"X-Forwarded-For: 192.0.2.7\r\n", peer="").chain, b"192.0.2.7")
 
     def test_ports(self) -> None:
         """
-        Ports, as some proxies add, don't go on; nor do brackets.
+        Ports, which some proxies add, and brackets are removed.
         """
         for member, host in (
             (b"192.0.2.7:1234", b"192.0.2.7"),
@@ -67,8 +67,8 @@ class ForwardedTests(SynchronousTestCase):
 
     def test_malformed(self) -> None:
         """
-        Of the way, what stands before something that is no address is not told, nor
-        is that.
+        An entry that is not an address is dropped, and so are all entries
+        before it.
         """
         for member in (b"unknown", b"_hidden", b"<script>", b"1.2.3", b"", b"a b", b"1.2.3.4:x"):
             told = read(b"X-Forwarded-For: 192.0.2.1, %b, 192.0.2.7\r\n" % member)
@@ -77,7 +77,7 @@ class ForwardedTests(SynchronousTestCase):
 
     def test_long(self) -> None:
         """
-        Of a long way the end is told.
+        Only the end of a long list is passed on.
         """
         way = b", ".join([b"192.0.2.%d" % i for i in range(200)])
         told = read(b"X-Forwarded-For: %b\r\n" % way).chain.split(b", ")
@@ -86,8 +86,9 @@ class ForwardedTests(SynchronousTestCase):
 
     def test_client(self) -> None:
         """
-        The client is the last that is not trusted: whatever stands before it may be
-        its own invention.  Of those that all are, it is the first.
+        The client is the last address that is not trusted, because the client
+        can have invented everything before it. If all are trusted, it is the
+        first.
         """
         for way, client in (
             (b"192.0.2.7", "192.0.2.7"),
@@ -102,7 +103,7 @@ class ForwardedTests(SynchronousTestCase):
 
     def test_proto(self) -> None:
         """
-        The protocol is kept if it is one, and the only one.
+        The protocol is kept if it is valid and the only one.
         """
         for lines, proto in (
             (b"", b"http"),
@@ -118,7 +119,7 @@ class ForwardedTests(SynchronousTestCase):
 
     def test_host(self) -> None:
         """
-        The host is kept if it is a good one, and the only one.
+        The host is kept if it is valid and the only one.
         """
         for lines, host in (
             (b"", b""),
@@ -134,7 +135,7 @@ class ForwardedTests(SynchronousTestCase):
     @given(st.lists(st.text("0123456789abcdef.:,[]% _-<\xe9"), max_size=3))
     def test_nothingOdd(self, values: list[str]) -> None:
         """
-        Whatever is claimed, what goes on is a list of addresses.
+        Whatever a request claims, the result is a list of addresses.
         """
         fields = [(b"x-forwarded-for", b"", value.encode("latin-1")) for value in values]
         told = forwarded(fields, "10.0.0.1", b"http", TRUSTED)
@@ -150,7 +151,7 @@ class ForwardedHostTests(SynchronousTestCase):
 
     def test_told(self) -> None:
         """
-        The app is told of another host, and of all else as before.
+        The app gets another host, and everything else as before.
         """
         head = get(b"A: 1\r\n")
         other = withForwardedHost(head, b"shop.example")
@@ -164,7 +165,7 @@ class ForwardedHostTests(SynchronousTestCase):
 
     def test_remembered(self) -> None:
         """
-        Of the next request like it nothing of that is left.
+        The next, similar request does not get the host of this one.
         """
         data = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
         withForwardedHost(get(), b"shop.example")

@@ -1,6 +1,7 @@
 """
-What fuzzers begin with, and what they have found: the same must hold for it in each run
-of the tests, without a fuzzer.
+Tests with the seeds of the fuzzers and with what fuzzers have found: the same
+properties must hold for these inputs in each run of the tests, without a
+fuzzer.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from fuzz.targets import TARGETS
 
 class CorpusTests(SynchronousTestCase):
     """
-    Tests of all that is kept for fuzzers.
+    Tests of all inputs that are kept for fuzzers.
     """
 
     def test_holds(self) -> None:
@@ -42,7 +43,7 @@ class CorpusTests(SynchronousTestCase):
 
     def test_small(self) -> None:
         """
-        Something is kept for each, and no more than a fuzzer takes.
+        Each target has inputs, and none is larger than a fuzzer accepts.
         """
         for name, target in TARGETS.items():
             lengths = [len(data) for data in kept(name)]
@@ -51,7 +52,8 @@ class CorpusTests(SynchronousTestCase):
 
 class _Reader:
     """
-    Reads heads of lines, wrongly: what it does depends on the pieces.
+    A reader of heads that consist of one line. If it is faulty, its result
+    depends on the pieces.
     """
 
     def __init__(self, wrong: str) -> None:
@@ -68,19 +70,19 @@ class _Reader:
 
 class CheckTests(SynchronousTestCase):
     """
-    Tests of the checks: they find what is wrong.
+    Tests of the checks themselves: they find errors.
     """
 
     def test_right(self) -> None:
         """
-        A reader that is right passes.
+        A correct reader passes.
         """
         self.assertEqual(checkPrefixes(_Reader(""), b"abc\nd"), (b"abc", 4))
         self.assertIsNone(checkPrefixes(_Reader(""), b"abc"))
 
     def test_wrong(self) -> None:
         """
-        One that is not fails, in each way that it can be.
+        A faulty reader fails, in each way in which it can be faulty.
         """
         for wrong in ("behind", "forgets"):
             self.assertRaises(AssertionError, checkPrefixes, _Reader(wrong), b"abc\nd")
@@ -88,7 +90,7 @@ class CheckTests(SynchronousTestCase):
 
     def test_keeps(self) -> None:
         """
-        A body that keeps too much fails.
+        A body that keeps too many bytes fails.
         """
 
         class Keeping:
@@ -104,7 +106,7 @@ class CheckTests(SynchronousTestCase):
     @given(st.binary(max_size=30), st.integers(1, 40))
     def test_pieces(self, data: bytes, size: int) -> None:
         """
-        Pieces are the whole.
+        The pieces together are the whole input.
         """
         parts = pieces(data, size)
         self.assertEqual(b"".join(parts), data)

@@ -1,5 +1,5 @@
 """
-Hostile requests against L{brxy.http.messages}.
+Tests of L{brxy.http.messages} with hostile requests.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from brxy.test.support.memory.hostile import PASSES, REFUSED_BODIES, REFUSED_HEA
 
 class HostileTests(SynchronousTestCase):
     """
-    Each hostile request has one right answer.
+    Tests that each hostile request gets its one correct answer.
     """
 
     def test_refused(self) -> None:
         """
-        What is refused is refused with its status.
+        Each refused request gets the right status.
         """
         for case in REFUSED_HEADS:
             self.assertEqual(outcome(case.data), (case.status, 0), case.name)
 
     def test_refusedInPieces(self) -> None:
         """
-        How the bytes come in changes no answer.
+        The answer does not depend on how the bytes are split.
         """
         for case in REFUSED_HEADS:
             self.assertEqual(outcomeByBytes(case.data), (case.status, 0), case.name)
 
     def test_passes(self) -> None:
         """
-        The heads of requests that are served, and of those whose body will be
-        refused, are accepted.
+        Heads are accepted if the request is served, or if only its body will
+        be refused.
         """
         for case in PASSES + REFUSED_BODIES:
             end = case.data.index(b"\r\n\r\n", 6) + 4
@@ -50,7 +50,7 @@ class HostileTests(SynchronousTestCase):
 
     def test_refusedEarly(self) -> None:
         """
-        Nobody waits for the end of what can't become a head.
+        A head that can't become valid is refused before it ends.
         """
         for data, status in (
             (b"\x16", 400),
@@ -72,7 +72,8 @@ class HostileTests(SynchronousTestCase):
 
     def test_absoluteForm(self) -> None:
         """
-        The authority of the target is the route and the app's Host.
+        The authority of an absolute-form target is used as the route and as
+        the app's Host.
         """
         head = request(b"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n")
         self.assertEqual((head.host, head.authority, head.target), ("b", b"b", b"/"))
@@ -81,14 +82,15 @@ class HostileTests(SynchronousTestCase):
 
     def test_optionsAsterisk(self) -> None:
         """
-        It passes as it is.
+        The target C{*} passes unchanged.
         """
         head = request(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
         self.assertEqual(lines(forwarded(head))[0], b"OPTIONS * HTTP/1.1")
 
     def test_connectionHost(self) -> None:
         """
-        Connection never strips what frames, routes or tells of the client.
+        Connection never removes fields that affect framing or routing, or that
+        describe the client.
         """
         head = request(
             POST + b"Content-Length: 5\r\nX-Request-ID: 1\r\nVia: 1.1 x\r\nX-A: 1\r\n"
@@ -111,7 +113,7 @@ class HostileTests(SynchronousTestCase):
 
     def test_connectionTransferEncoding(self) -> None:
         """
-        Nor does it strip Transfer-Encoding.
+        Connection does not remove Transfer-Encoding, either.
         """
         head = request(
             POST + b"Transfer-Encoding: Chunked\r\nConnection: transfer-encoding\r\n\r\n"
@@ -120,8 +122,8 @@ class HostileTests(SynchronousTestCase):
 
     def test_underscores(self) -> None:
         """
-        Names that CGI would confuse with framing or forwarding are dropped,
-        others with an underscore are not.
+        Field names that CGI would confuse with framing or forwarding are
+        dropped. Others with an underscore are not.
         """
         head = get(
             b"Content_Length: 5\r\nTransfer_encoding: chunked\r\nHOST_: b\r\n_Host: b\r\n"
@@ -133,7 +135,7 @@ class HostileTests(SynchronousTestCase):
 
     def test_h2c(self) -> None:
         """
-        An upgrade to h2c is not asked for any more.
+        A request to upgrade to h2c is not passed on.
         """
         head = get(
             b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAM\r\n"

@@ -35,12 +35,13 @@ _END_TO_END = (
 
 class RenderRequestTests(SynchronousTestCase):
     """
-    L{renderRequest} writes what the app may believe.
+    Tests that L{renderRequest} writes only what the app may rely on.
     """
 
     def test_forwarding(self) -> None:
         """
-        What the client claims to know of itself is dropped, and said afresh.
+        The forwarding fields of the client are dropped, and replaced by the
+        edge's.
         """
         head = get(
             b"X-Forwarded-For: 1.2.3.4\r\nx-forwarded-proto: https\r\nX-FORWARDED-HOST: b\r\n"
@@ -63,7 +64,7 @@ class RenderRequestTests(SynchronousTestCase):
 
     def test_hopByHop(self) -> None:
         """
-        Fields for this hop don't go on.
+        Hop-by-hop fields are not passed on.
         """
         head = get(
             b"Connection: close, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 1\r\nProxy-Connection: x\r\n"
@@ -74,7 +75,7 @@ class RenderRequestTests(SynchronousTestCase):
 
     def test_trailersWanted(self) -> None:
         """
-        C{TE: trailers} is asked for again.
+        C{TE: trailers} is sent on this hop as well.
         """
         head = get(b"Connection: TE\r\nTE: gzip, trailers\r\n")
         self.assertEqual(lines(forwarded(head))[-6:-4], [b"TE: trailers", b"Connection: TE"])
@@ -83,7 +84,7 @@ class RenderRequestTests(SynchronousTestCase):
 
     def test_requestID(self) -> None:
         """
-        A sane X-Request-ID is kept.
+        A valid X-Request-ID is kept.
         """
         for fields, expected in (
             (b"X-Request-ID: abc/1\r\n", b"abc/1"),
@@ -104,7 +105,7 @@ class RenderRequestTests(SynchronousTestCase):
     @given(requests())
     def test_roundTrip(self, data: bytes) -> None:
         """
-        What goes to the app is the same request, by another parser and by ours.
+        The app gets the same request, as another parser and our own read it.
         """
         try:
             parsed = requestHead(data)
@@ -133,18 +134,18 @@ class RenderRequestTests(SynchronousTestCase):
 
 class RenderResponseTests(SynchronousTestCase):
     """
-    L{renderResponse} writes what the client can rely on.
+    Tests that L{renderResponse} writes what the client can rely on.
     """
 
     def render(self, head: ResponseHead, http11: bool = True, keep: bool = True) -> list[bytes]:
         """
-        The lines of a head as it goes to a client.
+        @return: the lines of a head as the client receives it.
         """
         return lines(renderResponse(head, http11_client=http11, keep_alive=keep, via=b"1.1 brxy"))
 
     def test_plain(self) -> None:
         """
-        The rest goes through as it was.
+        All other fields pass unchanged.
         """
         head = answer(
             b"Set-Cookie: a\r\nContent-Length: 5\r\nset-cookie: b\r\nKeep-Alive: 5\r\n"
@@ -165,7 +166,7 @@ class RenderResponseTests(SynchronousTestCase):
 
     def test_persistence(self) -> None:
         """
-        The client is told whether its connection is kept.
+        The response says whether the connection to the client is kept.
         """
         head = answer(b"Content-Length: 5\r\n")
         self.assertNotIn(b"Connection", b"".join(self.render(head)))
@@ -175,13 +176,13 @@ class RenderResponseTests(SynchronousTestCase):
 
     def test_endsByClose(self) -> None:
         """
-        Where the end of the connection ends the body, the head says so.
+        If the end of the connection ends the body, the head says so.
         """
         self.assertEqual(self.render(answer(b""))[-1], b"Connection: close")
 
     def test_chunked(self) -> None:
         """
-        A client of HTTP/1.0 knows no chunks.
+        A client of HTTP/1.0 gets no chunks.
         """
         head = answer(b"Transfer-Encoding: chunked\r\nTrailer: X\r\n")
         self.assertEqual(self.render(head)[1:3], [b"Transfer-Encoding: chunked", b"Trailer: X"])
@@ -189,7 +190,8 @@ class RenderResponseTests(SynchronousTestCase):
 
     def test_interim(self) -> None:
         """
-        Interim responses say nothing of the connection, and are not for HTTP/1.0.
+        Interim responses contain nothing about the connection, and are not
+        sent to HTTP/1.0 clients.
         """
         head = answer(b"Link: x\r\nContent-Length: 5\r\n", b"103")
         self.assertEqual(
@@ -201,7 +203,8 @@ class RenderResponseTests(SynchronousTestCase):
 
     def test_noContent(self) -> None:
         """
-        A 204 announces no body; a 304 may tell the length that a 200 has.
+        A 204 has no Content-Length. A 304 may have the length that a 200 would
+        have.
         """
         self.assertEqual(
             self.render(answer(b"Content-Length: 5\r\n", b"204"))[1:], [b"Via: 1.1 brxy"]
@@ -210,7 +213,7 @@ class RenderResponseTests(SynchronousTestCase):
 
     def test_switching(self) -> None:
         """
-        A 101 keeps what makes it one.
+        A 101 keeps the fields that the upgrade needs.
         """
         head = answer(
             b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n", b"101"
@@ -228,12 +231,12 @@ class RenderResponseTests(SynchronousTestCase):
 
 class PlainResponseTests(SynchronousTestCase):
     """
-    L{plainResponse} is an answer of the edge's own.
+    Tests of L{plainResponse}, which makes the edge's own responses.
     """
 
     def test_whole(self) -> None:
         """
-        It parses, with its text as the body.
+        The response can be parsed, and has its text as the body.
         """
         data = plainResponse(503, "no instance", keep_alive=True, retry_after=7)
         head, taken = responseHead(data, b"GET") or self.fail("not whole")
@@ -245,7 +248,8 @@ class PlainResponseTests(SynchronousTestCase):
 
     def test_close(self) -> None:
         """
-        It says that the connection ends, and what 405 allows.
+        The response says that the connection ends, and for 405 which methods
+        are allowed.
         """
         head = response(plainResponse(405, "no", keep_alive=False))
         self.assertFalse(head.keep_alive)
@@ -253,14 +257,14 @@ class PlainResponseTests(SynchronousTestCase):
 
     def test_headOnly(self) -> None:
         """
-        For a HEAD it is the same without its body.
+        The response to a HEAD is the same without its body.
         """
         data = plainResponse(404, "no", keep_alive=True)
         self.assertEqual(plainResponse(404, "no", keep_alive=True, head_only=True) + b"no\n", data)
 
     def test_escaped(self) -> None:
         """
-        21: nothing in its text is obeyed by a terminal or a browser.
+        Case 21: no terminal or browser interprets anything in the text.
         """
         data = plainResponse(404, "<script>\r\n\x1b[2J é\udc80", keep_alive=True)
         self.assertTrue(data.endswith("\r\n\r\n&lt;script&gt;\\r\\n\\x1b[2J é\\udc80\n".encode()))

@@ -18,12 +18,13 @@ _bounded = bounded(150)
 
 class RequestHeadTests(SynchronousTestCase):
     """
-    L{requestHead} says all that the edge decides by.
+    Tests that L{requestHead} returns everything that the edge's decisions
+    need.
     """
 
     def test_plain(self) -> None:
         """
-        A plain request.
+        A plain request is read.
         """
         data = (
             b"GET /a?b=%20 HTTP/1.1\r\nHost: Example.com:80\r\nACCEPT:\t*/* \t\r\nX:\r\n\r\nrest"
@@ -50,14 +51,15 @@ class RequestHeadTests(SynchronousTestCase):
 
     def test_incomplete(self) -> None:
         """
-        L{None} until the empty line is there.
+        The result is L{None} until the empty line has arrived.
         """
         for data in (b"", b"\r", b"\r\n", b"\r\n\r\n", b"G", b"GET / HTTP/1.0\r\n\r", POST):
             self.assertIsNone(requestHead(data), data)
 
     def test_oldClient(self) -> None:
         """
-        HTTP/1.0 knows no Host, and asks when it wants to go on.
+        A client of HTTP/1.0 needs no Host, and its connection is kept only if
+        it requests that.
         """
         head = request(b"GET / HTTP/1.0\r\n\r\n")
         self.assertEqual((head.http11, head.host, head.authority), (False, "", b""))
@@ -75,7 +77,7 @@ class RequestHeadTests(SynchronousTestCase):
 
     def test_length(self) -> None:
         """
-        Content-Length goes on in its shortest spelling.
+        Content-Length is passed on in its shortest form.
         """
         head = request(POST + b"Content-Length: 007\r\n\r\n")
         self.assertEqual(head.length, 7)
@@ -86,14 +88,14 @@ class RequestHeadTests(SynchronousTestCase):
 
     def test_chunked(self) -> None:
         """
-        C{chunked} is chunked in any case.
+        C{chunked} is recognized in upper and lower case.
         """
         head = request(POST + b"transfer-encoding: CHUNKED \r\n\r\n")
         self.assertEqual(head.length, CHUNKED)
 
     def test_bounds(self) -> None:
         """
-        What just fits is accepted.
+        The largest allowed values are accepted.
         """
         target = b"/" + b"a" * 8191
         self.assertEqual(request(b"GET %b HTTP/1.0\r\n\r\n" % target).target, target)
@@ -107,20 +109,20 @@ class RequestHeadTests(SynchronousTestCase):
 
     def test_obsText(self) -> None:
         """
-        Bytes outside of ASCII pass in values.
+        Bytes outside of ASCII pass in field values.
         """
         self.assertEqual(get(b"X: \xe9\xff\x80\r\n").fields[1][2], b"\xe9\xff\x80")
 
     def test_expect(self) -> None:
         """
-        A client of HTTP/1.1 can wait for a 100.
+        A client of HTTP/1.1 can wait for a 100 response.
         """
         self.assertTrue(get(b"Expect: 100-Continue\r\n").expect_continue)
         self.assertFalse(get(b"Expect: 100-continue\r\n", b"1.0").expect_continue)
 
     def test_upgrade(self) -> None:
         """
-        An upgrade needs both fields, HTTP/1.1, a protocol that is not h2c, and
+        An upgrade needs both fields, HTTP/1.1, a protocol other than h2c, and
         no body.
         """
         both = b"Connection: keep-alive, Upgrade\r\nUpgrade: h2c, websocket\r\n"
@@ -138,7 +140,8 @@ class RequestHeadTests(SynchronousTestCase):
 
     def test_idempotent(self) -> None:
         """
-        RFC 9110 §9.2.2; methods are case-sensitive.
+        The methods of RFC 9110 §9.2.2 are idempotent, and methods are
+        case-sensitive.
         """
         for method in (b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"):
             self.assertTrue(request(b"%b / HTTP/1.0\r\n\r\n" % method).idempotent, method)
@@ -147,7 +150,8 @@ class RequestHeadTests(SynchronousTestCase):
 
     def test_targets(self) -> None:
         """
-        Absolute-form loses its scheme and authority, and nothing else.
+        An absolute-form target loses its scheme and authority, and nothing
+        else.
         """
         for target, method, expected in (
             (b"http://b", b"GET", (b"/", "b")),
@@ -166,8 +170,8 @@ class RequestHeadTests(SynchronousTestCase):
     @given(requests(), st.data())
     def test_splits(self, data: bytes, draw: st.DataObject) -> None:
         """
-        However the bytes come in, they make the same head: no beginning of a
-        good head is refused, none is a head.
+        However the bytes are split, they make the same head: no beginning of a
+        valid head is refused, and none is taken for a whole head.
         """
         status, taken = outcome(data)
         for end in draw.draw(st.lists(st.integers(0, len(data)), max_size=20)):

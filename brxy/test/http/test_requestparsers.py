@@ -18,6 +18,7 @@ from brxy.errors import BadRequest
 from brxy.http.body import framingFor
 from brxy.http.messages import requestHead
 from brxy.test.support.memory.examples import bounded
+from brxy.test.support.memory.heads import canonical
 from brxy.test.support.memory.hostile import PASSES, REFUSED_BODIES, REFUSED_HEADS
 from brxy.test.support.memory.requests import requests
 
@@ -71,18 +72,6 @@ def originForm(target: bytes, method: bytes) -> bytes:
     if not path and method == b"OPTIONS":
         return b"*"
     return path if path.startswith(b"/") else b"/" + path
-
-
-def canonical(name: bytes, value: bytes) -> tuple[bytes, bytes]:
-    """
-    A field as L{Reading} has it.
-    """
-    name, value = name.lower(), value.rstrip(b" \t")
-    if name == b"content-length" and value.isdigit():
-        value = b"%d" % int(value)
-    elif name == b"transfer-encoding":
-        value = value.lower()
-    return name, value
 
 
 def readH11(data: bytes) -> Reading | None:

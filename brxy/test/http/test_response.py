@@ -13,12 +13,12 @@ from brxy.test.support.memory.heads import answer, response
 
 class ResponseHeadTests(SynchronousTestCase):
     """
-    L{responseHead} trusts apps no more than clients.
+    Tests that L{responseHead} checks apps as strictly as clients are checked.
     """
 
     def test_plain(self) -> None:
         """
-        A plain response.
+        A plain response is read.
         """
         data = b"HTTP/1.1 404 Not \xe9Found\r\nContent-Length: 5\r\nX: y\r\n\r\nhello"
         parsed = responseHead(bytearray(data), b"GET")
@@ -38,7 +38,7 @@ class ResponseHeadTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        What can't be passed on is refused.
+        A response that can't be passed on is refused.
         """
         ok = b"HTTP/1.1 200 OK\r\n"
         for data in (
@@ -75,7 +75,8 @@ class ResponseHeadTests(SynchronousTestCase):
 
     def test_refusedEarly(self) -> None:
         """
-        No client waits for the end of what can't become a head.
+        A head that can't become valid is refused before it ends, so that no
+        client waits for it.
         """
         ok = b"HTTP/1.1 200 OK\r\n"
         for data in (
@@ -94,7 +95,8 @@ class ResponseHeadTests(SynchronousTestCase):
 
     def test_splits(self) -> None:
         """
-        No beginning of a good head is refused, none is a head.
+        No beginning of a valid head is refused, and none is taken for a whole
+        head.
         """
         for data in (
             b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nX: y\r\n\r\n",
@@ -106,7 +108,7 @@ class ResponseHeadTests(SynchronousTestCase):
 
     def test_noBody(self) -> None:
         """
-        Some responses have no body whatever they say.
+        Some responses have no body, whatever their fields say.
         """
         data = b"HTTP/1.1 %b X\r\nContent-Length: 5\r\n\r\n"
         self.assertEqual(response(data % b"200", b"HEAD").length, 0)
@@ -128,7 +130,8 @@ class ResponseHeadTests(SynchronousTestCase):
 
     def test_lengths(self) -> None:
         """
-        Chunked, of a known length, or to the end of the connection.
+        A body is chunked, has a known length, or lasts until the connection
+        ends.
         """
         self.assertEqual(answer(b"Transfer-Encoding: Chunked\r\n").length, CHUNKED)
         self.assertEqual(answer(b"").length, UNTIL_CLOSE)
@@ -138,7 +141,7 @@ class ResponseHeadTests(SynchronousTestCase):
 
     def test_keepAlive(self) -> None:
         """
-        The app's connection is kept when its end of it is.
+        The connection to the app is kept if the app keeps it.
         """
         length = b"Content-Length: 0\r\n"
         self.assertTrue(answer(length).keep_alive)
@@ -149,7 +152,7 @@ class ResponseHeadTests(SynchronousTestCase):
 
     def test_switching(self) -> None:
         """
-        A 101 is told apart.
+        A 101 is recognized.
         """
         head = answer(b"Upgrade: websocket\r\nConnection: Upgrade\r\n", b"101")
         self.assertEqual((head.upgrade, head.length, head.keep_alive), (True, 0, False))

@@ -1,5 +1,6 @@
 """
-L{brxy.http.response} against h11: what we read of an app's answer, a client reads alike.
+Tests of L{brxy.http.response} against h11: a client must read an app's
+response as brxy does.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import BadResponse
 from brxy.http.messages import CHUNKED, UNTIL_CLOSE, ResponseHead, renderResponse, responseHead
-from brxy.test.http.test_requestparsers import canonical
 from brxy.test.support.memory.examples import bounded
+from brxy.test.support.memory.heads import canonical
 
 __all__ = ["compareResponse", "responses"]
 
@@ -73,7 +74,8 @@ _ODD_FIELDS = st.sampled_from(
     ]
 )
 
-#: What h11 refuses and we accept: tests of the bytes, under the reason why it does no harm.
+#: What h11 refuses and brxy accepts: tests of the bytes; the key is the reason why that does no
+#: harm.
 LOOSER: dict[str, Callable[[bytes], bool]] = {
     "lengths that say the same, if not in the same spelling, go on as one": (
         lambda data: data.lower().count(b"\r\ncontent-length:") > 1
@@ -84,7 +86,7 @@ LOOSER: dict[str, Callable[[bytes], bool]] = {
 @st.composite
 def responses(draw: st.DrawFn) -> bytes:
     """
-    A response's head, legal or not.
+    Generates the head of a response, valid or not.
     """
     odd = draw(st.sampled_from([0, 0, 0, 1, 2]))
     fields = draw(st.lists(_FIELDS, max_size=5)) + ([draw(_ODD_FIELDS)] if odd == 1 else [])
@@ -94,14 +96,14 @@ def responses(draw: st.DrawFn) -> bytes:
 
 def compareResponse(head: ResponseHead, data: bytes, method: bytes) -> None:
     """
-    Check that h11 reads a head as we do.
+    Check that h11 reads a head as brxy does.
 
     @param data: the head.
     @param method: of the request that it answers.
-    @raise AssertionError: it does not.
+    @raise AssertionError: h11 reads it differently.
     """
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 20)
-    # It takes a 101 only for an answer to this.
+    # h11 accepts a 101 only as the response to this request.
     fields = [("Host", "a"), ("Connection", "upgrade"), ("Upgrade", "any")]
     connection.send(h11.Request(method=method, target="/", headers=fields))
     connection.send(h11.EndOfMessage())
@@ -137,14 +139,15 @@ def _compareFraming(connection: h11.Connection, head: ResponseHead, data: bytes)
 
 class ResponseParserTests(SynchronousTestCase):
     """
-    Both parsers agree.
+    Tests that both parsers agree.
     """
 
     @_bounded
     @given(responses(), st.sampled_from([b"GET", b"HEAD"]))
     def test_generated(self, data: bytes, method: bytes) -> None:
         """
-        On what we accept; and on what we make of that for a client.
+        The parsers agree on what brxy accepts, and on what brxy makes of it
+        for a client.
         """
         try:
             parsed = responseHead(data, method)
@@ -162,7 +165,8 @@ class ResponseParserTests(SynchronousTestCase):
     @given(responses(), st.data())
     def test_splits(self, data: bytes, draw: st.DataObject) -> None:
         """
-        However a head comes in, the same is read; what is refused is never read.
+        However a head is split, the same is read. A refused head is never
+        read.
         """
 
         def outcome(part: bytes) -> tuple[int, bytes, int] | str | None:

@@ -39,7 +39,7 @@ import os, sys
 from brxy.node.early import Early
 early = Early()
 early.start(["sleep", "1000"], "r", None, os.environ)
-print(early._started[0].pid)
+print(open(f"/proc/self/task/{os.getpid()}/children").read().split()[0])
 """
 
 
@@ -224,7 +224,7 @@ class EarlyTests(RealTests):
         """
         @return: the app that was started, and its port.
         """
-        taken = self.early.take(_Reactor())
+        taken = self.early.takeApp(_Reactor())
         assert taken is not None
         launched, port = taken
         child = Child(self.reactor, [], {}, output, die_with_parent=True)
@@ -235,8 +235,8 @@ class EarlyTests(RealTests):
 
     async def test_life(self) -> None:
         """
-        An app that was started early is told where to listen; what it printed
-        and how it ended is not lost.
+        An app that was started early knows where to listen; what it printed and how
+        it ended is not lost.
         """
         self.start("sh", "-c", 'echo "$PORT $ROUTE ${BRXY_TOKEN-none} $1"; exit 3', "sh", "{port}")
         output = Output()
@@ -251,7 +251,7 @@ class EarlyTests(RealTests):
         self.start("sleep", "1000")
         self.start("false")
         child, _ = self.adopted(print)
-        self.assertIsNone(self.early.take(_Reactor()))
+        self.assertIsNone(self.early.takeApp(_Reactor()))
         child.stop(100)
         self.assertEqual((await child.ended).signal, signal.SIGTERM)
 
@@ -271,7 +271,7 @@ class EarlyTests(RealTests):
 
     async def test_givenPort(self) -> None:
         """
-        It can be told a port.
+        Its port can be given.
         """
         port = Ports().take()
         self.start("true", port=port)
@@ -285,7 +285,7 @@ class EarlyTests(RealTests):
         """
         before = self.blocked()
         self.start("no-such-thing")
-        self.assertIsNone(self.early.take(_Reactor()))
+        self.assertIsNone(self.early.takeApp(_Reactor()))
         self.assertEqual(self.blocked() - before, set())
 
     def test_abandoned(self) -> None:

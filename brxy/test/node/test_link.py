@@ -5,7 +5,6 @@ Tests of what keeps a node connected.
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -13,14 +12,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from brxy.edge.config.settings import NodeTLSFiles
+from brxy.edge.eventlog import LogListener
+from brxy.edge.events import Events
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
 from brxy.interfaces import Address
 from brxy.node.dial import Dialer, EdgeTLS
-from brxy.node.link import Link, _Watched
+from brxy.node.link import Link, WatchedEndpoint
 from brxy.node.slot import EdgeSlotFactory
 from brxy.test.support.loopback.papers import Papers
-from brxy.test.support.memory.fakes import FakeBrokerage, FakeOwner
+from brxy.test.support.memory.fakes import FakeHost, FakeOwner
 from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, settle
 from brxy.tls.handshakes import Handshakes, encrypted
 from brxy.transport.connection import Shared
@@ -30,8 +31,8 @@ from brxy.wire.greeting import Welcome
 
 class SecuredLinkTests(SynchronousTestCase):
     """
-    Tests of L{Link} by TLS: an edge that refuses in the handshake, or after it,
-    is not asked again and again.
+    Tests of L{Link} over TLS: an edge that refuses in the handshake, or after it,
+    is dialled less and less often.
     """
 
     def setUp(self) -> None:
@@ -43,16 +44,15 @@ class SecuredLinkTests(SynchronousTestCase):
         """
         Start to dial.
         """
-        owner: Any = FakeOwner()
-        slots = EdgeSlotFactory(Shared(self.reactor), owner, Address("127.0.0.1", 20000))
+        owner = FakeOwner()
+        slots = EdgeSlotFactory(Shared(self.reactor), owner, owner, Address("127.0.0.1", 20000))
         endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", 9080)
         dialer = Dialer(self.reactor, endpoint, tls=node)
         link = Link(dialer, slots, self.reactor, lambda: self.told.append("up"), self.told.append)
         link.startService()
         self.edge = NodeTLS(edge)
-        self.brokerage = FakeBrokerage()
-        brokerage: Any = self.brokerage
-        self.factory = SlotFactory(self.reactor.shared, brokerage)
+        self.host = FakeHost()
+        self.factory = SlotFactory(self.reactor.shared, self.host, Events((LogListener(),)))
 
     def answer(self) -> None:
         """
@@ -73,7 +73,7 @@ class SecuredLinkTests(SynchronousTestCase):
         self.start(self.papers.edge(), self.papers.node("web1"))
         self.answer()
         self.assertEqual(self.told, ["up"])
-        self.assertEqual(len(self.brokerage.free_slots), 1)
+        self.assertEqual(len(self.host.free_slots), 1)
 
     def assertBacksOff(self, why: str) -> None:
         """
@@ -127,8 +127,10 @@ class LinkTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
-        owner: Any = FakeOwner()
-        self.slots = EdgeSlotFactory(Shared(self.reactor), owner, Address("127.0.0.1", 20000))
+        owner = FakeOwner()
+        self.slots = EdgeSlotFactory(
+            Shared(self.reactor), owner, owner, Address("127.0.0.1", 20000)
+        )
         self.told: list[str] = []
         self.link = Link(
             TCP4ClientEndpoint(self.reactor, "edge", 9080),
@@ -183,7 +185,7 @@ class LinkTests(SynchronousTestCase):
 
     def test_unreachable(self) -> None:
         """
-        An attempt that fails is told, and the next one made a little later.
+        A failed attempt is reported, and the next one is made a little later.
         """
         self.reactor.refuse()
         self.assertEqual(self.told, ["Connection was refused by other side."])
@@ -255,7 +257,7 @@ class LinkTests(SynchronousTestCase):
 
     def test_interface(self) -> None:
         """
-        What watches an endpoint is one.
+        A watched endpoint is an endpoint.
         """
         endpoint = TCP4ClientEndpoint(self.reactor, "edge", 9080)
-        verifyObject(IStreamClientEndpoint, _Watched(endpoint, self.fail))
+        verifyObject(IStreamClientEndpoint, WatchedEndpoint(endpoint, self.fail))

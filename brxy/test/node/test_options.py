@@ -10,7 +10,9 @@ from typing import Any
 
 from brxy.interfaces import Address
 from brxy.node.dial import EdgeTLS
+from brxy.node.fields import FIELDS
 from brxy.node.tap import Options
+from brxy.program.fields import ACTION
 from brxy.test.support.loopback.papers import Papers
 from brxy.test.support.memory.refusals import RefusalTests
 
@@ -24,9 +26,6 @@ def parse(*arguments: str, **environ: str) -> Any:
     return options
 
 
-_TLS = ("edge-tls-ca", "edge-tls-name", "edge-tls-cert", "edge-tls-key")
-
-
 class NodeOptionsTests(RefusalTests):
     """
     Tests of L{Options}.
@@ -36,31 +35,11 @@ class NodeOptionsTests(RefusalTests):
         """
         Only the app must be given.
         """
-        self.assertEqual(
-            dict(parse("--", "true")),
-            {
-                "command": ("true",),
-                "edge": "tcp:127.0.0.1:9080",
-                "route": "default",
-                "capacity": 1,
-                "app": None,
-                "app-port": None,
-                "ready-path": None,
-                "send-proxy": None,
-                "idle-timeout": 300.0,
-                "old-idle-timeout": 10.0,
-                "stop-timeout": 10.0,
-                "drain-timeout": 25.0,
-                "token-file": None,
-                **dict.fromkeys(_TLS),
-                "tls": None,
-                "transport": "epoll",
-                "exit-on-stdin-eof": 0,
-                "ticket": "",
-                "generation": 0,
-                "token": "",
-            },
-        )
+        options = parse("--", "true")
+        self.assertEqual((options["command"], options["tls"]), (("true",), None))
+        for each in FIELDS:
+            if each.kind is not ACTION:
+                self.assertEqual(options[each.name], each.value, each.name)
 
     _HANDED_OVER = {
         "BRXY_EDGE": "tcp:edge.example.net:9080",
@@ -76,7 +55,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_environment(self) -> None:
         """
-        What an edge hands over is heeded.
+        Variables that an edge sets have an effect.
         """
         options = parse("--", "true", **self._HANDED_OVER)
         self.assertEqual(options["edge"], "tcp:edge.example.net:9080")
@@ -89,7 +68,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_optionsFirst(self) -> None:
         """
-        What is given by an option counts, not the environment.
+        An option overrides its variable.
         """
         path = self.mktemp()
         Path(path).write_text("other\n")
@@ -106,8 +85,8 @@ class NodeOptionsTests(RefusalTests):
 
     def test_tls(self) -> None:
         """
-        With a CA the edge is dialled by TLS; its certificate must be for the host
-        that is dialled, or the name that is given.
+        With a CA the edge is dialled over TLS; its certificate must be for the host that is
+        dialled, or the name that is given.
         """
         papers = Papers(self.mktemp())
         ca = ("--edge-tls-ca", papers.ca)
@@ -132,7 +111,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_badTLS(self) -> None:
         """
-        Files that can't be used, or don't go together, are told of.
+        Files that can't be used, or don't go together, are reported.
         """
         papers = Papers(self.mktemp())
         certificate, key = papers.issue("web1")
@@ -145,13 +124,13 @@ class NodeOptionsTests(RefusalTests):
             ((*ca, *cert), "--edge-tls-cert and --edge-tls-key go together"),
             ((*ca, "--edge-tls-key", key), "--edge-tls-cert and --edge-tls-key go together"),
             ((*ca, *cert, "--edge-tls-key", other), f"{certificate}: "),
-            ((*ca, "--edge-tls-name", "a b"), "--edge-tls-name: 'a b' is no name of a host"),
-            ((*ca, "--edge-tls-name", "\u00e4"), "--edge-tls-name: '\u00e4' is no name of a host"),
+            ((*ca, "--edge-tls-name", "a b"), "--edge-tls-name: 'a b' is not a host name"),
+            ((*ca, "--edge-tls-name", "\u00e4"), "--edge-tls-name: '\u00e4' is not a host name"),
             (("--edge-tls-name", "e"), "for TLS give --edge-tls-ca, too"),
             ((*cert, "--edge-tls-key", key), "for TLS give --edge-tls-ca, too"),
             (
                 (*ca, "--edge", "unix:/x"),
-                "give --edge-tls-name: 'unix:/x' doesn't say what the edge is called",
+                "give --edge-tls-name: 'unix:/x' does not say what the edge is called",
             ),
         ):
             line = self.refuse(partial(Options, {}), [*arguments, "--", "true"])
@@ -159,7 +138,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_empty(self) -> None:
         """
-        A variable that is set to nothing is as good as none.
+        An empty variable counts as none.
         """
         options = parse("--", "true", ROUTE="", BRXY_CAPACITY="", BRXY_EDGE="")
         self.assertEqual(dict(options), dict(parse("--", "true")))
@@ -181,23 +160,25 @@ class NodeOptionsTests(RefusalTests):
 
     def test_refused(self) -> None:
         """
-        What can't be is told in a line that names it.
+        A bad option is reported in a line that names it.
         """
         app = "give the app's command after --, or --app HOST:PORT"
         for arguments, why in (
             ([], app),
             (["--app", "a:1", "--", "true"], app),
-            (["--app", "a"], "--app 'a' is not HOST:PORT"),
-            (["--app", ":1"], "--app ':1' is not HOST:PORT"),
-            (["--app", "a:65536"], "--app 'a:65536' is not HOST:PORT"),
-            (["--app", "a:0"], "--app 'a:0' is not HOST:PORT"),
+            (["--app", "a"], "bad --app 'a': HOST:PORT is needed"),
+            (["--app", ":1"], "bad --app ':1': HOST:PORT is needed"),
+            (["--app", "a:65536"], "bad --app 'a:65536': HOST:PORT is needed"),
+            (["--app", "a:0"], "bad --app 'a:0': HOST:PORT is needed"),
             (["--nonsense"], "option --nonsense not recognized"),
             (["--", "no-such-app"], "can't run 'no-such-app': there is no such executable"),
             (["--", "/etc/passwd"], "can't run '/etc/passwd': there is no such executable"),
-            (["--edge", "", "--", "true"], "bad --edge '': '' is no client endpoint"),
-            (["--edge", "a:1", "--", "true"], "bad --edge 'a:1': 'a:1' is no client endpoint"),
-            (["--edge", "tcp:a", "--", "true"], "bad --edge 'tcp:a': 'tcp:a' is no client"),
-            (["--route", "a b", "--", "true"], "bad --route 'a b': 'a b' is no name"),
+            (["--edge", "", "--", "true"], "bad --edge '': it is not a client endpoint"),
+            (["--edge", "a:1", "--", "true"], "bad --edge 'a:1': it is not a client endpoint"),
+            (["--edge", "tcp:a", "--", "true"], "bad --edge 'tcp:a': it is not a client"),
+            (["--edge", "ssl:a:1", "--", "true"], "bad --edge 'ssl:a:1': for TLS use --edge-tls-"),
+            (["--edge", "tls:a:1", "--", "true"], "bad --edge 'tls:a:1': for TLS use --edge-tls-"),
+            (["--route", "a b", "--", "true"], "bad --route 'a b': a host name or an IP address"),
             (["--capacity", "0"], "bad --capacity '0': a whole number from 1 to 10000"),
             (["--app-port", "65536"], "bad --app-port '65536': a whole number from 1 to 65535"),
             (["--app-port", "0"], "bad --app-port '0': a whole number from 1 to 65535"),
@@ -212,7 +193,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_inPlace(self) -> None:
         """
-        It is known whether twistd will change what a process inherits.
+        C{inPlace} is false when twistd will change what a process inherits.
         """
         options = parse("--", "true")
         self.assertTrue(options.inPlace())
@@ -231,7 +212,7 @@ class NodeOptionsTests(RefusalTests):
 
     def test_badEnvironment(self) -> None:
         """
-        So is what is wrong in the environment.
+        So is a bad variable of the environment.
         """
         for variable, value in (
             ("BRXY_EDGE", "x"),
@@ -246,4 +227,4 @@ class NodeOptionsTests(RefusalTests):
             self.assertTrue(line.startswith(f"bad {variable} {value!r}: "), line)
         for token in ("x" * 256, "a\n", "\u00e4"):
             line = self.refuse(partial(Options, {"BRXY_TOKEN": token}), ["--", "true"])
-            self.assertEqual(line, "BRXY_TOKEN: it is no token")
+            self.assertEqual(line, "BRXY_TOKEN: it is not a token")

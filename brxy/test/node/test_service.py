@@ -15,8 +15,9 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.interfaces import Address
-from brxy.node.service import REFUSED_PAUSE, NodeService, passOn
+from brxy.node.service import NodeService, passOn
 from brxy.node.settings import NodeSettings
+from brxy.node.uplink import REFUSED_PAUSE
 from brxy.test.support.memory.network import FakeApp, FakeReactor
 from brxy.wire.frames import (
     ACCEPT,
@@ -130,7 +131,7 @@ class NodeServiceTests(SynchronousTestCase):
 
     def isStopped(self) -> bool:
         """
-        Has the reactor been told to stop?
+        @return: whether the reactor was stopped.
         """
         return bool(self.reactor.hasStopped)
 
@@ -138,8 +139,8 @@ class NodeServiceTests(SynchronousTestCase):
 
     def test_slots(self) -> None:
         """
-        A node opens as many slots as its app takes exchanges, and says on each
-        who it is.
+        A node opens as many slots as its app takes exchanges, and introduces itself on
+        each.
         """
         self.service.startService()
         self.assertEqual(self.reactor.dialling(), 2)
@@ -277,8 +278,7 @@ class NodeServiceTests(SynchronousTestCase):
 
     def test_grows_old(self) -> None:
         """
-        One that is told that there is a newer one has the shorter time from
-        then on.
+        Once the edge reports a newer instance, the shorter idle time counts.
         """
         edge, _ = self.start()
         self.advance(20)
@@ -539,7 +539,7 @@ class PassOnTests(SynchronousTestCase):
 
     def test_nobody_reads(self) -> None:
         """
-        That nobody reads it any more is no error.
+        Output that is not read any more is no error.
         """
         reading, writing = os.pipe()
         self.addCleanup(os.close, writing)

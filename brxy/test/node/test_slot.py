@@ -8,13 +8,13 @@ from typing import Any
 
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
-from brxy.interfaces import Address, IExchangeEnd
-from brxy.node.owner import NotWelcome
-from brxy.node.slot import EdgeSlotFactory
+from brxy.interfaces import Address
+from brxy.node.slot import EdgeSlotFactory, NotWelcome
+from brxy.test.support.memory.ends import verifyEnd
 from brxy.test.support.memory.fakes import FakeOwner
-from brxy.test.support.memory.network import FakeApp, FakeReactor, Recorder, connect, settle
+from brxy.test.support.memory.network import FakeApp, FakeReactor, connect, settle
+from brxy.test.support.memory.recorders import HalfRecorder
 from brxy.test.support.memory.slotframes import HELLO_FRAME, WELCOME_FRAME, opening, warnings
 from brxy.wire.frames import (
     ACCEPT,
@@ -51,12 +51,14 @@ class NodeSideTests(SynchronousTestCase):
         Connect to the edge.
         """
         self.owner = FakeOwner()
-        owner: Any = self.owner
-        self.factory = EdgeSlotFactory(self.reactor.shared, owner, Address("127.0.0.1", 20000))
+        owner = self.owner
+        self.factory = EdgeSlotFactory(
+            self.reactor.shared, owner, owner, Address("127.0.0.1", 20000)
+        )
         self.slot = self.factory.buildProtocol(None)
         self.slot.welcomed.addErrback(self.unwelcome)
         self.why: list[str] = []
-        self.edge = Recorder()
+        self.edge = HalfRecorder()
         self.end, self.edge_end = connect(self.reactor, self.slot, self.edge)
 
     def unwelcome(self, failure: Any) -> None:
@@ -105,7 +107,7 @@ class NodeSideTests(SynchronousTestCase):
         """
         A slot is an end of exchanges.
         """
-        verifyObject(IExchangeEnd, self.slot)
+        verifyEnd(self.slot)
 
     def test_greeting(self) -> None:
         """
@@ -310,6 +312,23 @@ class NodeSideTests(SynchronousTestCase):
         self.assertEqual((self.reactor.dialling(), self.owner.running), (0, 0))
         self.assertFalse(self.end.aborted)
 
+    def test_full(self) -> None:
+        """
+        An OPEN for which the node has no place left is refused; the slot rests, and
+        the app hears nothing.
+        """
+        self.greet()
+        self.owner.full = True
+        self.say(opening(1), dataFrames(1, b"GET"), frame(END, 1))
+        self.assertEqual([each[0] for each in self.end.frames()], [REFUSE])
+        self.assertEqual((self.reactor.dialling(), self.owner.running), (0, 0))
+        self.assertEqual(self.owner.resting, [self.slot])
+        self.owner.full = False
+        self.slot.ready()
+        self.assertEqual(self.end.frames(), [(READY, 0, b"")])
+        self.say(opening(2))
+        self.assertEqual(self.owner.running, 1)
+
     def test_reset_crosses_refuse(self) -> None:
         """
         A RESET for what we refused is answered all the same.
@@ -466,7 +485,7 @@ class NodeSideTests(SynchronousTestCase):
         """
         A roll is asked for on a slot that was let in.
         """
-        self.assertFalse(self.slot.askForRoll())
+        self.assertFalse(self.slot.requestRoll())
         self.greet()
-        self.assertTrue(self.slot.askForRoll())
+        self.assertTrue(self.slot.requestRoll())
         self.assertEqual(self.end.frames(), [(SPAWN, 0, b"")])

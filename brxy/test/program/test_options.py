@@ -5,19 +5,24 @@ Tests of L{brxy.program.options}: what the command lines of edge and node share.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable
+from tempfile import TemporaryFile
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.python import usage
+from twisted.scripts._twistd_unix import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
+import brxy
 from brxy.errors import SpawnFailed, UsageError
+from brxy.program.fields import COMMON, FLAG, SECONDS, Kind, Setting, Table
 from brxy.program.guarded import CannotStart, Guarded, fail
 from brxy.program.options import Options
-from brxy.values.converters import capacity, count, port, route, seconds
+from brxy.values.converters import atLeastOne, capacity, count, port, positive, route, seconds
 
 
 class ValueTests(SynchronousTestCase):
@@ -27,7 +32,7 @@ class ValueTests(SynchronousTestCase):
 
     def refuses(self, convert: Callable[[str], Any], *texts: str) -> None:
         for text in texts:
-            error = self.assertRaises((ValueError, usage.UsageError), convert, text)
+            error = self.assertRaises(ValueError, convert, text)
             self.assertNotEqual(str(error), "")
             self.assertNotIn("\n", str(error))
 
@@ -54,9 +59,21 @@ class ValueTests(SynchronousTestCase):
         self.assertEqual([port("1"), port("65535")], [1, 65_535])
         self.refuses(port, "0", "65536", "-1", "http")
 
+    def test_positive(self) -> None:
+        """
+        What must not be 0 is refused with a text that says so.
+        """
+        self.assertEqual([positive("0.1"), atLeastOne("1")], [0.1, 1])
+        self.refuses(positive, "0", "-1", "nan", "inf", "x", "")
+        self.refuses(atLeastOne, "0", "-1", "1.5", "x", "")
+        for convert in (positive, atLeastOne):
+            for text in ("0", "x"):
+                error = self.assertRaises(ValueError, convert, text)
+                self.assertRegex(str(error), "more than 0|1 or more")
+
     def test_route(self) -> None:
         """
-        Routes are written as hosts are, and what is none is refused.
+        Routes are written as hosts are, and all else is refused.
         """
         self.assertEqual(route("Example.COM."), "example.com")
         self.refuses(route, "", "a b", "-x", "a/b", "a" * 64, "\u00e4")
@@ -69,15 +86,54 @@ class _Options(Options):
 
     program = "brxy-some"
 
-    optParameters = [
-        ["wait", "w", 1.0, "How long.", seconds],
-        ["name", None, "x", "A name."],
-    ]
+    table = Table(
+        (
+            Setting(
+                name="wait",
+                short="w",
+                group="Some",
+                kind=SECONDS,
+                help="How long.",
+                field=None,
+                default="1",
+                environment="WAIT",
+            ),
+            Setting(
+                name="name",
+                group="Some",
+                kind=Kind("NAME", str, "a name"),
+                help="A name.",
+                field=None,
+                default="x",
+            ),
+            Setting(
+                name="more-names",
+                short="m",
+                group="Some",
+                kind=Kind("NAME", route, "a name"),
+                help="Others.",
+                field=None,
+                repeatable=True,
+            ),
+            Setting(name="quick", group="Some", kind=FLAG, help="Hurry.", field=None),
+            Setting(
+                name="secret",
+                group="Some",
+                kind=SECONDS,
+                help="A secret.",
+                field=None,
+                environment="SECRET",
+                is_option=False,
+                is_secret=True,
+            ),
+            *COMMON[1:],
+        )
+    )
 
 
 class _Twistd(usage.Options):
     """
-    As much of twistd's own as ours look at.
+    The options of twistd that brxy's own look at.
     """
 
     optFlags = [["nodaemon", "n", "Stay."]]
@@ -93,8 +149,8 @@ class OptionsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.stderr = io.StringIO()
 
-    def refuse(self, *arguments: str) -> str:
-        options = _Options()
+    def refuse(self, *arguments: str, **environ: str) -> str:
+        options = _Options(environ)
         self.patch(sys, "stderr", self.stderr)
         error = self.assertRaises(SystemExit, options.parseOptions, arguments)
         self.assertEqual(error.code, 1)
@@ -104,9 +160,96 @@ class OptionsTests(SynchronousTestCase):
         """
         Values are converted, and have their defaults.
         """
-        options = _Options()
-        options.parseOptions(["-w", "2"])
-        self.assertEqual(dict(options), {"wait": 2.0, "name": "x"})
+        options = _Options({})
+        options.parseOptions(["-w", "2", "-m", "A", "--more-names", "b"])
+        self.assertEqual(
+            dict(options),
+            {"wait": 2.0, "name": "x", "more-names": ["a", "b"], "quick": 0, "secret": None},
+        )
+
+    def test_environment(self) -> None:
+        """
+        A variable holds where no option is given, unless it is empty.
+        """
+        for arguments, value, expected in (
+            ([], "5", 5.0),
+            (["--wait", "2"], "5", 2.0),
+            (["--wait", "0"], "5", 0.0),
+            ([], "", 1.0),
+        ):
+            options = _Options({"WAIT": value})
+            options.parseOptions(arguments)
+            self.assertEqual(options["wait"], expected)
+
+    def test_bad_environment(self) -> None:
+        """
+        A bad value of a variable is reported like one of an option; but a secret is not
+        repeated.
+        """
+        why = "a number of seconds, 0 or more, is needed"
+        self.assertEqual(self.refuse(WAIT="x"), f"brxy-some: bad WAIT 'x': {why}\n")
+        self.stderr.truncate(0)
+        self.stderr.seek(0)
+        self.assertEqual(self.refuse(SECRET="x"), f"brxy-some: SECRET: {why}\n")
+
+    def test_version(self) -> None:
+        """
+        The version is brxy's.
+        """
+        out = io.StringIO()
+        self.patch(sys, "stdout", out)
+        error = self.assertRaises(SystemExit, _Options().parseOptions, ["--version"])
+        self.assertEqual((error.code, out.getvalue()), (0, f"brxy {brxy.__version__}\n"))
+
+    def test_help(self) -> None:
+        """
+        C{--help} has every option, in lines that are as wide as the terminal at most, but
+        neither too narrow nor too wide.
+        """
+        for columns, least, most in (("60", 40, 60), ("5", 40, 60), ("200", 61, 100)):
+            out = io.StringIO()
+            self.patch(sys, "stdout", out)
+            self.patch(os, "environ", {"COLUMNS": columns})
+            error = self.assertRaises(SystemExit, _Options().parseOptions, ["--help"])
+            self.assertEqual(error.code, 0)
+            for name in ("--wait", "--name", "--more-names", "--quick", "--help", "--version"):
+                self.assertIn(f" {name}", out.getvalue())
+            widest = max(map(len, out.getvalue().splitlines()))
+            self.assertTrue(least <= widest <= most, widest)
+
+    def test_broken_pipe(self) -> None:
+        """
+        The program ends with status 0 when the reader of its help ends early.
+        """
+
+        class Closed(io.StringIO):
+            def flush(self) -> None:
+                raise BrokenPipeError
+
+            def fileno(self) -> int:
+                return file.fileno()
+
+        with TemporaryFile() as file:
+            self.patch(sys, "stdout", Closed())
+            error = self.assertRaises(SystemExit, _Options().parseOptions, ["--help"])
+            self.assertEqual(error.code, 0)
+            os.write(file.fileno(), b"the rest")
+            self.assertEqual(os.fstat(file.fileno()).st_size, 0)
+
+    def test_help_of_programs(self) -> None:
+        """
+        C{--help} fits into 80 columns, and ends with examples.
+        """
+        for program in ("edge", "node"):
+            out = io.StringIO()
+            self.patch(sys, "stdout", out)
+            self.patch(os, "environ", {"COLUMNS": "80"})
+            twistd = ServerOptions()
+            self.assertRaises(SystemExit, twistd.parseOptions, [f"brxy-{program}", "--help"])
+            lines = out.getvalue().splitlines()
+            self.assertLessEqual(max(map(len, lines)), 80)
+            examples = lines[lines.index("Examples:") + 1 :]
+            self.assertTrue(examples[0].startswith(f"  twistd -n brxy-{program} "), examples)
 
     def test_bad_value(self) -> None:
         """
@@ -119,8 +262,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """
-        So does an unknown option, one without its value, and an argument too
-        many.
+        So does an unknown option, an option without its value, and an excess argument.
         """
         for arguments in (["--what"], ["--wait"], ["argument"]):
             self.stderr.truncate(0)
@@ -131,7 +273,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_fail(self) -> None:
         """
-        L{fail} says one line and ends with status 1.
+        L{fail} prints one line and ends with status 1.
         """
         self.patch(sys, "stderr", self.stderr)
         error = self.assertRaises(SystemExit, fail, "brxy", UsageError("no such port"))
@@ -146,7 +288,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_pidfile(self) -> None:
         """
-        In the foreground there is no pidfile unless one was asked for.
+        In the foreground no pidfile is written unless one is requested.
         """
         self.assertEqual(self.twistd("-n")[0]["pidfile"], "")
         self.assertEqual(self.twistd("-n", "--pidfile", "my.pid")[0]["pidfile"], "my.pid")
@@ -225,7 +367,7 @@ class GuardedTests(SynchronousTestCase):
 
     def test_bug(self) -> None:
         """
-        A bug is no failure to start, and keeps its traceback.
+        A bug is not reported as a failure to start, and keeps its traceback.
         """
         guarded = Guarded("brxy", True, _Service(ZeroDivisionError()))
         self.assertRaises(ZeroDivisionError, guarded.startService)

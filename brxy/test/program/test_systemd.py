@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.program.systemd}, alone and by an edge.
+Tests of L{brxy.program.systemd}, alone and in an edge.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class NotifierTests(SynchronousTestCase):
 
     def test_path(self) -> None:
         """
-        It is told, and what is started finds nothing of systemd's.
+        systemd gets each state, and child processes find nothing of systemd's.
         """
         with tempfile.TemporaryDirectory() as folder:
             sock = self._listen(f"{folder}/s")
@@ -44,16 +44,16 @@ class NotifierTests(SynchronousTestCase):
 
     def test_abstract(self) -> None:
         """
-        The name may be one that is in no file system.
+        The address may be abstract, in no file system.
         """
         name = f"brxy-{uuid4().hex}"
         sock = self._listen(f"\0{name}")
         notifier({"NOTIFY_SOCKET": f"@{name}"})(READY)
         self.assertEqual(sock.recv(100), b"READY=1")
 
-    def test_nobody(self) -> None:
+    def test_noAddress(self) -> None:
         """
-        Where nobody wants to know, nothing is done; one who is gone does no
+        Without an address nothing is sent, and an address where nothing listens does no
         harm.
         """
         notifier({})(READY)
@@ -62,13 +62,13 @@ class NotifierTests(SynchronousTestCase):
 
 class EdgeNotifyTests(ProgramTests):
     """
-    Tests of an edge with somebody who wants to know.
+    Tests of an edge that has an address of systemd.
     """
 
     async def test_edge(self) -> None:
         """
-        It is ready when its ports are open, says that it stops before it has,
-        and its app knows nothing of all that.
+        It reports READY when its ports are open and STOPPING when it begins to stop, and its
+        app finds no trace of systemd.
         """
         path = Path(self.folder) / "notify"
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -33,7 +33,7 @@ class TokenFileTests(SynchronousTestCase):
 
     def test_noToken(self) -> None:
         """
-        What can't be a token is told in a line that doesn't show it.
+        What is not a token is reported in a line that doesn't show it.
         """
         path = self.mktemp()
         for text in ("", "\nsecond", "x" * 256, "a\x07b", "\u00e4", "x" * 100_000):
@@ -48,8 +48,8 @@ class TokenFileTests(SynchronousTestCase):
 
     def test_made(self) -> None:
         """
-        One is made where there is none, for our own user alone, whatever the
-        umask; each is another.
+        A file that does not exist is created, for the user of the process alone, whatever
+        the umask; each token is another.
         """
         before = os.umask(0)
         self.addCleanup(os.umask, before)
@@ -63,7 +63,7 @@ class TokenFileTests(SynchronousTestCase):
 
     def test_kept(self) -> None:
         """
-        One that is there stays as it is.
+        A file that exists stays as it is.
         """
         path = self.mktemp()
         Path(path).write_text("s3cret")
@@ -72,7 +72,7 @@ class TokenFileTests(SynchronousTestCase):
 
     def test_notMade(self) -> None:
         """
-        Where none can be made one line says so.
+        A file that can't be created is reported in one line.
         """
         path = f"{self.mktemp()}/below"
         error = self.assertRaises(UsageError, makeToken, path)

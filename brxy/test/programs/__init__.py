@@ -1,5 +1,5 @@
 """
-Tests of real programs: twistd, apps, load balancers, browsers' protocols.
+Tests with real programs: twistd, apps, load balancers and protocol clients.
 """
 
 __all__: list[str] = []

@@ -1,5 +1,5 @@
 """
-Tests of examples/demo.py, by itself and as what an edge shows off with.
+Tests of examples/demo.py, by itself and behind an edge.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class DemoTests(ProgramTests):
 
     async def test_tells(self) -> None:
         """
-        It tells who answered what, and how many it has answered.
+        The app reports which process answered, and how many requests it has
+        answered.
         """
         demo, address = await self._listening()
         await self.get(address)
@@ -47,7 +48,8 @@ class DemoTests(ProgramTests):
 
     async def test_bodies(self) -> None:
         """
-        It reads a body however that is framed, and refuses nonsense.
+        The app reads a body with either framing, and refuses malformed
+        requests.
         """
         _, address = await self._listening()
         head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
@@ -75,7 +77,7 @@ class DemoTests(ProgramTests):
 
     async def test_reset(self) -> None:
         """
-        That a client breaks off is nothing to talk about.
+        A client that closes its connection early causes no output.
         """
         demo, address = await self._listening()
         with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))) as client:
@@ -89,7 +91,7 @@ class DemoTests(ProgramTests):
 
     async def test_complains(self) -> None:
         """
-        A port that is none, or is taken, is told in one line.
+        An invalid port, or one that is taken, is reported in one line.
         """
         demo = self.start(PYTHON, DEMO, PORT="http")
         self.assertEqual(await self.ended(demo), 1)
@@ -107,18 +109,18 @@ class DemoTests(ProgramTests):
 
 class ScalingTests(ProgramTests):
     """
-    Tests of what a visitor is to see first: four clients at once are served by
-    four processes, which leave when they have nothing to do.
+    Tests of the demonstration that a visitor sees first: four clients at once
+    are served by four processes, which leave when they are idle.
     """
 
     async def _allLeave(self, edge: Program) -> None:
-        # On a busy machine one may leave before it serves, and be replaced.
+        # On a busy machine an instance may leave before it serves, and be replaced.
         await self.until(lambda: edge.out.count(": gone: ") >= 4 and self.running() == [edge.pid])
         await self.stopped(edge)
 
     async def test_apps(self) -> None:
         """
-        So it is with C{app:}.
+        C{app:} starts four processes, and all of them leave.
         """
         edge = self.start(
             *(TWISTD, "-n", "brxy-edge", "--port", ANYWHERE),
@@ -134,7 +136,7 @@ class ScalingTests(ProgramTests):
 
     async def test_nodes(self) -> None:
         """
-        So it is with nodes.
+        Nodes do the same.
         """
         edge = self.edge(
             *("--idle-timeout", "2", "--old-idle-timeout", "2"),

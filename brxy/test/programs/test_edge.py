@@ -1,5 +1,5 @@
 """
-Tests of the command lines, by real processes: how they start, serve and stop.
+Tests of the command lines with real processes: how they start, serve and stop.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class StartTests(ProgramTests):
 
     async def test_nodes(self) -> None:
         """
-        An edge and the nodes it starts share a folder, write no pidfile, and
-        tell each step of an instance's life in order; at the end of it only
-        the edge runs.
+        An edge and the nodes that it starts share a folder, write no pidfile,
+        and log each step of an instance's life in order. At the end only the
+        edge is running.
         """
         edge = self.edge("--idle-timeout", "2", "--spawn", _NODE)
         await self._serves(edge)
         await self.said(edge, "gone: exit status 0")
-        # On a busy machine the first may be idle for too long before it serves.
+        # On a busy machine the first instance may be idle for too long before it serves.
         await self.until(lambda: self.running() == [edge.pid])
         self.assertEqual(list(self.folder.glob("*.pid")), [])
         steps = (
@@ -73,8 +73,8 @@ class StartTests(ProgramTests):
 
     async def test_short(self) -> None:
         """
-        C{python -m brxy.edge -- python -m brxy.node -- APP} serves; Ctrl-C
-        stops it all.
+        C{python -m brxy.edge -- python -m brxy.node -- APP} serves. Ctrl-C
+        stops the edge, the node and the app.
         """
         edge = self.start(
             *(PYTHON, "-m", "brxy.edge", "-p", ANYWHERE, "--node-port", ANYWHERE),
@@ -85,8 +85,8 @@ class StartTests(ProgramTests):
 
     async def test_launchedElsewhere(self) -> None:
         """
-        A command that leaves a node running somewhere and exits 0 is as good,
-        and the node goes with the edge.
+        A spawn command that leaves a node running somewhere and exits with 0
+        works as well, and the node stops with the edge.
         """
         for spawn in (
             f"sh -c 'setsid twistd -n brxy-node -- python {DEMO} >node.log 2>&1 &'",
@@ -102,8 +102,8 @@ class StartTests(ProgramTests):
 
     async def test_daemons(self) -> None:
         """
-        Without C{-n} both go into the background, with a pidfile and a log
-        file, and SIGTERM ends them and removes the pidfile.
+        Without C{-n} edge and node go into the background, with a pidfile and
+        a log file. SIGTERM ends them and removes the pidfile.
         """
         place = f"unix:{self.folder}/nodes"
         token = ("--token-file", "token")
@@ -130,7 +130,7 @@ class StartTests(ProgramTests):
 
     async def test_syslog(self) -> None:
         """
-        With C{--syslog} it serves, and prints nothing.
+        With C{--syslog} an edge serves, and prints nothing.
         """
         place = f"unix:{self.folder}/clients"
         edge = self.start(TWISTD, "-n", "--syslog", "brxy-edge", "--port", place, "--spawn", _APP)
@@ -142,26 +142,28 @@ class StartTests(ProgramTests):
 
 class StopTests(ProgramTests):
     """
-    Tests of the ends of an edge.
+    Tests of how an edge stops.
     """
 
     async def _asked(self, *arguments: str) -> tuple[Program, str, Deferred[list[Answer]]]:
         """
-        An edge with a single instance that runs one request, and holds two.
+        Start an edge with a single instance that runs one request, and hold
+        two more.
 
-        @return: the edge, its address, and the answers to come.
+        @return: the edge, its address, and the pending answers.
         """
         edge = self.edge("--max-instances", "1", "--spawn", f"app: -- {self.gate()}", *arguments)
         address = await self.address(edge)
         answers = gatherResults([self.get(address, f"/{n}") for n in range(3)])
         await self.said(edge, "asked")
-        # Who comes after them is refused when the edge has heard all of them.
+        # A request that comes after them is refused: so the edge has read all of them.
         self.assertEqual((await self.get(address, host="..")).status, 400)
         return edge, address, answers
 
     async def test_underLoad(self) -> None:
         """
-        SIGTERM stops accepting, but who is served or held gets an answer.
+        After SIGTERM the edge accepts no connections. Requests that are being
+        served or held still get an answer.
         """
         edge, address, answers = await self._asked()
         edge.signal(signal.SIGTERM)
@@ -177,13 +179,13 @@ class StopTests(ProgramTests):
 
     async def _cutOff(self, edge: Program, answers: Deferred[list[Answer]]) -> None:
         """
-        The held are told, the one that is served is cut off, and nothing is
-        left.
+        The held requests are rejected, the one that is being served is cut
+        off, and no process is left.
         """
-        await self.said(edge, "not waiting for 3 clients any longer")
+        await self.said(edge, "no longer waiting for 3 clients")
         statuses = sorted([each.status for each in await answers])
-        # Being a GET, the one that was cut off is offered again, if there is
-        # time for it before the end.
+        # The request that was cut off is a GET, so it is offered again if there is time for it
+        # before the edge ends.
         self.assertIn(statuses, ([0, 503, 503], [503, 503, 503]))
         self.assertEqual(await self.ended(edge), -signal.SIGTERM)
         self.assertNotIn("Traceback", edge.out)
@@ -191,7 +193,7 @@ class StopTests(ProgramTests):
 
     async def test_drainTimeout(self) -> None:
         """
-        C{--drain-timeout} bounds how long it waits for them.
+        C{--drain-timeout} limits how long a stopping edge waits for exchanges.
         """
         edge, _, answers = await self._asked("--drain-timeout", "0.2")
         edge.signal(signal.SIGTERM)
@@ -199,7 +201,7 @@ class StopTests(ProgramTests):
 
     async def test_secondSignal(self) -> None:
         """
-        A second SIGTERM stops it at once.
+        A second SIGTERM stops the edge at once.
         """
         edge, _, answers = await self._asked("--drain-timeout", "1000")
         edge.signal(signal.SIGTERM)
@@ -209,7 +211,7 @@ class StopTests(ProgramTests):
 
     async def test_twoSignalsAtOnce(self) -> None:
         """
-        A terminal and a supervisor may both want it to stop.
+        A terminal and a supervisor may both send a signal to stop.
         """
         edge, _, answers = await self._asked("--drain-timeout", "1000")
         edge.signal(signal.SIGSTOP)
@@ -236,7 +238,8 @@ class StopTests(ProgramTests):
 
 class RefusalTests(ProgramTests):
     """
-    Tests of starts that can't succeed: one line says why, and the status is 1.
+    Tests of starts that can't succeed: one line gives the reason, and the
+    status is 1.
     """
 
     def setUp(self) -> None:
@@ -255,9 +258,9 @@ class RefusalTests(ProgramTests):
 
     async def test_options(self) -> None:
         """
-        An option that can't be is named, in the foreground and for a daemon.
+        An invalid option is named, in the foreground and for a daemon.
         """
-        why = "brxy-edge: --tcp 'foo' is not NAME=ENDPOINT"
+        why = "brxy-edge: bad --tcp 'foo': NAME=ENDPOINT is needed"
         await self._refused(why, "-n", "brxy-edge", "--tcp", "foo")
         await self._refused(why, "brxy-edge", "--tcp", "foo")
         why = "brxy-node: can't run 'no-such-app': there is no such executable on PATH"
@@ -267,7 +270,7 @@ class RefusalTests(ProgramTests):
 
     async def test_making(self) -> None:
         """
-        So are spawners that don't exist, and a state that can't be kept.
+        Unknown spawners, and a state folder that can't be used, are named too.
         """
         await self._refused(
             "brxy-edge: there is no spawner 'nope'"
@@ -280,7 +283,7 @@ class RefusalTests(ProgramTests):
         )
         (self.folder / "file").touch()
         await self._refused(
-            "brxy-edge: --token-file file: its first line is no token",
+            "brxy-edge: --token-file file: its first line is not a token",
             *("-n", "brxy-edge", "--token-file", "file"),
         )
         await self._refused(
@@ -290,7 +293,7 @@ class RefusalTests(ProgramTests):
 
     async def test_ports(self) -> None:
         """
-        So are ports that are taken.
+        Ports that are taken are named too.
         """
         taken = f"tcp:{self.taken}:interface=127.0.0.1"
         why = f"brxy-edge: can't listen on {taken}: Address already in use"
@@ -306,14 +309,14 @@ class RefusalTests(ProgramTests):
 
     async def test_daemonPort(self) -> None:
         """
-        What goes wrong in the background only, twistd tells in its own words;
-        the log has one line of it, and no pidfile stays.
+        A failure that occurs only in the background is reported by twistd in
+        its own words. The log has one line for it, and no pidfile is left.
         """
         taken = f"tcp:{self.taken}:interface=127.0.0.1"
         edge = self.start(TWISTD, "brxy-edge", "-p", taken, "--spawn", _APP)
         self.assertEqual(await self.ended(edge), 1)
         self.assertIn(f"can't listen on tcp:{self.taken}", edge.err)
-        # What the terminal sees ends before what runs in the background does.
+        # The process at the terminal ends before the one in the background.
         await self.until(lambda: not self.running())
         log = (self.folder / "twistd.log").read_text()
         self.assertEqual(log.count("can't listen"), 1)
@@ -329,7 +332,7 @@ class HelpTests(ProgramTests):
 
     async def test_help(self) -> None:
         """
-        It lists every option, and nothing complains.
+        The help lists every option, and is printed without a warning.
         """
         for name, options in (("brxy-edge", EdgeOptions()), ("brxy-node", NodeOptions())):
             program = self.start(TWISTD, name, "--help")

@@ -1,8 +1,8 @@
 """
-Tests of an edge whose clients are many and bad: real processes, real tools.
+Tests of an edge with many hostile clients: real processes, real tools.
 
-How long others took meanwhile, and what it cost, is written to trial's log: on a busy
-machine nothing can be promised about that.
+The latency of other clients meanwhile, and the cost, are written to trial's
+log. On a busy machine nothing can be guaranteed about them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from brxy.test.support.loopback.storms import LIGHT
 from brxy.test.support.loopback.tiers import tier
 from brxy.test.support.processes.programs import ANYWHERE, PYTHON, TWISTD, Program, ProgramTests
 
-#: The path of the app that has time for everybody.
+#: The path of the app that serves any number of slow clients.
 PATIENT = str(Path(brxy.__file__).parent / "test" / "apps" / "patient.py")
 
 _MiB = 1024
@@ -43,7 +43,7 @@ _MiB = 1024
 
 def memory(pid: int) -> int:
     """
-    @return: how much memory a process has now, in KiB.
+    @return: how much memory a process uses now, in KiB.
     """
     status = Path(f"/proc/{pid}/status").read_text()
     return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0])
@@ -51,7 +51,7 @@ def memory(pid: int) -> int:
 
 def cpu(pid: int) -> float:
     """
-    @return: how long a process has run, in seconds of processor time.
+    @return: how much processor time a process has used, in seconds.
     """
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -59,14 +59,14 @@ def cpu(pid: int) -> float:
 
 def descriptors(pid: int) -> int:
     """
-    @return: how many a process has open.
+    @return: how many file descriptors a process has open.
     """
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 class _Address:
     """
-    Where a port is.
+    The address of a port.
     """
 
     host = "127.0.0.1"
@@ -77,7 +77,7 @@ class _Address:
 
 class FloodTests(ProgramTests):
     """
-    Base of these tests.
+    Base of the tests with floods of clients.
 
     @ivar port: where clients connect.
     """
@@ -102,7 +102,7 @@ class FloodTests(ProgramTests):
 
     async def ask(self, peer: Peer, target: str = "/", host: str = "localhost") -> int:
         """
-        @return: the status that a client gets.
+        @return: the status of a client's response.
         """
         peer.forget()
         peer.write(get(target, host))
@@ -112,10 +112,10 @@ class FloodTests(ProgramTests):
         self, name: str, edge: Program, until: Deferred[Any], host: str = "localhost"
     ) -> int:
         """
-        Have a client that behaves ask again and again, until something has happened:
-        it gets its answer each time.
+        Have a well-behaved client send requests until something has happened.
+        Each one is answered.
 
-        @return: the most memory that the edge had meanwhile, in KiB.
+        @return: the largest memory size of the edge meanwhile, in KiB.
         """
         peer = await self.client("127.0.0.2")
         times = []
@@ -137,7 +137,7 @@ class FloodTests(ProgramTests):
 
     def after(self, seconds: float) -> Deferred[None]:
         """
-        @return: fires after so many seconds.
+        @return: fires after this many seconds.
         """
         return deferLater(self.reactor, seconds)
 
@@ -145,13 +145,14 @@ class FloodTests(ProgramTests):
 @onBothTransports
 class SlowlorisTests(FloodTests):
     """
-    Tests with slowhttptest: connections that do everything as slowly as they can.
+    Tests with slowhttptest: connections that do everything as slowly as they
+    can.
     """
 
     CONNECTIONS = tier(200, 1000)
 
-    #: Seconds for each thing that a client has to do: enough for all of them to be
-    #: there before the first is cut off, however busy the machine is.
+    #: Seconds for each thing that a client has to do: enough for all of them to be connected
+    #: before the first is cut off, however busy the machine is.
     TIMES = (
         *("--head-timeout", str(tier(4, 15)), "--body-timeout", str(tier(4, 30))),
         *("--write-timeout", str(tier(4, 60))),
@@ -165,14 +166,14 @@ class SlowlorisTests(FloodTests):
 
     async def attack(self, mode: str, path: str, *arguments: str) -> None:
         """
-        Have so many connections do it until all of them have been cut off, while
-        another client is served.
+        Open this many slow connections, and serve another client until all of
+        them have been cut off.
         """
         app = f"app: capacity=2000 -- {sys.executable} -I -S {PATIENT}"
         edge = await self.launch(*self.TIMES, "--spawn", app)
         self.assertEqual(await self.ask(await self.client()), 200)
         before = await self.watch(f"before {mode}", edge, self.after(tier(0.5, 15.0)))
-        # Elsewhere it would have a machine of its own: here it gets what is left of ours.
+        # On another machine the attacker would not compete with the edge for processor time.
         slow = self.start(
             *("chrt", "--idle", "0", "slowhttptest", mode),
             *("-c", str(self.CONNECTIONS), "-r", str(self.CONNECTIONS)),
@@ -181,10 +182,10 @@ class SlowlorisTests(FloodTests):
         )
         cut = Deferred.fromCoroutine(self.untilCut(edge))
         most = await self.watch(f"during {mode}", edge, cut)
-        # Twisted's transport keeps up to 128 KiB of what somebody does not read.
+        # Twisted's transport buffers up to 128 KiB for a client that does not read.
         growth = 50 if self.transport == "epoll" else 150
         self.assertLess(most - before, growth * _MiB)
-        # Of readers it does not notice that they were cut off.
+        # slowhttptest does not notice that slow readers were cut off.
         if slow.status is None:
             slow.signal(signal.SIGKILL)
         await self.stopped(edge)
@@ -192,9 +193,9 @@ class SlowlorisTests(FloodTests):
 
     async def untilCut(self, edge: Program) -> None:
         """
-        Wait until most of them are there, and then until nothing is left of them.
+        Wait until most of them are connected, and then until none is left.
         """
-        # To count takes long enough to disturb who measures meanwhile.
+        # Counting takes long enough to disturb the measurements that run meanwhile.
         while descriptors(edge.pid) < 0.8 * self.CONNECTIONS:
             await deferLater(self.reactor, 0.1)
         while descriptors(edge.pid) > 100:
@@ -202,19 +203,19 @@ class SlowlorisTests(FloodTests):
 
     async def test_heads(self) -> None:
         """
-        Requests that never end.
+        Requests whose heads never end.
         """
         await self.attack("-H", "/", "-i", "1", "-x", "24")
 
     async def test_bodies(self) -> None:
         """
-        Bodies that never end.
+        Requests whose bodies never end.
         """
         await self.attack("-B", "/", "-i", "5", "-x", "8", "-s", "8192")
 
     async def test_readers(self) -> None:
         """
-        Answers that are hardly read.
+        Clients that read their answers very slowly.
         """
         await self.attack("-X", "/10000000", "-n", "5", "-z", "8", "-w", "8", "-y", "64")
 
@@ -222,22 +223,23 @@ class SlowlorisTests(FloodTests):
 @onBothTransports
 class ScannerTests(FloodTests):
     """
-    A client that asks for names which it makes up.
+    Tests of a client that requests names which it makes up.
     """
 
     REQUESTS = tier(5_000, 100_000)
 
     async def test_random(self) -> None:
         """
-        It has no more started than it may, nor ended what somebody else uses, who
-        doesn't notice; and nothing is kept of it.
+        The scanner starts no more instances than the limits allow, and ends
+        none that another client uses. That client notices nothing, and the
+        edge keeps no state of the made-up names.
         """
         edge = await self.launch(
             *("--max-total", "10", "--hold-timeout", "2"),
             *("--spawn", f"app: -- {sys.executable} -I -S {LIGHT}"),
         )
         real = await self.client("127.0.0.2")
-        # On a busy machine its app may need longer than it is waited for.
+        # On a busy machine its app may need longer to start than the edge waits for it.
         while (status := await self.ask(real, host="real.example")) == 503:
             pass
         self.assertEqual(status, 200)
@@ -259,9 +261,9 @@ class ScannerTests(FloodTests):
 
     async def scan(self, number: int, counts: Counter[int]) -> None:
         """
-        Ask for so many names.
+        Send requests for this many names.
 
-        @param counts: how often there was which status.
+        @param counts: how often each status was received.
         """
 
         async def ask(names: Iterator[int]) -> None:
@@ -276,7 +278,7 @@ class ScannerTests(FloodTests):
 @onBothTransports
 class DescriptorTests(FloodTests):
     """
-    An edge that has few descriptors, with many clients.
+    Tests of an edge that has few file descriptors and many clients.
     """
 
     CLIENTS = 400
@@ -287,7 +289,7 @@ class DescriptorTests(FloodTests):
 
     def crowd(self, number: int) -> list[socket.socket]:
         """
-        Connect so many, each of which asks.
+        Open this many connections, and send a request on each.
         """
         crowd = []
         for _ in range(number):
@@ -300,7 +302,7 @@ class DescriptorTests(FloodTests):
 
     async def served(self, crowd: list[socket.socket]) -> None:
         """
-        Wait until all of these have been served; each leaves then.
+        Wait until all of these have been served. Each disconnects then.
         """
         while crowd:
             for client in list(crowd):
@@ -312,7 +314,7 @@ class DescriptorTests(FloodTests):
 
     async def isQuiet(self, edge: Program) -> None:
         """
-        While others wait to be let in, the edge does not spin.
+        While connections wait to be accepted, the edge does not spin.
         """
         ran = cpu(edge.pid)
         await deferLater(self.reactor, 2)
@@ -330,14 +332,15 @@ class DescriptorTests(FloodTests):
 
     async def test_few(self) -> None:
         """
-        With C{ulimit -n 256} so many are let in that a node can come, which serves
-        them; then the others get their turn.
+        With C{ulimit -n 256} the edge admits only as many clients as leave
+        room for a node. The node serves them, and then the edge admits the
+        others.
         """
         ports = ("--port", ANYWHERE, "--node-port", ANYWHERE, "--token-file", "token")
         edge = self.start("prlimit", "--nofile=256", TWISTD, "-n", "brxy-edge", *self.on, *ports)
         self.port = _Address(await self.address(edge))
         crowd = self.crowd(self.CLIENTS)
-        await self.said(edge, "128 clients are connected: others wait until some leave")
+        await self.said(edge, "128 clients are connected, the maximum: ")
         await self.isQuiet(edge)
         node = await self.node(edge)
         await self.served(crowd)
@@ -349,13 +352,13 @@ class DescriptorTests(FloodTests):
 
     async def test_fewer(self) -> None:
         """
-        With C{prlimit --nofile=64} on an edge that has more open than that, nobody is
-        let in until most have left, and then as many as may; a node that comes then
-        is let in, too.
+        C{prlimit --nofile=64} is set on an edge that has more descriptors open
+        than that. No client is admitted until most have left, and then as many
+        as the limit allows. A node that connects then is admitted, too.
         """
         edge = await self.launch("--token-file", "token", "--max-held", str(self.CLIENTS - 1))
         crowd = self.crowd(self.CLIENTS)
-        # One of them is turned away, as soon as all others are held.
+        # One of them is rejected, as soon as all others are held.
         answers = select.poll()
         for client in crowd:
             answers.register(client, select.POLLIN)
@@ -363,7 +366,7 @@ class DescriptorTests(FloodTests):
         _, hard = resource.prlimit(edge.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(edge.pid, resource.RLIMIT_NOFILE, (64, hard))
         others = self.crowd(100)
-        await self.said(edge, "400 clients are connected: others wait until some leave")
+        await self.said(edge, "400 clients are connected, the maximum: ")
         await self.isQuiet(edge)
         for client in crowd:
             client.close()

@@ -1,5 +1,6 @@
 """
-TLS at a real edge, with real clients: OpenSSL's, curl, Python's, sslyze.
+Tests of TLS at a real edge, with real clients: OpenSSL's, curl, Python's,
+sslyze.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from brxy.test.support.processes.programs import ANYWHERE, PYTHON, Answer, Progr
 
 __all__ = ["SNITests", "SSLyzeTests", "TLSPortTests"]
 
-#: An app that tells what it was told.
+#: An app that answers with the path and the scheme that the edge reported to it.
 _APP = """\
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,7 +73,7 @@ class _CertifiedTests(ProgramTests):
 
     def trusting(self) -> ssl.SSLContext:
         """
-        @return: a client's context.
+        @return: a TLS context that trusts the test's CA.
         """
         return ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
 
@@ -80,7 +81,7 @@ class _CertifiedTests(ProgramTests):
         """
         Start an edge with an app.
 
-        @return: it, and its port for https.
+        @return: the edge, and its port for https.
         """
         (self.folder / "app.py").write_text(_APP)
         tls = ("--tls-port", ANYWHERE, "--tls-certs", str(self.certs))
@@ -89,13 +90,13 @@ class _CertifiedTests(ProgramTests):
 
     async def portOf(self, edge: Program, factory: str) -> int:
         """
-        Where a kind of clients connects.
+        @return: the port for one kind of client.
         """
         return int((await self.address(edge, factory)).rpartition(":")[2])
 
     async def call(self, *argv: str, give: bytes = b"") -> str:
         """
-        @return: what a command says that succeeds.
+        @return: the output of a command, which must succeed.
         """
         done = await deferToThread(
             subprocess.run,
@@ -111,7 +112,8 @@ class _CertifiedTests(ProgramTests):
 
     async def subject(self, port: int, name: str) -> str:
         """
-        Whose certificate OpenSSL's client is shown for a name.
+        @return: the subject of the certificate that OpenSSL's client gets for
+            a name.
         """
         asked = ("-servername", name) if name else ("-noservername",)
         at = f"127.0.0.1:{port}"
@@ -122,7 +124,7 @@ class _CertifiedTests(ProgramTests):
 
 def ssl_serial(pem: bytes) -> int:
     """
-    A certificate's serial number.
+    @return: the serial number of a certificate.
     """
     from cryptography.x509 import load_pem_x509_certificate
 
@@ -131,12 +133,12 @@ def ssl_serial(pem: bytes) -> int:
 
 class TLSPortTests(_CertifiedTests):
     """
-    Tests of C{--tls-port} and what belongs to it.
+    Tests of C{--tls-port} and the options that belong to it.
     """
 
     async def curl(self, port: int, path: str, *options: str) -> tuple[str, str]:
         """
-        @return: what curl gets, head and body.
+        @return: head and body of the response that curl receives.
         """
         url = f"https://localhost:{port}{path}"
         said = await self.call("curl", "-sSi", "--cacert", "ca.pem", *options, url)
@@ -145,7 +147,8 @@ class TLSPortTests(_CertifiedTests):
 
     async def test_curl(self) -> None:
         """
-        One that offers HTTP/2 is served by HTTP/1.1; the app hears of https.
+        A client that offers HTTP/2 is served over HTTP/1.1, and the app learns
+        that the scheme is https.
         """
         edge, port = await self.serve("--hsts", "600")
         for options in ((), ("--http2",), ("--no-alpn",), ("--tlsv1.2", "--tls-max", "1.2")):
@@ -168,8 +171,8 @@ class TLSPortTests(_CertifiedTests):
 
     async def test_names(self) -> None:
         """
-        The certificate is that of the name, exact or a wildcard, in any of the ways
-        they are kept, or the default one.
+        The edge presents the certificate for the requested name, exact or
+        wildcard, in any of the file layouts, or else the default one.
         """
         self.issue("a", "a.example", "*.w.example")
         issued = self.authority.issue("certbot.example")
@@ -196,8 +199,9 @@ class TLSPortTests(_CertifiedTests):
 
     async def test_swap(self) -> None:
         """
-        At SIGHUP certificates are read anew, and no request fails meanwhile; one that
-        can't be used is a line in the log, and those from before go on.
+        At SIGHUP the edge reads its certificates again, and no request fails
+        meanwhile. A certificate that can't be used is reported in the log, and
+        the previous one stays in use.
         """
         edge, port = await self.serve()
         over = Event()
@@ -207,7 +211,7 @@ class TLSPortTests(_CertifiedTests):
         for number in range(1, 6):
             serials.add(self.issue("default", "localhost", "127.0.0.1"))
             edge.signal(signal.SIGHUP)
-            await self.said(edge, rf"(?s)(?:reads its certificates.*){{{number}}}")
+            await self.said(edge, rf"(?s)(?:reading certificates.*){{{number}}}")
             serials.add(await self.serial(port))
             before = list(asked)
             for place, count in enumerate(before):
@@ -217,7 +221,9 @@ class TLSPortTests(_CertifiedTests):
         self.assertEqual(len(serials), 6)
         (self.certs / "default.pem").write_text("no certificate")
         edge.signal(signal.SIGHUP)
-        await self.said(edge, r"goes on with what it had: \S+default.pem: there is no certificate")
+        await self.said(
+            edge, r"keeping what was read before: \S+default.pem: there is no certificate"
+        )
         self.assertIn(await self.serial(port), serials)
         over.set()
         for each in load:
@@ -226,7 +232,7 @@ class TLSPortTests(_CertifiedTests):
 
     async def serial(self, port: int) -> str:
         """
-        Of the certificate that is shown.
+        @return: the serial number of the certificate that the edge presents.
         """
         pem = await deferToThread(
             lambda: ssl.get_server_certificate(
@@ -249,7 +255,7 @@ class TLSPortTests(_CertifiedTests):
 
     async def test_killed(self) -> None:
         """
-        A client that is killed while it is held is gone: nobody is left to wait for.
+        When a client is killed while it is held, the edge drops its request.
         """
         command = f"{self.gate()}"
         tls = ("--tls-port", ANYWHERE, "--tls-certs", str(self.certs))
@@ -277,7 +283,7 @@ class TLSPortTests(_CertifiedTests):
         )
         try:
             client.request("GET", "/probe")
-            # When this is refused, the one before has its answer or is held.
+            # When this request is refused, the one before has its answer or is held.
             other.request("GET", "/", headers={"Host": ".."})
             self.assertEqual(other.getresponse().status, 400)
             client.sock.setblocking(False)
@@ -290,11 +296,11 @@ class TLSPortTests(_CertifiedTests):
 
     async def test_redirect(self) -> None:
         """
-        Who comes by http is sent to https; not by an address, nor an authority that
-        asks for a challenge.
+        A client that connects over http is redirected to https, except for a
+        request to an IP address or for an ACME challenge.
         """
         edge, port = await self.serve("--https-redirect", "443")
-        address = await self.address(edge, "RedirectFactory")
+        address = await self.address(edge, "HTTPFactory")
 
         def get(host: str, path: str) -> object:
             return self.get(address, path, host)
@@ -315,17 +321,18 @@ class TLSPortTests(_CertifiedTests):
 
     async def test_expiring(self) -> None:
         """
-        One that should have been renewed is a line in the log.
+        A certificate that should have been renewed is reported in the log.
         """
         self.issue("old", "old.example", days=-1)
         edge, _ = await self.serve()
-        await self.said(edge, r"old.pem: its certificate has expired on \d{4}-\d\d-\d\d, renew it")
+        await self.said(edge, r"old.pem: the certificate expired on \d{4}-\d\d-\d\d: renew it")
         self.assertNotIn("default.pem", edge.out)
         await self.stopped(edge)
 
     async def test_unusable(self) -> None:
         """
-        At the start a certificate that can't be used is one line and status 1.
+        At the start a certificate that can't be used gives one line and status
+        1.
         """
         other = self.authority.issue("x.example")
         own = self.authority.issue("x.example")
@@ -348,13 +355,14 @@ class TLSPortTests(_CertifiedTests):
 
 class SNITests(_CertifiedTests):
     """
-    Tests of C{--sni-port}: the key is the app's.
+    Tests of C{--sni-port}: the app has the private key.
     """
 
     async def test_passed(self) -> None:
         """
-        The app of the name makes the handshake; who asks for no name gets the
-        default route's, and who asks for one that nobody serves is told so.
+        The app with the requested name makes the handshake. A client that
+        requests no name gets the default route's app, and one that requests an
+        unknown name gets an alert.
         """
         self.issue("a", "a.example")
         server = ("openssl", "s_server", "-quiet", "-www", "-accept", "127.0.0.1:{port}")
@@ -382,7 +390,7 @@ class SNITests(_CertifiedTests):
 
 class SSLyzeTests(_CertifiedTests):
     """
-    sslyze finds nothing to complain about.
+    Tests with sslyze.
     """
 
     if shutil.which("sslyze") is None:
@@ -390,7 +398,8 @@ class SSLyzeTests(_CertifiedTests):
 
     async def test_grade(self) -> None:
         """
-        TLS 1.2 and 1.3, good ciphers, no compression, no renegotiation.
+        sslyze finds TLS 1.2 and 1.3, good ciphers, no compression and no
+        renegotiation.
         """
         edge, port = await self.serve()
         result = self.folder / "result.json"

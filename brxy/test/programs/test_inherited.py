@@ -1,6 +1,6 @@
 """
-Tests of edges that inherit their listening sockets: nobody notices that one
-ends and the next begins.
+Tests of edges that inherit their listening sockets: clients don't notice that
+one edge ends and the next begins.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ NODE = f"process: capacity=20 -- {TWISTD} -n brxy-node -- {PYTHON} -I -S {LIGHT}
 
 def queue(port: int) -> tuple[int, set[int]]:
     """
-    @return: how many may wait at a listening port, and who has it open.
+    @return: the backlog of a listening port, and the processes that have it
+        open.
     """
     asked = ["ss", "-ltnpH", f"sport = :{port}"]
     line = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
@@ -44,7 +45,7 @@ def queue(port: int) -> tuple[int, set[int]]:
 
 class _Probing:
     """
-    Clients that ask again and again.
+    Mixin with clients that send many requests.
     """
 
     def __init__(self, tests: ProgramTests, address: str) -> None:
@@ -54,9 +55,10 @@ class _Probing:
 
     async def probe(self, keep: bool = False) -> None:
         """
-        Have 40 at a time ask ten times.
+        Have 40 clients at a time send ten requests each.
 
-        @param keep: on the same connection, as long as the edge keeps that.
+        @param keep: send them on one connection, as long as the edge keeps it
+            open.
         """
         ask = self._keepAsking if keep else self._ask
         await gatherResults(
@@ -89,14 +91,15 @@ class _Probing:
 
 class ActivatedTests(ProgramTests):
     """
-    Base of tests with somebody who does what systemd does.
+    Base of tests with a parent process that opens the sockets, as systemd
+    does.
     """
 
     async def activated(self, addresses: list[str], *arguments: str) -> tuple[Program, list[str]]:
         """
-        Start an edge with sockets of somebody else.
+        Start an edge with sockets that its parent process has opened.
 
-        @return: who has them, and where they are, as client endpoints.
+        @return: the parent process, and client endpoints for the sockets.
         """
         edge = [TWISTD, "-n", "brxy-edge", *self.on, *arguments]
         program = self.start(PYTHON, "-u", ACTIVATE, *addresses, "--", *edge)
@@ -112,7 +115,7 @@ class ActivatedTests(ProgramTests):
         self, program: Program, address: str, times: int, keep: bool = False
     ) -> None:
         """
-        Restart an edge again and again, while 400 probes come each time.
+        Restart an edge several times, and send 400 probes each time.
         """
         probing = _Probing(self, address)
         for index in range(times):
@@ -125,7 +128,7 @@ class ActivatedTests(ProgramTests):
 
     async def left(self, program: Program) -> None:
         """
-        End it, and see that nothing is left.
+        End the edge, and check that nothing is left.
         """
         program.signal(signal.SIGTERM)
         self.assertEqual(await self.ended(program), 0, program.out)
@@ -136,12 +139,13 @@ class ActivatedTests(ProgramTests):
 @onBothTransports
 class InheritedTests(ActivatedTests):
     """
-    An edge is restarted, and its ports are not.
+    Tests of an edge that is restarted while its ports stay open.
     """
 
     async def test_restart(self) -> None:
         """
-        Of 400 probes while an edge restarts, all are answered by 200.
+        400 probes are sent while an edge restarts, and all are answered with
+        200.
         """
         program, [address] = await self.activated(
             ["127.0.0.1:0"], "--port", "systemd:domain=INET:index=0", "--spawn", APP
@@ -151,8 +155,8 @@ class InheritedTests(ActivatedTests):
 
     async def test_keptAlive(self) -> None:
         """
-        The same for clients that keep their connections, and for POSTs, which
-        nobody sends again.
+        Clients that keep their connections are all answered too, and so are
+        POSTs, which no client or proxy repeats.
         """
         program, [address] = await self.activated(
             ["127.0.0.1:0"], "--port", "systemd:domain=INET:name=s0", "--spawn", POSTS
@@ -162,8 +166,8 @@ class InheritedTests(ActivatedTests):
 
     async def test_held(self) -> None:
         """
-        Who is held when the edge begins to stop is served by it, and who comes
-        then waits for the next one.
+        A request that is held when the edge begins to stop is served by that
+        edge. One that comes later waits for the next edge.
         """
         program, [address] = await self.activated(
             ["127.0.0.1:0"],
@@ -171,7 +175,7 @@ class InheritedTests(ActivatedTests):
         )
         held = [self.get(address, f"/{index}") for index in range(3)]
         await self.said(program, "asked /")
-        # Who comes after them is refused when the edge has heard all of them.
+        # A request that comes after them is refused: so the edge has read all of them.
         self.assertEqual((await self.get(address, host="..")).status, 400)
         program.signal(signal.SIGHUP)
         await self.said(program, "finishing with 3 clients")
@@ -179,14 +183,15 @@ class InheritedTests(ActivatedTests):
         self.openGate()
         self.assertEqual([each.status for each in await gatherResults(held)], [200] * 3)
         self.assertEqual((await late).status, 200)
-        # The app of the next edge was asked for that.
+        # The app of the next edge received that request.
         self.assertLess(program.out.index("ended by"), program.out.index("asked /late"))
         await self.left(program)
 
     async def test_queue(self) -> None:
         """
-        The queue stays as long as it was made, which is as long as that of a
-        port of its own; nothing that is spawned has the socket.
+        The backlog stays as long as it was made, which is the backlog of a
+        port that the edge opens itself. Spawned processes don't have the
+        socket.
         """
         program, [address] = await self.activated(
             ["127.0.0.1:0"],
@@ -206,13 +211,13 @@ class InheritedTests(ActivatedTests):
 
 class InheritedNodePortTests(ActivatedTests):
     """
-    Where nodes dial in may be inherited, too.
+    Tests of inherited ports for nodes.
     """
 
     async def test_nodes(self) -> None:
         """
-        The same with nodes, one spawned and one that came by itself, whose port
-        is inherited too.
+        All probes are answered with nodes as well: one that was spawned, and
+        one that was started separately and whose port is inherited too.
         """
         (self.folder / "token").write_text("secret")
         token = ("--token-file", "token")
@@ -247,7 +252,7 @@ class InheritedNodePortTests(ActivatedTests):
 
 class InheritedRefusalTests(ActivatedTests):
     """
-    Sockets that are not there, or not fit.
+    Tests of sockets that are missing or not suitable.
     """
 
     def _start(self, address: str, *arguments: str) -> Program:
@@ -256,7 +261,7 @@ class InheritedRefusalTests(ActivatedTests):
 
     async def test_refused(self) -> None:
         """
-        What can't be is told in one line.
+        What can't be used is reported in one line.
         """
         port = ("127.0.0.1:0", "--port")
         twice = ("systemd:domain=INET:index=0", "--node-port", "systemd:domain=INET:index=0")
@@ -266,7 +271,7 @@ class InheritedRefusalTests(ActivatedTests):
             "has no attribute 'AF_FOO'": self._start(*port, "systemd:domain=FOO:index=0"),
             "its domain is INET": self._start(*port, "systemd:domain=INET6:index=0"),
             "it was given to another option too, or is no socket": self._start(*port, *twice),
-            "Twisted's transport would let everybody in, and remove the socket at its end": (
+            "Twisted's transport would let all users connect, and remove the socket at its end": (
                 self._start(f"{self.folder}/nodes", "--port", "tcp:0", *stock)
             ),
         }
@@ -277,7 +282,7 @@ class InheritedRefusalTests(ActivatedTests):
 
 class SystemdTests(ProgramTests):
     """
-    Tests with systemd's own program.
+    Tests with systemd's own activation program.
     """
 
     def setUp(self) -> None:
@@ -287,7 +292,8 @@ class SystemdTests(ProgramTests):
 
     async def test_activated(self) -> None:
         """
-        The first client has the edge started, and is answered by it.
+        The first client causes the edge to be started, and gets its answer
+        from it.
         """
         address = f"127.0.0.1:{PORTS.take()}"
         kept = [f"--setenv={name}" for name in ("PYTHONPATH", self.mark.partition("=")[0])]

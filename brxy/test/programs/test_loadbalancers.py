@@ -1,6 +1,6 @@
 """
-Tests with real proxies before an edge, and with real servers behind it that are told of
-their clients by PROXY headers.
+Tests with real proxies before an edge, and with real servers behind it that
+receive PROXY headers.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from twisted.internet.protocol import Factory
 from brxy.interfaces import Address
 from brxy.processes.ports import PORTS
 from brxy.test.support.loopback.leftovers import onBothTransports
-from brxy.test.support.loopback.peers import App, Peer, answer, webApp
+from brxy.test.support.loopback.peers import App, Peer, answer, echo, webApp
 from brxy.test.support.processes.programs import ANYWHERE, TWISTD, Program, ProgramTests
-from brxy.test.whole.test_tcp import echo
 from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
 
 __all__ = ["HAProxyTests", "NginxTests"]
 
 _PATH = os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/sbin"))
 
-# Clients come from here, and the proxies connect from 127.0.0.1.
+# Clients connect from this address, and the proxies connect from 127.0.0.1.
 _CLIENT = "127.0.0.2"
 
 _GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -47,10 +46,10 @@ listen {mode}-{version}
 
 _SEND = {"v1": "send-proxy", "v2": "send-proxy-v2"}
 
-# Not of TCP, where a check is a client like any other.
+# Not for TCP, where a check looks like any other client.
 _CHECK = {"http": " check check-send-proxy inter 50ms", "tcp": ""}
 
-# HAProxy and nginx as apps that tell who connected to whom.
+# HAProxy and nginx as apps that answer with the source and destination of the connection.
 _TELLING = (
     _HAPROXY
     + """
@@ -82,12 +81,12 @@ http {{
 
 class _Tests(ProgramTests):
     """
-    What such tests have in common.
+    Base of the tests with load balancers.
     """
 
     def serve(self, *arguments: str) -> Program:
         """
-        Start an edge that has patience, for the machine may be busy.
+        Start an edge with long timeouts, because the machine may be busy.
         """
         options = (*self.on, "--start-timeout", "90", "--hold-timeout", "90")
         return self.start(TWISTD, "-n", "brxy-edge", *options, *arguments, PATH=_PATH)
@@ -100,7 +99,7 @@ class _Tests(ProgramTests):
 
     def startApp(self, app: App) -> Address:
         """
-        Start an app in the trial process.
+        Start an app in the process of the test run.
         """
         address = app.listen(self.reactor)
         self.addCleanup(lambda: Deferred.fromCoroutine(app.stop()))
@@ -108,7 +107,7 @@ class _Tests(ProgramTests):
 
     def takePort(self) -> int:
         """
-        @return: a port that is free.
+        @return: an unused port.
         """
         port = PORTS.take()
         self.addCleanup(PORTS.release, port)
@@ -116,7 +115,7 @@ class _Tests(ProgramTests):
 
     async def connect(self, port: int) -> Peer:
         """
-        Connect as a client, from an address that is no proxy's.
+        Connect as a client, from an address that belongs to no proxy.
         """
         await self.listening(f"tcp:127.0.0.1:{port}")
         endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", port, bindAddress=(_CLIENT, 0))
@@ -138,7 +137,8 @@ class _Tests(ProgramTests):
 @onBothTransports
 class HAProxyTests(_Tests):
     """
-    HAProxy before an edge, and its word passed on to apps by a node.
+    Tests of HAProxy before an edge, and of its headers passed on to apps by a
+    node.
     """
 
     if shutil.which("haproxy", path=_PATH) is None:
@@ -146,8 +146,8 @@ class HAProxyTests(_Tests):
 
     async def test_before(self) -> None:
         """
-        Apps are told of HAProxy's clients, over HTTP and TCP, by headers of either
-        version; its checks of the edge are no matter.
+        Apps learn the addresses of HAProxy's clients, over HTTP and TCP, from
+        headers of either version. HAProxy's checks of the edge have no effect.
         """
         web, db = webApp(answer()), App(echo)
         commands = [
@@ -165,7 +165,7 @@ class HAProxyTests(_Tests):
             self.assertEqual((await peer.answer()).status, 200)
             self.assertEqual(web.requests[-1][b"x-forwarded-for"], _CLIENT.encode())
             await self._checkTCP(ports["tcp", version])
-        self.assertNotIn("closed a connection of the proxy", edge.out)
+        self.assertNotIn("closed a connection from proxy", edge.out)
         haproxy.signal(signal.SIGTERM)
         await self.stopped(edge)
 
@@ -173,7 +173,7 @@ class HAProxyTests(_Tests):
         """
         Start HAProxy.
 
-        @return: it, and its ports by mode and version.
+        @return: its process, and its ports by mode and version.
         """
         text, ports = _HAPROXY, {}
         for mode, factory in (("http", "HTTPFactory"), ("tcp", "TCPFactory")):
@@ -202,8 +202,8 @@ class HAProxyTests(_Tests):
 
     async def test_behind(self) -> None:
         """
-        HAProxy as an app understands what the edge tells it, when it is asked whether
-        it is ready, too.
+        HAProxy as an app accepts the PROXY headers of the edge, also when the
+        edge checks whether the app is ready.
         """
         self.write("told", "%[src]:%[src_port] %[dst]:%[dst_port]")
         command = f"haproxy -db -q -f {self.write('app.cfg', _TELLING)}"
@@ -221,7 +221,7 @@ class HAProxyTests(_Tests):
 @onBothTransports
 class NginxTests(_Tests):
     """
-    nginx behind a node.
+    Tests of nginx behind a node.
     """
 
     if not all(shutil.which(program, path=_PATH) for program in ("nginx", "curl")):
@@ -229,11 +229,13 @@ class NginxTests(_Tests):
 
     async def test_behind(self) -> None:
         """
-        It understands what the node tells it, of a client that curl tells of.
+        nginx accepts the PROXY header of the node, with the client that curl
+        announces.
         """
         nginx = f"nginx -p {self.folder} -c nginx.conf -e stderr"
         for version in VERSIONS:
-            # nginx overwrites its environment, so that nobody here sees when it is gone.
+            # nginx overwrites its environment, so this test can't see by it when nginx has
+            # ended.
             port = self.takePort()
             self.write("nginx.conf", _NGINX.format(port=port))
             node = self.node(
@@ -250,7 +252,7 @@ class NginxTests(_Tests):
 
     async def curl(self, port: int) -> str:
         """
-        @return: what curl gets, as a proxy that tells of itself.
+        @return: what curl gets when it sends a PROXY header, as a proxy does.
         """
         url = f"http://127.0.0.1:{port}/"
         curl = self.start("curl", "-sS", "--interface", _CLIENT, "--haproxy-protocol", url)

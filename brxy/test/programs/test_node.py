@@ -1,6 +1,6 @@
 """
-Tests of C{twistd brxy-node}, by real processes: what becomes of a node, its
-app and its edge.
+Tests of C{twistd brxy-node} with real processes: how a node, its app and its
+edge end.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class NodeTests(ProgramTests):
 
     async def _edge(self, *arguments: str) -> Program:
         """
-        An edge at known places, for nodes with the right token.
+        Start an edge with fixed ports, for nodes with the right token.
         """
         places = ("--port", self.clients, "--node-port", self.nodes, "--token-file", "token")
         edge = self.start(PYTHON, "-m", "brxy.edge", *places, *arguments)
@@ -55,7 +55,7 @@ class NodeTests(ProgramTests):
 
     async def test_placeholders(self) -> None:
         """
-        An app that reads no PORT gets it as an argument; it is taken for
+        An app that does not read PORT gets it as an argument. It counts as
         ready when C{--ready-path} answers.
         """
         await self._edge()
@@ -70,8 +70,8 @@ class NodeTests(ProgramTests):
 
     async def test_notReady(self) -> None:
         """
-        While C{--ready-path} answers 404, an app gets nothing; SIGTERM ends
-        its node all the same.
+        While C{--ready-path} answers 404, an app gets no requests. SIGTERM
+        ends its node all the same.
         """
         edge = await self._edge()
         node = self._node(
@@ -87,8 +87,8 @@ class NodeTests(ProgramTests):
 
     async def test_appPort(self) -> None:
         """
-        With C{--app-port} the app listens where we want it, and with
-        C{--app} a second node serves the app that runs there.
+        With C{--app-port} the app listens on the given port, and with C{--app}
+        a second node serves the app that runs there.
         """
         await self._edge()
         port = str(PORTS.take())
@@ -105,8 +105,8 @@ class NodeTests(ProgramTests):
 
     async def test_appExits(self) -> None:
         """
-        When the app ends, its client's exchange ends, and its node with the
-        app's status.
+        When the app ends, its client's exchange ends, and its node exits with
+        the app's status.
         """
         edge = await self._edge("--retries", "0")
         node = self._node("--", *self.gate().split())
@@ -118,7 +118,8 @@ class NodeTests(ProgramTests):
 
     async def test_appKilled(self) -> None:
         """
-        When a signal kills the app, the node ends as a shell would tell.
+        When a signal kills the app, the node exits with the status that a
+        shell would report.
         """
         node = self._node("--", *self.gate().split())
         await self.said(node, "the app answers at")
@@ -129,7 +130,7 @@ class NodeTests(ProgramTests):
 
     async def test_nodeKilled(self) -> None:
         """
-        kill -9 of a node leaves no app behind.
+        kill -9 of a node leaves no app running.
         """
         node = self._node("--", *self.gate().split())
         await self.said(node, "the app answers at")
@@ -149,7 +150,7 @@ class NodeTests(ProgramTests):
 
     async def test_drains(self) -> None:
         """
-        SIGTERM lets a node finish what its app is doing.
+        After SIGTERM a node lets its app finish its requests.
         """
         edge, node, answer = await self._asked()
         node.signal(signal.SIGTERM)
@@ -162,22 +163,22 @@ class NodeTests(ProgramTests):
 
     async def test_drainTimeout(self) -> None:
         """
-        C{--drain-timeout} bounds that.
+        C{--drain-timeout} limits how long a node waits for that.
         """
         edge, node, answer = await self._asked("--drain-timeout", "0.2")
         node.signal(signal.SIGTERM)
-        await self.said(node, "not waiting for 1 exchanges any longer")
+        await self.said(node, "no longer waiting for 1 exchanges")
         self.assertEqual(await self.ended(node), -signal.SIGTERM)
         self.assertNotIn("Traceback", node.out + edge.out)
         self.assertEqual(self.running(), [edge.pid])
-        # The edge offers the request to whoever comes next.
+        # The edge offers the request to the next node that connects.
         self.openGate()
         self._node("--", *self.gate().split())
         self.assertEqual((await answer).status, 200)
 
     async def test_standardInput(self) -> None:
         """
-        With C{--exit-on-stdin-eof} a node ends, and its app, when its standard
+        With C{--exit-on-stdin-eof} a node and its app end when its standard
         input does.
         """
         edge = await self._edge()
@@ -190,8 +191,8 @@ class NodeTests(ProgramTests):
 
     async def test_comesBack(self) -> None:
         """
-        A node outlives its edge, and serves for the next one; when that has
-        died and the app dies too, the node ends.
+        A node outlives its edge, and serves for the next one. When that edge
+        has died and the app ends too, the node ends.
         """
         edge = await self._edge()
         node = self._node("--", *self.gate().split())
@@ -210,23 +211,23 @@ class NodeTests(ProgramTests):
 
     async def test_wrongToken(self) -> None:
         """
-        A node with a wrong token says so once and tries on; its edge says so, too;
-        with the right one another serves.
+        A node with a wrong token logs the refusal once and keeps trying, and
+        the edge logs it as well. Another node with the right token serves.
         """
         edge = await self._edge()
         node = self._node("--", *self.gate().split(), token="wrong")
-        await self.said(node, "trying on\n")
+        await self.said(node, "retrying\n")
         self.assertEqual(edge.out.count("its token is not the edge's"), 1)
         lines = [line for line in node.out.splitlines() if "token" in line]
         self.assertEqual(len(lines), 1, node.out)
-        self.assertIn("its token is not the edge's, or is for another route; try", lines[0])
+        self.assertIn("its token is not the edge's, or is for another route; retrying", lines[0])
         self._node("--token-file", "token", "--", *self.gate().split(), token="wrong")
         self.assertEqual((await self.get(self.clients, "/env")).status, 200)
         self.assertNotIn("Traceback", node.out + edge.out)
 
     async def test_nothingStarted(self) -> None:
         """
-        When the command line can't be, no app is started, not even early.
+        With an invalid command line no app is started, not even early.
         """
         command = ("--", "touch", "started")
         for arguments in (("--capacity", "0"), ("--nonsense", "1"), ("--app-port", "x")):
@@ -239,8 +240,8 @@ class NodeTests(ProgramTests):
 
     async def test_stoppedEarly(self) -> None:
         """
-        A node that is stopped as soon as its app runs, and has not come up
-        itself, takes the app with it.
+        A node that is stopped as soon as its app runs, before the node itself
+        has started completely, stops the app as well.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             node = self._node("--", "sh", "-c", "echo up > up; exec sleep 1000")
@@ -251,7 +252,7 @@ class NodeTests(ProgramTests):
 
     async def test_endsEarly(self) -> None:
         """
-        An app that ends before its node has come up ends the node.
+        An app that ends before its node has started completely ends the node.
         """
         node = self._node("--", "sh", "-c", "echo bad >&2; exit 7")
         self.assertEqual(await self.ended(node), 7)
@@ -259,8 +260,8 @@ class NodeTests(ProgramTests):
 
     async def test_inAnotherFolder(self) -> None:
         """
-        An app runs where twistd was told to, so it is not started before
-        twistd has gone there.
+        An app runs in the folder that twistd was given, so it is not started
+        before twistd has changed to it.
         """
         (self.folder / "apart").mkdir()
         node = self.start(TWISTD, "-n", "--rundir", "apart", "brxy-node", "--", "pwd")

@@ -1,5 +1,5 @@
 """
-Tests of a TCP frontend with a real server behind it that nobody wrote for us.
+Tests of a TCP frontend with a real, unmodified server behind it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _SPAWN = "app: route=redis capacity=50 idle-timeout=0.3 -- redis-server --port {
 
 class RedisTests(ProgramTests):
     """
-    Redis, from zero and back to zero.
+    Tests of Redis, from zero and back to zero.
     """
 
     if shutil.which("redis-server") is None:
@@ -23,8 +23,8 @@ class RedisTests(ProgramTests):
 
     async def test_session(self) -> None:
         """
-        A session's commands are answered in order by a server that was not
-        there, and that leaves when the last client has.
+        The commands of a session are answered in order by a server that is
+        started for it, and that leaves when the last client has gone.
         """
         frontend = f"redis={ANYWHERE}"
         edge = self.start(TWISTD, "-n", "brxy-edge", "--tcp", frontend, "--spawn", _SPAWN)

@@ -1,6 +1,6 @@
 """
-Tests of scaling by real processes: many at once, an edge that is killed, and that
-nothing is left in the end.
+Tests of scaling with real processes: many clients at once, an edge that is
+killed, and that no process is left in the end.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from brxy.test.support.processes.programs import ANYWHERE, PYTHON, TWISTD, Progr
 
 class NothingLeftTests(StormTests):
     """
-    Instances that nobody needs any more.
+    Tests of instances that have become idle.
     """
 
     async def test_apps(self) -> None:
         """
-        Apps go when idle for long enough, the newest as well, and leave no
-        process behind.
+        Apps leave when they are idle for long enough, the newest as well, and
+        leave no process behind.
         """
         self.launchApps(
             {"capacity": 1, "max_instances": 4, "idle_timeout": 0.4, "old_idle_timeout": 0.2}
@@ -38,9 +38,9 @@ class NothingLeftTests(StormTests):
 
     async def test_nodes(self) -> None:
         """
-        So do nodes, with theirs.
+        Nodes do the same, with their apps.
         """
-        # A busy machine takes some time to give a node the first that it has to do.
+        # A busy machine takes some time to give a node its first exchange.
         self.launchNodes(
             {"capacity": 1, "max_instances": 4, "idle_timeout": 2.0, "old_idle_timeout": 2.0}
         )
@@ -57,7 +57,7 @@ class NothingLeftTests(StormTests):
 
 class _Clients(ProgramTests):
     """
-    Base of tests with an edge of its own process, and clients.
+    Base of tests with an edge in a process of its own, and clients.
     """
 
     def setUp(self) -> None:
@@ -81,7 +81,8 @@ class _Clients(ProgramTests):
 
     async def ask(self, edge: Program, number: int, target: str = "/") -> list[Message]:
         """
-        Have so many clients ask at once, on connections that they keep.
+        Have this many clients send a request at once, on connections that they
+        keep.
         """
         peers = [await self.connect(edge) for _ in range(number)]
         for peer in peers:
@@ -90,20 +91,20 @@ class _Clients(ProgramTests):
 
     async def ready(self, edge: Program, number: int) -> None:
         """
-        Wait until so many instances have become ready.
+        Wait until this many instances have become ready.
         """
         await self.until(lambda: edge.out.count(": ready after ") >= number)
 
     def orders(self, edge: Program) -> int:
         """
-        How many instances an edge has ordered.
+        @return: how many instances an edge has ordered.
         """
         return edge.out.count(": ordered\n")
 
 
 class _Address:
     """
-    A port on loopback.
+    The address of a port on loopback.
     """
 
     def __init__(self, port: int) -> None:
@@ -113,13 +114,13 @@ class _Address:
 
 class ManyTests(_Clients):
     """
-    Many clients that stay, and many instances.
+    Tests of many clients that stay connected, and many instances.
     """
 
     async def test_quiet(self) -> None:
         """
-        A hundred instances serve five thousand clients that stay.  As long as
-        nobody asks for anything then, the edge hardly does anything.
+        A hundred instances serve five thousand clients that stay connected. As
+        long as no client sends a request then, the edge is nearly idle.
         """
         self.addCleanup(raiseFileLimit())
         edge = self.edge(
@@ -131,9 +132,8 @@ class ManyTests(_Clients):
         self.assertEqual({answer.status for answer in answers}, {200})
         await self.ready(edge, 100)
         self.assertEqual(self.orders(edge), 100)
-        # What was just done has something to follow, and on a busy machine the
-        # kernel has reasons of its own to let a process wait.  An edge that is
-        # never quiet runs into the time-out.
+        # Work that was just done may cause some more, and on a busy machine the kernel may make
+        # a process wait for other reasons. An edge that is never quiet runs into the time-out.
         while True:
             before = _activity(edge.pid)
             await self._seconds(3)
@@ -147,11 +147,11 @@ class ManyTests(_Clients):
 
 class MultitudeTests(ProgramTests):
     """
-    An edge whose limit of open files was raised for many clients.
+    Tests of an edge whose limit of open files was raised for many clients.
     """
 
-    #: How many there are, or as many as the limit of files can be raised for, less
-    #: those that an edge needs otherwise; with few it would show nothing.
+    #: How many there are, or as many as the limit of files can be raised for, less those that an
+    #: edge needs otherwise. With few clients the test would show nothing.
     CLIENTS = 20_000
     LEAST = 5_000
     OTHERS = 600
@@ -167,9 +167,9 @@ class MultitudeTests(ProgramTests):
 
     async def test_held(self) -> None:
         """
-        All are held, and one more is turned away.  A node that comes up serves
-        them; those who have not been served by then hang up, and nothing is left
-        of them.
+        All clients are held, and one more is rejected. A node that comes up
+        serves them. Those that have not been served by then hang up, and the
+        edge keeps nothing of them.
         """
         token = ("--token-file", "token")
         held = ("--max-held", str(self.number), "--hold-timeout", "600")
@@ -195,8 +195,8 @@ class MultitudeTests(ProgramTests):
 
 def _activity(pid: int) -> tuple[int, int]:
     """
-    @return: how often a process has waited for something to happen, and how
-        long it has run, in hundredths of a second.
+    @return: how often a process has waited for an event, and how much
+        processor time it has used, in hundredths of a second.
     """
     status = Path(f"/proc/{pid}/status").read_text()
     [waits] = [line for line in status.splitlines() if line.startswith("voluntary_ctxt_switches")]
@@ -206,12 +206,12 @@ def _activity(pid: int) -> tuple[int, int]:
 
 class RestartTests(_Clients):
     """
-    An edge that is killed.
+    Tests of an edge that is killed.
     """
 
     def launch(self) -> Program:
         """
-        Start an edge that remembers.
+        Start an edge that keeps its state in a file.
         """
         return self.start(
             *(PYTHON, "-m", "brxy.edge", "--port", ANYWHERE, "--node-port", "unix:nodes"),
@@ -221,8 +221,8 @@ class RestartTests(_Clients):
 
     async def test_killed(self) -> None:
         """
-        Its nodes serve the next one, which starts none as long as they can do
-        it.
+        Its nodes serve for the next edge, which starts none as long as they
+        suffice.
         """
         edge = self.launch()
         await self.ask(edge, 3)

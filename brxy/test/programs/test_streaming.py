@@ -20,7 +20,7 @@ __all__ = ["StreamingTests"]
 
 _GIB = 2**30
 
-#: What a body may add to the memory of a process it passes through.
+#: How much memory a process may use in addition for a body that passes through it.
 _GROWTH = 32 * 2**20
 
 _APP = str(Path(bulk.__file__))
@@ -28,7 +28,7 @@ _APP = str(Path(bulk.__file__))
 
 def resident(pid: int, field: str) -> int:
     """
-    @param field: C{VmRSS}, or C{VmHWM} for the most it ever was.
+    @param field: C{VmRSS}, or C{VmHWM} for the maximum so far.
     @return: the memory of a process, in bytes.
     """
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
@@ -40,17 +40,18 @@ def resident(pid: int, field: str) -> int:
 
 class StreamingTests(ProgramTests):
     """
-    1 GiB passes through an edge and a node, which are processes of their own.
+    Tests in which 1 GiB passes through an edge and a node in processes of
+    their own.
     """
 
     timeout = 300
 
     async def _through(self, transfer: Callable[[socket.socket, BinaryIO], None]) -> None:
         """
-        Do a transfer, and look at what it does to the memory of edge and node.
+        Make a transfer, and check the memory of edge and node meanwhile.
 
-        @param transfer: does it in a thread, on a connection to the edge and
-            a file to read from it.
+        @param transfer: makes it in a thread, on a connection to the edge and
+            with a file to read from it.
         """
         edge = self.edge("--", PYTHON, "-m", "brxy.node", "--", PYTHON, _APP)
         address = await self.address(edge)
@@ -60,7 +61,7 @@ class StreamingTests(ProgramTests):
         self.assertIn(edge.pid, pids)
         before = {}
         for pid in pids:
-            # From here on the most it ever was counts anew, see proc(5).
+            # This resets the maximum so far, see proc(5).
             Path(f"/proc/{pid}/clear_refs").write_text("5")
             before[pid] = resident(pid, "VmRSS")
         await deferToThread(self._transfer, int(address.rpartition(":")[2]), transfer)
@@ -84,8 +85,8 @@ class StreamingTests(ProgramTests):
 
     async def test_download(self) -> None:
         """
-        A response with a length reaches a reader that stalls, byte by byte as
-        it was sent, and is not stored on the way.
+        A response with a length reaches a reader that stalls, unchanged byte
+        for byte, and is not stored on the way.
         """
 
         def transfer(connection: socket.socket, stream: BinaryIO) -> None:
@@ -98,7 +99,7 @@ class StreamingTests(ProgramTests):
 
     async def test_chunkedDownload(self) -> None:
         """
-        So does one in chunks, and its end is seen.
+        A chunked response does too, and the client sees its end.
         """
 
         def transfer(connection: socket.socket, stream: BinaryIO) -> None:
@@ -126,7 +127,7 @@ class StreamingTests(ProgramTests):
 
     async def test_chunkedUpload(self) -> None:
         """
-        So does one in chunks.
+        A chunked request does too.
         """
 
         def transfer(connection: socket.socket, stream: BinaryIO) -> None:

@@ -1,5 +1,5 @@
 """
-The units of C{examples/systemd}, by systemd's own tools.
+Tests of the units of C{examples/systemd}, with systemd's own tools.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from brxy.test.support.processes.programs import TWISTD
 
 UNITS = Path(brxy.__file__).parents[1] / "examples" / "systemd"
 
-# In tenths, from 0 (nothing can happen) to 100; what systemd has for OK ends at 49.
+# The limit in tenths, from 0 (no exposure) to 100. What systemd rates as OK ends at 49.
 EXPOSURE = 20
 
 
 class UnitTests(SynchronousTestCase):
     """
-    Tests of the units as they are.
+    Tests of the unit files themselves.
     """
 
     def setUp(self) -> None:
@@ -41,7 +41,7 @@ class UnitTests(SynchronousTestCase):
         """
         Run systemd-analyze.
 
-        @return: what it printed, if it has no complaint.
+        @return: its output, if it has no complaint.
         """
         command = ["systemd-analyze", *arguments]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -51,7 +51,7 @@ class UnitTests(SynchronousTestCase):
 
     def test_verify(self) -> None:
         """
-        systemd understands all of them, once what they start is there.
+        systemd verifies all units, once the programs that they start exist.
         """
         with tempfile.TemporaryDirectory() as folder:
             copies = []
@@ -64,7 +64,7 @@ class UnitTests(SynchronousTestCase):
 
     def test_security(self) -> None:
         """
-        What runs in them can do little harm.
+        A compromised service could do little harm.
         """
         units = [str(unit) for unit in UNITS.glob("*.service")]
         self.assertEqual(len(units), 2)
@@ -72,7 +72,7 @@ class UnitTests(SynchronousTestCase):
             self.analyze("security", "--offline=true", f"--threshold={EXPOSURE}", unit)
 
 
-# What stands in the container where the units expect it.
+# The program in the container at the path that the units expect.
 _TWISTD = """\
 #!/bin/sh
 export PYTHONPATH=/opt/brxy/source:/opt/brxy/lib
@@ -94,7 +94,8 @@ ExecStopPost=/bin/systemctl poweroff --force
 
 class BootTests(SynchronousTestCase):
     """
-    The units by a systemd that runs, in a container with this machine's /usr.
+    Tests of the units with a running systemd, in a container with this
+    machine's /usr.
     """
 
     def setUp(self) -> None:
@@ -111,9 +112,9 @@ class BootTests(SynchronousTestCase):
 
     def test_boot(self) -> None:
         """
-        The edge starts with its first client, has no privileges and neither has
-        its app; it reloads, and of 400 probes while it restarts all are
-        answered. The node starts too, and both stop.
+        The edge starts with its first client. Neither the edge nor its app has
+        privileges. The edge reloads, and of 400 probes while it restarts all
+        are answered. The node starts too, and both stop.
         """
         told = self.boot()
         for who in ("edge", "app"):
@@ -130,7 +131,7 @@ class BootTests(SynchronousTestCase):
 
     def boot(self) -> dict[str, Any]:
         """
-        @return: what C{booted.py} said.
+        @return: the output of C{booted.py}.
         """
         binds = self.provide()
         command = ["systemd-nspawn", "--quiet", "--directory=/", "--volatile=yes"]
@@ -152,9 +153,9 @@ class BootTests(SynchronousTestCase):
 
     def provide(self) -> list[str]:
         """
-        Make what the container needs.
+        Make the files that the container needs.
 
-        @return: what is to be mounted.
+        @return: the paths to mount.
         """
         self.write("brxy/bin/twistd", _TWISTD)
         self.write("hello/bin/gunicorn", _APP)
@@ -181,7 +182,7 @@ class BootTests(SynchronousTestCase):
 
     def write(self, name: str, text: str) -> None:
         """
-        Write a file that everybody can read and run.
+        Write a file that all users can read and execute.
         """
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """
-Tests of who may be a node, by real processes, with OpenSSL's own client.
+Tests of which nodes an edge accepts, with real processes and OpenSSL's own
+client.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ class TokenTests(ProgramTests):
 
     async def test_shared(self) -> None:
         """
-        The edge makes a token that only its user can read; a node with it serves,
-        one without is refused: each side says so in one line, and neither shows
-        it.
+        The edge makes a token that only its user can read. A node with it
+        serves, and one without is refused. Each side logs that in one line,
+        and neither logs the token.
         """
         token = ("--token-file", "token")
         edge = self.edge(*token)
@@ -35,7 +36,9 @@ class TokenTests(ProgramTests):
         app = ("--", *self.gate().split())
         stranger = self.start(PYTHON, "-m", "brxy.node", *place, "--route", "a", *app)
         why = "a node must bring a token: give it the edge's --token-file"
-        await self.said(stranger, f"no edge at {place[1]}: {re.escape(why)}; trying on")
+        await self.said(
+            stranger, f"no connection to the edge at {place[1]}: {re.escape(why)}; retrying"
+        )
         node = self.start(PYTHON, "-m", "brxy.node", *place, *token, *app)
         answer = await self.get(await self.address(edge), "/env")
         self.assertEqual(answer.status, 200)
@@ -45,13 +48,14 @@ class TokenTests(ProgramTests):
         self.assertNotIn(secret, answer.body)
         for pid in self.running():
             self.assertNotIn(secret, Path(f"/proc/{pid}/cmdline").read_text())
-        self.assertEqual(edge.out.count("refused a node at 127.0.0.1: "), 1)
+        self.assertEqual(edge.out.count("refused a node from 127.0.0.1: "), 1)
         self.assertEqual(edge.out.count(why), 1)
         self.assertEqual(stranger.out.count(why), 1)
 
     async def test_open(self) -> None:
         """
-        An edge does not start with a port where everybody can read along.
+        An edge does not start with an unencrypted port that other machines can
+        reach.
         """
         edge = self.start(TWISTD, "-n", "brxy-edge", "-p", ANYWHERE, "--node-port", "tcp:0")
         self.assertEqual(await self.ended(edge), 1)
@@ -95,7 +99,7 @@ class CertificateTests(ProgramTests):
 
     def client(self, *arguments: str) -> Program:
         """
-        Have C{openssl} connect.
+        Connect with C{openssl s_client}.
         """
         port = self.place.rpartition(":")[2]
         to = ("-connect", f"127.0.0.1:{port}", "-CAfile", "ca.pem", "-ign_eof")
@@ -103,7 +107,7 @@ class CertificateTests(ProgramTests):
 
     async def shake(self, *arguments: str) -> str:
         """
-        @return: all that C{openssl} says until the connection is closed.
+        @return: all output of C{openssl} until the connection is closed.
         """
         client = self.client(*arguments)
         await self.ended(client)
@@ -111,8 +115,8 @@ class CertificateTests(ProgramTests):
 
     async def test_mutual(self) -> None:
         """
-        A node serves what C{--node-allow} gives it, and nothing else; one whose
-        certificate somebody else has issued serves nothing.
+        A node serves the routes that C{--node-allow} gives it, and no other. A
+        node whose certificate another CA has issued serves nothing.
         """
         edge = await self.launch("--node-allow", "web1=a.example")
         Papers(str(self.folder / "other")).issue("web1")
@@ -136,17 +140,19 @@ class CertificateTests(ProgramTests):
                 "its certificate is not for other.example",
             ),
         ):
-            await self.said(edge, f"refused a node at 127.0.0.1: {at_edge}")
-            await self.said(node, f"no edge at {self.place}: {at_node}; trying on")
-            self.assertEqual(node.out.count("trying on"), 1)
+            await self.said(edge, f"refused a node from 127.0.0.1: {at_edge}")
+            await self.said(
+                node, f"no connection to the edge at {self.place}: {at_node}; retrying"
+            )
+            self.assertEqual(node.out.count("retrying"), 1)
             self.assertNotIn("Traceback", node.out)
-        self.assertEqual(edge.out.count("refused a node at"), 3)
+        self.assertEqual(edge.out.count("refused a node from"), 3)
         self.assertNotIn("Traceback", edge.out)
 
     async def test_spawned(self) -> None:
         """
-        What the edge spawns by C{process:} has its files from the edge's own
-        environment, and its token besides.
+        A node that the edge spawns by C{process:} gets its certificate files
+        from the edge's own environment, and its token as well.
         """
         command = f"{PYTHON} -m brxy.node -- {self.gate()}"
         self.papers.issue("edge", "127.0.0.1")
@@ -163,8 +169,9 @@ class CertificateTests(ProgramTests):
 
     async def test_openssl(self) -> None:
         """
-        TLS 1.3 is spoken, and nothing older; nobody gets further without a
-        certificate; whoever has one and speaks no slot protocol is let go.
+        The port speaks TLS 1.3 and nothing older. A client without a
+        certificate is refused. A client that has one and does not speak the
+        slot protocol is disconnected.
         """
         edge = await self.launch()
         self.assertIn("alert protocol version", await self.shake("-tls1_2"))
@@ -174,13 +181,14 @@ class CertificateTests(ProgramTests):
         await self.said(client, "Verify return code: 0 .ok.")
         client.say(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         await self.ended(client)
-        await self.said(edge, "refused a node at 127.0.0.1: [^T]")
+        await self.said(edge, "refused a node from 127.0.0.1: [^T]")
         self.assertNotIn("Traceback", edge.out)
         await self.stopped(edge)
 
     async def test_renewed(self) -> None:
         """
-        SIGHUP has the edge show a new certificate; nodes notice nothing.
+        After SIGHUP the edge presents a new certificate, and nodes notice
+        nothing.
         """
         edge = await self.launch()
         self.node("web1")
@@ -191,7 +199,7 @@ class CertificateTests(ProgramTests):
         for path, name in zip(renewed, ("edge.pem", "edge.key"), strict=True):
             os.replace(path, self.folder / name)
         edge.signal(signal.SIGHUP)
-        await self.said(edge, "reads its certificates and tokens anew")
+        await self.said(edge, "reading certificates and tokens again")
         after = re.findall("subject=(.*)", await self.shake())
         self.assertEqual((before, after), (["CN = edge"], ["CN = renewed"]))
         self.assertEqual((await self.get(address, "/env")).status, 200)

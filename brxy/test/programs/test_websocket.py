@@ -1,5 +1,6 @@
 """
-Tests of connections that stay open for long: WebSockets and server-sent events.
+Tests of connections that stay open for long: WebSockets and server-sent
+events.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ __all__ = ["EventTests", "WebSocketTests"]
 
 _APP = str(Path(brxy.__file__).parent / "test" / "apps" / "talker.py")
 
-#: Seconds after which an instance without work leaves: enough for it to be given the
-#: first, however busy the machine is.
+#: Seconds after which an instance without work leaves: enough to give it the first request,
+#: however busy the machine is.
 _IDLE = 2.0
 
 
 class _TalkerTests(ProgramTests):
     """
-    Base of tests of the app that talks.
+    Base of tests with the app that serves WebSockets and events.
     """
 
     async def _talk(self, spawn: str, talk: Callable[[int], None]) -> None:
         """
-        Start an edge in front of it, and talk to it in a thread.
+        Start an edge in front of the app, and talk to it in a thread.
 
         @param talk: gets the edge's port.
         """
@@ -40,23 +41,23 @@ class _TalkerTests(ProgramTests):
         edge = self.edge(*idle, "--spawn", spawn)
         address = await self.address(edge)
         await deferToThread(talk, int(address.rpartition(":")[2]))
-        # Nothing holds the instance any more, and it leaves.
+        # No connection keeps the instance any more, and it leaves.
         await self.said(edge, "gone: ")
         await self.stopped(edge)
 
 
 class WebSocketTests(_TalkerTests):
     """
-    The C{websockets} library talks to itself through brxy.
+    Tests with the C{websockets} library as client and as server.
     """
 
     def _echo(self, port: int) -> None:
-        # The first one waits for the app to start.
+        # The first client waits for the app to start.
         with connect(f"ws://127.0.0.1:{port}/", proxy=None, open_timeout=60) as first:
             for message in ("hello", b"\x00\xff", "x" * 200_000):
                 first.send(message)
                 self.assertEqual(first.recv(timeout=20), message)
-            # Another one comes, goes, and leaves time to fall idle.
+            # Another client connects, leaves, and gives the instance time to become idle.
             with connect(f"ws://127.0.0.1:{port}/", proxy=None) as second:
                 second.send("me, too")
                 self.assertEqual(second.recv(timeout=20), "me, too")
@@ -66,14 +67,14 @@ class WebSocketTests(_TalkerTests):
 
     async def test_fronted(self) -> None:
         """
-        Messages of all kinds pass the edge, and an open WebSocket keeps its
+        Messages of all kinds pass the edge. An open WebSocket keeps its
         instance past the time after which an idle one leaves.
         """
         await self._talk(f"app: capacity=2 -- {PYTHON} {_APP}", self._echo)
 
     async def test_node(self) -> None:
         """
-        So it is behind a node.
+        WebSockets work the same behind a node.
         """
         node = f"{PYTHON} -m brxy.node"
         await self._talk(f"process: capacity=2 -- {node} -- {PYTHON} {_APP}", self._echo)
@@ -81,7 +82,7 @@ class WebSocketTests(_TalkerTests):
 
 class EventTests(_TalkerTests):
     """
-    A plain client reads server-sent events.
+    Tests with a plain client that reads server-sent events.
     """
 
     def _read(self, port: int) -> None:
@@ -92,7 +93,7 @@ class EventTests(_TalkerTests):
                 while stream.readline() != b"\r\n":
                     pass
                 for number in range(3):
-                    # The next is not sent before this one has arrived.
+                    # The app does not send the next event before this one has arrived.
                     events.write(b"%d\n" % number)
                     self.assertEqual(stream.readline(), b"data: %d\n" % number)
                     self.assertEqual(stream.readline(), b"\n")
@@ -101,14 +102,14 @@ class EventTests(_TalkerTests):
 
     async def test_fronted(self) -> None:
         """
-        Each event arrives when it is sent, and the end is an end.
+        Each event arrives when it is sent, and the client sees the end.
         """
         os.mkfifo(self.folder / "events")
         await self._talk(f"app: -- {PYTHON} {_APP} events", self._read)
 
     async def test_node(self) -> None:
         """
-        So it is behind a node.
+        Events work the same behind a node.
         """
         os.mkfifo(self.folder / "events")
         node = f"{PYTHON} -m brxy.node"

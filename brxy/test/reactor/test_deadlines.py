@@ -17,7 +17,8 @@ from brxy.test.support.memory.examples import bounded
 
 class DeadlinesTests(SynchronousTestCase):
     """
-    Tests for L{Deadlines}, with a delay of 8 seconds, and so at most 2 late.
+    Tests for L{Deadlines} with a delay of 8 seconds, so that items expire at
+    most 2 seconds late.
     """
 
     def setUp(self) -> None:
@@ -32,13 +33,14 @@ class DeadlinesTests(SynchronousTestCase):
 
     def advance(self, seconds: float) -> None:
         """
-        Let time go by in small steps, as a reactor does.
+        Advance the clock in small steps, as a reactor does.
         """
         self.clock.pump([0.25] * int(seconds * 4))
 
     def test_expires(self) -> None:
         """
-        An item expires after the delay, within a quarter of it more, and once.
+        An item expires once, after the delay, and at most a quarter of the
+        delay late.
         """
         self.deadlines.start("a")
         self.advance(7.75)
@@ -64,7 +66,7 @@ class DeadlinesTests(SynchronousTestCase):
 
     def test_restarted(self) -> None:
         """
-        An item that is started again has its full time again.
+        An item that is started again has the full delay again.
         """
         self.deadlines.start("a")
         self.advance(6)
@@ -77,7 +79,7 @@ class DeadlinesTests(SynchronousTestCase):
 
     def test_order(self) -> None:
         """
-        Items expire in the order in which they were started last.
+        Items expire in the order in which they were last started.
         """
         for item in "abca":
             self.deadlines.start(item)
@@ -99,8 +101,8 @@ class DeadlinesTests(SynchronousTestCase):
 
     def test_timerOnlyWithItems(self) -> None:
         """
-        There is no timer before the first item, and the one that is left when the
-        last was stopped fires once and finds nothing.
+        There is no timer before the first item. The timer that is left when
+        the last item was stopped fires once and does nothing.
         """
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.deadlines.start("a")
@@ -115,7 +117,8 @@ class DeadlinesTests(SynchronousTestCase):
 
     def test_startedAgainAfterRest(self) -> None:
         """
-        After a rest without a timer the next item is watched as the first was.
+        After a time without a timer, the next item expires as the first one
+        does.
         """
         self.deadlines.start("a")
         self.advance(20)
@@ -138,7 +141,8 @@ class DeadlinesTests(SynchronousTestCase):
 
     def test_failureLosesNobody(self) -> None:
         """
-        When one item's expiry fails, that is logged and the others expire still.
+        When the expiry of one item fails, the failure is logged and the other
+        items still expire.
         """
         self.reactions["a"] = lambda: 1 // 0
         for item in "ab":
@@ -161,8 +165,8 @@ class DeadlinesTests(SynchronousTestCase):
 
     def test_expiryStartsAnother(self) -> None:
         """
-        An item started anew by the expiry of another in the same sweep has its
-        full time again.
+        An item that is restarted by the expiry of another in the same sweep
+        has the full delay again.
         """
         self.reactions["a"] = lambda: self.deadlines.start("b")
         for item in "ab":
@@ -172,7 +176,7 @@ class DeadlinesTests(SynchronousTestCase):
 
     def test_expiryStartsItself(self) -> None:
         """
-        An item may start itself again, which needs one timer, not two.
+        An item may restart itself, which needs one timer, not two.
         """
         self.reactions["a"] = lambda: self.deadlines.start("a")
         self.deadlines.start("a")
@@ -182,7 +186,7 @@ class DeadlinesTests(SynchronousTestCase):
 
     def test_expiryStopsAll(self) -> None:
         """
-        An expiry may stop all that is left.
+        An expiry may stop all remaining items.
         """
         self.reactions["a"] = self.deadlines.stopAll
         for item in "ab":
@@ -193,7 +197,7 @@ class DeadlinesTests(SynchronousTestCase):
 
     def test_clockJumpsAhead(self) -> None:
         """
-        After a long stall all that is due expires in one sweep.
+        After a long stall all items that are due expire in one sweep.
         """
         for item in "ab":
             self.deadlines.start(item)

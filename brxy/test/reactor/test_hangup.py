@@ -15,12 +15,13 @@ from twisted.python.failure import Failure
 
 from brxy.reactor.hangup import HangupWatcher
 from brxy.test.support.loopback.leftovers import RealTests
-from brxy.transport.connection import HOLD_PEER, Connection, Shared
+from brxy.transport.connection import Connection, Shared
+from brxy.transport.holding import HOLD_PEER
 
 
 def tcpPair() -> tuple[socket.socket, socket.socket]:
     """
-    @return: a connection over loopback, from both ends.
+    @return: both ends of a connection over loopback.
     """
     with socket.create_server(("127.0.0.1", 0)) as server:
         one = socket.create_connection(server.getsockname())
@@ -29,7 +30,7 @@ def tcpPair() -> tuple[socket.socket, socket.socket]:
 
 def breakOff(one: socket.socket) -> None:
     """
-    Close with a RST.
+    Close a socket with a RST.
     """
     one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     one.close()
@@ -50,7 +51,7 @@ class WatcherTests(RealTests):
         """
         Watch one end of a new connection.
 
-        @return: the other, and this.
+        @return: the other end, and the watched one.
         """
         other, one = tcpPair()
         for each in (other, one):
@@ -61,8 +62,8 @@ class WatcherTests(RealTests):
 
     async def test_fin(self) -> None:
         """
-        A half-close is told as one that broke nothing, though bytes before it
-        are still unread.
+        A half-close is reported as not broken, although bytes before it are
+        still unread.
         """
         other, _ = self.watch()
         other.sendall(b"unread")
@@ -72,7 +73,7 @@ class WatcherTests(RealTests):
 
     async def test_rst(self) -> None:
         """
-        A reset is told as broken.
+        A reset is reported as broken.
         """
         other, _ = self.watch()
         other.sendall(b"unread")
@@ -82,8 +83,8 @@ class WatcherTests(RealTests):
 
     async def test_bothEnded(self) -> None:
         """
-        A half-close after our own is none that breaks anything, either: what
-        the peer sent before is still to be read.
+        A half-close after our own is not reported as broken, either: the bytes
+        that the peer sent before it can still be read.
         """
         other, one = self.watch()
         one.shutdown(socket.SHUT_WR)
@@ -94,7 +95,7 @@ class WatcherTests(RealTests):
 
     async def test_once(self) -> None:
         """
-        It is told once, and bytes alone are no hang-up.
+        A hang-up is reported once, and the arrival of bytes is not reported.
         """
         first, _ = self.watch()
         first.sendall(b"unread")
@@ -108,7 +109,8 @@ class WatcherTests(RealTests):
 
     async def test_again(self) -> None:
         """
-        After it was told a descriptor can be watched anew, which tells again.
+        After a report the descriptor can be watched again, and the hang-up is
+        reported again.
         """
         other, one = self.watch()
         other.shutdown(socket.SHUT_WR)
@@ -118,8 +120,8 @@ class WatcherTests(RealTests):
 
     async def test_unwatched(self) -> None:
         """
-        What is not watched any more is not told; unwatching it again does
-        nothing.
+        Nothing is reported for a descriptor that is no longer watched. To
+        unwatch it a second time does nothing.
         """
         other, one = self.watch()
         self.watcher.unwatch(one.fileno())
@@ -132,8 +134,8 @@ class WatcherTests(RealTests):
 
     async def test_unwatched_by_another(self) -> None:
         """
-        When the first that is told unwatches the second, which hung up in the
-        same moment, the second is not told.
+        Two descriptors hang up at the same moment. When the callback of the
+        first unwatches the second, the second is not reported.
         """
         ends = [tcpPair() for _ in range(2)]
         for other, one in ends:
@@ -160,7 +162,7 @@ class WatcherTests(RealTests):
 
     async def test_failing(self) -> None:
         """
-        A failure in one who is told is logged, and the others are told.
+        A callback that fails is logged, and the other callbacks are called.
         """
 
         def fail(broken: bool) -> None:
@@ -193,7 +195,7 @@ class WatcherTests(RealTests):
 
 class _Held(Connection):
     """
-    Reads nothing, from the beginning.
+    A connection that never reads.
     """
 
     def __init__(self, shared: Shared, tests: HeldTests) -> None:
@@ -218,7 +220,7 @@ class _Held(Connection):
 
 class HeldTests(RealTests):
     """
-    A real L{Connection} that is not read from.
+    Tests of a real L{Connection} that does not read.
     """
 
     def setUp(self) -> None:
@@ -232,9 +234,9 @@ class HeldTests(RealTests):
 
     async def dial(self, family: int) -> socket.socket:
         """
-        Connect.
+        Connect to a L{_Held}.
 
-        @return: the other end.
+        @return: the client's socket.
         """
         factory = Factory.forProtocol(lambda: _Held(self.shared, self))
         factory.noisy = False
@@ -260,7 +262,7 @@ class HeldTests(RealTests):
 
     async def checkFin(self, family: int) -> None:
         """
-        Half-close on a connection that is not read from.
+        Check that a half-close is noticed by a connection that does not read.
         """
         client = await self.dial(family)
         client.sendall(b"before")
@@ -273,20 +275,20 @@ class HeldTests(RealTests):
 
     async def test_fin(self) -> None:
         """
-        A half-close is noticed while nothing is read, and what was sent before
-        it is read later.
+        A half-close is noticed while nothing is read, and the bytes before it
+        are read later.
         """
         await self.checkFin(socket.AF_INET)
 
     async def test_fin_unix(self) -> None:
         """
-        On a Unix socket, too.
+        The same holds on a Unix socket.
         """
         await self.checkFin(socket.AF_UNIX)
 
     async def test_rst(self) -> None:
         """
-        So is a reset.
+        A reset is noticed as well.
         """
         client = await self.dial(socket.AF_INET)
         breakOff(client)
@@ -295,7 +297,8 @@ class HeldTests(RealTests):
 
     async def test_not_while_reading(self) -> None:
         """
-        Who is read from is not watched: a hang-up is read in its turn.
+        A connection that reads is not watched: it notices a hang-up when it
+        reads.
         """
         client = await self.dial(socket.AF_INET)
         self.connections[0].release(HOLD_PEER)

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.reactor.pacedfactory import PacedFactory
 from brxy.reactor.turns import TurnQueue
-from brxy.test.reactor.test_turns import Turns
+from brxy.test.support.memory.clocks import Turns
 
 
 class PacedTests(SynchronousTestCase):
@@ -41,7 +41,7 @@ class PacedTests(SynchronousTestCase):
 
     def connection(self) -> Any:
         """
-        @return: one, as its transport sees it.
+        @return: a protocol that the factory has built, with a transport.
         """
         paced = self.factory.buildProtocol(None)
         paced.makeConnection(StringTransport())
@@ -49,8 +49,8 @@ class PacedTests(SynchronousTestCase):
 
     def test_turns(self) -> None:
         """
-        Of many to whom something comes one is told in each turn, as are others
-        that share the pace.
+        Each turn delivers the events of one of the connections that have some,
+        or one other item of the same queue.
         """
         one, two, three = (self.connection() for _ in range(3))
         one.dataReceived(b"1")
@@ -66,7 +66,8 @@ class PacedTests(SynchronousTestCase):
 
     def test_together(self) -> None:
         """
-        All that has come by the time of its turn is told in it, the end last.
+        All data that have arrived by the turn of a connection are delivered in
+        it, and then its end.
         """
         self.turns.add(lambda: None)
         one = self.connection()
@@ -82,7 +83,8 @@ class PacedTests(SynchronousTestCase):
 
     def test_bound(self) -> None:
         """
-        Much does not wait.
+        Data beyond the buffer's limit are delivered without waiting for a
+        turn.
         """
         self.turns.add(lambda: None)
         one = self.connection()

@@ -18,7 +18,7 @@ from brxy.reactor.reader import Reader
 
 class _Reader(Reader):
     """
-    A reader of a number.
+    A reader that produces a number.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -46,22 +46,22 @@ class ReaderTests(SynchronousTestCase):
     def drop(self) -> None:
         """
         Do what the epoll reactor does on an event for a descriptor that was
-        closed, and whose number is ours now.
+        closed and whose number now belongs to this reader.
         """
         self.reactor.removeReader(self.reader)
         self.reader.connectionLost(Failure(ConnectionLost()))
 
     def test_interface(self) -> None:
         """
-        A reader is what a reactor reads.
+        A L{Reader} provides the interface of what a reactor reads.
         """
         verifyObject(IReadDescriptor, self.reader)
         self.assertEqual(self.reader.logPrefix(), "_Reader")
 
     def test_dropped(self) -> None:
         """
-        One that the reactor has dropped comes back, and looks itself whether
-        there is something to read.
+        A reader that the reactor has dropped registers itself again, and
+        checks whether there is something to read.
         """
         self.drop()
         self.assertEqual((self.reactor.getReaders(), self.reader.reads), ([], 0))
@@ -70,7 +70,7 @@ class ReaderTests(SynchronousTestCase):
 
     def test_closed(self) -> None:
         """
-        One that is closed does not, also when it was closed in between.
+        A reader that is closed does not, even if it was closed in between.
         """
         self.drop()
         self.reader.number = -1
@@ -79,7 +79,7 @@ class ReaderTests(SynchronousTestCase):
 
     def test_write(self) -> None:
         """
-        An event to write is someone else's, and does nothing.
+        A write event is meant for another descriptor, and is ignored.
         """
         self.reader.doWrite()
         self.assertEqual(self.reactor.getReaders(), [self.reader])

@@ -4,23 +4,10 @@ Tests for L{brxy.reactor.turns}.
 
 from __future__ import annotations
 
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.reactor.turns import TurnQueue
-
-
-class Turns(Clock):
-    """
-    A clock that can have single turns, as a reactor has: what is asked for in
-    one is done in the next.
-    """
-
-    def turn(self) -> None:
-        due, self.calls[:] = self.calls[:], []
-        for call in due:
-            call.called = 1
-            call.func(*call.args, **call.kw)
+from brxy.test.support.memory.clocks import Turns
 
 
 class PaceTests(SynchronousTestCase):

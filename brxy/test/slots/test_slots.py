@@ -5,18 +5,19 @@ Tests of both ends of a slot joined: L{brxy.edge.slots.node} and L{brxy.node.slo
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from brxy.edge.eventlog import LogListener
+from brxy.edge.events import Events
 from brxy.edge.slots.node import NodeSlot, SlotFactory
 from brxy.interfaces import Address
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
 from brxy.test.support.memory.examples import bounded
-from brxy.test.support.memory.fakes import FakeBrokerage, FakeOwner, FakeRelay
+from brxy.test.support.memory.fakes import FakeHost, FakeOwner, FakeRelay
 from brxy.test.support.memory.network import FakeApp, FakeReactor, PipeEnd, connect, settle
 from brxy.test.support.memory.slotframes import warnings
 from brxy.wire.frames import KIND_TCP
@@ -26,20 +27,19 @@ class _World:
     """
     Both sides of one slot, an app, and clients, moved step by step.
 
-    Exchange C{n} is told from others by its bytes: they are all C{n}.  An
-    app answers only who asked, and says by a full stop that it is through.
+    The bytes of exchange C{n} are all C{n}.  The app answers requests only, and ends
+    each answer with a full stop.
     """
 
     STOP = b"\0"
 
     def __init__(self) -> None:
         self.reactor = FakeReactor()
-        self.brokerage = FakeBrokerage()
+        self.host = FakeHost()
         self.owner = FakeOwner()
-        brokerage: Any = self.brokerage
-        owner: Any = self.owner
-        self.edge = SlotFactory(self.reactor.shared, brokerage)
-        self.node = EdgeSlotFactory(self.reactor.shared, owner, Address("127.0.0.1", 20000))
+        owner = self.owner
+        self.edge = SlotFactory(self.reactor.shared, self.host, Events((LogListener(),)))
+        self.node = EdgeSlotFactory(self.reactor.shared, owner, owner, Address("127.0.0.1", 20000))
         self.edge_slot: NodeSlot = self.edge.buildProtocol(None)
         self.node_slot: EdgeSlot = self.node.buildProtocol(None)
         self.edge_end, self.node_end = connect(
@@ -82,7 +82,7 @@ class _World:
         for end in self._ends()[:2] + self._ends()[2:][-4:]:
             if end.reading and not end.lost and (end.pending() or end.other.ending):
                 steps += [end.deliver] * 3
-        if self.brokerage.free_slots:
+        if self.host.free_slots:
             steps += [self.open] * 4
         if self.running is not None:
             steps += [self.send, self.send, self.endSending, self.clientAborts, self.clientFull]
@@ -100,7 +100,7 @@ class _World:
         self.reactor.advance(0.02 if size % 2 else 0)
 
     def open(self, size: int) -> None:
-        self.brokerage.take(self.edge_slot)
+        self.host.take(self.edge_slot)
         number = len(self.relays) + 1
         relay = FakeRelay(self.edge_slot)
         keep, once = bool(size & 1), bool(size & 2)
@@ -150,7 +150,7 @@ class _World:
         The app's connection, if the app has not ended or lost it.
         """
         for app in self.reactor.apps[-1:]:
-            if not (app.lost or app.end.ending or app.end.aborted):
+            if not (app.reason or app.end.ending or app.end.aborted):
                 return app
         return None
 
@@ -241,11 +241,11 @@ class JoinedTests(SynchronousTestCase):
         self.check(world)
         for relay, outcome in zip(world.relays, world.outcomes, strict=True):
             self.assertNotEqual(bool(outcome), relay.over, (outcome, relay.told))
-        self.assertEqual(world.brokerage.busy, [])
+        self.assertEqual(world.host.busy, [])
         self.assertEqual(world.owner.running, 0)
         world.ready(0)
         world.settle()
-        self.assertEqual(world.brokerage.free_slots, [world.edge_slot])
+        self.assertEqual(world.host.free_slots, [world.edge_slot])
         world.open(5)
         world.settle()
         if world.reactor.dialling():

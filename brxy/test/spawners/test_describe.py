@@ -24,6 +24,10 @@ class _Options:
     often: float = field(default=0.50, metadata={"help": "seconds"})
     some_name: str = field(default="x", metadata={"help": "what"})
     maybe: str | None = field(default=None, metadata={"help": "may be"})
+    longer_than_its_column: str | None = field(
+        default=None,
+        metadata={"help": "where it finds the edge, as tcp:brxy-edge.example.net:9080"},
+    )
     unsaid: list[str] = field(factory=list)
 
 
@@ -55,23 +59,25 @@ class DescribeTests(SynchronousTestCase):
         """
         lines = self.describe(there=_Factory())
         self.assertEqual(
-            lines[:12],
+            lines[:14],
             [
-                "What --spawn can be: NAME: key=value ... -- command",
+                "Values of --spawn: NAME: key=value ... -- command",
                 "",
                 "there: runs things there",
                 "  where=                the place; it has a meaning that takes some words to",
-                "                        say [must be given]",
+                "                        say [required]",
                 "  often=                seconds [default: 0.5]",
                 "  some-name=            what [default: x]",
                 "  maybe=                may be",
+                "  longer-than-its-column= where it finds the edge, as",
+                "                        tcp:brxy-edge.example.net:9080",
                 "  unsaid=",
                 "",
-                "All of them:",
-                "  route=                the host it serves, or a pattern like *.example.com;",
+                "Keys of every spawner:",
+                "  route=                the host that is served, or a pattern such as",
             ],
         )
-        self.assertNotIn("Can't be used:", lines)
+        self.assertNotIn("Spawners that can't be used:", lines)
 
     def test_sorted(self) -> None:
         """
@@ -89,6 +95,6 @@ class DescribeTests(SynchronousTestCase):
         bad.options = None
         lines = self.describe("x is broken", bad=bad, good=_Factory())
         self.assertIn("good: runs things there", lines)
-        start = lines.index("Can't be used:")
+        start = lines.index("Spawners that can't be used:")
         self.assertEqual(lines[start + 1], "  x is broken")
         self.assertTrue(lines[start + 2].startswith("  the spawner 'bad' can't be described: "))

@@ -144,7 +144,7 @@ class FindTests(SynchronousTestCase):
         """
         offers = [
             self.offer("gone", "no_such_module:factory"),
-            self.offer("wrong", "brxy.spawners.local.process:Options"),
+            self.offer("wrong", "brxy.spawners.local.process:ProcessOptions"),
             self.offer("good", "brxy.spawners.local.process:factory"),
         ]
         self.assertIs(findSpawner("good", offers), process.factory)
@@ -155,7 +155,7 @@ class FindTests(SynchronousTestCase):
             installed=offers,
         )
         self.assertBad(
-            "the spawner 'wrong' can't be used: brxy.spawners.local.process:Options"
+            "the spawner 'wrong' can't be used: brxy.spawners.local.process:ProcessOptions"
             " is no ISpawnerFactory",
             "wrong",
             installed=offers,
@@ -202,6 +202,21 @@ class FindTests(SynchronousTestCase):
             " ZeroDivisionError: division by zero",
             "nomad",
             plugins=package,
+        )
+
+    def test_hostileError(self) -> None:
+        """
+        What a broken spawner says of itself moves no cursor.
+        """
+        package = self.package(bad=_PLUGIN.format(name="bad") + "Factory.name = None")
+        (path,) = package.__path__
+        (Path(path) / "raises.py").write_text(r'raise ValueError("a\x1b[2J\u202e")')
+        offer = self.offer("odd", f"{package.__name__}.raises:it")
+        self.assertBad(
+            f"the spawner 'odd' can't be loaded from {offer.value}:"
+            r" ValueError: a\x1b[2J\u202e",
+            "odd",
+            installed=[offer],
         )
 
     def test_all(self) -> None:

@@ -221,9 +221,9 @@ class SplitTests(SynchronousTestCase):
         A bad value is named with its key.
         """
         for key, value, reason in (
-            ("max", "x", "a whole number above 0 is needed"),
+            ("max", "x", "a whole number, 1 or more, is needed"),
             ("route", "a b", "a host name, or one with *. before it, is needed"),
-            ("stop-timeout", "soon", "a number of seconds is needed"),
+            ("stop-timeout", "soon", "a number of seconds, 0 or more, is needed"),
             ("send-proxy", "2", "v1 or v2 is needed"),
         ):
             self.assertBad(

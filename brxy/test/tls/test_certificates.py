@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import UsageError
 from brxy.test.support.loopback.papers import Papers
-from brxy.tls.certificates import bears, isAddress, readCertificates, tlsFault
+from brxy.tls.certificates import bears, isIPAddress, readCertificates, tlsFault
 
 
 class CertificateTests(SynchronousTestCase):
@@ -55,7 +55,7 @@ class CertificateTests(SynchronousTestCase):
         An address is told from a name.
         """
         for name, expected in (("::1", True), ("192.0.2.1", True), ("web1", False), ("", False)):
-            self.assertIs(isAddress(name), expected, name)
+            self.assertIs(isIPAddress(name), expected, name)
 
     def test_files(self) -> None:
         """

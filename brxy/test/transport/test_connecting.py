@@ -1,5 +1,6 @@
 """
-Making connections and letting them in, by brxy's own transport as by Twisted's.
+Tests of making and accepting connections, with brxy's own transport and with
+Twisted's.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class DialingTests(TransportTests):
 
     async def test_life(self) -> None:
         """
-        Its factory is told of each step.
+        The factory of a connector is notified of each step.
         """
         port = self.listen()
         connector, dialer = self.connect(port.getHost())
@@ -69,7 +70,7 @@ class DialingTests(TransportTests):
 
     async def test_destination(self) -> None:
         """
-        It knows where it connects to, from the beginning.
+        A connector knows its destination from the beginning.
         """
         port = self.listen()
         connector, _ = self.connect(port.getHost())
@@ -78,7 +79,7 @@ class DialingTests(TransportTests):
 
     async def test_aborted(self) -> None:
         """
-        Its factory is told how the connection was lost.
+        The factory is notified how the connection was lost.
         """
         port = self.listen()
         _, dialer = self.connect(port.getHost())
@@ -90,7 +91,8 @@ class DialingTests(TransportTests):
 
     async def test_refused(self) -> None:
         """
-        Where nobody listens one is refused, later.
+        A connection to a port where no server listens is refused, in a later
+        turn.
         """
         _, address = self.bound()
         connector, dialer = self.connect(address)
@@ -116,7 +118,8 @@ class DialingTests(TransportTests):
 
     async def test_cancelled(self) -> None:
         """
-        So may an endpoint's, of which no connection is left.
+        An endpoint's attempt may be cancelled, and leaves no connection
+        behind.
         """
         port = self.listen(lambda: None)
         attempt = self.endpoint(port.getHost()).connect(Factory.forProtocol(Recorder))
@@ -127,7 +130,7 @@ class DialingTests(TransportTests):
 
     async def test_reconnecting(self) -> None:
         """
-        One that lost its connection may have another one at once.
+        A connector that lost its connection may connect again at once.
         """
         left = [1, 2]
 
@@ -148,7 +151,7 @@ class DialingTests(TransportTests):
 
     async def test_tryingAgain(self) -> None:
         """
-        One that was refused may try again at once.
+        A connector that was refused may try again at once.
         """
         sock, address = self.bound()
 
@@ -165,7 +168,7 @@ class DialingTests(TransportTests):
 
     async def test_endpoint(self) -> None:
         """
-        An endpoint gives what was connected, or fails with the reason.
+        An endpoint returns the connected protocol, or fails with the reason.
         """
         server = Recorder()
         port = self.listen(lambda: server)
@@ -179,7 +182,7 @@ class DialingTests(TransportTests):
 
     async def test_noClient(self) -> None:
         """
-        A factory may want no connection after all.
+        A client's factory may decline the connection by building no protocol.
         """
         server = Recorder()
         port = self.listen(lambda: server)
@@ -191,7 +194,7 @@ class DialingTests(TransportTests):
 
     async def test_noServer(self) -> None:
         """
-        So may a server's: the connection ends.
+        A server's factory may decline too: the connection ends.
         """
         port = self.listen(lambda: None)
         _, dialer = self.connect(port.getHost())
@@ -202,12 +205,12 @@ class DialingTests(TransportTests):
 @everywhere(TCP, TCP6, UNIX, TLS)
 class GreetingTests(TransportTests):
     """
-    What a server does first.
+    Tests of what a server does first.
     """
 
     async def test_serverFirst(self) -> None:
         """
-        It may speak before the client does.
+        A server may send before the client does.
         """
 
         def greet(protocol: Recorder) -> None:
@@ -220,7 +223,7 @@ class GreetingTests(TransportTests):
 
     async def test_clientPaused(self) -> None:
         """
-        A client that does not read yet gets that when it does.
+        A client that is paused from the start gets those bytes when it reads.
         """
 
         def greet(protocol: Recorder) -> None:
@@ -233,7 +236,7 @@ class GreetingTests(TransportTests):
 
     async def test_refusing(self) -> None:
         """
-        It may say why, and close.
+        A server may send a reason, and close.
         """
 
         def refuse(protocol: Recorder) -> None:
@@ -250,7 +253,8 @@ class GreetingTests(TransportTests):
 
     async def test_cutting(self) -> None:
         """
-        It may cut the connection; to the client it then never was, or is lost.
+        A server may abort the connection. For the client the attempt then
+        failed, or the connection is lost.
         """
 
         def cut(protocol: Recorder) -> None:
@@ -271,7 +275,7 @@ class PendingTests(TransportTests):
 
     async def test_timeout(self) -> None:
         """
-        They are given up in time.
+        An attempt ends with its timeout.
         """
         _, dialer = self.connect(self.busy(), timeout=0.05)
         await self.untilStopped(dialer)
@@ -280,7 +284,7 @@ class PendingTests(TransportTests):
 
     async def test_stopped(self) -> None:
         """
-        They can be stopped, one way or the other.
+        An attempt can be stopped, by either method of the connector.
         """
         address = self.busy()
         ways: list[Callable[[Any], object]] = [
@@ -297,7 +301,7 @@ class PendingTests(TransportTests):
 
     async def test_cancelled(self) -> None:
         """
-        So can an endpoint's.
+        An endpoint's attempt can be cancelled.
         """
         attempt = self.endpoint(self.busy()).connect(Factory.forProtocol(Recorder))
         await self.turns()
@@ -309,12 +313,12 @@ class PendingTests(TransportTests):
 @everywhere(UNIX)
 class UNIXTests(TransportTests):
     """
-    What is peculiar to Unix sockets.
+    Tests of what is peculiar to Unix sockets.
     """
 
     async def test_missing(self) -> None:
         """
-        There may be no such file.
+        An attempt fails if there is no such file.
         """
         _, dialer = self.connect(UNIXAddress(f"{self.folder}/none".encode()))
         await self.untilStopped(dialer)
@@ -322,7 +326,7 @@ class UNIXTests(TransportTests):
 
     async def test_busy(self) -> None:
         """
-        One whose line is full lets nobody in, and the attempt fails.
+        A port whose queue is full accepts nothing, and the attempt fails.
         """
         _, dialer = self.connect(self.busy())
         await self.untilStopped(dialer)
@@ -331,7 +335,7 @@ class UNIXTests(TransportTests):
 
     async def test_mode(self) -> None:
         """
-        The file has the mode that was asked for, and goes with the port.
+        The file has the requested mode, and is removed with the port.
         """
         path = f"{self.folder}/mode".encode()
         for mode in (0o600, 0o666):
@@ -344,7 +348,7 @@ class UNIXTests(TransportTests):
 
     async def test_lock(self) -> None:
         """
-        There can be a lock file that tells that somebody listens.
+        A lock file can show that a server listens.
         """
         path = f"{self.folder}/locked".encode()
         port = self.tested.listenUNIX(path, Factory.forProtocol(Recorder), wantPID=1)
@@ -364,7 +368,7 @@ class ListeningTests(TransportTests):
 
     def relisten(self, address: Any) -> Any:
         """
-        Listen at an address that is known.
+        Listen at the address of an earlier port.
         """
         if self.kind is UNIX:
             return self.tested.listenUNIX(address.name, Factory.forProtocol(Recorder))
@@ -374,8 +378,8 @@ class ListeningTests(TransportTests):
 
     async def test_stopped(self) -> None:
         """
-        Where no port listens any more nobody gets in, but who is in stays; and
-        another may listen there.
+        A port that has stopped listening accepts no connections, but accepted
+        ones stay. Another port may listen at its address.
         """
         client, server = await self.pair()
         (port,) = self.ports
@@ -392,14 +396,15 @@ class ListeningTests(TransportTests):
 
     async def test_taken(self) -> None:
         """
-        Where one listens no other can.
+        Two ports can't listen at one address.
         """
         port = self.listen()
         self.assertRaises(CannotListenError, self.relisten, port.getHost())
 
     async def test_interface(self) -> None:
         """
-        It is what it says, and tells its factory when it begins and ends.
+        A port provides its interface, and notifies its factory when it begins
+        and ends.
         """
         port = self.listen()
         self.assertTrue(verifyObject(IListeningPort, port))
@@ -411,7 +416,7 @@ class ListeningTests(TransportTests):
 
     async def test_crowd(self) -> None:
         """
-        When many come at once all get in.
+        When many clients connect at once, all are accepted.
         """
         port = self.listen(backlog=300)
         raw = TCP if self.kind is TLS else self.kind

@@ -13,15 +13,17 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, Recorder, connect, settle
-from brxy.transport.connection import CLOSE_LEAST, CLOSE_TIMEOUT, HOLD_PEER, Connection, Shared
+from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, connect, settle
+from brxy.test.support.memory.recorders import HalfRecorder
+from brxy.transport.connection import CLOSE_LEAST, CLOSE_TIMEOUT, Connection, Shared
+from brxy.transport.holding import HOLD_PEER
 
 HOLD_OTHER = 2
 
 
 class _Connection(Connection):
     """
-    A connection that writes down what it is told.
+    A connection that records its events.
     """
 
     def __init__(self, shared: Shared) -> None:
@@ -56,7 +58,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def dial(self) -> None:
         self.connection = _Connection(self.reactor.shared)
-        self.peer = Recorder()
+        self.peer = HalfRecorder()
         self.end, self.peer_end = connect(self.reactor, self.connection, self.peer, TCP_ADDRESS)
 
     def settle(self) -> None:
@@ -71,14 +73,14 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_link(self) -> None:
         """
-        A watched link has the kernel look after it by keepalive; on TCP only.
+        For a link that is watched the kernel sends keepalives, on TCP only.
         """
         self.assertEqual(self.end.options, [])
         self.connection.watchLink()
         self.assertIn((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), self.end.options)
         self.assertIn((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10), self.end.options)
         unix = _Connection(self.reactor.shared)
-        end, _ = connect(self.reactor, unix, Recorder())
+        end, _ = connect(self.reactor, unix, HalfRecorder())
         unix.watchLink()
         self.assertEqual(end.options, [])
 
@@ -86,8 +88,8 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_holds(self) -> None:
         """
-        Reading goes on when every reason to hold it is gone; the same one
-        twice is one.
+        Reading resumes when no reason to hold it is left. The same reason
+        given twice counts once.
         """
         for why in (HOLD_PEER, HOLD_OTHER, HOLD_PEER):
             self.connection.hold(why)
@@ -103,7 +105,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_release_of_nothing(self) -> None:
         """
-        Releasing what does not hold changes nothing.
+        To release a reason that was not held changes nothing.
         """
         self.connection.hold(HOLD_OTHER)
         self.connection.release(HOLD_PEER)
@@ -113,7 +115,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_hung_up(self) -> None:
         """
-        While nothing is read a hang-up is told, once.
+        While nothing is read a hang-up is reported, once.
         """
         self.connection.pause()
         self.peer_end.write(b"x")
@@ -128,7 +130,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_broken(self) -> None:
         """
-        So is one that broke the connection.
+        A hang-up that broke the connection is reported as well.
         """
         self.connection.pause()
         self.peer_end.abortConnection()
@@ -137,7 +139,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_not_watched(self) -> None:
         """
-        Who is read from, or is gone, is not watched.
+        A connection that reads, or that is closed, is not watched.
         """
         watched = self.reactor.hangups
         self.connection.pause()
@@ -160,7 +162,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_end_seen_once(self) -> None:
         """
-        After the peer's end, being held and released again asks for no more.
+        After the peer's end, a hold and a release do not start reading again.
         """
         self.peer_end.loseWriteConnection()
         self.patch(_Connection, "peerEnded", lambda self: self.told.append("ended"))
@@ -176,7 +178,8 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_congested(self) -> None:
         """
-        A full buffer is told, and that it is empty again.
+        The connection reports that its buffer is full, and that it is empty
+        again.
         """
         self.connection.write(bytes(65_536))
         self.assertFalse(self.connection.congested)
@@ -190,7 +193,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_end(self) -> None:
         """
-        A half-close goes out after all bytes; the other direction stays open,
+        A half-close is sent after all bytes. The other direction stays open
         until it ends as well.
         """
         self.connection.write(b"all")
@@ -208,8 +211,8 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_end_when_full(self) -> None:
         """
-        A half-close of a full connection lets the other end go on: nothing more
-        will be written.
+        After a half-close of a full connection the other end may continue,
+        because nothing more will be written.
         """
         self.connection.write(bytes(70_000))
         self.connection.end()
@@ -235,7 +238,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_close(self) -> None:
         """
-        Closing waits for what was written, and leaves no timer counting.
+        To close waits for what was written, and leaves no timer running.
         """
         self.connection.write(b"all")
         self.connection.close()
@@ -247,7 +250,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_close_when_full(self) -> None:
         """
-        Also when that was more than the buffer should hold.
+        The same holds for more bytes than the buffer should hold.
         """
         self.connection.write(bytes(70_000))
         self.connection.close()
@@ -258,8 +261,8 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_peer_does_not_read(self) -> None:
         """
-        A peer that does not take what was written is cut off after a while,
-        whichever way we leave.
+        A peer that does not read what was written is cut off after a while,
+        whichever way the connection is closed.
         """
         leaves: list[Callable[[], None]] = [
             lambda: self.connection.close(),
@@ -279,7 +282,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_peer_reads_slowly(self) -> None:
         """
-        One that takes some of it, all the time, is waited for as long as it does.
+        A peer that reads slowly is waited for as long as it reads some bytes.
         """
         taken = 7
         self.patch(Connection, "countTaken", lambda connection: taken)
@@ -294,7 +297,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_peer_closes(self) -> None:
         """
-        By default a peer that closes is closed, too.
+        By default the connection is closed when the peer closes.
         """
         self.peer_end.loseConnection()
         self.settle()
@@ -303,8 +306,8 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_linger(self) -> None:
         """
-        A lingering close reads on, also when reading was held, so that the peer
-        gets all that was written; it ends with the peer's.
+        A lingering close continues to read, even if reading was held, so that
+        the peer gets all that was written. It ends when the peer closes.
         """
         for held in (False, True):
             self.dial()
@@ -317,7 +320,7 @@ class ConnectionTests(SynchronousTestCase):
             self.assertEqual((bytes(self.peer.received), self.peer.ended), (b"413", True))
             self.assertFalse(self.end.lost)
             self.assertEqual(self.peer_end.other.pending(), b"")
-            self.assertIsNone(self.peer.lost)
+            self.assertIsNone(self.peer.reason)
             self.peer_end.loseConnection()
             self.settle()
             self.assertTrue(self.end.lost)
@@ -325,7 +328,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_linger_after_end(self) -> None:
         """
-        When the peer has ended there is nothing to wait for.
+        When the peer has ended, a lingering close does not wait.
         """
         self.patch(_Connection, "peerEnded", lambda self: None)
         self.peer_end.loseWriteConnection()
@@ -338,7 +341,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_abort(self) -> None:
         """
-        An abort is at once, and told in a later turn, once.
+        An abort takes effect at once, and is reported once, in a later turn.
         """
         self.connection.write(b"x")
         self.connection.abort()
@@ -349,28 +352,28 @@ class ConnectionTests(SynchronousTestCase):
         self.settle()
         self.assertEqual(self.connection.told, ["closed"])
         self.assertEqual(self.peer.received, b"")
-        self.assertIsNotNone(self.peer.lost)
+        self.assertIsNotNone(self.peer.reason)
         self.assertEqual(len(self.reactor.shared.closing), 0)
 
     def test_abort_unconnected(self) -> None:
         """
-        What never was connected can be aborted, too.
+        A protocol that was never connected can be aborted, too.
         """
         _Connection(self.reactor.shared).abort()
 
     def test_no_delay(self) -> None:
         """
-        Small writes on TCP are not held back by the kernel.
+        The kernel does not delay small writes on TCP.
         """
         asked: list[Any] = []
         self.patch(type(self.end), "setTcpNoDelay", lambda end, on: asked.append(on))
         self.dial()
-        connect(self.reactor, _Connection(self.reactor.shared), Recorder())
+        connect(self.reactor, _Connection(self.reactor.shared), HalfRecorder())
         self.assertEqual(asked, [True])
 
     def test_stop(self) -> None:
         """
-        Stopping leaves no timer behind.
+        After a stop no timer is left.
         """
         self.connection.write(b"x")
         self.connection.close()

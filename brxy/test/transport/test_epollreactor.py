@@ -1,6 +1,7 @@
 """
-Tests of L{brxy.transport.epollreactor}: of what is its own.  What it has in common with
-Twisted's reactors is tested by L{brxy.test.transport.test_connecting}.
+Tests of what is peculiar to L{brxy.transport.epollreactor}. What it has in
+common with Twisted's reactors is tested by
+L{brxy.test.transport.test_connecting}.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from brxy.transport.stream import EpollTransport
 
 class _HeldTimers:
     """
-    A reactor whose timers fire by hand, unless they are to at once.
+    A reactor whose timers fire by hand, except those without a delay.
     """
 
     def __init__(self, reactor: Any, clock: Clock) -> None:
@@ -60,7 +61,7 @@ class _HeldTimers:
 
 class ExhaustedTests(TransportTests):
     """
-    There may be no descriptor for one that comes.
+    Tests of a process that has no descriptor left for a new connection.
     """
 
     def setUp(self) -> None:
@@ -81,13 +82,13 @@ class ExhaustedTests(TransportTests):
 
     async def exhaust(self, *socks: socket.socket) -> Callable[[], None]:
         """
-        Leave this process no descriptor, and connect these until that is
-        noticed.
+        Leave this process no descriptor, and connect these sockets until the
+        reactor notices that.
 
-        @return: what takes that back.
+        @return: a function that restores the limit.
         """
         (port,) = self.ports
-        # Trial needs some to start the reactor.
+        # Trial needs some descriptors to start the reactor.
         await self.turns(1)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         free = os.dup(0)
@@ -97,7 +98,7 @@ class ExhaustedTests(TransportTests):
         for sock in socks:
             sock.connect(self.kind.name(port.getHost()))
         await self.until(lambda: self.warnings)
-        # Whatever was freed since then, somebody else takes.
+        # Take all descriptors that were freed since then.
         taken: list[int] = []
         with contextlib.suppress(OSError):
             while True:
@@ -113,8 +114,8 @@ class ExhaustedTests(TransportTests):
 
     async def test_waiting(self) -> None:
         """
-        Then all wait: it is looked again from time to time, each time with a
-        line in the log, and they get in when there are descriptors.
+        All connections wait. The reactor tries again at intervals, each time
+        with a line in the log, and accepts them when there are descriptors.
         """
         self.listen()
         socks = [socket.socket() for _ in range(3)]
@@ -132,7 +133,7 @@ class ExhaustedTests(TransportTests):
 
     async def test_stopped(self) -> None:
         """
-        Meanwhile the port can be stopped.
+        The port can be stopped meanwhile.
         """
         port = self.listen()
         sock = socket.socket()
@@ -146,12 +147,12 @@ class ExhaustedTests(TransportTests):
 
 class FailingFactoryTests(TransportTests):
     """
-    A factory that fails harms nobody else.
+    Tests of factories that fail: they do not affect other connections.
     """
 
     async def test_server(self) -> None:
         """
-        Others get in nevertheless.
+        A port whose factory failed accepts further connections.
         """
         server = Recorder()
 
@@ -168,7 +169,7 @@ class FailingFactoryTests(TransportTests):
 
     async def test_client(self) -> None:
         """
-        The attempt has failed.
+        The attempt to connect has failed.
         """
         server = Recorder()
         port = self.listen(lambda: server)
@@ -182,7 +183,7 @@ class FailingFactoryTests(TransportTests):
 
     async def test_failing(self) -> None:
         """
-        Even if it fails to hear of that.
+        The attempt has failed even if the factory fails to handle that.
         """
         client, server = await self.pair()
         (port,) = self.ports
@@ -203,7 +204,7 @@ class EpollReactorTests(TransportTests):
 
     async def test_interfaces(self) -> None:
         """
-        It is all that Twisted's reactor is.
+        L{EpollReactor} provides all interfaces of Twisted's reactor.
         """
         for interface in providedBy(self.reactor):
             self.assertTrue(verifyObject(interface, self.tested))
@@ -219,7 +220,7 @@ class EpollReactorTests(TransportTests):
 
     async def test_otherTransports(self) -> None:
         """
-        Names, and addresses to connect from, are left to Twisted.
+        Host names, and addresses to connect from, are left to Twisted.
         """
         port = self.listen()
         number = port.getHost().port
@@ -232,7 +233,8 @@ class EpollReactorTests(TransportTests):
 
     async def test_endpoints(self) -> None:
         """
-        Twisted's endpoints get connections of ours from it, encrypted ones too.
+        Twisted's endpoints get brxy's connections from this reactor, also
+        under TLS.
         """
         pem = f"{self.folder}/pem"
         with open(pem, "wb") as file:
@@ -254,7 +256,7 @@ class EpollReactorTests(TransportTests):
                 trusted = Certificate.loadPEM(certificate())
                 endpoint = wrapClientTLS(optionsForClientTLS("localhost", trusted), endpoint)
             protocol = await connectProtocol(endpoint, self.noted(Recorder)())
-            # Of TLS there is one on top.
+            # With TLS there is another transport on top.
             transport = getattr(protocol.transport, "transport", protocol.transport)
             self.assertIs(type(transport), EpollTransport)
             protocol.transport.write(LITTLE)
@@ -262,8 +264,8 @@ class EpollReactorTests(TransportTests):
 
     async def test_mistaken(self) -> None:
         """
-        An attempt is not taken for a connection for what happened on another
-        one's socket, whose number its own has got.
+        An event for a closed socket does not make an attempt succeed whose
+        socket has got the same number.
         """
         busy = self.busy()
         port = self.listen()

@@ -1,6 +1,6 @@
 """
-Random histories of a connection: nothing is lost, and nothing gets stuck, whatever
-its ends do.
+Tests with random histories of a connection: no byte is lost, and no end gets
+stuck, whatever the ends do.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from brxy.test.support.memory.recorders import HalfRecorder, Recorder
 
 class End(HalfRecorder):
     """
-    One end, which does what chance says: writes, is its own producer, and reads
-    or doesn't.
+    An end that acts at random: it writes, is its own producer, and pauses and
+    resumes reading.
 
-    @ivar written: all that it wrote.
+    @ivar written: all bytes that it wrote.
     """
 
     def __init__(self, random: Random) -> None:
@@ -41,7 +41,7 @@ class End(HalfRecorder):
 
     def react(self, protocol: Recorder) -> None:
         """
-        Something came.
+        Act at random when data arrive.
         """
         if self.random.random() < 0.3:
             self.act()
@@ -64,12 +64,12 @@ class End(HalfRecorder):
 @everywhere(TCP, UNIX)
 class HistoryTests(TransportTests):
     """
-    What came of it.
+    Tests of the results.
     """
 
     async def play(self, random: Random) -> None:
         """
-        Have two ends act, and then come to an end.
+        Have two ends act, and then close the connection.
         """
         ends = End(random), End(random)
         await self.pair(*ends)
@@ -92,8 +92,8 @@ class HistoryTests(TransportTests):
 
     async def test_everythingArrives(self) -> None:
         """
-        All that either end wrote has arrived at the other, in its order, both
-        have room again, and both ends are told once.
+        All bytes that each end wrote have arrived at the other in order. Both
+        ends have room again, and both are notified of the loss once.
         """
         for seed in range(25):
             try:

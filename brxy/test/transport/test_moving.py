@@ -1,5 +1,6 @@
 """
-Tests of L{brxy.transport.stream}: of moving what comes in to another connection, unread.
+Tests of how L{brxy.transport.stream} moves incoming bytes to another
+connection without reading them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from brxy.transport.splice import Move, Pipes
 
 class _Framed(Move):
     """
-    Puts something before each part, and never ends.
+    A move that puts a header before each part, and never ends.
 
     @ivar sizes: of the parts.
     """
@@ -42,7 +43,7 @@ class _Framed(Move):
 
 class _CountingReactor:
     """
-    A reactor.
+    A reactor that counts its timers.
 
     @ivar timers: how many were started.
     """
@@ -61,14 +62,14 @@ class _CountingReactor:
 
 class TwoConnectionsTests(TransportTests):
     """
-    Base of tests of moving: from the server end of one connection to the server
-    end of another.
+    Base of tests of moving: from the server end of one connection to the
+    server end of another.
 
-    @ivar source: where it comes from.
-    @ivar target: where it goes to.
-    @ivar sender: who sends it.
-    @ivar receiver: who gets it.
-    @ivar overs: how often a move was over.
+    @ivar source: the connection that bytes are moved from.
+    @ivar target: the connection that bytes are moved to.
+    @ivar sender: the other end of the source.
+    @ivar receiver: the other end of the target.
+    @ivar overs: how many moves are finished.
     """
 
     sender: Recorder
@@ -92,20 +93,20 @@ class TwoConnectionsTests(TransportTests):
 
     def move(self, count: int) -> None:
         """
-        Begin to move.
+        Begin to move this many bytes.
         """
         self.source.transport.moveTo(Move(self.target.transport, count, self.over))
 
 
 class MovingTests(TwoConnectionsTests):
     """
-    What is moved arrives, and stops where it shall.
+    Tests that moved bytes arrive, and that a move stops where it should.
     """
 
     async def test_soMany(self) -> None:
         """
-        So many bytes go where they shall, between what is written before and
-        after; what follows them is for the protocol.
+        The requested number of bytes arrives between what is written before
+        and after. The bytes that follow go to the protocol.
         """
         await self.connectAll()
         self.target.transport.write(b"before ")
@@ -118,7 +119,7 @@ class MovingTests(TwoConnectionsTests):
 
     async def test_fromWithin(self) -> None:
         """
-        It may begin as data come.
+        A move may begin in C{dataReceived}.
         """
 
         def begin(protocol: Recorder) -> None:
@@ -134,7 +135,7 @@ class MovingTests(TwoConnectionsTests):
 
     async def test_framed(self) -> None:
         """
-        Each part has its head.
+        Each part has its header.
         """
         await self.connectAll()
         pause(self.receiver)
@@ -153,7 +154,7 @@ class MovingTests(TwoConnectionsTests):
 
     async def test_slowReceiver(self) -> None:
         """
-        No more is moved than there is room for.
+        No more is moved than the target has room for.
         """
         await self.connectAll()
         pause(self.receiver)
@@ -170,7 +171,7 @@ class MovingTests(TwoConnectionsTests):
 
     async def test_paused(self) -> None:
         """
-        Nothing is moved of one that is paused.
+        Nothing is moved from a source that is paused.
         """
         await self.connectAll()
         pause(self.source)
@@ -187,7 +188,7 @@ class MovingTests(TwoConnectionsTests):
 
     async def test_stopped(self) -> None:
         """
-        When it is stopped the rest is for the protocol.
+        When a move is stopped, the remaining bytes go to the protocol.
         """
         await self.connectAll()
         self.move(len(MUCH))
@@ -201,7 +202,7 @@ class MovingTests(TwoConnectionsTests):
 
     async def test_stoppedFull(self) -> None:
         """
-        Even if it was waiting for room.
+        A move can also be stopped while it waits for room.
         """
         await self.connectAll()
         pause(self.receiver)
@@ -217,7 +218,7 @@ class MovingTests(TwoConnectionsTests):
 
     async def test_end(self) -> None:
         """
-        The protocol is told of an end behind what was moved.
+        The protocol is notified of an end behind the moved bytes.
         """
         await self.connectAll(HalfRecorder())
         self.move(2 * len(MUCH))
@@ -232,7 +233,7 @@ class MovingTests(TwoConnectionsTests):
 
     async def test_closing(self) -> None:
         """
-        What was moved is sent before the connection is closed.
+        Moved bytes are sent before the target is closed.
         """
         await self.connectAll()
         pause(self.receiver)
@@ -250,8 +251,8 @@ class MovingTests(TwoConnectionsTests):
 
     async def test_targetLost(self) -> None:
         """
-        When the target is lost, what comes is for the protocol, and nothing else
-        becomes of it.
+        When the target is lost, further bytes go to the protocol of the
+        source, which is otherwise not affected.
         """
         await self.connectAll()
         pause(self.receiver)
@@ -267,7 +268,7 @@ class MovingTests(TwoConnectionsTests):
 
 class UNIXMovingTests(MovingTests):
     """
-    The same on Unix sockets.
+    The same tests on Unix sockets.
     """
 
     kind = UNIX
@@ -275,7 +276,7 @@ class UNIXMovingTests(MovingTests):
 
 class BreakingTests(TwoConnectionsTests):
     """
-    What happens when something breaks meanwhile.
+    Tests of failures during a move.
     """
 
     def setUp(self) -> None:
@@ -285,7 +286,7 @@ class BreakingTests(TwoConnectionsTests):
 
     async def test_reset(self) -> None:
         """
-        A reset is told to the protocol of the source.
+        A reset is reported to the protocol of the source.
         """
         await self.connectAll()
         self.move(len(MUCH))
@@ -297,8 +298,8 @@ class BreakingTests(TwoConnectionsTests):
 
     async def test_brokenSource(self) -> None:
         """
-        What came from one to whom a write failed waits for room, without keeping
-        anybody busy, and is moved then.
+        A write to the source's peer fails while bytes of the source wait for
+        room. They wait without keeping the reactor busy, and are moved then.
         """
         receiver, target = await self.pair()
         pause(receiver)
@@ -310,7 +311,7 @@ class BreakingTests(TwoConnectionsTests):
         self.move(len(MUCH))
         sock.send(LITTLE)
         reset(sock)
-        self.source.transport.write(b"to nobody")
+        self.source.transport.write(b"to a lost peer")
         await self.turns()
         before = self.counting.timers
         await self.turns(100)
@@ -323,7 +324,8 @@ class BreakingTests(TwoConnectionsTests):
 
     async def test_brokenTarget(self) -> None:
         """
-        When the target takes nothing more it is lost, and the source goes on.
+        When the target's peer is gone the target is lost, and the source
+        continues.
         """
         sender, self.source = await self.pair()
         port = self.listen()
@@ -339,8 +341,9 @@ class BreakingTests(TwoConnectionsTests):
 
     async def test_failing(self) -> None:
         """
-        A source that fails as it is told of its end is lost, and the target is
-        not, though it was there that room was found for what came before.
+        The source's protocol fails when it is notified of its end. The source
+        is lost and the target is not, although the source's last bytes were
+        moved in an event of the target.
         """
         await self.connectAll(HalfRecorder(readEnded=fail))
         pause(self.receiver)
@@ -356,8 +359,8 @@ class BreakingTests(TwoConnectionsTests):
 
     async def test_noDescriptors(self) -> None:
         """
-        Without a descriptor to move by, what comes is copied, so many bytes and
-        no more, and so it is if there was one before.
+        Without a descriptor for a pipe exactly the requested bytes are copied,
+        also if a pipe was used before.
         """
         await self.connectAll()
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -378,7 +381,7 @@ class BreakingTests(TwoConnectionsTests):
 
     async def test_nothingLeft(self) -> None:
         """
-        No descriptors are left of pipes once nobody is connected.
+        When no connection is left, no descriptors of pipes are left, either.
         """
 
         def count() -> int:
@@ -390,10 +393,10 @@ class BreakingTests(TwoConnectionsTests):
                 made.clear()
             await self.turns()
 
-        # What Twisted opens once is there after this.
+        # Descriptors that Twisted opens only once are open after this.
         await self.pair()
         await end()
-        # What earlier tests have left to the garbage collector would go meanwhile.
+        # Objects of earlier tests would otherwise be collected meanwhile.
         gc.collect()
         before = count()
         await self.test_brokenSource()
@@ -408,8 +411,8 @@ class PipesTests(SynchronousTestCase):
 
     def test_most(self) -> None:
         """
-        So many are in use at most, whatever the limit of descriptors is; one that is
-        given back is for another.
+        The number of pipes in use is limited, whatever the limit of
+        descriptors is. A pipe that is given back can be taken again.
         """
         pipes = Pipes()
         self.addCleanup(pipes.close)

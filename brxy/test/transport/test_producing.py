@@ -1,6 +1,6 @@
 """
-How a transport makes others slow down, and is slowed down: brxy's own as
-Twisted's.
+Tests of how a transport pauses producers, and is paused as a producer: brxy's
+own and Twisted's.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PIECE = 2**16
 
 def pieces(data: bytes) -> Iterator[bytes]:
     """
-    @return: the data, piece by piece.
+    @return: the data, in pieces.
     """
     return (data[start : start + PIECE] for start in range(0, len(data), PIECE))
 
@@ -41,7 +41,7 @@ def pieces(data: bytes) -> Iterator[bytes]:
 @implementer(IPushProducer)
 class Push:
     """
-    Notes what it is told, and has something for a transport.
+    A producer that records its calls, and writes to a transport.
 
     @ivar told: C{pause}, C{resume}, C{stop}.
     """
@@ -61,7 +61,7 @@ class Push:
 
     def fill(self) -> bytes:
         """
-        Write until told to pause.
+        Write until the transport pauses this producer.
 
         @return: what was written.
         """
@@ -77,11 +77,11 @@ class Push:
 @implementer(IPullProducer)
 class Pull:
     """
-    Produces what it has when asked to, and then unregisters.
+    A pull producer that writes one piece for each call, and then unregisters.
 
-    @param produced: is called with the transport after each time.
-    @ivar asked: how often it was asked.
-    @ivar stopped: nobody wants any more.
+    @param produced: is called with the transport after each piece.
+    @ivar asked: how often the transport called it.
+    @ivar stopped: the transport has stopped it.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class PushingTests(FillingTests):
 
     async def test_pausedAndResumed(self) -> None:
         """
-        It is to pause while there is no room, and to resume when there is.
+        A producer is paused while there is no room, and resumed when there is.
         """
         client, server = await self.pair()
         producer = Push(client.transport)
@@ -152,8 +152,8 @@ class PushingTests(FillingTests):
 
     async def test_all(self) -> None:
         """
-        What one produces that heeds this arrives, and the connection is closed
-        behind it.
+        Everything that a well-behaved producer writes arrives, and then the
+        connection is closed.
         """
         client, server = await self.pair()
         left = pieces(MUCH)
@@ -178,8 +178,8 @@ class PushingTests(FillingTests):
 
     async def test_unregistered(self) -> None:
         """
-        One that has unregistered is told nothing more, and another one may
-        register.
+        A producer that has unregistered gets no more calls, and another one
+        may register.
         """
         client, server = await self.pair()
         pause(server)
@@ -196,7 +196,7 @@ class PushingTests(FillingTests):
 
     async def test_onlyOne(self) -> None:
         """
-        There is one at a time.
+        A transport has at most one producer.
         """
         client, _ = await self.pair()
         first, second = Push(client.transport), Push(client.transport)
@@ -208,7 +208,8 @@ class PushingTests(FillingTests):
 
     async def test_stopped(self) -> None:
         """
-        It is to stop when the connection is lost, and at once if it already is.
+        A producer is stopped when the connection is lost, and at once if it
+        already is.
         """
         client, server = await self.pair()
         producer = Push(client.transport)
@@ -226,8 +227,8 @@ class PushingTests(FillingTests):
 @everywhere(TCP, TCP6, UNIX)
 class ClosingWhilePushedTests(FillingTests):
     """
-    What a layer of TLS does otherwise: a streaming producer does not keep a
-    connection open.
+    Tests of behaviour that differs under TLS: a streaming producer does not
+    keep a connection open.
     """
 
     async def test_lost(self) -> None:
@@ -246,8 +247,8 @@ class ClosingWhilePushedTests(FillingTests):
 
     async def fullAndClosing(self) -> tuple[Recorder, Push, bytes]:
         """
-        Have a transport that closes while its producer is paused, and was told
-        to resume then.
+        Have a transport that closes while its producer is paused, and that has
+        resumed the producer since.
 
         @return: the peer, the producer, and what it has written.
         """
@@ -266,8 +267,8 @@ class ClosingWhilePushedTests(FillingTests):
 
     async def test_closedByLast(self) -> None:
         """
-        A producer that was told to pause may then finish: the connection is lost
-        behind what it writes.
+        A producer that was paused may then finish: the connection is lost
+        after what it writes.
         """
         server, producer, written = await self.fullAndClosing()
         producer.transport.write(b"last")
@@ -276,7 +277,7 @@ class ClosingWhilePushedTests(FillingTests):
 
     async def test_closedByUnregistering(self) -> None:
         """
-        Or once it unregisters.
+        The connection is also lost once the producer unregisters.
         """
         server, producer, written = await self.fullAndClosing()
         producer.transport.unregisterProducer()
@@ -287,12 +288,12 @@ class ClosingWhilePushedTests(FillingTests):
 @everywhere(TCP, TCP6, UNIX, TLS, SECURED)
 class PullingTests(TransportTests):
     """
-    Tests of producers that are asked.
+    Tests of pull producers.
     """
 
     async def test_askedAgain(self) -> None:
         """
-        It is asked again and again, and what it writes arrives.
+        The producer is called again and again, and what it writes arrives.
         """
         client, server = await self.pair()
         have = [[piece] for piece in pieces(MUCH)]
@@ -303,8 +304,8 @@ class PullingTests(TransportTests):
 
     async def test_large(self) -> None:
         """
-        It may write more than there is room for; it is asked again once that is
-        sent.
+        The producer may write more than there is room for. It is called again
+        once that is sent.
         """
         client, server = await self.pair()
         pause(server)
@@ -318,7 +319,7 @@ class PullingTests(TransportTests):
 
     async def test_stopped(self) -> None:
         """
-        It is to stop when the connection is lost.
+        The producer is stopped when the connection is lost.
         """
         client, server = await self.pair()
         pause(server)
@@ -333,12 +334,12 @@ class PullingTests(TransportTests):
 @everywhere(TCP, TCP6, UNIX)
 class PullingSocketTests(TransportTests):
     """
-    What a layer of TLS does otherwise.
+    Tests of pull producers that differ under TLS.
     """
 
     async def test_closing(self) -> None:
         """
-        A connection that is to be closed is, once it has nothing more.
+        A connection that is closing closes once the producer has nothing more.
         """
         client, server = await self.pair()
         have = [[b"%d, " % number] for number in range(30)]
@@ -351,9 +352,10 @@ class PullingSocketTests(TransportTests):
 
     async def test_measured(self) -> None:
         """
-        It is asked about once a turn, however often it writes when it is.
+        The producer is called about once a turn, however often it writes in a
+        call.
         """
-        # The poller has up to four turns in each of the reactor's, if one takes 0.5 ms.
+        # The poller makes up to four rounds in each turn of the reactor if one takes 0.5 ms.
         looks = count()
         self.patch(poller, "monotonic", lambda: next(looks) * 5e-4)
         client, server = await self.pair()
@@ -375,7 +377,8 @@ class PausingTests(TransportTests):
 
     async def test_heldBack(self) -> None:
         """
-        What comes while paused comes later, again and again.
+        Data that arrive while the transport is paused are delivered later,
+        each time.
         """
         client, server = await self.pair()
         for times in (1, 2, 3):
@@ -388,7 +391,7 @@ class PausingTests(TransportTests):
 
     async def test_within(self) -> None:
         """
-        Being told of data one may pause and resume at once.
+        A protocol may pause and resume in C{dataReceived}.
         """
 
         def both(protocol: Recorder) -> None:
@@ -401,7 +404,7 @@ class PausingTests(TransportTests):
 
     async def test_end(self) -> None:
         """
-        Data and an end that came while paused are told in their order.
+        Data and an end that arrived during the pause are delivered in order.
         """
         client, server = await self.pair()
         pause(server)
@@ -418,12 +421,13 @@ class PausingTests(TransportTests):
 @everywhere(TCP, TCP6, UNIX)
 class PausedSocketTests(TransportTests):
     """
-    What of it a layer of TLS would blur.
+    Tests of pausing whose results are less exact under TLS.
     """
 
     async def test_fromTheStart(self) -> None:
         """
-        One that pauses as it is made is told of nothing before it resumes.
+        A protocol that pauses in C{connectionMade} gets no data before it
+        resumes.
         """
         client, server = await self.pair(server=Recorder(made=pause))
         client.transport.write(LITTLE)
@@ -437,8 +441,8 @@ class PausedSocketTests(TransportTests):
 
     async def test_atOnce(self) -> None:
         """
-        One that pauses as data come gets no more, not even when nothing new
-        happens but that it resumes.
+        A protocol that pauses in C{dataReceived} gets no more data until it
+        resumes, even if nothing new arrives then.
         """
         client, server = await self.pair(server=Recorder(data=pause))
         client.transport.write(MUCH[: 2**20])
@@ -453,9 +457,9 @@ class PausedSocketTests(TransportTests):
 
     async def hangUp(self) -> tuple[Recorder, Recorder, list[bool]]:
         """
-        Have one that is paused and watched, with something to read.
+        Make a connection that is paused and watched, with unread bytes.
 
-        @return: the other, it, and what is told.
+        @return: its peer, the connection, and a list of its reports.
         """
         watcher = HangupWatcher(self.reactor)
         self.addCleanup(watcher.stop)
@@ -469,7 +473,7 @@ class PausedSocketTests(TransportTests):
 
     async def test_end(self) -> None:
         """
-        That the peer ends can be known nevertheless.
+        The connection reports nevertheless that the peer ends.
         """
         client, server, told = await self.hangUp()
         self.assertEqual(told, [])
@@ -482,7 +486,7 @@ class PausedSocketTests(TransportTests):
 
     async def test_cut(self) -> None:
         """
-        And so can that it cuts the connection.
+        It also reports that the peer resets the connection.
         """
         client, server, told = await self.hangUp()
         client.transport.abortConnection()

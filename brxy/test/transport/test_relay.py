@@ -12,7 +12,7 @@ from brxy.transport.relay import Relay
 
 class _Relay(Relay):
     """
-    Counts its ends.
+    A relay that counts its ends.
     """
 
     ends = 0
@@ -33,7 +33,7 @@ class RelayTests(SynchronousTestCase):
 
     def test_data(self) -> None:
         """
-        What one end receives is written to the other, at once.
+        Bytes that one end receives are written to the other at once.
         """
         self.relay.data(self.near, b"ping")
         self.assertEqual((self.near.written, self.far.written), (b"", b"ping"))
@@ -42,8 +42,8 @@ class RelayTests(SynchronousTestCase):
 
     def test_half_closes(self) -> None:
         """
-        A half-close passes on and leaves the other direction open; both
-        together are the end, whichever came first.
+        A half-close is passed on and leaves the other direction open. Both
+        together end the relay, whichever came first.
         """
         for first, second in [(self.near, self.far), (self.far, self.near)]:
             relay = _Relay(self.near, self.far)
@@ -56,7 +56,7 @@ class RelayTests(SynchronousTestCase):
 
     def test_ended_twice(self) -> None:
         """
-        An end that is told twice is no end of both.
+        An end that is reported twice does not count as the end of both.
         """
         self.relay.ended(self.near)
         self.relay.ended(self.near)
@@ -64,7 +64,7 @@ class RelayTests(SynchronousTestCase):
 
     def test_aborted(self) -> None:
         """
-        What breaks off on one side is reset on the other.
+        A connection that breaks on one side is reset on the other.
         """
         self.relay.aborted(self.far, "why")
         self.assertEqual((self.near.was_reset, self.far.was_reset), (True, False))
@@ -73,7 +73,7 @@ class RelayTests(SynchronousTestCase):
 
     def test_backpressure(self) -> None:
         """
-        While an end is full the other is not read from.
+        While one end is full the other does not read.
         """
         self.relay.full(self.near)
         self.assertEqual((self.near.paused, self.far.paused), (False, True))
@@ -84,7 +84,7 @@ class RelayTests(SynchronousTestCase):
 
     def test_no_far_end(self) -> None:
         """
-        While there is no far end, what the near one does goes nowhere.
+        While there is no far end, the events of the near end have no effect.
         """
         relay = _Relay(self.near, None)
         relay.data(self.near, b"x")

@@ -1,6 +1,6 @@
 """
-Tests of L{brxy.transport.stream}: of what is its own.  What it has in common with
-Twisted's transports is tested by L{brxy.test.transport.test_writing} and
+Tests of what is peculiar to L{brxy.transport.stream}. What it has in common
+with Twisted's transports is tested by L{brxy.test.transport.test_writing} and
 L{brxy.test.transport.test_producing}.
 """
 
@@ -38,19 +38,20 @@ from brxy.transport import poller
 from brxy.transport.poller import Poller
 from brxy.transport.stream import EVERYTHING, EpollTransport
 
-#: What one connection is read at most before the others have their turn.
+#: The maximum that is read from one connection before the others have their turn.
 TURN = (16 + 256) * 1024
 
 
 @everywhere(TCP, UNIX)
 class FailingTests(TransportTests):
     """
-    A protocol that fails loses its connection, and no other is harmed.
+    Tests of protocols that fail: each loses its connection, and no other is
+    affected.
     """
 
     async def check(self, failing: Recorder, **hooks: Any) -> None:
         """
-        Have one fail that is the server of one pair, beside another pair.
+        Have the server of one pair fail, beside another pair.
         """
         client, server = await self.pair()
         other, _ = await self.pair(HalfRecorder(**hooks), failing)
@@ -65,19 +66,19 @@ class FailingTests(TransportTests):
 
     async def test_data(self) -> None:
         """
-        It fails as data come.
+        The protocol fails in C{dataReceived}.
         """
         await self.check(Recorder(data=fail))
 
     async def test_readEnd(self) -> None:
         """
-        It fails as it is told of an end.
+        The protocol fails when it is notified of the peer's end.
         """
         await self.check(HalfRecorder(readEnded=fail))
 
     async def test_writeEnd(self) -> None:
         """
-        It fails as it is told of its own end.
+        The protocol fails when it is notified of its own end.
         """
 
         def end(protocol: Recorder) -> None:
@@ -88,14 +89,16 @@ class FailingTests(TransportTests):
 
 class FailingAloneTests(TransportTests):
     """
-    Where Twisted's transport leaves a connection behind, or others are at stake.
+    Tests of failures after which Twisted's transport leaves a connection
+    behind, or that could affect other connections.
     """
 
     kind = UNIX
 
     async def test_made(self) -> None:
         """
-        One that fails as it is made loses its connection, at whichever end.
+        A protocol that fails in C{connectionMade} loses its connection, at
+        either end.
         """
         for client, server in (
             (Recorder(made=fail), Recorder()),
@@ -109,8 +112,9 @@ class FailingAloneTests(TransportTests):
 
     async def test_againAndAgain(self) -> None:
         """
-        One that fails even as it is told so takes nothing from those whose
-        data came at the same time.
+        A protocol that fails, and fails again when it is notified of the loss,
+        does not keep data from other connections that arrived at the same
+        time.
         """
         port = self.listen()
         socks = [self.rawClient(port.getHost()) for _ in range(9)]
@@ -125,7 +129,7 @@ class FailingAloneTests(TransportTests):
 
     async def test_settling(self) -> None:
         """
-        Nor from those that close at the same time.
+        It does not affect connections that close at the same time, either.
         """
         port = self.listen()
         socks = [self.rawClient(port.getHost()) for _ in range(3)]
@@ -140,7 +144,7 @@ class FailingAloneTests(TransportTests):
 
 def waiting(protocol: Recorder) -> int:
     """
-    @return: how many bytes have come and were not read yet.
+    @return: how many bytes have arrived and were not read yet.
     """
     told = fcntl.ioctl(protocol.transport.fileno(), termios.FIONREAD, bytes(4))
     return int(struct.unpack("i", told)[0])
@@ -148,14 +152,14 @@ def waiting(protocol: Recorder) -> int:
 
 class BrokenTests(TransportTests):
     """
-    When a write fails, what had come before is still good.
+    Tests of a failed write: bytes that arrived before it are still delivered.
     """
 
     async def breakOff(self, server: Recorder) -> int:
         """
-        Have a peer send much and cut the connection in the same turn.
+        Have a peer send many bytes and reset the connection in the same turn.
 
-        @return: how many bytes are to be read.
+        @return: how many bytes can be read.
         """
         port = self.listen(lambda: server)
         port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**22)
@@ -170,11 +174,11 @@ class BrokenTests(TransportTests):
 
     async def test_read(self) -> None:
         """
-        It is read to its end, and then told as a loss.
+        All bytes are delivered, and then the loss is reported.
         """
         server = Recorder()
         size = await self.breakOff(server)
-        server.transport.write(b"to nobody")
+        server.transport.write(b"to a lost peer")
         self.assertEqual(server.told, ["made"])
         await self.untilLost(server)
         self.assertReceived(server, MUCH[:size])
@@ -182,12 +186,12 @@ class BrokenTests(TransportTests):
 
     async def test_readOn(self) -> None:
         """
-        So it is if the write fails as some of it is read, and what is written
+        The same happens if the write fails in C{dataReceived}. What is written
         after that is ignored.
         """
 
         def write(protocol: Recorder) -> None:
-            protocol.transport.write(b"to nobody")
+            protocol.transport.write(b"to a lost peer")
 
         server = HalfRecorder(data=write)
         size = await self.breakOff(server)
@@ -198,41 +202,42 @@ class BrokenTests(TransportTests):
 
     async def test_paused(self) -> None:
         """
-        One that is paused is told of the loss alone, as by Twisted.
+        A paused protocol is notified of the loss alone, as with Twisted's
+        transport.
         """
         server = Recorder(made=pause)
         await self.breakOff(server)
-        server.transport.write(b"to nobody")
+        server.transport.write(b"to a lost peer")
         self.assertEqual(server.told, ["made"])
         await self.untilLost(server)
         self.assertEqual((server.told, server.reason), (["made", "lost"], ConnectionLost))
 
     async def test_pausing(self) -> None:
         """
-        So is one that pauses as it reads.
+        The same holds for a protocol that pauses in C{dataReceived}.
         """
         server = Recorder(data=pause)
         await self.breakOff(server)
-        server.transport.write(b"to nobody")
+        server.transport.write(b"to a lost peer")
         await self.untilLost(server)
         self.assertEqual((server.told, server.reason), (["made", "data", "lost"], ConnectionLost))
 
     async def test_oneWay(self) -> None:
         """
-        A peer that only does not read any more is lost as well.
+        The connection is lost even if the peer has only stopped reading.
         """
         self.kind = UNIX
         sock, server = await self.dialled()
         sock.send(b"before")
         sock.shutdown(socket.SHUT_RD)
-        server.transport.write(b"to nobody")
+        server.transport.write(b"to a lost peer")
         await self.untilLost(server)
         self.assertReceived(server, b"before")
         self.assertEqual(server.reason, ConnectionLost)
 
     async def test_afterEnd(self) -> None:
         """
-        That one cuts the connection who has ended is noticed without a write.
+        A reset by a peer that has ended before is noticed without a write.
         """
         sock, server = await self.dialled(HalfRecorder())
         sock.shutdown(socket.SHUT_WR)
@@ -245,12 +250,12 @@ class BrokenTests(TransportTests):
 @everywhere(TCP, TCP6)
 class UrgentTests(TransportTests):
     """
-    Urgent bytes cut a read short.
+    Tests of urgent bytes, which cut a read short.
     """
 
     async def test_behind(self) -> None:
         """
-        What comes behind them is read at once nevertheless.
+        Bytes behind the urgent ones are read at once nevertheless.
         """
         sock, server = await self.dialled()
         for part, flags in ((b"one ", 0), (b"!", socket.MSG_OOB), (b"two", 0)):
@@ -260,12 +265,13 @@ class UrgentTests(TransportTests):
 
 class FairnessTests(TransportTests):
     """
-    Nobody is kept waiting by somebody who has much.
+    Tests that no connection has to wait for another that receives many bytes.
     """
 
     async def flooded(self, server: Recorder) -> None:
         """
-        Have somebody to whom more comes all the time, until the test has ended.
+        Make a connection that receives bytes all the time, until the test has
+        ended.
         """
         sock, _ = await self.dialled(server)
 
@@ -294,7 +300,7 @@ class FairnessTests(TransportTests):
 
     async def test_others(self) -> None:
         """
-        Others have theirs before somebody has three.
+        Other connections have their turn before the flooded one has a third.
         """
         self.kind = UNIX
         read = asked = most = 0
@@ -328,9 +334,10 @@ class FairnessTests(TransportTests):
 
     async def test_crowd(self) -> None:
         """
-        So have timers while many have something, each as little as it be.
+        Timers also have their turn when many connections each receive a few
+        bytes.
         """
-        # To serve one takes 0.05 ms, and they are served for 2.
+        # To serve a connection takes 0.05 ms, and connections are served for 2 ms at a time.
         looks = count()
         self.patch(poller, "monotonic", lambda: next(looks) * 5e-5)
         self.kind = UNIX
@@ -352,9 +359,9 @@ class Pipe:
     """
     A pipe that a poller may serve.
 
-    @ivar told: what it was told.
-    @ivar failing: it fails when something happens.
-    @ivar deaf: and when it is told so.
+    @ivar told: its calls.
+    @ivar failing: it fails when an event occurs.
+    @ivar deaf: it also fails when it is notified of that failure.
     """
 
     def __init__(self) -> None:
@@ -394,7 +401,7 @@ class PollerTests(RealTests):
 
     def pipes(self, number: int) -> list[Pipe]:
         """
-        Serve so many.
+        Make this many pipes, and serve them.
         """
         made = [Pipe() for _ in range(number)]
         for each in made:
@@ -405,7 +412,8 @@ class PollerTests(RealTests):
 
     async def test_idle(self) -> None:
         """
-        It is among the reactor's readers while it serves anybody, only then.
+        A poller is among the reactor's readers only while it serves a
+        descriptor.
         """
         for _ in range(2):
             self.assertNotIn(self.poller, self.reactor.getReaders())
@@ -420,7 +428,7 @@ class PollerTests(RealTests):
 
     async def test_failing(self) -> None:
         """
-        One that fails is told so, and the others are served.
+        A descriptor that fails is notified of that, and the others are served.
         """
         first, second, third = pipes = self.pipes(3)
         second.failing = True
@@ -434,7 +442,7 @@ class PollerTests(RealTests):
 
     async def test_failingAgain(self) -> None:
         """
-        The others are served even if it fails to hear of that.
+        The others are served even if it fails again in that notification.
         """
         first, second = self.pipes(2)
         first.failing = first.deaf = True
@@ -448,7 +456,8 @@ class PollerTests(RealTests):
 
     async def test_removed(self) -> None:
         """
-        One that another one removes, as something happens on both, is not served.
+        Two descriptors have an event. If the first removes the second, the
+        second is not served.
         """
         one, other = pipes = self.pipes(2)
         removed = []
@@ -469,7 +478,8 @@ class PollerTests(RealTests):
 
     async def test_number(self) -> None:
         """
-        What happened on one that is closed is not told to who has its number now.
+        An event of a closed descriptor is not delivered to another that has
+        the same number now.
         """
         pipes = self.pipes(2)
         new: list[Pipe] = []
@@ -491,8 +501,8 @@ class PollerTests(RealTests):
 
     async def test_order(self) -> None:
         """
-        However slow it is to serve them, each is served once, in the order of what
-        happened.
+        However long it takes to serve them, each descriptor is served once, in
+        the order of the events.
         """
         milliseconds = count()
         self.patch(poller, "monotonic", lambda: next(milliseconds) / 1000)
@@ -511,7 +521,7 @@ class PollerTests(RealTests):
 
     async def test_once(self) -> None:
         """
-        However often one asks for a turn of its own, it gets one.
+        A descriptor that requests a turn of its own several times gets one.
         """
         (one,) = self.pipes(1)
         for _ in range(3):
@@ -523,20 +533,20 @@ class PollerTests(RealTests):
 
 class TransportOfOwnTests(TransportTests):
     """
-    Little things.
+    Tests of details of the transport.
     """
 
     async def test_type(self) -> None:
         """
-        Both ends are what the tests here are about.
+        Both ends have brxy's own transport.
         """
         for each in await self.pair():
             self.assertIs(type(each.transport), EpollTransport)
 
     async def test_together(self) -> None:
         """
-        While something is served, writes wait until all others have been: then
-        those of one connection go in one.
+        While connections are served, writes wait until all of them have been.
+        Then the writes of each connection are sent together.
         """
         order: list[str] = []
 
@@ -562,7 +572,7 @@ class TransportOfOwnTests(TransportTests):
 
     async def test_muchTogether(self) -> None:
         """
-        Much is not kept for that, and the order is as it was written.
+        Large writes are not kept for that, and the order stays as written.
         """
         sock, server = await self.dialled()
         expected = b"first" + MUCH[: 2**20] + b"last"
@@ -578,7 +588,8 @@ class TransportOfOwnTests(TransportTests):
 
     async def test_lastWords(self) -> None:
         """
-        What is written before the end is found, in the same turn, is sent.
+        Bytes that are written in a turn are sent before the peer's end is
+        noticed in the same turn.
         """
         sock, server = await self.dialled()
         server.hooks["data"] = lambda protocol: protocol.transport.write(b"goodbye")
@@ -588,7 +599,7 @@ class TransportOfOwnTests(TransportTests):
 
     async def receive(self, sock: socket.socket, size: int) -> bytes:
         """
-        Read so much.
+        Read this many bytes.
         """
         received = bytearray()
 
@@ -602,7 +613,7 @@ class TransportOfOwnTests(TransportTests):
 
     async def test_atOnce(self) -> None:
         """
-        A short write is sent before it returns.
+        A short write is sent before C{write} returns.
         """
         sock, server = await self.dialled()
         server.transport.write(LITTLE)

@@ -1,5 +1,5 @@
 """
-Tests for L{brxy.transport.tcpinfo}, by real sockets.
+Tests for L{brxy.transport.tcpinfo}, with real sockets.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from brxy.transport import tcpinfo
 from brxy.transport.tcpinfo import isCut, readInfo
 
-# Seconds for the kernel to try again a few times: after 0.2 s first, then twice as long
-# each time.
+# Enough seconds for the kernel to retransmit a few times: after 0.2 s first, then after twice as
+# long each time.
 _WHILE = 2.0
 
 
 def cut(sock: socket.socket) -> bool:
     """
-    What is told of a socket of the kernel's.
+    @return: whether the kernel's data about a socket show a cut link.
     """
     return isCut(readInfo(SimpleNamespace(getHandle=lambda: sock)))
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
     """
-    Both ends of a TCP connection.
+    @return: both ends of a TCP connection.
     """
     with socket.create_server(("127.0.0.1", 0)) as listening:
         one = socket.create_connection(listening.getsockname())
@@ -61,7 +61,7 @@ class CutTests(SynchronousTestCase):
 
     def test_noRoom(self) -> None:
         """
-        A peer that takes nothing for long is there all the same.
+        A link to a peer that reads nothing for long is not cut.
         """
         one, other = pair()
         with one, other:
@@ -73,7 +73,7 @@ class CutTests(SynchronousTestCase):
 
     def test_quiet(self) -> None:
         """
-        Nor is it cut when nothing is sent.
+        A link is not cut when nothing is sent, either.
         """
         one, other = pair()
         with one, other:
@@ -83,7 +83,8 @@ class CutTests(SynchronousTestCase):
 
     def test_cut(self) -> None:
         """
-        A peer from which nothing comes back is cut off, whether it had room or not.
+        A link on which the peer acknowledges nothing is cut, whether the peer
+        had room or not.
         """
         for program, package in (("ip", "iproute2"), ("iptables", "iptables")):
             if which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:

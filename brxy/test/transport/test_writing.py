@@ -1,6 +1,6 @@
 """
-What a transport does, brxy's own as Twisted's: writing, closing, and what can be
-asked of it.  See also L{brxy.test.transport.test_producing}.
+Tests of a transport, brxy's own and Twisted's: writing, closing, and its
+attributes. See also L{brxy.test.transport.test_producing}.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from brxy.test.support.memory.recorders import HalfRecorder, Recorder, pause
 @everywhere(TCP, TCP6, UNIX, TLS, SECURED)
 class WritingTests(TransportTests):
     """
-    What is written arrives.
+    Tests that written bytes arrive.
     """
 
     async def test_small(self) -> None:
         """
-        Many small writes arrive in their order, both ways.
+        Many small writes arrive in order, in both directions.
         """
         client, server = await self.pair()
         pieces = [b"%d, " % number for number in range(500)]
@@ -56,7 +56,7 @@ class WritingTests(TransportTests):
 
     async def test_large(self) -> None:
         """
-        So do large ones, both ways at a time.
+        Large writes do too, in both directions at once.
         """
         client, server = await self.pair()
         for each in (client, server):
@@ -67,7 +67,8 @@ class WritingTests(TransportTests):
 
     async def test_unread(self) -> None:
         """
-        What is written while the peer does not read arrives when it does.
+        Bytes that are written while the peer does not read arrive when it
+        does.
         """
         client, server = await self.pair()
         pause(server)
@@ -82,7 +83,7 @@ class WritingTests(TransportTests):
 
     async def test_sip(self) -> None:
         """
-        A peer that pauses after all that it reads gets everything.
+        A peer that pauses after each read gets everything.
         """
         client, server = await self.pair(server=Recorder(data=pause))
         client.transport.write(MUCH[: 2**20])
@@ -95,12 +96,12 @@ class WritingTests(TransportTests):
 @everywhere(TCP, TCP6, UNIX, TLS)
 class TextTests(TransportTests):
     """
-    Tests of C{write} with what it does not take.
+    Tests of C{write} with a value of a wrong type.
     """
 
     async def test_text(self) -> None:
         """
-        Text is no bytes.
+        Text is refused.
         """
         client, _ = await self.pair()
         self.assertRaises(TypeError, client.transport.write, "text")
@@ -117,7 +118,7 @@ class ClosingTests(TransportTests):
 
     async def test_deliversFirst(self) -> None:
         """
-        All that was written arrives before the end, however late it is read.
+        All written bytes arrive before the end, however late they are read.
         """
         client, server = await self.pair()
         pause(server)
@@ -133,7 +134,8 @@ class ClosingTests(TransportTests):
 
     async def test_later(self) -> None:
         """
-        The protocol is told later than it has asked for it.
+        The protocol is notified of the loss after C{loseConnection} has
+        returned.
         """
         client, server = await self.pair()
         client.transport.loseConnection()
@@ -144,7 +146,7 @@ class ClosingTests(TransportTests):
 
     async def test_laterThanData(self) -> None:
         """
-        So it is when it asks as data come.
+        The same holds when it closes in C{dataReceived}.
         """
         reasons = []
 
@@ -160,8 +162,8 @@ class ClosingTests(TransportTests):
 
     async def test_abort(self) -> None:
         """
-        One that aborts is told so, later; its peer finds itself cut off, and
-        doesn't take that for an end.
+        A protocol that aborts is notified of that later. Its peer sees a cut
+        connection, not an end.
         """
         client, server = await self.pair()
         client.transport.abortConnection()
@@ -172,7 +174,8 @@ class ClosingTests(TransportTests):
 
     async def test_abortWithData(self) -> None:
         """
-        So it is when it asks as data come, and no more of them do.
+        The same holds when it aborts in C{dataReceived}, and it gets no more
+        data.
         """
         reasons = []
 
@@ -188,7 +191,7 @@ class ClosingTests(TransportTests):
 
     async def test_abortFull(self) -> None:
         """
-        What could not be sent yet is dropped.
+        Bytes that could not be sent yet are dropped.
         """
         client, server = await self.pair()
         pause(server)
@@ -209,12 +212,12 @@ class ClosingTests(TransportTests):
 @everywhere(TCP, TCP6, UNIX)
 class SocketTests(TransportTests):
     """
-    What can be asked of a transport, and what ends leave of it.
+    Tests of a transport's attributes, and of what ends leave of them.
     """
 
     async def test_addresses(self) -> None:
         """
-        Each end knows both, and the factory is given the peer's.
+        Each end knows both addresses, and the factory gets the peer's.
         """
         client, server = await self.pair()
         ours, theirs = client.transport, server.transport
@@ -233,8 +236,8 @@ class SocketTests(TransportTests):
 
     async def test_options(self) -> None:
         """
-        The options of TCP can be set and read; no delay is no matter of Unix
-        sockets.
+        TCP options can be set and read. Unix sockets don't have the no-delay
+        option.
         """
         client, server = await self.pair()
         for each in (client.transport, server.transport):
@@ -246,7 +249,7 @@ class SocketTests(TransportTests):
 
     async def test_handle(self) -> None:
         """
-        The handle is the socket, as long as there is one.
+        The handle is the socket, as long as the connection exists.
         """
         client, _ = await self.pair()
         handle = client.transport.getHandle()
@@ -259,7 +262,7 @@ class SocketTests(TransportTests):
 
     async def test_interfaces(self) -> None:
         """
-        Both ends are what they say.
+        Both ends provide their interfaces.
         """
         for each in await self.pair():
             for interface in (ITCPTransport, IPushProducer, IConsumer, ISystemHandle):
@@ -267,7 +270,7 @@ class SocketTests(TransportTests):
 
     async def test_states(self) -> None:
         """
-        It says whether there is a connection, and whether it is to be closed.
+        A transport reports whether it is connected, and whether it is closing.
         """
         client, _ = await self.pair()
 
@@ -282,7 +285,7 @@ class SocketTests(TransportTests):
 
     async def test_afterwards(self) -> None:
         """
-        Whatever is asked for once the connection is lost is ignored.
+        All methods are ignored once the connection is lost.
         """
         client, server = await self.pair()
         client.transport.loseConnection()
@@ -299,7 +302,7 @@ class SocketTests(TransportTests):
 
     async def test_nothingMoreRead(self) -> None:
         """
-        One that closes reads nothing more, even if that takes long.
+        A transport that closes reads nothing more, even if closing takes long.
         """
         client, server = await self.pair()
         pause(server)
@@ -313,7 +316,7 @@ class SocketTests(TransportTests):
 
     async def test_stopProducing(self) -> None:
         """
-        To stop it as a producer is to close it.
+        C{stopProducing} closes the connection.
         """
         client, server = await self.pair()
         client.transport.write(LITTLE)
@@ -324,7 +327,7 @@ class SocketTests(TransportTests):
 
     async def test_writeWhileClosing(self) -> None:
         """
-        What is written before the connection is lost is still sent.
+        Bytes that are written before the connection is lost are still sent.
         """
         client, server = await self.pair()
         client.transport.write(b"one ")
@@ -335,7 +338,7 @@ class SocketTests(TransportTests):
 
     async def test_peerGone(self) -> None:
         """
-        A write to one that has cut the connection loses it.
+        A write to a peer that has reset the connection loses it.
         """
         sock, server = await self.dialled()
         pause(server)
@@ -351,8 +354,8 @@ class SocketTests(TransportTests):
 
     async def test_peerGoneFull(self) -> None:
         """
-        So does a cut while something waits to be sent, paused or closing as it
-        may be.
+        A reset while bytes wait to be sent does too, whether the transport is
+        paused, closing or neither.
         """
         sock, server = await self.dialled()
         pause(server)
@@ -372,7 +375,7 @@ class HalfClosingTests(TransportTests):
 
     async def test_oneWay(self) -> None:
         """
-        The peer is told of the end behind all bytes, and can still answer.
+        The peer is notified of the end after all bytes, and can still answer.
         """
         client, server = await self.pair(HalfRecorder(), HalfRecorder())
         client.transport.write(MUCH)
@@ -403,7 +406,8 @@ class HalfClosingTests(TransportTests):
 
     async def test_whole(self) -> None:
         """
-        To one that knows nothing of halves the peer's end is the end.
+        A protocol that does not support half-closes loses the connection at
+        the peer's end.
         """
         client, server = await self.pair()
         client.transport.write(LITTLE)
@@ -414,7 +418,7 @@ class HalfClosingTests(TransportTests):
 
     async def test_closeAsItEnds(self) -> None:
         """
-        Being told of an end one may close.
+        A protocol may close when it is notified of the peer's end.
         """
 
         def lose(protocol: Recorder) -> None:
@@ -433,12 +437,12 @@ class HalfClosingTests(TransportTests):
 @everywhere(TCP, TCP6, UNIX)
 class HalfClosingSocketTests(TransportTests):
     """
-    What of them a layer of TLS would blur.
+    Tests of half-closes whose results are less exact under TLS.
     """
 
     async def test_slowReader(self) -> None:
         """
-        The end waits for what is not sent yet.
+        The end is sent after the bytes that wait to be sent.
         """
         client, server = await self.pair(HalfRecorder(), HalfRecorder())
         pause(server)
@@ -454,7 +458,7 @@ class HalfClosingSocketTests(TransportTests):
 
     async def test_bothWays(self) -> None:
         """
-        When both have ended it is still up to them to close.
+        When both have ended, the protocol still has to close the connection.
         """
         client, server = both = await self.pair(HalfRecorder(), HalfRecorder())
         for each in both:
@@ -474,12 +478,12 @@ class HalfClosingSocketTests(TransportTests):
 @everywhere(TCP, TCP6, SECURED)
 class CutTests(TransportTests):
     """
-    A reset is no end.
+    Tests of a reset, which is different from an end.
     """
 
     async def test_reset(self) -> None:
         """
-        It is told as a loss, never as an end of one half.
+        A reset is reported as a loss, never as a half-close.
         """
         client, server = await self.pair(server=HalfRecorder())
         client.transport.abortConnection()
@@ -488,7 +492,8 @@ class CutTests(TransportTests):
 
     async def test_resetWhilePaused(self) -> None:
         """
-        While paused one doesn't hear of it, and then what came before comes first.
+        A paused protocol is not notified of a reset. After it resumes, the
+        earlier bytes are delivered first.
         """
         client, server = await self.pair()
         pause(server)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.test.support.memory.examples import bounded
-from brxy.values.routename import isAddress, routeName
+from brxy.values.routename import isAddressOrLocalhost, routeName
 
 _bounded = bounded(300)
 
@@ -122,9 +122,9 @@ class RouteNameTests(SynchronousTestCase):
             self.assertRegex(route, r"\A(?:[a-z0-9_.-]+|\[[0-9a-f:]+\])\Z")
 
 
-class IsAddressTests(SynchronousTestCase):
+class IsAddressOrLocalhostTests(SynchronousTestCase):
     """
-    L{isAddress} knows what says nothing about the app.
+    L{isAddressOrLocalhost} knows what says nothing about the app.
     """
 
     def test_addresses(self) -> None:
@@ -132,11 +132,11 @@ class IsAddressTests(SynchronousTestCase):
         IP addresses and localhost are addresses.
         """
         for name in ("localhost", "127.0.0.1", "10.1.2.3", "[::1]", "[2001:db8::a]"):
-            self.assertTrue(isAddress(name), name)
+            self.assertTrue(isAddressOrLocalhost(name), name)
 
     def test_names(self) -> None:
         """
         Everything else is a name.
         """
         for name in ("", "a", "a.localhost", "localhost.a", "1.2.3", "1.2.3.4.5", "256.1.1.1"):
-            self.assertFalse(isAddress(name), name)
+            self.assertFalse(isAddressOrLocalhost(name), name)

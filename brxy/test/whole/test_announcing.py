@@ -1,5 +1,5 @@
 """
-Tests of apps that are told of their clients by PROXY headers.
+Tests of PROXY headers for apps, which contain the address of the client.
 """
 
 from __future__ import annotations
@@ -8,12 +8,11 @@ from typing import Any
 
 from brxy.interfaces import Address
 from brxy.processes.ports import PORTS
-from brxy.test.edge.clients.test_proxied import CLIENT, HERE
 from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
-from brxy.test.support.loopback.peers import App, Peer, answer, webApp
+from brxy.test.support.loopback.peers import App, Peer, answer, echo, webApp
 from brxy.test.support.loopback.spawning import NodeSpawner
-from brxy.test.whole.test_tcp import echo
+from brxy.test.support.memory.proxies import CLIENT, HERE
 from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
 
 GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -22,25 +21,26 @@ GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"
 @onBothTransports
 class AnnouncingTests(EdgeTests):
     """
-    Tests of C{send-proxy=}, one hop.
+    Tests of C{send-proxy=} with an app that the edge fronts.
     """
 
     def front(self, app: App, version: str, **settings: Any) -> None:
         """
-        Start an edge before an app that expects headers.
+        Start an edge before an app that expects PROXY headers.
         """
         self.launch(app, {"send_proxy": version, "max_instances": 1}, **settings)
 
     def ends(self, peer: Peer) -> Endpoints:
         """
-        Those of a client's connection.
+        @return: both ends of a client's connection to the edge.
         """
         client, edge = peer.local, self.edge.addresses[0]
         return Endpoints(Address(client.host, client.port), Address(edge.host, edge.port))
 
     async def test_tcp(self) -> None:
         """
-        Each connection to the app begins with who connected to whom.
+        Each connection to the app begins with the client's and the edge's
+        address.
         """
         for version in VERSIONS:
             app = App(echo)
@@ -56,7 +56,7 @@ class AnnouncingTests(EdgeTests):
 
     async def test_appFirst(self) -> None:
         """
-        So it does when the client says nothing at all.
+        The header is sent even if the client sends nothing.
         """
         app = App(echo)
         self.front(app, "v1", ports=[], frontends=[("db", LOOPBACK)])
@@ -66,7 +66,8 @@ class AnnouncingTests(EdgeTests):
 
     async def test_passedOn(self) -> None:
         """
-        Of a client that came through a proxy the app is told what that has told.
+        For a client that came through a proxy the app gets the addresses that
+        the proxy announced.
         """
         for endpoints in (CLIENT, None):
             self.front(App(echo), "v2", ports=[], frontends=[("db", LOOPBACK)], proxy_trust=HERE)
@@ -77,8 +78,8 @@ class AnnouncingTests(EdgeTests):
 
     async def test_http(self) -> None:
         """
-        An app's connection is kept for requests of the client's connection that it was
-        made for, and for no other.
+        A connection to the app is used only for requests of the client
+        connection that it was made for.
         """
         headers: list[bytes] = []
 
@@ -102,10 +103,10 @@ class AnnouncingTests(EdgeTests):
 
     async def test_refused(self) -> None:
         """
-        When an app takes no connection at first, it gets one header with the next.
+        When an app refuses the first connection, the next one has one header.
         """
         app = App(echo)
-        # Not one that the kernel may give to somebody else meanwhile.
+        # The kernel may not give this port to another process meanwhile.
         port = PORTS.take()
         self.addCleanup(PORTS.release, port)
         self.launch(
@@ -125,7 +126,7 @@ class AnnouncingTests(EdgeTests):
 @onBothTransports
 class AnnouncingTwoHopsTests(AnnouncingTests):
     """
-    The same with a node.
+    The same tests with a node.
     """
 
     spawner_type = NodeSpawner

@@ -1,6 +1,6 @@
 """
-Apps that treat their connections in their own ways: through keep-alive clients
-no request fails, and no POST is sent twice.
+Tests of apps that handle their connections in unusual ways: over keep-alive
+clients no request fails, and no POST is sent twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from brxy.apps import backend
+from brxy.apps import connection as app_connection
 from brxy.interfaces import Address
 from brxy.test.support.loopback.edges import EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
@@ -27,22 +27,23 @@ from brxy.transport import connection
 GET = b"GET /%d HTTP/1.1\r\nHost: a.example\r\n\r\n"
 POST = b"POST /%d HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello"
 
-#: Seconds after which many apps close a connection that is idle.
+#: Seconds after which many apps close an idle connection.
 IDLE = 1.0
 
 
 @onBothTransports
 class AppTests(EdgeTests):
     """
-    Tests of apps that close sooner or later, say so or don't.
+    Tests of apps that close connections sooner or later, with or without
+    announcing it.
     """
 
     async def use(self, gaps: Sequence[float]) -> list[bytes]:
         """
-        Ask many times on one connection; each must be answered.
+        Send many requests on one connection; each must be answered.
 
-        @param gaps: the seconds before each, in which nothing is asked.
-        @return: what was asked for.
+        @param gaps: the seconds before each request.
+        @return: the requests.
         """
         peer = await self.connect()
         for number, gap in enumerate(gaps):
@@ -56,17 +57,18 @@ class AppTests(EdgeTests):
 
     async def check(self, app: App, gaps: Sequence[float] = (0.0,) * 40) -> None:
         """
-        Have an app used: it must see each request once.
+        Send requests through an edge to an app, which must see each of them
+        once.
         """
         self.launch(app, {"max_instances": 1})
         asked = await self.use(gaps)
-        # Of a connection that closes a GET may have been sent twice.
+        # A GET on a connection that closes may have been sent twice.
         posts = [request.target for request in app.requests if request.method == b"POST"]
         self.assertEqual(posts, [target for n, target in enumerate(asked) if n % 3])
 
     async def test_closesAlways(self) -> None:
         """
-        One that closes after each response without having said so.
+        The app closes after each response without having announced it.
         """
 
         async def serve(peer: Peer) -> None:
@@ -77,10 +79,11 @@ class AppTests(EdgeTests):
 
     async def test_closesSoon(self) -> None:
         """
-        One that does so a moment later, and does not look at what came in it.
+        The app closes a moment after each response, and reads nothing in that
+        moment.
         """
         # However long the machine makes of that moment.
-        for module in (backend, connection):
+        for module in (app_connection, connection):
             self.patch(module, "IDLE_PROOF", 20.0)
 
         async def serve(peer: Peer) -> None:
@@ -97,8 +100,8 @@ class AppTests(EdgeTests):
 
     async def test_closesIdle(self) -> None:
         """
-        One that closes connections that were idle for a second, and does not
-        look at what comes shortly before.
+        The app closes connections that were idle for a second, and reads
+        nothing shortly before.
         """
 
         async def serve(peer: Peer) -> None:
@@ -108,8 +111,8 @@ class AppTests(EdgeTests):
                 timers.append(self.reactor.callLater(seconds, call))
 
             while True:
-                # On a busy machine all time may be over before anybody has looked:
-                # what has come until then is read first.
+                # On a busy machine both times may be over before the socket is checked. Then the
+                # bytes that have arrived by then are read first.
                 later(IDLE * 0.9, partial(later, 0, peer.pause))
                 later(IDLE, partial(later, 0, peer.close))
                 try:
@@ -128,7 +131,7 @@ class AppTests(EdgeTests):
 
     async def test_keeps(self) -> None:
         """
-        One that keeps its connections is asked on a few of them.
+        An app that keeps its connections gets requests on a few of them.
         """
 
         async def serve(peer: Peer) -> None:
@@ -137,14 +140,14 @@ class AppTests(EdgeTests):
 
         app = App(serve)
         # However long the machine makes of a moment.
-        self.patch(backend, "IDLE_SURE", 20.0)
+        self.patch(app_connection, "IDLE_SURE", 20.0)
         # Known to keep it after the pause, the connection goes on for good.
         await self.check(app, (0, 0.1, *(0,) * 40))
         self.assertLess(len(app.peers), 4)
 
     async def test_old(self) -> None:
         """
-        One that speaks HTTP/1.0 and closes, with a length and without.
+        The app speaks HTTP/1.0 and closes, with a Content-Length and without.
         """
 
         async def serve(peer: Peer) -> None:
@@ -167,8 +170,8 @@ class AppTests(EdgeTests):
 
     async def test_oneConnection(self) -> None:
         """
-        One that keeps its connections, but serves the next only when the one
-        before is closed, as Python's own server does.
+        The app keeps its connections, but serves the next one only when the
+        one before is closed, as Python's own server does.
         """
         asked: list[str] = []
         server = _Server(("127.0.0.1", 0), _handler(asked))
@@ -186,12 +189,13 @@ class AppTests(EdgeTests):
 
 class _Server(HTTPServer):
     """
-    Python's own server, silent when the edge breaks off in the end.
+    Python's own server, which prints nothing when the edge cuts the
+    connection.
     """
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """
-        Say nothing of a connection that broke.
+        Ignore a connection that broke.
         """
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
@@ -199,16 +203,16 @@ class _Server(HTTPServer):
 
 def _handler(asked: list[str]) -> type[BaseHTTPRequestHandler]:
     """
-    @param asked: takes what was asked for.
+    @param asked: collects the requests.
     """
 
     class Handler(BaseHTTPRequestHandler):
         """
-        Answers with the method.
+        A handler that answers with the method.
         """
 
         protocol_version = "HTTP/1.1"
-        # Without this each answer takes as long as a delayed acknowledgement.
+        # Otherwise each answer takes as long as a delayed acknowledgement.
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
@@ -242,7 +246,7 @@ async def _all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
 @onBothTransports
 class AppTwoHopsTests(AppTests):
     """
-    Tests of the same apps, two hops.
+    The same tests with a node.
     """
 
     spawner_type = NodeSpawner

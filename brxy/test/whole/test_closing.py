@@ -1,5 +1,6 @@
 """
-How connections close, on real sockets: whoever reads slowly still gets it all.
+Tests of how connections close, on real sockets: a peer that reads slowly still
+gets all bytes.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.peers import Peer, connect
 from brxy.transport.connection import Connection, Shared
 
-# More than the kernel takes for a peer that does not read.
+# More than the kernel buffers for a peer that does not read.
 SIZE = 64 << 20
 
 
 class _Server(Connection):
     """
-    A connection of brxy's.
+    The server's end, a L{Connection} that counts its calls.
     """
 
     emptied_count = 0
@@ -36,13 +37,13 @@ class _Server(Connection):
 @onBothTransports
 class ClosingTests(EdgeTests):
     """
-    Tests of the ways to close while not everything that was written has left.
+    Tests of the ways to close while written bytes have not been sent yet.
     """
 
     async def make(self) -> tuple[_Server, Peer]:
         """
-        Have a connection whose other end does not read yet, and much written
-        on it.
+        Make a connection with many written bytes, whose other end does not
+        read yet.
         """
         shared = Shared(self.reactor)
         self.addCleanup(shared.stop)
@@ -77,7 +78,7 @@ class ClosingTests(EdgeTests):
 
     async def test_close(self) -> None:
         """
-        Closing waits until everything has been sent.
+        To close waits until everything has been sent.
         """
         server, peer = await self.make()
         server.close()
@@ -85,7 +86,7 @@ class ClosingTests(EdgeTests):
 
     async def test_linger(self) -> None:
         """
-        So does closing to one who is still sending.
+        A lingering close waits too, while the peer is still sending.
         """
         server, peer = await self.make()
         server.linger()
@@ -97,8 +98,8 @@ class ClosingTests(EdgeTests):
 
     async def test_end(self) -> None:
         """
-        So does half-closing; whoever feeds this end is told that it may go on,
-        and the other direction stays open.
+        A half-close waits too. The producer may continue, and the other
+        direction stays open.
         """
         server, peer = await self.make()
         server.end()
@@ -111,7 +112,7 @@ class ClosingTests(EdgeTests):
 
     async def test_slow(self) -> None:
         """
-        Whoever takes long to read is waited for as long as it reads on.
+        A peer that reads slowly is waited for as long as it reads.
         """
         server, peer = await self.make()
         server.close()
@@ -124,11 +125,11 @@ class ClosingTests(EdgeTests):
 
     async def test_deaf(self) -> None:
         """
-        Whoever reads nothing between two looks is cut off.
+        A peer that reads nothing between two checks is cut off.
         """
         server, peer = await self.make()
         server.close()
-        # Until the kernel on either side takes no more.
+        # Wait until the kernels on both sides accept no more.
         await deferLater(self.reactor, 0.2)
         server.closesSlowly()
         server.closesSlowly()

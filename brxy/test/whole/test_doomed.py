@@ -1,5 +1,5 @@
 """
-Tests of what can't be started, with all of an edge, in memory.
+Tests of instances that can't be started, with a complete edge in memory.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from brxy.test.support.memory.network import FakeReactor
 
 class DoomedTests(SynchronousTestCase):
     """
-    What can't be started is not tried in vain for long, nor is anybody held
-    for it.
+    Tests of failing orders: the edge does not repeat them for long, and does
+    not hold clients for them.
     """
 
     def launch(self, **rule: Any) -> None:
@@ -35,7 +35,7 @@ class DoomedTests(SynchronousTestCase):
 
     def serve(self) -> None:
         """
-        Have the instances come up, and serve what was held for them.
+        Let the instances become ready, and serve the held requests.
         """
         self.edge.turn()
         while self.reactor.dialling():
@@ -49,8 +49,8 @@ class DoomedTests(SynchronousTestCase):
 
     def test_allAtOnce(self) -> None:
         """
-        When the last order has failed, all who are held are told so in the
-        same turn of the reactor, and when to come again.
+        When the last order has failed, the edge rejects all held clients in
+        the same turn of the reactor, with a time after which to try again.
         """
         self.launch(capacity=50)
         self.spawner.holding = True
@@ -71,7 +71,7 @@ class DoomedTests(SynchronousTestCase):
         """
         Let time pass, with a client every tenth of a second.
 
-        @return: when orders were made.
+        @return: the times of the orders.
         """
         times: list[float] = []
         for _ in range(10 * seconds):
@@ -97,8 +97,8 @@ class DoomedTests(SynchronousTestCase):
 
     def test_recovers(self) -> None:
         """
-        Once it works again, who comes after the pause is served, and there
-        are as many instances as are needed from then on.
+        Once starts succeed again, a client that comes after the pause is
+        served, and then there are as many instances as are needed.
         """
         self.launch()
         self.spawner.failure = "no such thing"
@@ -110,15 +110,15 @@ class DoomedTests(SynchronousTestCase):
         clients = [self.edge.ask() for _ in range(5)]
         self.assertEqual(len(self.spawner.orders), orders + 1)
         self.serve()
-        # One was answered, and the next is being served.
+        # One client was answered, and the next is being served.
         self.assertEqual(len(self.spawner.orders), orders + 4)
         self.serve()
         self.assertEqual([client.status for client in clients], [200] * 5)
 
     def test_oneAlive(self) -> None:
         """
-        As long as one instance serves, nobody is sent away, and orders that
-        fail are not made more often.
+        As long as one instance serves, no client is rejected, and failing
+        orders are not made more often.
         """
         self.launch()
         busy: list[MemoryClient] = [self.edge.ask()]
@@ -129,7 +129,7 @@ class DoomedTests(SynchronousTestCase):
         for _ in range(590):
             busy.append(self.edge.ask())
             self.reactor.advance(0.1)
-        # The one that serves, one failure that it makes up for, one that opens
-        # the breaker, and those after 1, 2, 4, 8 and 16 seconds.
+        # The one that serves, one failure that it makes up for, one that opens the breaker, and
+        # those after 1, 2, 4, 8 and 16 seconds.
         self.assertEqual(len(self.spawner.orders), 3 + 5)
         self.assertEqual({client.status for client in busy[100:]}, {0})

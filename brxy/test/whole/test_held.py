@@ -1,5 +1,5 @@
 """
-Clients that are held: what they are told, and what is read of them.
+Tests of held clients: which answers they get, and how much is read from them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class HeldTests(EdgeTests):
 
     async def hold(self, data: bytes) -> Peer:
         """
-        Have a client that is held.
+        Have a client whose request is held.
         """
         peer = await self.connect()
         peer.write(data)
@@ -46,8 +46,8 @@ class HeldTests(EdgeTests):
 
     async def test_full(self) -> None:
         """
-        When as many are held as may be, the next gets 503 at once, and its
-        connection goes on; one that leaves makes room.
+        When the limit of held clients is reached, the next client gets 503 at
+        once and keeps its connection. A held client that leaves makes room.
         """
         app = webApp(answer())
         spawner = self.launchCold(app, limits=Limits(max_held=2))
@@ -67,7 +67,8 @@ class HeldTests(EdgeTests):
 
     async def test_tooLong(self) -> None:
         """
-        One that is held too long gets 503, and costs no exchange.
+        A request that is held too long gets 503, and is never offered to an
+        instance.
         """
         app = webApp(answer())
         spawner = self.launchCold(app, hold_timeout=0.05)
@@ -78,7 +79,7 @@ class HeldTests(EdgeTests):
         await self.untilReady()
         reply = None
         while reply is None or reply.status == 503:
-            # It is held for a moment if the app is not done with the one before.
+            # The request is held for a moment if the app has not finished the one before.
             peer.write(GET % b"/")
             reply = await peer.answer()
         self.assertEqual(reply.status, 200)
@@ -94,8 +95,8 @@ class HeldTests(EdgeTests):
 
     async def test_cantStart(self) -> None:
         """
-        When nothing can be started, all who are held get 503 with the time
-        after which it is tried again.
+        When nothing can be started, all held clients get 503 with the time
+        after which to try again.
         """
         app = webApp(answer())
         spawner = self.launchCold(app)
@@ -110,7 +111,7 @@ class HeldTests(EdgeTests):
 
     async def test_spawnFails(self) -> None:
         """
-        So it is when the spawner says so at once.
+        They also do when the spawner reports the failure at once.
         """
         spawner = self.launch(webApp(answer()))
         spawner.failure = "no such executable"
@@ -120,7 +121,8 @@ class HeldTests(EdgeTests):
 
     async def test_post(self) -> None:
         """
-        A POST is held with its body, and goes whole once an instance is there.
+        A POST is held with its body, and is sent whole once there is an
+        instance.
         """
         app = webApp(answer())
         spawner = self.launchCold(app)
@@ -132,8 +134,8 @@ class HeldTests(EdgeTests):
 
     async def test_largePost(self) -> None:
         """
-        Of a large one only the beginning is read while it is held; then all of
-        it goes.
+        Only the beginning of a large POST is read while it is held. All of it
+        is passed on later.
         """
         size = 48 << 20
         seen = md5()
@@ -142,7 +144,7 @@ class HeldTests(EdgeTests):
             await peer.head()
             for _ in range(size >> 16):
                 seen.update(await peer.take(1 << 16))
-                # What was taken need not be kept.
+                # Bytes that were checked need not be kept.
                 peer.forget()
             peer.write(answer())
 
@@ -152,7 +154,7 @@ class HeldTests(EdgeTests):
         peer.write(POST % (b"/", size))
         sending = self.begin(peer.send(piece, size >> 16))
         await self.until(lambda: spawner.orders and peer.full)
-        # Whoever reads on does not stop here.
+        # If the edge kept reading, the client would not stop here.
         sent = 0
         while sent != peer.sent:
             sent = peer.sent
@@ -167,7 +169,7 @@ class HeldTests(EdgeTests):
 @onBothTransports
 class HeldTwoHopsTests(HeldTests):
     """
-    Tests of held requests, two hops.
+    The same tests with a node.
     """
 
     spawner_type = NodeSpawner

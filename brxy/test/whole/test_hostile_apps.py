@@ -1,6 +1,6 @@
 """
-Hostile apps: what can't be passed on, what is cut off, and what never is taken
-for the end of a response.  See C{doc/hostile.rst}.
+Tests of hostile apps: which responses are refused, which are cut off, and what
+is never taken for the end of a response. See C{doc/hostile.rst}.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 @onBothTransports
 class BadHeadTests(EdgeTests):
     """
-    What comes in place of a response: 502, and the app's connection is not used
-    again.
+    Tests of invalid response heads: the client gets 502, and the connection to
+    the app is not used again.
     """
 
     async def refused(self, *replies: bytes, request: bytes = GET % b"/") -> None:
         """
-        The app answers by each of these in turn.
+        Check that each of these responses of the app is refused.
         """
         reply = b""
 
@@ -48,7 +48,7 @@ class BadHeadTests(EdgeTests):
             client.write(request)
             self.assertEqual((await client.answer()).status, 502, reply[:80])
             await app.peers[number].untilLost()
-        # None was offered again: an app may have acted upon it.
+        # No request was offered again, because an app may have acted upon it.
         self.assertEqual(len(app.requests), len(replies))
         reply = answer(b"good")
         client.write(GET % b"/")
@@ -65,7 +65,8 @@ class BadHeadTests(EdgeTests):
 
     async def test_twoLengths(self) -> None:
         """
-        Two Content-Lengths, though they say the same, and what is no length.
+        Two Content-Length fields, even with the same value, and invalid
+        values.
         """
         await self.refused(
             OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
@@ -78,7 +79,7 @@ class BadHeadTests(EdgeTests):
 
     async def test_transferEncodings(self) -> None:
         """
-        Another coding than chunked, chunked twice, or in HTTP/1.0.
+        A coding other than chunked, chunked twice, or chunked in HTTP/1.0.
         """
         await self.refused(
             OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
@@ -89,7 +90,7 @@ class BadHeadTests(EdgeTests):
 
     async def test_splitting(self) -> None:
         """
-        What an attacker got into a field of the app's ends no line.
+        Line breaks that an attacker got into a field of the app end no line.
         """
         await self.refused(
             OK + b"X: a\x00b\r\nContent-Length: 0\r\n\r\n",
@@ -102,7 +103,8 @@ class BadHeadTests(EdgeTests):
 
     async def test_endlessHead(self) -> None:
         """
-        A head that is too long, has too many fields, or a first line without end.
+        A head that is too long, has too many fields, or has a first line
+        without end.
         """
         await self.refused(
             OK + b"X: " + b"x" * 200_000 + b"\r\n\r\n",
@@ -112,7 +114,7 @@ class BadHeadTests(EdgeTests):
 
     async def test_garbage(self) -> None:
         """
-        What is no HTTP, or of another version.
+        Bytes that are not HTTP, or are of another version.
         """
         await self.refused(
             b"garbage\r\n\r\n",
@@ -126,14 +128,14 @@ class BadHeadTests(EdgeTests):
 
     async def test_unaskedSwitch(self) -> None:
         """
-        101 for who did not ask for it.
+        101 for a client that did not request an upgrade.
         """
         switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: %b\r\nConnection: upgrade\r\n\r\n"
         await self.refused(switch % b"websocket", switch % b"h2c")
 
     async def test_otherSwitch(self) -> None:
         """
-        101 to another protocol than was asked for, or to none.
+        101 to a protocol that was not requested, or to none.
         """
         switch = b"HTTP/1.1 101 Switching Protocols\r\n%bConnection: upgrade\r\n\r\n"
         await self.refused(
@@ -146,7 +148,7 @@ class BadHeadTests(EdgeTests):
 
     async def test_badChunk(self) -> None:
         """
-        A chunk that is none, with the head: nothing of it has gone out.
+        An invalid chunk together with the head: the client gets none of it.
         """
         await self.refused(
             CHUNKED + b"0x3\r\nabc\r\n0\r\n\r\n",
@@ -157,7 +159,7 @@ class BadHeadTests(EdgeTests):
 
     async def test_interimFlood(self) -> None:
         """
-        Informational responses without end are bounded.
+        The number of informational responses is limited.
         """
         app = webApp(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 10_000 + answer())
         self.launch(app)
@@ -172,8 +174,8 @@ class BadHeadTests(EdgeTests):
 
     async def test_noResponse(self) -> None:
         """
-        An app that always closes instead: what may be offered again is, so often
-        as is allowed, and other requests are not.
+        The app always closes instead of responding: repeatable requests are
+        offered again up to the limit, and other requests are not.
         """
 
         async def serve(peer: Peer) -> None:
@@ -188,8 +190,9 @@ class BadHeadTests(EdgeTests):
 
     async def test_silent(self) -> None:
         """
-        With a limit on it, an app that does not answer in time: 504, and its
-        connection is gone.  Time after the head does not count.
+        With C{--response-timeout}, a client of an app that does not answer in
+        time gets 504, and the connection to the app is closed. Time after the
+        head does not count.
         """
         limit = 0.2
 
@@ -212,13 +215,13 @@ class BadHeadTests(EdgeTests):
 @onBothTransports
 class BadBodyTests(EdgeTests):
     """
-    Responses that are shorter or longer than they say.
+    Tests of responses that are shorter or longer than announced.
     """
 
     async def breaks(self, reply: bytes, *later: bytes, reset: bool = False) -> None:
         """
-        The app sends this, piece by piece, and closes: the client gets what
-        there was, and then a reset; nothing is offered again.
+        Have the app send these pieces and close. The client gets the bytes
+        that were sent, and then a reset. The request is not offered again.
         """
 
         async def respond(request: Message, peer: Peer) -> None:
@@ -247,27 +250,28 @@ class BadBodyTests(EdgeTests):
 
     async def test_tooShort(self) -> None:
         """
-        Fewer bytes than the length says: the client's connection breaks.
+        Fewer bytes than Content-Length: the client's connection breaks.
         """
         await self.breaks(answer(b"x" * 100)[:-50])
 
     async def test_lastChunkMissing(self) -> None:
         """
-        So it does when the last chunk is missing.
+        A missing last chunk breaks it too.
         """
         await self.breaks(CHUNKED + b"3\r\nabc\r\n")
 
     async def test_badChunkBehindGood(self) -> None:
         """
-        And for a chunk that is none when bytes have gone out: never a clean end.
+        An invalid chunk after bytes were passed on breaks it too: there is
+        never a clean end.
         """
         for bad in (b"0x3\r\nabc\r\n0\r\n\r\n", b"-1\r\n\r\n", b"\n0\r\n\r\n", b"0\r\nX\r\n\r\n"):
             await self.breaks(CHUNKED + b"3\r\nabc\r\n", bad)
 
     async def test_tooLong(self) -> None:
         """
-        More bytes than the length says are cut off, in the same piece or in
-        one of its own, and the app's connection is not used again.
+        Bytes beyond Content-Length are cut off, in the same piece or in one of
+        their own, and the connection to the app is not used again.
         """
 
         async def respond(request: Message, peer: Peer) -> None:
@@ -292,8 +296,8 @@ class BadBodyTests(EdgeTests):
 
     async def test_bodyOfNone(self) -> None:
         """
-        So is a body where none may be: behind 204, 304, and the answer to a
-        HEAD.
+        A body where none is allowed is cut off too: after 204, 304, and the
+        response to a HEAD.
         """
         replies = (
             (b"GET", b"HTTP/1.1 204 No Content\r\nContent-Length: 6\r\n\r\n"),
@@ -320,8 +324,8 @@ class BadBodyTests(EdgeTests):
 
     async def test_resetUntilClose(self) -> None:
         """
-        A response that only the end of the connection ends is whole with a
-        FIN, and breaks with a reset.
+        A response that the end of the connection ends is complete with a FIN,
+        and is broken with a reset.
         """
 
         async def serve(peer: Peer) -> None:
@@ -347,14 +351,15 @@ class BadBodyTests(EdgeTests):
 
     async def test_early(self) -> None:
         """
-        An answer that is whole before the upload is: the client gets all of
-        it, though it goes on sending, and neither connection is used again.
+        The app's response is complete before the upload is. The client gets
+        all of it although it continues to send, and neither connection is used
+        again.
         """
         body = b"too large " * 30_000
 
         async def serve(peer: Peer) -> None:
             await peer.head()
-            # Nobody reads the rest; but no reset must overtake the answer.
+            # The app does not read the rest. A reset must not overtake the response.
             peer.write(answer(body, b"413 Content Too Large"))
             await peer.untilEnd()
 
@@ -363,7 +368,7 @@ class BadBodyTests(EdgeTests):
         self.launch(app)
         peer = await self.connect()
         peer.write(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9000000\r\n\r\n")
-        # It reads only when the edge is done with the exchange.
+        # The client reads only after the edge has finished the exchange.
         peer.pause()
         await self.until(lambda: app.peers)
         for _ in range(64):
@@ -383,7 +388,7 @@ class BadBodyTests(EdgeTests):
 @onBothTransports
 class BadHeadTwoHopsTests(BadHeadTests):
     """
-    Bad heads, two hops.
+    The same tests with a node.
     """
 
     spawner_type = NodeSpawner
@@ -392,7 +397,7 @@ class BadHeadTwoHopsTests(BadHeadTests):
 @onBothTransports
 class BadBodyTwoHopsTests(BadBodyTests):
     """
-    Bad bodies, two hops.
+    The same tests with a node.
     """
 
     spawner_type = NodeSpawner

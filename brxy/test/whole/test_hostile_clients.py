@@ -1,6 +1,6 @@
 """
-Hostile clients.  C{test_NN_…} is line NN of C{doc/hostile.rst}, with the answer
-that stands there.
+Tests of hostile clients. C{test_NN_…} tests line NN of C{doc/hostile.rst},
+with the answer that is given there.
 """
 
 from __future__ import annotations
@@ -31,33 +31,34 @@ from brxy.test.support.processes.programs import ProgramTests
 GET = b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
 
-#: More than is read of a held client, and little enough for the kernel to take
-#: it all: behind more the end of the connection would not arrive.
+#: More than is read from a held client, and little enough for the kernel to accept it all: with
+#: more the end of the connection would not arrive.
 AHEAD = GET % (b"/" + b"x" * 100) * 800
 
 
 def get(host: bytes, target: bytes = b"/") -> bytes:
     """
-    A request for a host.
+    @return: a request for a host.
     """
     return b"GET %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (target, host)
 
 
 def passes(line: int) -> list[bytes]:
     """
-    The requests of a line that are served.
+    @return: the requests of a line that are served.
     """
     return [case.data for case in PASSES if case.line == line]
 
 
 class LinesTests(SynchronousTestCase):
     """
-    The tests and the page belong together.
+    Tests that the tests and the page match.
     """
 
     def test_everyLine(self) -> None:
         """
-        Each line of the page has a test, and each hostile request a line.
+        Each line of the page has a test, and each hostile request belongs to a
+        line.
         """
         page = (Path(brxy.__file__).parents[1] / "doc" / "hostile.rst").read_text()
         lines = {int(number) for number in re.findall(r"^(\d+)\. ", page, re.MULTILINE)}
@@ -72,7 +73,8 @@ class LinesTests(SynchronousTestCase):
 @onBothTransports
 class RequestTests(EdgeTests):
     """
-    Requests that could be read in two ways, or lead where they must not.
+    Tests of requests that parsers could read in two ways, or that lead to a
+    wrong place.
     """
 
     def setUp(self) -> None:
@@ -81,21 +83,21 @@ class RequestTests(EdgeTests):
 
     async def refused(self, line: int) -> None:
         """
-        Each head of a line gets its status, and the connection ends; nothing is
-        started.
+        Each head of a line gets its status, and the connection ends. Nothing
+        is started.
         """
         spawner = self.launch(webApp(answer()))
         cases = [case for case in REFUSED_HEADS if case.line == line]
         for case in cases:
             self.assertRefused(await self.talk(case.data), case)
-            # What follows on the same connection is not read as a request.
+            # Bytes after it on the same connection are not read as a request.
             self.assertRefused(await self.talk(case.data, get(b"a")), case)
         self.assertTrue(cases)
         self.assertEqual(spawner.orders, [])
 
     def assertRefused(self, reply: bytes, case: Hostile) -> None:
         """
-        This is one refusal, and the end.
+        Check that this is one refusal, and that the connection has ended.
         """
         self.assertTrue(reply.startswith(b"HTTP/1.1 %d " % case.status), (case.name, reply))
         self.assertIn(b"\r\nConnection: close\r\n", reply, case.name)
@@ -105,7 +107,7 @@ class RequestTests(EdgeTests):
         """
         Send a request that is served.
 
-        @return: it, as the app got it.
+        @return: the request as the app received it.
         """
         app = self.app if app is None else app
         before = len(app.requests)
@@ -121,45 +123,46 @@ class RequestTests(EdgeTests):
 
     async def test_02_contentLengths(self) -> None:
         """
-        Two of them, a list, a sign, hexadecimal, nothing, or too many bytes to
-        count: 400.
+        Two of them, a list, a sign, hexadecimal, an empty value, or a number
+        that is too large: 400.
         """
         await self.refused(2)
 
     async def test_03_transferEncodings(self) -> None:
         """
-        Another coding than chunked: 501; chunked with another, twice, or in
-        HTTP/1.0: 400.
+        A coding other than chunked: 501. Chunked with another coding, twice,
+        or in HTTP/1.0: 400.
         """
         await self.refused(3)
 
     async def test_04_blanks(self) -> None:
         """
-        A blank before the colon, a folded line, one before the first field: 400.
+        A blank before the colon, a folded line, or one before the first field:
+        400.
         """
         await self.refused(4)
 
     async def test_05_controlBytes(self) -> None:
         """
-        Bare LF, bare CR, NUL and the like: 400.
+        Bare LF, bare CR, NUL and other control bytes: 400.
         """
         await self.refused(5)
 
     async def test_06_hosts(self) -> None:
         """
-        None, two, or what is no name: 400.
+        No Host, two, or an invalid one: 400.
         """
         await self.refused(6)
 
     async def test_07_hostsForShells(self) -> None:
         """
-        What a shell, or a program that takes options, would act upon: 400.
+        A name that a shell, or a program with options, would act upon: 400.
         """
         await self.refused(7)
 
     async def test_08_absoluteForm(self) -> None:
         """
-        The authority of the target is the route and the app's Host; with
+        The authority of the target is the route and the app's Host. With
         userinfo in it: 400.
         """
         other = webApp(answer())
@@ -175,8 +178,8 @@ class RequestTests(EdgeTests):
 
     async def test_09_targets(self) -> None:
         """
-        CONNECT: 405; a fragment, a space, or no slash: 400; C{OPTIONS *} passes
-        as that.
+        CONNECT: 405. A fragment, a space, or no slash: 400. C{OPTIONS *}
+        passes unchanged.
         """
         await self.refused(9)
         await self.edge.stopService()
@@ -186,16 +189,16 @@ class RequestTests(EdgeTests):
 
     async def test_10_chunks(self) -> None:
         """
-        Sizes that are none, no CRLF behind a chunk, LF alone, and extensions
-        that parsers disagree about: 400.  When the app got the head before, its
-        connection is not used again; else nothing is even started.
+        Invalid sizes, no CRLF after a chunk, LF alone, and extensions on which
+        parsers disagree: 400. If the app has received the head before, its
+        connection is not used again. Otherwise no instance is started.
         """
         await self.badBodies(10)
 
     async def test_11_trailers(self) -> None:
         """
-        A trailer that frames or routes is dropped; a malformed or an endless
-        section is refused like a chunk.
+        A trailer that affects framing or routing is dropped. A malformed or an
+        endless section is refused like a chunk.
         """
         await self.badBodies(11)
         [data] = passes(11)
@@ -206,7 +209,8 @@ class RequestTests(EdgeTests):
 
     async def badBodies(self, line: int) -> None:
         """
-        Each body of a line is refused, with its head or behind it.
+        Each body of a line is refused, whether it comes with its head or
+        later.
         """
         spawner = self.launch(self.app)
         cases = [case for case in REFUSED_BODIES if case.line == line]
@@ -220,7 +224,8 @@ class RequestTests(EdgeTests):
 
     async def badBody(self, case: Hostile) -> None:
         """
-        A body is refused that comes when the app has its head and a chunk.
+        A body is refused that comes when the app has received the head and a
+        chunk.
         """
         self.assertEqual((await self.ask(get(b"a"))).status, 200)
         head, body = case.data.split(b"\r\n\r\n", 1)
@@ -236,26 +241,27 @@ class RequestTests(EdgeTests):
 
     async def test_12_versions(self) -> None:
         """
-        None: 400; others than 1.0 and 1.1: 505; a TLS hello: 400.
+        No version: 400. Versions other than 1.0 and 1.1: 505. A TLS hello:
+        400.
         """
         await self.refused(12)
 
     async def test_13_proxyProtocol(self) -> None:
         """
-        The PROXY protocol where nobody asked for it: 400.
+        The PROXY protocol on a port that does not expect it: 400.
         """
         await self.refused(13)
 
     async def test_14_sizes(self) -> None:
         """
-        A long target: 414; a long field, or many: 431.
+        A long target: 414. A long field, or many: 431.
         """
         await self.refused(14)
 
     async def test_15_strippedFields(self) -> None:
         """
-        Connection never strips what frames or routes, and nothing that CGI
-        would take for such a field goes on.
+        Connection never removes fields that affect framing or routing. A field
+        that CGI would take for such a field is not passed on.
         """
         self.launch(self.app)
         named, hidden = passes(15)
@@ -268,8 +274,8 @@ class RequestTests(EdgeTests):
 
     async def test_16_h2c(self) -> None:
         """
-        An upgrade to HTTP/2 in clear text is not passed on, and the answer is
-        HTTP/1.1.
+        An upgrade to HTTP/2 in clear text is not passed on, and the response
+        is HTTP/1.1.
         """
         self.launch(self.app)
         [data] = passes(16)
@@ -279,8 +285,8 @@ class RequestTests(EdgeTests):
 
     async def test_18_pipelined(self) -> None:
         """
-        Requests sent at once are answered in their order, each by the app of
-        its Host, though the first takes longest.
+        Pipelined requests are answered in order, each by the app of its Host,
+        although the first takes longest.
         """
         slow: Deferred[None] = Deferred()
 
@@ -311,8 +317,8 @@ class RequestTests(EdgeTests):
 
     async def test_18_badBehindGood(self) -> None:
         """
-        A bad request is answered in its turn, after the good one before it, and
-        what follows it is not read.
+        A bad request is answered after the good one before it, and the bytes
+        after it are not read.
         """
         self.launch(self.app)
         data = await self.talk(GET % b"/", b"GET /\r\n\r\n", GET % b"/")
@@ -322,15 +328,15 @@ class RequestTests(EdgeTests):
 
     async def test_21_escaped(self) -> None:
         """
-        What a terminal or a browser would act upon reaches neither the log nor
-        a page.
+        Characters that a terminal or a browser would act upon are escaped in
+        the log and in error pages.
         """
         spawner = self.launch(self.app)
         spawner.failure = "no such thing"
         with capturedLogs() as events:
             replies = [await self.talk(get(b"a\x1b[31m")), await self.talk(get(b"<script>"))]
             for target in (b"/<script>alert(1)</script>", b"/%0d%0aX:%20y", b"/%1b[31m"):
-                # Held in vain: the page is the edge's own.
+                # The request times out while it is held: the page is the edge's own.
                 replies.append((await self.ask(get(b"a", target))).raw)
         for reply in replies:
             self.assertNotIn(b"script", reply)
@@ -344,8 +350,8 @@ class RequestTests(EdgeTests):
 
     async def test_22_others(self) -> None:
         """
-        An expectation that nobody can meet: 417; a method that is no token, or
-        blank lines without end: 400.
+        An unknown expectation: 417. An invalid method, or blank lines without
+        end: 400.
         """
         await self.refused(22)
         await self.edge.stopService()
@@ -357,7 +363,7 @@ class RequestTests(EdgeTests):
 @onBothTransports
 class RequestTwoHopsTests(RequestTests):
     """
-    Such requests, two hops.
+    The same tests with a node.
     """
 
     spawner_type = NodeSpawner
@@ -366,13 +372,13 @@ class RequestTwoHopsTests(RequestTests):
 @onBothTransports
 class LeavingTests(EdgeTests):
     """
-    Clients that hang up while they are held, or later.
+    Tests of clients that hang up while they are held, or later.
     """
 
     async def gone(self, spawner: TestSpawner, app: App) -> None:
         """
-        Whoever was held is gone: with room for one, another is held, and the
-        app hears of that one only.
+        Check that the held client no longer counts: with room for one, another
+        is held, and the app receives only the request of that one.
         """
         while True:
             peer = await self.connect()
@@ -402,45 +408,47 @@ class LeavingTests(EdgeTests):
 
     async def test_17_endWhileHeld(self) -> None:
         """
-        One that half-closes is gone at once (a killed curl looks like that),
-        and costs no exchange.
+        A client that half-closes is dropped at once (a killed curl looks like
+        that), and is never offered to an instance.
         """
         await self.leave(GET % b"/", Peer.end)
 
     async def test_17_resetWhileHeld(self) -> None:
         """
-        So is one that resets its connection.
+        A client that resets its connection is dropped, too.
         """
         await self.leave(GET % b"/", Peer.abort)
 
     async def test_17_endOfPipelining(self) -> None:
         """
-        One that has sent so much ahead that it is not read from is gone, too.
+        A client is also dropped if it has sent more requests ahead than the
+        edge reads.
         """
         await self.leave(AHEAD, Peer.end)
 
     async def test_17_resetOfPipelining(self) -> None:
         """
-        By a reset as well.
+        The same holds if it resets the connection.
         """
         await self.leave(AHEAD, Peer.abort)
 
     async def test_17_endOfUpload(self) -> None:
         """
-        And one that uploads more than is read.
+        A client is also dropped during an upload that is larger than what the
+        edge reads.
         """
         await self.leave(POST % (b"/", 900_000) + AHEAD, Peer.end)
 
     async def test_17_resetOfUpload(self) -> None:
         """
-        By a reset as well.
+        The same holds if it resets the connection.
         """
         await self.leave(POST % (b"/", 900_000) + AHEAD, Peer.abort)
 
     async def test_17_endBehindRequest(self) -> None:
         """
-        A client that half-closes right behind its whole request gets its
-        answer where an instance is free.
+        A client that half-closes right after its whole request gets its answer
+        if an instance is free.
         """
         app = webApp(answer())
         self.launch(app)
@@ -455,7 +463,7 @@ class LeavingTests(EdgeTests):
 
     async def test_17_endAfterMatch(self) -> None:
         """
-        And where it does so while the app is at work.
+        It also gets it if it half-closes while the app is at work.
         """
 
         async def respond(request: Message, peer: Peer) -> None:
@@ -470,21 +478,21 @@ class LeavingTests(EdgeTests):
 
     async def test_17_resetWhileRunning(self) -> None:
         """
-        When the client breaks off while the app is at work, the app's
-        connection breaks, too, and is not used again.
+        When the client resets its connection while the app is at work, the
+        connection to the app breaks, too, and is not used again.
         """
         await self.breakOff(GET % b"/", Peer.abort)
 
     async def test_17_leavesInBody(self) -> None:
         """
-        So it does in the middle of a request's body.
+        The same happens in the middle of a request's body.
         """
         for leave in (Peer.abort, Peer.end):
             await self.breakOff(POST % (b"/", 1000) + b"x" * 500, leave)
 
     async def breakOff(self, data: bytes, leave: Callable[[Peer], None]) -> None:
         """
-        Have a client leave when the app has got what it sent.
+        Have a client leave when the app has received what it sent.
         """
 
         async def serve(peer: Peer) -> None:
@@ -507,7 +515,8 @@ class LeavingTests(EdgeTests):
 
     async def test_17_resetInAnswer(self) -> None:
         """
-        And in the middle of the answer, which is not sent to nobody.
+        The same happens in the middle of the response: the app does not send
+        the rest of it.
         """
 
         async def serve(peer: Peer) -> None:
@@ -527,7 +536,7 @@ class LeavingTests(EdgeTests):
 @onBothTransports
 class LeavingTwoHopsTests(LeavingTests):
     """
-    Clients that hang up, two hops.
+    The same tests with a node.
     """
 
     spawner_type = NodeSpawner
@@ -535,7 +544,7 @@ class LeavingTwoHopsTests(LeavingTests):
 
 class SlowTests(SynchronousTestCase):
     """
-    Clients that take their time, with all of an edge, in memory.
+    Tests of slow clients, with a complete edge in memory.
     """
 
     def setUp(self) -> None:
@@ -558,7 +567,7 @@ class SlowTests(SynchronousTestCase):
 
     def serve(self, client: MemoryClient) -> None:
         """
-        Have the app answer one that has asked.
+        Have the app answer a request that it has received.
         """
         self.edge.turn()
         while self.reactor.dialling():
@@ -573,8 +582,8 @@ class SlowTests(SynchronousTestCase):
 
     def test_19_slowHeads(self) -> None:
         """
-        A crowd sends its heads byte by byte: all are cut after 15 s, with 408,
-        and whoever comes meanwhile is served.
+        Many clients send their heads byte by byte. All are cut off after 15 s
+        with 408, and other clients are served meanwhile.
         """
         self.launch()
         crowd = [self.edge.ask(b"") for _ in range(tier(200, 1000))]
@@ -593,8 +602,9 @@ class SlowTests(SynchronousTestCase):
 
     def test_20_randomHosts(self) -> None:
         """
-        A scanner asks for host after host: there are never more instances than
-        C{--max-total}, and everybody is told to come again.
+        A scanner requests host after host: there are never more instances than
+        C{--max-total}, and each client is rejected with a time after which to
+        try again.
         """
         self.launch(max_total=3, hold_timeout=5.0, limits=Limits(wake_burst=0))
         self.spawner.holding = True
@@ -611,13 +621,13 @@ class SlowTests(SynchronousTestCase):
 @onBothTransports
 class MuchTests(ProgramTests):
     """
-    Clients that send much.
+    Tests of clients that send large bodies.
     """
 
     async def test_20_bodiesForColdApp(self) -> None:
         """
-        Many upload 10 MB each to an app that does not come up: the edge keeps
-        the beginning of each, and no more.
+        Many clients upload 10 MB each to an app that does not start: the edge
+        keeps only the beginning of each body.
         """
         number = tier(100, 500)
         edge = self.edge("--spawn", "app: -- sleep 1000")

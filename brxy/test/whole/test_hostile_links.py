@@ -187,7 +187,7 @@ class LinkTests(EdgeTests):
 
     def setUp(self) -> None:
         super().setUp()
-        self.dropped: Counter[type] = Counter()
+        self.dropped: Counter[str] = Counter()
         self.errors: list[str] = []
         globalLogPublisher.addObserver(self.note)
         self.addCleanup(globalLogPublisher.removeObserver, self.note)
@@ -201,10 +201,10 @@ class LinkTests(EdgeTests):
         if event["log_level"] >= LogLevel.error:
             self.errors.append(formatEvent(event) or "")
         # Not one that dials again while its edge is being stopped.
-        elif event.get("why") != "the edge is leaving" and "dropped a" in (
+        elif event.get("reason") != "the edge is leaving" and "closed a slot" in (
             event.get("log_format") or ""
         ):
-            self.dropped[type(event["log_source"])] += 1
+            self.dropped[event["log_format"]] += 1
 
     async def trial(self, fault: Fault | None) -> Result:
         """

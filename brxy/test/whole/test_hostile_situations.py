@@ -1,7 +1,7 @@
 """
-Hostile situations: crowds, kills, cut links, jumping clocks, full disks, and
-instances that come and go meanwhile.  See C{doc/hostile.rst}; a node that was
-stopped by SIGSTOP is in L{brxy.test.whole.test_storms}.
+Tests of hostile situations: crowds, kills, cut links, jumping clocks, full
+disks, and instances that start and stop meanwhile. See C{doc/hostile.rst}. A
+node that was stopped by SIGSTOP is tested in L{brxy.test.whole.test_storms}.
 """
 
 from __future__ import annotations
@@ -28,19 +28,20 @@ from brxy.test.support.loopback.storms import LIGHT, StormTests, nodeOf
 from brxy.test.support.loopback.tiers import tier
 from brxy.test.support.processes.programs import PYTHON, TWISTD, Program, ProgramTests
 
-#: In a network namespace of the test's own.
+#: A port in a network namespace of the test's own.
 NODE_PORT = 9080
 
 
 @onBothTransports
 class FromZeroTests(CrowdTests):
     """
-    A crowd comes to an app of which there is no instance.
+    Tests of many clients at once for an app without an instance.
     """
 
     async def test_thousandFirstRequests(self) -> None:
         """
-        A thousand at once, where one instance takes them all: one is spawned.
+        A thousand clients at once, where one instance can serve them all: one
+        is spawned.
         """
         app = webApp(answer())
         rule = {"capacity": 1000, "max_instances": 50}
@@ -55,14 +56,14 @@ class FromZeroTests(CrowdTests):
 @onBothTransports
 class QueueTests(CrowdTests):
     """
-    More clients than slots, from zero.
+    Tests of more clients than slots, from zero.
     """
 
     spawner_type = NodeSpawner
 
     async def test_hundredSlowOnes(self) -> None:
         """
-        A hundred at once, of 300 ms each, at capacity 1.
+        A hundred requests at once, of 300 ms each, at capacity 1.
         """
         running: list[int] = [0, 0]
 
@@ -84,7 +85,7 @@ class QueueTests(CrowdTests):
 @onBothTransports
 class ScaleDownTests(ManyAppsTests):
     """
-    Instances come and go under load.
+    Tests of instances that start and stop under load.
     """
 
     spawner_type = PatientSpawner
@@ -92,7 +93,7 @@ class ScaleDownTests(ManyAppsTests):
 
     async def test_staggered(self) -> None:
         """
-        Nobody's answer is lost, though some take long and none is asked for
+        No response is lost, although some take long and no request is sent
         twice.
         """
         longest = tier(300, 12_000)
@@ -118,13 +119,14 @@ class ScaleDownTests(ManyAppsTests):
 @onBothTransports
 class ExitTests(StormTests):
     """
-    An app that exits at once.
+    Tests of an app that exits at once.
     """
 
     async def test_exitsAtOnce(self) -> None:
         """
-        All who are held for it are told when to come again, and who does is
-        served if it starts by then.
+        All clients that are held for it are rejected with a time after which
+        to try again. A client that does so is served if the app starts by
+        then.
         """
         fail, work = self.folder / "fail", self.folder / "work"
         light = " ".join(self.command)
@@ -150,12 +152,13 @@ class ExitTests(StormTests):
 @onBothTransports
 class KillTests(StormTests):
     """
-    C{kill -9} when the whole POST was sent.
+    Tests of C{kill -9} after the whole POST was sent.
     """
 
     async def killed(self, node: bool) -> None:
         """
-        The client gets 502, the app gets it once, and the next one is served.
+        The client gets 502, the app gets the POST once, and the next request
+        is served.
         """
         reply = await self.ask(get())
         pid = int(reply.body)
@@ -169,21 +172,21 @@ class KillTests(StormTests):
 
     async def test_node(self) -> None:
         """
-        Of a node.
+        The node is killed.
         """
         self.launchNodes({"max_instances": 1})
         await self.killed(True)
 
     async def test_appOfNode(self) -> None:
         """
-        Of the app beside a node.
+        The app beside a node is killed.
         """
         self.launchNodes({"max_instances": 1})
         await self.killed(False)
 
     async def test_app(self) -> None:
         """
-        Of an app that the edge fronts.
+        An app that the edge fronts is killed.
         """
         self.launchApps({"max_instances": 1})
         await self.killed(False)
@@ -192,12 +195,13 @@ class KillTests(StormTests):
 @onBothTransports
 class RestartTests(StormTests):
     """
-    Nodes restart gracefully.
+    Tests of nodes that restart gracefully.
     """
 
     async def test_probes(self) -> None:
         """
-        Four hundred probes meanwhile, of which none is offered twice: all 200.
+        Four hundred probes are sent meanwhile, none of which may be offered
+        twice: all get 200.
         """
         self.launchNodes({"capacity": 2, "max_instances": 2}, retries=0)
         self.customers.come(4, lambda: get("/10"))
@@ -215,10 +219,10 @@ class RestartTests(StormTests):
 
 class _ProcessTests(ProgramTests):
     """
-    Base of tests with an edge of its own process, in surroundings of its own.
+    Base of tests with an edge in a process and an environment of its own.
     """
 
-    #: What gives it those surroundings.
+    #: The command that creates that environment.
     within: tuple[str, ...] = ()
 
     def setUp(self) -> None:
@@ -232,15 +236,15 @@ class _ProcessTests(ProgramTests):
         """
         Start an edge.
 
-        @param before: what the shell does first.
-        @param twistd: options of that.
+        @param before: shell commands to run first.
+        @param twistd: options of twistd.
         """
         edge = (TWISTD, "-n", *twistd, "brxy-edge", *self.on)
         shell = ("sh", "-c", f'{before} exec "$@"', "sh")
         ports = ("--port", self.clients)
         program = self.start(*self.within, *shell, *edge, *ports, *arguments, **environ)
-        # In its own namespace it may be the only one to know; the flag says that it
-        # listens, see proc(5).
+        # In its own namespace it may be the only one there. The flag shows that it listens, see
+        # proc(5).
         sockets = Path(f"/proc/{program.pid}/net/unix")
         listening = re.compile(rf" 00010000 .* {self.folder}/clients$", re.MULTILINE)
         await self.until(lambda: listening.search(sockets.read_text()))
@@ -248,7 +252,7 @@ class _ProcessTests(ProgramTests):
 
     async def pid(self) -> int:
         """
-        @return: the app that answers.
+        @return: the process of the app that answers.
         """
         reply = await self.get(self.clients)
         self.assertEqual(reply.status, 200)
@@ -258,7 +262,8 @@ class _ProcessTests(ProgramTests):
 @onBothTransports
 class CutLinkTests(_ProcessTests):
     """
-    A link is cut without a word, by C{iptables} in a network namespace.
+    Tests of a link that is cut silently, by C{iptables} in a network
+    namespace.
     """
 
     timeout = 300
@@ -284,15 +289,16 @@ class CutLinkTests(_ProcessTests):
         )
         both = [self.get(self.clients, "/300") for _ in range(2)]
         self.assertEqual({(await each).status for each in both}, {200})
-        # One may have served both.
+        # One node may have served both.
         await self.until(lambda: edge.out.count(": ready after ") == 2)
         return edge
 
     def ports(self, node: int, owned: bool) -> set[int]:
         """
-        The node's ends of connections to the edge that are there.
+        @return: the node's ends of its connections to the edge.
 
-        @param owned: only those that are the node's own, and not its siblings'.
+        @param owned: only those that are the node's own, and not its
+            siblings'.
         """
         links = glob(f"/proc/{node}/fd/*")
         sockets = {os.readlink(path) for path in links if os.path.lexists(path)}
@@ -306,7 +312,7 @@ class CutLinkTests(_ProcessTests):
 
     def cut(self, node: int) -> set[int]:
         """
-        Let nothing of a node's slots through any more.
+        Drop all packets of a node's slots from now on.
 
         @return: its ports.
         """
@@ -321,8 +327,8 @@ class CutLinkTests(_ProcessTests):
 
     async def test_cut(self) -> None:
         """
-        In the short run what was offered over it, in the long run also what it
-        is when nothing is asked, or an exchange runs.
+        A cut link is noticed soon after an exchange was offered over it, and
+        later when it is idle or carries an exchange.
         """
         for way in (self.offered, self.idle, self.atWork)[: tier(1, 3)]:
             await way(await self.launchTwo())
@@ -331,7 +337,8 @@ class CutLinkTests(_ProcessTests):
 
     async def offered(self, edge: Program) -> None:
         """
-        What was offered over it, and not accepted, is served by another.
+        An exchange that was offered over the link and not accepted is served
+        by another node.
         """
         newest = await self.pid()
         self.cut(nodeOf(newest))
@@ -351,7 +358,8 @@ class CutLinkTests(_ProcessTests):
 
     async def atWork(self, edge: Program) -> None:
         """
-        An exchange that runs is lost after half a minute, and served by another.
+        A running exchange is lost after half a minute, and is served by
+        another node.
         """
         newest = await self.pid()
         running = self.get(self.clients, "/3000")
@@ -364,8 +372,8 @@ class CutLinkTests(_ProcessTests):
 @onBothTransports
 class ClockTests(_ProcessTests):
     """
-    The clock of the machine jumps, as C{libfaketime} has the edge and its nodes
-    see it.
+    Tests of a machine whose clock jumps. C{libfaketime} makes the edge and its
+    nodes see that.
     """
 
     def setUp(self) -> None:
@@ -383,8 +391,8 @@ class ClockTests(_ProcessTests):
 
     async def test_jumps(self) -> None:
         """
-        Timers neither freeze nor storm: an instance goes when it is idle, the
-        next client has another started, and nothing is done in vain.
+        Timers neither freeze nor fire all at once: an idle instance leaves,
+        the next client causes another start, and nothing is done in vain.
         """
         self.now.write_text("+0")
         # Python's own sleep() fails under it.
@@ -400,7 +408,7 @@ class ClockTests(_ProcessTests):
             used = _cpuTime(edge.pid)
             await self.until(lambda: edge.out.count(": gone: ") == number + 1)  # noqa: B023
             self.assertLess(_cpuTime(edge.pid) - used, 50)
-        # It has seen the jumps.
+        # The edge has seen the jumps.
         years = set(re.findall(r"^(\d{4})-", edge.out, re.MULTILINE))
         self.assertGreater(len(years), 1)
         await self.stopped(edge)
@@ -408,7 +416,7 @@ class ClockTests(_ProcessTests):
 
 def _cpuTime(pid: int) -> int:
     """
-    @return: how long a process has run, in hundredths of a second.
+    @return: the processor time of a process, in hundredths of a second.
     """
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
@@ -417,7 +425,7 @@ def _cpuTime(pid: int) -> int:
 @onBothTransports
 class FullDiskTests(_ProcessTests):
     """
-    The disk under the log is full: a small one, in a mount namespace.
+    Tests of a full disk under the log: a small one, in a mount namespace.
     """
 
     within = ("unshare", "--mount")
@@ -429,7 +437,7 @@ class FullDiskTests(_ProcessTests):
 
     async def test_servesOn(self) -> None:
         """
-        It serves, and starts and ends instances, as before.
+        The edge serves, and starts and stops instances, as before.
         """
         (self.folder / "log").mkdir()
         edge = await self.launch(

@@ -1,5 +1,5 @@
 """
-HTTP through the edge, from a client's bytes to an app's and back.
+Tests of HTTP through the edge, from a client's bytes to an app's and back.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x
 
 def get(host: bytes, target: bytes = b"/") -> bytes:
     """
-    A request for a host.
+    @return: a request for a host.
     """
     return b"GET %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (target, host)
 
@@ -29,8 +29,8 @@ class ConnectionTests(EdgeTests):
 
     async def test_keepAlive(self) -> None:
         """
-        One connection carries request after request, on one connection to the
-        app and by one instance.
+        A connection carries several requests, on one connection to the app and
+        to one instance.
         """
         app = webApp(answer())
         spawner = self.launch(app)
@@ -44,8 +44,8 @@ class ConnectionTests(EdgeTests):
 
     async def test_otherHost(self) -> None:
         """
-        A kept connection that changes its Host changes its route, and the
-        authority of an absolute target counts more than Host.
+        A kept connection whose Host changes gets another route. The authority
+        of an absolute target takes precedence over Host.
         """
         apps = {"a.example": webApp(answer(b"a")), "b.example": webApp(answer(b"b"))}
         self.launch(apps)
@@ -62,8 +62,8 @@ class ConnectionTests(EdgeTests):
 
     async def test_close(self) -> None:
         """
-        C{Connection: close} is heeded, and nothing of it reaches the app,
-        whose connection is kept.
+        C{Connection: close} is obeyed, and is not passed on to the app, whose
+        connection is kept.
         """
         app = webApp(answer())
         self.launch(app)
@@ -78,7 +78,7 @@ class ConnectionTests(EdgeTests):
 
     async def test_appCloses(self) -> None:
         """
-        An app that says it closes does not make the edge close to the client.
+        When an app closes its connection, the edge keeps the client's.
         """
         app = webApp(answer(fields=[b"Connection: close"]))
         self.launch(app)
@@ -91,7 +91,7 @@ class ConnectionTests(EdgeTests):
 
     async def test_bytewise(self) -> None:
         """
-        Requests and responses may come byte by byte.
+        Requests and responses may arrive byte by byte.
         """
 
         async def respond(request: Message, peer: Peer) -> None:
@@ -118,7 +118,7 @@ class WithoutBodyTests(EdgeTests):
 
     async def test_head(self) -> None:
         """
-        The answer to a HEAD has the length but no body, and the next request
+        The response to a HEAD has the length but no body, and the next request
         is served.
         """
 
@@ -147,7 +147,7 @@ class WithoutBodyTests(EdgeTests):
 
     async def test_noContentNotModified(self) -> None:
         """
-        204 and 304 have no body, and the connections go on.
+        204 and 304 have no body, and the connections are kept.
         """
         replies = [
             b"HTTP/1.1 204 No Content\r\n\r\n",
@@ -174,8 +174,8 @@ class OldClientTests(EdgeTests):
 
     async def test_close(self) -> None:
         """
-        The connection ends with the answer; the app sees a request of
-        HTTP/1.0; without a Host it is the default route's.
+        The connection ends with the response. The app sees a request of
+        HTTP/1.0, and one without a Host goes to the default route.
         """
         app = webApp(answer())
         spawner = self.launch(app)
@@ -187,7 +187,7 @@ class OldClientTests(EdgeTests):
 
     async def test_keepAlive(self) -> None:
         """
-        One that asks for it may go on.
+        A client that requests it may keep its connection.
         """
         self.launch(webApp(answer()))
         peer = await self.connect()
@@ -198,7 +198,7 @@ class OldClientTests(EdgeTests):
 
     async def test_chunked(self) -> None:
         """
-        A chunked answer reaches it without chunks, and ends with the
+        A chunked response reaches the client without chunks, and ends with the
         connection.
         """
         self.launch(webApp(CHUNKED + b"X-Sum: 1\r\n\r\n"))
@@ -212,7 +212,7 @@ class OldClientTests(EdgeTests):
 
     async def test_interim(self) -> None:
         """
-        It gets no interim response.
+        The client gets no interim response.
         """
         self.launch(webApp(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer()))
         data = await self.talk(b"GET / HTTP/1.0\r\nHost: a.example\r\n\r\n")
@@ -222,13 +222,13 @@ class OldClientTests(EdgeTests):
 @onBothTransports
 class BodyTests(EdgeTests):
     """
-    Tests of bodies and of what goes before them.
+    Tests of bodies, and of interim responses before them.
     """
 
     async def test_chunked(self) -> None:
         """
-        Chunked bodies pass both ways as they are, trailers too; but no field
-        in a trailer that frames or routes does.
+        Chunked bodies pass unchanged in both directions, with trailers, except
+        trailer fields that affect framing or routing.
         """
         trailers = b"X-Sum: 1\r\nContent-Length: 9\r\nHost: b\r\nX-Forwarded-For: x\r\n\r\n"
         app = webApp(CHUNKED + trailers)
@@ -275,7 +275,7 @@ class BodyTests(EdgeTests):
 
     async def test_interim(self) -> None:
         """
-        Interim responses pass, as many as there are.
+        All interim responses of the app pass.
         """
         hint = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\nConnection: y\r\nY: z\r\n\r\n"
         self.launch(webApp(b"HTTP/1.1 102 Processing\r\n\r\n" + hint * 3 + answer()))
@@ -291,13 +291,13 @@ class BodyTests(EdgeTests):
 @onBothTransports
 class FieldsTests(EdgeTests):
     """
-    Tests of what is added to heads and taken from them.
+    Tests of the fields that the edge adds to heads and removes from them.
     """
 
     async def test_request(self) -> None:
         """
-        The app is told of the client by fields that the client can't forge,
-        and hears nothing that was for the edge alone.
+        The app learns about the client from fields that the client can't
+        forge, and gets none of the fields that were meant for the edge alone.
         """
         app = webApp(answer())
         self.launch(app)
@@ -326,7 +326,7 @@ class FieldsTests(EdgeTests):
 
     async def test_requestId(self) -> None:
         """
-        A request's id is kept, or one is made.
+        The edge keeps a request's id, or makes one.
         """
         app = webApp(answer())
         self.launch(app)
@@ -338,8 +338,8 @@ class FieldsTests(EdgeTests):
 
     async def test_response(self) -> None:
         """
-        The client gets the app's fields, but those for the edge alone, and a
-        Via.
+        The client gets the app's fields, except those for the edge alone, and
+        a Via.
         """
         fields = [
             b"Connection: X-Mine",
@@ -359,13 +359,13 @@ class FieldsTests(EdgeTests):
 @onBothTransports
 class RefusedTests(EdgeTests):
     """
-    Tests of requests that are answered by the edge itself.
+    Tests of requests that the edge itself answers.
     """
 
     async def test_unknownRoute(self) -> None:
         """
-        With C{--route}, other hosts get 404 and start nothing, and the
-        connection goes on; unless there is a body that nobody wants.
+        With C{--route}, other hosts get 404 and start nothing. The connection
+        is kept unless the request has a body.
         """
         app = webApp(answer())
         spawner = self.launch(app, routes=["a.example"])
@@ -383,7 +383,7 @@ class RefusedTests(EdgeTests):
 @onBothTransports
 class ConnectionTwoHopsTests(ConnectionTests):
     """
-    Tests of clients' connections, two hops.
+    The same tests with a node.
     """
 
     spawner_type = NodeSpawner
@@ -392,7 +392,7 @@ class ConnectionTwoHopsTests(ConnectionTests):
 @onBothTransports
 class WithoutBodyTwoHopsTests(WithoutBodyTests):
     """
-    Tests of responses without body, two hops.
+    The same tests with a node.
     """
 
     spawner_type = NodeSpawner
@@ -401,7 +401,7 @@ class WithoutBodyTwoHopsTests(WithoutBodyTests):
 @onBothTransports
 class OldClientTwoHopsTests(OldClientTests):
     """
-    Tests of HTTP/1.0, two hops.
+    The same tests with a node.
     """
 
     spawner_type = NodeSpawner
@@ -410,7 +410,7 @@ class OldClientTwoHopsTests(OldClientTests):
 @onBothTransports
 class BodyTwoHopsTests(BodyTests):
     """
-    Tests of bodies, two hops.
+    The same tests with a node.
     """
 
     spawner_type = NodeSpawner
@@ -419,7 +419,7 @@ class BodyTwoHopsTests(BodyTests):
 @onBothTransports
 class FieldsTwoHopsTests(FieldsTests):
     """
-    Tests of fields, two hops.
+    The same tests with a node.
     """
 
     spawner_type = NodeSpawner

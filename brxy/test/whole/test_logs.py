@@ -1,5 +1,5 @@
 """
-Tests of what the edge's log says, and of what it leaves out.
+Tests of what the edge logs, and of what it does not.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ _GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 class LogTests(EdgeTests):
     """
-    A person can follow the log.
+    Tests that the log is readable.
 
-    @ivar events: all that was logged.
+    @ivar events: all events that were logged.
     """
 
     def setUp(self) -> None:
@@ -36,7 +36,7 @@ class LogTests(EdgeTests):
 
     async def test_held(self) -> None:
         """
-        That clients are held is said once, not for each of them.
+        The log says once that clients are held, not for each client.
         """
         spawner = self.launch(webApp(answer()))
         spawner.holding = True
@@ -51,8 +51,8 @@ class LogTests(EdgeTests):
 
     async def test_notHeld(self) -> None:
         """
-        While nothing can be started clients are not held, and the log doesn't
-        say so; that it can't is said once for each order.
+        While nothing can be started no clients are held, and the log does not
+        report any. It reports the failure once for each order.
         """
         spawner = self.launch(webApp(answer()))
         spawner.failure = "no such thing"

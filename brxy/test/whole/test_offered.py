@@ -1,5 +1,6 @@
 """
-Apps that break off: what is offered again, and what the client gets.
+Tests of apps that break connections: which requests are offered again, and
+what the client gets.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ POST = b"POST %b HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello"
 
 def breaker(times: int, before: bytes = b"", reset: bool = False) -> App:
     """
-    An app that breaks off so many times, and then serves well.
+    An app that breaks this many connections, and then serves well.
 
-    @param before: what it sends of its answer before.
-    @param reset: it does so by a reset.
+    @param before: the part of its response that it sends before.
+    @param reset: break them by a reset.
     """
 
     async def serve(peer: Peer) -> None:
@@ -48,7 +49,7 @@ class OfferedAgainTests(EdgeTests):
 
     async def test_get(self) -> None:
         """
-        A GET is offered again, and the client sees nothing of it.
+        A GET is offered again, and the client notices nothing.
         """
         for reset in (False, True):
             app = breaker(3, reset=reset)
@@ -58,7 +59,8 @@ class OfferedAgainTests(EdgeTests):
 
     async def test_tooOften(self) -> None:
         """
-        At most C{--retries} times; then 502.
+        A request is offered again at most C{--retries} times. Then the client
+        gets 502.
         """
         for retries in (3, 1, 0):
             app = breaker(10)
@@ -68,7 +70,7 @@ class OfferedAgainTests(EdgeTests):
 
     async def test_put(self) -> None:
         """
-        A PUT goes again with its body.
+        A PUT is sent again with its body.
         """
         app = breaker(2)
         self.launch(app)
@@ -78,7 +80,7 @@ class OfferedAgainTests(EdgeTests):
 
     async def test_longPut(self) -> None:
         """
-        But not if it is longer than what is kept of it.
+        A PUT is not sent again if it is longer than what the edge keeps of it.
         """
         app = breaker(1)
         self.launch(app)
@@ -89,7 +91,8 @@ class OfferedAgainTests(EdgeTests):
 
     async def test_post(self) -> None:
         """
-        A POST that an app may have seen never is, by whatever way it got lost.
+        A POST that an app may have seen is never sent again, in whatever way
+        the connection broke.
         """
         for reset in (False, True):
             app = breaker(1, reset=reset)
@@ -101,8 +104,8 @@ class OfferedAgainTests(EdgeTests):
 
     async def test_answered(self) -> None:
         """
-        Neither is a GET of which a part of the answer has gone out, be it an
-        interim response.
+        A GET is not sent again either if a part of the response was passed on,
+        even an interim response.
         """
         app = breaker(1, b"HTTP/1.1 103 Early Hints\r\n\r\n")
         self.launch(app)
@@ -113,7 +116,7 @@ class OfferedAgainTests(EdgeTests):
 
     async def test_partOfHead(self) -> None:
         """
-        A part of a head that broke off is forgotten.
+        The beginning of a head that broke off is dropped.
         """
         app = breaker(1, answer(b"bad")[:20])
         self.launch(app)
@@ -123,7 +126,7 @@ class OfferedAgainTests(EdgeTests):
 
     async def test_order(self) -> None:
         """
-        One that is offered again goes before those that came later.
+        A request that is offered again goes before those that came later.
         """
         app = breaker(1)
         spawner = self.launch(app)
@@ -142,7 +145,7 @@ class OfferedAgainTests(EdgeTests):
 @onBothTransports
 class OfferedAgainTwoHopsTests(OfferedAgainTests):
     """
-    Tests of lost requests, two hops.
+    The same tests with a node.
     """
 
     spawner_type = NodeSpawner

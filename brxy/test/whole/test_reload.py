@@ -1,5 +1,5 @@
 """
-Tests of the signals by which an edge that runs is told something.
+Tests of the signals that a running edge handles.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 class SignalTests(EdgeTests):
     """
-    SIGHUP reads files anew, SIGUSR2 rolls.
+    Tests of SIGHUP, which reloads files, and SIGUSR2, which rolls.
     """
 
     async def test_roll(self) -> None:
         """
-        SIGUSR2 has every instance replaced by a newer one.
+        After SIGUSR2 every instance is replaced by a newer one.
         """
         spawner = self.launch(webApp(answer()))
         await self.ask(_GET)
@@ -35,7 +35,8 @@ class SignalTests(EdgeTests):
 
     async def test_reload(self) -> None:
         """
-        SIGHUP says that files are read, and replaces no instance.
+        After SIGHUP the log says that files are read, and no instance is
+        replaced.
         """
         spawner = self.launch(webApp(answer()))
         await self.ask(_GET)
@@ -45,7 +46,7 @@ class SignalTests(EdgeTests):
                 lambda: [
                     event
                     for event in events
-                    if "reads its certificates" in (formatEvent(event) or "")
+                    if "reading certificates" in (formatEvent(event) or "")
                 ]
             )
         self.assertEqual((await self.ask(_GET)).status, 200)

@@ -1,5 +1,5 @@
 """
-Tests of rolls by real nodes, under load.
+Tests of rolls with real nodes, under load.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from brxy.test.support.loopback.storms import StormTests, nodeOf
 
 class RollingTests(StormTests):
     """
-    SIGHUP to a node: newer instances take over, and all older ones leave.
+    Tests of SIGHUP to a node: newer instances take over, and all older ones
+    leave.
     """
 
     async def roll(self, number: int, clients: int) -> None:
         """
-        Roll so many instances.
+        Roll this many instances.
         """
         self.launchNodes({"capacity": 2, "max_instances": number}, retries=0)
         self.customers.come(clients, lambda: get("/30"))
@@ -28,7 +29,7 @@ class RollingTests(StormTests):
         self.assertEqual(len(older), 2 * number)
         os.kill(nodeOf(self.alive()[0]), signal.SIGHUP)
         await self.until(lambda: not older & set(self.running()))
-        # A node and its app each.
+        # A node and its app for each instance.
         self.assertEqual(len(self.running()), 2 * number)
         self.customers.pids.clear()
         await self.serving(1)
@@ -38,12 +39,12 @@ class RollingTests(StormTests):
 
     async def test_one(self) -> None:
         """
-        Nobody notices, though there may be no more than one.
+        Clients notice nothing, even with a maximum of one instance.
         """
         await self.roll(1, 4)
 
     async def test_three(self) -> None:
         """
-        All of three are replaced.
+        All of three instances are replaced.
         """
         await self.roll(3, 9)

@@ -1,5 +1,5 @@
 """
-Tests of scaling, with all of an edge: from zero, up to a limit, one instance
+Tests of scaling, with a complete edge: from zero, up to a limit, one instance
 after another, and down to zero.
 """
 
@@ -19,7 +19,7 @@ from brxy.test.support.loopback.spawning import NodeSpawner, PatientSpawner
 
 def gatedApp() -> tuple[App, Deferred[None]]:
     """
-    @return: an app that answers nothing before what else is returned fires.
+    @return: an app, and a Deferred that it waits for before it answers.
     """
     gate: Deferred[None] = Deferred()
 
@@ -35,7 +35,8 @@ def gatedApp() -> tuple[App, Deferred[None]]:
 
 class FromZeroTests(CrowdTests):
     """
-    As many instances are ordered as the clients need, and no more.
+    Tests that the edge orders as many instances as the clients need, and no
+    more.
     """
 
     async def _allServed(self, clients: int, capacity: int, spawns: int) -> None:
@@ -44,11 +45,11 @@ class FromZeroTests(CrowdTests):
         spawner = self.launch(app, rule, limits=Limits(max_held=clients))
         spawner.holding = True
         peers = await self.hold(clients)
-        # They are given to the spawner a few at a time.
+        # The edge gives the orders to the spawner a few at a time.
         await self.until(lambda: len(spawner.orders) >= spawns)
         self.assertEqual(len(spawner.orders), spawns)
         spawner.release()
-        # All of them at the same time.
+        # The app gets all of them at the same time.
         await self.until(lambda: len(app.requests) == clients)
         gate.callback(None)
         self.assertEqual(await self.statuses(peers), {200})
@@ -56,14 +57,15 @@ class FromZeroTests(CrowdTests):
 
     async def test_thousand(self) -> None:
         """
-        A thousand clients at once, fifty for an instance, make twenty orders,
-        and all of them are served.
+        A thousand clients at once, with fifty for each instance, make twenty
+        orders, and all of them are served.
         """
         await self._allServed(1000, 50, 20)
 
     async def test_inTurn(self) -> None:
         """
-        At the maximum the clients take turns, in the order in which they came.
+        At the maximum of instances, clients are served in the order of their
+        arrival.
         """
         gates: list[Deferred[None]] = []
 
@@ -86,7 +88,7 @@ class FromZeroTests(CrowdTests):
         for gate in gates[-5:]:
             gate.callback(None)
         self.assertEqual(await self.statuses(peers), {200})
-        # The edge numbers requests as they come, if they have no number yet.
+        # The edge numbers requests in the order of their arrival, unless they have an id.
         came = [int(request[b"x-request-id"].split(b"-")[-1], 16) for request in app.requests]
         self.assertEqual(came[5:], sorted(came)[5:])
         self.assertEqual(len(spawner.orders), 5)
@@ -94,12 +96,13 @@ class FromZeroTests(CrowdTests):
 
 class RushTests(CrowdTests):
     """
-    Many clients at the same moment.
+    Tests of many clients at the same moment.
     """
 
     def test_connect(self) -> None:
         """
-        None has to connect twice: they wait in line, however busy the edge is.
+        No client has to connect twice: connections wait in the queue, however
+        busy the edge is.
         """
         edge = self.startEdge(node_ports=[LOOPBACK])
         for address in (*edge.addresses, *edge.node_addresses):
@@ -108,7 +111,7 @@ class RushTests(CrowdTests):
                 self.addCleanup(client.close)
                 client.setblocking(False)
                 client.connect_ex((address.host, address.port))
-                # It is connected, though the edge has had no chance to look.
+                # The client is connected, although the edge has not accepted it yet.
                 connected = poll()
                 connected.register(client, POLLOUT)
                 self.assertEqual(connected.poll(1000), [(client.fileno(), POLLOUT)])
@@ -116,12 +119,12 @@ class RushTests(CrowdTests):
 
 class DownTests(ManyAppsTests):
     """
-    Instances that are not needed go.
+    Tests that instances which are not needed leave.
     """
 
     async def test_newestFirst(self) -> None:
         """
-        The newest instance is asked first; older ones fall idle and go.
+        The newest instance is used first. Older ones become idle and leave.
         """
         spawner = self.launch(self.newApp, {"old_idle_timeout": 0.3})
         peers = await self.crowd(3)
@@ -136,8 +139,8 @@ class DownTests(ManyAppsTests):
 
     async def test_toZero(self) -> None:
         """
-        When nobody comes for long enough, the newest instance goes as well,
-        and the next client has one started again.
+        When no client comes for long enough, the newest instance leaves as
+        well, and the next client causes another start.
         """
         spawner = self.launch(self.newApp, {"idle_timeout": 0.2, "old_idle_timeout": 0.1})
         for total in (2, 4):
@@ -151,7 +154,7 @@ class DownTests(ManyAppsTests):
 
 class DownByNodesTests(DownTests):
     """
-    The same, with nodes.
+    The same tests with nodes.
     """
 
     spawner_type = PatientSpawner
@@ -159,13 +162,13 @@ class DownByNodesTests(DownTests):
 
 class MaxTotalTests(ManyAppsTests):
     """
-    Routes share the maximum of all instances.
+    Tests that routes share the maximum of all instances.
     """
 
     async def test_makesRoom(self) -> None:
         """
-        An idle instance of another route goes to make room, not one that
-        serves.
+        An idle instance of another route leaves to make room, and one that
+        serves does not.
         """
         spawner = self.launch(self.newApp, max_total=2)
         peers = await self.crowd(3)
@@ -183,7 +186,7 @@ class MaxTotalTests(ManyAppsTests):
 
     async def test_never(self) -> None:
         """
-        There are never more instances than that, whatever is asked for.
+        There are never more instances than that, whatever clients request.
         """
         spawner = self.launch(self.newApp, max_total=3)
         most = 0
@@ -202,7 +205,7 @@ class MaxTotalTests(ManyAppsTests):
 
 class MaxTotalByNodesTests(MaxTotalTests):
     """
-    The same, with nodes.
+    The same tests with nodes.
     """
 
     spawner_type = NodeSpawner

@@ -1,6 +1,6 @@
 """
-Tests of routes that several spawners serve, with all of an edge: what the first
-has no room for goes to the next, and what that has started leaves first.
+Tests of routes with several spawners, with a complete edge: the second one
+handles the overflow of the first, and its instances leave first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TIMES: dict[str, Any] = {"idle_timeout": 300.0, "old_idle_timeout": 1.0}
 
 class SpilloverTests(EdgeTests):
     """
-    Two instances here, and more elsewhere.
+    Tests with two instances here, and more elsewhere.
     """
 
     def setUp(self) -> None:
@@ -47,8 +47,8 @@ class SpilloverTests(EdgeTests):
 
     async def gated(self, number: int, here: int, there: int) -> list[Peer]:
         """
-        Have so many clients ask for what takes time, and wait until they are
-        being served here and there.
+        Have this many clients send requests that take time, and wait until
+        these numbers are being served here and elsewhere.
         """
         peers = [await self.connect() for _ in range(number)]
         for peer in peers:
@@ -63,7 +63,7 @@ class SpilloverTests(EdgeTests):
         """
         Have all clients answered.
 
-        @return: where they were served.
+        @return: where each was served.
         """
         for gates in self.gates.values():
             while gates:
@@ -72,9 +72,9 @@ class SpilloverTests(EdgeTests):
 
     async def test_overflow(self) -> None:
         """
-        Only what there is no room for here is started elsewhere.  When there
-        is less to do it is done here, and the instance elsewhere, though it is
-        the newest, leaves, and no other does.
+        Only the overflow is started elsewhere. When there are fewer requests
+        they are served here. The instance elsewhere leaves although it is the
+        newest, and no other does.
         """
         peers = await self.gated(2, 2, 0)
         self.assertEqual((len(self.here.orders), len(self.there.orders)), (2, 0))
@@ -88,8 +88,7 @@ class SpilloverTests(EdgeTests):
 
     async def test_oneByOne(self) -> None:
         """
-        As long as there is an instance here, nobody is served elsewhere who
-        need not be.
+        As long as an instance here has room, no client is served elsewhere.
         """
         self.assertEqual(len(await self.open(await self.gated(3, 2, 1))), 3)
         peer = await self.connect()
@@ -102,7 +101,7 @@ class SpilloverTests(EdgeTests):
 
     async def test_broken(self) -> None:
         """
-        When nothing can be started here it is started elsewhere at once.
+        When no instance can be started here, one is started elsewhere at once.
         """
         self.here.failure = "no room"
         peer = await self.connect()
@@ -113,7 +112,7 @@ class SpilloverTests(EdgeTests):
 
 class SpilloverByNodesTests(SpilloverTests):
     """
-    The same with nodes.
+    The same tests with nodes.
     """
 
     spawner_type = NodeSpawner

@@ -1,6 +1,6 @@
 """
-Tests of what clients notice when instances are killed, and stopped, all the
-time: nothing.
+Tests that clients notice nothing when instances are killed and stopped all the
+time.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from brxy.test.support.loopback.storms import StormTests, nodeOf
 
 class KillTests(StormTests):
     """
-    Instances are killed by SIGKILL while clients ask.
+    Tests of instances that are killed by SIGKILL while clients send requests.
     """
 
     async def storm(self, kills: int, pause: float, victimOf: Callable[[int], int]) -> None:
         """
-        Kill one of those that have answered, again and again.
+        Kill an instance that has answered, several times.
 
-        @param pause: seconds between two.
-        @param victimOf: which process to kill for an app's.
+        @param pause: seconds between two kills.
+        @param victimOf: returns the process to kill for an app's.
         """
         chance = random.Random(kills)
         for _ in range(kills):
@@ -38,7 +38,8 @@ class KillTests(StormTests):
 
     async def check(self) -> None:
         """
-        GETs were all answered, and a POST reached an app once at most.
+        Check that all GETs were answered, and that a POST reached an app at
+        most once.
         """
         await self.answered(100)
         await self.customers.leave()
@@ -55,7 +56,7 @@ class KillTests(StormTests):
 
     async def test_apps(self) -> None:
         """
-        Ten apps a second for ten seconds.
+        Ten apps a second are killed for ten seconds.
         """
         self.launchApps({"capacity": 8, "max_instances": 4}, retries=10)
         self.customers.come(26, lambda: get("/50"))
@@ -66,7 +67,7 @@ class KillTests(StormTests):
 
     async def test_nodes(self) -> None:
         """
-        Two nodes a second for twelve seconds.
+        Two nodes a second are killed for twelve seconds.
         """
         self.launchNodes({"capacity": 8, "max_instances": 4}, retries=10)
         self.customers.come(26, lambda: get("/50"))
@@ -79,21 +80,23 @@ class KillTests(StormTests):
 @onBothTransports
 class StopTests(StormTests):
     """
-    A node is stopped by SIGSTOP: it does nothing, and its connections stay.
+    Tests of a node that is stopped by SIGSTOP: it does nothing, and its
+    connections stay.
     """
 
     def stuck(self, since: int) -> int:
         """
-        How many clients have asked before there were so many answers, and
-        still wait.
+        @return: how many clients sent their request before this number of
+            answers was reached, and still wait.
         """
         return sum(asked <= since for asked in self.customers.waiting.values())
 
     async def test_swallows(self) -> None:
         """
-        It keeps no more than its capacity waiting, what it did not accept
-        goes elsewhere, and another is ordered in its place.  When it goes on,
-        everybody has an answer, and it serves again.
+        A stopped node keeps at most its capacity of requests waiting. Requests
+        that it did not accept go to other nodes, and another instance is
+        ordered in its place. When it continues, each client gets an answer,
+        and the node serves again.
         """
         self.launchNodes({"capacity": 2, "max_instances": 4})
         customers = self.customers
@@ -102,7 +105,7 @@ class StopTests(StormTests):
         victim = self.alive()[-1]
         os.kill(nodeOf(victim), signal.SIGSTOP)
         self.addCleanup(self._goOn, nodeOf(victim))
-        # More than the others can serve.
+        # More requests than the others can serve.
         customers.come(2, lambda: get("/50"))
         stopped_at = customers.answers.total()
         await self.answered(200)
@@ -110,7 +113,7 @@ class StopTests(StormTests):
         await self.until(lambda: len(self.alive()) == 4)
         os.kill(nodeOf(victim), signal.SIGCONT)
         await self.until(lambda: not self.stuck(stopped_at))
-        # It is the newest of those that the others leave work to.
+        # The node is the only one left, and so gets requests again.
         del customers.pids[victim]
         for pid in self.alive():
             os.kill(nodeOf(pid), signal.SIGKILL)
@@ -120,8 +123,8 @@ class StopTests(StormTests):
 
     async def test_idle(self) -> None:
         """
-        One that was idle accepts nothing: what was offered to it is answered
-        by another, before it goes on.
+        A stopped node that was idle accepts nothing: another node answers the
+        requests that were offered to it, before it continues.
         """
         self.launchNodes({"capacity": 2, "max_instances": 2})
         customers = self.customers

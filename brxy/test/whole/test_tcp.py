@@ -15,27 +15,13 @@ from brxy.interfaces import Address
 from brxy.processes.ports import PORTS
 from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
-from brxy.test.support.loopback.peers import App, Peer
+from brxy.test.support.loopback.peers import App, Peer, echo
 from brxy.test.support.loopback.spawning import NodeSpawner, TestSpawner
 
 PIECE = bytes(range(256)) * 256
 TIMES = 512
 SIZE = len(PIECE) * TIMES
 SUM = md5(PIECE * TIMES).hexdigest()
-
-
-async def echo(peer: Peer) -> None:
-    """
-    Send back what comes, and end when it does.
-    """
-    while True:
-        await peer.until(lambda: peer.ended or peer.received)
-        data = bytes(peer.received)
-        peer.received.clear()
-        if data:
-            peer.write(data)
-        elif peer.ended:
-            return
 
 
 async def digest(peer: Peer) -> str:

@@ -1,5 +1,5 @@
 """
-What holds for clients, for those that come by TLS.
+Tests of clients over plain connections, repeated with clients that use TLS.
 """
 
 from __future__ import annotations
@@ -11,40 +11,40 @@ from brxy.test.whole import test_held, test_hostile_clients, test_http, test_tcp
 @onTLS
 class ConnectionTests(test_http.ConnectionTests):
     """
-    Which requests a connection carries, in which order.
+    Tests of the requests on a connection, and their order, over TLS.
     """
 
 
 @onTLS
 class OldClientTests(test_http.OldClientTests):
     """
-    Clients that speak HTTP/1.0.
+    Tests of clients that speak HTTP/1.0 over TLS.
     """
 
 
 @onTLS
 class BodyTests(test_http.BodyTests):
     """
-    Bodies and what goes before them.
+    Tests of bodies, and of interim responses before them, over TLS.
     """
 
 
 @onTLS
 class HeldTests(test_held.HeldTests):
     """
-    Requests for which there is no instance yet.
+    Tests of requests for which there is no instance yet, over TLS.
     """
 
 
 @onTLS
 class LeavingTests(test_hostile_clients.LeavingTests):
     """
-    Clients that hang up while they are held, or later.
+    Tests of clients that hang up while they are held, or later, over TLS.
     """
 
 
 @onTLS
 class TCPTests(test_tcp.TCPTests):
     """
-    TLS that ends before a TCP route.
+    Tests of TLS that ends before a TCP route.
     """

@@ -1,5 +1,6 @@
 """
-Tests of who may be a node: edge and node in the trial process, on loopback.
+Tests of which nodes an edge accepts: edge and node in the process of the test
+run, on loopback.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 class _DiallingReactor:
     """
-    A reactor that notes when it connects.
+    A reactor that notes the times of its connections.
     """
 
     def __init__(self, reactor: Any, times: list[float]) -> None:
@@ -51,10 +52,10 @@ class _DiallingReactor:
 
 class _NodeTests(EdgeTests):
     """
-    Base of tests with nodes that nobody has spawned.
+    Base of tests with nodes that were not spawned.
 
-    @ivar app: where their app is.
-    @ivar attempts: when nodes have dialled (seconds).
+    @ivar app: the address of their app.
+    @ivar attempts: the times at which nodes have dialled (seconds).
     """
 
     spawner_type = NodeSpawner
@@ -68,7 +69,7 @@ class _NodeTests(EdgeTests):
 
     def said(self, text: str) -> list[str]:
         """
-        @return: the warnings of brxy that have this in them.
+        @return: brxy's warnings that contain this text.
         """
         return self.heard(text, LogLevel.warn)
 
@@ -82,16 +83,16 @@ class _NodeTests(EdgeTests):
 
     def listen(self, **settings: Any) -> None:
         """
-        Start an edge for nodes that come by themselves.
+        Start an edge for nodes that were started separately.
         """
         self.startEdge(**{"node_ports": [LOOPBACK], **settings})
-        # A node in this process would have the signal come to itself.
+        # A node in this process would install its own handler of the signal.
         self.hang_up: Any = signal.getsignal(signal.SIGHUP)
 
     @property
     def place(self) -> str:
         """
-        Where nodes dial.
+        @return: the address that nodes dial.
         """
         return f"tcp:127.0.0.1:{self.edge.node_addresses[0].port}"
 
@@ -111,14 +112,14 @@ class _NodeTests(EdgeTests):
 
     async def reload(self) -> None:
         """
-        Have the edge read its files anew.
+        Have the edge reload its files.
         """
         self.hang_up(signal.SIGHUP, None)
-        await self.until(lambda: self.heard("reads its certificates and tokens anew"))
+        await self.until(lambda: self.heard("reading certificates and tokens again"))
 
     def heard(self, text: str, least: Any = LogLevel.info) -> list[str]:
         """
-        @return: the lines of brxy that have this in them.
+        @return: brxy's lines that contain this text.
         """
         lines = [
             formatEvent(event)
@@ -136,24 +137,25 @@ class _NodeTests(EdgeTests):
 
     async def assertRefused(self, edge: str, node: str = "") -> None:
         """
-        The node is refused again and again: one line says why at the edge and one
-        at the node, and there are pauses.
+        The node is refused repeatedly. One line at the edge and one at the
+        node give the reason, and there are pauses.
 
-        @param edge: what the edge says; C{""}: it knows nothing of it.
-        @param node: what the node says, if not the same.
+        @param edge: the reason in the edge's log; C{""}: it logs nothing of
+            it.
+        @param node: the reason in the node's log, if it differs.
         """
         await self.until(lambda: len(self.attempts) >= 3)
-        # The least pauses of L{brxy.node.link}, see its tests for how they grow; a
-        # machine that is busy adds to them.
+        # The shortest pauses of L{brxy.node.link}, whose tests show how they grow. A busy
+        # machine adds to them.
         first, _, third, *_ = self.attempts
         self.assertGreaterEqual(third - first, 0.375)
-        [line] = self.said("no edge at ")
+        [line] = self.said("no connection to the edge at ")
         self.assertIn(f": {node or edge}", line)
-        self.assertTrue(line.endswith("; trying on"), line)
-        refused = self.said("refused a node at ")
+        self.assertTrue(line.endswith("; retrying"), line)
+        refused = self.said("refused a node from ")
         self.assertEqual(len(refused), 1 if edge else 0, refused)
         for line in refused:
-            self.assertIn(f"refused a node at 127.0.0.1: {edge}", line)
+            self.assertIn(f"refused a node from 127.0.0.1: {edge}", line)
         self.assertEqual(len(self.said("")), 1 + len(refused), self.said(""))
         self.assertEqual(self.flushLoggedErrors(), [])
         self.assertEqual((await self.ask(_GET)).status, 503)
@@ -167,7 +169,7 @@ class TokenTests(_NodeTests):
 
     async def test_spawned(self) -> None:
         """
-        What the edge has spawned needs nothing but what it was given.
+        A node that the edge has spawned needs only what the edge gave it.
         """
         spawner = self.launch(webApp(answer()))
         await self.assertServes()
@@ -176,7 +178,8 @@ class TokenTests(_NodeTests):
 
     async def test_shared(self) -> None:
         """
-        One that nobody has spawned brings the token of C{--token-file}.
+        A node that was started separately presents the token of
+        C{--token-file}.
         """
         self.listen(token_file=self.tokenFile())
         self.node(token_file=self.tokenFile())
@@ -200,7 +203,7 @@ class TokenTests(_NodeTests):
 
     async def test_anotherRoute(self) -> None:
         """
-        A node with the token, and the ticket, of another route's.
+        A node with the token and the ticket of another route.
         """
         spawner = self.launch(webApp(answer()), {"pattern": "b"}, hold_timeout=0.1)
         await self.ask(b"GET / HTTP/1.1\r\nHost: b\r\n\r\n")
@@ -213,7 +216,7 @@ class TokenTests(_NodeTests):
 
     async def test_anotherTicket(self) -> None:
         """
-        A node with the token of another's order, for the same route.
+        A node with the token of another order for the same route.
         """
         spawner = self.launch(webApp(answer()))
         await self.assertServes()
@@ -227,7 +230,7 @@ class TokenTests(_NodeTests):
 
     async def test_secondInstance(self) -> None:
         """
-        A second instance with all that another was given.
+        A second instance with the token and the ticket of another.
         """
         spawner = self.launch(webApp(answer()))
         await self.assertServes()
@@ -236,12 +239,13 @@ class TokenTests(_NodeTests):
         await self.until(lambda: len(self.attempts) >= 3)
         [line] = self.said("refused a node")
         self.assertIn("its ticket belongs to another instance", line)
-        [line] = self.said("no edge at")
-        self.assertIn("its ticket belongs to another instance; trying on", line)
+        [line] = self.said("no connection to the edge at")
+        self.assertIn("its ticket belongs to another instance; retrying", line)
 
     async def test_notAllowed(self) -> None:
         """
-        The token of the file, for a route that C{--node-allow} does not give.
+        A node with the token of the file, for a route that C{--node-allow}
+        does not allow.
         """
         self.listen(token_file=self.tokenFile(), allowed=[Allowed("token", "b")], hold_timeout=0.1)
         self.node(token="shared")
@@ -255,12 +259,12 @@ class TokenTests(_NodeTests):
         self.node(capacity=10)
         await self.until(lambda: len(self.attempts) >= 30)
         self.assertEqual(len(self.said("refused a node")), 1)
-        self.assertEqual(len(self.said("no edge at")), 1)
+        self.assertEqual(len(self.said("no connection to the edge at")), 1)
 
     async def test_restart(self) -> None:
         """
-        What was spawned is good for the next edge with the same state, and for
-        none with another.
+        The credentials of a spawned node are valid for the next edge with the
+        same state, and for none with another.
         """
         state = self.mktemp()
         spawner = self.launch(webApp(answer()), state_dir=state)
@@ -277,8 +281,8 @@ class TokenTests(_NodeTests):
 
     async def test_newToken(self) -> None:
         """
-        After SIGHUP the file's new token counts, and who is there already stays;
-        a node brings what its own file says when it dials.
+        After SIGHUP the edge requires the file's new token, and nodes that are
+        connected already stay. A node reads its own file each time it dials.
         """
         edge, node, another = (self.tokenFile("old") for _ in range(3))
         self.listen(token_file=edge)
@@ -294,27 +298,28 @@ class TokenTests(_NodeTests):
 
     async def test_noNewToken(self) -> None:
         """
-        When the file can't be read the old token stays.
+        When the file can't be read the old token stays valid.
         """
         path = self.tokenFile()
         self.listen(token_file=path)
         os.unlink(path)
         await self.reload()
-        [line] = self.said("goes on with what it had")
+        [line] = self.said("keeping what was read before")
         self.assertTrue(line.endswith(f": --token-file {path}: No such file or directory"))
         self.node(token="shared")
         await self.assertServes()
 
     async def test_noFile(self) -> None:
         """
-        A node whose file is gone says so once, and is let in when it is back.
+        A node whose token file is gone logs that once, and is accepted when
+        the file is back.
         """
         self.listen(token_file=self.tokenFile())
         path = self.mktemp()
         self.node(token_file=path)
-        await self.until(lambda: self.said("trying on"))
-        [line] = self.said("no edge at")
-        self.assertIn(f": --token-file {path}: No such file or directory; trying on", line)
+        await self.until(lambda: self.said("retrying"))
+        [line] = self.said("no connection to the edge at")
+        self.assertIn(f": --token-file {path}: No such file or directory; retrying", line)
         Path(path).write_text("shared")
         await self.assertServes()
         self.assertEqual(self.said("refused"), [])
@@ -323,7 +328,7 @@ class TokenTests(_NodeTests):
 @onBothTransports
 class CertificateTests(_NodeTests):
     """
-    Tests of nodes that come by TLS.
+    Tests of nodes that connect over TLS.
     """
 
     async def refuse(
@@ -338,8 +343,8 @@ class CertificateTests(_NodeTests):
 
     async def test_mutual(self) -> None:
         """
-        A node whose certificate is of the edge's authority needs no token, and
-        may serve any route.
+        A node with a certificate from the edge's CA needs no token, and may
+        serve any route.
         """
         self.listen(node_tls=self.papers.edge())
         self.node(tls=self.papers.node("web1"), capacity=2)
@@ -348,7 +353,8 @@ class CertificateTests(_NodeTests):
 
     async def test_edgeOnly(self) -> None:
         """
-        Where the edge asks for no certificates a token is as good as anywhere.
+        An edge that requires no certificates accepts a token, as it does
+        without TLS.
         """
         spawner = self.launch(webApp(answer()), node_tls=self.papers.edge(ca=None))
         spawner.holding = True
@@ -360,8 +366,9 @@ class CertificateTests(_NodeTests):
 
     async def test_names(self) -> None:
         """
-        The edge's name is what its certificate says, be it an address or not;
-        a node that is told another name than it dials checks that.
+        The edge's name, which may be an address, is the one in its
+        certificate. A node that is given a different name than the address
+        that it dials checks that name.
         """
         self.listen(node_tls=self.papers.edge("edge.example.net", "::1"))
         for number, name in enumerate(("edge.example.net", "EDGE.example.net", "::1")):
@@ -370,7 +377,7 @@ class CertificateTests(_NodeTests):
 
     async def test_bulk(self) -> None:
         """
-        Bodies of some length go through both ways, and half-closes do.
+        Bodies of some length pass in both directions, and so do half-closes.
         """
         body = random.Random(0).randbytes(2**20)
 
@@ -396,7 +403,8 @@ class CertificateTests(_NodeTests):
 
     async def test_anotherAuthority(self) -> None:
         """
-        A node with a certificate of another authority, of the same name or not.
+        A node with a certificate from another CA, which has the same name or a
+        different one.
         """
         others = Papers(self.mktemp())
         await self.refuse(
@@ -417,7 +425,8 @@ class CertificateTests(_NodeTests):
 
     async def test_anotherName(self) -> None:
         """
-        A node whose certificate is for another name than C{--node-allow} knows.
+        A node whose certificate is for a name that C{--node-allow} does not
+        contain.
         """
         why = "no --node-allow lets it serve a"
         allowed = [Allowed("web1", None)]
@@ -426,7 +435,7 @@ class CertificateTests(_NodeTests):
 
     async def test_anotherRoute(self) -> None:
         """
-        A node with a certificate that is good for another route alone.
+        A node with a certificate that is valid for another route only.
         """
         allowed = [Allowed("web1", "b"), Allowed("web2", "a")]
         self.listen(node_tls=self.papers.edge(), allowed=allowed, hold_timeout=0.1)
@@ -438,7 +447,7 @@ class CertificateTests(_NodeTests):
 
     async def test_wrongToken(self) -> None:
         """
-        A token that is wrong is not made up for by a certificate.
+        A certificate does not make up for a wrong token.
         """
         self.listen(node_tls=self.papers.edge(), hold_timeout=0.1)
         self.node(tls=self.papers.node("web1"), token="wrong")
@@ -446,7 +455,7 @@ class CertificateTests(_NodeTests):
 
     async def test_noToken(self) -> None:
         """
-        Where the edge asks for no certificates, a node without a token.
+        A node without a token, at an edge that requires no certificates.
         """
         token = self.tokenFile()
         self.listen(node_tls=self.papers.edge(ca=None), token_file=token, hold_timeout=0.1)
@@ -465,7 +474,7 @@ class CertificateTests(_NodeTests):
 
     async def test_inTheMiddle(self) -> None:
         """
-        Somebody in the middle, with a certificate of their own making.
+        A server between node and edge, with a self-made certificate.
         """
         others = Papers(self.mktemp())
         await self.refuse(
@@ -486,29 +495,30 @@ class CertificateTests(_NodeTests):
 
     async def test_withoutTLS(self) -> None:
         """
-        A node that knows nothing of TLS gives nothing away but its token.
+        A node without TLS sends nothing secret but its token.
         """
         self.listen(node_tls=self.papers.edge(), hold_timeout=0.1)
         self.node(token="secret")
         await self.until(lambda: len(self.attempts) >= 3)
-        self.assertEqual(len(self.said("refused a node at 127.0.0.1: TLS: ")), 1)
-        self.assertEqual(len(self.said("no edge at ")), 1)
+        self.assertEqual(len(self.said("refused a node from 127.0.0.1: TLS: ")), 1)
+        self.assertEqual(len(self.said("no connection to the edge at ")), 1)
 
     async def test_edgeWithoutTLS(self) -> None:
         """
-        An edge that knows nothing of TLS is told nothing.
+        A node sends nothing secret to an edge without TLS.
         """
         self.listen(hold_timeout=0.1)
         self.node(tls=self.papers.node("web1"), token="secret")
         await self.until(lambda: len(self.attempts) >= 3)
-        [line] = self.said("no edge at ")
+        [line] = self.said("no connection to the edge at ")
         self.assertIn(": TLS: ", line)
-        self.assertEqual(len(self.said("refused a node at 127.0.0.1: ")), 1)
+        self.assertEqual(len(self.said("refused a node from 127.0.0.1: ")), 1)
 
     async def test_renewed(self) -> None:
         """
-        After SIGHUP the edge shows, and takes, what its files say then, and who is
-        there already stays; a node shows what its own say when it dials.
+        After SIGHUP the edge presents and accepts the certificates that its
+        files contain then, and nodes that are connected already stay. A node
+        reads its own files when it dials.
         """
         edge = self.papers.edge()
         self.listen(node_tls=edge)
@@ -531,13 +541,13 @@ class CertificateTests(_NodeTests):
 
     async def test_notRenewed(self) -> None:
         """
-        Files that don't fit together change nothing.
+        Files that don't match change nothing.
         """
         files = self.papers.edge()
         self.listen(node_tls=files)
         shutil.copy(self.papers.issue("other")[1], files.key)
         await self.reload()
-        [line] = self.said("goes on with what it had")
+        [line] = self.said("keeping what was read before")
         self.assertIn(files.certificate, line)
         self.node(tls=self.papers.node("web1"))
         await self.assertServes()
@@ -562,8 +572,8 @@ class PortTests(_NodeTests):
 
     def test_elsewhere(self) -> None:
         """
-        A port that can be reached from elsewhere is not opened for what anybody
-        can read.
+        A port that can be reached from elsewhere is not opened without
+        encryption.
         """
         for address in ("0.0.0.0", r"\:\:"):
             port = f"tcp:0:interface={address}"
@@ -585,9 +595,9 @@ class PortTests(_NodeTests):
 
     def test_lonely(self) -> None:
         """
-        An edge that no node can come to says so.
+        An edge that no node can connect to logs that.
         """
-        warning = "no node can come in: give a --token-file"
+        warning = "no node can authenticate: give a --token-file"
         certificate = self.papers.edge(ca=None)
         for settings, lonely in (
             ({}, True),
@@ -604,7 +614,7 @@ class PortTests(_NodeTests):
 
     def test_files(self) -> None:
         """
-        Files that can't be used are told of.
+        Files that can't be used are reported.
         """
         files = self.papers.edge()
         for changes, why in (
@@ -618,8 +628,8 @@ class PortTests(_NodeTests):
 
     async def test_unixFirst(self) -> None:
         """
-        What the edge spawns is sent to the Unix socket, where it needs no more
-        than its token.
+        Nodes that the edge spawns connect to the Unix socket, where they need
+        only their token.
         """
         path = self.mktemp()
         spawner = self.launch(

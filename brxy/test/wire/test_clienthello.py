@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.wire.clienthello}, with what OpenSSL says.
+Tests of L{brxy.wire.clienthello}, with hellos that OpenSSL makes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from brxy.wire.clienthello import ClientHelloReader
 
 def hello(name: str | None) -> bytes:
     """
-    @return: what Python's client begins with.
+    @return: the first bytes that Python's TLS client sends.
     """
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -27,7 +27,7 @@ def hello(name: str | None) -> bytes:
         client.do_handshake()
     except ssl.SSLWantReadError:
         return sent.read()
-    raise AssertionError("a handshake with nobody")
+    raise AssertionError("a handshake without a peer")
 
 
 HELLO = hello("www.example.com")
@@ -35,14 +35,14 @@ HELLO = hello("www.example.com")
 
 def record(data: bytes) -> bytes:
     """
-    A record of a handshake.
+    @return: a TLS record with a part of a handshake.
     """
     return b"\x16\x03\x01" + len(data).to_bytes(2) + data
 
 
 def read(*pieces: bytes) -> str | None:
     """
-    @return: what the reader says at last.
+    @return: the result of the reader after the last byte.
     """
     reader = ClientHelloReader()
     name = None
@@ -54,7 +54,7 @@ def read(*pieces: bytes) -> str | None:
 
 def message(*extensions: bytes, tail: bytes = b"") -> bytes:
     """
-    A hello with these extensions.
+    @return: a ClientHello with these extensions.
     """
     body = b"\x03\x03" + bytes(32) + b"\x00" + b"\x00\x02\x13\x01" + b"\x01\x00"
     joined = b"".join(extensions)
@@ -64,7 +64,7 @@ def message(*extensions: bytes, tail: bytes = b"") -> bytes:
 
 def serverName(name: bytes, kind: int = 0) -> bytes:
     """
-    An extension.
+    @return: a server_name extension.
     """
     entry = bytes([kind]) + len(name).to_bytes(2) + name
     listed = len(entry).to_bytes(2) + entry
@@ -78,7 +78,7 @@ class ClientHelloTests(SynchronousTestCase):
 
     def test_name(self) -> None:
         """
-        It finds the name, and that there is none.
+        The reader finds the name, or finds that there is none.
         """
         self.assertEqual(read(HELLO), "www.example.com")
         self.assertEqual(read(hello(None)), "")
@@ -87,7 +87,7 @@ class ClientHelloTests(SynchronousTestCase):
 
     def test_noExtensions(self) -> None:
         """
-        A client of TLS 1.2 may have none at all.
+        A client of TLS 1.2 may send no extensions at all.
         """
         body = b"\x03\x03" + bytes(32) + b"\x00" + b"\x00\x02\x13\x01" + b"\x01\x00"
         self.assertEqual(read(record(b"\x01" + len(body).to_bytes(3) + body)), "")
@@ -95,7 +95,7 @@ class ClientHelloTests(SynchronousTestCase):
     @given(lists(integers(1, len(HELLO) - 1), unique=True, max_size=20).map(sorted))
     def test_pieces(self, cuts: list[int]) -> None:
         """
-        It may come in pieces, and in records, of any size.
+        The hello may arrive in pieces and in records of any size.
         """
         ends = [*cuts, len(HELLO)]
         pieces = [HELLO[a:b] for a, b in zip([0, *cuts], ends, strict=True)]
@@ -107,14 +107,15 @@ class ClientHelloTests(SynchronousTestCase):
 
     def test_bytewise(self) -> None:
         """
-        Byte by byte, each in a record of its own.
+        The hello may arrive byte by byte, with each byte in a record of its
+        own.
         """
         records = b"".join(record(bytes([byte])) for byte in HELLO[5:])
         self.assertEqual(read(*(bytes([byte]) for byte in records)), "www.example.com")
 
     def test_bad(self) -> None:
         """
-        Whatever is none is told at once.
+        Bytes that are no ClientHello are refused at once.
         """
         name = serverName(b"a")
         for data in (
@@ -140,7 +141,8 @@ class ClientHelloTests(SynchronousTestCase):
 
     def test_endless(self) -> None:
         """
-        It is bounded, though it comes in the smallest of records.
+        The size of a hello is limited, even if it arrives in the smallest of
+        records.
         """
         head = b"\x01\x00\x40\x00"
         pieces = [record(bytes([byte])) for byte in head + bytes(16384)]
@@ -149,7 +151,7 @@ class ClientHelloTests(SynchronousTestCase):
     @given(binary(max_size=300), integers(0, len(HELLO)))
     def test_anything(self, data: bytes, start: int) -> None:
         """
-        Nothing else than that is ever raised.
+        Arbitrary bytes raise no other exception than that.
         """
         for each in (data, record(data) if data else data, HELLO[:start] + data):
             reader = ClientHelloReader()

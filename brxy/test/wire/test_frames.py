@@ -19,7 +19,7 @@ from brxy.wire.greeting import Hello, Open, Welcome
 
 _bounded = bounded(150)
 
-# What the protocol allows, said a second time: type, payloads, in an exchange.
+# The rules of the protocol once more: type, payloads, and whether it needs an exchange.
 _NOTHING = st.just(b"")
 _REASON = st.binary(max_size=255)
 _FLAG = st.sampled_from([b"\x00", b"\x01"])
@@ -56,8 +56,8 @@ def legalFrames(draw: st.DrawFn) -> Frame:
 
 def feedPieces(data: bytes, sizes: list[int]) -> list[Frame]:
     """
-    What a decoder makes of C{data} when it comes in pieces of these sizes, over
-    and over.
+    @return: the frames that a decoder returns when C{data} arrive in pieces of
+        these sizes, which are repeated as needed.
     """
     decoder = Decoder()
     frames = []
@@ -72,7 +72,7 @@ def feedPieces(data: bytes, sizes: list[int]) -> list[Frame]:
 
 def joined(frames: list[Frame]) -> list[Frame]:
     """
-    The same with DATA of one exchange in one, however it was cut.
+    @return: the same frames, with adjacent DATA of one exchange joined.
     """
     whole: list[Frame] = []
     for type, exchange, payload in frames:
@@ -111,7 +111,7 @@ class FrameTests(SynchronousTestCase):
 
     def test_noData(self) -> None:
         """
-        No bytes make no frame, for a DATA without bytes is an error.
+        No bytes make no frame, because a DATA frame without bytes is an error.
         """
         self.assertEqual(dataFrames(3, b""), b"")
 
@@ -128,7 +128,8 @@ class FrameTests(SynchronousTestCase):
 
     def test_exchangesCount(self) -> None:
         """
-        Exchanges count from 1 to 255 and then from 1 again, never 0.
+        Exchange numbers run from 1 to 255 and then from 1 again, and are never
+        0.
         """
         number, seen = 0, []
         for _ in range(256):
@@ -144,7 +145,7 @@ class ReasonTests(SynchronousTestCase):
 
     def test_roundTrip(self) -> None:
         """
-        A reason arrives as it was said, in any script.
+        A reason arrives as it was sent, in any script.
         """
         for text in ("", "no route to the app", "größer als möglich", "満員"):
             self.assertEqual(wire.reasonText(wire.reasonPayload(text)), text)
@@ -159,20 +160,20 @@ class ReasonTests(SynchronousTestCase):
 
     def test_fitForLogs(self) -> None:
         """
-        What would forge or garble a log line is escaped.
+        Characters that could forge or garble a log line are escaped.
         """
         self.assertEqual(wire.reasonText(b"a\nb\x1b[2J\x00\xe2\x80\xae"), r"a\nb\x1b[2J\x00\u202e")
 
     def test_notUTF8(self) -> None:
         """
-        What is no UTF-8 is replaced.
+        Bytes that are not UTF-8 are replaced.
         """
         self.assertEqual(wire.reasonText(b"\xff!"), "\ufffd!")
 
     def test_loneSurrogate(self) -> None:
         """
-        A reason that UTF-8 can't say, such as one with a file's undecodable
-        name, still goes out.
+        A reason that UTF-8 can't encode, such as one with an undecodable file
+        name, is still sent.
         """
         self.assertEqual(wire.reasonPayload("a\udcff"), b"a?")
 
@@ -186,7 +187,7 @@ class DecoderTests(SynchronousTestCase):
     @given(st.lists(legalFrames(), max_size=12), st.lists(st.integers(1, 400), min_size=1))
     def test_anySplit(self, frames: list[Frame], sizes: list[int]) -> None:
         """
-        However the bytes are split, the same frames come out.
+        The same frames come out however the bytes are split.
         """
         data = b"".join(frame(*one) for one in frames)
         self.assertEqual(Decoder().feed(data), frames)
@@ -197,8 +198,8 @@ class DecoderTests(SynchronousTestCase):
     @given(st.binary(max_size=200), st.lists(st.integers(1, 20), min_size=1))
     def test_anyBytes(self, data: bytes, sizes: list[int]) -> None:
         """
-        Whatever comes is frames or a breach of the protocol, and the same of both
-        however it is split.
+        Any bytes give frames or a breach of the protocol, and the same ones
+        however the bytes are split.
         """
 
         def outcome(sizes: list[int]) -> list[Frame] | str:
@@ -212,7 +213,8 @@ class DecoderTests(SynchronousTestCase):
 
     def test_dataInPieces(self) -> None:
         """
-        Of long DATA what is there comes out at once, and how much is missing is told.
+        The part of a long DATA frame that has arrived is returned at once,
+        with the number of bytes that are missing.
         """
         decoder = Decoder()
         big = dataFrames(1, b"x" * 65534 + b"y")
@@ -225,7 +227,8 @@ class DecoderTests(SynchronousTestCase):
 
     def test_wholeFramesOnly(self) -> None:
         """
-        Any other frame comes out when its last byte is in, and what follows is kept.
+        Any other frame is returned when its last byte has arrived, and the
+        bytes after it are kept.
         """
         decoder = Decoder()
         short = dataFrames(1, b"x" * 16384)
@@ -253,7 +256,7 @@ class DecoderTests(SynchronousTestCase):
 
     def test_unknownType(self) -> None:
         """
-        A type that is none is a breach, whatever the rest of the header says.
+        An unknown type is a breach, whatever the rest of the header contains.
         """
         for type in (0, 18, 255):
             for rest in (b"\x00\x00\x00", b"\x01\x00\x01", b"\x00\xff\xff"):
@@ -261,13 +264,14 @@ class DecoderTests(SynchronousTestCase):
 
     def test_http(self) -> None:
         """
-        A web browser that comes to the nodes' port is told off at once.
+        A web browser that connects to the port for nodes is refused at once.
         """
         self.assertBreach(b"GET / HTTP/1.1\r\n", "no type of frame: 71")
 
     def test_tooLong(self) -> None:
         """
-        A frame too long for its type is a breach as soon as its header is there.
+        A frame that is too long for its type is a breach as soon as its header
+        has arrived.
         """
         for type, longest in (
             (wire.HELLO, 4096),
@@ -314,7 +318,8 @@ class DecoderTests(SynchronousTestCase):
 
     def test_exchangeNumbers(self) -> None:
         """
-        Frames of an exchange need its number, and frames about the slot have none.
+        Frames of an exchange need its number, and frames about the slot must
+        have none.
         """
         for type, (_, in_exchange) in _LEGAL.items():
             name = wire.NAMES[type]
@@ -339,7 +344,7 @@ class DecoderTests(SynchronousTestCase):
 
 def goodHello(**changes: Any) -> dict[str, Any]:
     """
-    What a HELLO says, as JSON would have it, with some of it changed.
+    @return: the fields of a HELLO for JSON, with these changes.
     """
     said = {
         "version": 1,
@@ -355,7 +360,7 @@ def goodHello(**changes: Any) -> dict[str, Any]:
 
 def goodWelcome(**changes: Any) -> dict[str, Any]:
     """
-    The same for WELCOME.
+    @return: the fields of a WELCOME for JSON, with these changes.
     """
     return {"version": 1, "edge": "e-1", "generation": 17, "newest": True, **changes}
 
@@ -390,15 +395,16 @@ class GreetingTests(SynchronousTestCase):
 
     def test_unknownKeys(self) -> None:
         """
-        Keys that we don't know are left aside.
+        Unknown keys are ignored.
         """
         hello = Hello.decode(json.dumps(goodHello(zone="b")).encode())
         self.assertEqual(hello, Hello(**goodHello()))
 
     def test_optionalKeys(self) -> None:
         """
-        A node that nobody ordered has neither ticket nor generation, and may say
-        so with C{null} or with silence; and with that that it wants no more told.
+        A node that was not ordered has neither ticket nor generation. It may
+        send C{null} for them or omit them. A node that omits C{wants_client}
+        does not want the addresses of clients.
         """
         said = goodHello(generation=None)
         del said["ticket"]
@@ -408,7 +414,7 @@ class GreetingTests(SynchronousTestCase):
 
     def test_tokenHidden(self) -> None:
         """
-        Neither the HELLO nor a complaint about it shows the token.
+        Neither the repr of a HELLO nor an error about it contains the token.
         """
         self.assertNotIn("secret", repr(Hello(**goodHello())))
         payload = json.dumps(goodHello(token="secret\n")).encode()
@@ -418,7 +424,7 @@ class GreetingTests(SynchronousTestCase):
 
     def test_badHello(self) -> None:
         """
-        Each field must be of its type and within its bounds.
+        Each field must have the right type and be within its limits.
         """
         text = "printable ASCII characters"
         for changes, complaint in (
@@ -445,7 +451,7 @@ class GreetingTests(SynchronousTestCase):
 
     def test_badGeneration(self) -> None:
         """
-        A generation is a number of microseconds that fits 63 bits.
+        A generation is a number of microseconds that fits in 63 bits.
         """
         for generation in (-1, 2**63, "1", 1.5, False):
             payload = json.dumps(goodHello(generation=generation)).encode()
@@ -453,7 +459,7 @@ class GreetingTests(SynchronousTestCase):
 
     def test_missingFields(self) -> None:
         """
-        A HELLO without one of its fields says which.
+        The error for a HELLO that lacks a field names the field.
         """
         for name in ("token", "instance", "route", "capacity"):
             said = goodHello()
@@ -463,7 +469,7 @@ class GreetingTests(SynchronousTestCase):
 
     def test_badWelcome(self) -> None:
         """
-        The same goes for WELCOME.
+        The same holds for WELCOME.
         """
         for changes in (
             {"version": 0},
@@ -480,7 +486,8 @@ class GreetingTests(SynchronousTestCase):
 
     def test_notJSON(self) -> None:
         """
-        What is no JSON object in UTF-8 is a breach, however it was meant to hurt.
+        A payload that is not a JSON object in UTF-8 is a breach, however it
+        was constructed.
         """
         for payload in (
             b"{}x",
@@ -497,14 +504,15 @@ class GreetingTests(SynchronousTestCase):
 
     def test_loneSurrogate(self) -> None:
         """
-        A string that JSON can say and UTF-8 can't is not taken.
+        A string that JSON can express and UTF-8 can't is refused.
         """
         payload = json.dumps(goodHello(route="\ud800")).encode()
         self.assertRaises(SlotProtocolError, Hello.decode, payload)
 
     def test_ourOwnMistake(self) -> None:
         """
-        What can't be sent can't be made: that is the caller's error, no peer's.
+        A greeting that can't be sent can't be made: that is an error of the
+        caller, not a breach by a peer.
         """
         self.assertRaises(ValueError, Hello, **goodHello(capacity=0))
         self.assertRaises(ValueError, Welcome, **goodWelcome(edge="a b\n"))
@@ -513,7 +521,7 @@ class GreetingTests(SynchronousTestCase):
     @given(st.binary(max_size=80))
     def test_anyPayload(self, payload: bytes) -> None:
         """
-        Whatever a greeting says, it is taken or is a breach of the protocol.
+        Any payload of a greeting is accepted or is a breach of the protocol.
         """
         for decode in (Hello.decode, Welcome.decode):
             self.assertRaises(SlotProtocolError, decode, payload)
@@ -526,7 +534,7 @@ class OpenTests(SynchronousTestCase):
 
     def test_layout(self) -> None:
         """
-        OPEN is two bytes, kind and flags, and the client's address.
+        OPEN is two bytes, kind and flags, followed by the client's address.
         """
         opening = Open(wire.KIND_TCP, True, "192.0.2.1:5")
         self.assertEqual(opening.encode(255), b"\x07\xff\x00\x0d\x02\x01192.0.2.1:5")
@@ -548,7 +556,7 @@ class OpenTests(SynchronousTestCase):
 
     def test_breaches(self) -> None:
         """
-        A kind, a flag or an address that can't be is a breach.
+        An unknown kind, an unknown flag and an invalid address are breaches.
         """
         address = "OPEN: the client's address is not printable ASCII"
         for payload, complaint in (

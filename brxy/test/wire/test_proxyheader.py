@@ -40,7 +40,8 @@ _PORTS = st.integers(0, 65535)
 
 def plain(host: Any) -> str:
     """
-    An address in its shortest form, without an IPv6 one around it.
+    @return: an address in its shortest form: an IPv4 address that was mapped
+        to IPv6 becomes IPv4 again.
     """
     ip = ip_address(host)
     return str(getattr(ip, "ipv4_mapped", None) or ip)
@@ -49,7 +50,7 @@ def plain(host: Any) -> str:
 _ADDRESSES = st.builds(Address, st.ip_addresses().map(plain), _PORTS)
 _ENDPOINTS = st.builds(Endpoints, _ADDRESSES, _ADDRESSES)
 
-#: Good headers, and what some wrong bytes make of them.
+#: Valid headers, and what they become with some wrong bytes.
 _HEADERS = st.builds(proxyHeader, st.sampled_from(VERSIONS), st.none() | _ENDPOINTS)
 
 
@@ -64,7 +65,7 @@ def _spoilt(draw: st.DrawFn) -> bytes:
 
 def binary(command: int, family: int, body: bytes) -> bytes:
     """
-    A header of version 2.
+    @return: a header of version 2.
     """
     return SIGNATURE + pack("!BBH", command, family, len(body)) + body
 
@@ -75,7 +76,7 @@ V6_BODY = ip_address("2001:db8::7").packed + ip_address("2001:db8::1").packed + 
 
 def outcome(data: bytes) -> tuple[Endpoints | None, int] | None | str:
     """
-    What is read, or why nothing is.
+    @return: the endpoints that were read, or the reason why none were.
     """
     try:
         return readProxyHeader(data)
@@ -90,7 +91,7 @@ class EndpointsTests(SynchronousTestCase):
 
     def test_text(self) -> None:
         """
-        Each end is as in a URL.
+        Each end is written as in a URL.
         """
         self.assertEqual(str(V4), "192.0.2.7:40312 198.51.100.1:443")
         self.assertEqual(str(V6), "[2001:db8::7]:40312 [2001:db8::1]:443")
@@ -99,13 +100,13 @@ class EndpointsTests(SynchronousTestCase):
     @given(_ENDPOINTS)
     def test_roundTrip(self, endpoints: Endpoints) -> None:
         """
-        The text can be read again.
+        The text can be parsed again.
         """
         self.assertEqual(endpointsFromText(str(endpoints)), endpoints)
 
     def test_others(self) -> None:
         """
-        Nothing else is taken for one.
+        Any other text is refused.
         """
         for text in (
             "",
@@ -124,12 +125,13 @@ class EndpointsTests(SynchronousTestCase):
 
 class LineTests(SynchronousTestCase):
     """
-    Headers of version 1.
+    Tests of headers of version 1.
     """
 
     def test_read(self) -> None:
         """
-        A line names both ends; what follows it is not of the header.
+        A line contains both ends. The bytes after it don't belong to the
+        header.
         """
         for line, endpoints in (
             (b"PROXY TCP4 192.0.2.7 198.51.100.1 40312 443\r\n", V4),
@@ -139,7 +141,7 @@ class LineTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """
-        One may say that it does not know, and then say what it likes.
+        A proxy may send UNKNOWN, followed by any text.
         """
         longest = b"PROXY UNKNOWN ffff:f...f:ffff ffff:f...f:ffff 65535 65535".ljust(105, b"x")
         for line in (b"PROXY UNKNOWN", b"PROXY UNKNOWN \xff\0 ", longest):
@@ -147,14 +149,14 @@ class LineTests(SynchronousTestCase):
 
     def test_mapped(self) -> None:
         """
-        An IPv4 client of a port for both families is one of IPv4.
+        An IPv4 client of a port for both families is read as IPv4.
         """
         line = b"PROXY TCP6 ::ffff:192.0.2.7 ::ffff:198.51.100.1 40312 443\r\n"
         self.assertEqual(readProxyHeader(line), (V4, len(line)))
 
     def test_refused(self) -> None:
         """
-        What is no such line is refused, each as soon as that is certain.
+        An invalid line is refused as soon as it can't become valid.
         """
         for line in (
             b"TCP4 192.0.2.7 198.51.100.1 1 2",
@@ -188,7 +190,7 @@ class LineTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """
-        A line has at most 107 bytes with its end.
+        A line has at most 107 bytes, its end included.
         """
         begun = b"PROXY UNKNOWN ".ljust(MAX_V1 - 1, b"x")
         self.assertIsNone(readProxyHeader(begun))
@@ -198,12 +200,12 @@ class LineTests(SynchronousTestCase):
 
 class BinaryTests(SynchronousTestCase):
     """
-    Headers of version 2.
+    Tests of headers of version 2.
     """
 
     def test_read(self) -> None:
         """
-        A header names both ends; what follows is not of it.
+        A header contains both ends. The bytes after it don't belong to it.
         """
         for family, body, endpoints in ((0x11, V4_BODY, V4), (0x21, V6_BODY, V6)):
             header = binary(0x21, family, body)
@@ -211,7 +213,7 @@ class BinaryTests(SynchronousTestCase):
 
     def test_more(self) -> None:
         """
-        Whatever a proxy tells besides the addresses is left aside.
+        Everything that a proxy sends besides the addresses is ignored.
         """
         for tlvs in (b"\x04\0\0", b"\x02\0\x03a.b" + b"\x20\0\x05\x01\0\0\0\0", b"\xff"):
             header = binary(0x21, 0x11, V4_BODY + tlvs)
@@ -219,7 +221,8 @@ class BinaryTests(SynchronousTestCase):
 
     def test_local(self) -> None:
         """
-        A proxy may speak for itself, whatever the rest of its header says.
+        A proxy may connect on its own behalf (LOCAL), whatever the rest of its
+        header contains.
         """
         for family, body in ((0, b""), (0x11, V4_BODY), (0xFF, b"xyz"), (0x11, b"short")):
             header = binary(0x20, family, body)
@@ -227,8 +230,8 @@ class BinaryTests(SynchronousTestCase):
 
     def test_noAddress(self) -> None:
         """
-        So is one who comes for a client without an IP address, or whose
-        transport is none that there could be behind a connection.
+        A header is also accepted, without endpoints, if its client has no IP
+        address or a transport that can't be behind a connection.
         """
         for family, body in (
             (0x00, b""),
@@ -244,7 +247,7 @@ class BinaryTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        What is no such header is refused before the rest of it is there.
+        An invalid header is refused before the rest of it has arrived.
         """
         for header in (
             binary(0x22, 0x11, V4_BODY),
@@ -275,14 +278,15 @@ class BinaryTests(SynchronousTestCase):
 
 class EitherTests(SynchronousTestCase):
     """
-    Headers of both versions.
+    Tests of headers of both versions.
     """
 
     @_bounded
     @given(st.sampled_from(VERSIONS), st.none() | _ENDPOINTS, st.binary(max_size=5))
     def test_roundTrip(self, version: str, endpoints: Endpoints | None, rest: bytes) -> None:
         """
-        What is written is read again, of ends of two families too, in any pieces.
+        A header that is written can be read again, with ends of two families
+        too, and in any pieces.
         """
         header = proxyHeader(version, endpoints)
         self.assertEqual(readProxyHeader(header + rest), (endpoints, len(header)))
@@ -291,7 +295,7 @@ class EitherTests(SynchronousTestCase):
 
     def test_written(self) -> None:
         """
-        So they are written.
+        This is how headers are written.
         """
         for version, endpoints, header in (
             ("v1", V4, b"PROXY TCP4 192.0.2.7 198.51.100.1 40312 443\r\n"),
@@ -307,8 +311,9 @@ class EitherTests(SynchronousTestCase):
     @given(_spoilt(), st.binary(max_size=3))
     def test_splits(self, data: bytes, rest: bytes) -> None:
         """
-        However the bytes come in, the same is read; what is refused is not read at a
-        later byte, nor is it once it was read refused.
+        The same header is read however the bytes are split. One that is
+        refused is not read later, when more bytes arrive, and one that was
+        read is not refused later.
         """
         data += rest
         whole = outcome(data)
@@ -322,7 +327,7 @@ class EitherTests(SynchronousTestCase):
     @given(_spoilt())
     def test_twisted(self, data: bytes) -> None:
         """
-        What is accepted means the same to Twisted's parsers.
+        An accepted header means the same to Twisted's parsers.
         """
         found = outcome(data)
         if not isinstance(found, tuple):
@@ -334,7 +339,7 @@ class EitherTests(SynchronousTestCase):
             else:
                 info = V2Parser.parse(data[:taken])
         except InvalidProxyHeader:
-            # Of UNKNOWN and of what comes over no TCP it has notions of its own.
+            # Twisted reads UNKNOWN, and transports other than TCP, in a different way.
             self.assertIsNone(endpoints, data)
             return
         if endpoints is not None:

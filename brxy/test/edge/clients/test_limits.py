@@ -1,26 +1,29 @@
 """
-Tests of how much clients may take of an edge.
+Tests of the limits of what clients may take of an edge.
 """
 
 from __future__ import annotations
 
 from tempfile import TemporaryDirectory
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Factory
+from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.config.limits import Limits
+from brxy.interfaces import Address
 from brxy.node.service import NodeService
 from brxy.node.settings import NodeSettings
-from brxy.scaler import breaker
-from brxy.test.support.loopback.crowds import get
+from brxy.test.support.loopback.crowds import MemoryEdge, get
 from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests, spawnRule
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.peers import App, Message, Peer, answer, webApp
-from brxy.test.support.loopback.spawning import TestSpawner
+from brxy.test.support.loopback.spawning import FrontedSpawner, TestSpawner
+from brxy.test.support.memory.network import FakeReactor
 
-#: Of another client.
+#: The address of another client.
 OTHER = "127.0.0.2"
 
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
@@ -29,13 +32,13 @@ POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 @onBothTransports
 class RequestLimitTests(EdgeTests):
     """
-    Tests of limits of a request, and of a connection.
+    Tests of the limits of a request, and of a connection.
     """
 
     async def test_bodyTooLarge(self) -> None:
         """
-        A body that is announced as too large gets 413, and the app hears nothing; one
-        as large as may be goes through.
+        A body that is announced as too large gets 413, and the app receives nothing; one of
+        exactly the maximum goes through.
         """
         app = webApp(answer())
         self.launch(app, limits=Limits(max_body=1000))
@@ -47,8 +50,8 @@ class RequestLimitTests(EdgeTests):
 
     async def test_chunksTooLarge(self) -> None:
         """
-        One that turns out to be so on its way gets it too, and the app's connection
-        breaks; what was sent of it counts.
+        A body that proves to be too large on its way gets 413 too, and the app's connection
+        breaks. Only its contents count.
         """
         app = App(Peer.untilLost)
         self.launch(app, limits=Limits(max_body=1000))
@@ -63,7 +66,7 @@ class RequestLimitTests(EdgeTests):
 
     async def test_requests(self) -> None:
         """
-        After so many requests the client is told to come anew.
+        After the maximum of requests, the edge closes the connection.
         """
         self.launch(webApp(answer()), limits=Limits(max_requests=2))
         peer = await self.connect()
@@ -75,7 +78,7 @@ class RequestLimitTests(EdgeTests):
 
     async def test_requestsRefused(self) -> None:
         """
-        So it is if the last one gets an answer of the edge's own.
+        It does so too if the last one gets an answer of the edge's own.
         """
         spawner = self.launch(webApp(answer()), limits=Limits(max_requests=1))
         spawner.failure = "no"
@@ -86,12 +89,12 @@ class RequestLimitTests(EdgeTests):
 @onBothTransports
 class SlowTests(EdgeTests):
     """
-    Tests of clients that are too slow, with short times.
+    Tests of clients that are too slow, with short timeouts.
     """
 
     async def test_body(self) -> None:
         """
-        One that does not send the body it announced gets 408.
+        A client that does not send the body that it announced gets 408.
         """
         self.launch(App(Peer.untilLost), limits=Limits(body_timeout=0.1))
         said = await self.talk(POST + b"Content-Length: 1000\r\n\r\n")
@@ -99,7 +102,7 @@ class SlowTests(EdgeTests):
 
     async def test_reading(self) -> None:
         """
-        One that takes nothing of its answer is cut off, and the app with it.
+        A client that does not read its answer is cut off, and the app with it.
         """
 
         async def serve(peer: Peer) -> None:
@@ -148,13 +151,13 @@ class SlowTests(EdgeTests):
 @onBothTransports
 class ConnectionLimitTests(EdgeTests):
     """
-    Tests of how many clients are let in.
+    Tests of the limits of connections.
     """
 
     async def test_address(self) -> None:
         """
-        An address has so many connections; one more is cut at once, until it has one
-        less.  Another address may have as many.
+        An address has at most N connections; one more is cut at once, until it has fewer.
+        Another address may have N too.
         """
         self.launch(webApp(answer()), limits=Limits(max_connections_per_address=2))
         first, second = await self.connect(), await self.connect()
@@ -165,7 +168,7 @@ class ConnectionLimitTests(EdgeTests):
             self.assertEqual((await peer.answer()).status, 200)
         first.close()
         await first.untilLost()
-        await self.until(lambda: len(self.edge._http.clients) == 2)
+        await self.until(lambda: self.edge.parts.clients.count() == 2)
         again = await self.connect()
         again.write(get())
         self.assertEqual((await again.answer()).status, 200)
@@ -173,19 +176,19 @@ class ConnectionLimitTests(EdgeTests):
 
     async def cutOff(self) -> None:
         """
-        Whoever connects now is cut off.
+        Connect, and be cut off.
         """
         try:
             peer = await self.connect()
         except ConnectError:
-            # Before it was told that it is connected.
+            # It was cut before it knew that it is connected.
             return
         await peer.untilLost()
         self.assertEqual((peer.received, peer.clean), (b"", False))
 
     async def test_total(self) -> None:
         """
-        So many are let in.  Others wait, without anybody turning to them, and come in
+        At most N clients are accepted. Others wait in the kernel's queue, and are accepted
         when one has left.
         """
         self.launch(webApp(answer()), limits=Limits(max_connections=2))
@@ -207,8 +210,8 @@ class ConnectionLimitTests(EdgeTests):
 
     async def test_crowd(self) -> None:
         """
-        However many come at once, no more are in, on all ports together; all are
-        served in the end.
+        All ports together never accept more than N clients, however many connect at once; all
+        are served in the end.
         """
         self.launch(webApp(answer()), ports=[LOOPBACK] * 2, limits=Limits(max_connections=10))
         most = 0
@@ -216,7 +219,7 @@ class ConnectionLimitTests(EdgeTests):
         for peer in peers:
             peer.write(get()[:-2] + b"Connection: close\r\n\r\n")
         while not all(peer.ended for peer in peers):
-            most = max(most, self.edge._admission.count)
+            most = max(most, self.edge.parts.clients.countAccepted())
             await self.soon()
         self.assertEqual(most, 10)
         self.assertEqual([(await peer.answer()).status for peer in peers], [200] * 100)
@@ -236,7 +239,7 @@ class ConnectionLimitTests(EdgeTests):
 
     async def test_nodes(self) -> None:
         """
-        Nodes are no clients: they come in at any time.
+        Nodes are no clients: they are accepted at any time.
         """
         token = self.mktemp()
         limits = Limits(max_connections=1)
@@ -256,7 +259,8 @@ class ConnectionLimitTests(EdgeTests):
 
     async def test_unix(self) -> None:
         """
-        Clients on a Unix socket have no address, and no limits by that.
+        Clients on a Unix socket have no address, and the limits of addresses don't apply to
+        them.
         """
         folder = TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -275,12 +279,12 @@ class ConnectionLimitTests(EdgeTests):
 @onBothTransports
 class HeldLimitTests(EdgeTests):
     """
-    Tests of how many clients are held.
+    Tests of the limits of held clients.
     """
 
     async def hold(self, host: str, address: str = "127.0.0.1") -> Peer:
         """
-        Have a client ask for an app that does not come.
+        Have a client ask for an app that does not become ready.
         """
         peer = await self.connect(host=address)
         peer.write(get(host=host))
@@ -289,7 +293,7 @@ class HeldLimitTests(EdgeTests):
 
     async def test_total(self) -> None:
         """
-        All routes together hold so many; one more gets 503.
+        All routes together hold at most N clients; one more gets 503.
         """
         spawner = self.launch(webApp(answer()), limits=Limits(max_held_total=3))
         spawner.holding = True
@@ -303,7 +307,7 @@ class HeldLimitTests(EdgeTests):
 
     async def test_address(self) -> None:
         """
-        Of one address only so many are held; one more gets 429, others are held.
+        At most N clients of an address are held; one more gets 429, while others are held.
         """
         spawner = self.launch(webApp(answer()), limits=Limits(max_held_per_address=2))
         spawner.holding = True
@@ -318,12 +322,12 @@ class HeldLimitTests(EdgeTests):
 @onBothTransports
 class WakeLimitTests(EdgeTests):
     """
-    Tests of clients that ask for names which they make up.
+    Tests of clients that ask for hosts that they make up.
     """
 
     async def get(self, host: str, address: str = "127.0.0.1") -> Message:
         """
-        @return: the answer that a client gets from an app.
+        @return: the answer that a client gets.
         """
         peer = await self.connect(host=address)
         peer.write(get(host=host))
@@ -331,15 +335,16 @@ class WakeLimitTests(EdgeTests):
 
     async def test_burst(self) -> None:
         """
-        One address wakes so many, and is told then when it may again.  What runs it
-        may ask for, and what was named to the edge; others may wake what they want.
+        One address may wake N apps, and the answer to one more says when it may wake the next.
+        It may use apps that run, and those that the edge was configured with; other addresses
+        may wake N of their own.
         """
         spawner = self.launch(webApp(answer()), limits=Limits(wake_burst=2, wake_rate=6))
         for host in "ab":
             self.assertEqual((await self.get(host)).status, 200)
         late = await self.get("c")
         self.assertEqual(late.status, 429)
-        # Of ten seconds a busy machine may have used some.
+        # A busy machine may have used some of the ten seconds.
         self.assertIn(int(late[b"retry-after"]), range(1, 11))
         self.assertEqual((await self.get("a")).status, 200)
         self.assertEqual((await self.get("localhost")).status, 200)
@@ -349,7 +354,7 @@ class WakeLimitTests(EdgeTests):
 
     async def test_named(self) -> None:
         """
-        Named are those of C{--route}.
+        The hosts of C{--route} don't count.
         """
         hosts = ["a", "b", "c"]
         self.launch(webApp(answer()), routes=hosts, limits=Limits(wake_burst=1))
@@ -357,7 +362,7 @@ class WakeLimitTests(EdgeTests):
 
     async def test_others(self) -> None:
         """
-        Those who come while somebody else has it woken don't pay for that.
+        Clients that wait for an app that another has woken don't pay for it.
         """
         spawner = self.launch(
             webApp(answer()), {"capacity": 10}, limits=Limits(wake_burst=1, wake_rate=1)
@@ -370,22 +375,9 @@ class WakeLimitTests(EdgeTests):
         spawner.release()
         self.assertEqual([(await peer.answer()).status for peer in peers], [200] * 3)
 
-    async def test_broken(self) -> None:
-        """
-        What can't be started, and is not tried, costs nothing.
-        """
-        # It is not tried again during the test.
-        self.patch(breaker, "FIRST_PAUSE", 60.0)
-        spawner = self.launch(webApp(answer()), limits=Limits(wake_burst=2, wake_rate=1))
-        spawner.failure = "no"
-        self.assertEqual([(await self.get("a")).status for _ in range(5)], [503] * 5)
-        self.assertEqual([(await self.get(host)).status for host in "bc"], [503, 429])
-        self.assertEqual(len(spawner.orders), 2)
-
     async def test_routes(self) -> None:
         """
-        Of so many routes something is known; for one more there is 503 until one is
-        forgotten.
+        At most N routes are known; a request for one more gets 503 until one is forgotten.
         """
         spawner = self.launch(webApp(answer()), limits=Limits(max_routes=2))
         for host in "ab":
@@ -399,8 +391,8 @@ class WakeLimitTests(EdgeTests):
 
     async def test_pushing(self) -> None:
         """
-        At the global maximum an app that somebody uses does not go for a name that
-        nobody knows; one that has served before may have its place.
+        At the global maximum of instances, an app that is in use is not stopped for a host
+        that has never been served; for one that has been served, it is.
         """
         spawner = self.launch(
             webApp(answer()), max_total=1, hold_timeout=0.1, limits=Limits(wake_burst=5)
@@ -416,8 +408,7 @@ class WakeLimitTests(EdgeTests):
 
     async def woken(self, host: str, address: str = "127.0.0.1") -> None:
         """
-        Ask until an app serves: on a busy machine that may take longer than anybody
-        is held.
+        Ask until an app serves: on a busy machine, that may take longer than the hold timeout.
         """
         while (status := (await self.get(host, address)).status) == 503:
             pass
@@ -425,7 +416,7 @@ class WakeLimitTests(EdgeTests):
 
     async def test_memory(self) -> None:
         """
-        However many names there are, nothing is kept of them.
+        However many hosts are made up, nothing is kept of them.
         """
         spawner = self.launch(webApp(answer()), limits=Limits(wake_burst=3, wake_rate=1))
         peer = await self.connect()
@@ -434,5 +425,29 @@ class WakeLimitTests(EdgeTests):
             status = (await peer.answer()).status
             self.assertEqual(status, 200 if number < 3 else 429)
         self.assertEqual(len(spawner.orders), 3)
-        self.assertEqual(self.edge._scaler.knownRoutes(), 3)
-        self.assertEqual(list(self.edge._brokerage._broker.routes()), [])
+        self.assertEqual(self.edge.parts.scaler.knownRoutes(), 3)
+        self.assertEqual(dict(self.edge.parts.dispatch.snapshot().held), {})
+
+
+class BrokenLimitTests(SynchronousTestCase):
+    """
+    Tests of clients that ask for hosts whose apps can't be started; no time passes.
+    """
+
+    def test_broken(self) -> None:
+        """
+        An app that can't be started, and is not tried again, costs nothing.
+        """
+        reactor = FakeReactor()
+        spawner = FrontedSpawner(reactor, lambda order: Address("127.0.0.1", 1))
+        spawner.failure = "no"
+        limits = Limits(wake_burst=2, wake_rate=1)
+        edge = MemoryEdge(reactor, spawnRule(spawner), limits=limits)
+        self.addCleanup(edge.service.stopService)
+        statuses = []
+        for host in ("a", "a", "a", "a", "a", "b", "c"):
+            client = edge.ask(get(host=host), IPv4Address("TCP", "192.0.2.7", 5))
+            edge.turn()
+            statuses.append(client.status)
+        self.assertEqual(statuses, [503] * 6 + [429])
+        self.assertEqual(len(spawner.orders), 2)

@@ -1,6 +1,6 @@
 """
-Tests of clients that come through a proxy: L{brxy.edge.clients.proxied}, and what is kept of
-X-Forwarded-For.
+Tests of clients that connect through a proxy: L{brxy.edge.clients.proxied}, and what is kept
+of X-Forwarded-For.
 """
 
 from __future__ import annotations
@@ -22,21 +22,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.clients.peer import ProxiedPeer, endpointsText
 from brxy.edge.clients.proxied import COMPLAINTS_PAUSE, HEADER_TIMEOUT, Proxied
-from brxy.interfaces import Address
 from brxy.test.support.loopback.crowds import MemoryEdge, get
 from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.papers import Papers
-from brxy.test.support.loopback.peers import App, Peer, answer, connect, webApp
+from brxy.test.support.loopback.peers import App, Peer, answer, connect, echo, webApp
 from brxy.test.support.memory.network import FakeReactor, PipeEnd
+from brxy.test.support.memory.proxies import CLIENT, HERE
 from brxy.test.support.memory.recorders import Server
-from brxy.test.whole.test_tcp import echo
 from brxy.values.networks import NOBODY, Networks
-from brxy.wire.proxyheader import VERSIONS, Endpoints, proxyHeader
+from brxy.wire.proxyheader import VERSIONS, proxyHeader
 
-HERE = Networks(["127.0.0.0/8", "unix"])
-
-CLIENT = Endpoints(Address("192.0.2.7", 40312), Address("198.51.100.1", 443))
 HEADER = proxyHeader("v1", CLIENT)
 
 GET = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -49,8 +45,8 @@ class PeerTests(SynchronousTestCase):
 
     def test_endpoints(self) -> None:
         """
-        Who connected to whom is told as in a URL, of a client that a proxy names by
-        what that says; of one without an address it is not.
+        Both ends are written as in a URL, and for a client that a proxy names as its header
+        says; without an address, nothing is.
         """
         here = IPv4Address("TCP", "127.0.0.1", 80)
         for peer, text in (
@@ -72,14 +68,14 @@ class WrappingTests(SynchronousTestCase):
 
     def test_nobody(self) -> None:
         """
-        Where nobody is trusted, nothing stands between.
+        Without trusted proxies, a factory is not wrapped.
         """
         factory = Factory.forProtocol(Protocol)
         self.assertIs(Proxied(Clock(), NOBODY).wrap(factory), factory)
 
     def test_others(self) -> None:
         """
-        Nor does for those who are not.
+        The protocols of other peers are not wrapped.
         """
         protocol = Protocol()
         server = Server(lambda: protocol)
@@ -89,7 +85,7 @@ class WrappingTests(SynchronousTestCase):
 
     def test_logged(self) -> None:
         """
-        The log names a port by what is behind.
+        The log names a port by the factory that is wrapped.
         """
         wrapped = Proxied(Clock(), HERE).wrap(Factory.forProtocol(Protocol))
         self.assertEqual(ILoggingContext(wrapped).logPrefix(), "Factory")
@@ -99,7 +95,7 @@ class WrappingTests(SynchronousTestCase):
 
 class TimeTests(SynchronousTestCase):
     """
-    A proxy does not have for ever.
+    A PROXY header must come in time.
     """
 
     def setUp(self) -> None:
@@ -110,7 +106,7 @@ class TimeTests(SynchronousTestCase):
 
     def complaints(self) -> list[str | None]:
         """
-        What was logged about proxies.
+        @return: what was logged about proxies.
         """
         return [formatEvent(e) for e in self.events if e["log_level"] == LogLevel.warn]
 
@@ -124,7 +120,8 @@ class TimeTests(SynchronousTestCase):
 
     def test_slow(self) -> None:
         """
-        One whose header is not whole in time is cut, even if it goes on sending.
+        A connection whose header is not complete in time is cut, even if the proxy goes on
+        sending.
         """
         client = self.edge.ask(HEADER[:5])
         end = client.transport
@@ -132,42 +129,41 @@ class TimeTests(SynchronousTestCase):
         for place in range(5, 5 + int(HEADER_TIMEOUT) - 1):
             end.write(HEADER[place : place + 1])
             self.wait(1)
-        self.assertIsNone(client.lost)
+        self.assertIsNone(client.reason)
         self.wait(HEADER_TIMEOUT / 4 + 2)
-        self.assertIsNotNone(client.lost)
+        self.assertIsNotNone(client.reason)
         [line] = self.complaints()
         self.assertRegex(
-            line or "", "closed a connection of the proxy .*: no PROXY header in time"
+            line or "", "closed a connection from proxy .*: no complete PROXY header in time"
         )
 
     def test_complaints(self) -> None:
         """
-        What is wrong with many connections is told now and then.
+        A misconfigured proxy is logged now and then, not with each connection.
         """
         for expected in (1, 1, 2):
             client = self.edge.ask(get())
             self.edge.turn()
-            self.assertIsNotNone(client.lost)
+            self.assertIsNotNone(client.reason)
             self.assertEqual(client.received, b"")
             self.assertEqual(len(self.complaints()), expected)
             self.wait(COMPLAINTS_PAUSE / 2)
 
     def test_stop(self) -> None:
         """
-        An edge that stops waits for no header.
+        An edge that stops does not wait for headers.
         """
         client = self.edge.ask(HEADER[:5])
         stopped = self.edge.service.stopService()
         self.edge.turn()
         self.edge.turn()
         self.successResultOf(stopped)
-        self.assertIsNotNone(client.lost)
+        self.assertIsNotNone(client.reason)
         self.assertEqual(self.reactor.timers(), 0)
 
     def test_silent(self) -> None:
         """
-        One that closes before it has said anything, as a check of its health does, is
-        no matter.
+        A proxy that closes before it has sent anything, as a health check does, is not logged.
         """
         client = self.edge.ask(b"")
         assert isinstance(client.transport, PipeEnd)
@@ -185,7 +181,7 @@ class HTTPTests(EdgeTests):
 
     def front(self, trusted: Networks = HERE, **settings: Any) -> App:
         """
-        Start an edge with such proxies, before an app.
+        Start an edge with trusted proxies, before an app.
         """
         app = webApp(answer())
         self.launch(app, {"capacity": 8}, proxy_trust=trusted, **settings)
@@ -193,7 +189,7 @@ class HTTPTests(EdgeTests):
 
     async def test_named(self) -> None:
         """
-        The app is told of the client that the proxy names, with each request.
+        The app receives the client that the proxy names, with each request.
         """
         app = self.front()
         for version in VERSIONS:
@@ -207,7 +203,7 @@ class HTTPTests(EdgeTests):
 
     async def test_pieces(self) -> None:
         """
-        However the header comes in.
+        The header may come in pieces.
         """
         app = self.front()
         for version in VERSIONS:
@@ -222,7 +218,7 @@ class HTTPTests(EdgeTests):
 
     async def test_ownConnection(self) -> None:
         """
-        A proxy that asks for itself, or does not know for whom, is the client.
+        A proxy that sends a request of its own, or names no client, is the client.
         """
         app = self.front()
         for version in VERSIONS:
@@ -231,7 +227,7 @@ class HTTPTests(EdgeTests):
 
     async def test_strangers(self) -> None:
         """
-        Of anybody else such a header is no request.
+        From any other peer, such a header is an invalid request.
         """
         app = self.front(Networks(["10.0.0.0/8", "unix"]))
         self.assertEqual((await self.ask(GET)).status, 200)
@@ -241,7 +237,7 @@ class HTTPTests(EdgeTests):
 
     async def test_missing(self) -> None:
         """
-        A proxy without a header gets nothing, not even an answer; one line tells of it.
+        A proxy without a header gets no answer, and one line is logged.
         """
         app = self.front()
         with capturedLogs() as events:
@@ -252,18 +248,18 @@ class HTTPTests(EdgeTests):
                 self.assertEqual(bytes(peer.received), b"")
         self.assertEqual(app.requests, [])
         lines = [formatEvent(e) for e in events if e["log_level"] == LogLevel.warn]
-        self.assertEqual(lines, ["closed a connection of the proxy 127.0.0.1: no PROXY header"])
+        self.assertEqual(lines, ["closed a connection from proxy 127.0.0.1: no PROXY header"])
 
     async def test_twice(self) -> None:
         """
-        There is one header: what comes behind it is a request, or is none.
+        A second header is an invalid request.
         """
         self.front()
         self.assertEqual((await self.ask(HEADER + HEADER + GET)).status, 400)
 
     async def test_leaves(self) -> None:
         """
-        One that half-closes before its header is whole is gone.
+        A proxy that half-closes before its header is complete is cut.
         """
         self.front()
         peer = await self.connect()
@@ -274,7 +270,7 @@ class HTTPTests(EdgeTests):
 
     async def test_halfClosed(self) -> None:
         """
-        One that half-closes after its request gets its answer, and then the end.
+        A proxy that half-closes after its request gets its answer, and then the end.
         """
         self.front()
         peer = await self.connect()
@@ -288,7 +284,7 @@ class HTTPTests(EdgeTests):
 
     async def test_unixSocket(self) -> None:
         """
-        A proxy may come by a unix socket.
+        A proxy may connect to a Unix socket.
         """
         folder = tempfile.mkdtemp(prefix="brxy-")
         self.addCleanup(shutil.rmtree, folder)
@@ -311,7 +307,7 @@ class TCPTests(EdgeTests):
 
     async def test_passes(self) -> None:
         """
-        The app gets what is behind the header, and both ends may close.
+        The app receives what follows the header, and both ends may close.
         """
         app = App(echo)
         self.launch(app, ports=[], frontends=[("db", LOOPBACK)], proxy_trust=HERE)
@@ -327,7 +323,7 @@ class TCPTests(EdgeTests):
 
     async def test_appFirst(self) -> None:
         """
-        The app speaks first, once the header is there.
+        The app speaks first, once the header is complete.
         """
 
         async def greet(peer: Peer) -> None:
@@ -345,7 +341,7 @@ class TCPTests(EdgeTests):
 
 class _Starting(ClientContextFactory):
     """
-    For a client that believes everybody.
+    For a client that accepts any certificate.
     """
 
     method = SSL.TLS_METHOD
@@ -359,7 +355,7 @@ class TLSTests(EdgeTests):
 
     async def test_before(self) -> None:
         """
-        What stands behind the factory of a port sees TLS alone, and the client.
+        The factory of a port sees only TLS, and the address of the client.
         """
         certificate, key = Papers(self.mktemp()).issue("localhost")
         context = DefaultOpenSSLContextFactory(key, certificate)
@@ -382,7 +378,7 @@ class TLSTests(EdgeTests):
 
 class _Upper(Protocol):
     """
-    Says everything louder.
+    Answers in capitals.
     """
 
     def dataReceived(self, data: bytes) -> None:
@@ -407,7 +403,8 @@ class ForwardedTests(EdgeTests):
 
     async def test_trusted(self) -> None:
         """
-        A trusted proxy's are kept, and it is added; the route is still Host's.
+        The fields of a trusted proxy are kept, and its address is added; the route is that of
+        Host.
         """
         app = webApp(answer())
         spawner = self.launch(app, forwarded_trust=HERE)
@@ -428,7 +425,7 @@ class ForwardedTests(EdgeTests):
 
     async def test_eachRequest(self) -> None:
         """
-        They hold for their own request.
+        The fields apply to their own request only.
         """
         app = webApp(answer())
         self.launch(app, forwarded_trust=HERE)
@@ -445,7 +442,7 @@ class ForwardedTests(EdgeTests):
 
     async def test_strangers(self) -> None:
         """
-        Anybody else's are replaced.
+        Those of any other peer are replaced.
         """
         app = webApp(answer())
         self.launch(app, forwarded_trust=Networks(["10.0.0.0/8", "unix"]))
@@ -457,8 +454,7 @@ class ForwardedTests(EdgeTests):
 
     async def test_behindProxy(self) -> None:
         """
-        Behind a PROXY header it is the client that the header names who is trusted, or
-        is not.
+        Behind a PROXY header, the client that the header names is trusted or is not.
         """
         app = webApp(answer())
         self.launch(app, proxy_trust=HERE, forwarded_trust=Networks(["192.0.2.7"]))

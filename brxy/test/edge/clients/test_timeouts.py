@@ -1,11 +1,12 @@
 """
-Tests of how long an edge waits for its HTTP clients.
+Tests of L{brxy.edge.clients.timeouts}, and of how long an edge waits for its HTTP clients.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from brxy.edge.clients.timeouts import MIN_RATE, Awaited, Timeouts
 from brxy.edge.config.limits import Limits
 from brxy.interfaces import Address
 from brxy.test.support.loopback.crowds import MemoryClient, MemoryEdge, get
@@ -13,6 +14,46 @@ from brxy.test.support.loopback.edges import spawnRule
 from brxy.test.support.loopback.peers import answer
 from brxy.test.support.loopback.spawning import FrontedSpawner
 from brxy.test.support.memory.network import FakeReactor, PipeEnd
+
+
+class TimeoutsTests(SynchronousTestCase):
+    """
+    Tests of L{Timeouts}.
+    """
+
+    def test_checks(self) -> None:
+        """
+        A timeout is a number of checks.
+        """
+        timeouts = Timeouts(75.0, 30.0, 60.0, 0.0)
+        self.assertEqual(timeouts.pause, 15.0)
+        for awaited, checks in ((Awaited.REQUEST, 6), (Awaited.BODY, 3), (Awaited.READING, 5)):
+            self.assertTrue(timeouts.limits(awaited))
+            self.assertFalse(timeouts.isOver(awaited, checks - 1))
+            self.assertTrue(timeouts.isOver(awaited, checks))
+        self.assertFalse(timeouts.limits(Awaited.TUNNEL))
+        self.assertFalse(timeouts.limits(Awaited.NOTHING))
+
+    def test_short(self) -> None:
+        """
+        Short timeouts have more frequent checks.
+        """
+        self.assertEqual(Timeouts(75.0, 1.0, 60.0, 0.0).pause, 0.5)
+        self.assertEqual(Timeouts(0.0, 0.0, 0.0, 0.0).pause, 15.0)
+
+    def test_enough(self) -> None:
+        """
+        A trickle is not enough progress.  In a tunnel any byte is, and nothing is while the
+        client must send its next request.
+        """
+        timeouts = Timeouts(75.0, 30.0, 60.0, 100.0)
+        self.assertFalse(timeouts.isEnough(Awaited.BODY, 30 * MIN_RATE - 1))
+        self.assertTrue(timeouts.isEnough(Awaited.BODY, 30 * MIN_RATE))
+        self.assertFalse(timeouts.isEnough(Awaited.READING, 60 * MIN_RATE - 1))
+        self.assertTrue(timeouts.isEnough(Awaited.READING, 60 * MIN_RATE))
+        self.assertFalse(timeouts.isEnough(Awaited.TUNNEL, 0))
+        self.assertTrue(timeouts.isEnough(Awaited.TUNNEL, 1))
+        self.assertFalse(timeouts.isEnough(Awaited.REQUEST, 10**9))
 
 
 class ClientTimesBase(SynchronousTestCase):
@@ -28,12 +69,14 @@ class ClientTimesBase(SynchronousTestCase):
         self.reactor = FakeReactor()
         spawner = FrontedSpawner(self.reactor, lambda order: Address("127.0.0.1", 1))
         rule = spawnRule(spawner)
-        self.edge = MemoryEdge(self.reactor, rule, hold_timeout=600.0, limits=self.limits)
+        self.edge = MemoryEdge(
+            self.reactor, rule, hold_timeout=600.0, limits=self.limits, routes=["localhost"]
+        )
         self.addCleanup(self.edge.service.stopService)
 
     def connected(self, said: bytes) -> tuple[MemoryClient, PipeEnd]:
         """
-        @return: a client that has said this, and its end of the connection.
+        @return: a client that has sent this, and its end of the connection.
         """
         client = self.edge.ask(said)
         end = client.transport
@@ -42,7 +85,7 @@ class ClientTimesBase(SynchronousTestCase):
 
     def respond(self) -> None:
         """
-        Have the app answer everything.
+        Have the app answer every request.
         """
         self.edge.turn()
         while self.reactor.dialling():
@@ -64,7 +107,7 @@ class ClientTimesBase(SynchronousTestCase):
 
     def letIn(self) -> None:
         """
-        Have the app accept the request, and answer nothing yet.
+        Have the app accept the request, without an answer yet.
         """
         self.edge.turn()
         while self.reactor.dialling():
@@ -75,12 +118,12 @@ class ClientTimesBase(SynchronousTestCase):
 
 class ClientTimesTests(ClientTimesBase):
     """
-    A client that has nothing to say does not stay for ever.
+    A client must send a request.
     """
 
     def test_silent(self) -> None:
         """
-        One that never says anything is let go after 75 to 115 s.
+        A client that sends nothing is closed after 75 to 115 s.
         """
         client, _ = self.connected(b"")
         self.wait(74)
@@ -91,7 +134,7 @@ class ClientTimesTests(ClientTimesBase):
 
     def test_idle(self) -> None:
         """
-        That time begins anew with each of its requests.
+        Each request restarts that time.
         """
         client, end = self.connected(get())
         self.respond()
@@ -105,10 +148,25 @@ class ClientTimesTests(ClientTimesBase):
         self.wait(115)
         self.assertTrue(client.ended)
 
+    def test_refused(self) -> None:
+        """
+        So does a request that the edge answers itself.
+        """
+        client, end = self.connected(get(host="unknown"))
+        for _ in range(4):
+            self.wait(60)
+            self.assertFalse(client.ended)
+            client.received.clear()
+            end.write(get(host="unknown"))
+            self.edge.turn()
+            self.assertEqual(client.status, 404)
+        self.wait(115)
+        self.assertTrue(client.ended)
+
     def test_waiting(self) -> None:
         """
-        One that waits for its answer is not idle, however long that takes, nor is
-        it at once when it has got it.
+        A client that waits for its answer is not idle, however long that takes; once it has
+        the answer, it has its whole time.
         """
         client, _ = self.connected(get())
         self.wait(300)
@@ -120,8 +178,8 @@ class ClientTimesTests(ClientTimesBase):
 
     def test_slowHead(self) -> None:
         """
-        One that takes more than 15 s for a head gets 408, even if it goes on
-        sending, byte by byte.
+        A client that takes more than 15 s for a head gets 408, even if it goes on sending,
+        byte by byte.
         """
         client, end = self.connected(b"GET / HTTP/1.1\r\n")
         for second in range(14):
@@ -133,7 +191,7 @@ class ClientTimesTests(ClientTimesBase):
 
     def test_headInTime(self) -> None:
         """
-        One that gets it done in time is served.
+        A client that sends its head in time is served.
         """
         client, end = self.connected(get()[:-2])
         self.wait(14)
@@ -146,14 +204,14 @@ class ClientTimesTests(ClientTimesBase):
 
 class BodyTimeTests(ClientTimesBase):
     """
-    A client must go on sending the body it has begun.
+    A client must go on sending the body that it has begun.
     """
 
     HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
 
     def test_stops(self) -> None:
         """
-        One that stops gets 408, after 30 to 60 s, in front of an app as well as held.
+        A client that stops gets 408 after 30 to 60 s, whether it is held or on a slot.
         """
         client, _ = self.connected(self.HEAD)
         self.wait(29)
@@ -168,7 +226,7 @@ class BodyTimeTests(ClientTimesBase):
 
     def test_trickles(self) -> None:
         """
-        One that sends a byte a second does not, either.
+        So does one that sends a byte a second.
         """
         client, end = self.connected(self.HEAD)
         for _ in range(60):
@@ -178,7 +236,7 @@ class BodyTimeTests(ClientTimesBase):
 
     def test_goesOn(self) -> None:
         """
-        One that is only slow gets all the time it needs.
+        One that is only slow gets all the time that it needs.
         """
         client, end = self.connected(self.HEAD)
         for _ in range(200):
@@ -191,7 +249,8 @@ class BodyTimeTests(ClientTimesBase):
 
     def test_notRead(self) -> None:
         """
-        It is not the fault of one that is not read from because nobody takes more.
+        A client that the edge does not read from, since the app takes no more, is not too
+        slow.
         """
         client, end = self.connected(self.HEAD + b"x" * 70_000)
         self.wait(300)
@@ -202,28 +261,28 @@ class BodyTimeTests(ClientTimesBase):
 
     def test_begun(self) -> None:
         """
-        One that stops when its answer has begun is cut off.
+        A client that stops after its answer has begun is cut off.
         """
         client, end = self.connected(self.HEAD)
         self.letIn()
         self.reactor.apps[0].end.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
         self.wait(60)
         self.assertEqual(client.status, 200)
-        self.assertIsNotNone(client.lost)
+        self.assertIsNotNone(client.reason)
 
 
 class ReadingTimeTests(ClientTimesBase):
     """
-    A client must take what it has asked for.
+    A client must read its answers.
     """
 
     def ask(self) -> tuple[MemoryClient, PipeEnd]:
         """
-        @return: a client that is sent more than is kept for it.
+        @return: a client with more to read than is buffered for it.
         """
         client, end = self.connected(get())
         self.letIn()
-        # It takes what there is by hand.
+        # It reads what it is made to.
         end.reading = False
         self.app = self.reactor.apps[-1]
         self.app.end.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n")
@@ -233,18 +292,19 @@ class ReadingTimeTests(ClientTimesBase):
 
     def test_stops(self) -> None:
         """
-        One that stops reading is cut off, after 60 to 95 s, and the app's connection, too.
+        A client that stops reading is cut off after 60 to 95 s, and so is the app's
+        connection.
         """
         client, end = self.ask()
         self.wait(59)
         self.assertFalse(end.other.lost)
         self.wait(36)
         self.assertTrue(end.other.aborted)
-        self.assertIsNotNone(self.app.lost)
+        self.assertIsNotNone(self.app.reason)
 
     def test_trickles(self) -> None:
         """
-        So is one that takes a few bytes now and then.
+        So is one that reads a few bytes now and then.
         """
         client, end = self.ask()
         for _ in range(95):
@@ -253,7 +313,7 @@ class ReadingTimeTests(ClientTimesBase):
 
     def test_last(self) -> None:
         """
-        So it is with the last of an answer, which no app waits to be rid of.
+        So is one that does not read the end of an answer, for which no app waits.
         """
         client, end = self.ask()
         self.app.end.write(b"x" * 8_100_000)
@@ -262,7 +322,7 @@ class ReadingTimeTests(ClientTimesBase):
 
     def test_goesOn(self) -> None:
         """
-        One that is only slow gets all of it.
+        One that is only slow gets all of its answer.
         """
         client, end = self.ask()
         for _ in range(9000 // 3):
@@ -272,7 +332,7 @@ class ReadingTimeTests(ClientTimesBase):
 
     def take(self, end: PipeEnd, size: int) -> None:
         """
-        Have a client take so many bytes in a second.
+        Have a client read this many bytes in a second.
         """
         end.reading = True
         end.deliver(size)
@@ -282,7 +342,7 @@ class ReadingTimeTests(ClientTimesBase):
 
 class TunnelTimeTests(ClientTimesBase):
     """
-    A connection that was upgraded may be silent, unless there is a limit.
+    A tunnel may be silent, unless there is a limit.
     """
 
     limits = Limits(tunnel_timeout=120.0)
@@ -302,7 +362,7 @@ class TunnelTimeTests(ClientTimesBase):
 
     def test_silent(self) -> None:
         """
-        After that time it is closed, and a good half of it more at most.
+        It is closed after the limit, or at most half as much later.
         """
         client, end, app = self.switched()
         self.wait(119)
@@ -325,7 +385,7 @@ class TunnelTimeTests(ClientTimesBase):
 
     def test_unlimited(self) -> None:
         """
-        By default there is none.
+        By default there is no limit.
         """
         self.limits = Limits()
         self.setUp()
@@ -336,14 +396,14 @@ class TunnelTimeTests(ClientTimesBase):
 
 class OtherTimesTests(ClientTimesBase):
     """
-    The times can be set.
+    The timeouts can be set.
     """
 
     limits = Limits(head_timeout=2.0, keep_alive_timeout=4.0)
 
     def test_head(self) -> None:
         """
-        Of a head.
+        The timeout of a head.
         """
         client, _ = self.connected(b"GET / HTTP/1.1\r\n")
         self.wait(3)
@@ -351,7 +411,7 @@ class OtherTimesTests(ClientTimesBase):
 
     def test_idle(self) -> None:
         """
-        Between two requests.
+        The timeout between two requests.
         """
         client, _ = self.connected(b"")
         self.wait(4)

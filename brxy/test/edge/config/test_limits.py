@@ -1,5 +1,5 @@
 """
-Tests of what clients may take: of the numbers alone.
+Tests of the limits on what clients may use, as numbers alone.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.decisions import Reject
 from brxy.broker.quota import Addresses, Wakes, network
-from brxy.edge.clients.admission import clientsAllowed
-from brxy.edge.clients.timeouts import MIN_RATE, Awaited, Timeouts
 from brxy.edge.config.limits import Limits
 from brxy.scaler.knownroutes import KnownRoutes
 from brxy.test.support.memory.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
@@ -25,14 +23,14 @@ class NetworkTests(SynchronousTestCase):
 
     def test_four(self) -> None:
         """
-        An IPv4 address counts for itself, and so it does in the clothes of IPv6.
+        An IPv4 address counts as itself, also when it is written as an IPv6 address.
         """
         self.assertEqual(network("192.0.2.1"), "192.0.2.1")
         self.assertEqual(network("::ffff:192.0.2.1"), "192.0.2.1")
 
     def test_six(self) -> None:
         """
-        Of IPv6 it is the half that its host can't choose.
+        Of an IPv6 address the half counts that its host can't choose.
         """
         self.assertEqual(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64")
         self.assertEqual(network("2001:db8:1:2::9"), "2001:db8:1:2::/64")
@@ -46,7 +44,7 @@ class AddressesTests(SynchronousTestCase):
 
     def test_each(self) -> None:
         """
-        Each may have so many; one that leaves makes room for one of its own.
+        Each address may have N; one that leaves makes room for another of the same address.
         """
         addresses = Addresses(2)
         self.assertEqual([addresses.add("a") for _ in range(3)], [True, True, False])
@@ -56,7 +54,7 @@ class AddressesTests(SynchronousTestCase):
 
     def test_again(self) -> None:
         """
-        What an address had before it has again, whatever it may.
+        An address gets back what it had before, even beyond its limit.
         """
         addresses = Addresses(1)
         addresses.add("a")
@@ -66,7 +64,7 @@ class AddressesTests(SynchronousTestCase):
 
     def test_nothingKept(self) -> None:
         """
-        Nothing is kept of who has nothing.
+        Nothing is kept of an address that has nothing.
         """
         addresses = Addresses(2)
         for number in range(1000):
@@ -76,7 +74,7 @@ class AddressesTests(SynchronousTestCase):
 
     def test_unlimited(self) -> None:
         """
-        Without a limit nothing is counted, nor are those without an address.
+        Without a limit nothing is counted, and clients without an address never are.
         """
         for addresses, address in ((Addresses(0), "a"), (Addresses(1), "")):
             self.assertTrue(all(addresses.add(address) for _ in range(10)))
@@ -91,8 +89,8 @@ class WakesTests(SynchronousTestCase):
 
     def test_burst(self) -> None:
         """
-        So many at once, and so many more in each minute; who is told to wait may when
-        that time is over, and not before.
+        An address may wake a burst at once, and then a number per minute; after the time
+        that it has to wait it may wake the next, and not before.
         """
         wakes = Wakes(3, 6)
         self.assertEqual([wakes.take("a", 100.0) for _ in range(4)], [0.0, 0.0, 0.0, 10.0])
@@ -104,7 +102,7 @@ class WakesTests(SynchronousTestCase):
 
     def test_unlimited(self) -> None:
         """
-        Without a rate or a burst there is no limit, nor for those without an address.
+        Without a rate or a burst there is no limit, and none without an address.
         """
         for wakes, address in ((Wakes(1, 0), "a"), (Wakes(0, 1), "a"), (Wakes(1, 1), "")):
             self.assertEqual({wakes.take(address, 1.0) for _ in range(100)}, {0.0})
@@ -113,7 +111,7 @@ class WakesTests(SynchronousTestCase):
     @given(st.lists(st.floats(0.0, 30.0), max_size=60), st.integers(1, 5), st.integers(1, 60))
     def test_never(self, pauses: list[float], burst: int, rate: int) -> None:
         """
-        In no stretch of time are there more than that.
+        No stretch of time has more wakes than burst and rate allow.
         """
         wakes, now, taken = Wakes(burst, rate), 0.0, []
         for pause in pauses:
@@ -127,8 +125,8 @@ class WakesTests(SynchronousTestCase):
 
     def test_memory(self) -> None:
         """
-        However many addresses there are, so many are remembered, and of these the
-        last: a scanner that goes on is not forgotten.
+        Of any number of addresses the last MOST are remembered: a scanner that goes on is
+        not forgotten.
         """
         wakes = Wakes(1, 1)
         for number in range(3 * Wakes.MOST):
@@ -140,7 +138,7 @@ class WakesTests(SynchronousTestCase):
 
     def test_whole(self) -> None:
         """
-        Those that may take all again are forgotten first.
+        Addresses that may wake a whole burst again are forgotten first.
         """
         wakes = Wakes(2, 60)
         for number in range(Wakes.MOST):
@@ -150,72 +148,24 @@ class WakesTests(SynchronousTestCase):
         self.assertEqual(len(wakes), 1)
 
 
-class DescriptorsTests(SynchronousTestCase):
+class LimitsTests(SynchronousTestCase):
     """
-    Tests of L{clientsAllowed}.
+    Tests of L{Limits}.
     """
 
-    def test_kept(self) -> None:
+    def test_heldTotal(self) -> None:
         """
-        What instances need is kept free, and never more than half.
-        """
-        self.assertEqual(clientsAllowed(2048, 100, 1), 2048 - 520)
-        self.assertEqual(clientsAllowed(20_000, 100, 50), 20_000 - 5420)
-        self.assertEqual(clientsAllowed(256, 100, 1), 128)
-        self.assertEqual(clientsAllowed(1, 100, 1), 1)
-
-    def test_held(self) -> None:
-        """
-        All routes together hold 10,000, or as many as one may.
+        All routes together hold 10,000 clients, or as many as one route may.
         """
         self.assertEqual(Limits().held_total, 10_000)
         self.assertEqual(Limits(max_held=20_000).held_total, 20_000)
         self.assertEqual(Limits(max_held=20_000, max_held_total=5).held_total, 5)
 
 
-class PatienceTests(SynchronousTestCase):
-    """
-    Tests of L{Timeouts}.
-    """
-
-    def test_looks(self) -> None:
-        """
-        A time is so many looks apart.
-        """
-        patience = Timeouts(75.0, 30.0, 60.0, 0.0)
-        self.assertEqual(patience.pause, 15.0)
-        for awaited, looks in ((Awaited.REQUEST, 6), (Awaited.BODY, 3), (Awaited.READING, 5)):
-            self.assertTrue(patience.limits(awaited))
-            self.assertFalse(patience.isOver(awaited, looks - 1))
-            self.assertTrue(patience.isOver(awaited, looks))
-        self.assertFalse(patience.limits(Awaited.TUNNEL))
-        self.assertFalse(patience.limits(Awaited.NOTHING))
-
-    def test_short(self) -> None:
-        """
-        For short times there are more looks.
-        """
-        self.assertEqual(Timeouts(75.0, 1.0, 60.0, 0.0).pause, 0.5)
-        self.assertEqual(Timeouts(0.0, 0.0, 0.0, 0.0).pause, 15.0)
-
-    def test_enough(self) -> None:
-        """
-        A trickle is not enough; in a tunnel any byte is, and nothing is while a
-        request is waited for.
-        """
-        patience = Timeouts(75.0, 30.0, 60.0, 100.0)
-        self.assertFalse(patience.isEnough(Awaited.BODY, 30 * MIN_RATE - 1))
-        self.assertTrue(patience.isEnough(Awaited.BODY, 30 * MIN_RATE))
-        self.assertFalse(patience.isEnough(Awaited.READING, 60 * MIN_RATE - 1))
-        self.assertTrue(patience.isEnough(Awaited.READING, 60 * MIN_RATE))
-        self.assertFalse(patience.isEnough(Awaited.TUNNEL, 0))
-        self.assertTrue(patience.isEnough(Awaited.TUNNEL, 1))
-        self.assertFalse(patience.isEnough(Awaited.REQUEST, 10**9))
-
-
 class HeldTests(SynchronousTestCase):
     """
-    How many a L{brxy.broker.broker.Broker} holds of all routes, and of an address.
+    Tests of how many clients a L{brxy.broker.broker.Broker} holds, of all routes and of one
+    address.
     """
 
     def setUp(self) -> None:
@@ -223,7 +173,7 @@ class HeldTests(SynchronousTestCase):
 
     def hold(self, route: str, address: str = "") -> FakeWaiter | str:
         """
-        @return: who waits, or the reason why not.
+        @return: the waiter, or the reason why it is rejected.
         """
         waiter = FakeWaiter(route, address=address)
         decision = self.broker.wait(waiter, 0.0)
@@ -231,7 +181,7 @@ class HeldTests(SynchronousTestCase):
 
     def test_total(self) -> None:
         """
-        No more are held for all routes together.
+        At most this many clients are held for all routes together.
         """
         held = [self.hold(route) for route in "abc"]
         self.assertEqual(self.hold("d"), "full")
@@ -241,7 +191,8 @@ class HeldTests(SynchronousTestCase):
 
     def test_address(self) -> None:
         """
-        Nor of one address, on whatever routes; however one leaves, another may come.
+        Nor are more held of one address, on any routes; however one leaves, another may
+        come.
         """
         first = self.hold("a", "x")
         self.hold("b", "x")
@@ -271,7 +222,7 @@ class StandingTests(SynchronousTestCase):
 
     def test_who(self) -> None:
         """
-        Who was named, and who has served.
+        Routes that were named and routes that have served are known.
         """
         known_routes = KnownRoutes(["named"])
         known_routes.served("old")
@@ -281,7 +232,7 @@ class StandingTests(SynchronousTestCase):
 
     def test_memory(self) -> None:
         """
-        Of many, those that have served last.
+        Of many routes those that have served last are known.
         """
         known_routes = KnownRoutes(["named"])
         for number in range(10 * KnownRoutes.MOST):
@@ -296,7 +247,7 @@ class StandingTests(SynchronousTestCase):
 
 class PushingTests(SynchronousTestCase):
     """
-    Whose instances are retired at the global maximum, and for whom.
+    Tests of which instances are retired at the global maximum, and for which routes.
     """
 
     def setUp(self) -> None:
@@ -330,8 +281,8 @@ class PushingTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """
-        For a name that nobody knows nothing goes that somebody else has woken; only
-        what its own client has.
+        For an unknown route only an instance goes that the same client has woken, and none
+        that another client has.
         """
         self.idle("real", "someone")
         self.idle("scanned", "scanner")
@@ -341,8 +292,8 @@ class PushingTests(SynchronousTestCase):
 
     def test_beforeOthers(self) -> None:
         """
-        A route that has served before gets room, and what leaves for it is not for
-        those that were in line, but that nobody knows.
+        A route that has served before gets room, and what leaves for it is not for unknown
+        routes that were in line before.
         """
         self.idle("old", "a")
         self.edge.end(self.edge.spawned[0], "exit status 0")
@@ -359,7 +310,7 @@ class PushingTests(SynchronousTestCase):
 
     def test_freeRoom(self) -> None:
         """
-        Room that comes by itself is for names that nobody knows, too.
+        Room that comes by itself is for unknown routes, too.
         """
         self.idle("a", "b")
         self.idle("c", "b")

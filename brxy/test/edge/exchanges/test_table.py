@@ -1,6 +1,5 @@
 """
-Tests of L{brxy.edge.exchanges.table}, and a model of what becomes of an exchange when
-it is carried.
+Tests of L{brxy.edge.exchanges.table}, and a model of exchanges that are carried.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from brxy.edge.events import BadResponse, Event, Events, ExchangeLost
 from brxy.edge.exchanges.carrier import Carrier
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.refusals import Refusal
@@ -25,7 +25,7 @@ from brxy.edge.exchanges.table import (
     Progress,
 )
 from brxy.edge.exchanges.tcp import TCPCarrier
-from brxy.http.messages import requestHead
+from brxy.http.messages import ResponseHead, renderResponse, requestHead
 from brxy.scaler.instance import Instance
 from brxy.test.support.memory.examples import bounded
 from brxy.test.support.memory.fakes import FakeEnd
@@ -48,7 +48,7 @@ class TableTests(SynchronousTestCase):
         """
         for state in Progress:
             for event in Input:
-                exchange = Exchange("r", KIND_HTTP, True, 3, None)
+                exchange = Exchange("r", KIND_HTTP, True, 3, "", None)
                 exchange.progress = state
                 if (state, event) in TABLE:
                     after, actions = TABLE[state, event]
@@ -60,26 +60,26 @@ class TableTests(SynchronousTestCase):
 
     def test_over(self) -> None:
         """
-        What is over stays so, and nothing is done about it any more.
+        An exchange that is over stays over, and no action follows.
         """
         for (state, _), (after, actions) in TABLE.items():
             if state == Progress.OVER:
                 self.assertEqual((after, actions), (Progress.OVER, ()))
 
-    def test_every_way_ends(self) -> None:
+    def test_everyWayEnds(self) -> None:
         """
-        From every state a client that hangs up ends it, and so does a loss, or
-        a rejection of who is held.
+        In every state, an exchange ends when its client hangs up, and when it is lost or
+        rejected.
         """
         for state in set(Progress) - {Progress.OVER}:
             loss = Input.REJECTED if state == Progress.HELD else Input.LOST
             for event in (Input.HANGUP, loss):
                 self.assertEqual(TABLE[state, event][0], Progress.OVER)
 
-    def test_client_ends_once(self) -> None:
+    def test_clientEndsOnce(self) -> None:
         """
-        The client gets exactly one end, when the exchange is over; one that got
-        a byte of the response gets no error of the edge's instead.
+        The client gets exactly one end, when the exchange is over; after a byte of the
+        response, that is no error of the edge's own.
         """
         for (state, event), (after, actions) in TABLE.items():
             if state == Progress.OVER:
@@ -91,10 +91,10 @@ class TableTests(SynchronousTestCase):
             else:
                 self.assertNotIn(Action.CUT, actions)
 
-    def test_slot_let_go_once(self) -> None:
+    def test_slotLetGoOnce(self) -> None:
         """
-        An exchange that is on a slot leaves it exactly once: the slot has freed
-        itself after a loss, and is released or reset otherwise.
+        An exchange that is on a slot leaves it exactly once: the slot has freed itself after a
+        loss, and is released or reset otherwise.
         """
         for (state, event), (after, actions) in TABLE.items():
             has_slot = Progress.OFFERED <= state <= Progress.TUNNEL
@@ -104,8 +104,8 @@ class TableTests(SynchronousTestCase):
 
     def test_queue(self) -> None:
         """
-        Who stops being held without a match is withdrawn, unless the broker
-        itself let go of it; who is held again is queued again.
+        A held exchange that ends without a match is withdrawn, unless the broker has removed
+        it; one that is held again is queued again.
         """
         for (state, event), (after, actions) in TABLE.items():
             withdrawn = state == Progress.HELD and event in (Input.HANGUP, Input.BAD_REQUEST)
@@ -113,10 +113,10 @@ class TableTests(SynchronousTestCase):
             self.assertEqual(Action.REQUEUE in actions, after == Progress.HELD)
             self.assertEqual(Action.SEND in actions, event == Input.MATCHED)
 
-    def test_never_again_once_answered(self) -> None:
+    def test_neverAgainOnceAnswered(self) -> None:
         """
-        No way leads back to being held once a byte of the response is out, and
-        after acceptance only a loss that may be repeated does.
+        An exchange is not held again after a byte of the response, and after acceptance only
+        by a loss that may be repeated.
         """
         for (state, event), (after, _) in TABLE.items():
             if after == Progress.HELD:
@@ -130,12 +130,12 @@ class ExchangeTests(SynchronousTestCase):
     """
 
     def make(self, kind: int = KIND_HTTP, idempotent: bool = True, retries: int = 3) -> Exchange:
-        return Exchange("r", kind, idempotent, retries, None)
+        return Exchange("r", kind, idempotent, retries, "", None)
 
     def test_room(self) -> None:
         """
-        Before an instance has accepted, there is room for what the copy can
-        hold and no more; afterwards there always is.
+        Before an instance has accepted, there is room for what fits into the copy; afterwards
+        there always is room.
         """
         exchange = self.make()
         self.assertEqual(exchange.room(), COPY_LIMIT)
@@ -149,7 +149,7 @@ class ExchangeTests(SynchronousTestCase):
 
     def test_copy(self) -> None:
         """
-        The copy is all that came up to 64 KiB, and nothing beyond.
+        The copy has everything up to 64 KiB, and nothing beyond.
         """
         exchange = self.make()
         exchange.keep(b"a" * 65_535)
@@ -162,8 +162,7 @@ class ExchangeTests(SynchronousTestCase):
 
     def test_loss(self) -> None:
         """
-        A loss can be repeated as often as C{retries} says, before and after
-        acceptance.
+        A loss can be repeated C{retries} times, before and after acceptance.
         """
         exchange = self.make(retries=2)
         for accepted in (False, True):
@@ -175,10 +174,10 @@ class ExchangeTests(SynchronousTestCase):
         exchange.step(Input.MATCHED)
         self.assertEqual(exchange.loss(), Input.LOST)
 
-    def test_lost_for_good(self) -> None:
+    def test_lostForGood(self) -> None:
         """
-        It can't be repeated when it is not idempotent, when the copy is not
-        whole, or when a part of the response is out.
+        It can't be repeated for a request that is not idempotent, without a complete copy, or
+        after a part of the response.
         """
         self.assertEqual(self.offered(self.make(idempotent=False)).loss(), Input.LOST)
         large = self.offered(self.make())
@@ -195,10 +194,10 @@ class ExchangeTests(SynchronousTestCase):
         exchange.step(Input.MATCHED)
         return exchange
 
-    def test_loss_of_tcp(self) -> None:
+    def test_lossOfTCP(self) -> None:
         """
-        A TCP connection can be offered again while it was not accepted and has
-        sent nothing.
+        A TCP connection can be offered again before it is accepted, while its client has sent
+        nothing.
         """
         self.assertEqual(self.offered(self.make(KIND_TCP, False)).loss(), Input.LOST_AGAIN)
         spoken = self.offered(self.make(KIND_TCP, False))
@@ -218,8 +217,8 @@ class ExchangeTests(SynchronousTestCase):
 
     def test_once(self) -> None:
         """
-        What could not be offered again must arrive: a request that is not
-        idempotent, that is not complete yet, or whose copy is not whole.
+        A request must arrive if it could not be offered again: one that is not idempotent, not
+        complete yet, or without a complete copy.
         """
         exchange = self.make()
         self.assertTrue(exchange.once)
@@ -239,7 +238,8 @@ class _Client(FakeEnd):
 
     client = "192.0.2.1"
     endpoints = "192.0.2.1:5 192.0.2.2:80"
-    forwarded = added = b""
+    forwarded = b""
+    chunked = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -248,14 +248,20 @@ class _Client(FakeEnd):
     def reset(self) -> None:
         self.ends.append("reset")
 
-    def fail(self, status: int, text: str, retry_after: int | None) -> None:
+    def interim(self, head: ResponseHead) -> None:
+        self.write(renderResponse(head, True, True, b"1.1 brxy"))
+
+    def answer(self, head: ResponseHead, first: bytes) -> None:
+        self.write(renderResponse(head, True, True, b"1.1 brxy") + first)
+
+    def fail(self, refusal: Refusal) -> None:
         assert b"200 OK" not in self.written, "an error after a part of the response"
-        self.ends.append(f"fail {status}")
+        self.ends.append(f"fail {refusal.status}")
 
     def accepted(self) -> None:
         pass
 
-    def next(self, keep: bool) -> None:
+    def next(self) -> None:
         self.ends.append("next")
 
     def linger(self) -> None:
@@ -269,7 +275,7 @@ class _Slot(FakeEnd):
     """
     A slot that serves one exchange.
 
-    @ivar fate: how it got rid of it.
+    @ivar fate: how the exchange left it.
     """
 
     instance = Instance("t1", "r", 1, 1)
@@ -305,9 +311,10 @@ class _Slot(FakeEnd):
 
 class _World:
     """
-    One exchange, and all that can happen to it.  It is the brokerage, too.
+    One exchange, and all that can happen to it.  It is the dispatcher, too.
 
     @ivar slots: those that it was given to, in order.
+    @ivar reported: the events.
     """
 
     leaving = False
@@ -315,6 +322,8 @@ class _World:
 
     def __init__(self, what: str, retries: int) -> None:
         self.retries = retries
+        self.reported: list[Event] = []
+        self.events = Events([self.reported.append])
         self.client = _Client()
         self.slots: list[_Slot] = []
         self.queued = True
@@ -322,23 +331,25 @@ class _World:
         self.client_ended = False
         self.body = b""
         self.size = 0
-        brokerage: Any = self
         self.carrier: Carrier
         if what == "TCP":
             self.size = 200_000
-            self.carrier = TCPCarrier(self.client, brokerage, "r")
+            self.carrier = TCPCarrier(self.client, self, "r")
         else:
             self.size = 0 if what == "GET" else 100_000
             head = f"{what} / HTTP/1.1\r\nHost: a\r\nContent-Length: {self.size}\r\n\r\n"
             parsed = requestHead(head.encode())
             assert parsed is not None
-            self.carrier = HTTPCarrier(self.client, brokerage, "r", parsed[0], b"id")
+            self.carrier = HTTPCarrier(self.client, self, "r", parsed[0], b"id")
             if not self.size:
                 self.carrier.exchange.complete = True
         self.exchange = self.carrier.exchange
         self.http = self.carrier if isinstance(self.carrier, HTTPCarrier) else None
 
-    # As the brokerage
+    # As the dispatcher
+
+    def wait(self, exchange: Exchange) -> None:
+        raise NotImplementedError
 
     def requeue(self, exchange: Exchange) -> None:
         assert not self.queued
@@ -360,7 +371,7 @@ class _World:
     @property
     def slot(self) -> _Slot | None:
         """
-        The slot that has it.
+        The slot that has the exchange.
         """
         if self.slots and not self.slots[-1].fate:
             return self.slots[-1]
@@ -443,7 +454,7 @@ class _World:
 
     def garble(self, choice: int) -> None:
         if choice % 3 == 0 and self.http is not None:
-            self.http.badRequest(400, "no chunk")
+            self.http.badRequest(Refusal(400, "no chunk"))
 
     def timeOut(self, choice: int) -> None:
         if choice % 3 == 0 and self.http is not None:
@@ -474,8 +485,8 @@ class CarriedTests(SynchronousTestCase):
     )
     def test_model(self, what: str, retries: int, choices: list[int]) -> None:
         """
-        What is not idempotent is never sent twice once an app may have seen a
-        byte; what is, at most C{retries} times more, with all that came of it
+        A request that is not idempotent is never sent twice once an app may have seen a byte;
+        one that is, is sent at most C{retries} times more, with everything that has come of it
         and before any byte of a response; and every history ends, once.
         """
         world = _World(what, retries)
@@ -498,7 +509,7 @@ class CarriedTests(SynchronousTestCase):
 
     def checkSent(self, world: _World, what: str) -> None:
         """
-        It was given to a slot just now.
+        Check an exchange that was just given to a slot.
         """
         seen = [slot for slot in world.slots[:-1] if slot.fate != "refused"]
         self.assertEqual(world.client.written, b"")
@@ -515,7 +526,7 @@ class CarriedTests(SynchronousTestCase):
 
     def check(self, world: _World) -> None:
         """
-        What is so at any time.
+        Check what holds at any time.
         """
         exchange = world.exchange
         over = exchange.progress == Progress.OVER
@@ -532,10 +543,9 @@ class CarriedTests(SynchronousTestCase):
             if world.http is None:
                 self.assertEqual(slot.ended, world.client_ended)
 
-    def test_half_closed_and_refused(self) -> None:
+    def test_halfClosedAndRefused(self) -> None:
         """
-        A half-close of a TCP client goes with the bytes to each slot that it is
-        offered to.
+        The half-close of a TCP client goes with its bytes to each slot that it is offered to.
         """
         world = _World("TCP", 1)
         world.send(1)
@@ -546,10 +556,9 @@ class CarriedTests(SynchronousTestCase):
         for slot in world.slots:
             self.assertEqual((bytes(slot.written), slot.ended), (world.body, True))
 
-    def test_half_a_head(self) -> None:
+    def test_halfAHead(self) -> None:
         """
-        What a lost app had sent of its head is not taken for the beginning of
-        the next one's.
+        A part of a head of a lost app is not taken for the beginning of the next one's.
         """
         world = _World("GET", 1)
         world.match(0)
@@ -566,3 +575,26 @@ class CarriedTests(SynchronousTestCase):
         self.assertNotIn(b"X-First", world.client.written)
         self.assertIn(b"X-Second: b\r\n", world.client.written)
         self.assertEqual((world.client.ends, world.slots[1].fate), (["next"], "done"))
+
+    def test_lostIsAnEvent(self) -> None:
+        """
+        An exchange that is lost for good is an event; one that is offered again is none.
+        """
+        world = _World("GET", 1)
+        for events in ([], [ExchangeLost("r", "gone")]):
+            world.match(0)
+            world.accept(0)
+            world.lose(0)
+            self.assertEqual(world.reported, events)
+        self.assertEqual(world.client.ends, ["fail 502"])
+
+    def test_badResponseIsAnEvent(self) -> None:
+        """
+        A response that can't be passed on is an event.
+        """
+        world = _World("GET", 1)
+        world.match(0)
+        world.accept(0)
+        world.carrier.data(world.slots[0], b"garbage\r\n\r\n")
+        self.assertEqual(world.reported, [BadResponse("r", "malformed status line")])
+        self.assertEqual((world.client.ends, world.slots[0].fate), (["fail 502"], "reset"))

@@ -7,10 +7,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from brxy.edge.fleet.statefile import StateFile
+from brxy.edge.events import Event, Events, StateNotSaved
+from brxy.edge.fleet.statefile import StateFile, StateKeeper
 from brxy.errors import UsageError
 from brxy.test.support.memory.fleets import FakeEdge
 
@@ -224,3 +227,87 @@ class StateTests(SynchronousTestCase):
         self.assertRaises(OSError, state.save, [])
         os.rmdir(self.folder / "edge.new")
         self.assertEqual(self.state().instances, [INSTANCE])
+
+
+class KeeperTests(SynchronousTestCase):
+    """
+    Tests of L{StateKeeper}.
+    """
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.clock = Clock()
+        self.snapshots = 0
+        self.emitted: list[Event] = []
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        self.snapshots += 1
+        return [INSTANCE]
+
+    def keeper(self, folder: str | None) -> StateKeeper:
+        return StateKeeper(
+            self.clock, StateFile(folder), self.snapshot, Events([self.emitted.append])
+        )
+
+    def remembered(self) -> list[dict[str, Any]]:
+        return StateFile(str(self.folder)).instances
+
+    def test_once(self) -> None:
+        """
+        Two changes in one turn are written together, in the next turn.
+        """
+        keeper = self.keeper(str(self.folder))
+        keeper.changed()
+        keeper.changed()
+        self.assertEqual(self.snapshots, 0)
+        self.clock.advance(0)
+        self.assertEqual(self.snapshots, 1)
+        self.assertEqual(self.remembered(), [INSTANCE])
+
+    def test_again(self) -> None:
+        """
+        A change after the file was written is written, too.
+        """
+        keeper = self.keeper(str(self.folder))
+        for _ in range(2):
+            keeper.changed()
+            self.clock.advance(0)
+        self.assertEqual(self.snapshots, 2)
+
+    def test_stop(self) -> None:
+        """
+        A change that is not written yet is written when the edge stops.
+        """
+        keeper = self.keeper(str(self.folder))
+        keeper.changed()
+        keeper.stop()
+        self.assertEqual(self.remembered(), [INSTANCE])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_stopUnchanged(self) -> None:
+        """
+        Without a change nothing is written when the edge stops.
+        """
+        self.keeper(str(self.folder)).stop()
+        self.assertEqual(self.snapshots, 0)
+
+    def test_noFolder(self) -> None:
+        """
+        Without a folder no snapshot is made.
+        """
+        keeper = self.keeper(None)
+        keeper.changed()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        keeper.stop()
+        self.assertEqual(self.snapshots, 0)
+
+    def test_notSaved(self) -> None:
+        """
+        A file that can't be written is reported; the edge goes on.
+        """
+        keeper = self.keeper(str(self.folder))
+        # A folder in its place can't be removed as a left-over file is.
+        (self.folder / "edge.new").mkdir()
+        keeper.changed()
+        self.clock.advance(0)
+        self.assertEqual([type(each) for each in self.emitted], [StateNotSaved])

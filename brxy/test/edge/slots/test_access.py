@@ -36,7 +36,7 @@ class AccessTests(SynchronousTestCase):
 
     def allow(self, *pairs: tuple[str, str | None]) -> None:
         """
-        Name those who may serve something.
+        Name nodes and what they may serve.
         """
         self.access = Access(b"key", [Allowed(*pair) for pair in pairs])
         self.access.share("shared")
@@ -112,7 +112,7 @@ class AccessTests(SynchronousTestCase):
 
     def test_allowed(self) -> None:
         """
-        Who is named may serve what it is named for, and nobody else anything.
+        A node that is named may serve what it is named for; any other node may serve nothing.
         """
         self.allow(("web1", "a"), ("web1", "b"), ("web2", "*.example.com"), ("web3", None))
         for name, route, good in (
@@ -137,7 +137,7 @@ class AccessTests(SynchronousTestCase):
         self.assertEqual(self.check("shared", "a"), "")
         self.assertNotEqual(self.check("shared", "b"), "")
         self.assertNotEqual(self.check(route="a", named=_named("token")), "")
-        # Who has both may serve what either is named for.
+        # A node with both may serve what either is named for.
         for route in ("a", "b"):
             self.assertEqual(self.check("shared", route, named=_named("web1")), "")
 

@@ -5,12 +5,12 @@ Tests of L{brxy.edge.slots.direct}.
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
 from brxy.edge.slots.direct import DirectSlot
 from brxy.edge.slots.front import LAST_WORDS, REFUSED_PAUSE, Front
-from brxy.interfaces import Address, IExchangeEnd
-from brxy.test.support.memory.fakes import FakeBrokerage, FakeRelay
+from brxy.interfaces import Address
+from brxy.test.support.memory.ends import verifyEnd
+from brxy.test.support.memory.fakes import FakeHost, FakeRelay
 from brxy.test.support.memory.network import FakeReactor, settle
 from brxy.wire.frames import KIND_HTTP
 
@@ -22,12 +22,12 @@ class FrontTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
-        self.brokerage = FakeBrokerage(capacity=2)
+        self.host = FakeHost(capacity=2)
         self.exits = 0
         self.front = Front(
             self.reactor.shared,
-            self.brokerage,
-            self.brokerage.instance,
+            self.host,
+            self.host.instance,
             Address("127.0.0.1", 20000),
             300.0,
             10.0,
@@ -51,10 +51,10 @@ class FrontTests(SynchronousTestCase):
         """
         Begin an exchange on a slot that is free.
         """
-        slot = self.brokerage.free_slots[0]
+        slot = self.host.free_slots[0]
         relay = FakeRelay()
         relay.far = slot
-        self.brokerage.take(slot)
+        self.host.take(slot)
         slot.open(relay, KIND_HTTP, False, "", b"request")
         return slot, relay
 
@@ -63,9 +63,9 @@ class FrontTests(SynchronousTestCase):
         As many slots are free as the instance has capacity; each is an end of
         exchanges.
         """
-        self.assertEqual(len(self.brokerage.free_slots), 2)
-        for slot in self.brokerage.free_slots:
-            verifyObject(IExchangeEnd, slot)
+        self.assertEqual(len(self.host.free_slots), 2)
+        for slot in self.host.free_slots:
+            verifyEnd(slot)
 
     def test_exchange(self) -> None:
         """
@@ -80,7 +80,7 @@ class FrontTests(SynchronousTestCase):
         self.settle()
         self.assertEqual(relay.near.written, b"answer")
         slot.done(True)
-        self.assertEqual(len(self.brokerage.free_slots), 2)
+        self.assertEqual(len(self.host.free_slots), 2)
 
     def test_refused(self) -> None:
         """
@@ -90,9 +90,9 @@ class FrontTests(SynchronousTestCase):
         self.reactor.refuse()
         self.settle()
         self.assertEqual(relay.told, ["refused"])
-        self.assertEqual(len(self.brokerage.free_slots), 1)
+        self.assertEqual(len(self.host.free_slots), 1)
         self.reactor.advance(REFUSED_PAUSE)
-        self.assertEqual(len(self.brokerage.free_slots), 2)
+        self.assertEqual(len(self.host.free_slots), 2)
 
     def test_idle(self) -> None:
         """
@@ -100,7 +100,7 @@ class FrontTests(SynchronousTestCase):
         stopped.
         """
         self.reactor.advance(300)
-        self.assertEqual(self.brokerage.free_slots, [])
+        self.assertEqual(self.host.free_slots, [])
         self.assertEqual(self.exits, 1)
 
     def test_retired(self) -> None:
@@ -110,9 +110,9 @@ class FrontTests(SynchronousTestCase):
         slot, _ = self.begin()
         self.reactor.accept()
         self.front.retire()
-        self.assertEqual((self.brokerage.free_slots, self.exits), ([], 0))
+        self.assertEqual((self.host.free_slots, self.exits), ([], 0))
         slot.done(True)
-        self.assertEqual((self.brokerage.free_slots, self.exits), ([], 1))
+        self.assertEqual((self.host.free_slots, self.exits), ([], 1))
 
     def test_lastWords(self) -> None:
         """
@@ -125,16 +125,16 @@ class FrontTests(SynchronousTestCase):
         app.transport.write(b"whole")
         app.transport.loseConnection()
         self.front.close()
-        self.assertEqual(self.brokerage.free_slots, [])
+        self.assertEqual(self.host.free_slots, [])
         self.settle()
         self.assertEqual((relay.near.written, relay.near.ended), (b"whole", True))
         slot.done(False)
-        self.assertEqual(self.brokerage.busy, [])
+        self.assertEqual(self.host.busy, [])
 
     def test_noLastWords(self) -> None:
         """
-        A connection that stays open all the same (somebody else holds it) is
-        cut after a moment, which breaks its exchange off.
+        A connection that stays open all the same (another process holds it) is cut
+        after a moment, which breaks its exchange off.
         """
         _, relay = self.begin()
         self.reactor.accept()
@@ -143,4 +143,4 @@ class FrontTests(SynchronousTestCase):
         self.reactor.advance(LAST_WORDS)
         self.settle()
         self.assertEqual(relay.told, ["accepted", "aborted"])
-        self.assertEqual(self.brokerage.busy, [])
+        self.assertEqual(self.host.busy, [])

@@ -8,12 +8,14 @@ from typing import Any
 
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
+from brxy.edge.eventlog import LogListener
+from brxy.edge.events import Events
 from brxy.edge.slots.node import SlotFactory
-from brxy.interfaces import IExchangeEnd
-from brxy.test.support.memory.fakes import FakeBrokerage, FakeRelay
-from brxy.test.support.memory.network import FakeReactor, PipeEnd, Recorder, connect, settle
+from brxy.test.support.memory.ends import verifyEnd
+from brxy.test.support.memory.fakes import FakeHost, FakeRelay
+from brxy.test.support.memory.network import FakeReactor, PipeEnd, connect, settle
+from brxy.test.support.memory.recorders import HalfRecorder
 from brxy.test.support.memory.slotframes import HELLO_FRAME, WELCOME_FRAME, opening, warnings
 from brxy.wire.frames import (
     ACCEPT,
@@ -47,9 +49,8 @@ class EdgeSideTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
-        self.brokerage = FakeBrokerage()
-        brokerage: Any = self.brokerage
-        self.factory = SlotFactory(self.reactor.shared, brokerage)
+        self.host = FakeHost()
+        self.factory = SlotFactory(self.reactor.shared, self.host, Events((LogListener(),)))
         self.dial()
 
     def dial(self) -> None:
@@ -57,7 +58,7 @@ class EdgeSideTests(SynchronousTestCase):
         Have a node connect.
         """
         self.slot = self.factory.buildProtocol(None)
-        self.node = Recorder()
+        self.node = HalfRecorder()
         self.end, self.node_end = connect(self.reactor, self.slot, self.node)
 
     def say(self, *frames: bytes) -> None:
@@ -79,7 +80,7 @@ class EdgeSideTests(SynchronousTestCase):
         Begin an exchange.
         """
         relay = FakeRelay(self.slot)
-        self.brokerage.take(self.slot)
+        self.host.take(self.slot)
         self.slot.open(relay, KIND_HTTP, once, "192.0.2.1:5", first)
         return relay
 
@@ -105,7 +106,7 @@ class EdgeSideTests(SynchronousTestCase):
         """
         A slot is an end of exchanges.
         """
-        verifyObject(IExchangeEnd, self.slot)
+        verifyEnd(self.slot)
 
     def test_hello(self) -> None:
         """
@@ -113,9 +114,9 @@ class EdgeSideTests(SynchronousTestCase):
         """
         self.say(HELLO_FRAME)
         self.assertEqual(self.end.frames(), [(WELCOME, 0, WELCOME_FRAME[4:])])
-        self.assertEqual(self.brokerage.free_slots, [])
+        self.assertEqual(self.host.free_slots, [])
         self.say(frame(READY))
-        self.assertEqual(self.brokerage.free_slots, [self.slot])
+        self.assertEqual(self.host.free_slots, [self.slot])
 
     def test_hello_in_pieces(self) -> None:
         """
@@ -124,11 +125,11 @@ class EdgeSideTests(SynchronousTestCase):
         self.node_end.write(HELLO_FRAME + frame(READY))
         while self.end.deliver(1):
             pass
-        self.assertEqual(self.brokerage.free_slots, [self.slot])
+        self.assertEqual(self.host.free_slots, [self.slot])
 
     def test_not_welcome(self) -> None:
         """
-        A node that can't serve is told why by GOAWAY, in one write, and its
+        A node that is not admitted gets the reason in GOAWAY, in one write, and its
         connection is closed after that.
         """
         with capturedLogs() as events:
@@ -138,11 +139,11 @@ class EdgeSideTests(SynchronousTestCase):
         settle(self.reactor, lambda: [self.end, self.node_end])
         self.assertTrue(self.node.ended)
         self.assertTrue(self.end.lost)
-        self.assertEqual(self.brokerage.events, [])
+        self.assertEqual(self.host.events, [])
 
     def test_no_hello(self) -> None:
         """
-        Who does not say HELLO within 10 s is dropped, without a word.
+        A node that does not send HELLO within 10 s is dropped silently.
         """
         self.say(HELLO_FRAME[:10])
         self.advance(9.9)
@@ -177,7 +178,7 @@ class EdgeSideTests(SynchronousTestCase):
             with capturedLogs() as events:
                 self.say(what)
                 self.assertDropped(events, why)
-        self.assertEqual(self.brokerage.events, [])
+        self.assertEqual(self.host.events, [])
 
     # The end of the instance
 
@@ -192,7 +193,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.assertFalse(self.end.aborted)
         self.say(frame(REFUSE, 1, b"takes nothing more"))
         self.assertEqual(relay.told, ["refused"])
-        self.assertEqual(self.brokerage.free_slots, [])
+        self.assertEqual(self.host.free_slots, [])
 
     def test_let_go_in_vain(self) -> None:
         """
@@ -228,8 +229,8 @@ class EdgeSideTests(SynchronousTestCase):
             with capturedLogs() as events:
                 self.say(what)
                 self.assertDropped(events, why)
-            self.assertEqual(self.brokerage.free_slots, [])
-            self.assertEqual(self.brokerage.events.pop(), "closed")
+            self.assertEqual(self.host.free_slots, [])
+            self.assertEqual(self.host.events.pop(), "closed")
 
     def test_ready_flood(self) -> None:
         """
@@ -239,7 +240,7 @@ class EdgeSideTests(SynchronousTestCase):
         with capturedLogs() as events:
             self.say(frame(READY) * 100_000, frame(SPAWN))
             self.assertDropped(events, "READY, which stands already")
-        self.assertNotIn("roll r", self.brokerage.events)
+        self.assertNotIn("roll r", self.host.events)
 
     def test_breaches_in_an_exchange(self) -> None:
         """
@@ -267,7 +268,7 @@ class EdgeSideTests(SynchronousTestCase):
                 self.say(*what)
                 self.assertDropped(events, why)
             self.assertEqual(relay.told[-1], "aborted")
-            self.assertEqual(self.brokerage.busy, [])
+            self.assertEqual(self.host.busy, [])
             self.assertEqual(relay.near.written, b"")
 
     def test_numbers_wrap(self) -> None:
@@ -323,7 +324,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.advance(0.1)
         with capturedLogs() as events:
             self.say(dataFrames(2, b"too much"), frame(READY))
-            self.assertEqual(self.brokerage.free_slots, [])
+            self.assertEqual(self.host.free_slots, [])
             self.assertDropped(events, "more than was asked for")
 
     def test_surplus_in_next(self) -> None:
@@ -374,7 +375,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.slot.write(b"more")
         self.end.writes.clear()
         self.slot.done(True)
-        self.assertEqual(self.brokerage.free_slots, [self.slot])
+        self.assertEqual(self.host.free_slots, [self.slot])
         self.assertEqual(self.end.writes, [])
         self.open(b"second")
         self.assertEqual(
@@ -449,10 +450,10 @@ class EdgeSideTests(SynchronousTestCase):
         self.say(frame(REFUSE, 1, b"full \x1b[2J"))
         self.assertEqual(relay.told, ["refused"])
         self.assertTrue(relay.reason.isprintable())
-        self.assertEqual((self.brokerage.free_slots, self.brokerage.busy), ([], []))
-        self.assertEqual(self.brokerage.events, ["unready"])
+        self.assertEqual((self.host.free_slots, self.host.busy), ([], []))
+        self.assertEqual(self.host.events, ["unready"])
         self.say(frame(READY))
-        self.assertEqual(self.brokerage.free_slots, [self.slot])
+        self.assertEqual(self.host.free_slots, [self.slot])
 
     def test_unready_crosses_open(self) -> None:
         """
@@ -463,7 +464,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.say(frame(UNREADY), frame(ACCEPT, 1))
         self.assertEqual(relay.told, ["accepted"])
         self.slot.done(True)
-        self.assertEqual(self.brokerage.free_slots, [])
+        self.assertEqual(self.host.free_slots, [])
 
     def test_ready_in_an_exchange(self) -> None:
         """
@@ -472,9 +473,9 @@ class EdgeSideTests(SynchronousTestCase):
         self.greet()
         self.open()
         self.say(frame(UNREADY), frame(READY), frame(ACCEPT, 1))
-        self.assertEqual(self.brokerage.free_slots, [])
+        self.assertEqual(self.host.free_slots, [])
         self.slot.done(True)
-        self.assertEqual(self.brokerage.free_slots, [self.slot])
+        self.assertEqual(self.host.free_slots, [self.slot])
 
     def test_reset_by_app(self) -> None:
         """
@@ -488,7 +489,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.assertEqual(self.end.frames(), [(RESET, 1, b"")])
         self.assertEqual(relay.told, ["accepted", "aborted"])
         self.assertEqual(relay.reason, "the app died")
-        self.assertEqual(self.brokerage.free_slots, [self.slot])
+        self.assertEqual(self.host.free_slots, [self.slot])
 
     def test_reset_after_end(self) -> None:
         """
@@ -499,7 +500,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.say(frame(ACCEPT, 1), frame(END, 1), frame(RESET, 1))
         self.assertEqual(relay.told, ["accepted", "aborted"])
         self.assertEqual(self.end.frames()[-1], (RESET, 1, b""))
-        self.assertEqual(self.brokerage.free_slots, [self.slot])
+        self.assertEqual(self.host.free_slots, [self.slot])
 
     def test_reset_by_client(self) -> None:
         """
@@ -511,9 +512,9 @@ class EdgeSideTests(SynchronousTestCase):
         self.slot.reset()
         self.assertEqual(self.end.frames()[-1], (RESET, 1, b""))
         self.say(frame(ACCEPT, 1), dataFrames(1, b"x"), frame(END, 1))
-        self.assertEqual((self.brokerage.free_slots, self.brokerage.busy), ([], [self.slot]))
+        self.assertEqual((self.host.free_slots, self.host.busy), ([], [self.slot]))
         self.say(frame(RESET, 1))
-        self.assertEqual((self.brokerage.free_slots, self.brokerage.busy), ([self.slot], []))
+        self.assertEqual((self.host.free_slots, self.host.busy), ([self.slot], []))
         self.assertEqual(relay.told, [])
         self.advance(3)
         self.assertFalse(self.end.aborted)
@@ -527,9 +528,9 @@ class EdgeSideTests(SynchronousTestCase):
         self.open()
         self.slot.reset()
         self.say(frame(REFUSE, 1))
-        self.assertEqual(self.brokerage.busy, [self.slot])
+        self.assertEqual(self.host.busy, [self.slot])
         self.say(frame(READY), frame(RESET, 1))
-        self.assertEqual(self.brokerage.free_slots, [self.slot])
+        self.assertEqual(self.host.free_slots, [self.slot])
 
     def test_reset_unanswered(self) -> None:
         """
@@ -541,11 +542,11 @@ class EdgeSideTests(SynchronousTestCase):
         self.slot.reset()
         self.advance(0.95)
         self.assertFalse(self.end.aborted)
-        self.assertEqual(self.brokerage.busy, [self.slot])
+        self.assertEqual(self.host.busy, [self.slot])
         self.advance(0.4)
         self.assertTrue(self.end.lost)
-        self.assertEqual(self.brokerage.busy, [])
-        self.assertEqual(self.brokerage.events, ["closed"])
+        self.assertEqual(self.host.busy, [])
+        self.assertEqual(self.host.events, ["closed"])
 
     def test_not_accepted(self) -> None:
         """
@@ -558,12 +559,12 @@ class EdgeSideTests(SynchronousTestCase):
         self.assertEqual(relay.told, [])
         self.advance(1.4)
         self.assertEqual(relay.told, ["aborted"])
-        self.assertTrue(self.brokerage.instance.offer.suspended)
+        self.assertTrue(self.host.instance.offer.suspended)
         self.assertEqual(self.end.frames()[-1], (RESET, 1, b""))
         self.say(frame(RESET, 1))
-        self.assertFalse(self.brokerage.instance.offer.suspended)
-        self.assertEqual(self.brokerage.events, ["silent", "answers"])
-        self.assertEqual(self.brokerage.free_slots, [self.slot])
+        self.assertFalse(self.host.instance.offer.suspended)
+        self.assertEqual(self.host.events, ["silent", "answers"])
+        self.assertEqual(self.host.free_slots, [self.slot])
 
     def test_accepted_in_time(self) -> None:
         """
@@ -574,7 +575,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.say(frame(ACCEPT, 1))
         self.advance(100)
         self.assertEqual(relay.told, ["accepted"])
-        self.assertEqual(self.brokerage.events, [])
+        self.assertEqual(self.host.events, [])
 
     # Backpressure
 
@@ -659,7 +660,7 @@ class EdgeSideTests(SynchronousTestCase):
         """
         self.greet()
         self.say(frame(SPAWN))
-        self.assertEqual(self.brokerage.events, ["roll r"])
+        self.assertEqual(self.host.events, ["roll r"])
 
     # The end
 
@@ -679,7 +680,7 @@ class EdgeSideTests(SynchronousTestCase):
             settle(self.reactor, lambda: [self.end])
             self.assertEqual(relay.told, ["aborted"])
             self.assertTrue(self.end.lost)
-            self.assertEqual(self.brokerage.busy, [])
+            self.assertEqual(self.host.busy, [])
             self.assertNotIn(self.slot, self.factory.slots)
 
     def test_nothing_matches_a_dying_slot(self) -> None:
@@ -691,7 +692,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.node_end.loseConnection()
         self.end.deliver()
         self.assertFalse(self.end.lost)
-        self.assertEqual(self.brokerage.free_slots, [])
+        self.assertEqual(self.host.free_slots, [])
 
     def test_stop(self) -> None:
         """

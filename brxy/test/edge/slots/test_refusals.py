@@ -4,13 +4,11 @@ Tests of L{brxy.edge.slots.refusals}.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.task import Clock
-from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from brxy.edge.events import Event, Events, NodeRefused
 from brxy.edge.slots.refusals import MOST, PAUSE, Refusals
 
 
@@ -21,64 +19,64 @@ class RefusalsTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.refusals = Refusals(self.clock)
-        self.events: Any = self.enterContext(capturedLogs())
+        self.events: list[Event] = []
+        self.refusals = Refusals(self.clock, Events((self.events.append,)))
 
     def refuse(self, host: str = "192.0.2.1", why: str = "no", port: int = 1) -> None:
         """
-        Refuse somebody.
+        Refuse a node.
         """
-        self.refusals.say(IPv4Address("TCP", host, port), why)
+        self.refusals.note(IPv4Address("TCP", host, port), why)
 
-    def lines(self) -> list[str]:
+    def reported(self) -> list[Event]:
         """
-        What was logged, and is forgotten then.
+        What was reported since the last call.
         """
-        lines = [formatEvent(event) or "" for event in self.events]
+        events = list(self.events)
         self.events.clear()
-        return lines
+        return events
 
     def test_once(self) -> None:
         """
-        The same is said of the same address once a minute, whatever its port is.
+        The same refusal of the same address is reported once a minute, whatever its port.
         """
         for port in range(100):
             self.refuse(port=port)
-        self.assertEqual(self.lines(), ["refused a node at 192.0.2.1: no"])
+        self.assertEqual(self.reported(), [NodeRefused("192.0.2.1", "no")])
         self.clock.advance(PAUSE - 0.1)
         self.refuse()
-        self.assertEqual(self.lines(), [])
+        self.assertEqual(self.reported(), [])
         self.clock.advance(0.2)
         self.refuse()
         self.refuse()
-        self.assertEqual(self.lines(), ["refused a node at 192.0.2.1: no"])
+        self.assertEqual(self.reported(), [NodeRefused("192.0.2.1", "no")])
 
     def test_each(self) -> None:
         """
-        Another address, or another reason, is something else.
+        Another address, or another reason, is another refusal.
         """
         self.refuse()
         self.refuse("192.0.2.2")
         self.refuse(why="never")
-        self.refusals.say(UNIXAddress(None), "no")
+        self.refusals.note(UNIXAddress(None), "no")
         self.assertEqual(
-            self.lines(),
+            self.reported(),
             [
-                "refused a node at 192.0.2.1: no",
-                "refused a node at 192.0.2.2: no",
-                "refused a node at 192.0.2.1: never",
-                "refused a node at a unix socket: no",
+                NodeRefused("192.0.2.1", "no"),
+                NodeRefused("192.0.2.2", "no"),
+                NodeRefused("192.0.2.1", "never"),
+                NodeRefused("a unix socket", "no"),
             ],
         )
 
     def test_bounded(self) -> None:
         """
-        Not more are told apart than there is room for; then it begins anew.
+        At most L{MOST} refusals are remembered; then all are forgotten.
         """
         for number in range(3 * MOST):
             self.refuse(why=str(number))
-        self.assertEqual(len(self.lines()), 3 * MOST)
+        self.assertEqual(len(self.reported()), 3 * MOST)
         self.refuse(why=str(3 * MOST - 1))
-        self.assertEqual(self.lines(), [])
+        self.assertEqual(self.reported(), [])
         self.refuse(why="0")
-        self.assertEqual(len(self.lines()), 1)
+        self.assertEqual(len(self.reported()), 1)

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.spawners.docker.engine}, L{brxy.spawners.docker.answers} and
+Tests of L{brxy.spawners.docker.engine}, L{brxy.spawners.docker.watch} and
 L{brxy.spawners.docker.ending}: what goes wrong with a daemon.
 """
 
@@ -7,56 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import BadSpawnSpec
-from brxy.spawners.docker.answers import EngineError, EngineUnreachable, Lines, Whole, oneLine
+from brxy.spawners.api.errors import Unreachable
 from brxy.spawners.docker.ending import exitReason, startFailed
 from brxy.spawners.docker.engine import Engine
+from brxy.spawners.docker.watch import Watch
 from brxy.test.support.loopback.leftovers import RealTests
-
-
-class LinesTests(SynchronousTestCase):
-    """
-    Tests of L{Lines}, L{Whole} and L{oneLine}.
-    """
-
-    @given(st.lists(st.integers(0, 30)))
-    def test_split(self, cuts: list[int]) -> None:
-        """
-        However a stream arrives, its objects are the same.
-        """
-        data = b'{"a": 1}\n\n{"b": "\xc3\xa4"}\n{"c"'
-        got: list[Any] = []
-        lines = Lines(got.append)
-        edges = sorted({0, *(min(cut, len(data)) for cut in cuts), len(data)})
-        for start, end in zip(edges, edges[1:], strict=False):
-            lines(data[start:end])
-        self.assertEqual(got, [{"a": 1}, {"b": "ä"}])
-
-    def test_bounds(self) -> None:
-        """
-        What does not end is not kept.
-        """
-        piece = bytes(5 << 20)
-        for taker in (Lines(lambda _: None), Whole()):
-            taker(piece)
-            self.assertRaises(EngineError, taker, piece)
-
-    def test_garbage(self) -> None:
-        """
-        What is no JSON is an error of its own.
-        """
-        self.assertRaises(EngineError, Lines(lambda _: None), b"hello\n")
-
-    def test_oneLine(self) -> None:
-        """
-        A message is one bounded line, with nothing that moves a cursor.
-        """
-        self.assertEqual(oneLine("a\r\nb\x1b[2J" + "c" * 999), "a b?[2J" + "c" * 293)
 
 
 class EndingTests(SynchronousTestCase):
@@ -92,7 +52,7 @@ class EndingTests(SynchronousTestCase):
             (said, "can't run 'x': executable file not found in $PATH"),
             ("network a not found", "network a not found"),
         ):
-            self.assertEqual(startFailed(EngineError(message)), reason)
+            self.assertEqual(startFailed(message), reason)
 
 
 class _HangsUp(Protocol):
@@ -129,7 +89,7 @@ class EngineTests(RealTests):
         """
         try:
             await engine.ask("GET", "/info", **more)  # type: ignore[arg-type]
-        except EngineUnreachable as error:
+        except Unreachable as error:
             return str(error).partition("can't be reached: ")[2]
         raise AssertionError("it did not fail")
 
@@ -162,3 +122,42 @@ class EngineTests(RealTests):
         """
         for host in ("", "here", "unix://a", "tcp://", "tcp://a:b", "ssh://a", "http://a"):
             self.assertRaises(BadSpawnSpec, Engine, self.reactor, host)
+
+
+class _Silent(Protocol):
+    """
+    A daemon with a stream of events of which none ever comes.
+    """
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Begin an answer.
+        """
+        assert self.transport is not None
+        self.transport.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+
+class WatchTests(RealTests):
+    """
+    Tests of L{Watch}, with what takes a real daemon too long.
+    """
+
+    async def test_renewed(self) -> None:
+        """
+        A stream that has lasted its time is followed by another, and every container
+        looked at; nothing is wrong, so that the log has no warning.
+        """
+        port = self.reactor.listenTCP(0, Factory.forProtocol(_Silent), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        engine = Engine(self.reactor, f"tcp://127.0.0.1:{port.getHost().port}")
+        told: list[str] = []
+        logged: list[LogEvent] = []
+        observe: Any = logged.append
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        watch = Watch(self.reactor, engine, {}, told.append, renew=0.05)
+        self.addCleanup(watch.stop)
+        await watch.up()
+        await self.until(lambda: len(told) > 2)
+        self.assertEqual(set(told), {""})
+        self.assertEqual([each for each in logged if each["log_level"] >= LogLevel.warn], [])

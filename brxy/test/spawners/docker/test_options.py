@@ -29,7 +29,7 @@ class OptionTests(SynchronousTestCase):
         for spec, message in (
             ("docker: port=80", "docker: needs image="),
             ("docker: image=-rf", "bad value for image: '-rf' (the name of an image is needed"),
-            ("docker: image=a port=0", "bad value for port: '0' (a port from 1 to 65535"),
+            ("docker: image=a port=0", "bad value for port: '0' (a whole number from 1 to 65535"),
             ("docker: image=a env=A", "bad value for env: 'A' (NAME=VALUE,NAME=VALUE is"),
             ("docker: image=a env-file=/none", "env-file: '/none' (No such file or directory)"),
             ("docker: image=a volume=/a", "(SOURCE:TARGET or SOURCE:TARGET:ro is needed"),
@@ -40,7 +40,8 @@ class OptionTests(SynchronousTestCase):
             ("docker: image=a network=-a", "bad value for network: '-a' (a name is needed)"),
             ("docker: image=a user=..", "bad value for user: '..' (a name is needed)"),
             ("docker: image=a pull=often", "(missing, always or never is needed)"),
-            ("docker: image=a edge=there", "(a client endpoint is needed"),
+            ("docker: image=a edge=there", "bad value for edge: 'there' (it is not a client"),
+            ("docker: image=a edge=ssl:a:1", "bad value for edge: 'ssl:a:1' (for TLS "),
             ("docker: image=a port=80 network=host", "which network=host has not"),
             ("swarm: image=a port=80", "swarm: does not know port="),
         ):
@@ -90,8 +91,10 @@ class OptionTests(SynchronousTestCase):
                 "docker: no TLS to the daemon (DOCKER_TLS_VERIFY); forward its socket by ssh",
             ),
         ):
-            factory = EngineFactory("docker", "", docker.Options, docker.DockerSpawner, environ)
-            options = docker.Options(image="a")
+            factory = EngineFactory(
+                "docker", "", docker.DockerOptions, docker.DockerSpawner, environ
+            )
+            options = docker.DockerOptions(image="a")
             error = self.assertRaises(BadSpawnSpec, factory.create, options, (), Clock())
             self.assertEqual(str(error), message)
 

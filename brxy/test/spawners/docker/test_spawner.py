@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from brxy.interfaces import Address, IInstance, SpawnOrder
 from brxy.reactor.turns import TurnQueue
 from brxy.spawners.docker.engine import Engine
-from brxy.spawners.docker.spawner import DockerSpawner, Options
+from brxy.spawners.docker.spawner import DockerOptions, DockerSpawner
 from brxy.test.support.docker.containers import ContainerTests
 from brxy.test.support.docker.dockerd import MISSING, WEB
 
@@ -87,7 +87,7 @@ class _SpawnerTests(ContainerTests):
         """
         One that is stopped after the test.
         """
-        all_options = Options(**{"image": WEB, "port": "8000", **options})
+        all_options = DockerOptions(**{"image": WEB, "port": "8000", **options})
         spawner = DockerSpawner(all_options, command, self.reactor, self.engine)
         self.addCleanup(spawner.stop)
         return spawner
@@ -187,7 +187,7 @@ class ReasonTests(_SpawnerTests):
         [found] = await self.containers(ticket="t1")
         await self.engine.ask("DELETE", f"/containers/{found['Id']}", force=1)
         self.assertIn(
-            (await instance.gone).reason, ("removed by somebody else", "killed by SIGKILL")
+            (await instance.gone).reason, ("removed by another program", "killed by SIGKILL")
         )
 
 

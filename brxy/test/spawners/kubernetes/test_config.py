@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from brxy.errors import BadSpawnSpec
-from brxy.spawners.kubernetes import credentials as kubeauth
+from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.kubernetes.api import KubeAPI
 from brxy.spawners.kubernetes.config import findAccess
-from brxy.spawners.kubernetes.spawner import KubernetesFactory, Options
-from brxy.spawners.kubernetes.status import KubeError
+from brxy.spawners.kubernetes.credentials import API_VERSIONS, ExecCredentials
+from brxy.spawners.kubernetes.spawner import KubernetesFactory, PodOptions
 from brxy.test.support.kubernetes.cluster import TOKEN
 from brxy.test.support.kubernetes.tests import ClusterTests
 
@@ -46,7 +48,7 @@ class _Tests(ClusterTests):
         """
         environ = environ or {"KUBECONFIG": self.kubeconfig}
         access = findAccess(self.reactor, environ, mounted=self.folder, **options)
-        answer = await KubeAPI(self.reactor, access).ask("GET", "/version")
+        answer = await KubeAPI(self.reactor, access, 20.0).ask("GET", "/version")
         self.assertEqual(answer["major"], "1")
         return access.namespace
 
@@ -85,8 +87,8 @@ class AccessTests(_Tests):
         self.write("token", "an old one\n")
         self.user(tokenFile="token")
         access = findAccess(self.reactor, {"KUBECONFIG": self.kubeconfig})
-        api = KubeAPI(self.reactor, access)
-        error = await self.assertFailure(_deferred(api.ask("GET", "/version")), KubeError)
+        api = KubeAPI(self.reactor, access, 20.0)
+        error = await self.assertFailure(_deferred(api.ask("GET", "/version")), DaemonError)
         self.assertEqual(str(error), "401 Unauthorized: Unauthorized")
         self.write("token", f"{TOKEN}\n")
         await api.ask("GET", "/version")
@@ -113,7 +115,7 @@ class AccessTests(_Tests):
         self.cluster.writeConfig(path, None, **{"tls-server-name": "localhost"})
         await self.works()
         self.cluster.writeConfig(path, None, **{"tls-server-name": "other.example"})
-        error = await self.assertFailure(_deferred(self.works()), KubeError)
+        error = await self.assertFailure(_deferred(self.works()), DaemonError)
         self.assertIn("can't be reached", str(error))
 
     async def test_merged(self) -> None:
@@ -170,7 +172,7 @@ class ProgramTests(_Tests):
         """
         @return: why there are no credentials.
         """
-        return str(await self.assertFailure(_deferred(self.works()), KubeError))
+        return str(await self.assertFailure(_deferred(self.works()), DaemonError))
 
     async def test_kept(self) -> None:
         """
@@ -178,7 +180,7 @@ class ProgramTests(_Tests):
         """
         self.program({"token": TOKEN}, env=[{"name": "EXTRA", "value": "more"}])
         access = findAccess(self.reactor, {"KUBECONFIG": self.kubeconfig})
-        api = KubeAPI(self.reactor, access)
+        api = KubeAPI(self.reactor, access, 20.0)
         for _ in range(3):
             await api.ask("GET", "/version")
         (run,) = (self.folder / "runs").read_text().splitlines()
@@ -229,10 +231,12 @@ class ProgramTests(_Tests):
         """
         So is one that does not end.
         """
-        self.patch(kubeauth, "_EXEC_TIMEOUT", 0.2)
-        self.program({})
-        self.write("plugin", "#!/bin/sh\nsleep 1000\n")
-        self.assertRegex(await self.failure(), r"it did not end within 0\.2 s\Z")
+        plugin = self.write("plugin", "#!/bin/sh\nsleep 1000\n")
+        credentials = ExecCredentials(
+            self.reactor, [plugin], os.environ, API_VERSIONS[0], "", time.time, timeout=0.2
+        )
+        error = await self.assertFailure(_deferred(credentials.get()), DaemonError)
+        self.assertRegex(str(error), r"it did not end within 0\.2 s\Z")
 
 
 class BadTests(_Tests):
@@ -246,7 +250,7 @@ class BadTests(_Tests):
         """
         environ = environ or {"KUBECONFIG": self.kubeconfig}
         factory = KubernetesFactory(environ, self.folder)
-        options = Options(image="app:1", edge="tcp:e:9080")
+        options = PodOptions(image="app:1", edge="tcp:e:9080")
         error = self.assertRaises(BadSpawnSpec, factory.create, options, [], self.reactor)
         self.assertRegex(str(error), r"\Akubernetes: [^\n]+\Z")
         return str(error)
@@ -284,7 +288,10 @@ class BadTests(_Tests):
             ({"auth_provider": {"name": "gcp"}}, "auth-provider is not supported"),
             ({"client_certificate_data": "secret!"}, "client-certificate-data is no base64"),
             ({"client_certificate_data": "c2VjcmV0"}, "belong together"),
-            ({"client_certificate_data": "c2VjcmV0", "client_key_data": "c2VjcmV0"}, "no PEM"),
+            (
+                {"client_certificate_data": "c2VjcmV0", "client_key_data": "c2VjcmV0"},
+                "no certificate in it",
+            ),
             ({"client_certificate": "none", "client_key": "none"}, "No such file"),
             ({"tokenFile": "none"}, "tokenFile"),
             ({"token": 1}, "token is no text"),
@@ -307,7 +314,7 @@ class BadTests(_Tests):
             ("server", "nowhere", "is no URL"),
             ("proxy-url", "http://proxy", "proxy-url is not supported"),
             ("certificate-authority-data", "!", "is no base64"),
-            ("certificate-authority-data", "YQ==", "is no PEM certificate"),
+            ("certificate-authority-data", "YQ==", "there is no certificate in it"),
         ):
             self.cluster.writeConfig(Path(self.kubeconfig), None, **{name: value})
             self.assertIn(why, self.told())
@@ -347,7 +354,7 @@ class OptionTests(_Tests):
         environ = {"KUBECONFIG": self.kubeconfig, "POD_NAME": "edge-7", "POD_UID": "u"}
         factory = KubernetesFactory(environ, self.folder)
         for namespace, owners in (("default", 1), ("apps", 0)):
-            options = Options(image="app:1", port="8000", namespace=namespace)
+            options = PodOptions(image="app:1", port="8000", namespace=namespace)
             spawner = factory.create(options, ["sleep", "1000"], self.reactor)
             instance = spawner.spawn(self.order())
             pod = await self.runningPod()

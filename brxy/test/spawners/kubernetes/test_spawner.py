@@ -10,9 +10,7 @@ from twisted.internet.task import deferLater
 
 from brxy.errors import SpawnFailed
 from brxy.interfaces import IInstance
-from brxy.spawners.kubernetes import api as kubeapi
-from brxy.spawners.kubernetes import instance as kubeinstance
-from brxy.spawners.kubernetes import pods as kubepods
+from brxy.spawners.kubernetes.options import USUAL_TIMES, APITimes
 from brxy.test.support.kubernetes.store import APIError, Object
 from brxy.test.support.kubernetes.tests import ClusterTests, checkModel
 
@@ -232,12 +230,13 @@ class RefusalTests(ClusterTests):
         An API that is not there, or that nobody trusts, is told in a line.
         """
         spawner = self.spawner(_SLEEP)
-        untrusted = self.cluster.config()
-        untrusted["clusters"][0]["cluster"].pop("certificate-authority-data")
-        (self.folder / "kubeconfig").write_text(json.dumps(untrusted))
+        config = self.cluster.config()
+        config["clusters"][0]["cluster"].pop("certificate-authority-data")
+        (self.folder / "kubeconfig").write_text(json.dumps(config))
         other = self.spawner(_SLEEP)
         told = await self.over(other.spawn(self.order()))
-        self.assertRegex(told, r"\Ahttps://\S+ can't be reached: TLS: certificate verify failed")
+        untrusted = "its certificate is of no authority that is trusted here"
+        self.assertRegex(told, rf"\Ahttps://\S+ can't be reached: {untrusted}\Z")
         await self.cluster.cut()
         told = await self.over(spawner.spawn(self.order()))
         self.assertRegex(told, r"\Ahttps://\S+ can't be reached: Connection refused\Z")
@@ -254,9 +253,8 @@ class RefusalTests(ClusterTests):
         A Pod that was made though the answer never came is found and removed.
         """
         # All other requests, too, must have their answers in this.
-        self.patch(kubeapi, "ANSWER_TIMEOUT", 3.0)
         self.cluster.silent = True
-        instance = self.spawner(_SLEEP).spawn(self.order())
+        instance = self.spawner(_SLEEP, APITimes(answer=3.0)).spawn(self.order())
         await self.runningPod()
         instance.stop()
         self.assertEqual(await self.over(instance), "exit status 143")
@@ -286,9 +284,9 @@ class StopTests(ClusterTests):
         One that does not end is forgotten by force, also when its kubelet is
         lost.
         """
-        self.patch(kubeinstance, "_AGAIN", 0.1)
         instance = self.spawner(
-            f'image=app:1 port=8000 stop-timeout=0.5 -- sh -c "{_STUBBORN}"'
+            f'image=app:1 port=8000 stop-timeout=0.5 -- sh -c "{_STUBBORN}"',
+            APITimes(again=0.1),
         ).spawn(self.order())
         await self.runningPod()
         self.patch(self.cluster.kubelet, "delete", self.lost)
@@ -318,8 +316,7 @@ class StopTests(ClusterTests):
         """
         An API that is away when an instance is stopped is waited for.
         """
-        self.patch(kubeinstance, "_SOON", 0.1)
-        instance = self.spawner(_SLEEP).spawn(self.order())
+        instance = self.spawner(_SLEEP, APITimes(soon=0.1)).spawn(self.order())
         await self.runningPod()
         await self.cluster.cut()
         instance.stop()
@@ -332,9 +329,9 @@ class StopTests(ClusterTests):
         """
         But not for ever: what may be left is told.
         """
-        self.patch(kubeinstance, "_SOON", 0.1)
-        self.patch(kubeinstance, "_REMOVAL", 0.3)
-        instance = self.spawner(_SLEEP.replace("=5", "=0")).spawn(self.order())
+        instance = self.spawner(_SLEEP.replace("=5", "=0"), APITimes(soon=0.1, removal=0.3)).spawn(
+            self.order()
+        )
         await self.runningPod()
         await self.cluster.cut()
         instance.stop()
@@ -360,11 +357,11 @@ class WatchTests(ClusterTests):
     Tests of watching, whatever happens to the connection.
     """
 
-    async def started(self) -> IInstance:
+    async def started(self, times: APITimes = USUAL_TIMES) -> IInstance:
         """
         @return: an instance that runs, and is watched.
         """
-        instance = self.spawner(_SLEEP).spawn(self.order())
+        instance = self.spawner(_SLEEP, times).spawn(self.order())
         await self.runningPod()
         await self.until(lambda: self.cluster.store.watchers)
         return instance
@@ -404,8 +401,7 @@ class WatchTests(ClusterTests):
         """
         A watch that the API ends goes on from where it was, without a word.
         """
-        self.patch(kubepods, "WATCH_TIMEOUT", 1)
-        instance = await self.started()
+        instance = await self.started(APITimes(watch=1))
         await self.until(lambda: self._watches() > 1)
         self.cluster.kubelet.kill(self.pod())
         self.assertEqual(await self.over(instance), "exit status 137")

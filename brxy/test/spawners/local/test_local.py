@@ -158,7 +158,9 @@ class ProcessTests(_Tests):
         """
         environ = {"PATH": os.defpath, "LANG": "C"}
         return self.keep(
-            process.ProcessSpawner(process.Options(**options), command, self.reactor, environ)
+            process.ProcessSpawner(
+                process.ProcessOptions(**options), command, self.reactor, environ
+            )
         )
 
     def shell(self, script: str, *arguments: str, **options: str) -> ISpawner:
@@ -291,7 +293,7 @@ class AppTests(_Tests):
         """
         One for this app.
         """
-        return self.keep(app.AppSpawner(app.Options(**options), command, self.reactor))
+        return self.keep(app.AppSpawner(app.AppOptions(**options), command, self.reactor))
 
     async def test_life(self) -> None:
         """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.spawners.ssh.client import Client, explain, forwardTarget
+from brxy.spawners.ssh.client import SshClient, explain, forwardTarget
 from brxy.spawners.ssh.remote import HOLD, RUN
 
 __all__ = ["ClientTests", "ExplainTests", "ForwardTargetTests"]
@@ -14,14 +14,14 @@ __all__ = ["ClientTests", "ExplainTests", "ForwardTargetTests"]
 
 class ClientTests(SynchronousTestCase):
     """
-    Tests of L{Client}.
+    Tests of L{SshClient}.
     """
 
     def test_master(self) -> None:
         """
         It asks nobody anything, and everything that was given is said.
         """
-        argv = Client("web1", "deploy", 2222, "/key", "/config", 2.5).master("/c%h")
+        argv = SshClient("web1", "deploy", 2222, "/key", "/config", 2.5).master("/c%h")
         self.assertEqual(argv[-3:], ["--", "web1", HOLD])
         line = " ".join(argv[:-1])
         for part in (
@@ -41,7 +41,7 @@ class ClientTests(SynchronousTestCase):
         Who goes through a master can't connect alone, and reads no
         configuration.
         """
-        client = Client("web1", config="/config")
+        client = SshClient("web1", config="/config")
         for argv in (client.run("/c"), client.forward("/c", "/f/edge", "127.0.0.1:9080")):
             self.assertEqual(argv[:6], ["ssh", "-F", "none", "-S", "/c", "-oProxyCommand=false"])
         self.assertEqual(client.run("/c")[-1], RUN)

@@ -306,7 +306,10 @@ class OptionTests(_Tests):
             ),
             ("ssh: host=a,a -- true", "bad value for host: 'a,a' (names of different hosts"),
             ("ssh: host=a, -- true", "bad value for host: 'a,' (names"),
-            ("ssh: host=a port=70000 -- true", "bad value for port: '70000' (a port from 1"),
+            (
+                "ssh: host=a port=70000 -- true",
+                "bad value for port: '70000' (a whole number from 1",
+            ),
             ("ssh: host=a user=-x -- true", "bad value for user: '-x' (the name of a user"),
             ("ssh: host=a key=/no -- true", "bad value for key: '/no' (No such file"),
             ("ssh: host=a config=/no -- true", "bad value for config: '/no' (No such file"),

@@ -68,8 +68,7 @@ class _HostNetworkTests(_Bed):
     Nodes dial back from the network of whatever machine they run on.
     """
 
-    if MISSING:
-        skip = MISSING
+    skip: str | None = MISSING or None
 
     def setUp(self) -> None:
         """
@@ -190,8 +189,7 @@ class RemoteDockerTests(_Bed, TestCase):
     C{docker:} with a daemon on another machine.
     """
 
-    if MISSING:
-        skip = MISSING
+    skip: str | None = MISSING or None
 
     async def test_zeroToZero(self) -> None:
         """
@@ -218,8 +216,7 @@ class OverlayTests(_Bed, TestCase):
     network.
     """
 
-    if MISSING:
-        skip = MISSING
+    skip: str | None = MISSING or None
 
     def setUp(self) -> None:
         """

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from brxy.interfaces import SpawnOrder
-from brxy.spawners.swarm.spawner import Options, SwarmSpawner
+from brxy.spawners.swarm.spawner import SwarmOptions, SwarmSpawner
 from brxy.test.support.docker.containers import ContainerTests
 from brxy.test.support.docker.dockerd import MISSING, WEB
 
@@ -32,7 +32,7 @@ class SwarmTests(ContainerTests):
         """
         One that is stopped after the test.
         """
-        all_options = Options(**{"image": WEB, **options})
+        all_options = SwarmOptions(**{"image": WEB, **options})
         spawner = SwarmSpawner(all_options, command, self.reactor, self.engine)
         self.addCleanup(spawner.stop)
         return spawner
@@ -93,7 +93,7 @@ class SwarmTests(ContainerTests):
         while not any(each["Status"].get("Err") for each in await self.tasks()):
             await deferLater(self.reactor, 0.1)
         # It does so every half second.
-        await spawner._following.look()
+        await spawner.following.look()
         instance.stop()
         self.assertRegex((await instance.gone).reason, "^never ran: no suitable node")
         self.assertEqual(await self.services(), [])

@@ -15,6 +15,7 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 from zope.interface import provider
 
 from brxy.interfaces import Gone, IInstance, SpawnOrder
+from brxy.spawners.kubernetes.options import USUAL_TIMES, APITimes
 from brxy.spawners.kubernetes.spawner import KubernetesFactory, KubernetesSpawner
 from brxy.spawners.spec import parseSpawn, splitCommon
 from brxy.test.support.kubernetes.cluster import Cluster
@@ -73,11 +74,13 @@ class ClusterTests(RealTests):
         globalLogPublisher.addObserver(observe)
         self.addCleanup(globalLogPublisher.removeObserver, observe)
 
-    def spawner(self, spec: str = "image=app:1 port=8000 -- sleep 1000") -> KubernetesSpawner:
+    def spawner(
+        self, spec: str = "image=app:1 port=8000 -- sleep 1000", times: APITimes = USUAL_TIMES
+    ) -> KubernetesSpawner:
         """
         @param spec: what follows C{kubernetes:}.
         """
-        factory = KubernetesFactory({"KUBECONFIG": self.kubeconfig}, self.folder)
+        factory = KubernetesFactory({"KUBECONFIG": self.kubeconfig}, self.folder, times)
         parsed = parseSpawn(f"kubernetes: {spec}")
         _, options = splitCommon(parsed, factory.options)
         spawner = factory.create(options, parsed.command, self.reactor)

@@ -18,7 +18,8 @@ from brxy.edge.service import EdgeService
 from brxy.interfaces import Address, SpawnOrder
 from brxy.test.support.loopback.edges import EdgeTests
 from brxy.test.support.loopback.peers import App, Message, Peer, answer, webApp
-from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, PipeEnd, Recorder, connect
+from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, PipeEnd, connect
+from brxy.test.support.memory.recorders import HalfRecorder
 
 __all__ = ["CrowdTests", "ManyAppsTests", "MemoryClient", "MemoryEdge", "get", "raiseFileLimit"]
 
@@ -127,7 +128,7 @@ class ManyAppsTests(CrowdTests):
         return [len(app.requests) for app in self.apps]
 
 
-class MemoryClient(Recorder):
+class MemoryClient(HalfRecorder):
     """
     A client of a L{MemoryEdge}, which has sent one request.
     """
@@ -161,7 +162,7 @@ class MemoryEdge:
             reactor, EdgeSettings(ports=["tcp:8080"], spawns=spawns, **settings)
         )
         # Its connections have no descriptors that could be watched.
-        self.service._shared.hangups = reactor.shared.hangups
+        self.service.parts.shared.hangups = reactor.shared.hangups
         self.service.startService()
         self._factory = reactor.tcpServers[0][1]
         self._ends: list[PipeEnd] = []

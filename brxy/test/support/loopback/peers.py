@@ -30,7 +30,17 @@ from zope.interface import implementer
 from brxy.interfaces import Address
 from brxy.tls.handshakes import Handshakes, encrypted
 
-__all__ = ["App", "Broken", "Message", "Peer", "answer", "connect", "connectTLS", "webApp"]
+__all__ = [
+    "App",
+    "Broken",
+    "Message",
+    "Peer",
+    "answer",
+    "connect",
+    "connectTLS",
+    "echo",
+    "webApp",
+]
 
 _END = b"\r\n\r\n"
 
@@ -521,6 +531,20 @@ def answer(body: bytes = b"ok", status: bytes = b"200 OK", fields: Iterable[byte
     """
     lines = [b"HTTP/1.1 " + status, *fields, b"Content-Length: %d" % len(body), b"", b""]
     return b"\r\n".join(lines) + body
+
+
+async def echo(peer: Peer) -> None:
+    """
+    Send back what comes, and end when it does.
+    """
+    while True:
+        await peer.until(lambda: peer.ended or peer.received)
+        data = bytes(peer.received)
+        peer.received.clear()
+        if data:
+            peer.write(data)
+        elif peer.ended:
+            return
 
 
 async def connect(reactor: Any, address: Any, host: str = "127.0.0.1") -> Peer:

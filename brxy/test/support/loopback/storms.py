@@ -158,7 +158,7 @@ class StormTests(CrowdTests):
         @param rule: for L{spawnRule}.
         @param settings: for L{brxy.edge.service.EdgeSettings}.
         """
-        spawner = app.AppSpawner(app.Options(), self.command, self.reactor)
+        spawner = app.AppSpawner(app.AppOptions(), self.command, self.reactor)
         self.startEdge(spawnRule(spawner, **rule), **settings)
 
     def launchNodes(self, rule: Mapping[str, Any], **settings: Any) -> None:
@@ -167,7 +167,7 @@ class StormTests(CrowdTests):
         """
         twistd = Path(sys.executable).with_name("twistd")
         command = [str(twistd), "-n", "brxy-node", "--", *self.command]
-        spawner = process.ProcessSpawner(process.Options(), command, self.reactor)
+        spawner = process.ProcessSpawner(process.ProcessOptions(), command, self.reactor)
         self.startEdge(spawnRule(spawner, **rule), **settings)
 
     async def answered(self, number: int) -> None:

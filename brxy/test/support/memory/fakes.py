@@ -13,7 +13,7 @@ from brxy.transport.relay import Relay
 from brxy.wire.frames import VERSION
 from brxy.wire.greeting import Hello, Welcome
 
-__all__ = ["FakeBrokerage", "FakeEnd", "FakeOwner", "FakeRelay"]
+__all__ = ["FakeEnd", "FakeHost", "FakeOwner", "FakeRelay"]
 
 
 class FakeEnd:
@@ -49,7 +49,7 @@ class FakeEnd:
 
 class FakeRelay(Relay):
     """
-    A relay that writes down what it is told.
+    A relay that writes down what its far end reports.
 
     @ivar told: C{accepted}, and then how it ended: C{refused}, C{aborted} or
         C{finished}.
@@ -104,12 +104,11 @@ class FakeRelay(Relay):
             self.far.done(False)
 
 
-class FakeBrokerage:
+class FakeHost:
     """
-    The edge's brokerage, as a node's slot sees it: one instance, and nobody who
-    waits.
+    The edge, as its slots see it: one instance, and no waiters.
 
-    @ivar events: what it was told about the instance, in order.
+    @ivar events: what its slots reported about the instance, in order.
     @ivar free_slots: the slots that can take an exchange now.
     @ivar busy: the slots with an exchange.
     """
@@ -178,9 +177,10 @@ class FakeBrokerage:
 
 class FakeOwner:
     """
-    The node, as its slots see it.
+    The node as its slots see it: their owner, and the places of the app.
 
     @ivar running: how many exchanges run.
+    @ivar full: it has no place left.
     @ivar resting: slots whose app refused a connection.
     """
 
@@ -191,6 +191,7 @@ class FakeOwner:
         self.resting: list[Any] = []
         self.retired = 0
         self.eager = True
+        self.full = False
 
     def hello(self) -> Hello:
         return Hello(VERSION, self.token, "node", "r", 1)
@@ -200,10 +201,13 @@ class FakeOwner:
         if self.eager:
             slot.ready()
 
-    def began(self) -> None:
+    def claim(self) -> bool:
+        if self.full:
+            return False
         self.running += 1
+        return True
 
-    def finished(self) -> None:
+    def exchangeOver(self) -> None:
         assert self.running, "finished what never began"
         self.running -= 1
 

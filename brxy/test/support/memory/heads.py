@@ -17,6 +17,7 @@ from brxy.http.messages import (
 __all__ = [
     "POST",
     "answer",
+    "canonical",
     "forwarded",
     "get",
     "lines",
@@ -100,3 +101,16 @@ def outcomeByBytes(data: bytes) -> tuple[int, int]:
         if result != (0, -1):
             break
     return result
+
+
+def canonical(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """
+    A field as we pass it on: its name in lower case, Content-Length without leading zeros,
+    Transfer-Encoding in lower case.
+    """
+    name, value = name.lower(), value.rstrip(b" \t")
+    if name == b"content-length" and value.isdigit():
+        value = b"%d" % int(value)
+    elif name == b"transfer-encoding":
+        value = value.lower()
+    return name, value

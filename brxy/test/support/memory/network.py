@@ -16,13 +16,13 @@ from twisted.internet.error import (
     ConnectionLost,
     ConnectionRefusedError,
 )
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IPushProducer, ITCPTransport
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from brxy.reactor.hangup import HangupWatcher
+from brxy.test.support.memory.recorders import HalfRecorder
 from brxy.transport.connection import Shared
 from brxy.wire.frames import Decoder
 
@@ -32,7 +32,6 @@ __all__ = [
     "FakeApp",
     "FakeReactor",
     "PipeEnd",
-    "Recorder",
     "connect",
     "settle",
 ]
@@ -290,35 +289,7 @@ def settle(clock: Any, ends: Callable[[], Sequence[PipeEnd]]) -> None:
             return
 
 
-@implementer(IHalfCloseableProtocol)
-class Recorder(Protocol):
-    """
-    The far side of a connection that is tested.
-
-    @ivar received: all that came.
-    @ivar ended: the other side has half-closed.
-    @ivar lost: the connection is gone.
-    """
-
-    def __init__(self) -> None:
-        self.received = bytearray()
-        self.ended = False
-        self.lost: Failure | None = None
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received += data
-
-    def readConnectionLost(self) -> None:
-        self.ended = True
-
-    def writeConnectionLost(self) -> None:
-        pass
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.lost = reason
-
-
-class FakeApp(Recorder):
+class FakeApp(HalfRecorder):
     """
     One connection of an app, on the app's side.
 

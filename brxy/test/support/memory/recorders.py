@@ -75,6 +75,13 @@ class HalfRecorder(Recorder):
     One that goes on when the peer ends.
     """
 
+    @property
+    def ended(self) -> bool:
+        """
+        The peer has ended.
+        """
+        return "readEnded" in self.told
+
     def readConnectionLost(self) -> None:
         self.tell("readEnded")
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.logger import formatEvent
+
 from brxy.wire.frames import KIND_HTTP, VERSION
 from brxy.wire.greeting import Hello, Open, Welcome
 
@@ -24,10 +26,10 @@ def opening(number: int = 1, once: bool = False, kind: int = KIND_HTTP) -> bytes
 
 def warnings(events: Any) -> list[str]:
     """
-    What was logged that an operator has to read.
+    The logged lines that need an operator's attention.
     """
     return [
-        event["why"]
+        formatEvent(event)
         for event in events
         if event["log_level"].name in ("warn", "error", "critical")
     ]

@@ -1,0 +1,81 @@
+"""
+What the HTTP clients of one listener share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from os import urandom
+from typing import Any
+
+from brxy.broker.quota import Addresses
+from brxy.edge.clients.answering import Answers, Interceptor
+from brxy.edge.clients.connection import ClientConnection, ClientFactory
+from brxy.edge.config.limits import Limits
+from brxy.edge.exchanges.ends import Dispatcher
+from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.reactor.deadlines import Deadlines
+from brxy.transport.connection import Shared
+from brxy.values.networks import NOBODY, Networks
+
+__all__ = ["HTTPListener"]
+
+
+class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
+    """
+    One kind of HTTP clients: those of all ports that are served in the same way.
+
+    @ivar route: finds the route of a host; returns L{None} if there is no app.
+    @ivar trusted: the proxies that are trusted to describe their clients.
+    @ivar scheme: C{b"https"} if clients connect over TLS, else C{b"http"}.
+    @ivar answers: writes the answers.
+    @ivar interceptors: what may answer requests instead of an app, in order.
+    @ivar heads: clients that have begun to send the head of a request.
+    @ivar max_body: see L{Limits}.
+    @ivar max_requests: see L{Limits}.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        dispatcher: Dispatcher,
+        limits: Limits,
+        addresses: Addresses,
+        route: Callable[[str], str | None],
+        trusted: Networks = NOBODY,
+        *,
+        secured: bool = False,
+        hsts: int | None = None,
+        interceptors: Sequence[Interceptor] = (),
+    ) -> None:
+        """
+        @param secured: clients connect over TLS.
+        @param hsts: see L{Answers}.
+        """
+        super().__init__(shared, dispatcher, limits, addresses)
+        self.route = route
+        self.trusted = trusted
+        self.scheme = b"https" if secured else b"http"
+        self.answers = Answers(hsts)
+        self.interceptors = tuple(interceptors)
+        self.max_body = limits.max_body
+        self.max_requests = limits.max_requests
+        self.heads: Deadlines[Any] = Deadlines(
+            shared.reactor, limits.head_timeout, lambda client: client.tooSlow()
+        )
+        self._ids = count(1)
+        self._id_prefix = urandom(6).hex().encode("ascii")
+
+    def requestId(self) -> bytes:
+        """
+        @return: an id for a request that has none.
+        """
+        return b"%s-%x" % (self._id_prefix, next(self._ids))
+
+    def abort(self) -> None:
+        """
+        See L{ClientFactory}.
+        """
+        super().abort()
+        self.heads.stopAll()

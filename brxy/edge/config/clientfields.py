@@ -1,0 +1,182 @@
+"""
+Settings of an edge: where clients connect, and which hosts are served.
+"""
+
+from __future__ import annotations
+
+from brxy.edge.config.kinds import ENDPOINT, FRONTEND, NETWORK
+from brxy.program.fields import FLAG, FOLDER, PORT, ROUTE, Kind, Setting, count
+
+__all__ = ["CLIENTS", "ROUTES", "TLS"]
+
+_CLIENTS = "Clients"
+_TLS = "TLS for clients"
+_ROUTES = "Routes"
+
+CLIENTS = (
+    Setting(
+        name="port",
+        short="p",
+        group=_CLIENTS,
+        kind=ENDPOINT,
+        help="Where HTTP clients connect: a port number or a server endpoint.",
+        field="ports",
+        default="8080",
+        default_note="if no other port for clients is given",
+        repeatable=True,
+        detail="""
+        The other ports for clients are those of ``--tcp``, ``--tls-port`` and ``--sni-port``.
+        A TCP port queues up to 4096 connections that the edge has not accepted yet, unless the
+        endpoint has a ``backlog=`` of its own.
+        """,
+    ),
+    Setting(
+        name="tcp",
+        group=_CLIENTS,
+        kind=FRONTEND,
+        help="Where clients of the TCP frontend NAME connect; tls:ENDPOINT for TLS.",
+        field="frontends",
+        repeatable=True,
+        client="a broken connection where an HTTP client would get an error status.",
+        detail="""
+        Each connection is one exchange of the route ``NAME``. With ``NAME=tls:ENDPOINT`` clients
+        connect over TLS, which ends at the edge; that needs ``--tls-certs``.
+        """,
+        see=":ref:`https`",
+    ),
+    Setting(
+        name="proxy-trust",
+        group=_CLIENTS,
+        kind=NETWORK,
+        help="Proxies that begin each connection with a PROXY protocol header.",
+        field="proxy_trust",
+        repeatable=True,
+        client="its connection is closed, if it comes from there without a header.",
+        detail="""
+        From these addresses every connection to a port for clients must begin with a header of the
+        `PROXY protocol <https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt>`_, version
+        1 or 2, before anything of TLS. The client that the header names is the client in
+        everything that brxy does. From all other addresses the edge expects no header, and one
+        that comes nevertheless is a bad request.
+        """,
+        see=":doc:`behind-a-proxy`",
+    ),
+    Setting(
+        name="forwarded-trust",
+        group=_CLIENTS,
+        kind=NETWORK,
+        help="Proxies whose X-Forwarded-For, -Proto and -Host are kept.",
+        field="forwarded_trust",
+        repeatable=True,
+        detail="""
+        In requests from these addresses the edge keeps ``X-Forwarded-For`` and appends to it, and
+        keeps ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` if they are well-formed. In requests
+        from all other addresses it replaces them.
+        """,
+        see=":doc:`behind-a-proxy`",
+    ),
+)
+
+TLS = (
+    Setting(
+        name="tls-port",
+        group=_TLS,
+        kind=ENDPOINT,
+        help="Where HTTPS clients connect: a port number or a server endpoint.",
+        field="tls_ports",
+        repeatable=True,
+        detail="TLS ends at the edge. This needs ``--tls-certs``.",
+        see=":ref:`https`",
+    ),
+    Setting(
+        name="tls-certs",
+        group=_TLS,
+        kind=FOLDER,
+        help="The folder with the certificates for clients and their keys.",
+        field="tls_certs",
+        reloadable=True,
+        detail="""
+        Each certificate is ``NAME.pem`` (with its chain and its key), ``NAME.crt`` and
+        ``NAME.key``, or ``NAME/fullchain.pem`` and ``NAME/privkey.pem``. The edge needs the folder
+        for ``--tls-port`` and for ``--tcp NAME=tls:ENDPOINT``, and refuses it without one of them.
+        """,
+        see=":ref:`https`",
+    ),
+    Setting(
+        name="sni-port",
+        group=_TLS,
+        kind=ENDPOINT,
+        help="Where TLS clients connect whose connections are passed on undecrypted.",
+        field="sni_ports",
+        repeatable=True,
+        detail="""
+        The server name that a client requests is the route; a client that requests none gets the
+        default route. The app makes the TLS handshake and has the key.
+        """,
+        see=":ref:`https`",
+    ),
+    Setting(
+        name="hsts",
+        group=_TLS,
+        kind=count("seconds", placeholder="SECONDS"),
+        help="Have browsers use only HTTPS for this long.",
+        field="hsts",
+        default_note="off",
+        client="``Strict-Transport-Security: max-age=SECONDS`` in each response over HTTPS.",
+        detail="""
+        The edge adds the field unless the app's response has one already. With ``0`` browsers
+        forget what they were sent before.
+        """,
+        see=":ref:`https`",
+    ),
+    Setting(
+        name="https-redirect",
+        group=_TLS,
+        kind=PORT,
+        help="Redirect the clients of --port to HTTPS, at this port.",
+        field="https_redirect",
+        default_note="off",
+        client="308 with the same URL over HTTPS.",
+        detail="""
+        ``443`` is right where the edge is reached at the usual ports. Requests for an IP address,
+        for ``localhost``, or for a path below ``/.well-known/acme-challenge/`` are not redirected.
+        """,
+        see=":ref:`https`",
+    ),
+)
+
+ROUTES = (
+    Setting(
+        name="route",
+        group=_ROUTES,
+        kind=Kind("HOST", ROUTE.convert, ROUTE.takes),
+        help="A host that is served; with this option, no others are.",
+        field="routes",
+        default_note="the hosts that spawn strings name, and those of nodes",
+        repeatable=True,
+        client="404 for any other host, and no instance is started.",
+        detail="""
+        Without this option the edge serves the hosts that match the ``route=`` of a spawn string,
+        and those that a node serves. With neither ``--route`` nor any ``route=``, or with a spawn
+        string for all routes, it serves every host.
+        """,
+        see=":doc:`spawn`",
+    ),
+    Setting(
+        name="default-route",
+        group=_ROUTES,
+        kind=ROUTE,
+        help="The route of localhost and of all IP addresses.",
+        field="default_route",
+        default="default",
+        detail="So ``localhost``, ``127.0.0.1`` and ``[::1]`` reach the same app.",
+    ),
+    Setting(
+        name="default-route-for-all",
+        group=_ROUTES,
+        kind=FLAG,
+        help="Use the default route for every host that is not named, too.",
+        field="default_route_for_all",
+        detail="Named are the hosts of ``--route`` and those that match a ``route=``.",
+    ),
+)

@@ -1,0 +1,240 @@
+"""
+Settings of an edge: its instances, its nodes, and how it starts and stops.
+"""
+
+from __future__ import annotations
+
+from brxy.edge.config.kinds import ALLOWED, NODE_ENDPOINT, SPAWN
+from brxy.program.fields import (
+    ACTION,
+    CAPACITY,
+    FILE,
+    FLAG,
+    FOLDER,
+    SECONDS,
+    Setting,
+    count,
+)
+
+__all__ = ["NODES", "SCALING", "STATE"]
+
+_SCALING = "Scaling"
+_NODES = "Nodes"
+_STATE = "State and stopping"
+
+SCALING = (
+    Setting(
+        name="spawn",
+        group=_SCALING,
+        kind=SPAWN,
+        help='How instances are started: "SPAWNER: key=value... -- command...".',
+        field="spawns",
+        default_note="none, then nodes have to dial in by themselves",
+        repeatable=True,
+        detail="""
+        A string that names no spawner is a command for ``process:``, and so is what follows ``--``
+        on the command line of the edge. The first ``--spawn`` that serves a route starts the
+        instances of that route; the next one that serves it is used when the first has as many
+        instances as it may have, or keeps failing. The edge sends requests to instances of the
+        first as long as one of them is free. Its newest instance also counts as the newest of the
+        route, so that instances of the others leave first when there is less to do.
+        """,
+        see=":ref:`overflow`",
+    ),
+    Setting(
+        name="help-spawners",
+        group=_SCALING,
+        kind=ACTION,
+        help="Print all spawners and their keys, and exit.",
+        field=None,
+        detail="""
+        The list has built-in and installed spawners. Those that cannot be used are listed with the
+        reason.
+        """,
+        see=":doc:`spawn`",
+    ),
+    Setting(
+        name="capacity",
+        short="c",
+        group=_SCALING,
+        kind=CAPACITY,
+        help="How many exchanges an instance takes at once.",
+        field="spawns.rule.capacity",
+        default="1",
+        spawn_key="capacity",
+        detail="""
+        A node that the edge has spawned finds the value in its environment (``BRXY_CAPACITY``),
+        and uses it unless its own ``--capacity`` is given.
+        """,
+        see=":ref:`which-capacity`",
+    ),
+    Setting(
+        name="max-instances",
+        group=_SCALING,
+        kind=count("instances"),
+        help="How many instances a route has at most.",
+        field="spawns.rule.max_instances",
+        default="10",
+        spawn_key="max",
+        client="its request is held until an instance is free.",
+        detail="A roll exceeds the number by one instance for a moment.",
+        see=":doc:`limits`",
+    ),
+    Setting(
+        name="max-total",
+        group=_SCALING,
+        kind=count("instances"),
+        help="How many instances all routes together have at most.",
+        field="max_total",
+        default="100",
+        client="its request is held until there is room for an instance.",
+        detail="When this number is reached, an idle instance of another route makes room.",
+        see=":doc:`limits`",
+    ),
+    Setting(
+        name="start-timeout",
+        group=_SCALING,
+        kind=SECONDS,
+        help="How long an instance may take to become ready.",
+        field="start_timeout",
+        default="50",
+        client="503 with ``Retry-After``, if no other instance of the route is alive.",
+        detail="An instance that takes longer is stopped, and counts as failed.",
+    ),
+    Setting(
+        name="idle-timeout",
+        group=_SCALING,
+        kind=SECONDS,
+        help="How long the newest instance of a route stays idle before it leaves.",
+        field="spawns.spawning.idle_timeout",
+        default="300",
+        spawn_key="idle-timeout",
+        detail="This applies to instances that the edge has spawned.",
+    ),
+    Setting(
+        name="old-idle-timeout",
+        group=_SCALING,
+        kind=SECONDS,
+        help="How long an instance stays idle when the route has a newer one.",
+        field="spawns.spawning.old_idle_timeout",
+        default="10",
+        spawn_key="old-idle-timeout",
+        detail="This applies to instances that the edge has spawned.",
+    ),
+)
+
+NODES = (
+    Setting(
+        name="node-port",
+        group=_NODES,
+        kind=NODE_ENDPOINT,
+        help="Where nodes dial in: a server endpoint.",
+        field="node_ports",
+        default="tcp:9080:interface=127.0.0.1",
+        default_note="if a node is needed",
+        repeatable=True,
+        detail="""
+        Nodes that the edge spawns are sent to the first one. No node is needed when every spawner
+        does without nodes, as ``app:`` does. A Unix socket gets the mode 600 unless the endpoint
+        has a ``mode=`` of its own. A port that other machines can reach needs TLS (see
+        ``--node-tls-cert``).
+        """,
+        see=":ref:`elsewhere`",
+    ),
+    Setting(
+        name="token-file",
+        group=_NODES,
+        kind=FILE,
+        help="The file with the token of nodes that the edge did not spawn.",
+        field="token_file",
+        reloadable=True,
+        detail="""
+        The token is the first line of the file. The edge creates the file if it does not exist.
+        Each node that the edge spawns gets a token of its own, without this option. Without it
+        only nodes that the edge spawned, or that show a certificate, are admitted.
+        """,
+        see=":ref:`tokens`",
+    ),
+    Setting(
+        name="node-tls-cert",
+        group=_NODES,
+        kind=FILE,
+        help="The edge's certificate for nodes, with its chain, as PEM.",
+        field="node_tls.certificate",
+        reloadable=True,
+        detail="""
+        With it nodes connect over TLS 1.3 on every node port except Unix sockets. It needs
+        ``--node-tls-key``.
+        """,
+        see=":ref:`elsewhere`",
+    ),
+    Setting(
+        name="node-tls-key",
+        group=_NODES,
+        kind=FILE,
+        help="The key of the certificate of --node-tls-cert, as PEM.",
+        field="node_tls.key",
+        reloadable=True,
+        see=":ref:`elsewhere`",
+    ),
+    Setting(
+        name="node-tls-ca",
+        group=_NODES,
+        kind=FILE,
+        help="Require a certificate of an authority in this file from nodes.",
+        field="node_tls.ca",
+        reloadable=True,
+        default_note="nodes show no certificate",
+        detail="The file is PEM. A node with such a certificate needs no token.",
+        see=":ref:`elsewhere`",
+    ),
+    Setting(
+        name="node-allow",
+        group=_NODES,
+        kind=ALLOWED,
+        help="Let nodes with NAME in their certificate serve ROUTE.",
+        field="allowed",
+        default_note="an admitted node may serve every route",
+        repeatable=True,
+        detail="""
+        The ``NAME`` ``token`` stands for nodes that bring the token of ``--token-file``. With at
+        least one ``--node-allow``, a node may serve only what one of them grants it. A node that
+        the edge spawned may always serve the route that it was spawned for.
+        """,
+        see=":ref:`elsewhere`",
+    ),
+    Setting(
+        name="insecure-node-port",
+        group=_NODES,
+        kind=FLAG,
+        help="Let other machines reach a node port without TLS.",
+        field="insecure_node_port",
+        detail="""
+        Tokens and requests can then be read on the way. Without this option the edge does not
+        start with such a port.
+        """,
+        see=":ref:`elsewhere`",
+    ),
+)
+
+STATE = (
+    Setting(
+        name="drain-timeout",
+        group=_STATE,
+        kind=SECONDS,
+        help="How long the edge goes on serving its clients when it is stopped.",
+        field="drain_timeout",
+        default="30",
+        client="503 if its request is still held then; else its connection breaks.",
+        see=":doc:`signals`",
+    ),
+    Setting(
+        name="state-dir",
+        group=_STATE,
+        kind=FOLDER,
+        help="Where the edge remembers its id and its instances over a restart.",
+        field="state_dir",
+        default_note="it remembers nothing",
+        see=":ref:`state-dir`",
+    ),
+)

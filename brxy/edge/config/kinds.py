@@ -1,0 +1,80 @@
+"""
+What the values of an edge's settings look like: endpoints, TCP frontends, networks.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from brxy.program.fields import Kind
+from brxy.reactor.endpoints import serverEndpoint
+from brxy.spawners.spec import routePattern
+from brxy.values.converters import route
+from brxy.values.networks import Networks
+from brxy.values.routename import routeName
+
+__all__ = ["ALLOWED", "ENDPOINT", "FRONTEND", "NETWORK", "NODE_ENDPOINT", "SPAWN", "Frontend"]
+
+
+@frozen
+class Frontend:
+    """
+    One C{--tcp}.
+
+    @ivar route: its name, which is the route of all its connections.
+    @ivar endpoint: where its clients connect, as a server endpoint.
+    @ivar over_tls: they do so over TLS.
+    """
+
+    route: str
+    endpoint: str
+    over_tls: bool
+
+
+def _portEndpoint(text: str) -> str:
+    return _endpoint(f"tcp:{text}" if text.isdigit() else text)
+
+
+def _endpoint(text: str) -> str:
+    return serverEndpoint(text, "use --tls-port, or --node-tls-cert for nodes")
+
+
+def _frontend(text: str) -> Frontend:
+    name, equals, endpoint = text.partition("=")
+    if not equals:
+        raise ValueError("NAME=ENDPOINT is needed")
+    where = _portEndpoint(endpoint.removeprefix("tls:"))
+    return Frontend(route(name), where, endpoint.startswith("tls:"))
+
+
+def _allowed(text: str) -> tuple[str, str | None]:
+    name, equals, pattern = text.partition("=")
+    if not equals or routeName(name) is None:
+        raise ValueError("NAME=ROUTE is needed")
+    return name, None if pattern == "*" else routePattern(pattern)
+
+
+def _network(text: str) -> str:
+    Networks([text])
+    return text
+
+
+_SERVER = "a server endpoint or a port number"
+
+ENDPOINT = Kind("ENDPOINT", _portEndpoint, _SERVER)
+NODE_ENDPOINT = Kind("ENDPOINT", _endpoint, "a server endpoint")
+FRONTEND = Kind("NAME=ENDPOINT", _frontend, f"a route, ``=`` or ``=tls:``, and {_SERVER}")
+NETWORK = Kind(
+    "NETWORK",
+    _network,
+    "an address, a network such as ``10.0.0.0/8`` or ``2001:db8::/32``, or ``unix`` for all "
+    "Unix sockets",
+)
+#: Its value is the name, and the pattern of routes: L{None} for all.
+ALLOWED = Kind(
+    "NAME=ROUTE",
+    _allowed,
+    "the name in a certificate or ``token``, ``=``, and a route, a pattern such as "
+    "``*.example.com``, or ``*`` for all routes",
+)
+SPAWN = Kind("SPAWN", str, "a spawn string, see :doc:`spawn`")

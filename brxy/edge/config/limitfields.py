@@ -1,0 +1,235 @@
+"""
+Settings of an edge: how much clients may use, and how long things may take.
+"""
+
+from __future__ import annotations
+
+from brxy.program.fields import POSITIVE, SECONDS, Kind, Setting, atLeastOne, count
+
+__all__ = ["LIMITS", "TIMEOUTS"]
+
+_LIMITS = "Limits"
+_TIMEOUTS = "Timeouts"
+
+_NO_LIMIT = "no limit"
+_LIMITED_SECONDS = Kind("SECONDS", SECONDS.convert, SECONDS.takes, SECONDS.unit, _NO_LIMIT)
+
+_ONE_ADDRESS = "One address is an IPv4 address or an IPv6 network of 64 bits."
+_BY_ADDRESS = ":ref:`limits-by-address`"
+_LIMITS_PAGE = ":doc:`limits`"
+
+LIMITS = (
+    Setting(
+        name="max-connections",
+        group=_LIMITS,
+        kind=atLeastOne("clients"),
+        help="How many clients are connected at once, on all ports together.",
+        field="limits.max_connections",
+        default_note="as many as the limit of open files allows",
+        client="nothing; it waits until the edge accepts its connection.",
+        detail="""
+        The limit of open files, minus what the instances of ``--max-total`` need, is never
+        exceeded.
+        """,
+        see=":ref:`descriptors`",
+    ),
+    Setting(
+        name="max-connections-per-address",
+        group=_LIMITS,
+        kind=count("clients", _NO_LIMIT),
+        help="How many clients of one address are connected at once.",
+        field="limits.max_connections_per_address",
+        default="0",
+        client="its connection is reset.",
+        detail=_ONE_ADDRESS,
+        see=_BY_ADDRESS,
+    ),
+    Setting(
+        name="max-held",
+        group=_LIMITS,
+        kind=count("clients"),
+        help="How many clients are held for one route.",
+        field="limits.max_held",
+        default="1000",
+        client="503 with ``Retry-After: 1``, at once.",
+        see=_LIMITS_PAGE,
+    ),
+    Setting(
+        name="max-held-total",
+        group=_LIMITS,
+        kind=atLeastOne("clients"),
+        help="How many clients are held for all routes together.",
+        field="limits.max_held_total",
+        default_note="10000, or --max-held if that is more",
+        client="503 with ``Retry-After: 1``, at once.",
+        see=_LIMITS_PAGE,
+    ),
+    Setting(
+        name="max-held-per-address",
+        group=_LIMITS,
+        kind=count("clients", _NO_LIMIT),
+        help="How many clients of one address are held.",
+        field="limits.max_held_per_address",
+        default="0",
+        client="429 with ``Retry-After: 1``, at once.",
+        detail=_ONE_ADDRESS,
+        see=_BY_ADDRESS,
+    ),
+    Setting(
+        name="max-routes",
+        group=_LIMITS,
+        kind=count("routes", _NO_LIMIT),
+        help="How many routes the edge knows anything about.",
+        field="limits.max_routes",
+        default="10000",
+        client="503 with ``Retry-After: 10``, if it would wake one more.",
+        detail="""
+        Routes that are named to the edge (see ``--wake-burst``) are always known.
+        """,
+        see=_LIMITS_PAGE,
+    ),
+    Setting(
+        name="wake-burst",
+        group=_LIMITS,
+        kind=atLeastOne("routes"),
+        help="How many routes without an instance one address may wake at once.",
+        field="limits.wake_burst",
+        default="20",
+        client="429 with ``Retry-After``.",
+        detail="""
+        Only routes count that are not named to the edge, by ``--route``, ``--default-route``,
+        ``--tcp`` or a ``route=`` without ``*``. One address is an IPv4 address or an IPv6 network
+        of 64 bits. ``--wake-rate`` says how many more the address may wake later.
+        """,
+        see=_LIMITS_PAGE,
+    ),
+    Setting(
+        name="wake-rate",
+        group=_LIMITS,
+        kind=count("routes per minute", _NO_LIMIT),
+        help="How many routes beyond --wake-burst one address may wake per minute.",
+        field="limits.wake_rate",
+        default="6",
+        client="429 with ``Retry-After``.",
+        detail="With ``0`` the edge ignores ``--wake-burst``, too.",
+        see=_LIMITS_PAGE,
+    ),
+    Setting(
+        name="max-body",
+        group=_LIMITS,
+        kind=count("bytes", _NO_LIMIT, "BYTES"),
+        help="How large the body of a request may be.",
+        field="limits.max_body",
+        default="0",
+        client="413, and its connection is closed.",
+        detail="In a chunked body the framing of the chunks counts, too.",
+        see=_LIMITS_PAGE,
+    ),
+    Setting(
+        name="max-requests",
+        group=_LIMITS,
+        kind=count("requests", _NO_LIMIT),
+        help="How many requests are served on one connection.",
+        field="limits.max_requests",
+        default="0",
+        client="``Connection: close`` in the last response.",
+        see=_LIMITS_PAGE,
+    ),
+    Setting(
+        name="retries",
+        group=_LIMITS,
+        kind=count("times"),
+        help="How often a lost exchange is offered to an instance again.",
+        field="retries",
+        default="3",
+        client="502 when the exchange is lost once more.",
+        detail="""
+        An exchange is lost when its app or its node dies. An exchange that an app may have acted
+        on is offered again only if that is safe.
+        """,
+        see=":ref:`promises`",
+    ),
+)
+
+TIMEOUTS = (
+    Setting(
+        name="hold-timeout",
+        group=_TIMEOUTS,
+        kind=SECONDS,
+        help="How long a client is held while no instance is free.",
+        field="hold_timeout",
+        default="60",
+        client="503 with ``Retry-After: 1``.",
+        see=_LIMITS_PAGE,
+    ),
+    Setting(
+        name="response-timeout",
+        group=_TIMEOUTS,
+        kind=SECONDS,
+        help="How long an app may take to begin its response.",
+        field="response_timeout",
+        default_note=_NO_LIMIT,
+        client="504.",
+        detail="The time counts from the moment at which the app took the request.",
+        see=_LIMITS_PAGE,
+    ),
+    Setting(
+        name="head-timeout",
+        group=_TIMEOUTS,
+        kind=POSITIVE,
+        help="How long the head of a request may take, from its first byte.",
+        field="limits.head_timeout",
+        default="15",
+        client="408, and its connection is closed.",
+        see=_LIMITS_PAGE,
+    ),
+    Setting(
+        name="keep-alive-timeout",
+        group=_TIMEOUTS,
+        kind=_LIMITED_SECONDS,
+        help="How long a client may stay connected without sending a request.",
+        field="limits.keep_alive_timeout",
+        default="75",
+        client="its connection is closed.",
+        see=_LIMITS_PAGE,
+    ),
+    Setting(
+        name="body-timeout",
+        group=_TIMEOUTS,
+        kind=_LIMITED_SECONDS,
+        help="How long a request body may arrive too slowly.",
+        field="limits.body_timeout",
+        default="30",
+        client="408, and its connection is closed; a reset if its response has begun.",
+        detail="""
+        While the edge waits for a request body, at least 20 bytes per second on average must
+        arrive within this time. Clients on Unix sockets are not timed.
+        """,
+        see=_LIMITS_PAGE,
+    ),
+    Setting(
+        name="write-timeout",
+        group=_TIMEOUTS,
+        kind=_LIMITED_SECONDS,
+        help="How long a client may accept its response too slowly.",
+        field="limits.write_timeout",
+        default="60",
+        client="its connection is reset.",
+        detail="""
+        While a response is ready to be sent, the client must accept at least 20 bytes per second
+        on average within this time. Clients on Unix sockets are not timed.
+        """,
+        see=_LIMITS_PAGE,
+    ),
+    Setting(
+        name="tunnel-timeout",
+        group=_TIMEOUTS,
+        kind=_LIMITED_SECONDS,
+        help="How long a TCP or upgraded connection may be silent.",
+        field="limits.tunnel_timeout",
+        default="0",
+        client="its connection is closed.",
+        detail="A connection is upgraded for a WebSocket, for example.",
+        see=_LIMITS_PAGE,
+    ),
+)

@@ -1,0 +1,275 @@
+"""
+The ports of an edge: for clients, and for nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.task import LoopingCall, deferLater
+
+from brxy.edge.clients.admission import Admission
+from brxy.edge.clients.certificates import CertificateStore
+from brxy.edge.clients.connection import ClientFactory
+from brxy.edge.clients.httpfactory import HTTPFactory
+from brxy.edge.clients.proxied import Proxied
+from brxy.edge.config.settings import EdgeSettings
+from brxy.edge.endpoints import checkPrivate, edgeEndpoint, listen, private
+from brxy.edge.events import ClientsAbandoned, Events, FinishingClients, NoNodeAdmitted
+from brxy.edge.slots.node import SlotFactory
+from brxy.edge.slots.tls import NodeTLS
+from brxy.reactor.signals import Grace, firstOf
+from brxy.tls.handshakes import Handshakes, encrypted
+
+__all__ = ["ClientPort", "ClientPorts", "NodePorts"]
+
+# Seconds for a client that was accepted a moment ago, or that keeps its connection:
+# it may already have sent a request when the edge begins to stop.
+LEAVE_PAUSE = 1.0
+
+# Seconds between two checks whether a certificate should be renewed.
+_DAY = 86400.0
+
+
+@frozen
+class ClientPort:
+    """
+    One port for clients, as the settings name it.
+
+    @ivar endpoint: a Twisted server endpoint.
+    @ivar factory: makes the connections of its clients.
+    @ivar secured: whether its clients connect over TLS.
+    """
+
+    endpoint: str
+    factory: ClientFactory[Any]
+    secured: bool = False
+
+
+class ClientPorts:
+    """
+    The ports for clients, and the clients that are connected to them.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        ports: Sequence[ClientPort],
+        admission: Admission,
+        proxied: Proxied,
+        certificates: CertificateStore | None,
+        events: Events,
+    ) -> None:
+        """
+        @param ports: the ports, in the order in which they are opened.
+        @param admission: keeps the number of clients within its limit.
+        @param proxied: reads the PROXY headers of trusted proxies.
+        @param certificates: of the secured ports.
+        """
+        self._reactor = reactor
+        self._named = ports
+        self._factories = list(dict.fromkeys(each.factory for each in ports))
+        self._admission = admission
+        self._proxied = proxied
+        self._certificates = certificates
+        self._handshakes = Handshakes(reactor)
+        self._events = events
+        self._open: list[IListeningPort] = []
+        self._checks: LoopingCall | None = None
+
+    @property
+    def addresses(self) -> list[Any]:
+        """
+        Where clients connect: one address for each port, in their order.
+        """
+        return [port.getHost() for port in self._open]
+
+    def open(self) -> None:
+        """
+        Open all ports.
+
+        @raise UsageError: one of them can't be opened.
+        """
+        for each in self._named:
+            factory = self._proxied.wrap(self._secured(each))
+            self._open.append(listen(self._reactor, each.endpoint, factory))
+        for port in self._open:
+            self._admission.watch(port)
+        if self._certificates is not None:
+            self._checks = LoopingCall(self._certificates.warn)
+            self._checks.clock = self._reactor
+            self._checks.start(_DAY)
+
+    def _secured(self, port: ClientPort) -> IProtocolFactory:
+        if not port.secured:
+            return port.factory
+        return encrypted(port.factory, self._certificates, self._handshakes, clock=self._reactor)
+
+    def count(self) -> int:
+        """
+        @return: how many clients are connected, without those in a TLS handshake.
+        """
+        return sum(len(factory.clients) for factory in self._factories)
+
+    def countAccepted(self) -> int:
+        """
+        @return: how many connections the ports have accepted that are still open.
+        """
+        return self._admission.count
+
+    async def leave(self) -> None:
+        """
+        Close the ports; the connections of clients stay.
+        """
+        self._admission.leave()
+        for port in self._open:
+            await _closed(port)
+        if self._checks is not None and self._checks.running:
+            self._checks.stop()
+
+    async def finish(self, grace: Grace) -> None:
+        """
+        Serve the connected clients until they have left, or the time is over.
+        """
+        connected = max(self._admission.count, self.count())
+        if not connected:
+            return
+        self._events.emit(FinishingClients(connected))
+        pause: Deferred[None] = deferLater(self._reactor, LEAVE_PAUSE)
+        pause.addErrback(lambda failure: failure.trap(CancelledError))
+        if connected > self.count():
+            # During its handshake a client belongs to no factory yet.
+            await firstOf(pause, grace.now)
+        else:
+            await firstOf(self._whenEmpty(), pause, grace.now)
+        pause.cancel()
+        for factory in self._httpFactories():
+            factory.leave()
+        await firstOf(self._whenEmpty(), grace.now)
+        if self.count():
+            self._events.emit(ClientsAbandoned(self.count()))
+
+    def stopHandshakes(self) -> None:
+        """
+        Cut the connections that are in a TLS handshake.
+        """
+        self._handshakes.stop()
+
+    def abort(self) -> None:
+        """
+        Cut every connection that is left.
+        """
+        self._proxied.abort()
+        for factory in self._factories:
+            factory.abort()
+
+    def _whenEmpty(self) -> Deferred[Any]:
+        return DeferredList([each.whenEmpty() for each in self._factories])
+
+    def _httpFactories(self) -> Iterator[HTTPFactory]:
+        return (each for each in self._factories if isinstance(each, HTTPFactory))
+
+
+class NodePorts:
+    """
+    The ports at which nodes dial in.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: EdgeSettings,
+        slots: SlotFactory,
+        tls: NodeTLS | None,
+        events: Events,
+    ) -> None:
+        """
+        @param tls: nodes dial in over TLS, except on Unix sockets.
+        """
+        self._reactor = reactor
+        self._settings = settings
+        self._slots = slots
+        self._tls = tls
+        self._handshakes = Handshakes(reactor)
+        self._events = events
+        self._open: list[IListeningPort] = []
+
+    @property
+    def addresses(self) -> list[Any]:
+        """
+        Where nodes dial in: one address for each port, in their order.
+        """
+        return [port.getHost() for port in self._open]
+
+    def open(self) -> None:
+        """
+        Open all ports.
+
+        @raise UsageError: one of them can't be opened, or other machines could reach it
+            without TLS.
+        """
+        for endpoint in self._settings.node_ports:
+            self._listen(private(endpoint))
+        if self._open and not self._mayAdmit():
+            self._events.emit(NoNodeAdmitted())
+
+    def _listen(self, endpoint: str) -> None:
+        local = endpoint.startswith("unix:") or "domain=UNIX" in endpoint
+        tls = None if local else self._tls
+        port = listen(self._reactor, endpoint, self._slots if tls is None else self._secured(tls))
+        self._open.append(port)
+        if tls is None and not self._settings.insecure_node_port:
+            checkPrivate(endpoint, port.getHost())
+
+    def _secured(self, tls: NodeTLS) -> IProtocolFactory:
+        return encrypted(
+            self._slots,
+            tls,
+            self._handshakes,
+            clock=self._reactor,
+            failed=self._slots.shakenOff,
+        )
+
+    def _mayAdmit(self) -> bool:
+        settings = self._settings
+        return bool(
+            settings.token_file
+            or (settings.node_tls and settings.node_tls.ca)
+            or any(spawn.spawning.spawner.dials_back for spawn in settings.spawns)
+        )
+
+    def dialEndpoint(self) -> str:
+        """
+        Where a node that this edge spawns on this machine dials in, as a Twisted client
+        endpoint; C{""} if there is no port.
+        """
+        addresses = self.addresses
+        if self._tls is not None:
+            # Over TLS it would need more than its token.
+            addresses.sort(key=lambda address: not isinstance(address, UNIXAddress))
+        return edgeEndpoint(addresses)
+
+    async def stop(self) -> None:
+        """
+        Close the ports; the slots stay open.
+        """
+        for port in self._open:
+            await _closed(port)
+
+    def abort(self) -> None:
+        """
+        Cut every slot that is left.
+        """
+        self._handshakes.stop()
+        self._slots.stop()
+
+
+async def _closed(port: IListeningPort) -> None:
+    result: Any = port.stopListening()
+    if isinstance(result, Deferred):
+        await result

@@ -1,0 +1,254 @@
+"""
+Makes the parts of an edge from its settings, and connects them.
+
+Nothing is opened or started here: see L{brxy.edge.service}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from secrets import token_hex
+from time import time
+from typing import Any
+
+from attrs import frozen
+
+from brxy.broker.broker import Broker
+from brxy.broker.quota import Addresses
+from brxy.edge.clients.admission import Admission, clientsAllowed
+from brxy.edge.clients.certificates import CertificateStore
+from brxy.edge.clients.httpfactory import HTTPFactory
+from brxy.edge.clients.proxied import Proxied
+from brxy.edge.clients.redirect import Redirect
+from brxy.edge.clients.sni import SNIFactory
+from brxy.edge.clients.tcp import TCPFactory
+from brxy.edge.config.settings import EdgeSettings
+from brxy.edge.dispatch import Dispatch
+from brxy.edge.eventlog import LogListener
+from brxy.edge.events import Events
+from brxy.edge.exchanges.table import Exchange
+from brxy.edge.fleet.scaling import Scaling
+from brxy.edge.fleet.statefile import StateFile, StateKeeper
+from brxy.edge.ports import ClientPort, ClientPorts, NodePorts
+from brxy.edge.routes import RouteTable
+from brxy.edge.slots.access import Access
+from brxy.edge.slots.node import SlotFactory
+from brxy.edge.slots.tls import NodeTLS
+from brxy.program.tokenfile import makeToken, readToken
+from brxy.scaler.scaler import Scaler
+from brxy.transport.connection import Shared
+from brxy.values.routepattern import canonical
+
+__all__ = ["Parts", "build"]
+
+
+@frozen
+class Parts:
+    """
+    What an edge is made of.
+
+    @ivar events: where the parts report what happens.
+    @ivar shared: what all connections share.
+    @ivar state: what the edge remembers over a restart.
+    @ivar scaler: decides which instances there are.
+    @ivar dispatch: brings exchanges and slots together, as the broker decides.
+    @ivar scaling: has instances started and ended, as the scaler decides.
+    @ivar keeper: writes the state file when instances change.
+    @ivar clients: the ports for clients.
+    @ivar nodes: the ports for nodes.
+    @ivar reloads: read files again; each raises L{brxy.errors.UsageError} if a file can't
+        be used.
+    """
+
+    events: Events
+    shared: Shared
+    state: StateFile
+    scaler: Scaler
+    dispatch: Dispatch
+    scaling: Scaling
+    keeper: StateKeeper
+    clients: ClientPorts
+    nodes: NodePorts
+    reloads: Sequence[Callable[[], None]]
+
+
+@frozen
+class _Files:
+    """
+    What depends on files, most of which the edge reads again on SIGHUP.
+    """
+
+    access: Access
+    certificates: CertificateStore | None
+    node_tls: NodeTLS | None
+    reloads: Sequence[Callable[[], None]]
+
+
+def build(reactor: Any, settings: EdgeSettings) -> Parts:
+    """
+    Make the parts of an edge.
+
+    @raise UsageError: the state or another file can't be used.
+    """
+    events = Events([LogListener()])
+    shared = Shared(reactor)
+    state = StateFile(settings.state_dir)
+    files = _readFiles(settings, state, events)
+    broker = _makeBroker(settings)
+    scaler = _makeScaler(reactor, settings, broker)
+    keeper = StateKeeper(reactor, state, scaler.records, events)
+    dispatch = _makeDispatch(settings, shared, broker, events)
+    slots = SlotFactory(shared, dispatch, events)
+    nodes = NodePorts(reactor, settings, slots, files.node_tls, events)
+    scaling = Scaling(
+        shared,
+        scaler,
+        dispatch,
+        edge_id=state.edge_id,
+        access=files.access,
+        limits=settings.limits,
+        spawnings={spawn.rule.name: spawn.spawning for spawn in settings.spawns},
+        endpoint=nodes.dialEndpoint,
+        changed=keeper.changed,
+        events=events,
+    )
+    ports = _clientPorts(settings, shared, dispatch, _makeRoutes(settings, scaler))
+    clients = _makeClientPorts(reactor, settings, ports, files.certificates, events)
+    return Parts(
+        events, shared, state, scaler, dispatch, scaling, keeper, clients, nodes, files.reloads
+    )
+
+
+def _readFiles(settings: EdgeSettings, state: StateFile, events: Events) -> _Files:
+    access = Access(state.key, settings.allowed)
+    reloads: list[Callable[[], None]] = []
+    if settings.token_file is not None:
+        makeToken(settings.token_file)
+        _shareToken(access, settings.token_file)
+        reloads.append(partial(_shareToken, access, settings.token_file))
+    certificates: CertificateStore | None = None
+    if settings.tls_certs is not None:
+        certificates = CertificateStore(settings.tls_certs, events)
+        reloads.append(certificates.reload)
+    node_tls: NodeTLS | None = None
+    if settings.node_tls is not None:
+        node_tls = NodeTLS(settings.node_tls)
+        reloads.append(node_tls.reload)
+    return _Files(access, certificates, node_tls, reloads)
+
+
+def _shareToken(access: Access, path: str) -> None:
+    access.share(readToken(path))
+
+
+def _makeScaler(reactor: Any, settings: EdgeSettings, broker: Broker[Exchange, Any]) -> Scaler:
+    return Scaler(
+        [spawn.rule for spawn in settings.spawns],
+        max_total=settings.max_total,
+        new_ticket=lambda: token_hex(8),
+        epoch=time() - reactor.seconds(),
+        start_timeout=settings.start_timeout,
+        named=_named(settings),
+        waiting=broker.held,
+    )
+
+
+def _named(settings: EdgeSettings) -> list[str]:
+    """
+    The routes that the settings name.
+    """
+    hosts = [canonical(host, settings.default_route) for host in settings.routes]
+    frontends = (*settings.frontends, *settings.tls_frontends)
+    return [settings.default_route, *hosts, *(name for name, _ in frontends)]
+
+
+def _makeBroker(settings: EdgeSettings) -> Broker[Exchange, Any]:
+    limits = settings.limits
+    return Broker(
+        limits.max_held,
+        settings.hold_timeout,
+        max_held_total=limits.held_total,
+        max_held_per_address=limits.max_held_per_address,
+    )
+
+
+def _makeDispatch(
+    settings: EdgeSettings, shared: Shared, broker: Broker[Exchange, Any], events: Events
+) -> Dispatch:
+    return Dispatch(
+        shared,
+        broker,
+        retries=settings.retries,
+        response_timeout=settings.response_timeout,
+        events=events,
+    )
+
+
+def _makeRoutes(settings: EdgeSettings, scaler: Scaler) -> RouteTable:
+    return RouteTable(
+        settings.routes,
+        [spawn.rule.pattern for spawn in settings.spawns],
+        settings.default_route,
+        settings.default_route_for_all,
+        scaler.present,
+    )
+
+
+def _makeClientPorts(
+    reactor: Any,
+    settings: EdgeSettings,
+    ports: Sequence[ClientPort],
+    certificates: CertificateStore | None,
+    events: Events,
+) -> ClientPorts:
+    return ClientPorts(
+        reactor,
+        ports,
+        _makeAdmission(reactor, settings, events),
+        Proxied(reactor, settings.proxy_trust, events),
+        certificates,
+        events,
+    )
+
+
+def _makeAdmission(reactor: Any, settings: EdgeSettings, events: Events) -> Admission:
+    capacity = max((spawn.rule.capacity for spawn in settings.spawns), default=1)
+    return Admission(
+        settings.limits.max_connections,
+        lambda files: clientsAllowed(files, settings.max_total, capacity),
+        reactor.seconds,
+        events,
+    )
+
+
+def _clientPorts(
+    settings: EdgeSettings, shared: Shared, dispatch: Dispatch, routes: RouteTable
+) -> list[ClientPort]:
+    """
+    The ports that the settings name, with what makes the connections of each.
+    """
+    limits = settings.limits
+    # All ports count the connections of an address together.
+    common = (shared, dispatch, limits, Addresses(limits.max_connections_per_address))
+    by_host = (*common, routes.route, settings.forwarded_trust)
+    redirect = [] if settings.https_redirect is None else [Redirect(settings.https_redirect)]
+    http = HTTPFactory(*by_host, interceptors=redirect)
+    https = HTTPFactory(
+        *by_host,
+        secured=True,
+        hsts=settings.hsts,
+        # Over TLS, only a trusted proxy has clients of http.
+        interceptors=redirect if settings.forwarded_trust else [],
+    )
+    sni = SNIFactory(*common, routes.route)
+    return [
+        *(ClientPort(each, http) for each in settings.ports),
+        *(ClientPort(each, TCPFactory(*common, name)) for name, each in settings.frontends),
+        *(ClientPort(each, https, secured=True) for each in settings.tls_ports),
+        *(
+            ClientPort(each, TCPFactory(*common, name), secured=True)
+            for name, each in settings.tls_frontends
+        ),
+        *(ClientPort(each, sni) for each in settings.sni_ports),
+    ]

@@ -1,0 +1,191 @@
+"""
+A node's connections to one edge.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import clientFromString
+from twisted.logger import Logger
+
+from brxy.interfaces import Address
+from brxy.node.dial import Dialer
+from brxy.node.edgeend import EdgeEnd, Places
+from brxy.node.link import Link
+from brxy.node.settings import NodeSettings
+from brxy.node.slot import EdgeSlotFactory
+from brxy.reactor.deadlines import Deadlines
+from brxy.transport.connection import Shared
+from brxy.wire.frames import VERSION
+from brxy.wire.greeting import Hello, Welcome
+
+__all__ = ["REFUSED_PAUSE", "Host", "Uplink"]
+
+# A slot whose app refused a connection takes no exchanges for this long (seconds).
+REFUSED_PAUSE = 0.1
+
+
+class Host(Places, Protocol):
+    """
+    What an uplink needs of the node.
+    """
+
+    @property
+    def leaving(self) -> bool:
+        """
+        The node takes no more exchanges.
+        """
+
+    def newestChanged(self) -> None:
+        """
+        C{newest} of an uplink may have changed.
+        """
+
+    def retire(self) -> None:
+        """
+        An edge has the node finish its exchanges and end.
+        """
+
+
+class Uplink:
+    """
+    The slots that a node keeps open to one edge: as many as the app has places.
+
+    @ivar newest: the node is the newest instance of its route, as far as this edge knows.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, shared: Shared, host: Host, settings: NodeSettings, name: str, app: Address
+    ) -> None:
+        """
+        @param name: the id of the node.
+        @param app: where the app is.
+        """
+        self.newest = True
+        self._host = host
+        self._settings = settings
+        self._name = name
+        self._generation = settings.generation
+        self._connected: bool | None = None
+        self._resting = Deadlines(shared.reactor, REFUSED_PAUSE, self._rested)
+        self._slots = EdgeSlotFactory(shared, self, host, app, settings.send_proxy)
+        self._dialer = Dialer(
+            shared.reactor,
+            clientFromString(shared.reactor, settings.edge),
+            settings.token,
+            settings.token_file,
+            settings.tls,
+        )
+        self._links = [self._link(shared.reactor) for _ in range(settings.capacity)]
+
+    def _link(self, reactor: Any) -> Link:
+        return Link(self._dialer, self._slots, reactor, self._linkUp, self._linkDown)
+
+    def start(self) -> None:
+        """
+        Begin to dial.
+        """
+        for link in self._links:
+            link.startService()
+
+    def _linkUp(self) -> None:
+        if self._connected is not True:
+            self._connected = True
+            self._log.info("connected to the edge at {edge}", edge=self._settings.edge)
+
+    def _linkDown(self, why: str) -> None:
+        if self._connected is not False:
+            self._connected = False
+            self._log.warn(
+                "no connection to the edge at {edge}: {reason}; retrying",
+                edge=self._settings.edge,
+                reason=why,
+            )
+
+    # As the owner of its slots
+
+    def hello(self) -> Hello:
+        """
+        See L{brxy.node.edgeend.Owner}.
+        """
+        settings = self._settings
+        return Hello(
+            VERSION,
+            self._dialer.token,
+            self._name,
+            settings.route,
+            settings.capacity,
+            settings.ticket,
+            self._generation,
+            settings.send_proxy is not None,
+        )
+
+    def welcomed(self, slot: EdgeEnd, welcome: Welcome) -> None:
+        """
+        See L{brxy.node.edgeend.Owner}.
+        """
+        self._generation = welcome.generation
+        self.setNewest(welcome.newest)
+        if not self._host.leaving:
+            slot.ready()
+
+    def rest(self, slot: EdgeEnd) -> None:
+        """
+        See L{brxy.node.edgeend.Owner}.
+        """
+        self._resting.start(slot)
+
+    def _rested(self, slot: EdgeEnd) -> None:
+        if not self._host.leaving:
+            slot.ready()
+
+    def setNewest(self, newest: bool) -> None:
+        """
+        See L{brxy.node.edgeend.Owner}.
+        """
+        self.newest = newest
+        self._host.newestChanged()
+
+    def retire(self) -> None:
+        """
+        See L{brxy.node.edgeend.Owner}.
+        """
+        self._host.retire()
+
+    # What the node decides
+
+    def unready(self) -> None:
+        """
+        Take no more exchanges.
+        """
+        for slot in self._slots.slots:
+            slot.unready()
+
+    def requestRoll(self) -> bool:
+        """
+        Request newer instances of the node's route.
+
+        @return: whether the request could be sent.
+        """
+        return any(slot.requestRoll() for slot in self._slots.slots)
+
+    def settle(self) -> Deferred[Any]:
+        """
+        Wait until the edge has read what was sent till now: exchanges that it opened
+        before that are refused, and go elsewhere.
+        """
+        return gatherResults([slot.settle() for slot in self._slots.slots])
+
+    async def stop(self) -> None:
+        """
+        Close every slot, and let go of the reactor.
+        """
+        self._resting.stopAll()
+        for slot in list(self._slots.slots):
+            slot.close()
+        await gatherResults([link.stopService() for link in self._links])
+        self._slots.stop()

@@ -1,0 +1,225 @@
+"""
+The reference of options, C{doc/options.rst}, made from the tables of settings.
+
+C{python -m brxy.test.house.optionspage} writes the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from inspect import cleandoc
+from pathlib import Path
+from textwrap import indent, wrap
+
+import brxy
+from brxy.edge.config.fields import FIELDS as EDGE
+from brxy.node.fields import FIELDS as NODE
+from brxy.program.fields import ACTION, FLAG, Setting, Table
+from brxy.spawners.spec import Common, optionKeys
+
+__all__ = ["COMMAND", "PAGE", "pageText"]
+
+PAGE = Path(brxy.__file__).parents[1] / "doc" / "options.rst"
+
+#: Writes the page.
+COMMAND = "python -m brxy.test.house.optionspage"
+
+_HEAD = """
+.. Made by "python -m brxy.test.house.optionspage" from the tables of settings, in
+   brxy/edge/config/fields.py and brxy/node/fields.py. Change it there.
+
+Options
+=======
+
+``twistd [options of twistd] brxy-edge [options]`` starts an edge, and ``twistd [options of
+twistd] brxy-node [options] -- COMMAND`` a node. ``python -m brxy.edge`` and ``python -m
+brxy.node`` are short for ``twistd -n --pidfile= brxy-edge`` and ``twistd -n --pidfile=
+brxy-node``. Of the options of twistd the most useful are ``-n`` (stay in the foreground and
+log to standard output), ``--logfile FILE``, ``--syslog`` and ``--pidfile FILE``. With ``-n``
+no pidfile is written unless ``--pidfile`` is given.
+
+Times are in seconds and may be fractions. Endpoints are in `Twisted's notation
+<https://docs.twisted.org/en/stable/core/howto/endpoints.html#endpoint-types-included-with-twisted>`_:
+
+* A *server endpoint* says where to listen: ``tcp:8080``,
+  ``tcp:8080:interface=127.0.0.1``, ``tcp6:8080``, ``unix:/run/brxy/nodes:mode=660``, or
+  ``systemd:domain=INET:name=http`` for a socket that systemd passes (see :ref:`systemd`).
+* A *client endpoint* says where to connect: ``tcp:edge.example.net:9080`` or
+  ``unix:/run/brxy/nodes``.
+
+A bad value is reported in one line on standard error, and the exit status is then 1.
+"""
+
+_EDGE = """
+The edge
+--------
+
+.. program:: brxy-edge
+
+What follows ``--`` on the command line of the edge is a command for ``process:``, like the
+value of one more ``--spawn``.
+"""
+
+_NODE = """
+The node
+--------
+
+.. program:: brxy-node
+
+The command of the app follows ``--``. It is run as it is, without a shell. The node replaces
+``{port}``, ``{host}`` and ``{route}`` in its arguments. In its environment it finds ``PORT``,
+``HOST`` (127.0.0.1) and ``ROUTE``, and no variable that begins with ``BRXY_``. It must listen
+on ``HOST`` and ``PORT``.
+"""
+
+_ENVIRONMENT = """
+Variables without an option
+~~~~~~~~~~~~~~~~~~~~~~~~~~~
+
+The edge sets these variables of the environment for the nodes that it spawns. You can set
+``BRXY_TOKEN`` for nodes that you start yourself.
+"""
+
+_SPAWN = """
+Spawn keys
+----------
+
+.. program:: brxy-edge
+
+The value of :option:`--spawn` is a spawn string, ``SPAWNER: key=value … -- command …``.
+:doc:`spawn` describes its syntax, all spawners, and the keys that each of them has of its own.
+Every spawner has these keys:
+"""
+
+_TAIL = """
+Installed packages can add spawners, see :doc:`writing-spawners`. :option:`--help-spawners`
+lists all that are installed. If a spawn string names an unknown spawner, the error lists those
+that are known.
+"""
+
+
+def pageText() -> str:
+    """
+    The whole page.
+    """
+    blocks = [
+        _HEAD,
+        _EDGE,
+        *_groups(EDGE),
+        _NODE,
+        *_groups(NODE),
+        _ENVIRONMENT,
+        *(_variable(each) for each in NODE if not each.is_option),
+        _SPAWN,
+        *(_key(key) for key in optionKeys(Common)),
+        _TAIL,
+    ]
+    return "\n\n".join(each.strip("\n") for each in blocks) + "\n"
+
+
+def _groups(table: Table) -> Iterator[str]:
+    for group, settings in table.groups().items():
+        yield f"{group}\n{'~' * len(group)}"
+        for each in settings:
+            yield f".. option:: {_signature(each)}\n\n{indent(_body(each, table), '   ')}"
+
+
+def _signature(setting: Setting) -> str:
+    names = [f"--{setting.name}", *([f"-{setting.short}"] if setting.short else [])]
+    return ", ".join(f"{name} {setting.kind.placeholder}".rstrip() for name in names)
+
+
+def _body(setting: Setting, table: Table) -> str:
+    text = [setting.help, "May be repeated."] if setting.repeatable else [setting.help]
+    parts = [_filled(_linked(" ".join(text), setting, table))]
+    if setting.detail:
+        parts.append(_filled(_linked(cleandoc(setting.detail), setting, table)))
+    parts.append("\n".join(_facts(setting)))
+    return "\n\n".join(filter(None, parts))
+
+
+def _facts(setting: Setting) -> Iterator[str]:
+    """
+    The fields below the text of an option.
+    """
+    kind = setting.kind
+    if kind is ACTION:
+        return
+    if kind is not FLAG:
+        zero = f"; 0 means {kind.zero}" if kind.zero else ""
+        yield from _field("Value", kind.takes + zero)
+    yield from _field("Default", _default(setting))
+    if setting.environment:
+        yield f":Environment: ``{setting.environment}``, if the option is not given"
+    if setting.spawn_key:
+        yield f":Spawn key: ``{setting.spawn_key}=`` sets it for the routes of one spawn string"
+    if setting.reloadable:
+        yield ":Reload: read again at SIGHUP, see :ref:`reload`"
+    if setting.client:
+        yield from _field("The client sees", setting.client)
+    if setting.see:
+        yield f":See also: {setting.see}"
+
+
+def _default(setting: Setting) -> str:
+    if setting.kind is FLAG:
+        return "off"
+    value = f"``{setting.default}``" if setting.default else ""
+    note = re.sub(r"(--[a-z-]+|[A-Z]+_[A-Z_]+)", r"``\1``", setting.default_note)
+    return " ".join(filter(None, [value, note])) or "none"
+
+
+def _field(name: str, text: str) -> list[str]:
+    return wrap(f":{name}: {text}", 92, subsequent_indent="   ", break_on_hyphens=False)
+
+
+def _linked(text: str, setting: Setting, table: Table) -> str:
+    """
+    A text with links to the other options that it names, and no quotes or dashes that
+    Sphinx would replace.
+    """
+    names = {f"--{each.name}" for each in table.options()} - {f"--{setting.name}"}
+
+    def link(match: re.Match[str]) -> str:
+        name = match[0].strip("`")
+        return f":option:`{name}`" if name in names else f"``{name}``"
+
+    text = re.sub(r'"([^"]+)"', r"``\1``", text)
+    return re.sub(r"``--[a-z-]+``|(?<![`\w-])--[a-z-]+\b", link, text)
+
+
+def _filled(text: str) -> str:
+    return "\n".join(wrap(text, 92, break_long_words=False, break_on_hyphens=False))
+
+
+def _variable(setting: Setting) -> str:
+    return f"``{setting.environment}``\n{indent(_filled(setting.help), '    ')}"
+
+
+def _key(key: str) -> str:
+    setting = next((each for each in EDGE if each.spawn_key == key), None)
+    if setting is not None:
+        text = f"{setting.help} Default: the value of :option:`--{setting.name}`."
+    else:
+        text = _OWN_KEYS[key]
+    return f"``{key}=``\n{indent(_filled(text), '    ')}"
+
+
+#: Keys that are not the same setting as an option of the edge.
+_OWN_KEYS = {
+    "route": "The route that the spawner serves: a host, the name of a TCP frontend, or a "
+    "pattern such as ``*.example.com``, which matches every host below ``example.com``. "
+    "Default: all routes.",
+    "send-proxy": "Send the client's address to the app in a PROXY protocol header of this "
+    "version, ``v1`` or ``v2``, as :option:`brxy-node --send-proxy` does, also where the edge "
+    "fronts the app itself. The requests that ``kubernetes:`` makes for ``ready-path=`` have "
+    "no header. Default: no header.",
+    "name": "The name of the spawn string. After a restart the edge takes an instance for one "
+    "of the spawn string with the same name. Default: the spawner, and a number if it is "
+    "used several times.",
+}
+
+
+if __name__ == "__main__":
+    PAGE.write_text(pageText())

@@ -1,0 +1,167 @@
+"""
+Tests of all pages of the documentation: they name files that exist, show
+command lines that are accepted, and fit on a screen.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+import brxy
+from brxy.edge.config.options import Options as EdgeOptions
+from brxy.node.tap import Options as NodeOptions
+from brxy.spawners.registry import findSpawner
+from brxy.spawners.spec import SpawnSpec, parseSpawn, splitCommon
+
+ROOT = Path(brxy.__file__).parents[1]
+
+# Wider lines are cut off on a screen of the usual width.
+WIDEST = 88
+
+# A Markdown link that is no URL, with or without a part of the page.
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
+
+# A path of the sources, in either markup. Patterns and placeholders don't match.
+PATH = re.compile(r"`((?:doc|examples|fuzz|newsfragments)/[\w./-]+|[A-Z]+\.(?:md|rst))`")
+
+# The end of a paragraph before a block of code. Directives and comments don't match.
+CODE = re.compile(r"^(?!\.\. ).*::$")
+
+# A command line that runs twistd. A quoted part may continue on the next line.
+COMMAND = re.compile(r'^ *(twistd (?:"[^"]*"|[^"\n])*)$', re.MULTILINE)
+
+
+def pages(*patterns: str) -> list[Path]:
+    """
+    @return: the pages of these names, of which there must be some.
+    """
+    found = [page for pattern in patterns for page in sorted(ROOT.glob(pattern))]
+    if not found:
+        raise SkipTest("needs doc/: run the tests in a checkout")
+    return found
+
+
+def allLines(page: Path) -> Iterator[tuple[int, str]]:
+    """
+    @return: the lines of a page, by their numbers.
+    """
+    return enumerate(page.read_text().splitlines(), 1)
+
+
+def codeLines(page: Path) -> Iterator[tuple[int, str]]:
+    """
+    @return: the literal lines of a page of reStructuredText: those that are
+        indented below a paragraph that ends with two colons, or below
+        C{code-block}.
+    """
+    margin: int | None = None
+    for number, line in allLines(page):
+        text = line.strip()
+        indent = len(line) - len(line.lstrip())
+        if margin is not None and text and indent <= margin:
+            margin = None
+        if margin is not None:
+            yield number, line
+        elif text.startswith(".. code-block::") or CODE.search(text):
+            margin = indent
+
+
+def commands(page: Path, program: str) -> Iterator[list[str]]:
+    """
+    @return: the arguments of each command line of a page that runs this
+        program, after its name, except command lines that are shortened.
+    """
+    lines = codeLines(page) if page.suffix == ".rst" else allLines(page)
+    text = "\n".join(line for _, line in lines).replace("\\\n", " ")
+    for each in COMMAND.findall(text):
+        _, *words = shlex.split(each)
+        name = next((word for word in words if word.startswith("brxy-")), None)
+        if name == program and not {"…", "[options]"} & set(words):
+            yield words[words.index(name) + 1 :]
+
+
+class CommandsTests(SynchronousTestCase):
+    """
+    Tests of the command lines that the pages show.
+    """
+
+    def test_edge(self) -> None:
+        """
+        The edge accepts its command lines, with their spawn strings.
+        """
+        seen = 0
+        for page in pages("*.md", "doc/*.rst"):
+            for arguments in commands(page, "brxy-edge"):
+                options = EdgeOptions()
+                if arguments == ["--help-spawners"]:
+                    continue
+                options.parseOptions(arguments)
+                for each in options["spawn"]:
+                    spec = each if isinstance(each, SpawnSpec) else parseSpawn(each)
+                    if spec.name not in ("wake", "stay"):
+                        splitCommon(spec, findSpawner(spec.name).options)
+                seen += 1
+        self.assertGreater(seen, 25)
+
+    def test_node(self) -> None:
+        """
+        Command lines of the node have options that it knows, and a command or
+        --app.
+        """
+        known = {name.rstrip("=") for name in NodeOptions({}).longOpt}
+        seen = 0
+        for page in pages("*.md", "doc/*.rst"):
+            for arguments in commands(page, "brxy-node"):
+                options, *_ = " ".join(arguments).split(" -- ")
+                names = set(re.findall(r"--([a-z-]+)", options))
+                self.assertEqual(names - known, set(), page.name)
+                self.assertTrue("--" in arguments or "app" in names, page.name)
+                seen += 1
+        self.assertGreater(seen, 3)
+
+
+class LinksTests(SynchronousTestCase):
+    """
+    Tests of links that Sphinx does not check by itself.
+    """
+
+    def test_markdown(self) -> None:
+        """
+        Each relative link of a Markdown page leads to a file.
+        """
+        lost = [
+            f"{page.name}: {link}"
+            for page in pages("*.md")
+            for link in LINK.findall(page.read_text())
+            if not (page.parent / link).exists()
+        ]
+        self.assertEqual(lost, [])
+
+    def test_paths(self) -> None:
+        """
+        Each path of the sources that a page names exists.
+        """
+        lost = [
+            f"{page.name}: {path}"
+            for page in pages("*.md", "doc/**/*.rst")
+            for path in PATH.findall(page.read_text())
+            if not (ROOT / path).exists() and not path.startswith("doc/_build")
+        ]
+        self.assertEqual(lost, [])
+
+    def test_width(self) -> None:
+        """
+        No line of code in a page, and no line of a Markdown page, is wider than a screen.
+        """
+        wide = [
+            f"{page.name}:{number}: {len(line)} columns"
+            for page in pages("*.md", "doc/**/*.rst")
+            for number, line in (codeLines if page.suffix == ".rst" else allLines)(page)
+            if len(line) > WIDEST
+        ]
+        self.assertEqual(wide, [])

@@ -1,0 +1,76 @@
+"""
+Tests of L{brxy.reactor.endpoints}.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.reactor.endpoints import clientEndpoint, serverEndpoint
+
+
+class EndpointTests(SynchronousTestCase):
+    """
+    Tests of L{clientEndpoint} and L{serverEndpoint}.
+    """
+
+    def test_good(self) -> None:
+        """
+        An endpoint is returned as it is.
+        """
+        for text in ("tcp:edge.example.net:9080", r"tcp:\:\:1:9080:timeout=5", "unix:/run/x"):
+            self.assertEqual(clientEndpoint(text), text)
+        for text in ("tcp:8080", "tcp:8080:interface=127.0.0.1", "unix:/run/x:mode=600"):
+            self.assertEqual(serverEndpoint(text), text)
+
+    def assertRefused(self, text: str, why: str) -> None:
+        """
+        Both kinds are refused for the same reason.
+        """
+        for kind, check in (("client", clientEndpoint), ("server", serverEndpoint)):
+            error = self.assertRaises(ValueError, check, text)
+            self.assertIn(f"it is not a {kind} endpoint: {why}", str(error))
+
+    def test_bad(self) -> None:
+        """
+        Anything else is refused, with the reason.
+        """
+        self.assertRefused("", "Unknown endpoint type: ''")
+        self.assertRefused("9080", "Unknown endpoint type: '9080'")
+        self.assertRefused("no:1", "Unknown endpoint type: 'no'")
+        self.assertRefused("tcp:a", "")
+        self.assertRefused("tcp", "")
+        self.assertRefused("tcp:a:b", "")
+
+    def test_tls(self) -> None:
+        """
+        Endpoints over TLS are refused: the connections of brxy set up TLS themselves,
+        and would be given transports that they can't use.
+        """
+        for text in ("ssl:edge:9080", "ssl:9080:privateKey=a", "tls:edge:9080"):
+            for check in (clientEndpoint, serverEndpoint):
+                error = self.assertRaises(ValueError, check, text)
+                self.assertIn("TLS", str(error))
+                error = self.assertRaises(ValueError, check, text, for_tls="use --this")
+                self.assertEqual(str(error), "for TLS use --this")
+
+    def test_systemd(self) -> None:
+        """
+        A socket that systemd did not pass is named as what it is.
+        """
+        error = self.assertRaises(ValueError, serverEndpoint, "systemd:domain=INET:index=7")
+        self.assertEqual(str(error), "it is not a server endpoint: no such socket was inherited")
+
+    def test_lazy(self) -> None:
+        """
+        The module loads nothing of Twisted before an endpoint is checked: a node imports
+        it before it has started its app.
+        """
+        program = (
+            "import sys, brxy.reactor.endpoints; "
+            "sys.exit(any(each.startswith('twisted') for each in sys.modules))"
+        )
+        self.assertEqual(subprocess.run([sys.executable, "-c", program]).returncode, 0)

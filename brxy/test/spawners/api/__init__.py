@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.spawners.api}.
+"""
+
+__all__: list[str] = []

@@ -1,0 +1,106 @@
+"""
+What the kernel knows of the link below a connection.
+"""
+
+from __future__ import annotations
+
+import socket
+import typing
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol
+
+from brxy.transport.tcpinfo import givenOf, isCut, readInfo, takenOf
+
+__all__ = ["Link", "Transport"]
+
+# If nothing is sent on a link, the kernel probes it, and notices when it was cut (seconds,
+# seconds, probes).
+_OPTIONS = (
+    (socket.TCP_KEEPIDLE, 10),
+    (socket.TCP_KEEPINTVL, 5),
+    (socket.TCP_KEEPCNT, 3),
+)
+
+
+class Transport(typing.Protocol):
+    """
+    What connections use of a transport, of ITCPTransport, IPushProducer and IConsumer.
+    """
+
+    def write(self, data: bytes) -> None: ...
+
+    def loseConnection(self) -> None: ...
+
+    def loseWriteConnection(self) -> None: ...
+
+    def abortConnection(self) -> None: ...
+
+    def getPeer(self) -> Any: ...
+
+    def getHost(self) -> Any: ...
+
+    def setTcpNoDelay(self, enabled: bool) -> None: ...
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None: ...
+
+    def unregisterProducer(self) -> None: ...
+
+    def pauseProducing(self) -> None: ...
+
+    def resumeProducing(self) -> None: ...
+
+    def getHandle(self) -> socket.socket: ...
+
+
+class Link(Protocol):
+    """
+    The part of L{brxy.transport.connection.Connection} that queries the kernel.
+    """
+
+    _tcp: Transport
+
+    def isTCP(self) -> bool:
+        """
+        Whether this is a connection over TCP, not on a Unix socket.
+        """
+        return isinstance(self._tcp.getPeer(), (IPv4Address, IPv6Address))
+
+    def watchLink(self) -> None:
+        """
+        Have the kernel notice when the link is cut while nothing is sent.  While
+        something is sent, see L{isCut}.
+        """
+        handle = getattr(self.transport, "getHandle", None)
+        if handle is not None and self.isTCP():
+            sock: socket.socket = handle()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in _OPTIONS:
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+    def countTaken(self) -> int:
+        """
+        How many bytes the peer has acknowledged; 0 if they are not counted, as on Unix
+        sockets.
+        """
+        return takenOf(readInfo(self.transport)) if self.isCounted() else 0
+
+    def countGiven(self) -> int:
+        """
+        How many bytes have come from the peer, read or not; 0 if they are not counted.
+        """
+        return givenOf(readInfo(self.transport)) if self.isCounted() else 0
+
+    def isCut(self) -> bool:
+        """
+        Whether the link to the peer is cut, as far as the kernel knows.
+        """
+        return self.isCounted() and isCut(readInfo(self.transport))
+
+    def isCounted(self) -> bool:
+        """
+        Whether bytes that come and go are counted: the kernel does that for TCP.
+        """
+        return hasattr(self.transport, "getHandle") and self.isTCP()
