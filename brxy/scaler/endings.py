@@ -1,5 +1,5 @@
 """
-How instances end: by themselves, given up, or lost.
+The ends of instances: by themselves, given up, or lost.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ __all__ = ["Scaler"]
 
 class Scaler:
     """
-    Keeps the ledger of instances and decides what to order and to retire.
+    Keeps the ledger of instances, and decides what to order and to retire.
 
     Its owner reports what the methods below are named after, and performs the decisions
     that they return, in order.
@@ -55,9 +55,9 @@ class Scaler:
         @param max_total: how many instances there may be of all routes.
         @param epoch: the time in seconds since 1970 when C{now} was 0.
         @param start_timeout: how long an order may take until it is ready.
-        @param grace: how long an instance without any slot is waited for.
+        @param grace: how long an instance without slots still counts.
         @param new_ticket: makes a ticket that can't be guessed.
-        @param named: routes that were named to the edge, besides those of the rules.
+        @param named: routes that the settings name, besides those of the rules.
         @param waiting: how many exchanges wait for a route now.
         """
         self.waiting = waiting
@@ -94,7 +94,7 @@ class Scaler:
 
     def total(self) -> int:
         """
-        How many instances there are of all routes.
+        The number of instances of all routes.
         """
         return self._ledger.total()
 
@@ -120,7 +120,7 @@ class Scaler:
 
     def knownRoutes(self) -> int:
         """
-        Of how many routes something is known.
+        The number of routes of which something is known.
         """
         return self._ledger.routes()
 
@@ -128,8 +128,8 @@ class Scaler:
 
     def wakesUnnamed(self, route: str, now: float) -> bool:
         """
-        Whether somebody who waits for this route would have something started where
-        there is nothing, and nobody has named that to the edge.
+        Whether a waiter would have the first instance of this route ordered, and the
+        settings do not name the route.
         """
         return not self._known_routes.isNamed(route) and self._orders.wakes(route, now)
 
@@ -192,9 +192,8 @@ class Scaler:
 
     def slotClosed(self, instance: Instance, now: float) -> list[Decision]:
         """
-        An instance has a slot less.  When that was the last, it is waited for
-        until the grace is over; one that took its READY back before is not,
-        since that is how a node leaves.
+        A slot of an instance is closed.  After the last one the instance still counts
+        for the grace, unless it drained before, since that is how a node leaves.
         """
         if not instance.closeSlot(now):
             return []
@@ -206,12 +205,12 @@ class Scaler:
 
     def ready(self, instance: Instance, now: float) -> list[Decision]:
         """
-        A slot of an instance stands ready, for the first time or again.
+        A slot of an instance is ready, for the first time or again.
         """
         if instance.state is State.GONE:
             return []
         if instance.retired:
-            # It may not know that it is, or no more.
+            # It may not know that it has to end.
             knows = instance.retire_sent
             instance.change(Change.READY)
             return [] if knows else [Retire(instance)]
@@ -226,7 +225,7 @@ class Scaler:
 
     def unready(self, instance: Instance, now: float) -> list[Decision]:
         """
-        No slot of an instance stands ready any more, though some are open.
+        No slot of an instance is ready any more, though some are open.
         """
         if instance.state is not State.READY:
             return []
@@ -245,9 +244,9 @@ class Scaler:
 
     def gone(self, ticket: str, reason: str, detached: bool, now: float) -> list[Decision]:
         """
-        A spawner's handle ended.
+        A spawner has reported the end of an instance.
 
-        @param detached: the instance may go on without it.
+        @param detached: the instance may still run without its spawner.
         """
         instance = self._ledger.byTicket(ticket)
         if instance is None:
@@ -262,7 +261,7 @@ class Scaler:
 
     def withdrawn(self, ticket: str, now: float) -> list[Decision]:
         """
-        Somebody else has an instance ended.
+        Something other than this edge is ending an instance.
         """
         instance = self._ledger.byTicket(ticket)
         if instance is None or instance.retired:
@@ -283,7 +282,7 @@ class Scaler:
 
     def tick(self, now: float) -> list[Decision]:
         """
-        Do what is due by now.
+        Check what is due by now.
         """
         decisions: list[Decision] = []
         for due in self._agenda.due(now):
@@ -337,7 +336,7 @@ class Scaler:
 
     def unfound(self, ticket: str, now: float) -> list[Decision]:
         """
-        Nobody can say what became of an instance of the last run.  If it has a
+        It can't be found out what became of an instance of the last run.  If it has a
         node, that may dial in until the grace is over; else it is gone.
         """
         instance = self._ledger.byTicket(ticket)

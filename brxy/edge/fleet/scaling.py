@@ -249,7 +249,7 @@ class Scaling:
         self._reaches.front(instance, front)
         self._changed()
         self._perform(self._scaler.fronted(instance.ticket))
-        # A decision tells only what changes; WELCOME tells it to a node in any case.
+        # A decision is made only for a change; a node learns this from WELCOME.
         front.setNewest(instance.newest)
         front.start()
 
