@@ -1,3 +1,3 @@
 """
-What brxy costs, and what others cost beside it: ./dev bench.
+Benchmarks of brxy and of other proxies: ./dev bench.
 """

@@ -1,5 +1,5 @@
 """
-All benchmarks, or one: what C{./dev bench} runs.
+Runs all benchmarks, or one: ./dev bench.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _PARTS = {
     "coldstart": "benchmarks.coldstart.coldstart",
 }
 
-# What they want beside Python; Debian's packages have the same names.
+# The programs that benchmarks need besides Python. Debian's packages have the same names.
 _PROGRAMS = ("haproxy", "nginx", "wrk", "strace")
 
-# What each can be told to draw.
+# The options that make a benchmark draw its plots.
 _PLOTS = {"http": ("--plots", "."), "queueing": ("--plot", "bench-queueing.png")}
 
 
 def _parser(own_help: bool) -> argparse.ArgumentParser:
     """
-    The options of all benchmarks.
+    @return: the parser for the options of all benchmarks.
     """
     parser = argparse.ArgumentParser(
         prog="./dev bench",
@@ -44,15 +44,15 @@ def _parser(own_help: bool) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--out", type=Path, default=ROOT / "build/bench", help="where tables, plots and JSON go")
-    add("--publish", action="store_true", help="put tables and plots into doc/")
-    add("--smoke", action="store_true", help="only see that everything works, in some seconds")
+    add("--out", type=Path, default=ROOT / "build/bench", help="folder for tables, plots and JSON")
+    add("--publish", action="store_true", help="copy tables and plots to doc/")
+    add("--smoke", action="store_true", help="only check that everything works")
     return parser
 
 
 def _perform(part: str, folder: Path, options: Sequence[str]) -> None:
     """
-    Run one benchmark; what it prints goes to a file, too.
+    Run one benchmark. Its output is also written to a file.
 
     @raise BenchError: it failed.
     """
@@ -79,7 +79,8 @@ def _perform(part: str, folder: Path, options: Sequence[str]) -> None:
 
 def _publish(part: str, folder: Path) -> None:
     """
-    Put a benchmark's table and plots where the documentation finds them.
+    Copy a benchmark's table and plots to where the documentation includes
+    them.
     """
     for file in sorted(folder.glob(f"bench-{part}*.*")):
         shutil.copy(file, ROOT / "doc" / file.name)
@@ -110,9 +111,9 @@ def _main(argv: Sequence[str]) -> int:
     parser = _parser(own_help=not named)
     arguments, options = parser.parse_known_args(argv[1:] if named else argv)
     if options and not named:
-        parser.error(f"no part and no option: {options[0]}")
+        parser.error(f"neither a part nor an option: {options[0]}")
     if arguments.publish and arguments.smoke:
-        parser.error("--smoke measures nothing to be published")
+        parser.error("the results of --smoke can't be published")
     return guarded(lambda: _run([argv[0]] if named else list(_PARTS), arguments, options))
 
 

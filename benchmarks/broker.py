@@ -1,14 +1,15 @@
 """
-What a step of the broker costs, by how many wait and on how many routes.
+Measures the cost of a step of the broker, by the number of waiters and of
+routes.
 
 C{python -m benchmarks.broker}, or C{./dev bench broker}.
 
-A step is what the edge asks of the broker for one exchange that is held: wait,
-the next deadline, ready, finish.  Each size has a process of its own, and all
-take turns.  The same steps are taken on all routes in random order, and on few
-of them: what a step costs more on all is the time that the processor waits for
-memory it has not seen for long, not work.  How much work there is, the number of
-Python's instructions tells.
+A step is everything that the edge calls in the broker for one held exchange:
+wait, the next deadline, ready, finish. Each size has a process of its own, and
+the processes take turns. The same steps are made on all routes in random
+order, and on a few of them. The difference between the two is no work: it is
+the time that the processor waits for memory which is not in its caches. The
+number of Python instructions shows how much work there is.
 """
 
 from __future__ import annotations
@@ -43,20 +44,20 @@ from brxy.wire.frames import KIND_HTTP
 
 __all__ = ["Crowd", "main"]
 
-# Seconds between two who come: their deadlines differ.
+# Seconds between two waiters, so that their deadlines differ.
 _GAP = 1e-5
 
-# On so few routes a processor has all of a step in its caches.
+# With this few routes all data of a step are in the processor's caches.
 _FEW = 100
 
-# Steps whose instructions are counted.
+# The number of steps whose instructions are counted.
 _COUNTED = 1000
 
 
 @frozen
 class Size:
     """
-    How many wait, and on how many routes.
+    The number of waiters, and of routes.
     """
 
     waiters: int
@@ -65,7 +66,7 @@ class Size:
 
 _NUMBERS = (1_000, 10_000, 100_000, 1_000_000)
 
-#: By what they show.
+#: The series of sizes, by what they show.
 _SERIES = {
     "more and more wait, on as many routes": [Size(number, 1_000) for number in _NUMBERS],
     "more and more routes, ten wait on each": [Size(number, number // 10) for number in _NUMBERS],
@@ -76,14 +77,14 @@ _SMOKE = {"ten wait on each route": [Size(1_000, 100), Size(10_000, 1_000)]}
 @frozen
 class Figures:
     """
-    What was found for one size.
+    The results for one size.
 
     @ivar everywhere: CPU µs of a step on all routes, by round.
-    @ivar few: the same on few routes.
+    @ivar few: the same on a few routes.
     @ivar instructions: of Python, in a step.
-    @ivar exchange: bytes of memory of an exchange that waits.
-    @ivar place: bytes of memory that the broker needs for it to wait, its share of
-        its route's included.
+    @ivar exchange: bytes of memory of a waiting exchange.
+    @ivar place: bytes of memory that the broker needs for it to wait, its
+        share of its route's included.
     """
 
     size: Size
@@ -97,7 +98,7 @@ class Figures:
 @define(eq=False)
 class _Slot:
     """
-    A slot, as far as the broker knows it.
+    The part of a slot that the broker uses.
     """
 
     offer: Offer
@@ -105,7 +106,7 @@ class _Slot:
 
 class Crowd:
     """
-    A broker, and many who wait.
+    A broker with many waiters.
     """
 
     def __init__(self, size: Size) -> None:
@@ -121,7 +122,7 @@ class Crowd:
 
     def _fill(self) -> tuple[float, float]:
         """
-        Have all of them wait.
+        Add all waiters.
 
         @return: bytes of memory of an exchange, and of its place.
         """
@@ -149,7 +150,8 @@ class Crowd:
 
     def _order(self, routes: int) -> Iterator[int]:
         """
-        So many routes in random order, each once, then again.
+        @return: this many routes in random order, each once, and then again
+            from the start.
         """
         order = list(range(routes))
         while True:
@@ -158,15 +160,15 @@ class Crowd:
 
     def steps(self, number: int, few: bool) -> float:
         """
-        Take so many steps.
+        Make this many steps.
 
-        @return: CPU seconds for one.
+        @return: CPU seconds of one step.
         """
         routes = min(_FEW, self._size.routes) if few else self._size.routes
         comers, servers = self._order(routes), self._order(routes)
         waiters = [self._exchange(next(comers)) for _ in range(number)]
         slots = [self._slots[next(servers)] for _ in range(number)]
-        # Passes of the collector depend on all that the process has.
+        # The garbage collector's passes depend on all objects of the process.
         gc.disable()
         began = time.process_time()
         self._take(waiters, slots)
@@ -176,7 +178,7 @@ class Crowd:
 
     def instructions(self, number: int) -> float:
         """
-        @return: how many instructions of Python a step is.
+        @return: how many Python instructions a step takes.
         """
         comers, servers = self._order(self._size.routes), self._order(self._size.routes)
         waiters = [self._exchange(next(comers)) for _ in range(number)]
@@ -198,7 +200,7 @@ class Crowd:
 
     def _take(self, waiters: Sequence[Exchange], slots: Sequence[_Slot]) -> None:
         """
-        Take a step with each of these pairs; they need not match each other.
+        Make a step with each of these pairs, which need not match each other.
         """
         broker = self._broker
         matches = []
@@ -213,7 +215,7 @@ class Crowd:
 
 class _Processes(BaseManager):
     """
-    A process that has a crowd in it.
+    A process that contains a crowd.
     """
 
 
@@ -222,7 +224,7 @@ _Processes.register("Crowd", Crowd)
 
 def _measure(sizes: Iterable[Size], rounds: int, steps: int) -> dict[Size, Figures]:
     """
-    Measure all sizes, in turn.
+    Measure all sizes; their processes take turns.
     """
     order = random.Random(1)
     with ExitStack() as stack:
@@ -236,7 +238,7 @@ def _measure(sizes: Iterable[Size], rounds: int, steps: int) -> dict[Size, Figur
             say(f"round {number + 1} of {rounds}")
             for crowd, figures in order.sample(crowds, len(crowds)):
                 figures.everywhere.append(1e6 * crowd.steps(steps, few=False))
-                # The first steps meet those who have waited for long.
+                # The first steps match the waiters that have waited longest.
                 crowd.steps(steps, few=True)
                 figures.few.append(1e6 * crowd.steps(steps, few=True))
     return {figures.size: figures for _, figures in crowds}
@@ -247,7 +249,7 @@ _COLUMNS = "{:>9} {:>8} {:>11} {:>10} {:>12} {:>15} {:>8} {:>10}"
 
 def _row(figures: Figures) -> str:
     """
-    A line of the table.
+    @return: a line of the table.
     """
     step = statistics.median(figures.everywhere)
     return _COLUMNS.format(
@@ -264,7 +266,7 @@ def _row(figures: Figures) -> str:
 
 def _report(series: Mapping[str, Sequence[Size]], found: Mapping[Size, Figures]) -> str:
     """
-    A table for each series.
+    @return: a table for each series.
     """
     first = ("", "", "CPU µs", "steps", "CPU µs, on", "instructions", "bytes of", "bytes of")
     few = f"{_FEW} of them"
@@ -277,18 +279,18 @@ def _report(series: Mapping[str, Sequence[Size]], found: Mapping[Size, Figures])
 
 def _parser() -> argparse.ArgumentParser:
     """
-    The command line.
+    @return: the parser of the command line.
     """
     parser = argparse.ArgumentParser(prog="bench broker", description="A step of the broker.")
     add = parser.add_argument
-    add("--json", type=Path, metavar="FILE", help="for all figures")
-    add("--smoke", action="store_true", help="as little as shows that it works")
+    add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    add("--smoke", action="store_true", help="only check that everything works")
     return parser
 
 
 def _run(options: argparse.Namespace) -> None:
     """
-    Measure, and tell.
+    Measure, and print the results.
     """
     series, rounds, steps = (_SMOKE, 2, 2_000) if options.smoke else (_SERIES, 11, 20_000)
     sizes = {size: None for listed in series.values() for size in listed}
@@ -301,7 +303,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _write(file: Path, figures: Mapping[str, object]) -> None:
     """
-    Write figures as JSON.
+    Write the results as JSON.
 
     @raise BenchError: that is not possible.
     """

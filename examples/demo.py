@@ -3,8 +3,8 @@
 A small web app, such as brxy may stand in front of.
 
 It listens on C{HOST} and C{PORT} from its environment and answers one request
-at a time, as a copy of an app with one worker does; C{-d} makes each of them
-take its time.  Ask for several at once and see how many copies answer.
+at a time, as a copy of an app with one worker does. With C{-d} each request
+takes that long. Send several at once and see how many copies answer.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from typing import Any
 
 class Demo(ThreadingTCPServer):
     """
-    The app.  Each connection has a thread, so that one kept alive and idle
-    stands in nobody's way; the lock lets one request at a time through.
+    The app. Each connection has a thread, so that an idle connection delays no
+    other. The lock admits one request at a time.
 
     @ivar delay: how long each request takes, in seconds.
     """
@@ -43,9 +43,9 @@ class Demo(ThreadingTCPServer):
 
     def work(self) -> str:
         """
-        Do what a request asks for.
+        Do the work of a request.
 
-        @return: who did it.
+        @return: a line that names this process.
         """
         with self.turn:
             self.requests += 1
@@ -55,7 +55,7 @@ class Demo(ThreadingTCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """
-        Something went wrong.  That a client is gone is nothing to talk about.
+        Report an error, unless the client has only closed its connection.
         """
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
@@ -69,7 +69,7 @@ class Request(BaseHTTPRequestHandler):
     server: Demo
     protocol_version = "HTTP/1.1"
     server_version = "brxy-demo"
-    # Head and body leave in one write.
+    # Head and body are sent in one write.
     wbufsize = -1
     disable_nagle_algorithm = True
 
@@ -94,13 +94,15 @@ class Request(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """
-        The answer says it all.
+        Log nothing, because the response contains everything.
         """
 
     def _readBody(self) -> int:
         """
+        Read the body of a request.
+
         @return: how many bytes there were.
-        @raise ValueError: the body's framing makes no sense.
+        @raise ValueError: the body's framing is invalid.
         """
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             return self._skip(int(self.headers.get("Content-Length", "0")))
@@ -119,7 +121,7 @@ class Request(BaseHTTPRequestHandler):
         while left:
             read = len(self.rfile.read(min(left, 65536)))
             if not read:
-                raise ValueError("body broke off")
+                raise ValueError("the body is incomplete")
             left -= read
         return length
 
@@ -153,7 +155,7 @@ def portNumber(text: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="demo",
-        description="A small web app; PORT (8000) and HOST (127.0.0.1) say where it listens.",
+        description="A small web app that listens on HOST (127.0.0.1) and PORT (8000).",
     )
     parser.add_argument(
         "-d",
@@ -165,8 +167,8 @@ def main() -> None:
     )
     delay = parser.parse_args().delay
     host, port = os.environ.get("HOST", "127.0.0.1"), portNumber(os.environ.get("PORT", "8000"))
-    # Python runs handlers between two steps of the main thread, which only
-    # ever waits; as a container's first process this has no default to rely on.
+    # Python runs handlers between two steps of the main thread, which only waits here. As a
+    # container's first process this program has no default action of SIGTERM to rely on.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     try:
         server = Demo(host, port, delay)

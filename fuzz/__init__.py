@@ -1,3 +1,4 @@
 """
-Fuzzers of what reads bytes from strangers: C{./dev fuzz} runs them.
+Fuzzers of the code that reads bytes from untrusted peers: C{./dev fuzz} runs
+them.
 """

@@ -1,5 +1,5 @@
 """
-Runs fuzzers, one after the other: what C{./dev fuzz} does.
+Runs fuzzers, one after the other: C{./dev fuzz}.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from fuzz.targets import TARGETS
 
 __all__: list[str] = []
 
-# Where an input that shows a bug is left.
+# The folder for an input that shows a bug.
 FINDINGS = ROOT / "findings"
 
-# An input may take so long (seconds), and a fuzzer so much memory, in all and more than
-# it had when it began (MiB).
+# The limits of an input in seconds, and of a fuzzer's memory in MiB: in all, and more than it
+# had at its beginning.
 _TIMEOUT = 5
 _MEMORY = 512
 _GROWTH = 64
@@ -33,11 +33,11 @@ _STATE = re.compile(r"^#(\d+)\t(\w+) +cov: (\d+) ft: \d+ corp: (\d+)/\S+.*? rss:
 @frozen
 class State:
     """
-    What libFuzzer said at some time.
+    The progress that libFuzzer reports.
 
     @ivar runs: inputs that were tried.
     @ivar coverage: branches that were taken.
-    @ivar inputs: those that were worth remembering.
+    @ivar inputs: those that were added to the corpus.
     @ivar memory: in MiB.
     """
 
@@ -49,13 +49,13 @@ class State:
 
 def main() -> None:
     """
-    Run what the command line names.
+    Run the fuzzers that the command line names.
     """
     parser = argparse.ArgumentParser(prog="./dev fuzz")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(TARGETS))
     parser.add_argument("-t", "--time", type=int, default=60, help="seconds for each (60)")
     parser.add_argument(
-        "--keep", action="store_true", help="keep what was found in fuzz/corpus, minimised"
+        "--keep", action="store_true", help="add new inputs to fuzz/corpus, minimised"
     )
     options = parser.parse_args()
     if unknown := set(options.names) - set(TARGETS):
@@ -90,9 +90,10 @@ def _run(name: str, time: int, keeping: bool) -> bool:
 
 def _keep(name: str, least: Path, *folders: Path) -> bool:
     """
-    Keep as few inputs of these folders as take every branch that all of them take.
+    Keep only as many inputs of these folders as are needed to take every
+    branch that all of them take.
 
-    @return: whether that went well.
+    @return: whether that succeeded.
     """
     least.mkdir()
     output = _harness(name, "-merge=1", "-use_counters=0", str(least), *map(str, folders))
@@ -105,7 +106,8 @@ def _keep(name: str, least: Path, *folders: Path) -> bool:
 
 def _harness(name: str, *arguments: str) -> str:
     """
-    @return: what libFuzzer said; it ends with status 0 unless it found something.
+    @return: the output of libFuzzer, which exits with status 0 unless it found
+        something.
     """
     command = [sys.executable, "-m", "fuzz.harness", name, *arguments]
     command += [f"-max_len={TARGETS[name].longest}", f"-artifact_prefix={FINDINGS}/{name}-"]
@@ -118,7 +120,7 @@ def _harness(name: str, *arguments: str) -> str:
 
 def _report(name: str, output: str) -> bool:
     """
-    Tell in a line what a fuzzer did, or all that it said.
+    Report in a line what a fuzzer did, or print all its output.
 
     @return: whether it found nothing.
     """

@@ -1,5 +1,6 @@
 """
-Inputs that are kept: of each target, those that between them reach all that was reached.
+The corpus: for each target, inputs that together reach every branch that was
+reached.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ _FOLDER = ROOT / "corpus"
 
 def kept(name: str) -> list[bytes]:
     """
-    What is kept of a target: a JSON string a line, each character a byte.
+    @return: the inputs that are kept for a target: a JSON string a line, each
+        character a byte.
     """
     path = _FOLDER / f"{name}.jsonl"
     if not path.exists():
@@ -29,7 +31,7 @@ def kept(name: str) -> list[bytes]:
 
 def keep(name: str, folder: Path) -> None:
     """
-    Keep the files of a folder, and nothing else.
+    Keep exactly the files of a folder.
     """
     inputs = sorted(
         (each.read_bytes() for each in folder.iterdir()), key=lambda each: (len(each), each)
@@ -40,7 +42,7 @@ def keep(name: str, folder: Path) -> None:
 
 def fill(folder: Path, inputs: Iterable[bytes]) -> None:
     """
-    Make a folder of these inputs, as libFuzzer wants them.
+    Write these inputs to a folder, in the form that libFuzzer reads.
     """
     folder.mkdir()
     for each in inputs:

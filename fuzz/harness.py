@@ -10,7 +10,7 @@ from pathlib import Path
 
 import atheris  # type: ignore[import-untyped]
 
-# The tests' own branches shall not guide the fuzzer.
+# The branches of the tests themselves must not guide the fuzzer.
 _ROOT = Path(__file__).parents[1]
 _TESTS = [
     ".".join(path.relative_to(_ROOT).with_suffix("").parts)
@@ -26,7 +26,7 @@ def main() -> None:
     Run until libFuzzer ends the process.
     """
     name = sys.argv.pop(1)
-    # What libFuzzer has a shell run, where it needs processes of its own.
+    # The command that libFuzzer runs in a shell when it needs further processes.
     sys.argv[0] = shlex.join([sys.executable, "-m", "fuzz.harness", name])
     atheris.Setup(sys.argv, TARGETS[name].check)
     atheris.Fuzz()

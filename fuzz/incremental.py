@@ -1,5 +1,5 @@
 """
-What must hold for everything that reads bytes as they come in.
+Checks for everything that reads bytes as they arrive.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from brxy.errors import PeerError
 
 __all__ = ["Fed", "checkPrefixes", "feed", "pieces", "waysToCut"]
 
-# All places to cut a short input, and so many of a long one.
+# Every place is tried to cut a short input, and this many places of a long one.
 _ALL = 200
 _SOME = 50
 
-# Bytes that are fed in each way there is.
+# The number of bytes that are fed in every way.
 _FEW = 60
 
 Read = Callable[[bytes], "tuple[Any, int] | None"]
@@ -23,12 +23,13 @@ Read = Callable[[bytes], "tuple[Any, int] | None"]
 
 def checkPrefixes(read: Read, data: bytes) -> tuple[Any, int] | None:
     """
-    Check that it does not matter in which pieces a head comes in: until it is whole
-    more is asked for; from then on the same is read, whatever follows; and what was
-    refused once stays refused.
+    Check that it does not matter in which pieces a head arrives: until it is
+    whole the reader requests more; from then on it reads the same head,
+    whatever follows; and once it has refused the bytes it refuses them with
+    any bytes added.
 
-    @param read: returns what it has read and how many bytes that took, L{None} when
-        more are needed, or raises L{PeerError}.
+    @param read: returns what it has read and the length of that, L{None} when
+        more bytes are needed, or raises L{PeerError}.
     @return: what is read; L{None} also if it is refused.
     """
     whole = _outcome(read, data)
@@ -64,15 +65,15 @@ def _ends(data: bytes, whole: Any) -> list[int]:
 
 def pieces(data: bytes, size: int) -> list[bytes]:
     """
-    The same bytes in pieces of a size, one empty one among them.
+    @return: the same bytes in pieces of a size, with an empty one among them.
     """
     return [b"", *(data[start : start + size] for start in range(0, len(data), size))]
 
 
 def waysToCut(data: bytes, size: int) -> Iterator[list[bytes]]:
     """
-    The same bytes in pieces: of a size; and if they are few byte by byte, and in two at
-    each place.
+    @return: the same bytes in pieces: of a size; and if they are few byte by
+        byte, and in two at each place.
     """
     yield pieces(data, size)
     if len(data) <= _FEW:
@@ -80,16 +81,16 @@ def waysToCut(data: bytes, size: int) -> Iterator[list[bytes]]:
         yield from ([data[:place], data[place:]] for place in range(1, len(data)))
 
 
-# What has passed of a body, what is left over behind it, whether it is done.
+# The bytes of a body that have passed, the bytes left over after it, and whether it is done.
 Fed = tuple[bytes, bytes, bool]
 
 
 def feed(body: Any, parts: Iterable[bytes], kept: int | None = None) -> Fed | None:
     """
-    Give a body's framing these pieces.
+    Feed these pieces to a body's framing.
 
-    @param kept: it may keep so many bytes at most; L{None} if it does not pass on all
-        that it takes.
+    @param kept: how many bytes it may keep at most; L{None} if it does not
+        pass on all bytes.
     @return: L{None} if they are refused.
     """
     passed, left, taken = b"", b"", 0

@@ -1,5 +1,6 @@
 """
-What fuzzers begin with: the cases of the tests, and one of each kind.
+The inputs that fuzzers begin with: the cases of the tests, and one of each
+kind.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ _FIELDS = (
 
 def frames() -> Iterator[bytes]:
     """
-    One of each type, in pieces of one byte and at once.
+    @return: one frame of each type, in pieces of one byte and at once.
     """
     hello = greeting.Hello(1, "token", "instance", "route", 8, "ticket", 1).encode()
     welcome = greeting.Welcome(1, "edge", 1, True).encode()
@@ -100,7 +101,7 @@ def frames() -> Iterator[bytes]:
 
 def requests() -> Iterator[bytes]:
     """
-    The hostile ones, and good ones.
+    @return: the hostile requests, and good ones.
     """
     for case in (*PASSES, *REFUSED_HEADS, *REFUSED_BODIES):
         if len(case.data) <= _LONG:
@@ -112,7 +113,7 @@ def requests() -> Iterator[bytes]:
 
 def responses() -> Iterator[bytes]:
     """
-    Of several statuses and framings.
+    @return: responses with several statuses and framings.
     """
     for status in (b"200 OK", b"101 x", b"100", b"103 ", b"204 x", b"304 x", b"599 \xff"):
         for fields in (
@@ -130,7 +131,7 @@ def responses() -> Iterator[bytes]:
 
 def chunks() -> Iterator[bytes]:
     """
-    The hostile ones, and good ones.
+    @return: the hostile bodies, and good ones.
     """
     for case in (*PASSES, *REFUSED_BODIES):
         parsed = requestHead(case.data)
@@ -141,7 +142,7 @@ def chunks() -> Iterator[bytes]:
 
 def hellos() -> Iterator[bytes]:
     """
-    With a name and without, in one record and in several.
+    @return: hellos with a name and without, in one record and in several.
     """
     for name in ("www.example.com", None):
         whole = hello(name)
@@ -152,7 +153,8 @@ def hellos() -> Iterator[bytes]:
 
 def proxyHeaders() -> Iterator[bytes]:
     """
-    Of both versions, with addresses of both families and of none.
+    @return: headers of both versions, with addresses of both families and of
+        none.
     """
     hosts = ("192.0.2.7", "2001:db8::7", "::")
     for version in VERSIONS:
@@ -170,7 +172,7 @@ def proxyHeaders() -> Iterator[bytes]:
 
 def forwardedFor() -> Iterator[bytes]:
     """
-    Values as proxies write them.
+    @return: values as proxies write them.
     """
     yield b"192.0.2.7, 10.0.0.3"
     yield b"2001:db8::7\n[2001:db8::8]:80, 192.0.2.7:123"

@@ -1,8 +1,9 @@
 """
-What is fuzzed: for each target what must hold for any bytes, and bytes to begin with.
+The fuzz targets: for each the properties that must hold for any bytes, and
+inputs to begin with.
 
-To add one, write a function that takes bytes and fails by C{AssertionError}, and put it
-into L{TARGETS}.
+To add one, write a function that takes bytes and raises C{AssertionError} for
+a bug, and add it to L{TARGETS}.
 """
 
 from __future__ import annotations
@@ -45,25 +46,25 @@ __all__ = ["TARGETS", "Target"]
 _TRUSTED: Final = Networks(["10.0.0.0/8"])
 _VIA: Final = b"1.1 brxy"
 
-# Fields that nobody may hide from us, and not from an app, by an underscore.
+# Fields that a client must not hide from brxy, but not from an app, by an underscore.
 _FRAMING: Final = frozenset((b"content-length", b"expect", b"host", b"transfer-encoding", b"via"))
 
-# Fields that an app gets more of than a client has sent.
+# The number of fields that an app gets in addition to those that a client has sent.
 _ADDED: Final = 5
 
-# Compares our reading of a request with that of two other parsers.
+# Compares brxy's reading of a request with that of two other parsers.
 _others = DifferentialTests("check")
 
 
 @frozen
 class Target:
     """
-    One fuzzer.
+    One fuzz target.
 
     @ivar check: fails for bytes that show a bug.
-    @ivar seeds: what it begins with, besides its corpus.
-    @ivar longest: bytes of an input at most.
-    @ivar words: what is good to have in an input.
+    @ivar seeds: the inputs to begin with, besides its corpus.
+    @ivar longest: the maximum size of an input in bytes.
+    @ivar words: tokens that are useful in an input.
     """
 
     check: Callable[[bytes], None]
@@ -77,7 +78,7 @@ class Target:
 
 def checkWire(data: bytes) -> None:
     """
-    Frames, in pieces whose size the first byte tells.
+    Check frames, in pieces whose size is the first byte.
     """
     size, data = data[0] + 1 if data else 1, data[1:]
     whole = _frames([data])
@@ -85,7 +86,7 @@ def checkWire(data: bytes) -> None:
         assert _frames(parts) == whole, (parts, whole)
     if whole is not None:
         again = b"".join(wire.frame(*each) for each in whole)
-        # Of a long DATA there is what has come, and more than one may have been joined.
+        # Parts of a long DATA are returned as they arrive, and several may have been joined.
         if all(kind != wire.DATA for kind, _, _ in whole):
             assert data.startswith(again)
             assert len(data) - len(again) <= wire.MAX_DATA + 4
@@ -122,11 +123,12 @@ def _checkPayload(kind: int, number: int, payload: bytes) -> None:
 
 def checkRequest(data: bytes) -> None:
     """
-    A request's head: as others read it, and as it goes on to an app.
+    Check a request's head: as other parsers read it, and as it is passed on to
+    an app.
     """
     parsed = checkPrefixes(_readRequest, data)
     _others.check(data)
-    # To those that are allowed we add some.
+    # brxy adds some fields to the allowed number.
     if parsed is not None and len(parsed[0][4]) <= MAX_FIELDS - _ADDED:
         head, _ = requestHead(data) or parsed
         told = forwarded(head.fields, "10.0.0.1", b"http", _TRUSTED)
@@ -168,8 +170,8 @@ def _checkPassed(
 
 def checkResponse(data: bytes) -> None:
     """
-    A response's head, to the method that the first byte tells: as others read it, and
-    as it goes on to clients.
+    Check a response's head, to the method that the first byte selects: as
+    other parsers read it, and as it is passed on to clients.
     """
     method = b"HEAD" if data[:1] == b"H" else b"GET"
     data = data[1:]
@@ -191,7 +193,7 @@ def _readResponse(data: bytes, method: bytes) -> tuple[object, int] | None:
     parsed = responseHead(data, method)
     if parsed is None:
         return None
-    # What a head was rendered as is kept with it.
+    # The text that a head was rendered as is kept with it.
     values = astuple(parsed[0], recurse=False, filter=lambda field, _: field.name != "usual")
     return values, parsed[1]
 
@@ -213,7 +215,7 @@ def _checkRendered(head: ResponseHead, rendered: bytes, method: bytes, http11: b
 
 def checkChunks(data: bytes) -> None:
     """
-    A chunked body, in pieces whose size the first byte tells.
+    Check a chunked body, in pieces whose size is the first byte.
     """
     size, data = data[0] + 1 if data else 1, data[1:]
     kept = MAX_SIZE_LINE + MAX_TRAILERS
@@ -225,7 +227,7 @@ def checkChunks(data: bytes) -> None:
     assert (passed is None) == (content is None)
     if passed is not None and content is not None:
         assert passed[1:] == content[1:]
-        # What went on means the same to whom it went.
+        # The bytes that were passed on mean the same to their receiver.
         again = feed(framingFor(CHUNKED, decode=True), [passed[0]])
         assert again == (content[0], b"", content[2]), (again, content)
     _others.check(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + data)
@@ -236,7 +238,8 @@ def checkChunks(data: bytes) -> None:
 
 def checkHello(data: bytes) -> None:
     """
-    What a TLS client begins with, in pieces whose size the first byte tells.
+    Check the first bytes of a TLS client, in pieces whose size is the first
+    byte.
     """
     size, data = data[0] + 1 if data else 1, data[1:]
     whole = _nameAskedFor([data])
@@ -246,7 +249,8 @@ def checkHello(data: bytes) -> None:
 
 def _nameAskedFor(parts: Iterable[bytes]) -> str | None:
     """
-    @return: C{refused} in capitals for what is no hello, which is no name.
+    @return: C{refused} in capitals for bytes that are no hello; it is not a
+        valid name.
     """
     reader = ClientHelloReader()
     try:
@@ -255,12 +259,12 @@ def _nameAskedFor(parts: Iterable[bytes]) -> str | None:
         return "REFUSED"
 
 
-# What proxies say of clients
+# What proxies send about clients
 
 
 def checkProxy(data: bytes) -> None:
     """
-    PROXY headers.
+    Check PROXY headers.
     """
     parsed = checkPrefixes(readProxyHeader, data)
     if parsed is not None and parsed[0] is not None:
@@ -269,20 +273,20 @@ def checkProxy(data: bytes) -> None:
             header = proxyHeader(version, endpoints)
             assert readProxyHeader(header) == (endpoints, len(header))
         assert endpointsFromText(str(endpoints)) == endpoints
-        # It goes into the head of a request, and into a frame.
+        # The text is passed on in the head of a request, and in a frame.
         assert str(endpoints).isascii() and str(endpoints).isprintable()
 
 
 def checkForwarded(data: bytes) -> None:
     """
-    X-Forwarded-For, a field a line.
+    Check X-Forwarded-For, with one field in each line.
     """
     fields = [(b"x-forwarded-for", b"", line) for line in data.split(b"\n")]
     told = forwarded(fields, "10.0.0.1", b"http", _TRUSTED)
     members = told.chain.split(b", ")
     assert all(each and set(each) <= set(b"0123456789abcdef.:") for each in members), told
     assert told.client.encode() in members
-    # The peer stands behind as many as are read.
+    # The peer is added to at most this many entries that are read.
     assert len(members) <= MAX_HOPS + 1, told
     again = forwarded([(b"x-forwarded-for", b"", told.chain)], "", b"http", _TRUSTED)
     assert again.chain == b", ".join(members[-MAX_HOPS:]), (told, again)

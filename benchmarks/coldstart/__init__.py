@@ -1,5 +1,5 @@
 """
-What a start from zero costs.
+Benchmarks of starts from zero.
 """
 
 __all__: list[str] = []

@@ -1,6 +1,6 @@
 """
-What brxy adds to the start of an app, and what starting apps costs its other
-clients.
+Measures how much time brxy adds to the start of an app, and how starts of apps
+affect other clients.
 
 C{python -m benchmarks.coldstart.coldstart}, or C{./dev bench coldstart}.
 """
@@ -44,7 +44,7 @@ __all__ = ["main"]
 
 _ROOT = Path(__file__).parents[2]
 
-# An app that needs next to nothing to start: no imports but two.
+# An app that needs almost no time to start, with only two imports.
 _LOOP = """\
 import os, socket
 answer = b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\nhi"
@@ -58,8 +58,8 @@ while True:
 
 _NODE = (sys.executable, "-m", "brxy.node", "--")
 
-# Seconds between two looks whether an app that runs alone accepts connections:
-# short beside what is measured, and no shorter, for looking slows the app down.
+# Seconds between two checks whether an app that runs alone accepts connections: short compared
+# with what is measured, and no shorter, because checks slow the app down.
 _LOOK = 0.001
 
 
@@ -68,8 +68,8 @@ class Way:
     """
     One way to reach an app that does not run.
 
-    @ivar edge: what starts it; L{None} if we do.
-    @ivar times: what each try took to the first byte, in seconds.
+    @ivar edge: the edge that starts the app; L{None} if the benchmark does.
+    @ivar times: the time to the first byte in each try, in seconds.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Way:
     @property
     def median(self) -> float:
         """
-        In milliseconds.
+        The median in milliseconds.
         """
         return 1000 * statistics.median(self.times)
 
@@ -90,7 +90,7 @@ class Pauses:
     """
     The longest turn of the reactor in each of some windows.
 
-    @ivar name: what went on.
+    @ivar name: what happened meanwhile.
     @ivar connections: how many were open.
     @ivar walls: in seconds.
     @ivar cpus: seconds of the processor.
@@ -104,29 +104,29 @@ class Pauses:
 
 def _parser() -> argparse.ArgumentParser:
     """
-    The command line.
+    @return: the parser of the command line.
     """
     parser = argparse.ArgumentParser(prog="bench coldstart", description="Starts from zero.")
     add = parser.add_argument
     add("--rounds", type=_positive, default=15, help="tries for each figure; default: 15")
-    add("--connections", type=_positive, default=5000, help="open while starting; default: 5000")
-    add("--json", type=Path, metavar="FILE", help="for all figures")
-    add("--smoke", action="store_true", help="as little as shows that it works")
+    add("--connections", type=_positive, default=5000, help="open while apps start; default: 5000")
+    add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    add("--smoke", action="store_true", help="only check that everything works")
     return parser
 
 
 def _positive(text: str) -> int:
     """
-    @raise argparse.ArgumentTypeError: it is no number from 1 on.
+    @raise argparse.ArgumentTypeError: it is not a number from 1 on.
     """
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError("a number from 1 on is needed")
+        raise argparse.ArgumentTypeError("it must be a whole number, 1 or more")
     return int(text)
 
 
 def _alone(command: Sequence[str]) -> float:
     """
-    Run an app without brxy, and ask it.
+    Run an app without brxy, and send it a request.
     """
     port = freePort()
     began = time.perf_counter()
@@ -154,7 +154,7 @@ def _alone(command: Sequence[str]) -> float:
 
 def _through(port: int) -> float:
     """
-    Ask an edge for an app that does not run.
+    Send a request to an edge for an app that does not run.
     """
     began = time.perf_counter()
     firstByte(port, next(HOSTS))
@@ -163,7 +163,7 @@ def _through(port: int) -> float:
 
 def _apps(folder: Path, smoke: bool) -> Mapping[str, Sequence[str]]:
     """
-    By name, the commands of apps.
+    @return: the commands of apps, by name.
     """
     loop = folder / "loop.py"
     loop.write_text(_LOOP)
@@ -177,7 +177,7 @@ def _apps(folder: Path, smoke: bool) -> Mapping[str, Sequence[str]]:
 
 def _ways(servers: Servers, command: Sequence[str]) -> list[Way]:
     """
-    All ways to one app, which don't run at the same time.
+    @return: all ways to one app, which don't run at the same time.
     """
     ways = [Way("alone", None, partial(_alone, command))]
     for name, spawn in (("app:", command), ("process:", [*_NODE, *command])):
@@ -193,9 +193,9 @@ def _starts(
     servers: Servers, apps: Mapping[str, Sequence[str]], rounds: int
 ) -> dict[str, list[Way]]:
     """
-    How long each app takes, by each way.
+    Measure how long each app takes, in each way.
     """
-    # What ran before has an influence: the same ways must not follow each other.
+    # Each way may affect the one after it, so the same two must not always follow each other.
     order = random.Random(1)
     found = {}
     for name, command in apps.items():
@@ -214,7 +214,8 @@ def _pauses(
     servers: Servers, command: Sequence[str], connections: int, rounds: int
 ) -> list[Pauses]:
     """
-    The turns of an edge that starts apps while so many connections are open.
+    Measure the turns of an edge that starts apps while this many connections
+    are open.
     """
     say(f"starting apps with {connections} connections open")
     longest = Longest(servers.folder / f"turns-{connections}")
@@ -242,9 +243,10 @@ def _pauses(
 
 def _containers(servers: Servers, rounds: int) -> Pauses:
     """
-    The turns of an edge that starts twenty containers at once, and stops them again.
+    Measure the turns of an edge that starts twenty containers at once, and
+    stops them again.
 
-    @raise Missing: there can be no daemon.
+    @raise Missing: no daemon can be started.
     """
     if MISSING:
         raise Missing(MISSING)
@@ -269,7 +271,7 @@ def _containers(servers: Servers, rounds: int) -> Pauses:
 
 def _report(starts: Mapping[str, Sequence[Way]], pauses: Sequence[Pauses]) -> str:
     """
-    Tables.
+    @return: the tables.
     """
     lines = ["ms from zero to the first byte, medians:"]
     for name, ways in starts.items():
@@ -289,7 +291,7 @@ def _report(starts: Mapping[str, Sequence[Way]], pauses: Sequence[Pauses]) -> st
 
 def _figures(starts: Mapping[str, Sequence[Way]], pauses: Sequence[Pauses]) -> str:
     """
-    The same as JSON.
+    @return: the results for JSON.
     """
     return json.dumps(
         {
@@ -307,7 +309,7 @@ def _figures(starts: Mapping[str, Sequence[Way]], pauses: Sequence[Pauses]) -> s
 
 def _run(options: argparse.Namespace) -> None:
     """
-    Measure, and tell.
+    Measure, and print the results.
     """
     rounds, sizes = (1, [20]) if options.smoke else (options.rounds, [0, options.connections])
     raiseLimit(max(sizes))

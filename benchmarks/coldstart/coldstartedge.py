@@ -1,5 +1,5 @@
 """
-Edges that start apps from zero, and their clients.
+Edges that start apps from zero, and their clients, for benchmarks.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from benchmarks.http.servers import BenchError, Process, Servers, freePort
 
 __all__ = ["HOSTS", "TIMEOUT", "Edge", "crowd", "firstByte", "several", "startEdge"]
 
-# An instance leaves after this (seconds).  The next try waits until it is gone,
-# so that they don't share the processor.
+# Seconds after which an idle instance leaves. The next try waits until it is gone, so that they
+# don't share the processor.
 _IDLE = 0.05
 
-# Whatever takes longer is broken (seconds).
+# Seconds after which a try has failed.
 TIMEOUT = 30.0
 
-# No app is there from an earlier round for a host that was never asked for.
+# A host that was not used before has no app from an earlier round.
 HOSTS = map("h{}.example".format, count())
 
 _REQUEST = "GET / HTTP/1.1\r\nHost: {}\r\n\r\n"
@@ -35,7 +35,7 @@ _REQUEST = "GET / HTTP/1.1\r\nHost: {}\r\n\r\n"
 @frozen
 class Edge:
     """
-    An edge that runs.
+    A running edge.
     """
 
     process: Process
@@ -43,19 +43,19 @@ class Edge:
 
     def settle(self) -> None:
         """
-        Wait until nothing is left of what it started.
+        Wait until nothing is left of the processes that the edge has started.
 
         @raise BenchError: it takes too long.
         """
         deadline = time.monotonic() + TIMEOUT
         while _hasChildren(self.process.pid) or self._hasInstances():
             if time.monotonic() > deadline:
-                raise BenchError("what the edge started does not leave")
+                raise BenchError("the edge's instances do not leave")
             time.sleep(0.02)
 
     def _hasInstances(self) -> bool:
         """
-        Is there an instance that is not gone, by what the edge says?
+        @return: whether an instance exists, according to the edge's output.
         """
         said = self.process.log.read_text()
         return said.count(": ordered") > said.count(": gone: ")
@@ -63,7 +63,7 @@ class Edge:
 
 def _hasChildren(pid: int) -> bool:
     """
-    Is there a process that this one started?
+    @return: whether a child of this process exists.
     """
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -76,9 +76,9 @@ def _hasChildren(pid: int) -> bool:
 
 def firstByte(port: int, host: str) -> None:
     """
-    Ask, and wait for the first byte of an answer that is good.
+    Send a request, and wait for the first byte of a good response.
 
-    @raise BenchError: it is not.
+    @raise BenchError: the response is not good.
     """
     with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as client:
         client.sendall(_REQUEST.format(host).encode())
@@ -87,9 +87,9 @@ def firstByte(port: int, host: str) -> None:
 
 def _good(client: socket.socket, host: str) -> None:
     """
-    Wait for the first byte of an answer that is good.
+    Wait for the first byte of a good response.
 
-    @raise BenchError: it is not.
+    @raise BenchError: the response is not good.
     """
     answer = client.recv(65536)
     if b" 200 " not in answer[:13]:
@@ -98,7 +98,7 @@ def _good(client: socket.socket, host: str) -> None:
 
 def _edgeOptions(port: int, node_port: int, spawn: str) -> list[str]:
     """
-    The command line of an edge.
+    @return: the command line of an edge.
     """
     listen = "tcp:{}:interface=127.0.0.1"
     places = ["-p", listen.format(port), "--node-port", listen.format(node_port)]
@@ -108,9 +108,9 @@ def _edgeOptions(port: int, node_port: int, spawn: str) -> list[str]:
 
 def startEdge(servers: Servers, program: Sequence[str], spawn: str, **environ: str) -> Edge:
     """
-    Start an edge.  It needs a moment, see L{Servers.waitUntilAnswering}.
+    Start an edge. It needs a moment, see L{Servers.waitUntilAnswering}.
 
-    @param environ: what its environment has besides our own.
+    @param environ: variables in addition to our own environment.
     """
     port = freePort()
     options = _edgeOptions(port, freePort(), spawn)
@@ -121,9 +121,9 @@ def startEdge(servers: Servers, program: Sequence[str], spawn: str, **environ: s
 
 def crowd(stack: ExitStack, port: int, connections: int) -> None:
     """
-    Clients that have had an answer, and stay.
+    @return: clients that have received a response, and stay connected.
 
-    @raise BenchError: it was no good one.
+    @raise BenchError: a response was not good.
     """
     host = "crowd.example"
     request = _REQUEST.format(host).encode()
@@ -135,9 +135,9 @@ def crowd(stack: ExitStack, port: int, connections: int) -> None:
 
 def several(port: int, number: int) -> None:
     """
-    Ask for several apps that don't run, at once.
+    Send requests for several apps that don't run, at once.
 
-    @raise BenchError: an answer is no good one.
+    @raise BenchError: a response is not good.
     """
     with ExitStack() as stack:
         clients = {}

@@ -3,8 +3,8 @@ An edge that measures its own pauses::
 
     python -m benchmarks.coldstart.coldstartturns FILE OPTIONS
 
-A turn of the reactor is what it does between two looks at its descriptors.
-While it lasts nobody is served.
+A turn of the reactor is the time between two polls of its descriptors. No
+client is served during it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ __all__ = ["Longest"]
 
 class Longest:
     """
-    The longest turn, as two processes see it: one measures, one reads.
+    The longest turn, shared by two processes: one measures, one reads.
 
-    @param file: is made if there is none.
+    @param file: is created if it does not exist.
     """
 
     def __init__(self, file: Path) -> None:
@@ -34,7 +34,8 @@ class Longest:
 
     def note(self, wall: float, cpu: float) -> None:
         """
-        A turn took so many seconds, and so many of the processor.
+        Record a turn that took this many seconds, and this many of the
+        processor.
         """
         values = self._values
         if wall > values[0]:
@@ -44,7 +45,7 @@ class Longest:
 
     def take(self) -> tuple[float, float]:
         """
-        @return: the longest since the last call, by either measure.
+        @return: the longest turn since the last call, in either measure.
         """
         taken = self._values[0], self._values[1]
         self._values[0] = self._values[1] = 0.0
@@ -53,7 +54,7 @@ class Longest:
 
 class _Timed:
     """
-    The reactor's epoll object, with a clock beside it.
+    The reactor's epoll object, with a clock.
     """
 
     def __init__(self, poller: Any, longest: Longest) -> None:
@@ -64,7 +65,7 @@ class _Timed:
 
     def poll(self, *args: Any) -> Any:
         """
-        A turn ends here, and the next one begins.
+        Poll: a turn ends here, and the next one begins.
         """
         self._longest.note(time.perf_counter() - self._wall, time.thread_time() - self._cpu)
         events = self._poller.poll(*args)
@@ -77,7 +78,7 @@ class _Timed:
 
 def main() -> None:
     """
-    Be such an edge.
+    Run such an edge.
     """
     from twisted.internet import reactor
 

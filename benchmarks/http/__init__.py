@@ -1,5 +1,5 @@
 """
-What a request costs beside other proxies.
+Benchmarks of the cost of a request, with brxy and with other proxies.
 """
 
 __all__: list[str] = []

@@ -1,5 +1,5 @@
 """
-What a contender is: one way to reach the origin.
+The interface of a contender, which is one way to reach the origin.
 """
 
 from __future__ import annotations
@@ -17,27 +17,29 @@ __all__ = ["Contender", "Missing", "Running", "Site", "needs"]
 
 class Missing(Exception):
     """
-    What a contender needs is not there.  Its text says what, and how to get it.
+    A requirement of a contender is missing. The text says which, and how to
+    install it.
     """
 
 
 def needs(program: str) -> None:
     """
-    See that there is a program; Debian's package has the same name.
+    Check that a program is installed. Debian's package has the same name.
 
-    @raise Missing: there is none.
+    @raise Missing: it is not.
     """
     if shutil.which(program) is None:
-        raise Missing(f"{program} is not there (apt install {program})")
+        raise Missing(f"needs {program} (apt install {program})")
 
 
 @frozen
 class Site:
     """
-    Where contenders are started.
+    The environment in which contenders are started.
 
     @ivar origin: the port of the origin.
-    @ivar clients: so many at once they must have room for.
+    @ivar clients: the number of clients that they must be able to serve at
+        once.
     """
 
     servers: Servers
@@ -47,7 +49,7 @@ class Site:
     @property
     def folder(self) -> Path:
         """
-        For their files.
+        The folder for their files.
         """
         return self.servers.folder
 
@@ -55,8 +57,8 @@ class Site:
         """
         Start the processes of a contender.
 
-        @param parts: by name, what to run.
-        @param port: where the contender will answer.
+        @param parts: the command of each process, by name.
+        @param port: the port at which the contender will answer.
         """
         processes = {
             part: self.servers.start(f"{name}-{part}", command) for part, command in parts.items()
@@ -69,7 +71,7 @@ class Running:
     """
     A contender that has been started.
 
-    @ivar parts: its processes, those whose CPU and memory count.
+    @ivar parts: its processes whose CPU and memory are measured.
     """
 
     name: str
@@ -82,9 +84,10 @@ class Contender:
     """
     One way to reach the origin.
 
-    @ivar title: its name for people.
+    @ivar title: its name in tables and plots.
     @ivar reference: the contender that its CPU is compared to.
-    @ivar holder: starts one that accepts clients and lets them wait, if it can.
+    @ivar holder: starts one that accepts clients and lets them wait, if it
+        can.
     """
 
     name: str

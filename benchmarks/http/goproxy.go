@@ -15,7 +15,7 @@ func main() {
 		log.Fatal(err)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	// As many as the largest load asks for; 2 are kept for a host by default.
+	// The number of connections of the largest load; Go keeps 2 for a host by default.
 	transport.MaxIdleConns = 256
 	transport.MaxIdleConnsPerHost = 256
 	proxy := &httputil.ReverseProxy{

@@ -16,13 +16,13 @@ __all__ = ["compileProxy", "goExecutable"]
 
 _SOURCE = Path(__file__).with_name("goproxy.go")
 
-# The first time, Go compiles its standard library as well.
+# In the first run Go compiles its standard library as well.
 _COMPILE = 300.0
 
 
 def goExecutable() -> str | None:
     """
-    Where Go is: in the PATH, or where pip puts it.
+    @return: the path of Go: in the PATH, or where pip installs it.
     """
     return shutil.which("go") or shutil.which("go", path=sysconfig.get_path("scripts"))
 
@@ -32,7 +32,7 @@ def compileProxy(go: str, folder: Path) -> Path:
     Compile the proxy.
 
     @param go: Go's executable.
-    @param folder: where the program goes.
+    @param folder: the folder for the program.
     @return: the program.
     @raise BenchError: it does not compile.
     """
@@ -46,8 +46,8 @@ def compileProxy(go: str, folder: Path) -> Path:
             timeout=_COMPILE,
         )
     except subprocess.TimeoutExpired:
-        raise BenchError("go does not end") from None
+        raise BenchError("go does not finish") from None
     if built.returncode != 0:
         said = (built.stderr.strip() or "nothing").splitlines()
-        raise BenchError(f"go could not compile the proxy, it said {said[-1]}")
+        raise BenchError(f"go could not compile the proxy: {said[-1]}")
     return program

@@ -1,5 +1,5 @@
 """
-What a request costs: brxy and other proxies before the same origin.
+Measures the cost of a request: brxy and other proxies before the same origin.
 
 C{python -m benchmarks.http.http}, or C{./dev bench http}.
 """
@@ -23,47 +23,47 @@ from benchmarks.report.table import report
 
 __all__ = ["main"]
 
-# What can be asked for: the loads, and these two.
+# What can be measured: the loads, and these two.
 _SYSCALLS, _MEMORY = "syscalls", "memory"
 _EVERY = [*LOADS, _SYSCALLS, _MEMORY]
 
 _TWO_HOPS = ("haproxy-haproxy", "node")
 
-# What --smoke stands for: all but what takes long (Go compiles its standard
-# library), or is there twice.
+# What --smoke stands for: everything except what takes long (Go compiles its standard library)
+# or is almost the same as another.
 _SMOKE = ["--without", "go,app-reactor,node-reactor", "--loads", "post,bulk,syscalls,memory"]
 _SMOKE += ["--rounds", "1", "--seconds", "0.1", "--connections", "20"]
 
 
 def _parser() -> argparse.ArgumentParser:
     """
-    The command line.
+    @return: the parser of the command line.
     """
     parser = argparse.ArgumentParser(prog="bench http", description="What a request costs.")
     add = parser.add_argument
-    add("--only", type=_words, metavar="A,B", help="these contenders: app-epoll, or app for all")
+    add("--only", type=_words, metavar="A,B", help="only these: app-epoll, or app for all app-*")
     add("--without", type=_words, metavar="A,B", default=[], help="all but these contenders")
     add("--before", type=Path, metavar="TREE", help="compare to the brxy of another checkout")
     add("--loads", type=_words, default=_EVERY, help="default: " + ",".join(_EVERY))
     add("--rounds", type=int, default=7, help="windows for each figure; default: 7")
     add("--seconds", type=float, default=1.0, help="the length of a window; default: 1")
-    add("--connections", type=int, default=5000, help="when memory is measured; default: 5000")
-    add("--json", type=Path, metavar="FILE", help="for all figures")
-    add("--plots", type=Path, metavar="FOLDER", help="for plots")
-    add("--smoke", action="store_true", help="as little as shows that it works")
+    add("--connections", type=int, default=5000, help="clients for the memory load; default: 5000")
+    add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    add("--plots", type=Path, metavar="FOLDER", help="write plots to FOLDER")
+    add("--smoke", action="store_true", help="only check that everything works")
     return parser
 
 
 def _words(text: str) -> list[str]:
     """
-    A list with commas.
+    Split a list at its commas.
     """
     return text.split(",")
 
 
 def _isOne(contender: Contender, words: Sequence[str]) -> bool:
     """
-    Do these words name it, by its name or by the first word of that?
+    @return: whether these words contain its name, or the first word of that.
     """
     return contender.name in words or contender.name.partition("-")[0] in words
 
@@ -72,12 +72,12 @@ def _contenders(
     only: Sequence[str] | None, without: Sequence[str], before: Path | None = None
 ) -> list[Contender]:
     """
-    Those that the command line names.
+    @return: the contenders that the command line names.
 
     @param before: for L{ours}.
     @raise BenchError: it names one that does not exist.
     """
-    # Two hops after one; otherwise as they are.
+    # Those with two hops come after those with one. Otherwise the order is kept.
     every = sorted([*OTHERS, *ours(before)], key=lambda one: one.name.startswith(_TWO_HOPS))
     for word in [*(only or []), *without]:
         if not any(_isOne(one, [word]) for one in every):
@@ -90,9 +90,9 @@ def _contenders(
 
 def _plan(arguments: argparse.Namespace) -> Plan:
     """
-    What the command line asks for.
+    @return: the measurements that the command line requests.
 
-    @raise BenchError: it makes no sense.
+    @raise BenchError: it is contradictory.
     """
     for word in arguments.loads:
         if word not in _EVERY:
@@ -112,9 +112,9 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 def _drawer(folder: Path) -> Callable[[Results], None]:
     """
-    What makes plots.
+    @return: the function that makes plots.
 
-    @raise BenchError: there is no matplotlib.
+    @raise BenchError: matplotlib is not installed.
     """
     try:
         from benchmarks.report.plots import draw
@@ -125,17 +125,17 @@ def _drawer(folder: Path) -> Callable[[Results], None]:
 
 def _sayAbridged(plan: Plan) -> None:
     """
-    Say what a smoke does not even try.
+    Report what a smoke test leaves out.
     """
     names = [one.name for one in _contenders(None, []) if one not in plan.contenders]
     loads = [load for load in LOADS.values() if load not in plan.loads]
     names += [load.name for load in loads]
-    say("a smoke is without " + ", ".join(names))
+    say("a smoke test leaves out " + ", ".join(names))
 
 
 def _run(arguments: argparse.Namespace) -> None:
     """
-    Do what the command line says.
+    Perform the command line.
     """
     plan = _plan(arguments)
     if arguments.smoke:

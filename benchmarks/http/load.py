@@ -1,5 +1,5 @@
 """
-What clients ask for.
+The requests that the clients of the benchmark send.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ __all__ = ["BULK_PATH", "FRESH_PATH", "LOADS", "Load"]
 BULK_PATH = "/bulk"
 FRESH_PATH = "/fresh"
 
-# As a browser sends them.
+# Header fields as a browser sends them.
 _FIELDS = (
     "Host: localhost",
     "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
@@ -26,14 +26,15 @@ _FIELDS = (
 @frozen
 class Load:
     """
-    What clients do.
+    The behaviour of the clients.
 
-    @ivar title: what it is, for people.
-    @ivar connections: so many at once, each with one request after the other.
-    @ivar keep: are they kept, or is there one for each request?
+    @ivar title: its name in tables and plots.
+    @ivar connections: the number of connections at once, each with one request
+        after the other.
+    @ivar keep: whether connections are kept, instead of one for each request.
     @ivar body: bytes of the request's body.
-    @ivar fresh: do a field of each request, and one of each response, differ
-        from those before?
+    @ivar fresh: whether a field of each request, and one of each response,
+        differ from those before.
     """
 
     name: str
@@ -48,16 +49,17 @@ class Load:
     @property
     def bulk(self) -> bool:
         """
-        Is it bytes that count, and not requests?
+        Whether bytes are counted instead of requests.
         """
         return self.path == BULK_PATH
 
     def request(self) -> list[str]:
         """
-        A request, but for a number in it that should be a new one each time.
+        The bytes of a request, except a number in it that should be different
+        each time.
 
-        @return: what is before the number, and what is after it; with one more
-            part between them if the number stands in two places.
+        @return: the bytes before the number, and those after it; with one more
+            part in between if the number occurs twice.
         """
         fields = [*_FIELDS, "Connection: " + ("keep-alive" if self.keep else "close")]
         if self.body:

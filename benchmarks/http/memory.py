@@ -1,5 +1,6 @@
 """
-What a connection costs in memory: many clients that wait, or do nothing.
+Measures how much memory a connection takes, with many clients that wait or are
+idle.
 """
 
 from __future__ import annotations
@@ -22,31 +23,32 @@ from benchmarks.http.usage import cpuTime, residentSize
 
 __all__ = ["Held", "held", "idle", "raiseLimit"]
 
-# What a process has open besides the connections of those clients: an edge its 128
-# slots, all of them those of the load that warms them up, and some of their own.
+# The files that a process has open besides the connections of those clients: an edge its 128
+# slots, and all of them the connections of the load that warms them up and some of their own.
 _OTHER_FILES = 200
 
-# So many clients come from one address of loopback, the others from the next ones:
-# the kernel has 28,000 ports for each, and searches long for the last of them.
+# This many clients connect from one address of loopback, the others from the next ones: the
+# kernel has 28,000 ports for each, and searches long for the last of them.
 _PER_ADDRESS = 5000
 
-# It ends by a reset: in TIME_WAIT it would slow down those who come after it.
+# Connections end by a reset: in TIME_WAIT they would slow down later clients.
 _NO_TRACE = struct.pack("ii", 1, 0)
 
-# From linux/in.h: the port is chosen when it is known where to.
+# From linux/in.h: the port is chosen when the destination is known.
 _BIND_ADDRESS_NO_PORT = 24
 
-# A process is at rest when it spends less than this share of so many seconds.
-# Whatever takes longer to get there is broken.
+# A process is at rest when it spends less than this share of this many seconds. If that takes
+# longer than the last number, the measurement fails.
 _LOOK, _REST, _PATIENCE = 0.04, 0.02, 30.0
 
 
 @frozen
 class Held:
     """
-    What clients cost that are connected.
+    The cost of connected clients.
 
-    @ivar kind: C{"idle"}: each has had an answer; C{"held"}: each waits for one.
+    @ivar kind: C{"idle"}: each has received a response; C{"held"}: each waits
+        for one.
     @ivar size: bytes of memory for each of them, by process.
     """
 
@@ -58,7 +60,8 @@ class Held:
 
 def raiseLimit(connections: int) -> None:
     """
-    Let this process, and those it starts, have so many connections each.
+    Raise the limit of connections of this process, and of those that it
+    starts.
 
     @raise BenchError: the system does not allow it.
     """
@@ -73,25 +76,25 @@ def raiseLimit(connections: int) -> None:
 
 def idle(contender: Running, connections: int, seconds: float) -> Held:
     """
-    Clients that have had one answer each, and may ask again.
+    Measure clients that have received one response each, and stay connected.
 
     @param seconds: how long to warm up.
     """
-    # What is allocated once, and kept, is not for the clients counted.
+    # Memory that is allocated once and kept does not belong to the clients that are counted.
     wrk.run(LOADS["c16"], contender.port, seconds)
     return _grown(contender, "idle", connections, answered=True)
 
 
 def held(edge: Running, connections: int) -> Held:
     """
-    Clients that an edge holds, since it has no instance.
+    Measure clients that an edge holds, because it has no instance.
     """
     return _grown(edge, "held", connections, answered=False)
 
 
 def _grown(contender: Running, kind: str, connections: int, answered: bool) -> Held:
     """
-    By how much the processes grow when so many clients are connected.
+    Measure how much the processes grow when this many clients are connected.
 
     @raise BenchError: they don't have them all.
     """
@@ -109,9 +112,9 @@ def _grown(contender: Running, kind: str, connections: int, answered: bool) -> H
 
 def _rest(contender: Running) -> None:
     """
-    Wait until the processes have done all that there was to do.
+    Wait until the processes have finished all pending work.
 
-    @raise BenchError: there is no end to it.
+    @raise BenchError: they don't.
     """
     pids = [process.pid for process in contender.parts.values()]
     deadline = time.monotonic() + _PATIENCE
@@ -120,19 +123,19 @@ def _rest(contender: Running) -> None:
         time.sleep(_LOOK)
         if sum(map(cpuTime, pids)) - before < _LOOK * _REST:
             return
-    raise BenchError(f"{contender.name} does not come to rest")
+    raise BenchError(f"{contender.name} does not become idle")
 
 
 def _openFiles(pid: int) -> int:
     """
-    How many descriptors a process has.
+    @return: how many descriptors a process has open.
     """
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def _sizes(contender: Running) -> dict[str, int]:
     """
-    The size of each process.
+    @return: the size of each process.
     """
     return {part: residentSize(process.pid) for part, process in contender.parts.items()}
 
@@ -140,9 +143,10 @@ def _sizes(contender: Running) -> dict[str, int]:
 @contextlib.contextmanager
 def _clients(port: int, connections: int, answered: bool) -> Iterator[Sequence[socket.socket]]:
     """
-    So many connections; each has sent one request.
+    Open this many connections, and send one request on each.
 
-    @param answered: must each have had its answer, or must none of them?
+    @param answered: whether each must have received its response, or none of
+        them.
     @raise BenchError: it was not so.
     """
     before, after = LOADS["c16"].request()
@@ -164,9 +168,9 @@ def _clients(port: int, connections: int, answered: bool) -> Iterator[Sequence[s
 
 def _client(port: int, address: int) -> socket.socket:
     """
-    A connection.
+    Open a connection.
 
-    @param address: the number of the address it comes from.
+    @param address: the number of the address that it comes from.
     @raise OSError: it is not accepted.
     """
     client = socket.socket()
@@ -184,7 +188,7 @@ def _client(port: int, address: int) -> socket.socket:
 
 def _readable(client: socket.socket) -> bool:
     """
-    Has an answer come, or an end?
+    @return: whether a response has arrived, or an end.
     """
     client.setblocking(False)
     try:

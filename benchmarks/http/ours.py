@@ -1,5 +1,6 @@
 """
-brxy itself, in one hop and in two, on each of its transports; and as it was before.
+brxy as a contender, in one hop and in two, on each of its transports, and in
+an earlier version.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from brxy.program.tokenfile import makeToken
 
 __all__ = ["ours"]
 
-# As much as the largest load asks for at once.
+# The number of connections of the largest load.
 _CAPACITY = "128"
 
-# Instances must not leave in the middle of a benchmark.
+# Instances must not leave during a benchmark.
 _STAY = ["--idle-timeout", "86400"]
 
-# Nor may clients be sent away that wait to be counted.
+# Clients that wait to be counted must not be rejected.
 _HOLD = ["--max-held", "100000", "--hold-timeout", "86400"]
 
-# What is looked at for each request or connection only if it is asked for.
+# Options whose checks are made for each request or connection only if they are set.
 _GUARDS = (
     *("--max-body", "1000000000", "--max-requests", "1000000000", "--tunnel-timeout", "60"),
     *("--max-connections-per-address", "100000", "--max-held-per-address", "100000"),
@@ -35,11 +36,11 @@ _GUARDS = (
 @frozen
 class _Brxy:
     """
-    A way to run brxy.
+    One way to run brxy.
 
-    @ivar words: for people.
+    @ivar words: for the title.
     @ivar options: of the edge.
-    @ivar tree: the checkout that it is of.
+    @ivar tree: the checkout that it is run from.
     """
 
     words: str
@@ -49,14 +50,14 @@ class _Brxy:
 
     def _command(self, kind: str, *options: str) -> list[str]:
         """
-        The command of an edge or a node.
+        @return: the command of an edge or a node.
         """
         run = ["env", "-C", str(self.tree), sys.executable, "-m", f"brxy.{kind}"]
         return [*run, "--transport", self.transport, *options]
 
     def _edge(self, port: int, *options: str) -> list[str]:
         """
-        The command of an edge.
+        @return: the command of an edge.
         """
         listen = f"tcp:{port}:interface=127.0.0.1"
         always = ("-p", listen, "-c", _CAPACITY, *_STAY, *_HOLD)
@@ -64,7 +65,8 @@ class _Brxy:
 
     def _app(self, name: str, site: Site) -> Running:
         """
-        One hop: the edge spawns an origin of its own, just like the other.
+        Start one hop: the edge spawns an origin of its own, just like the
+        other.
         """
         port = freePort()
         origin = [sys.executable, "-m", "benchmarks.http.origin", "{port}", str(site.folder)]
@@ -73,7 +75,7 @@ class _Brxy:
 
     def _node(self, name: str, site: Site) -> Running:
         """
-        Two hops: a node stands before the origin, and dials the edge.
+        Start two hops: a node stands before the origin, and dials the edge.
         """
         port, inner = freePort(), freePort()
         token = ["--token-file", str(site.folder / "token")]
@@ -89,7 +91,7 @@ class _Brxy:
 
     def _holder(self, name: str, site: Site) -> Running:
         """
-        An edge that has no instance, and gets none.
+        Start an edge that has no instance, and gets none.
         """
         port, inner = freePort(), freePort()
         listen = f"tcp:{inner}:interface=127.0.0.1"
@@ -97,7 +99,7 @@ class _Brxy:
 
     def both(self, name: str) -> list[Contender]:
         """
-        One hop and two.
+        @return: the contenders with one hop and with two.
 
         @param name: the second part of their names.
         """
@@ -110,10 +112,11 @@ class _Brxy:
 
 def ours(before: Path | None) -> list[Contender]:
     """
-    All of them.
+    @return: all contenders of brxy.
 
-    @param before: another checkout of brxy.  It is there, too; this one is compared
-        to it, and not to HAProxy, and once more with every limit on.
+    @param before: another checkout of brxy. Its contenders are included too,
+        and those of this checkout are compared to them instead of HAProxy, and
+        are there once more with every limit on.
     @raise BenchError: it is no such checkout.
     """
     ways = [_Brxy("epoll", "epoll"), _Brxy("reactor", "reactor")]

@@ -1,6 +1,6 @@
 -- Requests that differ from each other, for wrk.
 --   wrk -s request.lua URL -- PART PART...
--- A request is these parts, with a new number between them.
+-- A request consists of these parts, with a new number between them.
 
 local parts
 local counter = 0

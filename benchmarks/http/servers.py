@@ -1,5 +1,5 @@
 """
-Processes that a benchmark starts, and stops again whatever happens.
+Processes that a benchmark starts, and stops in any case.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from brxy.processes.ports import PORTS
 
 __all__ = ["ROOT", "BenchError", "Process", "Servers", "freePort"]
 
-# Where python -m finds brxy and the benchmarks.
+# The folder in which python -m finds brxy and the benchmarks.
 ROOT = Path(__file__).parents[2]
 
-# A fresh process that loads Twisted takes 0.4 s, or several when the machine is busy.
+# A new process that loads Twisted takes 0.4 s, or several seconds when the machine is busy.
 _START = 20.0
 
-# Between SIGTERM and SIGKILL.
+# Seconds between SIGTERM and SIGKILL.
 _STOP = 5.0
 
 
 class BenchError(Exception):
     """
-    A benchmark can't go on.  Its text is one line for whoever runs it.
+    A benchmark can't continue. The text is one line for the user.
     """
 
 
 @frozen(eq=False)
 class Process:
     """
-    A process that runs.
+    A running process.
 
-    @ivar name: what it is, for messages.
-    @ivar log: where its output goes.
+    @ivar name: its name in messages.
+    @ivar log: the file with its output.
     """
 
     name: str
@@ -57,6 +57,8 @@ class Process:
 
     def check(self) -> None:
         """
+        Check that the process runs.
+
         @raise BenchError: it has ended.
         """
         status = self.popen.poll()
@@ -65,7 +67,7 @@ class Process:
 
     def failed(self, what: str) -> BenchError:
         """
-        An error, with the last line of its output.
+        @return: an error with the last line of its output.
         """
         lines = self.log.read_text(errors="replace").strip().splitlines()
         last = f": {lines[-1]}" if lines else ""
@@ -74,14 +76,14 @@ class Process:
 
 def freePort() -> int:
     """
-    A port of this machine that nobody uses.
+    @return: an unused port of this machine.
     """
     return PORTS.take()
 
 
 class Servers:
     """
-    Starts processes; a C{with} statement that ends them all.
+    Starts processes. As a context manager it ends them all.
 
     @ivar folder: a temporary folder, for their files.
     """
@@ -105,7 +107,7 @@ class Servers:
 
     def start(self, name: str, command: Sequence[str]) -> Process:
         """
-        Start a process; it gets SIGTERM should this one die.
+        Start a process. It gets SIGTERM if this one dies.
 
         @raise BenchError: there is no such program.
         """
@@ -128,22 +130,23 @@ class Servers:
 
     def waitUntilAnswering(self, port: int, processes: Sequence[Process]) -> None:
         """
-        Wait until a GET of C{/} at this port of 127.0.0.1 is answered 200.
+        Wait until a GET of C{/} at this port of 127.0.0.1 is answered with
+        200.
 
-        @param processes: those that must live for that.
-        @raise BenchError: one of them ended, or time is over.
+        @param processes: those that must stay alive for that.
+        @raise BenchError: one of them ended, or the time is over.
         """
         self._wait(lambda: _answers(port), processes)
 
     def waitUntilListening(self, port: int, processes: Sequence[Process]) -> None:
         """
-        The same, but a connection is enough.
+        Wait in the same way, but only until a connection is accepted.
         """
         self._wait(lambda: _listens(port), processes)
 
     def _wait(self, condition: Callable[[], bool], processes: Sequence[Process]) -> None:
         """
-        Wait until it holds.
+        Wait until a condition holds.
         """
         deadline = time.monotonic() + _START
         while not condition():
@@ -172,7 +175,7 @@ class Servers:
 
 def _listens(port: int) -> bool:
     """
-    Is a connection accepted?
+    @return: whether a connection is accepted.
     """
     try:
         socket.create_connection(("127.0.0.1", port), timeout=_START).close()
@@ -183,7 +186,7 @@ def _listens(port: int) -> bool:
 
 def _answers(port: int) -> bool:
     """
-    Is a GET of C{/} answered 200?
+    @return: whether a GET of C{/} is answered with 200.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_START)
     try:

@@ -1,5 +1,5 @@
 """
-How many system calls a request takes, by strace.
+Counts the system calls of a request, with strace.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.http.load import Load
 
 __all__ = ["Calls", "calls", "parseSummary"]
 
-# strace attaches to all threads of a process, or does not.
+# Seconds in which strace must have attached to all threads of a process.
 _ATTACH = 5.0
 
 
@@ -27,7 +27,8 @@ class Calls:
     """
     The system calls of one process.
 
-    @ivar each: how often it made each of them for a request, the most frequent first.
+    @ivar each: how often it made each of them for a request, the most frequent
+        first.
     @ivar errors: of the load's clients, see L{wrk.Outcome}.
     """
 
@@ -40,7 +41,7 @@ class Calls:
 
 def parseSummary(text: str) -> dict[str, int]:
     """
-    @param text: what C{strace -c} prints.
+    @param text: the output of C{strace -c}.
     @return: how often each system call was made.
     """
     counts = {}
@@ -56,7 +57,7 @@ def calls(load: Load, contender: Running, seconds: float, folder: Path) -> list[
     """
     Count the calls of each process of a contender under a load.
 
-    @raise Missing: strace is not there, or may not look.
+    @raise Missing: strace is not installed, or has no permission.
     """
     files = {part: folder / f"strace-{contender.name}-{part}" for part in contender.parts}
     tracers = []
@@ -78,20 +79,20 @@ def calls(load: Load, contender: Running, seconds: float, folder: Path) -> list[
 
 def _attach(pid: int, output: Path) -> subprocess.Popen[bytes]:
     """
-    Start to count.
+    Attach strace, which begins to count.
     """
     command = ["strace", "-c", "-f", "-p", str(pid), "-o", str(output)]
     try:
         tracer = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     except FileNotFoundError:
-        raise Missing("strace is not there (apt install strace)") from None
+        raise Missing("needs strace (apt install strace)") from None
     deadline = time.monotonic() + _ATTACH
     while "TracerPid:\t0\n" in Path(f"/proc/{pid}/status").read_text():
         if tracer.poll() is not None or time.monotonic() > deadline:
             tracer.kill()
             tracer.wait()
-            raise Missing("strace may not look at processes (see ptrace_scope)")
+            raise Missing("strace has no permission to trace (see ptrace_scope)")
         time.sleep(0.01)
-    # It has the first thread now, and takes the others at once.
+    # strace has attached to the first thread now, and attaches to the others at once.
     time.sleep(0.1)
     return tracer

@@ -13,17 +13,17 @@ __all__: list[str] = []
 
 def _serve(port: int, origin: int) -> None:
     """
-    Run the proxy.
+    Run the proxy until a signal ends it.
     """
     epollreactor.install()
-    # These need the reactor that has just been chosen.
+    # These imports need the reactor that has just been chosen.
     from twisted.internet import reactor
     from twisted.web.proxy import ReverseProxyResource
     from twisted.web.server import Site
 
     resource = ReverseProxyResource("127.0.0.1", origin, b"")
     site = Site(resource)
-    # Twisted's annotations say of each other that Site is no factory.
+    # Twisted's annotations don't agree that Site is a factory.
     reactor.listenTCP(port, site, backlog=4096, interface="127.0.0.1")  # type: ignore[arg-type]
     reactor.run()
 

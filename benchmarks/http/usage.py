@@ -1,5 +1,5 @@
 """
-What a process has used so far, by /proc.
+Reads from /proc how much time and memory a process has used so far.
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ __all__ = ["cpuTime", "residentSize"]
 
 def cpuTime(pid: int) -> float:
     """
-    Seconds of CPU that the threads of a process have used, in user and kernel.
+    @return: seconds of CPU that the threads of a process have used, in user
+        mode and in the kernel.
 
     @raise OSError: there is no such process.
     """
     try:
         return _schedulerTime(pid)
     except FileNotFoundError:
-        # A kernel without CONFIG_SCHED_INFO counts in ticks only.
+        # A kernel without CONFIG_SCHED_INFO counts only in ticks.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _schedulerTime(pid: int) -> float:
     """
-    The same, exact to some microseconds while the process sleeps.
+    @return: the same time, exact to some microseconds while the process
+        sleeps.
     """
     folder = Path(f"/proc/{pid}/task")
     threads = [(folder / thread / "schedstat").read_text() for thread in os.listdir(folder)]
@@ -35,7 +37,7 @@ def _schedulerTime(pid: int) -> float:
 
 def residentSize(pid: int) -> int:
     """
-    Bytes of memory that a process has in RAM.
+    @return: bytes of memory that a process has in RAM.
 
     @raise OSError: there is no such process.
     """

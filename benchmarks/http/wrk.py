@@ -1,5 +1,5 @@
 """
-Puts loads on servers by wrk.
+Puts loads on servers with wrk.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ __all__ = ["Outcome", "run"]
 
 _SCRIPT = Path(__file__).with_name("request.lua")
 
-# From the end of a load to wrk's report.
+# Seconds from the end of a load to wrk's report.
 _REPORT = 30.0
 
 
 @frozen
 class Outcome:
     """
-    What came of a load.
+    The result of a load.
 
-    @ivar requests: so many were answered.
-    @ivar bytes: so many were read.
-    @ivar seconds: so long it took.
+    @ivar requests: the number that were answered.
+    @ivar bytes: the number that were read.
+    @ivar seconds: the length of the load.
     @ivar errors: broken connections, responses that are not 2xx or 3xx, and
         requests that took more than 10 s.
-    @ivar p50: half of the answers took no longer, in seconds.
-    @ivar p99: nor 99 of 100 longer than this.
+    @ivar p50: half of the responses took at most this long, in seconds.
+    @ivar p99: 99 of 100 responses took at most this long, in seconds.
     """
 
     requests: int
@@ -51,9 +51,9 @@ def run(load: Load, port: int, seconds: float) -> Outcome:
     """
     Put the load on a port of 127.0.0.1.
 
-    @raise BenchError: wrk is not there or fails.
+    @raise BenchError: wrk is not installed or fails.
     """
-    # wrk itself knows whole seconds only, so it is interrupted.
+    # wrk accepts only whole seconds, so it is interrupted.
     duration = math.ceil(seconds) + 1
     options = ["-t1", f"-c{load.connections}", f"-d{duration}s", "--timeout", "10s"]
     url = f"http://127.0.0.1:{port}{load.path}"
@@ -64,12 +64,12 @@ def run(load: Load, port: int, seconds: float) -> Outcome:
     try:
         return Outcome(**json.loads(lines[-1]))
     except (ValueError, TypeError):
-        raise BenchError(f"wrk failed: it said {lines[-1]}") from None
+        raise BenchError(f"wrk failed: {lines[-1]}") from None
 
 
 def _interrupted(command: Sequence[str], seconds: float) -> str:
     """
-    Let a command run for so long, and return what it prints when interrupted.
+    Let a command run for this long, interrupt it, and return its output.
     """
     try:
         process = subprocess.Popen(
@@ -83,6 +83,6 @@ def _interrupted(command: Sequence[str], seconds: float) -> str:
             process.send_signal(signal.SIGINT)
             return process.communicate(timeout=_REPORT)[0]
         except subprocess.TimeoutExpired:
-            raise BenchError("wrk does not end") from None
+            raise BenchError("wrk does not finish") from None
         finally:
             process.kill()

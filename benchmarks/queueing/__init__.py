@@ -1,5 +1,5 @@
 """
-How long requests wait for an instance.
+Benchmark of how long requests wait for an instance.
 """
 
 __all__: list[str] = []

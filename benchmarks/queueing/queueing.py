@@ -1,11 +1,12 @@
 """
-How long requests take when each instance serves one at a time: brxy, from which
-instances take requests when they are free, and proxies that send them.
+Measures how long requests take when each instance serves one at a time: brxy,
+from which instances pull requests when they are free, and proxies that push
+them.
 
 C{python -m benchmarks.queueing.queueing}, or C{./dev bench queueing}.
 
-Requests come at random, whether those before have been answered or not, and what
-they take differs much.  All contenders get the same ones.
+Requests come at random times, whether earlier ones have been answered or not,
+and their service times differ much. All contenders get the same requests.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ __all__ = ["main"]
 
 _APP = [sys.executable, "-S", "-E", str(Path(__file__).with_name("queueingapp.py"))]
 
-# What a contender is compared to, and what no contender can beat.
+# The contender that others are compared to, and the limit that no contender can beat.
 _REFERENCE, _IDEAL = "brxy, app:", "one queue, simulated"
 
 # Instances and clients stay for the whole benchmark.
@@ -45,7 +46,7 @@ _HOLD = ["--max-held", "100000"]
 # More clients than there ever are at once.
 _CLIENTS = 6000
 
-# Instances that are not there after so many seconds won't come.
+# Instances that are not ready after this many seconds have failed.
 _PATIENCE = 10.0
 
 
@@ -56,8 +57,9 @@ class Plan:
 
     @ivar mean: of the service times, in seconds.
     @ivar number: of requests in a window.
-    @ivar warm: what requests take that are made before, as many at once as there
-        are instances, until all of those have answered; in seconds.
+    @ivar warm: the service time of the requests before a window, in seconds;
+        there are as many at once as instances, until all instances have
+        answered.
     """
 
     instances: int
@@ -74,9 +76,10 @@ _SMOKE = Plan(instances=2, mean=0.01, number=30, rounds=1, warm=0.05)
 @frozen
 class Place:
     """
-    Where contenders are started.
+    The environment in which contenders are started.
 
-    @ivar apps: the ports of the instances, for those that don't start their own.
+    @ivar apps: the ports of the instances, for contenders that don't start
+        their own.
     """
 
     servers: Servers
@@ -87,7 +90,7 @@ class Place:
 @frozen
 class Found:
     """
-    What a contender did.
+    The results of a contender.
 
     @ivar windows: the latencies of each round, sorted, in seconds.
     """
@@ -96,7 +99,7 @@ class Found:
 
     def each(self, measure: Callable[[Sequence[float]], float]) -> list[float]:
         """
-        A measure of each round.
+        @return: a measure of each round.
         """
         return [measure(window) for window in self.windows]
 
@@ -109,7 +112,7 @@ def _p99(window: Sequence[float]) -> float:
     return window[math.ceil(len(window) * 0.99) - 1]
 
 
-#: What is told of a window.
+#: The measures of a window that are reported.
 _MEASURES: Mapping[str, Callable[[Sequence[float]], float]] = {
     "mean": statistics.fmean,
     "p50": _p50,
@@ -122,7 +125,7 @@ _MEASURES: Mapping[str, Callable[[Sequence[float]], float]] = {
 
 def _edge(place: Place, name: str, *options: str) -> int:
     """
-    An edge of brxy.
+    Start an edge of brxy.
     """
     port = freePort()
     listen = f"tcp:{port}:interface=127.0.0.1"
@@ -134,7 +137,7 @@ def _edge(place: Place, name: str, *options: str) -> int:
 
 def _app(place: Place) -> int:
     """
-    brxy starts the instances itself.
+    Start an edge that starts the instances itself.
     """
     spawn = f"app: max={place.instances} -- {shlex.join(_APP)}"
     return _edge(place, "app", "--spawn", spawn)
@@ -142,7 +145,7 @@ def _app(place: Place) -> int:
 
 def _nodes(place: Place) -> int:
     """
-    A node of brxy stands before each instance.
+    Start an edge, and a node before each instance.
     """
     inner = freePort()
     token = ["--token-file", str(place.servers.folder / "token")]
@@ -171,7 +174,7 @@ _NGINX = """
 
 def _nginx(place: Place, name: str, method: str) -> int:
     """
-    An nginx that chooses by this method.
+    Start an nginx that chooses instances by this method.
     """
     needs("nginx")
     port = freePort()
@@ -203,7 +206,8 @@ backend apps
 
 def _haproxy(place: Place) -> int:
     """
-    An HAProxy that gives no instance more than one, and lets the others wait.
+    Start an HAProxy that sends each instance at most one request at a time,
+    and queues the others.
     """
     needs("haproxy")
     port = freePort()
@@ -224,7 +228,7 @@ _CONTENDERS: Mapping[str, Callable[[Place], int]] = {
 }
 
 
-# Measuring
+# Measurement
 
 
 def _apps(servers: Servers, number: int) -> list[int]:
@@ -244,7 +248,7 @@ def _apps(servers: Servers, number: int) -> list[int]:
 
 def _warm(name: str, port: int, plan: Plan) -> None:
     """
-    Wait until all instances take part.
+    Wait until all instances serve.
 
     @raise BenchError: they don't.
     """
@@ -261,7 +265,7 @@ def _launch(place: Place, plan: Plan) -> tuple[dict[str, int], list[str]]:
     """
     Start all contenders.
 
-    @return: their ports, and for people who was left out.
+    @return: their ports, and lines about those that were left out.
     """
     ports, left_out = {}, []
     for name, launch in _CONTENDERS.items():
@@ -291,12 +295,12 @@ def _measure(plan: Plan, ports: Mapping[str, int]) -> dict[str, Found]:
     return found
 
 
-# Telling
+# Reports
 
 
 def _report(plan: Plan, found: Mapping[str, Found]) -> str:
     """
-    A table.
+    @return: a table.
     """
     lines = [
         f"{plan.instances} instances, one request at a time; load {LOAD}, service"
@@ -320,7 +324,7 @@ def _report(plan: Plan, found: Mapping[str, Found]) -> str:
 
 def _write(file: Path, plan: Plan, found: Mapping[str, Found], left_out: Sequence[str]) -> None:
     """
-    Write all figures by round, as JSON.
+    Write all results by round, as JSON.
 
     @raise BenchError: that is not possible.
     """
@@ -343,22 +347,22 @@ def _write(file: Path, plan: Plan, found: Mapping[str, Found], left_out: Sequenc
 
 def _parser() -> argparse.ArgumentParser:
     """
-    The command line.
+    @return: the parser of the command line.
     """
     parser = argparse.ArgumentParser(prog="bench queueing", description="Latency under load.")
     add = parser.add_argument
-    add("--json", type=Path, metavar="FILE", help="for all figures")
-    add("--plot", type=Path, metavar="FILE", help="for a plot")
-    add("--smoke", action="store_true", help="as little as shows that it works")
+    add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    add("--plot", type=Path, metavar="FILE", help="write a plot to FILE")
+    add("--smoke", action="store_true", help="only check that everything works")
     return parser
 
 
 def _run(options: argparse.Namespace) -> None:
     """
-    Measure, and tell.
+    Measure, and print the results.
     """
     plan = _SMOKE if options.smoke else _FULL
-    # HAProxy wants two files for each.
+    # HAProxy needs two files for each.
     raiseLimit(2 * _CLIENTS)
     with Servers() as servers:
         place = Place(servers, plan.instances, _apps(servers, plan.instances))
@@ -368,7 +372,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.json is not None:
         _write(options.json, plan, found, left_out)
     if options.plot is not None:
-        # Only who wants a plot needs matplotlib.
+        # Only plots need matplotlib.
         from benchmarks.queueing.queueingplot import draw
 
         draw({name: one.windows for name, one in found.items()}, options.plot)

@@ -1,11 +1,11 @@
 """
-An app that serves one connection at a time, in the order in which they came.
+An app that serves one connection at a time, in the order of their arrival.
 
-C{PORT=8000 python -S -E queueingapp.py}: C{/?ms=12.5} takes 12.5 ms, in which the
-app does nothing else.  The answer is its process id.
+C{PORT=8000 python -S -E queueingapp.py}: C{/?ms=12.5} takes 12.5 ms, during
+which the app does nothing else. The response is its process id.
 
-On a busy machine it wakes up late; then the next requests take so much less.  So it
-is never busier than it was asked to be.
+On a busy machine the app wakes up late. It shortens the next requests by that
+time, so it is never busier than the requests specify.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 
 def _serviceTime(head: bytes) -> float:
     """
-    @return: the seconds that a request asks for.
+    @return: the seconds that a request should take.
     """
     target = head.split(b" ", 2)[1]
     return float(target.partition(b"?ms=")[2] or 0) / 1000
@@ -25,13 +25,13 @@ def _serviceTime(head: bytes) -> float:
 
 def _serve() -> None:
     """
-    Serve for ever.
+    Serve forever.
     """
     listener = socket.create_server(("127.0.0.1", int(os.environ["PORT"])), backlog=4096)
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
     body = b"%d\n" % os.getpid()
     answer = head % (len(body), body)
-    # Seconds that requests have taken too long.
+    # Seconds that requests have taken too long so far.
     late = 0.0
     while True:
         client, _ = listener.accept()

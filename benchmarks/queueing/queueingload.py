@@ -1,5 +1,6 @@
 """
-Requests that come when they come, whether those before have been answered or not.
+An open load: requests come at random times, whether earlier ones have been
+answered or not.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from benchmarks.http.servers import BenchError
 
 __all__ = ["LOAD", "VARIATION", "Answer", "Request", "body", "oneQueue", "perform", "requests"]
 
-# How busy the instances are on average, and how much service times differ:
-# their standard deviation in means.
+# How busy the instances are on average, and how much service times differ: their standard
+# deviation as a multiple of their mean.
 LOAD, VARIATION = 0.8, 2.0
 
-# Seconds until everything must have been answered.
+# Seconds within which everything must have been answered.
 _PATIENCE = 60.0
 
 _TEXT = "GET /?ms={:.3f} HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -33,7 +34,8 @@ class Request:
     """
     One request.
 
-    @ivar at: when it comes, in seconds from the first one's beginning.
+    @ivar at: the time of its arrival, in seconds from the beginning of the
+        first one.
     @ivar service: how many seconds of an instance it takes.
     """
 
@@ -44,9 +46,10 @@ class Request:
 @frozen
 class Answer:
     """
-    What became of a request.
+    The answer to a request.
 
-    @ivar latency: seconds from when it came, even if it could not be sent then.
+    @ivar latency: seconds since its arrival, even if it could not be sent
+        then.
     @ivar who: the instance that served it.
     """
 
@@ -56,7 +59,8 @@ class Answer:
 
 def requests(seed: int, number: int, instances: int, mean: float) -> list[Request]:
     """
-    Requests that come at random (a Poisson process) and take lognormal times.
+    Generate requests with random arrivals (a Poisson process) and lognormal
+    service times.
 
     @param mean: of the service times, in seconds, about.
     """
@@ -65,7 +69,7 @@ def requests(seed: int, number: int, instances: int, mean: float) -> list[Reques
     middle = math.log(mean) - variance / 2
     services = [choices.lognormvariate(middle, math.sqrt(variance)) for _ in range(number)]
     gaps = [choices.expovariate(1) for _ in range(number)]
-    # Just so far apart that the load is what it should be, whatever was drawn.
+    # The gaps are scaled so that the load is as requested, whatever was drawn.
     scale = sum(services) / (instances * LOAD) / sum(gaps)
     made, at = [], 0.0
     for gap, service in zip(gaps, services, strict=True):
@@ -76,8 +80,8 @@ def requests(seed: int, number: int, instances: int, mean: float) -> list[Reques
 
 def oneQueue(work: Sequence[Request], instances: int) -> list[float]:
     """
-    The latencies, if a request waits only while all instances are busy, and
-    nothing costs any time but the service.
+    @return: the latencies if a request waits only while all instances are
+        busy, and only the service takes time.
     """
     free = [0.0] * instances
     found = []
@@ -90,10 +94,10 @@ def oneQueue(work: Sequence[Request], instances: int) -> list[float]:
 
 def perform(port: int, work: Sequence[Request]) -> list[Answer]:
     """
-    Send these requests, each when it comes, and wait for all answers.
+    Send these requests, each at its time, and wait for all answers.
 
-    @return: the answers, in the order in which they came.
-    @raise BenchError: something else was answered, or nothing.
+    @return: the answers, in the order in which they arrived.
+    @raise BenchError: a response was wrong or missing.
     """
     clients = _Clients(port)
     try:
@@ -112,7 +116,7 @@ class _Clients:
         self._epoll = select.epoll()
         self._open: dict[int, socket.socket] = {}
         self._idle: list[socket.socket] = []
-        # By descriptor: when its request came, and what has come of the answer.
+        # By descriptor: the arrival of its request, and the part of the response so far.
         self._asked: dict[int, float] = {}
         self._heard: dict[int, bytes] = {}
         self._began = 0.0
@@ -140,7 +144,7 @@ class _Clients:
             if passed > work[-1].at + _PATIENCE:
                 raise BenchError(f"port {self._port} does not answer")
             wait = work[sent].at - passed if sent < len(work) else 1.0
-            # An epoll object itself counts in milliseconds.
+            # An epoll object's own timeout is in milliseconds.
             select.select([self._epoll], [], [], max(0.0, wait))
             for descriptor, _ in self._epoll.poll(0):
                 self._hear(self._open[descriptor])
@@ -159,7 +163,7 @@ class _Clients:
 
     def _connect(self) -> socket.socket:
         """
-        One more connection.
+        Open one more connection.
         """
         client = socket.create_connection(("127.0.0.1", self._port), timeout=_PATIENCE)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -169,7 +173,7 @@ class _Clients:
 
     def _hear(self, client: socket.socket) -> None:
         """
-        Something has come.
+        Read the bytes that have arrived.
         """
         descriptor = client.fileno()
         try:
@@ -192,7 +196,7 @@ class _Clients:
 
     def _forget(self, client: socket.socket) -> None:
         """
-        An idle connection was closed.
+        Remove an idle connection that was closed.
         """
         self._idle.remove(client)
         del self._open[client.fileno()]
@@ -201,7 +205,7 @@ class _Clients:
 
 def body(data: bytes) -> bytes | None:
     """
-    @return: the body of a response, or L{None} if not all of it is there.
+    @return: the body of a response, or L{None} if it is incomplete.
     @raise BenchError: the status is not 200, or it has no length.
     """
     head, end, rest = data.partition(b"\r\n\r\n")

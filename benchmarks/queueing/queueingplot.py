@@ -1,5 +1,5 @@
 """
-Latencies as a plot.
+Plot of the latencies.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from benchmarks.http.servers import BenchError
 
 __all__ = ["draw"]
 
-# As in the other plots: brxy in red.  What is simulated is no contender.
+# Styles as in the other plots: brxy in red. The simulation is no contender.
 _STYLES: Mapping[str, tuple[str, str]] = {
     "one queue, simulated": ("black", ":"),
     "brxy, app:": ("#c8102e", "-"),
@@ -27,22 +27,24 @@ _STYLES: Mapping[str, tuple[str, str]] = {
 
 _SIZE, _RESOLUTION = (9.0, 5.0), 110
 
-# So few of the slowest are left out: they are no more than luck.
+# This many of the slowest requests are left out, because they are random.
 _LUCK = 10
 
 
 def draw(windows: Mapping[str, Sequence[Sequence[float]]], file: Path) -> None:
     """
-    Which share of the requests took longer, for each time.
+    Plot the share of requests that took longer, for each time.
 
-    @param windows: the latencies of each contender, by round, sorted, in seconds.
+    @param windows: the latencies of each contender, by round, sorted, in
+        seconds.
     @raise BenchError: it can't be written.
     """
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()
     axes.set_title("How many requests took longer? (further left is better)")
     for name, rounds in windows.items():
-        # Rounds are as long as each other; one that was disturbed does not count.
+        # All rounds have the same number of requests. The median ignores a round that was
+        # disturbed.
         latencies = [1000 * median(same) for same in zip(*rounds, strict=True)]
         colour, style = _STYLES[name]
         total = len(latencies)
@@ -58,7 +60,7 @@ def draw(windows: Mapping[str, Sequence[Sequence[float]]], file: Path) -> None:
 
 def _axes(axes: Axes) -> None:
     """
-    No more lines than it takes.
+    Remove the lines that the plot does not need.
     """
     axes.set_xscale("log")
     axes.set_yscale("log")

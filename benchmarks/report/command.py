@@ -1,5 +1,5 @@
 """
-What the command lines of benchmarks have in common.
+Functions that the command lines of benchmarks share.
 """
 
 from __future__ import annotations
@@ -17,33 +17,34 @@ __all__ = ["guarded", "say", "sayLeftOut"]
 
 def say(line: str) -> None:
     """
-    A line for whoever waits, apart from the results.
+    Print a line about the progress, apart from the results.
     """
     print(f"bench: {line}", file=sys.stderr, flush=True)
 
 
 def sayLeftOut(lines: Sequence[str]) -> None:
     """
-    Say what is missing from the results, and why.
+    Report what is missing from the results, and why.
 
-    @raise BenchError: something is, and C{BRXY_TEST_ALL=1} forbids it.
+    @raise BenchError: something is missing, and C{BRXY_TEST_ALL=1} forbids
+        that.
     """
     for line in lines:
         say(f"left out: {line}")
     if lines and os.environ.get("BRXY_TEST_ALL") == "1":
-        raise BenchError("BRXY_TEST_ALL=1 makes that a failure")
+        raise BenchError("BRXY_TEST_ALL=1 makes this an error")
 
 
 def _terminated(*_: Any) -> None:
     """
-    End as by Ctrl-C, so that what was started is stopped.
+    End as after Ctrl-C, so that started processes are stopped.
     """
     raise KeyboardInterrupt
 
 
 def guarded(run: Callable[[], None]) -> int:
     """
-    Do it, and put what went wrong into one line.
+    Call a function, and report a failure in one line.
 
     @return: the exit status.
     """

@@ -1,5 +1,5 @@
 """
-What the windows of a measurement say together.
+Figures that summarize the windows of a measurement.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Row", "Window", "lowerQuartile", "summary"]
 @frozen
 class Window:
     """
-    One load on one contender, once.
+    The measurement of one load on one contender.
 
     @ivar cpu: seconds of CPU that each of the contender's processes used.
     """
@@ -31,7 +31,7 @@ class Window:
 
     def cost(self, part: str | None = None) -> float | None:
         """
-        What a unit of work cost: CPU µs for a request, or CPU s for a GiB if
+        The cost of a unit of work: CPU µs for a request, or CPU s for a GiB if
         bytes count.
 
         @param part: in this process only, not in all of them.
@@ -72,7 +72,7 @@ class Row:
 
 def lowerQuartile(values: Sequence[float]) -> float:
     """
-    A quarter of the values are below.
+    @return: the value that a quarter of the values are below.
     """
     if len(values) < 2:
         return values[0]
@@ -81,7 +81,7 @@ def lowerQuartile(values: Sequence[float]) -> float:
 
 def _median(values: Iterable[float]) -> float | None:
     """
-    The median, if there are any.
+    @return: the median, if there are any values.
     """
     known = list(values)
     return statistics.median(known) if known else None
@@ -89,9 +89,11 @@ def _median(values: Iterable[float]) -> float | None:
 
 def summary(windows: Iterable[Window], references: Mapping[str, str | None]) -> list[Row]:
     """
-    One row for each contender under each load, in the order of their first windows.
+    @return: one row for each contender under each load, in the order of their
+        first windows.
 
-    @param references: by contender, whose cost its own is compared to.
+    @param references: for each contender, the one that its cost is compared
+        to.
     """
     groups: dict[tuple[str, str], list[Window]] = {}
     for window in windows:
@@ -105,7 +107,7 @@ def summary(windows: Iterable[Window], references: Mapping[str, str | None]) -> 
 
 def _ratio(group: Sequence[Window], others: Sequence[Window]) -> float | None:
     """
-    The median of a cost over another one in the same round.
+    @return: the median of a cost over another one in the same round.
     """
     theirs = {window.round: window.cost() for window in others}
     ratios = []
@@ -118,7 +120,7 @@ def _ratio(group: Sequence[Window], others: Sequence[Window]) -> float | None:
 
 def _row(group: Sequence[Window], ratio: float | None) -> Row:
     """
-    The row of one contender under one load.
+    @return: the row of one contender under one load.
     """
     costs = [cost for window in group if (cost := window.cost()) is not None]
     parts = {}

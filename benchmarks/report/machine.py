@@ -1,5 +1,5 @@
 """
-What a measurement was made on, and with.
+The machine, and the versions of programs, of a measurement.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.http.goproxy import goExecutable
 
 __all__ = ["describe"]
 
-# Each prints its version with these.
+# The options that make each program print its version.
 _PROGRAMS = {
     "HAProxy": ["haproxy", "-v"],
     "nginx": ["nginx", "-v"],
@@ -31,7 +31,8 @@ _VERSION = re.compile(r"\d+\.\d+[\w.]*")
 
 def _version(command: Sequence[str]) -> str | None:
     """
-    The first thing like a version that a command prints, if it is there.
+    @return: the first word like a version in a command's output, if the
+        command exists.
     """
     try:
         said = subprocess.run(
@@ -45,7 +46,7 @@ def _version(command: Sequence[str]) -> str | None:
 
 def _processor() -> str:
     """
-    Its name, as the kernel has it.
+    @return: the processor's name, as the kernel reports it.
     """
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -55,7 +56,7 @@ def _processor() -> str:
 
 def describe() -> dict[str, str]:
     """
-    By name, what may make a difference.
+    @return: the properties that may affect the results, by name.
     """
     described = {
         "date": time.strftime("%Y-%m-%d"),

@@ -1,5 +1,5 @@
 """
-Loads on contenders, in interleaved windows.
+Measures loads on contenders, in interleaved windows.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from benchmarks.report.figures import Window
 
 __all__ = ["measure", "window"]
 
-# What a window's end leaves to do, such as closing its connections, belongs to it.
+# Seconds for work that the end of a window causes, such as closing its connections: it belongs
+# to the window.
 _SETTLE = 0.02
 
 
 def window(load: Load, number: int, contender: Running, seconds: float) -> Window:
     """
-    Put a load on a contender, and see what it takes.
+    Put a load on a contender, and measure what it uses.
 
     @raise BenchError: the contender or wrk has ended.
     """
@@ -44,12 +45,12 @@ def measure(
     said: Callable[[str], None],
 ) -> list[Window]:
     """
-    All windows; in each round of a load each contender has one, in an order
-    that is new in each round, and the same in each run.
+    Measure all windows. In each round of a load each contender has one, in an
+    order that is different in each round, and the same in each run.
 
-    If there are several, one more comes first, and warms up.
+    If there are several rounds, one more precedes them as a warm-up.
 
-    @param said: gets a line for whoever waits.
+    @param said: gets lines about the progress.
     """
     chance = random.Random(1)
     windows = []
@@ -59,7 +60,7 @@ def measure(
             for contender in chance.sample(contenders, len(contenders)):
                 found = window(load, number, contender, seconds)
                 if not found.outcome.bytes and not found.outcome.errors:
-                    # A moment of a busy machine can be longer than a short window.
+                    # A delay on a busy machine can be longer than a short window.
                     found = window(load, number, contender, 10 * seconds)
                 if number:
                     windows.append(found)

@@ -1,5 +1,5 @@
 """
-Figures as plots.
+Plots of the figures.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.report.results import Results
 
 __all__ = ["draw"]
 
-# Each contender looks the same in all plots: brxy in red, others not.
+# Each contender looks the same in all plots: brxy in red, others in other colours.
 _COLOURS = {
     "direct": "#bbbbbb",
     "haproxy": "#1f4e79",
@@ -28,7 +28,7 @@ _COLOURS = {
 }
 _OURS, _OURS_REACTOR = "#c8102e", "#f0a0a0"
 
-# What CPU is compared to, for people.
+# The references of CPU, with their titles.
 _HOPS = {"haproxy": "one hop", "haproxy-haproxy": "two hops"}
 
 _WIDTH = 9.0
@@ -37,7 +37,7 @@ _RESOLUTION = 110
 
 def draw(results: Results, folder: Path) -> None:
     """
-    Make all plots for which there are figures: bench-http-*.png.
+    Draw all plots for which there are figures: bench-http-*.png.
     """
     folder.mkdir(parents=True, exist_ok=True)
     loads = [load for load in results.loads if not LOADS[load].bulk]
@@ -55,23 +55,23 @@ def draw(results: Results, folder: Path) -> None:
 
 def _save(figure: Figure, file: Path) -> None:
     """
-    Write it.
+    Write a plot to its file.
     """
     figure.savefig(file, dpi=_RESOLUTION)
 
 
 def _colour(name: str) -> str:
     """
-    The colour of a contender.
+    @return: the colour of a contender.
     """
     return _COLOURS.get(name, _OURS_REACTOR if name.endswith("-reactor") else _OURS)
 
 
 def _plain(axes: Axes, label: str) -> None:
     """
-    No more lines than it takes.
+    Remove the lines that the plot does not need.
 
-    @param label: what the horizontal axis is.
+    @param label: of the horizontal axis.
     """
     axes.set_xlabel(label)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -82,7 +82,7 @@ def _plain(axes: Axes, label: str) -> None:
 
 def _names(axes: Axes, names: Sequence[str]) -> None:
     """
-    Name the rows, the first one on top.
+    Label the rows, the first one at the top.
     """
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
@@ -90,7 +90,7 @@ def _names(axes: Axes, names: Sequence[str]) -> None:
 
 def _cpu(results: Results, loads: Sequence[str]) -> Figure:
     """
-    CPU of a request as multiples of HAProxy's: one hop, and two.
+    Plot the CPU of a request as multiples of HAProxy's: one hop, and two.
     """
     figure = Figure(figsize=(_WIDTH + 2, 2.2 + 0.7 * len(loads)), layout="constrained")
     figure.suptitle("CPU of a request, as a multiple of HAProxy's (less is better)")
@@ -111,7 +111,7 @@ def _cpu(results: Results, loads: Sequence[str]) -> Figure:
 
 def _ratios(axes: Axes, results: Results, name: str, loads: Sequence[str]) -> None:
     """
-    One dot for each load; those of brxy with their numbers.
+    Draw one dot for each load; those of brxy with their numbers.
     """
     found = [
         (place, row.ratio)
@@ -139,7 +139,7 @@ def _ratios(axes: Axes, results: Results, name: str, loads: Sequence[str]) -> No
 
 def _bulk(results: Results) -> Figure:
     """
-    CPU of a GiB, by process.
+    Plot the CPU of a GiB, by process.
     """
     rows = [row for row in results.rows("bulk") if row.parts]
     figure, axes = _bars(
@@ -155,7 +155,7 @@ def _bulk(results: Results) -> Figure:
 
 def _memory(results: Results) -> Figure:
     """
-    Memory of a connection, by process.
+    Plot the memory of a connection, by process.
     """
     held = sorted(results.memory, key=lambda one: one.kind != "idle")
     figure, axes = _bars(
@@ -171,7 +171,7 @@ def _memory(results: Results) -> Figure:
 
 def _suffix(one: Held) -> str:
     """
-    What there is to say about the clients.
+    @return: the part of a title that describes the clients.
     """
     return "" if one.kind == "idle" else ", clients held"
 
@@ -184,7 +184,8 @@ def _bars(
     digits: int,
 ) -> tuple[Figure, Axes]:
     """
-    One bar for each name, made of its parts, with its sum behind it.
+    Draw one bar for each name, which consists of its parts, with their sum
+    after it.
     """
     figure = Figure(figsize=(_WIDTH, 1.3 + 0.36 * len(names)), layout="constrained")
     axes = figure.subplots()
@@ -208,7 +209,7 @@ def _bars(
 
 def _latency(results: Results, loads: Sequence[str]) -> Figure:
     """
-    From p50 to p99, for each contender.
+    Plot the latency from p50 to p99, for each contender.
     """
     contenders = [one.name for one in results.contenders if one.name in _measured(results, loads)]
     columns = min(3, len(loads))
@@ -233,14 +234,14 @@ def _latency(results: Results, loads: Sequence[str]) -> Figure:
 
 def _measured(results: Results, loads: Sequence[str]) -> set[str]:
     """
-    The contenders that there are figures of.
+    @return: the contenders that have figures.
     """
     return {row.contender for load in loads for row in results.rows(load)}
 
 
 def _spread(axes: Axes, place: int, row: Row) -> None:
     """
-    The median and p99 of one contender.
+    Draw the median and p99 of one contender.
     """
     if row.p50 is None or row.p99 is None:
         return

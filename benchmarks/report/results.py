@@ -1,5 +1,5 @@
 """
-All that a measurement of proxies has found.
+All results of a measurement of proxies.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ __all__ = ["Results"]
 @frozen
 class Results:
     """
-    What was found.
+    All results.
 
-    @ivar machine: by name, what it was measured on and with.
-    @ivar left_out: for people, what is missing, and why.
+    @ivar machine: the machine and the programs, by name.
+    @ivar left_out: lines about what is missing, and why.
     """
 
     machine: Mapping[str, str]
@@ -39,13 +39,13 @@ class Results:
     @property
     def titles(self) -> dict[str, str]:
         """
-        What contenders are called, in their order.
+        @return: the titles of contenders, in their order.
         """
         return {one.name: one.title for one in self.contenders}
 
     def rows(self, load: str) -> list[Row]:
         """
-        What the contenders did under one load, in their order.
+        @return: the results of the contenders under one load, in their order.
         """
         references = {one.name: one.reference for one in self.contenders}
         order = list(references)
@@ -55,13 +55,13 @@ class Results:
     @property
     def loads(self) -> list[str]:
         """
-        The names of the loads, in their order.
+        @return: the names of the loads, in their order.
         """
         return list(dict.fromkeys(window.load.name for window in self.windows))
 
     def write(self, file: Path) -> None:
         """
-        Write it as JSON.
+        Write the results as JSON.
         """
         found: dict[str, Any] = {
             "machine": self.machine,

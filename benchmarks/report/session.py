@@ -25,10 +25,10 @@ from benchmarks.report.results import Results
 
 __all__ = ["Plan", "perform"]
 
-# Under which system calls are counted.
+# The load under which system calls are counted.
 _TRACED = LOADS["c16"]
 
-# Besides the clients whose memory is measured, a contender has room for so many.
+# Besides the clients whose memory is measured, a contender has room for this many.
 _LOADING = 1000
 
 
@@ -39,9 +39,9 @@ class Plan:
 
     @ivar rounds: windows of each contender under each load.
     @ivar seconds: the length of a window.
-    @ivar syscalls: are system calls counted?
-    @ivar connections: for so many the memory is measured; 0: it is not.
-    @ivar strict: is an error of any contender the end?
+    @ivar syscalls: whether system calls are counted.
+    @ivar connections: the number whose memory is measured; 0: it is not.
+    @ivar strict: whether an error of any contender ends the measurement.
     """
 
     contenders: Sequence[Contender]
@@ -55,7 +55,7 @@ class Plan:
 
 def perform(plan: Plan) -> Results:
     """
-    Measure it all.
+    Make all measurements.
 
     @raise BenchError: something broke.
     """
@@ -80,7 +80,7 @@ def perform(plan: Plan) -> Results:
 @contextmanager
 def _launched(plan: Plan, left_out: list[str]) -> Iterator[tuple[Site, Sequence[Running]]]:
     """
-    Have those up whose programs are there.
+    Start the contenders whose programs are installed.
 
     @param left_out: gets a line for each other one.
     """
@@ -103,7 +103,8 @@ def _launched(plan: Plan, left_out: list[str]) -> Iterator[tuple[Site, Sequence[
 
 def _memory(plan: Plan, left_out: list[str]) -> list[Held]:
     """
-    What connections cost, with processes that have done nothing else yet.
+    Measure the memory of connections, with processes that have done nothing
+    else yet.
     """
     found = []
     with _launched(plan, left_out) as (site, running):
@@ -122,7 +123,7 @@ def _memory(plan: Plan, left_out: list[str]) -> list[Held]:
 
 def _calls(plan: Plan, site: Site, running: Sequence[Running], left_out: list[str]) -> list[Calls]:
     """
-    The system calls of all contenders that have processes.
+    Count the system calls of all contenders that have processes.
     """
     found = []
     for one in running:
@@ -139,7 +140,9 @@ def _calls(plan: Plan, site: Site, running: Sequence[Running], left_out: list[st
 
 def _check(windows: Sequence[Window], counted: Sequence[Calls]) -> None:
     """
-    @raise BenchError: a contender did nothing or made errors.
+    Check the window of a contender.
+
+    @raise BenchError: the contender did nothing or made errors.
     """
     for one in counted:
         if one.errors or not one.each:

@@ -1,5 +1,5 @@
 """
-Figures as tables of text.
+Text tables of the figures.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from benchmarks.report.results import Results
 
 __all__ = ["report", "table"]
 
-# So many kinds of system calls are named.
+# This many kinds of system calls are named.
 _KINDS = 5
 
 
@@ -20,9 +20,10 @@ def table(
     header: Sequence[str], lines: Sequence[Sequence[str]], left: Sequence[int] = (0,)
 ) -> str:
     """
-    Columns, as wide as they need be.
+    @return: a table whose columns are as wide as needed.
 
-    @param left: those that are flush left; numbers are flush right.
+    @param left: the columns that are aligned to the left; numbers are aligned
+        to the right.
     """
     widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
     return "\n".join(
@@ -36,7 +37,7 @@ def table(
 
 def report(results: Results) -> str:
     """
-    All tables.
+    @return: all tables.
     """
     tables = [_loadTable(results, load) for load in results.loads]
     if results.calls:
@@ -50,28 +51,28 @@ def report(results: Results) -> str:
 
 def _number(value: float | None, digits: int) -> str:
     """
-    A number, or a dash.
+    @return: a number, or a dash.
     """
     return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _milliseconds(seconds: float | None) -> str:
     """
-    Of seconds.
+    @return: milliseconds, from seconds.
     """
     return _number(None if seconds is None else seconds * 1000, 2)
 
 
 def _sum(values: Iterable[float], digits: int) -> str:
     """
-    What each process has its part in.
+    @return: a sum with the part of each process.
     """
     return " + ".join(_number(value, digits) for value in values)
 
 
 def _loadTable(results: Results, load: str) -> str:
     """
-    What all contenders did under one load.
+    @return: the table of all contenders under one load.
     """
     unit, rate = ("s/GiB", "GiB/s") if LOADS[load].bulk else ("µs/request", "requests/s")
     header = [load, f"CPU {unit}: q1", "median", "processes", "ratio", rate, "p50 ms", "p99 ms"]
@@ -81,7 +82,7 @@ def _loadTable(results: Results, load: str) -> str:
 
 def _loadLine(results: Results, row: Row) -> list[str]:
     """
-    What one of them did.
+    @return: the line of one of them.
     """
     bulk = LOADS[row.load].bulk
     digits = 2 if bulk else 1
@@ -100,7 +101,7 @@ def _loadLine(results: Results, row: Row) -> list[str]:
 
 def _callTable(results: Results) -> str:
     """
-    System calls.
+    @return: the table of system calls.
     """
     lines = []
     for one in results.calls:
@@ -116,7 +117,7 @@ def _callTable(results: Results) -> str:
 
 def _memoryTable(results: Results) -> str:
     """
-    Memory of connections.
+    @return: the table of the memory of connections.
     """
     lines = []
     for one in results.memory:

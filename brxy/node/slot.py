@@ -155,8 +155,8 @@ class EdgeSlot(EdgeEnd):
         if self._phase == IDLE:
             self.close()
 
-    def _pong(self, payload: bytes) -> None:
-        super()._pong(payload)
+    def ponged(self, payload: bytes) -> None:
+        super().ponged(payload)
         if not self._pinged:
             self._settled()
 
@@ -176,16 +176,16 @@ RECEIVED: dict[tuple[int, int], _Received] = {
     (GREETING, GOAWAY): EdgeSlot._notWelcome,
     (IDLE, RESET): EdgeSlot._resetLate,
     # Sent before the edge knew of our REFUSE.
-    (IDLE, DATA): EdgeSlot._ignore,
-    (IDLE, END): EdgeSlot._ignore,
+    (IDLE, DATA): EdgeSlot.ignored,
+    (IDLE, END): EdgeSlot.ignored,
     (BUSY, DATA): EdgeSlot._data,
     (BUSY, END): EdgeSlot._endOfClient,
     (BUSY, DONE): EdgeSlot._done,
     (BUSY, RESET): EdgeSlot._resetByEdge,
     (ENDING, DONE): EdgeSlot._done,
     (ENDING, RESET): EdgeSlot._resetByEdge,
-    (RESETTING, DATA): EdgeSlot._ignore,
-    (RESETTING, END): EdgeSlot._ignore,
+    (RESETTING, DATA): EdgeSlot.ignored,
+    (RESETTING, END): EdgeSlot.ignored,
     (RESETTING, DONE): EdgeSlot._resetAnswered,
     (RESETTING, RESET): EdgeSlot._resetAnswered,
 }
@@ -195,8 +195,8 @@ RECEIVED_ANYTIME: dict[int, _Received] = {
     NEWEST: EdgeSlot._newest,
     RETIRE: EdgeSlot._retire,
     GOAWAY: EdgeSlot._goAway,
-    PING: EdgeSlot._ping,
-    PONG: EdgeSlot._pong,
+    PING: EdgeSlot.pinged,
+    PONG: EdgeSlot.ponged,
 }
 
 

@@ -127,16 +127,24 @@ class Framed(Connection):
                 f"more than {FRAME_BUDGET} PING, UNREADY and SPAWN in {PING_INTERVAL:.0f} s"
             )
 
-    def _ping(self, _: bytes) -> None:
+    def pinged(self, _: bytes) -> None:
+        """
+        Answer a PING.
+        """
         self.useBudget()
         self._tcp.write(frame(PONG))
 
-    def _pong(self, _: bytes) -> None:
+    def ponged(self, _: bytes) -> None:
+        """
+        The peer has answered a PING.
+        """
         if self._pinged:
             self._pinged -= 1
 
-    def _ignore(self, _: bytes) -> None:
-        pass
+    def ignored(self, _: bytes) -> None:
+        """
+        Drop a frame that was sent before the peer knew that it has no place any more.
+        """
 
     # Backpressure
 

@@ -17,7 +17,7 @@ from attrs.converters import optional
 from brxy.errors import BadSpawnSpec
 from brxy.values.converters import atLeastOne as positiveInt
 from brxy.values.converters import port as portNumber
-from brxy.values.converters import routePattern, seconds
+from brxy.values.converters import routePattern, seconds, spawnName
 from brxy.wire.proxyheader import proxyVersion
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*:")
 _KEY = re.compile(r"[a-z][a-z0-9-]*")
-_SPAWN_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 # Matches "app:max=2", which is a typing error and never the name of a program.
 _GLUED = re.compile(r"[a-z][a-z0-9-]*:[a-z][a-z0-9-]*=")
@@ -94,18 +93,6 @@ def _parseOptions(name: str, words: list[str]) -> dict[str, str]:
     return options
 
 
-def spawnName(text: str) -> str:
-    """
-    A converter for options: the name of a spawn.
-
-    @raise ValueError: it has other characters than letters, digits, C{-} and C{_}, or
-        more than 63.
-    """
-    if not _SPAWN_NAME.fullmatch(text):
-        raise ValueError("letters, digits, - and _ are needed, at most 63")
-    return text
-
-
 @frozen
 class Common:
     """
@@ -119,8 +106,8 @@ class Common:
     @ivar idle_timeout: seconds that the newest instance stays without work.
     @ivar old_idle_timeout: seconds that an older one does.
     @ivar send_proxy: the version of the PROXY protocol that the app expects.
-    @ivar name: by which the edge knows its instances again after a restart; L{None}: its
-        kind.
+    @ivar name: the name of the spawn, by which the edge finds its instances again after a
+        restart; L{None} for its kind.
     """
 
     route: str | None = field(
@@ -156,7 +143,7 @@ class Common:
     name: str | None = field(
         default=None,
         converter=optional(spawnName),
-        metadata={"help": "by which its instances are known after a restart; else its kind"},
+        metadata={"help": "the name that its instances are found by after a restart"},
     )
 
 

@@ -10,6 +10,7 @@ Pure: text in, values out.
 from __future__ import annotations
 
 import math
+import re
 
 from brxy.values.routename import routeName
 
@@ -22,7 +23,11 @@ __all__ = [
     "route",
     "routePattern",
     "seconds",
+    "spawnName",
 ]
+
+# With the id of an edge it is the value of a label, for which Kubernetes has these rules.
+_SPAWN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,28}[A-Za-z0-9])?")
 
 
 def seconds(text: str | float) -> float:
@@ -121,3 +126,17 @@ def routePattern(text: str) -> str:
     if found is None:
         raise ValueError("a host name, or one with *. before it, is needed")
     return star + found
+
+
+def spawnName(text: str) -> str:
+    """
+    Convert the name of a spawn.
+
+    @raise ValueError: it has other characters than letters, digits, C{-} and C{_}, more
+        than 30, or C{-} or C{_} at an end.
+    """
+    if not _SPAWN_NAME.fullmatch(text):
+        raise ValueError(
+            "1 to 30 letters, digits, - and _ are needed, with a letter or digit at both ends"
+        )
+    return text

@@ -1,6 +1,7 @@
 """
-C{stay:} runs the app on this machine so that it outlives the edge: one that was
-killed and is started again with the same C{--state-dir} finds it and goes on.
+C{stay:} runs the app on this machine so that it outlives the edge: an edge
+that was killed and is started again with the same C{--state-dir} finds the
+app, which continues to serve.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from brxy.spawners.spec import seconds
 
 HOST = "127.0.0.1"
 
-# How an app of ours is known, in its environment.
+# The variables in an app's environment by which this spawner recognizes it.
 EDGE, TICKET = "STAY_EDGE", "STAY_TICKET"
 
 
@@ -59,7 +60,7 @@ class Process:
 
     @ivar over: fires when it is gone.
     @param pidfd: becomes readable when it ends.
-    @param child: how it was started, if this edge did it.
+    @param child: the started process, if this edge has started it.
     """
 
     def __init__(
@@ -116,12 +117,13 @@ class Process:
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        The edge ends; the app goes on.
+        Leave the app running when the edge ends.
         """
 
     def doRead(self) -> None:
         """
-        The app has ended.  What it started goes with it.
+        Kill the processes that the app has started, now that the app has
+        ended.
         """
         self._reactor.removeReader(self)
         os.close(self._pidfd)
@@ -136,7 +138,7 @@ class Process:
 
 def describe(status: int | None) -> str:
     """
-    How a process has ended, in a line.
+    @return: how a process has ended, in a line.
     """
     if status is None:
         return "it has ended"
@@ -149,7 +151,7 @@ class StaySpawner:
     Runs one more copy of the same app for each instance.
     """
 
-    # No node dials in: every instance gives an address.
+    # No node dials in: every instance has an address.
     dials_back = False
 
     def __init__(self, options: Options, command: Sequence[str], reactor: Any) -> None:
@@ -221,7 +223,7 @@ class StaySpawner:
 
 def over(process: Process) -> Deferred[None]:
     """
-    @return: fires when a process is gone; others may wait for it as well.
+    @return: fires when a process is gone; several callers may wait for it.
     """
     told: Deferred[None] = Deferred()
     process.over.addCallback(lambda _: told.callback(None))
@@ -230,13 +232,13 @@ def over(process: Process) -> Deferred[None]:
 
 def leaders(edge: str) -> list[tuple[int, int, Mapping[str, str]]]:
     """
-    @return: each app that bears an edge's id: its process id, a descriptor of
-        the process, its environment.
+    @return: each app with the id of an edge in its environment: its process
+        id, a descriptor of the process, its environment.
     """
     found: list[tuple[int, int, Mapping[str, str]]] = []
     for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
         with suppress(OSError):
-            # First, so that what is read is of the same process.
+            # This comes first, so that what is read belongs to the same process.
             pidfd = os.pidfd_open(pid)
             environment = environmentOf(pid)
             if environment.get(EDGE) == edge and os.getsid(pid) == pid:
@@ -248,7 +250,7 @@ def leaders(edge: str) -> list[tuple[int, int, Mapping[str, str]]]:
 
 def environmentOf(pid: int) -> dict[str, str]:
     """
-    @return: the environment of a process; C{{}} if it is not ours to read, or
+    @return: the environment of a process; C{{}} if we may not read it, or it
         has ended.
     """
     try:

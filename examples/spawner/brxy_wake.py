@@ -1,6 +1,6 @@
 """
-C{wake:} wakes a machine by a magic packet (Wake-on-LAN) and has the edge front
-the app that comes up with it.  The machine goes to sleep by itself.
+C{wake:} wakes a machine by a magic packet (Wake-on-LAN), and the edge fronts
+the app that starts with it. The machine goes to sleep by itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from brxy.readiness import waitUntilReady
 
 def hardwareAddress(text: str) -> bytes:
     """
-    Six bytes as C{02:00:5e:10:00:01}.
+    @return: the six bytes of an address like C{02:00:5e:10:00:01}.
     """
     parts = text.split(":")
     if len(parts) != 6 or any(len(part) != 2 for part in parts):
@@ -31,7 +31,8 @@ def hardwareAddress(text: str) -> bytes:
 
 def hostAndPort(text: str | Address) -> Address:
     """
-    An IPv4 address and a port.  An L{Address} is for defaults.
+    @return: an IPv4 address and a port. An L{Address} is passed through, for
+        defaults.
     """
     if isinstance(text, Address):
         return text
@@ -44,7 +45,7 @@ def hostAndPort(text: str | Address) -> Address:
 @frozen
 class Options:
     """
-    The keys of C{wake:}.  One without a default must be given.
+    The keys of C{wake:}. A key without a default is required.
     """
 
     mac: bytes = field(
@@ -81,7 +82,8 @@ class Machine:
 
     def stop(self) -> None:
         """
-        Nobody needs the machine any more, or it did not wake up in time.
+        Stop waiting for the machine, which is not needed any more or did not
+        wake up in time.
         """
         if not self.gone.called:
             self._waiting.cancel()
@@ -91,10 +93,10 @@ class Machine:
 @implementer(ISpawner)
 class WakeSpawner:
     """
-    Wakes the one machine it knows.
+    Wakes the one machine that its spawn string names.
     """
 
-    # No node dials in: every instance gives an address.
+    # No node dials in: every instance has an address.
     dials_back = False
 
     def __init__(self, options: Options, reactor: Any) -> None:

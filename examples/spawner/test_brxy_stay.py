@@ -1,6 +1,6 @@
 """
-C{stay:} passes the tests that brxy has for every spawner.  Run them by
-C{trial test_brxy_stay}, once the package is installed.
+Tests of C{stay:}, with the suite that brxy has for every spawner. Run them
+with C{trial test_brxy_stay}, once the package is installed.
 """
 
 from __future__ import annotations

@@ -131,13 +131,14 @@ NODES = (
         help="Where nodes dial in: a server endpoint.",
         field="node_ports",
         default="tcp:9080:interface=127.0.0.1",
-        default_note="if a node is needed",
+        default_note="unless every --spawn does without nodes",
         repeatable=True,
         detail="""
-        Nodes that the edge spawns are sent to the first one. No node is needed when every spawner
-        does without nodes, as ``app:`` does. A Unix socket gets the mode 600 unless the endpoint
-        has a ``mode=`` of its own. A port that other machines can reach needs TLS (see
-        ``--node-tls-cert``).
+        Nodes that the edge spawns are sent to the first one. The default holds if the edge has no
+        ``--spawn``, or one that uses nodes. Otherwise, with ``app:`` alone for example, the edge
+        listens for nodes only if this option is given. A Unix socket gets the mode 600 unless the
+        endpoint has a ``mode=`` of its own; its folder must exist. A port that other machines can
+        reach needs TLS (see ``--node-tls-cert``).
         """,
         see=":ref:`elsewhere`",
     ),

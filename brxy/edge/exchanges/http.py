@@ -229,6 +229,7 @@ class HTTPCarrier(Carrier):
     def _answer(self) -> None:
         response = self._response
         assert response is not None, "answering without a response"
-        self.exchange.forget()
+        # Bytes of the response are sent now: the request can't be offered again.
+        self.exchange.copy = None
         first, self._inbox = self._inbox, b""
         self.near.answer(response, first)

@@ -234,12 +234,6 @@ class Exchange:
         else:
             self.copy.append(data)
 
-    def forget(self) -> None:
-        """
-        Bytes of the response were sent to the client: it can't be offered again.
-        """
-        self.copy = None
-
     def interim(self) -> bool:
         """
         An informational response has come.  It is a part of the response, so that the
@@ -247,7 +241,7 @@ class Exchange:
 
         @return: whether to pass it on; L{False} after L{INTERIM_LIMIT} of them.
         """
-        self.forget()
+        self.copy = None
         self._interims += 1
         return self._interims <= INTERIM_LIMIT
 

@@ -46,5 +46,6 @@ class TCPCarrier(Carrier):
         The app is connected: from now on bytes pass both ways.
         """
         self._perform(Input.SWITCHED)
-        self.exchange.forget()
+        # Bytes of the client are sent now: the connection can't be offered again.
+        self.exchange.copy = None
         self.near.accepted()

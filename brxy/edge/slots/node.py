@@ -181,10 +181,10 @@ RECEIVED: dict[tuple[int, int], _Received] = {
     (RUNNING, END): NodeSlot._endOfApp,
     (RUNNING, RESET): NodeSlot._resetByNode,
     (ENDING, RESET): NodeSlot._resetByNode,
-    (RESETTING, ACCEPT): NodeSlot._ignore,
+    (RESETTING, ACCEPT): NodeSlot.ignored,
     (RESETTING, REFUSE): NodeSlot._refuseLate,
-    (RESETTING, DATA): NodeSlot._ignore,
-    (RESETTING, END): NodeSlot._ignore,
+    (RESETTING, DATA): NodeSlot.ignored,
+    (RESETTING, END): NodeSlot.ignored,
     (RESETTING, RESET): NodeSlot._resetAnswered,
 }
 
@@ -193,8 +193,8 @@ RECEIVED_ANYTIME: dict[int, _Received] = {
     READY: NodeSlot._ready,
     UNREADY: NodeSlot._unready,
     SPAWN: NodeSlot._roll,
-    PING: NodeSlot._ping,
-    PONG: NodeSlot._pong,
+    PING: NodeSlot.pinged,
+    PONG: NodeSlot.ponged,
 }
 
 

@@ -1,5 +1,5 @@
 """
-The kubernetes spawner: a Pod for each instance.
+The kubernetes spawner, which runs a Pod for each instance.
 """
 
 __all__: list[str] = []

@@ -1,6 +1,6 @@
 """
-Where a Kubernetes cluster is and who we are there: from kubeconfig files as
-C{kubectl} has them, or from what a Pod finds about its own cluster.
+Access to a Kubernetes cluster: from kubeconfig files, as C{kubectl} uses them, or from
+what a Pod finds about its own cluster.
 
 See U{https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/}.
 """
@@ -30,24 +30,23 @@ from brxy.spawners.kubernetes.files import Entry, loadKubeconfig
 
 __all__ = ["MOUNTED", "ClusterAccess", "findAccess"]
 
-#: Where a Pod finds its service account.
+#: The folder with the service account of a Pod.
 MOUNTED = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
-# What a user of a kubeconfig can have, and we can't.
+# Ways to authenticate that a kubeconfig can name and brxy does not support.
 _UNKNOWN_WAYS = ("auth-provider", "username", "password", "as", "as-uid", "as-groups")
 
 
 @frozen
 class ClusterAccess:
     """
-    A cluster, and who we are there.
+    A cluster, and the credentials to use there.
 
-    @ivar server: a URL.
-    @ivar namespace: where things are unless somebody says otherwise; C{""}:
-        that is not known.
-    @ivar ca: whom to trust, PEM; L{None}: whom this machine trusts.
-    @ivar verify: the server has to show that it is the right one.
-    @ivar server_name: the name in its certificate; C{""}: that of the URL.
+    @ivar server: the URL of the API.
+    @ivar namespace: the default namespace; C{""}: not known.
+    @ivar ca: the authorities to trust, PEM; L{None}: those that this machine trusts.
+    @ivar verify: whether the certificate of the server is verified.
+    @ivar server_name: the name in the certificate of the server; C{""}: that of the URL.
     """
 
     server: str
@@ -66,11 +65,11 @@ def findAccess(
     mounted: Path = MOUNTED,
 ) -> ClusterAccess:
     """
-    Find the cluster as C{kubectl} does: by the file that is named, by
-    C{KUBECONFIG}, by C{~/.kube/config}, or as the one that we run in.
+    Find the cluster as C{kubectl} does: by the file that is given, by C{KUBECONFIG}, by
+    C{~/.kube/config}, or as the cluster that this process runs in.
 
-    @param context: which of a kubeconfig's; L{None}: its current one.
-    @raise BadSpawnSpec: there is none, or what is said about it can't be used.
+    @param context: the context of the kubeconfig; L{None}: its current one.
+    @raise BadSpawnSpec: there is no cluster, or its description can't be used.
     """
     home = Path(environ.get("HOME") or "/") / ".kube" / "config"
     if kubeconfig:
@@ -136,7 +135,7 @@ def _fromFiles(
 
 def _data(entry: Entry, name: str) -> bytes | None:
     """
-    What stands in an entry itself, or in a file that it names.
+    Read data that is in an entry itself, or in a file that it names.
     """
     encoded, path = entry.text(f"{name}-data"), entry.path(name)
     if encoded:
@@ -159,7 +158,7 @@ def _credentials(
     if user.value.get("exec"):
         return _program(reactor, environ, user, cluster)
     inline = {name: user.text(f"{name}-data") for name in ("client-certificate", "client-key")}
-    # Looked at now, so that what is missing is said at the start.
+    # Read now, so that a missing file is reported when the edge starts.
     certificate, key = _data(user, "client-certificate"), _data(user, "client-key")
     if bool(certificate) != bool(key):
         raise user.error("client-certificate and client-key belong together")
@@ -182,7 +181,7 @@ def _program(
     if version not in API_VERSIONS:
         raise user.error(f"exec: apiVersion must be {' or '.join(API_VERSIONS)}, not {version!r}")
     if given.text("interactiveMode") == "Always":
-        raise user.error("exec: interactiveMode: Always, but an edge has nobody to ask")
+        raise user.error("exec: interactiveMode: Always is not supported")
     command = given.text("command")
     if not command:
         raise user.error("exec: has no command")
@@ -201,7 +200,7 @@ def _program(
 
 def _execInfo(version: str, cluster: Entry | None) -> str:
     """
-    What such a program is told about us.
+    Return the variable that such a program finds its cluster in.
     """
     spec: dict[str, Any] = {"interactive": False}
     if cluster is not None:

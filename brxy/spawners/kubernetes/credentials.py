@@ -1,6 +1,5 @@
 """
-Who we are to the Kubernetes API: tokens, certificates, and programs that hand
-them out.
+Credentials for the Kubernetes API: tokens, certificates, and programs that print them.
 """
 
 from __future__ import annotations
@@ -22,29 +21,29 @@ from brxy.values.text import oneLine
 
 __all__ = ["API_VERSIONS", "Credential", "Credentials", "ExecCredentials", "FileCredentials"]
 
-#: What we speak with programs that hand out credentials.
+#: Versions of the protocol of programs that print credentials.
 API_VERSIONS = (
     "client.authentication.k8s.io/v1",
     "client.authentication.k8s.io/v1beta1",
 )
 
-# Seconds that such a program gets, less than the request that it is for, and how
-# much it may print, in bytes.
+# Seconds for such a program, less than for the request that needs it; and how much it
+# may print, in bytes.
 _EXEC_TIMEOUT = 15.0
 _MAX_OUTPUT = 2**20
 
-# Seconds before the end of its time that a credential is not used any more.
+# A credential is not used any more this many seconds before it expires.
 _MARGIN = 5.0
 
 
 @frozen
 class Credential:
     """
-    What a request bears.
+    The credential of a request.
 
     @ivar token: for C{Authorization: Bearer}; C{""}: none.
-    @ivar certificate: of the client, PEM; C{b""}: none.
-    @ivar key: its key, PEM.
+    @ivar certificate: the client's certificate, PEM; C{b""}: none.
+    @ivar key: the key of the certificate, PEM.
     """
 
     token: str = field(default="", repr=False)
@@ -54,30 +53,30 @@ class Credential:
 
 class Credentials(Protocol):
     """
-    Where credentials come from.
+    A source of credentials.
     """
 
     async def get(self) -> Credential:
         """
-        @return: what the next request shall bear.
+        @return: the credential for the next request.
         @raise Unreachable: there is none.
         """
 
     def refused(self) -> bool:
         """
-        The API did not take it (401).
+        The API refused a credential (401).
 
-        @return: another may be better.
+        @return: whether another attempt may have a better one.
         """
 
 
 @frozen
 class FileCredentials:
     """
-    Credentials that are written down.  Files are read for every request, so
-    that it does not matter when they are replaced.
+    Credentials from a configuration and files.  Files are read for every request, so
+    that they may be replaced at any time.
 
-    @ivar given: those that stand in the configuration itself.
+    @ivar given: the credentials in the configuration itself.
     """
 
     given: Credential = Credential()
@@ -87,6 +86,8 @@ class FileCredentials:
 
     def read(self) -> Credential:
         """
+        Read the credentials now.
+
         @raise Unreachable: a file can't be read.
         """
         token = self.given.token
@@ -121,12 +122,12 @@ def _read(path: Path) -> bytes:
 
 class ExecCredentials:
     """
-    Credentials from a program, as C{client.authentication.k8s.io} has it; kept
-    until their time is over.
+    Credentials from a program, by the protocol C{client.authentication.k8s.io}; kept
+    until they expire.
 
     @param argv: the program and its arguments.
     @param environment: all of its environment.
-    @param hint: what to say when the program is not there.
+    @param hint: what the message says when there is no such program.
     @param wallClock: the time, in seconds since the epoch.
     @param timeout: seconds for the program.
     """
@@ -156,7 +157,7 @@ class ExecCredentials:
         """
         See L{Credentials}.
         """
-        # However many requests need it, the program runs once.
+        # The program runs once for all requests that need it at the same time.
         return await self._turn.run(lambda: Deferred.fromCoroutine(self._get()))
 
     async def _get(self) -> Credential:
@@ -181,7 +182,7 @@ class ExecCredentials:
             if descriptor == 2:
                 complaint[:] = line
             elif len(output) < _MAX_OUTPUT:
-                # Lines that are too long come in pieces.
+                # Long lines come in pieces.
                 output.extend(line if len(line) == MAX_LINE else line + b"\n")
 
         try:
@@ -200,7 +201,7 @@ class ExecCredentials:
         if not in_time:
             raise self._error(f"it did not end within {self._timeout:g} s")
         if ended.status != 0:
-            # What it says otherwise may be a credential, and this goes into the log.
+            # Standard output may have a credential, which must not go into the log.
             raise self._error(evolve(ended, last_line=oneLine(complaint)).describe())
         return bytes(output)
 
@@ -224,14 +225,14 @@ class ExecCredentials:
 
 def _expiry(text: Any) -> float | None:
     """
-    @param text: a time as RFC 3339 has it.
+    @param text: a time in the form of RFC 3339.
     """
     if text is None:
         return None
     try:
         return datetime.fromisoformat(str(text)).timestamp()
     except ValueError:
-        # Not understood is used once.
+        # A time that can't be read: the credential is used once.
         return 0.0
 
 

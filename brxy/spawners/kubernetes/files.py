@@ -1,5 +1,5 @@
 """
-Reading kubeconfig files and templates.
+Kubeconfig files and templates of Pods.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ __all__ = ["Entry", "Kubeconfig", "loadKubeconfig", "loadTemplate"]
 @frozen
 class Entry:
     """
-    A context, cluster or user.
+    A context, cluster or user of a kubeconfig.
 
-    @ivar folder: what paths in it are relative to.
+    @ivar folder: the folder that paths in it are relative to.
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Entry:
     def text(self, key: str) -> str:
         """
         @return: a value; C{""} if there is none.
-        @raise BadSpawnSpec: it is no text.
+        @raise BadSpawnSpec: the value is not text.
         """
         value = self.value.get(key)
         if value is not None and not isinstance(value, str):
@@ -42,14 +42,15 @@ class Entry:
 
     def path(self, key: str) -> Path | None:
         """
-        @return: a value that is a path, made absolute.
+        @return: a value that is a path, as an absolute path.
         """
         text = self.text(key)
         return self.folder / text if text else None
 
     def within(self, key: str) -> Entry:
         """
-        @return: a value that is a mapping itself.
+        @return: a value that is a mapping.
+        @raise BadSpawnSpec: the value is not a mapping.
         """
         value = self.value.get(key)
         if not isinstance(value, dict):
@@ -58,7 +59,7 @@ class Entry:
 
     def error(self, what: str) -> BadSpawnSpec:
         """
-        @return: an error that says where it is.
+        @return: an error that names this entry.
         """
         return BadSpawnSpec(f"kubernetes: kubeconfig: the {self.kind} {self.name!r}: {what}")
 
@@ -66,9 +67,10 @@ class Entry:
 @frozen
 class Kubeconfig:
     """
-    All that some files say together: of entries of one name the first counts.
+    The merged contents of kubeconfig files: of entries with the same name, the first
+    counts.
 
-    @ivar named: the files, for messages.
+    @ivar named: the names of the files, for messages.
     """
 
     named: str
@@ -78,7 +80,8 @@ class Kubeconfig:
     def entry(self, kind: str, name: str) -> Entry:
         """
         @param kind: C{context}, C{cluster} or C{user}.
-        @raise BadSpawnSpec: there is none of this name.
+        @return: the entry of this name.
+        @raise BadSpawnSpec: there is none.
         """
         found = self.entries.get((kind, name))
         if found is None:
@@ -88,7 +91,9 @@ class Kubeconfig:
 
 def loadKubeconfig(paths: Sequence[Path]) -> Kubeconfig:
     """
-    @raise BadSpawnSpec: one of them can't be read, or is no kubeconfig.
+    Read kubeconfig files.
+
+    @raise BadSpawnSpec: one of them can't be read, or is not a kubeconfig.
     """
     current = ""
     entries: dict[tuple[str, str], Entry] = {}
@@ -116,8 +121,9 @@ def _entry(path: Path, kind: str, listed: Any) -> Entry:
 
 def loadTemplate(path: Path) -> dict[str, Any]:
     """
-    @return: the Pod in a file, YAML or JSON.
-    @raise BadSpawnSpec: it can't be read, or is none.
+    Read a Pod from a file, YAML or JSON.
+
+    @raise BadSpawnSpec: the file can't be read, or is not a Pod.
     """
     try:
         return checkTemplate(_loadYAML(path))
@@ -127,9 +133,9 @@ def loadTemplate(path: Path) -> dict[str, Any]:
 
 def _loadYAML(path: Path) -> Any:
     """
-    What is in a file with one document of YAML, or of JSON, which is YAML too.
+    Read a file with one document of YAML, or of JSON, which is YAML too.
     """
-    # It takes a while, and most edges never need it.
+    # The import takes a while, and most edges never need it.
     import yaml
 
     try:

@@ -1,5 +1,5 @@
 """
-An instance that is a Pod, from its order to its end.
+An instance that is a Pod.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ __all__ = ["PodInstance"]
 
 _TOO_MANY, _SERVER_ERROR = 429, 500
 
-# A full API is asked so often, when it names no longer time to wait (seconds).
+# How often a Pod is requested of an overloaded API, and the longest time (in seconds)
+# that it may name until the next attempt.
 _TRIES = 3
 _LONGEST_WAIT = 10.0
 
-# Seconds to find out whether a Pod was made that nobody has told us of.
+# Seconds to find out whether the API made a Pod without answering.
 _LOOK = 10.0
 
 
@@ -40,7 +41,8 @@ class PodInstance(BaseInstance):
     """
     One Pod.
 
-    @ivar name: the Pod's; C{""}: not known yet.
+    @ivar name: the name of the Pod; C{""}: not known yet.
+    @ivar ticket: the label that the Pod has for its order.
     """
 
     _log = Logger()
@@ -66,16 +68,16 @@ class PodInstance(BaseInstance):
 
     def begin(self, pod: Mapping[str, Any]) -> None:
         """
-        Have the Pod made.
+        Create the Pod.
         """
         self.live(self._live(pod))
 
     def adopt(self, pod: Mapping[str, Any]) -> None:
         """
-        Take a Pod that is there already.
+        Take over a Pod that exists.
         """
         self._watch.expect(pod)
-        self.told(pod)
+        self.changed(pod)
         self.live(self._live(None))
 
     def stop(self) -> None:
@@ -86,17 +88,17 @@ class PodInstance(BaseInstance):
 
     def stopWithin(self, seconds: float) -> None:
         """
-        Stop it, with a time of its own.
+        Stop the Pod within a time other than the configured one.
         """
         if not self._end.called:
             self._stopped = True
             self._decide("stopped", seconds)
 
-    # What is heard of it
+    # Reports of the watch
 
-    def told(self, pod: Mapping[str, Any]) -> None:
+    def changed(self, pod: Mapping[str, Any]) -> None:
         """
-        The Pod is there, or has changed.
+        The Pod was created, or has changed.
         """
         self._pod = pod
         self.name = pod["metadata"]["name"]
@@ -107,7 +109,7 @@ class PodInstance(BaseInstance):
             self._decide(reason, 0)
             return
         if pod["metadata"].get("deletionTimestamp") and self.ready.called:
-            # By somebody else.  A node in it hears that by itself.
+            # Another program deletes it.  A node in it gets SIGTERM.
             if not self.leaving.called:
                 self.leaving.callback(None)
             return
@@ -118,9 +120,9 @@ class PodInstance(BaseInstance):
 
     def vanished(self, pod: Mapping[str, Any]) -> None:
         """
-        The Pod is there no more.
+        The Pod was removed.
 
-        @param pod: as it was last.
+        @param pod: its last state.
         """
         self._pod = pod
         self._vanished = True
@@ -134,30 +136,32 @@ class PodInstance(BaseInstance):
         if hindrance is not None and hindrance.hopeless:
             self._decide(hindrance.reason, 0)
         elif hindrance is None:
-            self._patient()
+            self._schedulable()
         elif self._unschedulable is None:
-            # Some more machines may be on their way.
+            # The cluster may be adding machines.
             self._unschedulable = self._reactor.callLater(
                 self._times.unschedulable_timeout, self._decide, hindrance.reason, 0
             )
 
-    def _patient(self) -> None:
+    def _schedulable(self) -> None:
         if self._unschedulable is not None and self._unschedulable.active():
             self._unschedulable.cancel()
         self._unschedulable = None
 
     def _decide(self, reason: str, grace: float) -> None:
         """
-        It has ended, or is to.
+        The Pod has ended, or is to end.
+
+        @param grace: seconds for its processes.
         """
-        self._patient()
+        self._schedulable()
         self.stopWaiting()
         self._grace = grace
         self._end.callback(reason)
         if self._pausing is not None:
             self._pausing.cancel()
 
-    # Its life
+    # The life of the Pod
 
     async def _live(self, pod: Mapping[str, Any] | None) -> Gone:
         try:
@@ -178,13 +182,13 @@ class PodInstance(BaseInstance):
         if self.name:
             await self._remove()
         if self._stopped:
-            # How it has taken that.
+            # How the app ended after SIGTERM.
             reason = (endOf(self._pod) if self._pod else None) or f"stopped while {stage}"
         return reason
 
     async def _explained(self, reason: str) -> str:
         """
-        What the app has said last, where nothing else says why it ended.
+        Add the last line of the app where the reason has no explanation.
         """
         if endOf(self._pod) is None or ":" in reason or reason == "exit status 0":
             return reason
@@ -215,14 +219,14 @@ class PodInstance(BaseInstance):
                 return
 
     def _made(self, pod: Mapping[str, Any]) -> None:
-        # What we are told by the watch may be newer.
+        # What the watch reported may be newer.
         if not self.name:
             self._watch.expect(pod)
-            self.told(pod)
+            self.changed(pod)
 
     async def _wasMade(self) -> bool:
         """
-        Nobody knows whether it was: look.
+        Find out whether the API made the Pod of a request without an answer.
         """
         end = self._reactor.seconds() + _LOOK
         while not self.name:
@@ -262,7 +266,7 @@ class PodInstance(BaseInstance):
 
     async def _pause(self, seconds: float) -> None:
         """
-        Wait until something happens, so long at most.
+        Wait until the watch reports something, but at most this long.
         """
         self._pausing = deferLater(self._reactor, seconds)
         try:

@@ -1,5 +1,5 @@
 """
-What C{kubernetes:} can be told.
+The keys of C{kubernetes:}.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ class PodOptions:
 
     image: str | None = field(default=None, metadata={"help": "the image of a Pod"})
     template: str | None = field(
-        default=None, metadata={"help": "a file with a Pod, YAML or JSON, in place of image="}
+        default=None, metadata={"help": "in place of image=: a file with a Pod, YAML or JSON"}
     )
     edge: str | None = field(
         default=None,
         converter=optional(clientEndpoint),
-        metadata={"help": "where a node in a Pod reaches the edge, as tcp:brxy-edge:9080"},
+        metadata={"help": "the endpoint at which a node dials the edge: tcp:brxy-edge:9080"},
     )
     port: int | None = field(
         default=None,
         converter=optional(portNumber),
-        metadata={"help": "where the app listens in its Pod; without it a node runs there"},
+        metadata={"help": "the port of the app in its Pod; without it a node runs there"},
     )
     ready_path: str | None = field(
         default=None,
@@ -68,13 +68,13 @@ class PodOptions:
     namespace: str | None = field(
         default=None,
         converter=optional(_namespace),
-        metadata={"help": "where the Pods are made; else the template's, or our own"},
+        metadata={"help": "the namespace of the Pods, else the template's or the edge's own"},
     )
     kubeconfig: str | None = field(
-        default=None, metadata={"help": "the file that says where the cluster is"}
+        default=None, metadata={"help": "the file that describes the cluster"}
     )
     context: str | None = field(
-        default=None, metadata={"help": "which context of it; else its current one"}
+        default=None, metadata={"help": "the context of the kubeconfig, else its current one"}
     )
     stop_timeout: float = field(
         default=30.0,
@@ -84,7 +84,7 @@ class PodOptions:
     unschedulable_timeout: float = field(
         default=20.0,
         converter=seconds,
-        metadata={"help": "seconds that the cluster may have no room for a Pod"},
+        metadata={"help": "seconds to wait while the cluster has no room for a Pod"},
     )
 
 
@@ -107,19 +107,19 @@ class APITimes:
     removal: float = 40.0
 
 
-#: What fits a cluster.
+#: The times for real clusters.
 USUAL_TIMES = APITimes()
 
 
 @frozen
 class PodTimes:
     """
-    How all instances of a spawner live.
+    The ports and times of all instances of a spawner.
 
-    @ivar port: where the app listens; 0: a node dials back.
-    @ivar ready_path: what must be answered before it is ready.
+    @ivar port: the port of the app; 0: a node dials back.
+    @ivar ready_path: the path that the app must answer before it is ready.
     @ivar stop_timeout: seconds from SIGTERM to SIGKILL.
-    @ivar unschedulable_timeout: seconds that no machine may have room for it.
+    @ivar unschedulable_timeout: seconds to wait while no machine has room for a Pod.
     @ivar api: how long the API is waited for.
     """
 
@@ -132,7 +132,7 @@ class PodTimes:
 
 def podTimes(options: PodOptions, api: APITimes) -> PodTimes:
     """
-    @return: how the instances of a spawner with these options live.
+    @return: the times of the instances of a spawner with these options.
     """
     return PodTimes(
         options.port or 0,
@@ -145,7 +145,9 @@ def podTimes(options: PodOptions, api: APITimes) -> PodTimes:
 
 def checkTogether(options: PodOptions) -> None:
     """
-    @raise BadSpawnSpec: these options don't go together.
+    Check that options don't contradict each other.
+
+    @raise BadSpawnSpec: they do.
     """
     if (options.image is None) == (options.template is None):
         raise BadSpawnSpec("kubernetes: needs image= or template=, one of them")

@@ -1,5 +1,5 @@
 """
-Making the Pod of an order.
+The Pod of an order, made from a template.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ __all__ = [
     "makePod",
 ]
 
-#: The labels of our Pods; the route stands in an annotation of this name too,
-#: as it is.
+#: The labels of the Pods.  An annotation of the same name has the route unchanged.
 EDGE, TICKET, ROUTE = "brxy/edge", "brxy/ticket", "brxy/route"
 
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 _NOT_IN_LABEL = re.compile(r"[^A-Za-z0-9_.-]+")
 _NOT_IN_NAME = re.compile(r"[^a-z0-9]+")
 
-# Of 63 characters of a label; ten more tell apart what was made to fit.
+# A label has at most 63 characters; a text that does not fit is cut to these and gets a
+# hash of ten more.
 _MAX_FITTED = 52
 
-# The API cuts what it makes names of after 58 characters.
+# The API cuts the prefixes of names after 58 characters.
 _MAX_NAME = 45
 
-# What a template may set itself: where the app listens, and a token that shall
+# Variables that a template may override: where the app listens, and a token, which may
 # come from a Secret.
 _TEMPLATE_FIRST = ("HOST", "PORT", "BRXY_TOKEN")
 
 
 def labelValue(text: str) -> str:
     """
-    @return: the text itself if it can be the value of a label, else one that
-        can and that no other text has.
+    @return: the text itself if it can be the value of a label, else a value that is
+        made of it and differs for every text.
     """
     if not text or _LABEL.fullmatch(text):
         return text
@@ -67,7 +67,7 @@ def _namePrefix(route: str) -> str:
 @frozen
 class PodOwner:
     """
-    The edge's own Pod: what belongs to it goes with it.
+    The edge's own Pod.  The cluster removes what belongs to it together with it.
     """
 
     name: str
@@ -77,12 +77,13 @@ class PodOwner:
 @frozen
 class PodPlan:
     """
-    How all Pods of a spawner are made.
+    How to make the Pods of a spawner.
 
     @ivar template: a Pod.
-    @ivar command: in place of the arguments of its container, unless empty.
-    @ivar edge: where a node reaches the edge; C{""}: no node runs in it.
-    @ivar port: where the app listens if no node runs in it.
+    @ivar command: replaces the arguments of its container, unless empty.
+    @ivar edge: the endpoint at which a node dials the edge; C{""}: no node runs in it.
+    @ivar port: the port of the app if no node runs in it.
+    @ivar owner: the Pod that the Pods belong to.
     """
 
     template: Mapping[str, Any]
@@ -95,7 +96,7 @@ class PodPlan:
 
 def imageTemplate(image: str) -> dict[str, Any]:
     """
-    A Pod with one container.  The app gets no key to the cluster.
+    Make a template with one container.  The app gets no credentials for the cluster.
     """
     return {
         "apiVersion": "v1",
@@ -109,10 +110,10 @@ def imageTemplate(image: str) -> dict[str, Any]:
 
 def checkTemplate(pod: Any) -> dict[str, Any]:
     """
-    See that something is a Pod as far as we touch it; the API sees to the rest.
+    Check the parts of a template that brxy uses; the API checks the rest.
 
-    @return: the same.
-    @raise ValueError: it is none; what is wrong stands in a line.
+    @return: the template.
+    @raise ValueError: it is not a Pod; one line says why.
     """
     if not isinstance(pod, dict) or (pod.get("apiVersion"), pod.get("kind")) != ("v1", "Pod"):
         raise ValueError("it must be one Pod (apiVersion: v1, kind: Pod)")
@@ -196,12 +197,12 @@ def _named(owner: PodOwner) -> dict[str, str]:
 
 def _filled(argument: str, order: SpawnOrder, plan: PodPlan) -> str:
     text = argument.replace("{route}", _literal(order.route))
-    # The node knows the port, if there is one.
+    # A node replaces {port} itself.
     return text.replace("{port}", str(plan.port)) if plan.port else text
 
 
 def _literal(value: str) -> str:
-    # Kubernetes puts the value of another variable for $(NAME).
+    # Kubernetes replaces $(NAME) by the value of another variable.
     return value.replace("$", "$$")
 
 
@@ -209,7 +210,7 @@ def _environment(
     given: Sequence[Mapping[str, Any]], order: SpawnOrder, plan: PodPlan
 ) -> list[Mapping[str, Any]]:
     """
-    Ours first, so that the template's own variables can refer to them.
+    Put the variables of brxy first, so that those of the template can refer to them.
     """
     if plan.port:
         ours = {"ROUTE": order.route, "HOST": "0.0.0.0", "PORT": str(plan.port)}

@@ -25,9 +25,9 @@ _NOT_FOUND, _CONFLICT = 404, 409
 
 class KubePods:
     """
-    What we do with Pods.
+    Requests about the Pods of one namespace.
 
-    @ivar namespace: where they are.
+    @ivar namespace: the name of the namespace.
     @param watch_timeout: seconds after which the API ends a watch.
     """
 
@@ -39,15 +39,19 @@ class KubePods:
 
     async def create(self, pod: Mapping[str, Any]) -> Mapping[str, Any]:
         """
-        @return: the Pod as it is now, with its name.
-        @raise DaemonError: it can't be made.
+        Create a Pod.
+
+        @return: the Pod as the API made it, with its name.
+        @raise DaemonError: it can't be created.
         """
         return _isPod(await self._api.ask("POST", self._path, pod))
 
     async def list(self, selector: str) -> tuple[list[Mapping[str, Any]], str]:
         """
-        @param selector: the labels to look for.
-        @return: all Pods that bear them, and the version to watch from.
+        List Pods.
+
+        @param selector: the labels that they have.
+        @return: all such Pods, and the version from which to watch them.
         @raise DaemonError: they can't be listed.
         """
         answer = await self._api.ask("GET", self._path, labelSelector=selector)
@@ -55,17 +59,17 @@ class KubePods:
             items = [_isPod(each) for each in answer.get("items") or ()]
             return items, str(answer["metadata"]["resourceVersion"])
         except (KeyError, TypeError, AttributeError):
-            raise Unreachable("the API answered no list of Pods", sent=True) from None
+            raise Unreachable("the API did not answer with a list of Pods") from None
 
     async def watch(
         self, selector: str, version: str, receive: Callable[[Mapping[str, Any]], None]
     ) -> None:
         """
-        Be told of what happens to Pods, until the API ends that.
+        Receive the events of Pods until the API ends the watch.
 
-        @param version: after which it is wanted.
+        @param version: the version after which events are sent.
         @param receive: called with each event.
-        @raise DaemonError: it broke, or C{receive} raised that.
+        @raise DaemonError: the watch broke, or C{receive} raised the error.
         """
         await self._api.watch(
             self._path,
@@ -80,17 +84,17 @@ class KubePods:
 
     async def delete(self, name: str, uid: str, grace: int) -> bool:
         """
-        Have a Pod end.
+        Delete a Pod.
 
-        @param grace: seconds for its processes; 0: it is forgotten at once.
-        @return: there is still one.
+        @param grace: seconds for its processes to end; 0: the API forgets it at once.
+        @return: whether the Pod still exists.
         @raise DaemonError: it can't be deleted.
         """
         options = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "gracePeriodSeconds": grace,
-            # Of the same name there may be another meanwhile.
+            # There may be another Pod of the same name by now.
             "preconditions": {"uid": uid},
         }
         try:
@@ -103,8 +107,7 @@ class KubePods:
 
     async def lastLine(self, name: str, container: str) -> str:
         """
-        @return: the last line that a container has printed; C{""} if that is
-            not known.
+        @return: the last line that a container printed; C{""} if it can't be read.
         """
         try:
             data = await self._api.read(
@@ -115,14 +118,14 @@ class KubePods:
                 limitBytes=_MAX_LOG,
             )
         except DaemonError:
-            # It is only to say more about why it ended.
+            # The line only explains the end of the app.
             return ""
         return oneLine(data.decode("utf-8", "replace"))
 
 
 def _isPod(answer: Any) -> Mapping[str, Any]:
     """
-    See that it has what we rely on.
+    Check that an answer has the parts of a Pod that are used.
     """
     try:
         metadata = answer["metadata"]
@@ -132,4 +135,4 @@ def _isPod(answer: Any) -> Mapping[str, Any]:
             return answer  # type: ignore[no-any-return]
     except (KeyError, TypeError):
         pass
-    raise Unreachable("the API answered no Pod", sent=True)
+    raise Unreachable("the API did not answer with a Pod")

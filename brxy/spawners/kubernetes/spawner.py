@@ -1,5 +1,5 @@
 """
-C{kubernetes:} runs each instance in a Pod of its own, by the Kubernetes API.
+The spawner C{kubernetes:}, which runs a Pod for each instance by the Kubernetes API.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ from brxy.spawners.running import Running
 
 __all__ = ["KubernetesFactory", "KubernetesSpawner", "PodOptions", "factory"]
 
-# Seconds that something an earlier run has left gets to end: the edge waits for
-# 30 at most, and clients wait for the edge.
+# Seconds in which a Pod that an earlier run left may end: the edge waits for
+# at most 30, and clients wait for the edge.
 _LEFTOVER_TIMEOUT = 10.0
 
 
 @implementer(ISpawner, IRecovering)
 class KubernetesSpawner:
     """
-    Makes one more Pod of the same plan for each instance.
+    Creates a Pod of the same plan for each instance.
     """
 
     dials_back = True
@@ -105,11 +105,11 @@ class KubernetesSpawner:
         if self._watch is not None:
             self._watch.stop()
 
-    # What the watch tells
+    # Reports of the watch
 
     def _changed(self, pod: Mapping[str, Any]) -> None:
         for instance in self._owners(pod):
-            instance.told(pod)
+            instance.changed(pod)
 
     def _vanished(self, pod: Mapping[str, Any]) -> None:
         for instance in self._owners(pod):
@@ -121,7 +121,7 @@ class KubernetesSpawner:
             each for each in self._instances if each.ticket == ticket and each.name in ("", name)
         ]
 
-    # What an earlier run has left
+    # Pods that an earlier run left
 
     def recover(self, edge: str, orders: Sequence[SpawnOrder]) -> Deferred[dict[str, IInstance]]:
         """
@@ -156,12 +156,12 @@ def _ticket(pod: Mapping[str, Any]) -> str:
 
 def _overOf(instance: PodInstance) -> Deferred[None]:
     """
-    @return: fires when it is over; others wait for that as well, and whoever
-        cancels this does nothing to them.
+    @return: fires when an instance is over; cancelling it has no effect on others that
+        wait for the instance.
     """
-    told: Deferred[None] = Deferred()
-    instance.over.addCallback(lambda _: None if told.called else told.callback(None))
-    return told
+    over: Deferred[None] = Deferred()
+    instance.over.addCallback(lambda _: None if over.called else over.callback(None))
+    return over
 
 
 @implementer(ISpawnerFactory)
@@ -169,13 +169,14 @@ class KubernetesFactory:
     """
     Makes L{KubernetesSpawner}s.
 
-    @param environ: where the cluster and our own Pod are named.
-    @param mounted: where a Pod finds its service account.
+    @param environ: the environment of the edge, which may name the cluster and the edge's
+        own Pod.
+    @param mounted: the folder with the service account of a Pod.
     @param times: how long the API is waited for.
     """
 
     name = "kubernetes"
-    summary = "runs a Pod in a Kubernetes cluster, with a node in it or fronted by the edge"
+    summary = "runs a Pod in a Kubernetes cluster for each instance"
     options = PodOptions
     written_for = 1
 
@@ -215,21 +216,21 @@ class KubernetesFactory:
 
     def _owner(self, namespace: str) -> PodOwner | None:
         """
-        Our own Pod, if the others shall go with it.
+        Find the edge's own Pod, if the Pods of instances are to be removed with it.
         """
         name, uid = self._environ.get("POD_NAME"), self._environ.get("POD_UID")
         own = self._environ.get("POD_NAMESPACE")
         if own is None and (self._mounted / "namespace").exists():
             own = (self._mounted / "namespace").read_text().strip()
-        # An owner in another namespace is taken for one that is gone.
+        # The cluster takes an owner in another namespace for one that is gone.
         return PodOwner(name, uid) if name and uid and own == namespace else None
 
 
 def _checkTLS(access: ClusterAccess) -> None:
     """
-    See at the start that what is written down can be used.
+    Check when the edge starts that certificates and keys can be used.
 
-    @raise BadSpawnSpec: it can't.
+    @raise BadSpawnSpec: they can't.
     """
     if not access.server.startswith("https:") or not isinstance(
         access.credentials, FileCredentials

@@ -1,7 +1,7 @@
 """
-What the Kubernetes API says of Pods, and when it refuses something.
+The state of Pods, and errors, as the Kubernetes API reports them.
 
-Shapes are those of U{https://kubernetes.io/docs/reference/kubernetes-api/}.
+The objects are described at U{https://kubernetes.io/docs/reference/kubernetes-api/}.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ __all__ = [
     "stageOf",
 ]
 
-# Bytes of an answer that is no JSON, of which the start is shown.
+# Bytes of an answer that are shown if it is not JSON.
 _MAX_TEXT = 300
 
-# What keeps a container from being started, and does not go away by itself.
+# Reasons for which a container can't be started that don't go away by themselves.
 _HOPELESS = {
     "CreateContainerConfigError",
     "CreateContainerError",
@@ -43,9 +43,9 @@ _HOPELESS = {
 
 def refusal(code: int, body: bytes, retry_after: str | None = None) -> Refused:
     """
-    The error in an answer.
+    Read the error in an answer.
 
-    @param body: a C{Status} object, or whatever a proxy has answered.
+    @param body: a C{Status} object, or any other text from a proxy.
     @param retry_after: the header of this name.
     """
     try:
@@ -61,7 +61,7 @@ def refusal(code: int, body: bytes, retry_after: str | None = None) -> Refused:
 
 def mainContainer(pod: Mapping[str, Any]) -> str:
     """
-    @return: the name of the container that is ours: C{brxy} if there is one,
+    @return: the name of the container with the app or node: C{brxy} if there is one,
         else the first.
     """
     names = [str(each.get("name", "")) for each in pod["spec"]["containers"]]
@@ -74,7 +74,7 @@ def _status(pod: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _containers(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """
-    The statuses of all containers, ours first.
+    The statuses of all containers, that of the main container first.
     """
     status = _status(pod)
     main = mainContainer(pod)
@@ -86,7 +86,7 @@ def _containers(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _states(pod: Mapping[str, Any], kind: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
     """
     @param kind: C{waiting}, C{running} or C{terminated}.
-    @return: name and state of the containers that are so.
+    @return: name and state of the containers in a state of this kind.
     """
     for each in _containers(pod):
         state = each.get("state") or {}
@@ -96,14 +96,14 @@ def _states(pod: Mapping[str, Any], kind: str) -> Iterable[tuple[str, Mapping[st
 
 def endOf(pod: Mapping[str, Any]) -> str | None:
     """
-    @return: how the app has ended, in a line; L{None} as long as it has not.
+    @return: how the app ended, in one line; L{None} while it has not.
     """
     phase = _status(pod).get("phase")
     main = mainContainer(pod)
     terminated = dict(_states(pod, "terminated"))
     if phase not in ("Succeeded", "Failed") and main not in terminated:
         return None
-    # An init container that failed is why ours never ran.
+    # When an init container failed, the main container never ran.
     failed = (state for state in terminated.values() if state.get("exitCode"))
     state = terminated.get(main) or next(failed, None)
     status = _status(pod)
@@ -126,10 +126,10 @@ def _exit(state: Mapping[str, Any]) -> str:
 @frozen
 class Hindrance:
     """
-    What keeps a Pod from running.
+    The reason for which a Pod does not run.
 
     @ivar reason: a line for the log.
-    @ivar hopeless: it does not go away by itself.
+    @ivar hopeless: the reason does not go away by itself.
     """
 
     reason: str
@@ -138,7 +138,7 @@ class Hindrance:
 
 def hindranceOf(pod: Mapping[str, Any]) -> Hindrance | None:
     """
-    @return: what keeps a Pod from running, if something does.
+    @return: the reason for which a Pod does not run; L{None} if there is none.
     """
     for _, state in _states(pod, "waiting"):
         if state.get("reason") in _HOPELESS:
@@ -157,7 +157,7 @@ def _described(state: Mapping[str, Any]) -> str:
 
 def stageOf(pod: Mapping[str, Any]) -> str:
     """
-    @return: how far a Pod is, such as C{Pending, ContainerCreating}.
+    @return: the stage of a Pod's start, such as C{Pending, ContainerCreating}.
     """
     phase = oneLine(_status(pod).get("phase") or "Pending")
     waiting = next((oneLine(s.get("reason", "")) for _, s in _states(pod, "waiting")), "")
@@ -166,8 +166,8 @@ def stageOf(pod: Mapping[str, Any]) -> str:
 
 def appAddress(pod: Mapping[str, Any], port: int) -> Address | None:
     """
-    @return: where the app is to be reached; L{None} as long as the Pod has no
-        address, or is not ready by its own probes.
+    @return: the address of the app; L{None} while the Pod has none, or is not ready by
+        its own probes.
     """
     status = _status(pod)
     ready = any(

@@ -1,5 +1,5 @@
 """
-Being told what happens to Pods, whatever happens to the connection.
+Watches Pods, across lost connections.
 """
 
 from __future__ import annotations
@@ -20,27 +20,26 @@ __all__ = ["PodWatch"]
 
 _GONE = 410
 
-# Seconds: a watch that is over sooner, and has told nothing, was none.
+# Seconds; a watch that ends sooner without any event counts as a failure.
 _SHORTEST = 1.0
 
-_Told = Callable[[Mapping[str, Any]], None]
+_Report = Callable[[Mapping[str, Any]], None]
 
 
 class PodWatch:
     """
-    Lists the Pods with some labels and watches them from there on; after an
-    error again, later each time up to half a minute.
+    Lists the Pods with some labels and watches them from there on.  After an error it
+    begins again, with longer pauses each time, up to half a minute.
 
     @param selector: the labels.
-    @param changed: called with a Pod that is new or has changed, maybe twice.
-    @param vanished: called with a Pod, as it was known last, that is there no
-        more.
+    @param changed: called with a Pod that is new or has changed, possibly twice.
+    @param vanished: called with the last known state of a Pod that was removed.
     """
 
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, pods: KubePods, selector: str, changed: _Told, vanished: _Told
+        self, reactor: Any, pods: KubePods, selector: str, changed: _Report, vanished: _Report
     ) -> None:
         self._reactor = reactor
         self._pods = pods
@@ -50,14 +49,14 @@ class PodWatch:
         self._known: dict[str, Mapping[str, Any]] = {}
         self._version = ""
         self._failures = 0
-        self._told = False
+        self._warned = False
         self._backoff = backoffPolicy(0.5, 30.0)
         self._running: Deferred[None] | None = None
         self._stopped = False
 
     def start(self) -> None:
         """
-        Begin, unless that was done.
+        Start watching.  Does nothing when called again.
         """
         if self._running is None:
             self._running = Deferred.fromCoroutine(self._run())
@@ -65,7 +64,7 @@ class PodWatch:
 
     def stop(self) -> None:
         """
-        Want to know nothing more.
+        Stop watching.
         """
         self._stopped = True
         if self._running is not None:
@@ -73,28 +72,28 @@ class PodWatch:
 
     def expect(self, pod: Mapping[str, Any]) -> None:
         """
-        There is a Pod that may not have been told of yet: should it be missed
-        in the next list, it has vanished.
+        Take note of a Pod that may not have been reported yet: if the next list does not
+        have it, it has vanished.
         """
         self._known.setdefault(pod["metadata"]["name"], pod)
 
     def _ended(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
-            self._log.failure("the watch of Pods is broken", failure)
+            self._log.failure("watching Pods failed", failure)
 
     async def _run(self) -> None:
-        # A connection that is cancelled has many ways to say so.
+        # A request that is cancelled can fail with various errors.
         while not self._stopped:
             try:
                 if not self._version:
                     await self._list()
-                # Whoever heard of that may have stopped us.
+                # A report may have had the effect that this was stopped.
                 if not self._stopped:
                     await self._follow()
             except DaemonError as error:
                 if isinstance(error, Refused) and error.status == _GONE:
                     self._version = ""
-                    # Once it is nothing but the way of things.
+                    # One such answer is usual: the API keeps its history for a while only.
                     if not self._failures:
                         self._failures = 1
                         continue
@@ -103,18 +102,18 @@ class PodWatch:
 
     async def _pause(self, error: DaemonError) -> None:
         self._failures += 1
-        if not self._told:
-            self._told = True
-            self._log.warn("Pods can't be watched for the time being: {why}", why=str(error))
+        if not self._warned:
+            self._warned = True
+            self._log.warn("Pods can't be watched for now: {why}", why=str(error))
         await deferLater(self._reactor, self._backoff(self._failures - 1))
 
     def _works(self) -> None:
-        if self._told:
+        if self._warned:
             self._log.info("Pods are watched again")
-        self._failures, self._told = 0, False
+        self._failures, self._warned = 0, False
 
     async def _list(self) -> None:
-        # What is made while we ask may be missing in the answer.
+        # A Pod that is created during the request may be missing in the answer.
         before = dict(self._known)
         items, version = await self._pods.list(self._selector)
         there = {pod["metadata"]["name"]: pod for pod in items}
@@ -131,7 +130,7 @@ class PodWatch:
         version = self._version
         await self._pods.watch(self._selector, version, self._event)
         if version == self._version and self._reactor.seconds() - began < _SHORTEST:
-            raise Unreachable("the API ends the watch at once", sent=True)
+            raise Unreachable("the API ended the watch at once")
 
     def _event(self, event: Mapping[str, Any]) -> None:
         try:
@@ -144,7 +143,7 @@ class PodWatch:
             elif kind == "DELETED":
                 self._forget(object_)
         except (KeyError, TypeError, AttributeError):
-            raise Unreachable("the watch told something that is no event", sent=True) from None
+            raise Unreachable("the watch sent something that is not an event") from None
         self._version = version
         self._works()
 

@@ -1,5 +1,5 @@
 """
-The command lines of OpenSSH's client, and what its messages mean.
+The command lines of OpenSSH's client, and the meaning of its messages.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from brxy.spawners.ssh.remote import HOLD, RUN
 
 __all__ = ["SshClient", "explain", "forwardTarget"]
 
-# Seconds between two questions whether the other side is there still, and how
-# many may go unanswered: a cut link is noticed within 20 s.
+# Seconds between two keep-alive requests, and how many may go unanswered: a connection
+# that was cut is noticed within 20 s.
 _ALIVE_INTERVAL = 5
 _ALIVE_COUNT = 3
 
-# What holds for the master, whatever its user's configuration says: it asks
-# nobody anything, and does nothing but what it is there for.
+# Options of the master, which override the user's configuration: it prompts for nothing,
+# and only holds the connection.
 _MASTER = (
     "BatchMode=yes",
     "ClearAllForwardings=yes",
@@ -33,10 +33,10 @@ _MASTER = (
     f"ServerAliveCountMax={_ALIVE_COUNT}",
 )
 
-# No terminal, agent or X11 is carried over.
+# No terminal, agent or X11 is forwarded.
 _BARE = ("-T", "-a", "-x")
 
-# What comes after the reason, or says nothing without it.
+# Lines that come after the reason, or say nothing without it.
 _NOISE = re.compile(
     r"Connection closed by UNKNOWN |banner exchange: Connection to UNKNOWN "
     r"|kex_exchange_identification: |Disconnected from |Shared connection to |Killed by signal "
@@ -46,13 +46,13 @@ _NOISE = re.compile(
 @frozen
 class SshClient:
     """
-    How C{ssh} is called for one host.
+    The command lines for one host.  What is L{None} is taken from ssh's configuration.
 
-    @ivar host: as C{ssh} itself takes it.
-    @ivar user: whom to be there; L{None}: as the configuration says, and so on.
-    @ivar port: where its sshd listens.
-    @ivar key: the file of the one key to use.
-    @ivar config: the file to use in place of the user's own configuration.
+    @ivar host: the host, as C{ssh} itself takes it.
+    @ivar user: the user there.
+    @ivar port: the port of the sshd there.
+    @ivar key: the file with the only key to use.
+    @ivar config: the file that replaces the user's own configuration.
     @ivar connect_timeout: seconds for a connection and its key exchange.
     """
 
@@ -65,7 +65,8 @@ class SshClient:
 
     def master(self, control: str) -> list[str]:
         """
-        Connects, and offers that connection at C{control}; runs L{HOLD}.
+        Return the command that connects, shares the connection at C{control}, and runs
+        L{HOLD}.
         """
         given = [f"ConnectTimeout={ceil(max(self.connect_timeout, 1))}", *_MASTER]
         argv = ["ssh", "-M", "-S", _path(control), *_BARE]
@@ -82,7 +83,8 @@ class SshClient:
 
     def forward(self, control: str, path: str, target: str) -> list[str]:
         """
-        Asks the master to listen at C{path} over there, for C{target} here.
+        Return the command that has the master listen at C{path} on the host, for
+        C{target} on this machine.
 
         @param target: see L{forwardTarget}.
         """
@@ -91,32 +93,33 @@ class SshClient:
 
     def run(self, control: str) -> list[str]:
         """
-        Runs L{brxy.spawners.ssh.remote.RUN} through the master.
+        Return the command that runs L{brxy.spawners.ssh.remote.RUN} through the master.
         """
         return [*self._through(control), *_BARE, "--", self.host, RUN]
 
     def _through(self, control: str) -> list[str]:
         """
-        Whoever uses a master needs no configuration, and must not connect by
-        itself when there is none.
+        A client of the master needs no configuration, and must not connect by itself
+        when there is no master.
         """
         return ["ssh", "-F", "none", "-S", _path(control), "-oProxyCommand=false"]
 
 
 def _path(text: str) -> str:
     """
-    A path for C{ssh}, which expands C{%h} and the like in it.
+    Escape a path for C{ssh}, which expands C{%h} and the like in it.
     """
     return text.replace("%", "%%")
 
 
 def forwardTarget(endpoint: str, folder: str) -> str:
     """
-    @param endpoint: where nodes on this machine dial the edge, as a Twisted
-        client endpoint.
-    @param folder: where a relative path of it begins.
-    @return: the same as C{ssh -R} has it.
-    @raise ValueError: ssh can't forward to such.
+    Write an endpoint in the form of C{ssh -R}.
+
+    @param endpoint: the Twisted client endpoint at which nodes on this machine dial the
+        edge.
+    @param folder: the folder that a relative path in it starts from.
+    @raise ValueError: ssh can't forward to such an endpoint.
     """
     kind, *rest = (
         re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"(?:\\.|[^:\\])+", endpoint)
@@ -131,8 +134,9 @@ def forwardTarget(endpoint: str, folder: str) -> str:
 
 def explain(lines: Sequence[str]) -> str:
     """
-    @param lines: what C{ssh} printed before it gave up.
-    @return: the reason, in one line.
+    Find the reason for which C{ssh} failed, in one line.
+
+    @param lines: the lines that it printed.
     """
     said = [line.strip() for line in lines if line.strip()]
     if any("REMOTE HOST IDENTIFICATION HAS CHANGED" in line for line in said):

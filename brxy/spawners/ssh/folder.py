@@ -1,5 +1,5 @@
 """
-The private folder for the sockets by which ssh's clients share a connection.
+The private folder for the sockets through which ssh's clients share a connection.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _PREFIX = "brxy-ssh-"
 # and ssh a dot and 16 characters to the name while it makes its socket.
 _LONGEST_PARENT = 107 - len(f"/{_PREFIX}12345678/999999.1234567890123456")
 
-# One that is younger may not be locked yet, in seconds.
+# Seconds; a younger folder may not be locked yet.
 _YOUNG = 60.0
 
 
 class ControlFolder:
     """
-    A folder of our own, made when it is first needed.
+    A folder of this process, made when it is first needed.
 
-    It is locked as long as this process lives, so that the next process finds
-    and removes what one left that was killed.
+    It is locked while this process runs, so that a later process finds and removes the
+    folder of a process that was killed.
 
-    @param parent: where to make it, by default where temporary files go.
+    @param parent: the folder to make it in, by default that of temporary files.
     """
 
     def __init__(self, parent: str | None = None) -> None:
@@ -46,8 +46,8 @@ class ControlFolder:
 
     def next(self) -> str:
         """
-        @return: a path in it that was not used before.
-        @raise SpawnFailed: it can't be made.
+        @return: a path in the folder that was not used before.
+        @raise SpawnFailed: the folder can't be made.
         """
         self._number += 1
         try:
@@ -57,7 +57,7 @@ class ControlFolder:
 
     def remove(self) -> None:
         """
-        Remove it with all that is in it.
+        Remove the folder with everything in it.
         """
         if self._path is not None:
             shutil.rmtree(self._path, ignore_errors=True)
@@ -75,7 +75,7 @@ class ControlFolder:
 
     def _sweep(self) -> None:
         """
-        Remove the folders of ours that nobody holds.
+        Remove the folders that no process holds any more.
         """
         for path in Path(self._parent).glob(f"{_PREFIX}*"):
             with suppress(OSError):

@@ -1,5 +1,5 @@
 """
-Which host gets the next instance.
+The choice of a host for each instance.
 """
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from collections.abc import Collection, Sequence
 
 __all__ = ["Hosts"]
 
-# So long a host that could not be reached comes last, in seconds.
+# Seconds for which a host that could not be reached comes last.
 _SHUNNED = 60.0
 
 
 class Hosts:
     """
-    The hosts of one C{--spawn}, with how many instances are on each.
+    The hosts of one C{--spawn}, and the number of instances on each.
 
-    With a limit they are filled in their order; without one an instance goes
-    where the fewest are.
+    With a limit, hosts are filled in their order; without one, an instance goes to the
+    host with the fewest.
 
-    @param names: in the order of preference.
-    @param per_host: instances on one host at most; L{None}: no limit.
+    @param names: the hosts in the order of preference.
+    @param per_host: the highest number of instances on one host; L{None}: no limit.
     """
 
     def __init__(self, names: Sequence[str], per_host: int | None) -> None:
@@ -30,11 +30,12 @@ class Hosts:
 
     def take(self, now: float, tried: Collection[str]) -> str | None:
         """
-        Choose a host, and count an instance there.  One that could not be
-        reached lately is only chosen when there is no other.
+        Choose a host, and count an instance there.  A host that could not be reached
+        lately is only chosen when there is no other.
 
-        @param now: in seconds.
-        @param tried: those that won't do.
+        @param now: the time in seconds.
+        @param tried: the hosts that don't come into question.
+        @return: the host; L{None}: there is none.
         """
         choice = [name for name in self._instances if name not in tried and not self._full(name)]
         if not choice:
@@ -66,7 +67,7 @@ class Hosts:
 
     def full(self, tried: Collection[str]) -> list[str]:
         """
-        @return: those that have all the instances they may have.
+        @return: the hosts that have reached their limit.
         """
         return [name for name in self._instances if name not in tried and self._full(name)]
 

@@ -1,6 +1,5 @@
 """
-A connection to a host, which OpenSSH's client holds open for all instances
-there.
+A connection to a host, which OpenSSH's client holds open for all instances there.
 """
 
 from __future__ import annotations
@@ -26,25 +25,26 @@ from brxy.values.text import oneLine
 
 __all__ = ["SshLink", "Piped"]
 
-# An sshd lets ten sessions share a connection unless it was told otherwise
-# (MaxSessions); one of them holds the folder.
+# By default an sshd lets ten sessions share a connection (MaxSessions); one of them holds
+# the folder.
 _MOST_SESSIONS = 9
 
-# What a login, a folder and a forwarding may take after the connect timeout.
+# Seconds for a login, a folder and a forwarding after the connect timeout.
 _SETTLE = 15.0
 
-# So long the other side has to remove its folder, before the connection is cut.
+# Seconds for the other side to remove its folder, before the connection is cut.
 _PARTING = 3.0
 
-# How many lines of ssh's own are worth keeping: a changed host key takes 13.
+# Lines of ssh that are kept; the message about a changed host key has 13.
 _LINES = 20
 
 
 class Piped:
     """
-    A program that runs as long as its input is open, or until it has enough.
+    A program with a pipe to its input.  It dies with this process.
 
-    @ivar child: the program; what C{die_with_parent} says holds.
+    @ivar child: the program.
+    @raise SpawnFailed: it can't be started.
     """
 
     def __init__(
@@ -54,9 +54,6 @@ class Piped:
         environ: Mapping[str, str],
         output: Callable[[int, bytes], None],
     ) -> None:
-        """
-        @raise SpawnFailed: it can't be started.
-        """
         reading, writing = os.pipe()
         self.child = Child(reactor, argv, environ, output, die_with_parent=True, stdin=reading)
         try:
@@ -85,15 +82,15 @@ class SshLink:
     """
     One connection.
 
-    @ivar sessions: how many instances use it, or are about to.
-    @ivar lost: why it is of no use any more; L{None} while it is.
-    @ivar folder: the socket by which nodes over there reach the edge is in
-        this; it is there as long as the connection.
-    @ivar edge: what C{target} reaches, as nodes over there dial it; C{None} if
-        they need not.
-    @param control: where to share the connection.
+    @ivar sessions: how many instances use the connection, or are about to.
+    @ivar lost: why the connection can't be used any more; L{None} while it can.
+    @ivar folder: a folder on the host with the socket through which nodes there reach the
+        edge; it exists as long as the connection.
+    @ivar edge: the endpoint at which nodes on the host dial C{target}; L{None} if there
+        is no target.
+    @param control: the path at which the connection is shared.
     @param target: what nodes are to reach, see L{forwardTarget}.
-    @param ended: called when nothing of it is left here.
+    @param ended: called when nothing of the connection is left on this machine.
     """
 
     _log = Logger()
@@ -129,7 +126,7 @@ class SshLink:
     @property
     def room(self) -> bool:
         """
-        Can one more instance use it?
+        Whether one more instance can use the connection.
         """
         return self.lost is None and self.sessions < _MOST_SESSIONS
 
@@ -142,7 +139,7 @@ class SshLink:
         @raise SpawnFailed: there is no ssh.
         """
         self._master = Piped(
-            self._reactor, self._client.master(self._control), self._environ, self._said
+            self._reactor, self._client.master(self._control), self._environ, self._printed
         )
         self._master.write(f"{self.folder}\n".encode())
         self._master.child.ended.addCallback(self._masterEnded)
@@ -178,21 +175,21 @@ class SshLink:
 
     async def _forward(self, target: str) -> None:
         lines: list[str] = []
-        asking = Child(
+        forwarding = Child(
             self._reactor,
             self._client.forward(self._control, f"{self.folder}/edge", target),
             self._environ,
             lambda descriptor, line: lines.append(oneLine(line)),
             die_with_parent=True,
         )
-        asking.start()
-        ended = await asking.ended
+        forwarding.start()
+        ended = await forwarding.ended
         if ended.status != 0:
             raise SpawnFailed(f"no way back to the edge: {explain(lines)}")
 
-    def _said(self, descriptor: int, line: bytes) -> None:
+    def _printed(self, descriptor: int, line: bytes) -> None:
         """
-        The master, or what runs over there for it, printed a line.
+        The master, or its command on the host, printed a line.
         """
         if line == MADE and not self._made.called:
             self._made.callback(None)
@@ -203,7 +200,7 @@ class SshLink:
 
     def run(self, output: Callable[[int, bytes], None]) -> Piped:
         """
-        Start L{brxy.spawners.ssh.remote.RUN} over there.
+        Start L{brxy.spawners.ssh.remote.RUN} on the host.
 
         @param output: as for L{Child}.
         @raise SpawnFailed: it can't be started.
@@ -212,8 +209,7 @@ class SshLink:
 
     def whenLost(self) -> Deferred[str]:
         """
-        @return: fires with the reason when the connection is gone; may be
-            cancelled.
+        @return: fires with the reason when the connection is lost; may be cancelled.
         """
         if self.lost is not None:
             return succeed(self.lost)
@@ -225,9 +221,9 @@ class SshLink:
 
     def close(self) -> Deferred[None]:
         """
-        Leave the host, when nobody uses the connection any more.
+        Close the connection, when no instance uses it any more.
 
-        @return: fires when that is done; not for one that has ended already.
+        @return: fires when it is closed; does not fire if it has ended already.
         """
         closed: Deferred[None] = Deferred()
         self._closing.append(closed)
@@ -236,7 +232,7 @@ class SshLink:
 
     def _fail(self, reason: str) -> None:
         """
-        It is of no use any more, and ends soon.
+        The connection can't be used any more, and ends soon.
         """
         if self.lost is not None:
             return

@@ -1,5 +1,5 @@
 """
-What C{ssh:} can be told.
+The keys of C{ssh:}.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from brxy.spawners.spec import portNumber, positiveInt, seconds
 
 __all__ = ["SshOptions"]
 
-# A name, an address or a Host of ssh's configuration, with a user before it if
-# need be; what begins with "-" would be an option.
+# A name, an address or a Host of ssh's configuration, and optionally a user before it.
+# What begins with "-" would be an option.
 _HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+\\-]*")
 
@@ -50,41 +50,41 @@ class SshOptions:
 
     host: tuple[str, ...] = field(
         converter=_hosts,
-        metadata={"help": "where to run it, as ssh itself takes it; several with commas"},
+        metadata={"help": "the host, as ssh itself takes it; several with commas between"},
     )
     per_host: int | None = field(
         default=None,
         converter=optional(positiveInt),
-        metadata={"help": "instances on a host at most; hosts are then filled in their order"},
+        metadata={"help": "the highest number of instances on a host; hosts fill in order"},
     )
     user: str | None = field(
         default=None,
         converter=optional(_user),
-        metadata={"help": "the user there, else as ssh's configuration says"},
+        metadata={"help": "the user on the host, else that of ssh's configuration"},
     )
     port: int | None = field(
         default=None,
         converter=optional(portNumber),
-        metadata={"help": "the port of the sshd there, else as ssh's configuration says"},
+        metadata={"help": "the port of the host's sshd, else that of ssh's configuration"},
     )
     key: str | None = field(
         default=None,
         converter=optional(_file),
-        metadata={"help": "a file with the private key to use, and no other"},
+        metadata={"help": "a file with the only private key to use"},
     )
     config: str | None = field(
         default=None,
         converter=optional(_file),
-        metadata={"help": "a file to use in place of ssh's own configuration"},
+        metadata={"help": "a file that replaces ssh's own configuration"},
     )
     connect_timeout: float = field(
         default=10.0,
         converter=seconds,
-        metadata={"help": "seconds until a host counts as not to be reached"},
+        metadata={"help": "seconds to connect to a host"},
     )
-    # As for process: a node finishes what runs within its --drain-timeout.
+    # As for process: a node finishes its exchanges within its --drain-timeout.
     stop_timeout: float = field(
         default=30.0,
         converter=seconds,
-        metadata={"help": "seconds between SIGTERM and SIGKILL over there"},
+        metadata={"help": "seconds between SIGTERM and SIGKILL on the host"},
     )

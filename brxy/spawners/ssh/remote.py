@@ -1,10 +1,9 @@
 """
-What C{ssh:} runs on the other side: two fixed scripts for any C{sh}, and what
-is said to them and by them.
+What C{ssh:} runs on a host: two fixed scripts for any C{sh}, their input and their output.
 
-ssh hands one string to the remote user's shell, whichever that is.  So the
-scripts are quoted once, for all of those, and nothing that changes is in
-them; what changes comes over standard input, and meets no shell as code.
+ssh passes one string to the remote user's shell, which may be any shell.  So the scripts
+are fixed and quoted for all shells.  What varies comes over standard input, and no shell
+runs it as code.
 """
 
 from __future__ import annotations
@@ -22,15 +21,16 @@ _STATUS = re.compile(rb"brxy-ssh: exit (\d{1,3})")
 
 def _quoted(script: str) -> str:
     """
+    Quote a script as a command on one line.
+
     @param script: without apostrophes and backslashes, and with nothing but
         blanks after exclamation marks: these mean different things to
         different shells.
-    @return: it as a command, on one line.
     """
     return f"exec sh -c '{' '.join(script.split())}'"
 
 
-#: Makes the folder that the first line of its input names, for its user alone,
+#: Makes the folder that the first line of its input names, accessible to its user only,
 #: and removes it when the input ends.
 HOLD = _quoted(
     """
@@ -39,34 +39,31 @@ HOLD = _quoted(
     """
 )
 
-# The shell leads the process group in which all of this runs: an sshd has it
-# so, and "exec" keeps it so.  The command has an input of its own, which stays
-# open while the command is to end by SIGTERM: a node takes the end of its input
-# for a second SIGTERM, and would not drain.  Nobody else touches the input that
-# ends with the connection, so a command that makes its own non-blocking does no
-# harm.  The status comes as a line, since what ssh exits with can be its own
-# failure too, and since SIGKILL for the group ends this shell with the others.
-# When the connection is lost, nobody takes what is printed, by the shell of who
-# was killed too: SIGPIPE must not end it before it has ended the rest.  SIGTERM
-# waits until two things were reported: that the input has ended, and that there
-# is a command that can be told so.
-#: Does what L{instructions} say: runs a command, prints how it ended, and ends
-#: what is left of it.  When the input ends, the command gets SIGTERM, and
-#: SIGKILL after the time it was given.
+# The shell leads the process group in which all of this runs: an sshd starts it so, and
+# "exec" keeps it so.  The command has an input of its own, which stays open while SIGTERM
+# ends the command: a node takes the end of its input for a second SIGTERM, and would not
+# drain.  The command does not share the input that ends with the connection, so it does
+# no harm if it makes its own non-blocking.  The status comes as a line, because the exit
+# status of ssh can report a failure of its own, and because SIGKILL for the group ends
+# this shell too.  When the connection is lost, writing fails: SIGPIPE must not end the
+# shell before it has ended the rest.  SIGTERM waits for two reports: that the input has
+# ended, and that the command has begun.
+#: Follows L{instructions}: runs a command, prints how it ended, and ends what is left of
+#: it.  When the input ends, the command gets SIGTERM, and SIGKILL after its stop timeout.
 RUN = _quoted(
     """
     kill -0 "-$$" || { echo "the remote shell leads no process group" >&2; exit 125; };
-    IFS= read -r backslash; IFS= read -r patience; told=;
+    IFS= read -r backslash; IFS= read -r patience; complete=;
     while IFS= read -r line; do
       case $line in *"$backslash"*) line=$(printf %bx "$line"); line=${line%x};; esac;
       case $line in
         =*) export "${line#=}";;
         +*) set -- "$@" "${line#+}";;
-        .) told=yes; break;;
+        .) complete=yes; break;;
       esac;
     done;
-    [ "$told" ] || exit 125;
-    unset backslash line told;
+    [ "$complete" ] || exit 125;
+    unset backslash line complete;
     exec 3<&0 4>&1; trap : HUP INT PIPE TERM;
     { trap : HUP INT PIPE TERM; {
       trap "" HUP INT PIPE TERM;
@@ -89,10 +86,9 @@ def instructions(
     environment: Mapping[str, str], command: Iterable[str], stop_timeout: float
 ) -> bytes:
     """
-    What L{RUN} reads.
+    Write the input of L{RUN}.
 
-    @param environment: what the command is to find besides what its user has
-        there.
+    @param environment: added to the environment of the remote user.
     @param stop_timeout: seconds from SIGTERM to SIGKILL, when the input ends.
     """
     lines = ["\\", f"{stop_timeout:g}"]
@@ -103,7 +99,7 @@ def instructions(
 
 def _escaped(text: str) -> str:
     """
-    A text as printable ASCII, for C{printf %b}.
+    Write a text as printable ASCII, for C{printf %b}.
     """
     data = text.encode("utf-8", "surrogateescape")
     return "".join(
@@ -113,9 +109,10 @@ def _escaped(text: str) -> str:
 
 def readStatus(line: bytes) -> int | None:
     """
-    @param line: one that L{RUN} or the command printed.
-    @return: the exit status, if that is what it says; as shells have it, 128
-        and the number of a signal for who was killed.
+    Read the exit status from a line that L{RUN} or the command printed.
+
+    @return: the exit status, which is 128 + n after a signal n; L{None} if it is
+        another line.
     """
     match = _STATUS.fullmatch(line)
     return int(match[1]) if match else None

@@ -1,5 +1,5 @@
 """
-One command that runs on another host.
+A command that runs on another host.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from brxy.values.text import oneLine
 
 __all__ = ["Session"]
 
-# How much later than over there it is ended by force here, in seconds: the
-# word that it was ended has to come through.
+# Seconds after the end by force on the host until ssh is ended here: the report of that
+# end has to arrive.
 _GRACE = 5.0
 
-# What the command left running somehow may keep the session open so long.
+# Seconds for which something that the command left running may keep the session open.
 _LEFTOVERS = 1.0
 
-# When a connection is lost its sessions may hear of it so much sooner.
+# Seconds by which a session may notice a lost connection before the master does.
 _HEARSAY = 0.5
 
 _STDERR = 2
@@ -37,10 +37,10 @@ _SIGNALS = 64
 
 class Session:
     """
-    The command, and the C{ssh} that it talks through.
+    The command, and the C{ssh} that runs it.
 
     @param output: called with 1 or 2 and a line, as by L{brxy.processes.child.Child}.
-    @param stop_timeout: seconds from SIGTERM to SIGKILL over there.
+    @param stop_timeout: seconds from SIGTERM to SIGKILL on the host.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class Session:
         Run the command.
 
         @param instructions: see L{brxy.spawners.ssh.remote.instructions}.
-        @return: how it ended, when it has.
-        @raise SpawnFailed: it can't be started.
+        @return: how the command ended.
+        @raise SpawnFailed: ssh can't be started.
         """
-        self._piped = piped = self._link.run(self._said)
+        self._piped = piped = self._link.run(self._printed)
         piped.write(instructions)
         ended = await piped.child.ended
         if self._timer is not None and self._timer.active():
@@ -78,7 +78,7 @@ class Session:
 
     def stop(self) -> None:
         """
-        Have the command ended: by SIGTERM, and by force in the end.
+        Stop the command by SIGTERM, and in the end by force.
         """
         if self._piped is not None and not self._stopping:
             self._stopping = True
@@ -87,7 +87,7 @@ class Session:
 
     def _endBy(self, timeout: float) -> None:
         """
-        End our side so many seconds from now, if it did not end by then.
+        End ssh after a time, if it has not ended by then.
         """
         assert self._piped is not None
         if self._timer is None:
@@ -95,7 +95,7 @@ class Session:
         elif self._timer.active():
             self._timer.reset(timeout)
 
-    def _said(self, descriptor: int, line: bytes) -> None:
+    def _printed(self, descriptor: int, line: bytes) -> None:
         """
         The command printed a line, or the shell or the ssh around it.
         """
@@ -112,7 +112,9 @@ class Session:
 
     async def _describe(self, ended: Ended) -> str:
         """
-        @param ended: how our side ended.
+        Describe how the command ended.
+
+        @param ended: how ssh ended.
         """
         status = self._status
         if status is not None and 128 < status <= 128 + _SIGNALS:

@@ -1,5 +1,5 @@
 """
-C{ssh:} runs a command on another host, by OpenSSH's own client.
+The spawner C{ssh:}, which runs a command on another host by OpenSSH's client.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ class _Links:
 
     def take(self, host: str, target: str | None) -> SshLink:
         """
-        @return: a connection with room for one more instance, which is counted;
-            it may not be up yet.
-        @raise SpawnFailed: there is none to be had.
+        Take a connection for one more instance.
+
+        @return: the connection, which may not be up yet.
+        @raise SpawnFailed: there is none.
         """
         links = self._links[host]
         link = next((each for each in links if each.room and each.target == target), None)
@@ -60,17 +61,17 @@ class _Links:
 
     def release(self, host: str, link: SshLink) -> None:
         """
-        An instance needs a connection no more.  One is kept for the next.
+        An instance no longer needs a connection.  One connection is kept for the next.
         """
         link.sessions -= 1
         others = [each for each in self._links[host] if each is not link and each.room]
         if others and not link.sessions and link.room:
-            # Whoever stops us meanwhile waits for it too.
+            # L{close} waits for it too, if it is called meanwhile.
             link.close()
 
     async def close(self) -> None:
         """
-        Leave all hosts.
+        Close all connections.
         """
         await gatherResults([link.close() for links in self._links.values() for link in links])
         self._folder.remove()
@@ -128,10 +129,10 @@ class SshInstance(BaseInstance):
         environment = dict(order.environment)
         if link.edge is not None:
             environment["BRXY_EDGE"] = link.edge
-        told = instructions(environment, spawner.command(order.route), spawner.stop_timeout)
+        given = instructions(environment, spawner.command(order.route), spawner.stop_timeout)
         output = lineLogger(self._log, order.ticket)
         self._session = Session(spawner.reactor, link, output, spawner.stop_timeout)
-        return await self._session.run(told)
+        return await self._session.run(given)
 
 
 @implementer(ISpawner)
@@ -187,16 +188,16 @@ class SshSpawner:
 
     def command(self, route: str) -> list[str]:
         """
-        @return: what to run for a route.
+        @return: the command for a route.
         """
         return [argument.replace("{route}", route) for argument in self._command]
 
     async def place(self, target: str | None) -> tuple[str, SshLink]:
         """
-        Find a host, and connect to it; L{leave} gives it back.
+        Find a host and connect to it, until L{leave} is called.
 
-        @param target: what is to be reached from there.
-        @raise SpawnFailed: no host will do, for the reasons it says.
+        @param target: what nodes there are to reach, see L{forwardTarget}.
+        @raise SpawnFailed: no host can be used; the message has the reasons.
         """
         reasons: dict[str, str] = {}
         while (host := self._hosts.take(self.reactor.seconds(), reasons)) is not None:
@@ -229,13 +230,13 @@ class SshSpawner:
 
     def _refusal(self, reasons: Mapping[str, str]) -> str:
         full: Collection[str] = self._hosts.full(reasons)
-        told = [f"{host}: {reason}" for host, reason in reasons.items()]
-        return "; ".join([*told, *(f"{host}: full" for host in full)])
+        failed = [f"{host}: {reason}" for host, reason in reasons.items()]
+        return "; ".join([*failed, *(f"{host}: full" for host in full)])
 
 
 factory = CommandFactory(
     "ssh",
-    "runs a command on another host, by OpenSSH's client, that runs a node",
+    "runs a command that runs a node on another host, by OpenSSH's client",
     SshOptions,
     SshSpawner,
 )

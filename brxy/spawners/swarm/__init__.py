@@ -1,5 +1,5 @@
 """
-The swarm spawner: a service for each instance.
+The swarm spawner, which runs a service for each instance.
 """
 
 __all__: list[str] = []

@@ -1,5 +1,5 @@
 """
-One service of one task that a swarm runs for us.
+An instance that is a service of a swarm, with one task.
 """
 
 from __future__ import annotations
@@ -17,27 +17,29 @@ from brxy.values.text import oneLine
 
 __all__ = ["Service", "isAlive"]
 
-# Why nobody can say what became of one.
+# The reason for which the end of a task is not known.
 _LOST = "its machine is lost to the swarm"
 
-# Seconds for the swarm's own part in stopping a task.
+# Seconds that a swarm needs to stop a task, beside the time of the task itself.
 _MARGIN = 30.0
 
 
 def isAlive(tasks: Sequence[Any]) -> bool:
     """
-    Is this all that is to be of a service?  What a swarm starts in place of a task
-    that is over nobody has ordered.
+    Whether a service has its one task, and this runs.  A task that the swarm starts in
+    place of one that is over was not ordered.
     """
     return len(tasks) == 1 and tasks[0]["Status"]["State"] not in OVER
 
 
 class Service(Managed):
     """
-    @param name: of the service.
-    @param body: what it is created by, see the API.
+    One service.
+
+    @param name: the name of the service.
+    @param body: the body of the request that creates it, see the API.
     @param stop_timeout: seconds between SIGTERM and SIGKILL.
-    @param service: its id, if it is there already.
+    @param service: the id of the service, if it exists already.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class Service(Managed):
         """
         tasks = self._tasks.of(self._id)
         if not tasks:
-            return "removed by somebody else" if self._seen else None
+            return "removed by another program" if self._seen else None
         self._seen = True
         return None if isAlive(tasks) else await self._reason(tasks)
 

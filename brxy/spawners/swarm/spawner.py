@@ -1,8 +1,8 @@
 """
-C{swarm:} runs each instance as a service of one task, by the Docker Engine API
-of a manager.
+The spawner C{swarm:}, which runs each instance as a service of one task, by the Docker
+Engine API of a manager.
 
-Not as a job: a running task of a job that is removed goes on (seen in 20.10).
+Jobs are not used: a running task of a job that is removed goes on (seen in 20.10).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from brxy.spawners.swarm.tasks import Tasks
 
 __all__ = ["SwarmOptions", "SwarmSpawner", "factory"]
 
-# Seconds that something left by an earlier run gets to end.
+# Seconds in which a service that an earlier run left may end.
 _LEFTOVER_TIMEOUT = 20.0
 
 
@@ -47,7 +47,7 @@ class SwarmOptions(ContainerOptions):
 
 class SwarmSpawner(ManagingSpawner):
     """
-    Runs one more service of the same image for each instance.
+    Runs a service of the same image for each instance.
     """
 
     kind = "swarm"
@@ -71,7 +71,7 @@ class SwarmSpawner(ManagingSpawner):
     @property
     def following(self) -> Tasks:
         """
-        The tasks of its services.
+        The tasks of the services.
         """
         assert self._tasks is not None, "not prepared"
         return self._tasks
@@ -89,7 +89,7 @@ class SwarmSpawner(ManagingSpawner):
 
     def _body(self, name: str, order: SpawnOrder) -> dict[str, Any]:
         """
-        What creates the service of an order.
+        Return the body of the request that creates the service of an order.
         """
         options = self._options
         network = options.network or "host"
@@ -131,7 +131,7 @@ class SwarmSpawner(ManagingSpawner):
             mine = labels.get(IMAGE) == self._options.image
             alive = mine and isAlive(self.following.of(each["ID"]))
             if order is not None and order.ticket not in found and alive:
-                # It is there: nothing is needed that would create it.
+                # It exists, and is never created: no body is needed.
                 service = self._service(name, {}, each["ID"])
                 found[order.ticket] = self.keep(name, service, found=True)
             else:
@@ -160,7 +160,7 @@ class SwarmSpawner(ManagingSpawner):
 
 def _mount(volume: str) -> dict[str, Any]:
     """
-    A volume of the options as the API has it for services.
+    Write a volume of the options in the form of the API for services.
     """
     source, target, *mode = volume.split(":")
     return {
@@ -173,7 +173,7 @@ def _mount(volume: str) -> dict[str, Any]:
 
 factory = EngineFactory(
     "swarm",
-    "runs each instance as a service of a Docker swarm, by the Engine API of a manager",
+    "runs a service of a Docker swarm for each instance, by the Engine API of a manager",
     SwarmOptions,
     SwarmSpawner,
 )

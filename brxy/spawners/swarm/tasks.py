@@ -1,6 +1,6 @@
 """
-Follows what becomes of the tasks of swarm services, by asking for all of them
-together: a manager has no events of what happens on other nodes.
+Watches the tasks of swarm services by listing all of them again and again: a manager has
+no events of what happens on other nodes.
 """
 
 from __future__ import annotations
@@ -18,24 +18,26 @@ from brxy.spawners.docker.removal import removeService
 
 __all__ = ["ORPHANED", "OVER", "Tasks"]
 
-#: The state of a task that nobody can tell anything of: its machine is lost.
+#: The state of a task whose machine is lost.
 ORPHANED = "orphaned"
 
-#: The states of a task that are its last, see the API.
+#: The final states of a task, see the API.
 OVER = frozenset(["complete", "failed", "rejected", "shutdown", ORPHANED, "remove"])
 
-# What a swarm wants of a task that it gives up.
+# The desired states of a task that the swarm ends.
 _GIVEN_UP = frozenset(["shutdown", "remove"])
 
-# Seconds between two looks, while there is something to see.
+# Seconds between two lists, while there are tasks.
 _PAUSE = 0.5
 
 
 class Tasks:
     """
-    @param labels: what the services bear.
-    @param told: called after each look.
-    @param needed: is there anything to look for?
+    The tasks of the services with some labels.
+
+    @param labels: the labels of the services.
+    @param listed: called after each list.
+    @param needed: returns whether there are tasks to watch.
     """
 
     _log = Logger()
@@ -45,13 +47,13 @@ class Tasks:
         reactor: Any,
         engine: Engine,
         labels: Mapping[str, str],
-        told: Callable[[], None],
+        listed: Callable[[], None],
         needed: Callable[[], bool],
     ) -> None:
         self._reactor = reactor
         self._engine = engine
         self._filters = labelFilter(labels)
-        self._told = told
+        self._listed = listed
         self._needed = needed
         self._work: Deferred[None] | None = None
         self._found: dict[str, list[Any]] = {}
@@ -60,16 +62,16 @@ class Tasks:
 
     def of(self, service: str) -> Sequence[Any]:
         """
-        @param service: its id.
-        @return: its tasks as the API has them, at the last look.
+        @param service: the id of a service.
+        @return: its tasks in the form of the API, as they were listed last.
         """
         return self._found.get(service, ())
 
     async def look(self) -> None:
         """
-        Look now.
+        List the tasks now.
 
-        @raise DaemonError: the daemon can't say.
+        @raise DaemonError: the daemon does not answer.
         """
         tasks = await self._engine.ask("GET", "/tasks", filters=self._filters)
         await self._findOrphans([each for each in tasks if _isEnding(each)])
@@ -80,7 +82,7 @@ class Tasks:
 
     async def _findOrphans(self, ending: Sequence[Any]) -> None:
         """
-        Of a task on a machine that is lost a swarm says for a day that it runs.
+        Mark tasks on lost machines: for a day, the swarm reports that they run.
         """
         if not ending:
             return
@@ -95,9 +97,9 @@ class Tasks:
         Wait until nothing is left of the tasks of a service that was removed,
         on all machines that the swarm can reach.
 
-        @param seconds: so long at most.
-        @return: whether nothing is.
-        @raise DaemonError: the daemon can't say.
+        @param seconds: the longest time to wait.
+        @return: whether nothing is left.
+        @raise DaemonError: the daemon does not answer.
         """
         give_up = self._reactor.seconds() + seconds
         while True:
@@ -109,14 +111,14 @@ class Tasks:
 
     def doom(self, name: str) -> None:
         """
-        Remove a service once the daemon can be reached again.
+        Remove a service when the daemon can be reached again.
         """
         self._doomed.add(name)
         self.follow()
 
     def follow(self) -> None:
         """
-        Look again and again, as long as that is needed.
+        Begin to list the tasks again and again, while that is needed.
         """
         if self._work is None or self._work.called:
             self._work = Deferred.fromCoroutine(self._follow())
@@ -124,14 +126,14 @@ class Tasks:
 
     def stop(self) -> None:
         """
-        Look no more.
+        Stop watching.
         """
         if self._work is not None:
             self._work.cancel()
 
     def _broken(self, failure: Any) -> None:
         if not failure.check(CancelledError):
-            self._log.failure("the look at services broke", failure)
+            self._log.failure("watching services failed", failure)
 
     async def _follow(self) -> None:
         failed = False
@@ -147,12 +149,12 @@ class Tasks:
                 failed = True
             else:
                 failed = False
-                self._told()
+                self._listed()
             await deferLater(self._reactor, _PAUSE)
 
 
 def _isEnding(task: Any) -> bool:
     """
-    Does a task run still that is not to?
+    Whether a task that is to end still runs.
     """
     return task["DesiredState"] in _GIVEN_UP and task["Status"]["State"] not in OVER

@@ -1,13 +1,12 @@
 """
-The app of L{brxy.spawners.testing}: says who it is and what its route is.
+The app of L{brxy.spawners.testing}, which answers with its route and its instance.
 
-It needs Python's own library and nothing else, so that this one file can be put
-into an image or onto another machine.  It listens on C{HOST} and C{PORT}.
+It needs nothing but Python's own library, so that this file alone can be put into an
+image or onto another machine.  It listens on C{HOST} and C{PORT}.
 
-C{/} is answered with a line of JSON: C{instance}, another one each time that it
-is started, C{route} as it found it in its environment, and C{arguments}.
-C{/hold} is answered with the same, and the response goes on until the client
-hangs up.
+The answer to C{/} is a line of JSON: C{instance}, a text that differs each time that the
+app is started; C{route}, from its environment; and C{arguments}.  The answer to C{/hold}
+is the same, and goes on until the client hangs up.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from threading import Thread
 
 __all__ = ["main"]
 
-# A head that is longer is none of a test's.
+# Bytes; no test sends a longer head.
 _LONGEST_HEAD = 65536
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
@@ -32,7 +31,7 @@ def _serve(connection: socket.socket, line: bytes) -> None:
     """
     Answer one request, and close the connection.
     """
-    # Whoever hangs up in the middle is nobody's fault.
+    # Clients may hang up at any time.
     with connection, suppress(OSError):
         head = b""
         while b"\r\n\r\n" not in head and len(head) < _LONGEST_HEAD:
@@ -50,7 +49,7 @@ def main() -> None:
     """
     Serve, until SIGTERM.
     """
-    # As the first process of a container it would not end by it otherwise.
+    # Without a handler, SIGTERM does not end the first process of a container.
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
     about = {
         "instance": os.urandom(8).hex(),

@@ -1,6 +1,6 @@
 """
-What the tests of L{brxy.spawners.testing} stand on: what they have to be told,
-and what they do again and again.
+The base of the tests of L{brxy.spawners.testing}: what a spawner's author says about the
+spawner, and the steps that tests share.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ __all__ = ["SpawnerBed"]
 
 _MARK = "SPAWNER_TEST"
 
-# Not for what an edge or a test starts, though whoever runs the tests has them.
+# Variables that the tests may have in their environment, and what they start must not.
 _NOT_INHERITED = ("ROUTE", "PORT", "HOST")
 
 
 class _Case:
     """
-    What a mixin needs of L{twisted.trial.unittest.TestCase}, which trial would take for a
-    case of its own if it was a base of the mixin.
+    What the mixin needs of L{twisted.trial.unittest.TestCase}.  That is not a base of the
+    mixin, because trial would run the mixin as a test case.
     """
 
     setUp: Callable[[], None]
@@ -61,16 +61,16 @@ class SpawnerBed(_Case):
     """
     A mixin to L{twisted.trial.unittest.TestCase}.
 
-    @cvar factory: the spawner's.
+    @cvar factory: the factory of the spawner.
     @cvar app: the command that runs L{brxy.spawners.testing.app} on this machine.
-        A spawner that runs things elsewhere has that file there.
-    @cvar environment: what an edge finds in its environment besides our own.
-    @cvar patience: how long, in seconds, anything may take.
-    @ivar folder: the test's own, with a short name; removed after it.
-    @ivar edge_id: the C{edge} in the orders of this test and of its edges, and in no
-        other.
+        A spawner that runs instances elsewhere needs a copy of that file there.
+    @cvar environment: added to the environment of edges.
+    @cvar patience: the longest time that any step may take, in seconds.
+    @ivar folder: a folder for the test, with a short name; removed after it.
+    @ivar edge_id: the id of the edges of this test, and of no other.
+    @ivar label: the id with which those edges order by a spawn string of the factory.
     @ivar state: the state folder of its edges.
-    @ivar mark: C{NAME=value} in the environment of all that the test starts.
+    @ivar mark: C{NAME=value} in the environment of everything that the test starts.
     """
 
     factory: ISpawnerFactory
@@ -79,65 +79,65 @@ class SpawnerBed(_Case):
     patience = 60.0
     timeout = 300
 
-    # What the tests have to be told
+    # For authors of spawners to implement or override
 
     def spec(self) -> str:
         """
-        What C{--spawn} is to be for a spawner that runs L{app}, without
-        C{max=}, C{capacity=}, C{route=} and idle times.
+        Return a C{--spawn} that runs L{app}, without C{max=}, C{capacity=}, C{route=} and
+        idle timeouts.
         """
         raise NotImplementedError
 
     def brokenSpec(self) -> str:
         """
-        The same for instances that can't be started, such as for a program or
-        an image that is not there.
+        Return a C{--spawn} whose instances can't be started, such as for a program or
+        an image that does not exist.
         """
         raise NotImplementedError
 
     def nodePort(self, name: str) -> str:
         """
-        Where an instance that dials back can reach this machine: a server
-        endpoint, the same whenever it is asked for by the same name.
+        Return a server endpoint on this machine that instances can dial: always the same
+        for the same name.
         """
         return f"unix:{self.folder}/{name}"
 
     async def left(self) -> Sequence[str]:
         """
-        What there is of all that this test has started by the spawner, one
-        line each; by default the processes on this machine.
+        Return a line for each thing that is left of what the spawner started in this
+        test; by default the processes on this machine.
         """
         return [f"process {pid}" for pid in processesWith(self.mark, "ROUTE=")]
 
     async def kill(self, order: SpawnOrder) -> None:
         """
-        Kill the only instance that runs, from outside: its spawner is not
-        told.  By default its processes on this machine, by SIGKILL.
+        Kill the only instance that runs, without its spawner: by default its processes
+        on this machine, by SIGKILL.
         """
         _kill(processesWith(self.mark, "ROUTE="))
 
     async def remove(self) -> None:
         """
-        After a test that failed: remove all that it has left.
+        Remove everything that a test left, in case it failed.
         """
         _kill(processesWith(self.mark))
 
     async def bystander(self) -> Callable[[], Awaitable[bool]]:
         """
-        Start something that looks like an instance of ours, but does not bear
-        our edge's id: by default an instance of another edge.
+        Start something that looks like an instance of this test, but belongs to another
+        edge: by default an instance of another edge.
 
-        @return: tells whether it runs still.  It is ended after the test.
+        @return: returns whether it still runs.  It is stopped after the test.
         """
         spawner = await self.make(self.spec())
-        instance = await self.started(spawner, self.order(edge=f"other-{self.edge_id}"))
+        instance = await self.started(spawner, self.order(edge=f"other-{self.label}"))
 
         async def runs() -> bool:
             return not instance.gone.called
 
         return runs
 
-    # What they do
+    # Steps of tests
 
     def setUp(self) -> None:
         """
@@ -149,13 +149,12 @@ class SpawnerBed(_Case):
         self.reactor: Any = reactor
         self.folder = Path(tempfile.mkdtemp(prefix="brxy-"))
         self.addCleanup(shutil.rmtree, self.folder)
-        edge = f"test-{uuid4().hex[:16]}"
-        # The edges label what they start with their id and the name of the spawn.
-        self.edge_id = f"{edge}-{self.factory.name}"
+        self.edge_id = f"test-{uuid4().hex[:16]}"
+        self.label = f"{self.edge_id}-{self.factory.name}"
         self.mark = f"{_MARK}={self.edge_id}"
         self.state = self.folder / "state"
         self.state.mkdir()
-        known = {"edge": edge, "instances": []}
+        known = {"edge": self.edge_id, "instances": []}
         (self.state / "edge.json").write_text(json.dumps(known))
         before = dict(os.environ)
         os.environ[_MARK] = self.edge_id
@@ -169,10 +168,10 @@ class SpawnerBed(_Case):
 
     async def until(self, condition: Callable[[], Any], what: str) -> None:
         """
-        Wait until something is so, or fail.
+        Wait until a condition holds, or fail.
 
-        @param condition: what tells, at once or as a coroutine.
-        @param what: what did not happen, should it fail.
+        @param condition: returns whether it holds, or a coroutine that does.
+        @param what: the message of the failure.
         """
         end = self.reactor.seconds() + self.patience
         while True:
@@ -199,8 +198,8 @@ class SpawnerBed(_Case):
 
     def order(self, route: str = "a_b.x-1.example", edge: str = "") -> SpawnOrder:
         """
-        An order, with a ticket of its own.  Make the spawner first: where an
-        instance shall dial is not known before.
+        Make an order with a new ticket.  Make the spawner first: before, it is not known
+        where an instance is to dial.
         """
         ticket = uuid4().hex[:16]
         environment = {
@@ -212,11 +211,11 @@ class SpawnerBed(_Case):
             "BRXY_IDLE_TIMEOUT": "300",
             "BRXY_OLD_IDLE_TIMEOUT": "300",
         }
-        return SpawnOrder(ticket, route, 1, environment, edge or self.edge_id)
+        return SpawnOrder(ticket, route, 1, environment, edge or self.label)
 
     async def make(self, spec: str) -> ISpawner:
         """
-        @return: a spawner, as the edge would have it.
+        Make a spawner as the edge does.
         """
         parsed = parseSpawn(spec)
         _, options = splitCommon(parsed, self.factory.options)
@@ -233,7 +232,7 @@ class SpawnerBed(_Case):
 
     def ready(self, spawner: ISpawner, order: SpawnOrder, instance: IInstance) -> Deferred[Any]:
         """
-        @return: fires when an instance serves.
+        @return: fires when an instance is ready to serve.
         """
         if spawner.dials_back:
             assert self._node_port is not None
@@ -242,7 +241,7 @@ class SpawnerBed(_Case):
 
     async def started(self, spawner: ISpawner, order: SpawnOrder | None = None) -> IInstance:
         """
-        Have an instance started, and wait until it serves.
+        Start an instance, and wait until it is ready to serve.
         """
         order = order or self.order()
         instance = spawner.spawn(order)
@@ -253,7 +252,7 @@ class SpawnerBed(_Case):
 
     async def gone(self, instance: IInstance) -> Gone:
         """
-        Wait until an instance is gone, and look at the reason.
+        Wait until an instance is gone, and check the reason.
         """
         await self.until(lambda: instance.gone.called, "it is not gone")
         result = await instance.gone
@@ -265,7 +264,7 @@ class SpawnerBed(_Case):
 
     async def startEdge(self, *arguments: str, spec: str = "") -> EdgeProcess:
         """
-        Start an edge with the spawner, and wait until it takes requests.
+        Start an edge with the spawner, and wait until it accepts requests.
         """
         ports = ["--port", "tcp:0:interface=127.0.0.1", "--node-port", self.nodePort("nodes")]
         spawn = ["--state-dir", str(self.state), "--spawn", spec or self.spec()]
@@ -287,7 +286,9 @@ class SpawnerBed(_Case):
 
     async def ask(self, edge: EdgeProcess, host: str = "localhost") -> Mapping[str, Any]:
         """
-        @return: what the app that answers a request says of itself.
+        Make a request.
+
+        @return: what the app answered about itself.
         """
         answer = await self.answered(edge, await self.begin(edge, host=host))
         self.assertEqual(answer.status, 200, edge.log)
@@ -302,21 +303,21 @@ class SpawnerBed(_Case):
 
     async def stopEdge(self, edge: EdgeProcess) -> None:
         """
-        Stop an edge as people do, and see that it ends without a complaint.
+        Stop an edge by SIGTERM, and check that its log has no traceback.
         """
         edge.signal(signal.SIGTERM)
         await self.until(lambda: edge.ended, "the edge does not stop")
-        # What an instance has printed, with its ticket before it, is not the edge's.
+        # Lines with a ticket before them are output of instances.
         own = [line for line in edge.log.splitlines() if "| " not in line]
         if any("Signal 17 ignored due to race condition" in line for line in own):
-            # Python says so where a child ends just when Twisted puts the handlers
-            # of signals back, at the very end.
+            # Python reports this when a child ends just while Twisted restores the
+            # handlers of signals, at the very end.
             own = [line for line in own if "[stderr#error]" not in line]
         self.assertNotIn("Traceback", "\n".join(own))
 
     def appCommand(self) -> str:
         """
-        @return: L{app} as it is written into a spec.
+        @return: L{app} in the form of a spawn string.
         """
         return shlex.join(self.app)
 

@@ -1,5 +1,5 @@
 """
-Tests that every spawner has to pass, for whoever writes one::
+Tests that every spawner has to pass, for authors of spawners::
 
     from twisted.trial.unittest import TestCase
 
@@ -15,10 +15,9 @@ Tests that every spawner has to pass, for whoever writes one::
         def brokenSpec(self) -> str:
             return "mine: where=here -- no-such-program"
 
-The spawner must be installed, so that an edge finds it by its name.  Where its
-instances are no processes on this machine, the suite needs to be told by
-L{SpawnerTests.left}, L{SpawnerTests.kill} and L{SpawnerTests.remove} what is left
-of them, and how they are killed and removed.
+The spawner must be installed, so that an edge finds it by its name.  If its instances are
+not processes on this machine, override L{SpawnerTests.left}, L{SpawnerTests.kill} and
+L{SpawnerTests.remove}, which find what is left of instances, and kill and remove them.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ from brxy.spawners.testing.bed import SpawnerBed
 
 __all__ = ["SpawnerTests"]
 
-# Valid as a route, and hardly ever seen.
+# A valid but unusual route.
 _ODD_ROUTE = "a_b.x-1.example"
 
-# What is sent as Host by those who try what comes of it.
+# Values of Host that attackers try.
 _HOSTILE = ("$(touch /x)", "`x`", "a;b", "../..", "-rf", "*", "a b", "a" * 300, "b\u00fccher")
 
 
@@ -46,16 +45,15 @@ class SpawnerTests(SpawnerBed):
     """
     What every spawner has to do: see L{brxy.interfaces}.
 
-    A mixin; what it has to be told stands in L{SpawnerBed}.
+    A mixin; L{SpawnerBed} has the methods to implement.
     """
 
-    # What it says of itself
+    # Interfaces
 
     async def test_interfaces(self) -> None:
         """
-        Factory, spawner and instances are what they have to be; the factory is
-        found by its name, and says in a line what it does, and what each of its
-        keys means.
+        Factory, spawner and instances provide their interfaces.  The factory is found by
+        its name, and describes itself and each of its keys in one line.
         """
         factory = self.factory
         verifyObject(ISpawnerFactory, factory)
@@ -74,8 +72,8 @@ class SpawnerTests(SpawnerBed):
 
     async def test_stop(self) -> None:
         """
-        An instance that is stopped, twice, is gone, and nothing is left of it;
-        the other runs on.  To stop it then does nothing.
+        An instance that is stopped, twice, is gone, and nothing is left of it; another
+        goes on.  Stopping it once more does nothing.
         """
         spawner = await self.make(self.spec())
         one, other = await self.started(spawner), await self.started(spawner)
@@ -91,7 +89,8 @@ class SpawnerTests(SpawnerBed):
 
     async def test_cancel(self) -> None:
         """
-        So is one that is still starting, and it is not ready after that.
+        The same holds for an instance that is still starting; it does not become ready
+        after that.
         """
         spawner = await self.make(self.spec())
         instance = spawner.spawn(self.order())
@@ -102,8 +101,8 @@ class SpawnerTests(SpawnerBed):
 
     async def test_stopAll(self) -> None:
         """
-        A spawner that is stopped is done when all its instances are gone, also
-        one that is starting; and to stop it again does nothing.
+        A spawner has stopped when all its instances are gone, including one that is
+        starting.  Stopping it again does nothing.
         """
         spawner = await self.make(self.spec())
         ready = await self.started(spawner)
@@ -117,7 +116,7 @@ class SpawnerTests(SpawnerBed):
 
     async def test_stopNothing(self) -> None:
         """
-        A spawner that never started anything is stopped at once.
+        A spawner that never started an instance stops at once.
         """
         spawner = await self.make(self.spec())
         stopped = spawner.stop()
@@ -125,8 +124,8 @@ class SpawnerTests(SpawnerBed):
 
     async def test_cannotStart(self) -> None:
         """
-        What can't be started is told in a line, at once or by C{gone}, and was
-        never ready.
+        The reason for which an instance can't be started is reported in one line, at once
+        or by C{gone}; the instance was never ready.
         """
         spawner = await self.make(self.brokenSpec())
         try:
@@ -140,8 +139,8 @@ class SpawnerTests(SpawnerBed):
 
     async def test_killed(self) -> None:
         """
-        That an instance was killed from outside is noticed, and nothing is
-        left of it.
+        The end of an instance that another program kills is noticed, and nothing is left
+        of it.
         """
         spawner = await self.make(self.spec())
         order = self.order()
@@ -152,12 +151,12 @@ class SpawnerTests(SpawnerBed):
 
     async def test_noShell(self) -> None:
         """
-        A route never meets a shell: not even one that no client could send.
+        No shell interprets a route, not even one that no client can send.
         """
         met = self.folder / "met"
         spawner = await self.make(self.spec())
         order = self.order(f"$(touch {met})';touch {met};'`touch {met}`")
-        # That it can't be started with such a route is as good as that it can.
+        # The spawner may refuse such a route.
         with suppress(SpawnFailed):
             instance = spawner.spawn(order)
             ready = self.ready(spawner, order, instance)
@@ -169,8 +168,8 @@ class SpawnerTests(SpawnerBed):
 
     async def test_zeroToZero(self) -> None:
         """
-        A request is answered by an instance that was not there before, and
-        that leaves when it is idle; the next one by another.
+        An instance is started for a request, and leaves when it is idle.  The next request
+        is answered by another instance.
         """
         edge = await self.startEdge("--idle-timeout", "0.5")
         self.assertEqual(await self.left(), [])
@@ -182,7 +181,7 @@ class SpawnerTests(SpawnerBed):
 
     async def test_four(self) -> None:
         """
-        Four at once are served by four instances.
+        Four requests at once are served by four instances.
         """
         edge = await self.startEdge("--max-instances", "4", "--old-idle-timeout", "300")
         clients = [await self.begin(edge, "/hold") for _ in range(4)]
@@ -196,7 +195,7 @@ class SpawnerTests(SpawnerBed):
 
     async def test_route(self) -> None:
         """
-        A valid but odd route arrives as it is.
+        An instance gets a valid but unusual route unchanged.
         """
         edge = await self.startEdge()
         self.assertEqual((await self.ask(edge, _ODD_ROUTE))["route"], _ODD_ROUTE)
@@ -204,7 +203,7 @@ class SpawnerTests(SpawnerBed):
 
     async def test_hostile(self) -> None:
         """
-        A host that is no name, or would like to be a command, starts nothing.
+        A host that is not a name, or has the form of a command, starts nothing.
         """
         edge = await self.startEdge()
         for host in _HOSTILE:
@@ -226,12 +225,12 @@ class SpawnerTests(SpawnerBed):
         await self.stopEdge(edge)
         await self.nothingLeft()
 
-    # What outlives an edge; a spawner that does not provide IRecovering passes
+    # Instances that outlive an edge; a spawner that does not provide IRecovering passes
 
     async def test_recover(self) -> None:
         """
-        What was ordered and runs is found, and can be stopped; what bears the
-        edge's id besides is removed; what bears another is not touched.
+        An instance that was ordered and runs is found, and can be stopped.  Others with
+        the edge's id are removed.  Those with another id are not touched.
         """
         earlier = await self.make(self.spec())
         if not IRecovering.providedBy(earlier):
@@ -242,7 +241,7 @@ class SpawnerTests(SpawnerBed):
         instance = await self.started(earlier, known)
         forgotten = await self.started(earlier, unknown)
         spawner = await self.make(self.spec())
-        found = await IRecovering(spawner).recover(self.edge_id, [known, never])
+        found = await IRecovering(spawner).recover(self.label, [known, never])
         self.assertEqual(list(found), [known.ticket])
         verifyObject(IInstance, found[known.ticket])
         await self.gone(forgotten)
@@ -256,9 +255,9 @@ class SpawnerTests(SpawnerBed):
 
     async def test_restart(self) -> None:
         """
-        An edge that was killed and is started again serves with what it had,
-        removes what it does not know, and leaves nothing of its own when it is
-        stopped.
+        An edge that was killed and is started again serves with the instances it had, and
+        removes those that it does not know.  When it is stopped, it leaves nothing of its
+        own.
         """
         earlier = await self.make(self.spec())
         if not IRecovering.providedBy(earlier):

@@ -1,6 +1,6 @@
 """
-What L{brxy.spawners.testing} is made of: an edge of its own process, a node port
-without an edge, a client.
+Parts of L{brxy.spawners.testing}: an edge in a process of its own, a node port without an
+edge, a client.
 """
 
 from __future__ import annotations
@@ -82,21 +82,21 @@ class EdgeProcess:
     @property
     def log(self) -> str:
         """
-        What it has said.
+        The log of the edge.
         """
         return self._log.read_text("utf-8", "replace")
 
     @property
     def ended(self) -> bool:
         """
-        It runs no more.
+        Whether the process has ended.
         """
         return self._process.poll() is not None
 
     @property
     def port(self) -> int:
         """
-        Where it takes requests, on loopback; 0 as long as it doesn't.
+        The port where it accepts requests, on loopback; 0 until it does.
         """
         match = re.search(r"HTTPFactory starting on (\d+)\n", self.log)
         return int(match[1]) if match else 0
@@ -129,19 +129,19 @@ class _Slot(Protocol):
 
     def connectionMade(self) -> None:
         """
-        A node dials in.
+        See L{Protocol}.
         """
         self._slots.add(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        It is gone.
+        See L{Protocol}.
         """
         self._slots.discard(self)
 
     def dataReceived(self, data: bytes) -> None:
         """
-        The node says something.
+        See L{Protocol}.
         """
         assert self.transport is not None
         for kind, _, payload in self._decoder.feed(data):
@@ -151,7 +151,7 @@ class _Slot(Protocol):
                 welcome = Welcome(VERSION, "test", hello.generation or 1, True)
                 self.transport.write(welcome.encode())
             elif kind == PING:
-                # A node that is stopped waits for this.
+                # A node that is being stopped waits for this.
                 self.transport.write(frame(PONG))
             elif kind == READY:
                 ready = self._all.pop(self._ticket, None)
@@ -161,7 +161,7 @@ class _Slot(Protocol):
 
 class NodePort(Factory):
     """
-    Where nodes dial in that get nothing to do.
+    A node port that gives nodes no work.
     """
 
     noisy = False
@@ -195,11 +195,10 @@ class NodePort(Factory):
 @frozen
 class Answer:
     """
-    What an edge has answered.
+    The answer of an edge.
 
-    @ivar status: of HTTP; 0 if there was no answer.
-    @ivar about: what L{brxy.spawners.testing.app} says of itself; C{{}} if it was
-        not that.
+    @ivar status: the HTTP status; 0 if there was no answer.
+    @ivar about: the JSON of L{brxy.spawners.testing.app}; C{{}} if another answered.
     """
 
     status: int
@@ -222,14 +221,14 @@ class Client(Protocol):
 
     def connectionMade(self) -> None:
         """
-        Ask.
+        See L{Protocol}.
         """
         assert self.transport is not None
         self.transport.write(self._request)
 
     def dataReceived(self, data: bytes) -> None:
         """
-        A part of the answer.
+        See L{Protocol}.
         """
         self._received += data
         line = _LINE.search(self._received)
@@ -238,7 +237,7 @@ class Client(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        That was all.
+        See L{Protocol}.
         """
         self._answer({})
 
@@ -249,7 +248,7 @@ class Client(Protocol):
 
     def hangUp(self) -> None:
         """
-        Want nothing more.
+        Close the connection.
         """
         with suppress(AttributeError):
             self.transport.abortConnection()  # type: ignore[union-attr]

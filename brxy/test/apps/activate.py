@@ -1,10 +1,10 @@
 """
-What systemd does for a service with socket units, for tests.
+A stand-in for systemd with socket units, for tests.
 
 C{python activate.py ADDRESS... -- COMMAND...} listens at each address
 (C{HOST:PORT}, or the path of a Unix socket), runs the command with the sockets
-by LISTEN_FDS, and prints where they listen.  SIGHUP restarts the command: SIGTERM, wait for its
-end, start the next.  SIGTERM ends both.
+by LISTEN_FDS, and prints their addresses. SIGHUP restarts the command:
+SIGTERM, wait for its end, start again. SIGTERM ends both.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import socket
 import subprocess
 import sys
 
-# The first of what is handed over, see sd_listen_fds(3).
+# The first descriptor that is handed over, see sd_listen_fds(3).
 _FIRST = 3
 
 
 def listening(address: str) -> socket.socket:
     """
-    A socket that listens, as systemd makes it.
+    @return: a listening socket, made as systemd makes it.
     """
     if address.startswith("/"):
         sock = socket.socket(socket.AF_UNIX)
@@ -43,7 +43,7 @@ def run(sockets: list[socket.socket], command: list[str]) -> subprocess.Popen[by
     """
 
     def handOver() -> None:
-        # First to where none of them is, then to where they belong.
+        # First duplicate them to numbers where none of them is, then to the right ones.
         high = [os.dup2(sock.fileno(), 100 + index) for index, sock in enumerate(sockets)]
         for index, descriptor in enumerate(high):
             os.dup2(descriptor, _FIRST + index)
@@ -59,7 +59,9 @@ def run(sockets: list[socket.socket], command: list[str]) -> subprocess.Popen[by
 
 def main(arguments: list[str]) -> int:
     """
-    @return: whether the command ended when it was stopped, and not before.
+    Listen, and run the command until a signal stops it.
+
+    @return: whether the command ended because it was stopped, and not before.
     """
     split = arguments.index("--")
     signals = (signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD)
@@ -72,7 +74,7 @@ def main(arguments: list[str]) -> int:
             return 1
         process.terminate()
         print("ended by", -process.wait(), flush=True)
-        # What tells of that end.
+        # This signal announces that end.
         signal.sigwait((signal.SIGCHLD,))
         if asked == signal.SIGTERM:
             return 0

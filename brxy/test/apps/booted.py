@@ -1,6 +1,6 @@
 """
-What the tests of the units ask of a systemd that runs, from within: C{python
-booted.py} prints it as JSON.
+Checks of the units inside a running systemd: C{python booted.py} prints the
+results as JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 def systemctl(*arguments: str) -> str:
     """
-    @return: what it printed.
+    @return: the output of systemctl.
     """
     done = subprocess.run(["systemctl", "--no-pager", *arguments], stdout=subprocess.PIPE)
     return done.stdout.decode().strip()
@@ -25,7 +25,8 @@ def systemctl(*arguments: str) -> str:
 
 def ask(_: int = 0) -> str:
     """
-    @return: the answer to a request, the id of the app's process; or the error.
+    @return: the answer to a request, which is the id of the app's process; or
+        the error.
     """
     try:
         with urllib.request.urlopen("http://127.0.0.1/10", timeout=60) as answer:
@@ -36,7 +37,7 @@ def ask(_: int = 0) -> str:
 
 def process(pid: str) -> dict[str, str]:
     """
-    @return: what the kernel says of a process, see proc(5).
+    @return: what the kernel reports about a process, see proc(5).
     """
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
@@ -45,7 +46,8 @@ def process(pid: str) -> dict[str, str]:
 
 def restarted() -> dict[str, int]:
     """
-    @return: how often there was which kind of answer, while the edge restarts.
+    @return: how often each kind of answer was received while the edge
+        restarts.
     """
     with ThreadPoolExecutor(10) as clients:
         answers = clients.map(ask, range(400))
@@ -55,7 +57,7 @@ def restarted() -> dict[str, int]:
 
 def main() -> None:
     """
-    Ask everything.
+    Make all checks.
     """
     systemctl("start", "brxy-edge.socket")
     app = ask()

@@ -1,9 +1,9 @@
 """
-An app that sends and takes much, for tests of streaming.
+An app that sends and receives large bodies, for tests of streaming.
 
-C{GET /N} is answered by N bytes, C{GET /N?chunked} by as many in chunks.  A
-POST is read after a second in which nothing is, and answered by the number of
-bytes that its content had.
+C{GET /N} is answered with N bytes, C{GET /N?chunked} with as many in chunks.
+The app reads nothing of a POST for a second, and answers with the number of
+bytes of its content.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BLOCK = bytes(range(256)) * 4096
 
 def blocks(size: int) -> Iterator[bytes]:
     """
-    So many bytes.
+    Generates this many bytes.
     """
     while size > 0:
         yield BLOCK[:size]
@@ -28,7 +28,7 @@ def blocks(size: int) -> Iterator[bytes]:
 
 def chunk(data: bytes) -> bytes:
     """
-    One chunk of the chunked coding.
+    @return: one chunk of the chunked coding.
     """
     return b"%x\r\n%b\r\n" % (len(data), data)
 
@@ -38,7 +38,7 @@ def takeAll(stream: BinaryIO, length: str | None) -> int:
     Read a body.
 
     @param length: its Content-Length; L{None}: it is chunked.
-    @return: how long it was.
+    @return: its length.
     """
     if length is not None:
         remaining = int(length)
@@ -60,7 +60,7 @@ def serve(connection: socket.socket) -> None:
     stream = connection.makefile("rb")
     request_line = stream.readline().decode()
     if not request_line:
-        # A check that this server is there.
+        # A client that only checked whether the app is ready.
         return
     method, target, _ = request_line.split(" ")
     fields = {}

@@ -1,8 +1,8 @@
 """
-An app that starts fast and takes little memory, for tests of many instances.
+An app that starts fast and uses little memory, for tests of many instances.
 
-C{python light.py [LOG]} listens at C{PORT}.  C{/50} is answered after 50 ms,
-with the id of the process; a POST is first written down in LOG, by its target.
+C{python light.py [LOG]} listens at C{PORT}. C{/50} is answered after 50 ms
+with the id of the process. The target of each POST is first appended to LOG.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """
-An app that takes any number of slow clients at once, for tests of floods.
+An app that serves any number of slow clients at once, for tests of floods.
 
-C{GET /N} is answered by N bytes, a POST by C{ok} when its body is there.
+C{GET /N} is answered with N bytes, a POST with C{ok} when its body has
+arrived.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ async def _answer(head: bytes, reader: asyncio.StreamReader, writer: asyncio.Str
 
 async def main() -> None:
     """
-    Serve for ever.
+    Serve forever.
     """
     server = await asyncio.start_server(
         serve, os.environ["HOST"], int(os.environ["PORT"]), backlog=4096

@@ -1,8 +1,8 @@
 """
-An app that talks over WebSockets and by server-sent events.
+An app for tests of WebSockets and server-sent events.
 
-A WebSocket gets back whatever it sends.  C{GET /events} is answered by an event
-for each line that comes into the FIFO named by the first argument.
+A WebSocket gets back whatever it sends. C{GET /events} is answered with an
+event for each line that is written to the FIFO named by the first argument.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from websockets.http11 import Request, Response
 
 async def echo(connection: ServerConnection) -> None:
     """
-    Send back what comes.
+    Send back all messages.
     """
     async for message in connection:
         await connection.send(message)
@@ -26,7 +26,7 @@ async def echo(connection: ServerConnection) -> None:
 
 async def answer(connection: ServerConnection, request: Request) -> Response | None:
     """
-    Answer what is not for a WebSocket.
+    Answer a request that is not for a WebSocket.
     """
     if request.path == "/pid":
         return connection.respond(HTTPStatus.OK, str(os.getpid()))
@@ -44,7 +44,7 @@ async def answer(connection: ServerConnection, request: Request) -> Response | N
 
 async def main() -> None:
     """
-    Serve for ever.
+    Serve forever.
     """
     async with serve(echo, "127.0.0.1", int(os.environ["PORT"]), process_request=answer) as server:
         await server.serve_forever()

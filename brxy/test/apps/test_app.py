@@ -22,7 +22,7 @@ from brxy.processes.launch import launch
 from brxy.processes.ports import Ports
 from brxy.test.support.loopback.leftovers import Output, RealTests, aliveInGroup, isAlive
 
-# Accepts connections, answers each with the given status, and prints that it does.
+# Accepts connections, answers each with the given status, and prints a line for it.
 _SERVER = """
 import os, socket, sys
 server = socket.create_server((os.environ["HOST"], int(os.environ["PORT"])))
@@ -34,7 +34,7 @@ while True:
     print("answered", flush=True)
 """
 
-# Runs the server as an app, and says so.
+# Runs the server as an app, and prints a line.
 _PARENT = f"""
 import os, sys
 from twisted.internet import reactor
@@ -53,7 +53,7 @@ class CommandTests(SynchronousTestCase):
 
     def test_replaced(self) -> None:
         """
-        The three placeholders are replaced wherever they stand, and nothing
+        The three placeholders are replaced wherever they occur, and nothing
         else that looks like one is.
         """
         self.assertEqual(
@@ -74,7 +74,8 @@ class EnvironmentTests(SynchronousTestCase):
 
     def test_made(self) -> None:
         """
-        The app finds its port, host and route, and nothing that is ours.
+        The app's environment has its port, host and route, and none of brxy's
+        variables.
         """
         environ = {"PATH": "/bin", "PORT": "1", "BRXY_TOKEN": "secret", "BRXY_EDGE": "tcp:x:1"}
         self.assertEqual(
@@ -85,7 +86,7 @@ class EnvironmentTests(SynchronousTestCase):
 
 class _OnePort(Ports):
     """
-    Says what is given out.
+    Always gives out the same port, and records that.
     """
 
     def __init__(self) -> None:
@@ -121,7 +122,7 @@ class AppTests(RealTests):
 
     def app(self, *command: str, environ: dict[str, str] | None = None, **kw: Any) -> App:
         """
-        An app that is gone after the test.
+        @return: an app that is stopped after the test.
         """
         environ = {**os.environ, "BRXY_TOKEN": "secret", **(environ or {})}
         return App(
@@ -130,7 +131,7 @@ class AppTests(RealTests):
 
     def started(self, *command: str, **kw: Any) -> App:
         """
-        One that was started.
+        @return: an app that was started.
         """
         app = self.app(*command, **kw)
         app.start()
@@ -142,21 +143,21 @@ class AppTests(RealTests):
 
     def note(self, result: Any) -> Any:
         """
-        It has ended.
+        Record that the app has ended.
         """
         self.over.callback(None)
         return result
 
     def server(self, **kw: Any) -> App:
         """
-        A real server.
+        @return: an app whose program is a real server.
         """
         return self.started(sys.executable, "-c", _SERVER, **kw)
 
     async def test_life(self) -> None:
         """
-        It is ready at a port of its own when it accepts connections; stopped,
-        it is gone, and so is its port.
+        An app is ready at a port of its own when it accepts connections. After
+        a stop the process is gone, and its port is free.
         """
         app = self.server()
         address = await app.ready
@@ -170,7 +171,8 @@ class AppTests(RealTests):
 
     async def test_surroundings(self) -> None:
         """
-        Its environment and its arguments say where it must listen.
+        The environment and the arguments contain the address at which the app
+        should listen.
         """
         app = self.started(
             "sh", "-c", 'echo "$PORT $HOST $ROUTE ${BRXY_TOKEN-none}" "$@"', "sh", "{port}"
@@ -182,7 +184,7 @@ class AppTests(RealTests):
 
     async def test_givenPort(self) -> None:
         """
-        Its port can be given.
+        The port may be given.
         """
         port = Ports().take()
         app = self.server(port=port)
@@ -191,8 +193,8 @@ class AppTests(RealTests):
 
     async def test_adopted(self) -> None:
         """
-        One that was started already is as good as one that starts; its port
-        is not looked for.
+        An app that was started already is treated like one that starts here.
+        Its port is not checked.
         """
         port = Ports().take()
         environ = {**os.environ, "PORT": str(port), "HOST": "127.0.0.1"}
@@ -218,7 +220,8 @@ class AppTests(RealTests):
 
     def test_missing(self) -> None:
         """
-        A command that can't be run is reported at once, and its port is free again.
+        A command that can't be run is reported at once, and its port is free
+        again.
         """
         app = self.app("no-such-thing")
         error = self.assertRaises(SpawnFailed, app.start)
@@ -230,7 +233,7 @@ class AppTests(RealTests):
 
     async def test_endsTooEarly(self) -> None:
         """
-        One that ends before it answers is never ready.
+        An app that ends before it answers never becomes ready.
         """
         app = self.started("sh", "-c", "echo no such module >&2; exit 1")
         ended = await app.ended
@@ -239,7 +242,7 @@ class AppTests(RealTests):
 
     async def test_stoppedTooEarly(self) -> None:
         """
-        One that is stopped before it answers is never ready.
+        An app that is stopped before it answers never becomes ready.
         """
         app = self.server()
         app.stop()
@@ -248,7 +251,7 @@ class AppTests(RealTests):
 
     async def test_stubborn(self) -> None:
         """
-        One that ignores SIGTERM is killed when its time is over.
+        An app that ignores SIGTERM is killed when its time is over.
         """
         app = self.started(
             "sh", "-c", "trap '' TERM; echo up; while :; do sleep 1000; done", stop_timeout=0.05
@@ -259,7 +262,7 @@ class AppTests(RealTests):
 
     async def test_kill(self) -> None:
         """
-        It can be killed without any delay.
+        An app can be killed without any delay.
         """
         app = self.server()
         await app.ready
@@ -268,14 +271,14 @@ class AppTests(RealTests):
 
     async def test_readyPath(self) -> None:
         """
-        With a path to ask for, an answer of 2xx or 3xx makes it ready.
+        With a readiness path, an answer with 2xx or 3xx makes the app ready.
         """
         app = self.server(ready_path="/health", environ={"STATUS": "302"})
         await app.ready
 
     async def test_notReady(self) -> None:
         """
-        With a path to ask for, accepting connections is not enough.
+        With a readiness path, it is not enough to accept connections.
         """
         app = self.server(ready_path="/health", environ={"STATUS": "503"})
         for _ in range(3):
@@ -284,7 +287,7 @@ class AppTests(RealTests):
 
     async def test_parentKilled(self) -> None:
         """
-        It doesn't outlive its parent, even if that is killed.
+        An app doesn't outlive its parent, even if the parent is killed.
         """
         parent = subprocess.Popen(
             [sys.executable, "-c", _PARENT],

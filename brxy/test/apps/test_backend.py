@@ -25,7 +25,7 @@ APP = Address("127.0.0.1", 20000)
 
 class _Relay(Relay):
     """
-    What a backend tells, in order.
+    Records the events of a backend, in order.
     """
 
     near: FakeEnd
@@ -65,13 +65,13 @@ class BackendTests(SynchronousTestCase):
 
     def settle(self) -> None:
         """
-        Deliver everything.
+        Deliver all pending bytes.
         """
         settle(self.reactor, lambda: self.reactor.ends)
 
     def serve(self, idle: float = 0.0, rounds: int = 1) -> FakeApp:
         """
-        Have a number of exchanges on one connection, and let it be idle for a
+        Have this many exchanges on one connection, and let it be idle for a
         while after each.
         """
         for number in range(rounds):
@@ -85,7 +85,7 @@ class BackendTests(SynchronousTestCase):
 
     def isReused(self, once: bool = True) -> bool:
         """
-        Does an exchange now go on the connection that is there?
+        @return: whether an exchange now uses the existing connection.
         """
         before = len(self.reactor.connectors)
         relay = self.begin(once)
@@ -97,14 +97,14 @@ class BackendTests(SynchronousTestCase):
 
     def test_interface(self) -> None:
         """
-        A backend is an end of exchanges.
+        L{Backend} provides the interface of an end of exchanges.
         """
         verifyEnd(self.backend)
 
     def test_order(self) -> None:
         """
-        What begins the exchange reaches the app before what is written on
-        acceptance, and that before what comes later.
+        The first bytes of the exchange reach the app before those that are
+        written on acceptance, and those before later ones.
         """
         relay = self.begin(first=b"one ")
         relay.onAccepted = lambda: self.backend.write(b"three ")
@@ -118,7 +118,8 @@ class BackendTests(SynchronousTestCase):
 
     def test_order_on_kept(self) -> None:
         """
-        On a kept connection, too.
+        On a kept connection, too, the first bytes of the exchange reach the
+        app before those that are written on acceptance.
         """
         app = self.serve()
         relay = _Relay(self.backend)
@@ -130,7 +131,8 @@ class BackendTests(SynchronousTestCase):
 
     def test_one_write(self) -> None:
         """
-        What came before the app's connection was up goes out in one write.
+        Bytes that came before the connection to the app was made are sent in
+        one write.
         """
         self.begin(first=b"head")
         self.backend.write(b"body")
@@ -139,8 +141,8 @@ class BackendTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        An app that can't be reached refuses, no byte gets there, and the next
-        exchange tries anew.
+        When the app can't be reached the exchange is refused, no byte is sent,
+        and the next exchange tries again.
         """
         relay = self.begin(first=b"one")
         self.reactor.refuse()
@@ -153,8 +155,8 @@ class BackendTests(SynchronousTestCase):
 
     def test_refused_for_any_reason(self) -> None:
         """
-        A host that can't be found, or a connection that takes too long, are
-        refusals, too, and no errors of brxy's.
+        A host that can't be found and a connection that takes too long also
+        refuse the exchange, and are no errors of brxy's.
         """
         for error in (DNSLookupError("no such host"), TimeoutError(), OSError("strange")):
             relay = self.begin()
@@ -165,14 +167,14 @@ class BackendTests(SynchronousTestCase):
 
     def test_timeout(self) -> None:
         """
-        An attempt has a limit.
+        The time of an attempt is limited.
         """
         self.begin()
         self.assertEqual(self.reactor.tcpClients[0][3], CONNECT_TIMEOUT)
 
     def test_reset_while_connecting(self) -> None:
         """
-        A reset ends the attempt, and the relay is not called.
+        A reset ends the attempt, and nothing is reported.
         """
         relay = self.begin(first=b"one")
         self.backend.reset()
@@ -185,7 +187,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_done_while_connecting(self) -> None:
         """
-        So does the end of the exchange.
+        The end of the exchange ends the attempt, and nothing is reported.
         """
         self.begin(first=b"one")
         self.backend.done(False)
@@ -193,8 +195,8 @@ class BackendTests(SynchronousTestCase):
 
     def test_end_while_connecting(self) -> None:
         """
-        A half-close that comes before the connection reaches the app after
-        the bytes.
+        A half-close that comes before the connection reaches the app after the
+        bytes.
         """
         self.begin(first=b"one")
         self.backend.end()
@@ -204,7 +206,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_pause_while_connecting(self) -> None:
         """
-        A pause that comes before the connection holds for it.
+        A pause that comes before the connection holds for the connection.
         """
         relay = self.begin()
         self.backend.pause()
@@ -229,8 +231,8 @@ class BackendTests(SynchronousTestCase):
 
     def test_kept(self) -> None:
         """
-        A kept connection serves the next exchange; one that is not to be kept
-        is closed, and what the app still sends on it is lost.
+        A kept connection serves the next exchange. One that is not kept is
+        closed, and bytes that the app still sends on it are dropped.
         """
         first = self.serve()
         self.assertTrue(self.isReused(once=False))
@@ -246,14 +248,14 @@ class BackendTests(SynchronousTestCase):
 
     def test_any_age(self) -> None:
         """
-        A request that may be sent again takes a kept connection of any age.
+        A request that may be sent again uses a kept connection of any age.
         """
         self.serve(idle=1000)
         self.assertTrue(self.isReused(once=False))
 
     def test_sure(self) -> None:
         """
-        One that must not be sent twice takes a connection that has served
+        A request that must not be sent twice uses a connection that has served
         twice, unless it has been idle for too long.
         """
         self.serve(rounds=2)
@@ -268,7 +270,7 @@ class BackendTests(SynchronousTestCase):
     def test_proof(self) -> None:
         """
         A connection that has served once must have stayed open for a moment
-        after it: many apps close after each response.
+        after that, because many apps close after each response.
         """
         self.serve(idle=IDLE_PROOF * 0.9)
         self.assertFalse(self.isReused())
@@ -278,8 +280,9 @@ class BackendTests(SynchronousTestCase):
 
     def test_unsure_is_closed(self) -> None:
         """
-        A connection that is not sure enough gives way to a new one; the first
-        such is left open for a moment, and the next ones are closed.
+        A connection that may be about to close is replaced by a new one. The
+        first such connection is left open for a moment as a trial, and the
+        next ones are closed.
         """
         apps = []
         for _ in range(3):
@@ -294,9 +297,9 @@ class BackendTests(SynchronousTestCase):
 
     def test_trial(self) -> None:
         """
-        If the app leaves that one open, connections are kept from then on, also
-        for requests that come one upon the other; until one is closed while
-        they count on it.
+        If the app leaves the trial connection open, connections are kept from
+        then on, also for requests that follow each other at once, until the
+        app closes one on which a request relied.
         """
         self.serve()
         self.assertFalse(self.isReused())
@@ -312,8 +315,9 @@ class BackendTests(SynchronousTestCase):
 
     def test_trial_failed(self) -> None:
         """
-        If the app closes it, nothing is known, and the next one is tried; nor is
-        anything if its end has come, and the process had no time to read it.
+        If the app closes the trial connection, nothing is known, and the next
+        one is tried. The same holds if its end has arrived but was not read
+        yet.
         """
         for look in (self.settle, lambda: None):
             app = self.serve()
@@ -332,8 +336,8 @@ class BackendTests(SynchronousTestCase):
 
     def test_looked_at(self) -> None:
         """
-        A connection on which bytes or an end have come in, unread yet, is not
-        sure.
+        A connection with unread bytes, or with an unread end, is not used for
+        a request that must not be sent twice.
         """
         for leave in (lambda end: end.write(b"x"), lambda end: end.loseConnection()):
             app = self.serve(rounds=2)
@@ -343,7 +347,8 @@ class BackendTests(SynchronousTestCase):
 
     def test_broken_socket(self) -> None:
         """
-        Nor is one whose socket reports an error.
+        A connection whose socket reports an error is not used for a request
+        that must not be sent twice.
         """
         app = self.serve(rounds=2)
 
@@ -359,7 +364,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_idle_bytes(self) -> None:
         """
-        Bytes that belong to no request, or an end, on an idle connection close it.
+        Unexpected bytes, or an end, on an idle connection close it.
         """
         leaves: list[Callable[[Any], None]] = [
             lambda end: end.write(b"HTTP/1.1 408 Request Timeout\r\n\r\n"),
@@ -377,8 +382,8 @@ class BackendTests(SynchronousTestCase):
 
     def test_dying_is_not_reused(self) -> None:
         """
-        A connection that we are aborting is not used again, though it is gone only
-        in a later turn.
+        A connection that is being aborted serves no exchange, although it is
+        lost only in a later turn.
         """
         relay = self.begin()
         app = self.reactor.accept()
@@ -392,7 +397,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_half_closed_is_not_kept(self) -> None:
         """
-        A connection that either side has half-closed can't be kept.
+        A connection that either side has half-closed is not kept.
         """
         relay = self.begin()
         app = self.reactor.accept()
@@ -409,7 +414,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_pause_ends_with_exchange(self) -> None:
         """
-        A pause does not outlive its exchange.
+        A pause ends with its exchange.
         """
         app = self.serve()
         self.begin()
@@ -420,12 +425,12 @@ class BackendTests(SynchronousTestCase):
         self.settle()
         self.assertEqual(relay.near.written, b"x")
 
-    # An exchange
+    # Exchanges
 
     def test_both_ways(self) -> None:
         """
-        Bytes and half-closes pass both ways, and both half-closes together
-        are no abort.
+        Bytes and half-closes pass in both directions, and both half-closes
+        together are no abort.
         """
         relay = self.begin(first=b"one")
         app = self.reactor.accept()
@@ -442,7 +447,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_broke(self) -> None:
         """
-        An app that aborts breaks the exchange off, once.
+        An app that aborts breaks the exchange, which is reported once.
         """
         relay = self.begin()
         app = self.reactor.accept()
@@ -453,7 +458,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_reset(self) -> None:
         """
-        A reset aborts the app's connection, and the relay is not called again.
+        A reset aborts the connection to the app, and nothing more is reported.
         """
         relay = self.begin()
         app = self.reactor.accept()
@@ -466,7 +471,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_close(self) -> None:
         """
-        Closing breaks off what runs, and lets go of an idle connection.
+        A close aborts a running exchange, and closes an idle connection.
         """
         relay = self.begin()
         app = self.reactor.accept()
@@ -482,7 +487,8 @@ class BackendTests(SynchronousTestCase):
 
     def test_resetIdle(self) -> None:
         """
-        An app whose connection is idle sees it end, and no reset that it might log.
+        An app whose connection is idle sees it end properly, without a reset
+        that it might log.
         """
         app = self.serve()
         self.backend.reset()
@@ -492,7 +498,7 @@ class BackendTests(SynchronousTestCase):
 
     def test_backpressure(self) -> None:
         """
-        An app that takes no more pauses the other end, until it does.
+        An app that reads no more pauses the other end until it reads again.
         """
         relay = self.begin()
         app = self.reactor.accept()
@@ -506,8 +512,8 @@ class BackendTests(SynchronousTestCase):
 
     def test_dead_while_paused(self) -> None:
         """
-        An app that half-closes while it is not read from is heard when it is
-        read again; one that is broken, at once.
+        A half-close by an app that is not read from is noticed when it is read
+        again. A broken connection is noticed at once.
         """
         relay = self.begin()
         app = self.reactor.accept()

@@ -32,7 +32,8 @@ class KeeperTests(SynchronousTestCase):
 
     def test_idle(self) -> None:
         """
-        The newest instance drains and exits, once, when it was idle for its time.
+        The newest instance drains and exits, once, when it was idle for its
+        full time.
         """
         self.clock.advance(299)
         self.assertEqual((self.drains, self.exits, self.idle_clock.leaving), (0, 0, False))
@@ -46,8 +47,8 @@ class KeeperTests(SynchronousTestCase):
 
     def test_old(self) -> None:
         """
-        An older one does after its shorter time, counted from when it became
-        older.
+        An older instance drains and exits after the shorter time, counted from
+        when it became older.
         """
         self.clock.advance(100)
         self.idle_clock.setNewest(False)
@@ -58,7 +59,7 @@ class KeeperTests(SynchronousTestCase):
 
     def test_newest_again(self) -> None:
         """
-        One that becomes the newest again has the long time again.
+        An instance that becomes the newest again has the long time again.
         """
         self.idle_clock.setNewest(False)
         self.clock.advance(9)
@@ -70,8 +71,8 @@ class KeeperTests(SynchronousTestCase):
 
     def test_busy(self) -> None:
         """
-        While an exchange runs nothing is idle, and the time counts from the
-        end of the last.
+        An instance with a running exchange is not idle, and the time counts
+        from the end of the last exchange.
         """
         self.idle_clock.exchangeBegan()
         self.idle_clock.exchangeBegan()
@@ -88,7 +89,8 @@ class KeeperTests(SynchronousTestCase):
 
     def test_one_timer(self) -> None:
         """
-        Many exchanges cost no timer each, and there is never more than one.
+        Many exchanges don't start a timer each, and there is never more than
+        one.
         """
         before = list(self.clock.getDelayedCalls())
         for _ in range(1000):
@@ -99,7 +101,7 @@ class KeeperTests(SynchronousTestCase):
 
     def test_time_from_last(self) -> None:
         """
-        Exchanges keep an instance, though the timer was set before them.
+        An exchange keeps an instance, even if the timer was set before it.
         """
         for _ in range(10):
             self.clock.advance(200)
@@ -113,7 +115,8 @@ class KeeperTests(SynchronousTestCase):
 
     def test_retired(self) -> None:
         """
-        A retired instance drains at once, and exits when what runs is over.
+        A retired instance drains at once, and exits when its running exchanges
+        are over.
         """
         self.idle_clock.exchangeBegan()
         self.idle_clock.exchangeBegan()
@@ -126,14 +129,14 @@ class KeeperTests(SynchronousTestCase):
 
     def test_retired_idle(self) -> None:
         """
-        An idle one exits at once.
+        A retired instance that is idle exits at once.
         """
         self.idle_clock.retire()
         self.assertEqual((self.exits, self.timers()), (1, 0))
 
     def test_stop(self) -> None:
         """
-        A stopped clock leaves no timer and ends no instance.
+        A stopped clock leaves no timer, and causes no exit.
         """
         self.idle_clock.stop()
         self.assertEqual(self.timers(), 0)

@@ -59,15 +59,15 @@ class LifetimeTests(SynchronousTestCase):
 
     def test_becomesOlderWhileIdle(self) -> None:
         """
-        An instance that was idle for long when a newer one appeared has the short
-        time still, from then on.
+        An instance that was idle for long when a newer one appeared still has
+        the short time, from then on.
         """
         self.lifetime.setNewest(False, 1200.0)
         self.assertEqual(self.lifetime.next(1200.0), Stay(1210.0))
 
     def test_becomesNewestAgain(self) -> None:
         """
-        When the newer one is gone, the long time counts, from then on.
+        When the newer one is gone, the long time applies, from then on.
         """
         self.lifetime.setNewest(False, 1200.0)
         self.lifetime.setNewest(True, 1205.0)
@@ -75,7 +75,8 @@ class LifetimeTests(SynchronousTestCase):
 
     def test_toldTheSameAgain(self) -> None:
         """
-        Each slot reports it; only the first report counts.
+        Each slot reports whether the instance is the newest. Repeated reports
+        have no effect.
         """
         self.lifetime.setNewest(True, 1100.0)
         self.assertEqual(self.lifetime.next(1100.0), Stay(1300.0))
@@ -102,8 +103,8 @@ class LifetimeTests(SynchronousTestCase):
 
     def test_nothingLeavesDraining(self) -> None:
         """
-        Once it drains, neither an exchange that crossed nor being the newest again
-        makes it stay.
+        Once an instance drains, neither an exchange that was already under way
+        nor becoming the newest again makes it stay.
         """
         self.lifetime.setNewest(False, 1000.0)
         self.assertEqual(self.lifetime.next(1010.0), Exit())
@@ -114,7 +115,7 @@ class LifetimeTests(SynchronousTestCase):
 
     def test_finishedTooOften(self) -> None:
         """
-        An end without a beginning is a bug, and said so.
+        An end without a beginning is a bug, and raises.
         """
         self.assertRaises(RuntimeError, self.lifetime.exchangeOver, 1000.0)
 
@@ -130,8 +131,8 @@ class LifetimeTests(SynchronousTestCase):
     )
     def test_anyHistory(self, history: list[tuple[str, int]]) -> None:
         """
-        Whatever happens: nothing exits while it is busy, a time to ask again lies
-        ahead, and asking at that time ends it.
+        For any history: nothing exits while it is busy, the next time to check
+        lies ahead, and the check at that time ends it.
         """
         now, lifetime, draining = 0.0, Lifetime(30.0, 10.0, now=0.0), False
         for what, pause in history:

@@ -17,7 +17,7 @@ from brxy.readiness import waitUntilReady
 
 class _Transport(StringTransport):
     """
-    Between two different addresses.
+    A transport between two different addresses.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class _Transport(StringTransport):
 
 class _Tests(SynchronousTestCase):
     """
-    Plays the network.
+    Base of tests that play the network.
     """
 
     path: str | None = None
@@ -62,7 +62,7 @@ class _Tests(SynchronousTestCase):
 
     def refuse(self) -> None:
         """
-        No server listens.
+        Refuse the latest attempt, as if no server listened.
         """
         factory = self.reactor.tcpClients[-1][2]
         factory.clientConnectionFailed(
@@ -71,7 +71,7 @@ class _Tests(SynchronousTestCase):
 
     def accept(self, transport: StringTransport | None = None) -> tuple[Protocol, StringTransport]:
         """
-        A server listens.
+        Accept the latest attempt, as if a server listened.
         """
         transport = transport or _Transport()
         protocol = self.reactor.tcpClients[-1][2].buildProtocol(transport.getPeer())
@@ -81,7 +81,7 @@ class _Tests(SynchronousTestCase):
 
     def close(self, protocol: Protocol) -> None:
         """
-        The connection is closed.
+        Close a connection.
         """
         reason = Failure(ConnectionDone())
         protocol.connectionLost(reason)
@@ -90,7 +90,8 @@ class _Tests(SynchronousTestCase):
 
     def assertPause(self, milliseconds: float) -> None:
         """
-        Refuse the latest attempt; the next one follows after this pause.
+        Refuse the latest attempt, and check that the next one follows after
+        this pause.
         """
         before = self.attempts()
         self.refuse()
@@ -101,19 +102,19 @@ class _Tests(SynchronousTestCase):
 
     def assertIdle(self) -> None:
         """
-        No timer is left.
+        Check that no timer is left.
         """
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
 
 class ConnectTests(_Tests):
     """
-    A connection is enough.
+    Tests of an app that is ready when it accepts a connection.
     """
 
     def test_atOnce(self) -> None:
         """
-        The first attempt is made at once, with a limit; when its connection is
+        The first attempt is made at once, with a limit. When its connection is
         closed again, the app is ready.
         """
         host, port, _, timeout, _ = self.reactor.tcpClients[0]
@@ -138,7 +139,7 @@ class ConnectTests(_Tests):
 
     def test_turns(self) -> None:
         """
-        All apps that are waited for share 2,000 attempts a second.
+        All waiting attempts together share 2,000 attempts a second.
         """
         others = [self.wait("127.0.0.1") for _ in range(9)]
         self.assertPause(5)
@@ -148,7 +149,7 @@ class ConnectTests(_Tests):
 
     def test_itself(self) -> None:
         """
-        A connection that met itself is no answer.
+        A connection that was made to itself does not count as an answer.
         """
         same = IPv4Address("TCP", "127.0.0.1", 20000)
         protocol, transport = self.accept(StringTransport(hostAddress=same, peerAddress=same))
@@ -160,7 +161,7 @@ class ConnectTests(_Tests):
 
     def test_cancelPause(self) -> None:
         """
-        Cancelled between two attempts, it makes no more.
+        A wait that is cancelled between two attempts makes no more.
         """
         self.refuse()
         self.ready.cancel()
@@ -169,7 +170,8 @@ class ConnectTests(_Tests):
 
     def test_cancelAttempt(self) -> None:
         """
-        Cancelled in an attempt, it ends that one and makes no more.
+        A wait that is cancelled during an attempt ends that one and makes no
+        more.
         """
         ended: list[bool] = []
         self.patch(self.reactor.connectors[-1], "disconnect", lambda: ended.append(True))
@@ -181,7 +183,8 @@ class ConnectTests(_Tests):
 
     def test_cancelSuccess(self) -> None:
         """
-        Cancelled when the connection stands already, it is cancelled still.
+        A wait that is cancelled when the connection is already established is
+        still cancelled.
         """
         protocol, _ = self.accept()
         self.ready.cancel()
@@ -192,14 +195,14 @@ class ConnectTests(_Tests):
 
 class GetTests(_Tests):
     """
-    An answer is needed.
+    Tests of an app that is ready when it answers a request.
     """
 
     path = "/health?deep=1"
 
     def test_request(self) -> None:
         """
-        It sends a request that asks for no second one.
+        The request says that no second one follows on its connection.
         """
         _, transport = self.accept()
         self.assertEqual(
@@ -210,7 +213,7 @@ class GetTests(_Tests):
 
     def test_header(self) -> None:
         """
-        What an app expects before a request goes before it.
+        A header that an app expects is sent before the request.
         """
         waitUntilReady(self.reactor, "127.0.0.1", 20000, "/", b"PROXY UNKNOWN\r\n")
         _, transport = self.accept()
@@ -218,8 +221,8 @@ class GetTests(_Tests):
 
     def test_good(self) -> None:
         """
-        Any status of 2xx or 3xx will do, however its bytes come; what follows
-        doesn't matter.
+        Any status of 2xx or 3xx is enough, however its bytes are split. The
+        bytes after it don't matter.
         """
         for head in (b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.0 204 \r\n", b"HTTP/1.1 302 Found"):
             self.setUp()
@@ -234,7 +237,7 @@ class GetTests(_Tests):
 
     def test_bad(self) -> None:
         """
-        After another status, or none, it is tried again.
+        After another status, or none, there is another attempt.
         """
         for head in (
             b"HTTP/1.1 404 Not Found",
@@ -254,7 +257,7 @@ class GetTests(_Tests):
 
     def test_silence(self) -> None:
         """
-        An attempt that gets no answer within 5 s is broken off.
+        An attempt that gets no answer within 5 s is aborted.
         """
         protocol, transport = self.accept()
         self.reactor.advance(4.9)
@@ -267,7 +270,7 @@ class GetTests(_Tests):
 
     def test_ipv6(self) -> None:
         """
-        An IPv6 address goes in brackets.
+        An IPv6 address is written in brackets.
         """
         self.wait("::1")
         _, transport = self.accept()

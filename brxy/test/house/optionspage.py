@@ -1,7 +1,6 @@
 """
-The reference of options, C{doc/options.rst}, made from the tables of settings.
-
-C{python -m brxy.test.house.optionspage} writes the page.
+Makes the reference of options, C{doc/options.rst}, from the tables of
+settings. C{python -m brxy.test.house.optionspage} writes the page.
 """
 
 from __future__ import annotations
@@ -101,7 +100,7 @@ that are known.
 
 def pageText() -> str:
     """
-    The whole page.
+    @return: the text of the page.
     """
     blocks = [
         _HEAD,
@@ -141,7 +140,7 @@ def _body(setting: Setting, table: Table) -> str:
 
 def _facts(setting: Setting) -> Iterator[str]:
     """
-    The fields below the text of an option.
+    @return: the fields below the text of an option.
     """
     kind = setting.kind
     if kind is ACTION:
@@ -176,8 +175,8 @@ def _field(name: str, text: str) -> list[str]:
 
 def _linked(text: str, setting: Setting, table: Table) -> str:
     """
-    A text with links to the other options that it names, and no quotes or dashes that
-    Sphinx would replace.
+    @return: a text with links to the other options that it names, and without
+        quotes or dashes that Sphinx would replace.
     """
     names = {f"--{each.name}" for each in table.options()} - {f"--{setting.name}"}
 
@@ -215,9 +214,10 @@ _OWN_KEYS = {
     "version, ``v1`` or ``v2``, as :option:`brxy-node --send-proxy` does, also where the edge "
     "fronts the app itself. The requests that ``kubernetes:`` makes for ``ready-path=`` have "
     "no header. Default: no header.",
-    "name": "The name of the spawn string. After a restart the edge takes an instance for one "
-    "of the spawn string with the same name. Default: the spawner, and a number if it is "
-    "used several times.",
+    "name": "The name of this spawn, by which the edge finds its instances again after a "
+    "restart: 1 to 30 letters, digits, ``-`` and ``_``, with a letter or digit at both ends. "
+    "Two spawns must not have the same name. Default: the spawner's name, and ``docker-2``, "
+    "``docker-3`` … for more spawns of the same spawner.",
 }
 
 

@@ -1,5 +1,6 @@
 """
-The page about the architecture, C{doc/architecture.rst}, names what there is.
+Tests that the page about the architecture, C{doc/architecture.rst}, names
+things that exist.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def readModule(name: str, path: Path) -> Module:
 
 def readModules() -> Iterator[Module]:
     """
-    @return: all modules of brxy, its tests too.
+    @return: all modules of brxy, with its tests.
     """
     root = Path(brxy.__file__).parent
     for path in sorted(root.rglob("*.py")):
@@ -325,7 +325,7 @@ class ReadingTests(SynchronousTestCase):
 
     def test_forms(self) -> None:
         """
-        Both statements are found, in functions and classes too.
+        Both import statements are found, also in functions and classes.
         """
         source = "import a.b as c\ndef f():\n class D:\n  from e import g, h"
         self.assertEqual(self.find(source), {"a.b", "e", "e.g", "e.h"})

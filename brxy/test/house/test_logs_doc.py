@@ -1,5 +1,6 @@
 """
-The page about the log, C{doc/logs.rst}, explains every event of the edge.
+Tests that the page about the log, C{doc/logs.rst}, explains every event of the
+edge.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ __all__ = ["LogsDocTests"]
 
 def shown(text: str) -> str:
     """
-    A text as the page shows it: with the names of its fields in capitals.
+    @return: a text as the page shows it: with the names of its fields in
+        capitals.
     """
     return re.sub(r"\{(\w+)[^}]*\}", lambda field: field[1].upper(), text)
 
@@ -33,8 +35,8 @@ class LogsDocTests(SynchronousTestCase):
 
     def test_messages(self) -> None:
         """
-        Each event has one row with its text, and its level where that is not C{info}; no row
-        is about anything else.
+        Each event has one row with its text, and with its level unless that is
+        C{info}. There are no other rows.
         """
         expected = [
             f"``{shown(text)}``" + ("" if level == LogLevel.info else f" ({level.name})")
@@ -44,7 +46,7 @@ class LogsDocTests(SynchronousTestCase):
 
     def test_told(self) -> None:
         """
-        Each row says what the message means, and what to do.
+        Each row explains the message, and what to do.
         """
         for message, *others in self.rows:
             self.assertEqual([bool(each) for each in others], [True, True], message)

@@ -1,5 +1,5 @@
 """
-The page about the options, C{doc/options.rst}, says what the code does.
+Tests that the page about the options, C{doc/options.rst}, matches the code.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from brxy.test.house.optionspage import COMMAND, PAGE, pageText
 
 def described(program: str) -> dict[str, str]:
     """
-    What the page says of each long option of a program.
+    @return: what the page says about each long option of a program.
     """
     [part] = re.findall(
         rf"^\.\. program:: {program}\n(.*?)(?=^\.\. program::)",
@@ -34,7 +34,8 @@ def described(program: str) -> dict[str, str]:
 
 def default(text: str) -> str:
     """
-    The default that a text names: the first value in the field about it.
+    @return: the default that a text gives: the first value in the field about
+        it.
     """
     field = re.search(r"^ *:Default: (.*)$", text, re.MULTILINE)
     values = re.findall(r"``([^`]+)``", field[1]) if field else []
@@ -43,7 +44,7 @@ def default(text: str) -> str:
 
 class OptionsDocTests(SynchronousTestCase):
     """
-    Tests of what the page says of the command lines.
+    Tests of the page's text about the command lines.
     """
 
     def setUp(self) -> None:
@@ -52,7 +53,7 @@ class OptionsDocTests(SynchronousTestCase):
 
     def test_page(self) -> None:
         """
-        The page is what the tables of settings yield.
+        The page is the text that the tables of settings give.
         """
         if PAGE.read_text() != pageText():
             self.fail(f"doc/options.rst is out of date; {COMMAND!r} writes it")
@@ -75,7 +76,7 @@ class OptionsDocTests(SynchronousTestCase):
 
     def test_edge(self) -> None:
         """
-        All options of the edge are there, with their defaults.
+        The page describes all options of the edge, with their defaults.
         """
         texts = self._compare(EdgeOptions())
         self.assertEqual(default(texts["port"]), "8080")
@@ -84,13 +85,13 @@ class OptionsDocTests(SynchronousTestCase):
 
     def test_node(self) -> None:
         """
-        So are all of the node.
+        The page describes all options of the node, with their defaults.
         """
         self._compare(NodeOptions({}), "--", "true")
 
     def test_spawn_keys(self) -> None:
         """
-        So are the keys of spawn strings that every spawner has.
+        The page describes the keys of spawn strings that every spawner has.
         """
         page = PAGE.read_text()
         part = page[page.index("Spawn keys\n---") :]

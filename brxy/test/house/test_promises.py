@@ -1,5 +1,6 @@
 """
-The names that others build on: what authors of spawners import, and what brxy installs.
+Tests of the names that other projects rely on: those that authors of spawners
+import, and those that brxy installs.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class PromiseTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         """
-        Each name that was promised to authors of spawners can be imported, and is
-        public.
+        Each name that is promised to authors of spawners can be imported, and
+        is public.
         """
         for module, names in PROMISED.items():
             found = import_module(module)
@@ -59,7 +60,7 @@ class SetupTests(SynchronousTestCase):
 
     def test_packages(self) -> None:
         """
-        It lists the packages that there are, in the order of their names.
+        The file lists the packages that exist, in the order of their names.
         """
         folders = (each.parent for each in (CHECKOUT / "brxy").rglob("__init__.py"))
         names = sorted(".".join(each.relative_to(CHECKOUT).parts) for each in folders)
@@ -67,8 +68,8 @@ class SetupTests(SynchronousTestCase):
 
     def test_entryPoints(self) -> None:
         """
-        It offers the spawners that are known without being installed, and each of them
-        can be loaded.
+        The file declares the spawners that are known without being installed,
+        and each of them can be loaded.
         """
         offered = self.config["options.entry_points"]["brxy.spawners"].strip().splitlines()
         self.assertEqual(offered, [f"{each.name} = {each.value}" for each in BUILT_IN])

@@ -239,7 +239,8 @@ class StateTablesTests(SynchronousTestCase):
 
     def test_node(self) -> None:
         """
-        The node does too. It handles OPEN before it consults its table.
+        The node accepts the frames that the page names in the states that it
+        names, and no others. It handles OPEN before it consults its table.
         """
         self._check("node", node_slot, {(edgeend.IDLE, wire.OPEN)})
 

@@ -215,7 +215,8 @@ class StatesTests(SynchronousTestCase):
 
     def test_node(self) -> None:
         """
-        The node does too.
+        The node accepts what its table lists, and no other. After each frame
+        it is in the next state of the table.
         """
         self._check(Node, self._table("node"), "")
 

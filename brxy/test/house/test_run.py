@@ -19,7 +19,7 @@ class Sample(SynchronousTestCase):
 
     def good(self) -> None:
         """
-        Passes.
+        This test passes.
         """
 
     def bad(self) -> None:
@@ -105,8 +105,8 @@ class CountingReporterTests(SynchronousTestCase):
 
     def test_todoOfWorkers(self) -> None:
         """
-        The same holds when trial passes on the reason itself, as it does with
-        -j.
+        A test that is expected to fail also counts as skipped when trial
+        passes on the reason itself, as it does with -j.
         """
         reporter = CountingReporter(StringIO())
         reporter.addExpectedFailure(Sample("later"), Failure(ValueError()), "next year")
@@ -116,7 +116,7 @@ class CountingReporterTests(SynchronousTestCase):
 
     def test_oneTestCountsOnce(self) -> None:
         """
-        A test that passes before its clean-up fails has failed.
+        A test that passes, and whose clean-up fails, counts once, as failed.
         """
         stream = StringIO()
         reporter = CountingReporter(stream)

@@ -1,7 +1,6 @@
 """
-How large a module, a function, a class and a folder may be.
-
-What is larger must be in C{doc/architecture.rst}, with the reason why it stays.
+Tests of the size of modules, functions, classes and folders. What is larger
+must be listed in C{doc/architecture.rst}, with the reason.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 def modules() -> Iterator[tuple[str, Path]]:
     """
-    All modules of brxy but its tests, with their dotted names.
+    @return: all modules of brxy except its tests, with their dotted names.
     """
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
@@ -40,7 +39,8 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 def isTooLarge(node: ast.AST) -> bool:
     """
-    Whether a node is a function or a class that is larger than the rule.
+    @return: whether a node is a function or a class that is larger than the
+        rule.
     """
     if isinstance(node, FUNCTIONS):
         return (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES
@@ -51,7 +51,8 @@ def isTooLarge(node: ast.AST) -> bool:
 
 def tooLargeIn(name: str, node: ast.AST) -> Iterator[str]:
     """
-    Functions and classes below a node that are larger than the rule.
+    @return: the functions and classes below a node that are larger than the
+        rule.
     """
     for child in ast.iter_child_nodes(node):
         below = name
@@ -64,7 +65,7 @@ def tooLargeIn(name: str, node: ast.AST) -> Iterator[str]:
 
 def tooLarge() -> Iterator[str]:
     """
-    All that is larger than the rule, by its dotted name.
+    @return: everything that is larger than the rule, by its dotted name.
     """
     held: dict[str, int] = {}
     for name, path in modules():
@@ -80,7 +81,7 @@ def tooLarge() -> Iterator[str]:
 
 def excepted() -> dict[str, str]:
     """
-    The reason of each exception that the page lists.
+    @return: the reason of each exception that the page lists.
     """
     listed = section(readPage("architecture"), "What stays larger than the rule")
     found = re.findall(r"^``(brxy\.[\w.]+)``\n((?:    .*\n)*)", listed, re.MULTILINE)
@@ -94,8 +95,8 @@ class SizeTests(SynchronousTestCase):
 
     def test_sizes(self) -> None:
         """
-        Nothing is larger than the rule but what the page lists, and the page lists nothing
-        else.
+        Only what the page lists is larger than the rule, and the page lists
+        nothing else.
         """
         self.assertEqual(sorted(tooLarge()), sorted(excepted()))
 
@@ -107,8 +108,8 @@ class SizeTests(SynchronousTestCase):
 
     def test_counted(self) -> None:
         """
-        Functions are counted with their first and last lines, wherever they are; and methods,
-        not what else a class has.
+        The size of a function is counted from its first line to its last,
+        wherever the function is. Only the methods of a class are counted.
         """
         long = "\n".join(["class A:", " def f(self):", *["  pass"] * FUNCTION_LINES])
         fitting = long.removesuffix("\n  pass")

@@ -40,7 +40,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 class LengthTests(SynchronousTestCase):
     """
-    Bodies of known length.
+    Tests of bodies of known length.
     """
 
     def test_none(self) -> None:
@@ -120,7 +120,7 @@ class ChunkedTests(SynchronousTestCase):
 
     def test_wholeInput(self) -> None:
         """
-        The same bytes object is returned if all of it passes.
+        If all of the input passes, the same bytes object is returned.
         """
         body = framingFor(CHUNKED)
         for data in (b"5;a=b\r\nhel", b"lo\r\n14\r\nand ", b"so on", b" and on.xxx\r\n"):
@@ -183,7 +183,7 @@ class ChunkedTests(SynchronousTestCase):
 
     def test_trailersSplit(self) -> None:
         """
-        They are dropped however they are split.
+        Trailers such as Host are dropped however they are split.
         """
         data = b"1\r\na\r\n0\r\nHost: b\r\nX: 1\r\n\r\nrest"
         for i in range(len(data)):

@@ -113,7 +113,7 @@ class HostileTests(SynchronousTestCase):
 
     def test_connectionTransferEncoding(self) -> None:
         """
-        Connection does not remove Transfer-Encoding, either.
+        Connection never removes Transfer-Encoding.
         """
         head = request(
             POST + b"Transfer-Encoding: Chunked\r\nConnection: transfer-encoding\r\n\r\n"

@@ -75,7 +75,7 @@ class RenderRequestTests(SynchronousTestCase):
 
     def test_trailersWanted(self) -> None:
         """
-        C{TE: trailers} is sent on this hop as well.
+        C{TE: trailers} of the client is also sent to the app.
         """
         head = get(b"Connection: TE\r\nTE: gzip, trailers\r\n")
         self.assertEqual(lines(forwarded(head))[-6:-4], [b"TE: trailers", b"Connection: TE"])

@@ -1,6 +1,6 @@
 """
-L{brxy.http.messages} and L{brxy.http.body} against two other parsers: what we
-read, an app behind us reads alike.
+Tests of L{brxy.http.messages} and L{brxy.http.body} against two other parsers:
+an app behind brxy must read a request as brxy does.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Reading:
     """
     What a parser made of a request.
 
-    @ivar target: as it was sent, but for absolute-form, of which only path and
+    @ivar target: as it was sent, except that of absolute-form only path and
         query are left.
     @ivar fields: names in lower case; Content-Length without leading zeros and
-        Transfer-Encoding in lower case, as we pass them on.
+        Transfer-Encoding in lower case, as brxy passes them on.
     """
 
     method: bytes
@@ -45,7 +45,8 @@ class Reading:
 
 def readOurs(data: bytes) -> tuple[Reading, int] | None:
     """
-    Our reading and the bytes it took; L{None} when the request is not whole.
+    @return: brxy's reading and the number of bytes in it; L{None} when the
+        request is incomplete.
     """
     parsed = requestHead(data)
     if parsed is None:
@@ -63,7 +64,7 @@ def readOurs(data: bytes) -> tuple[Reading, int] | None:
 
 def originForm(target: bytes, method: bytes) -> bytes:
     """
-    A target as L{Reading} has it.
+    @return: a target in the form that L{Reading} uses.
     """
     scheme, separator, rest = target.partition(b"://")
     if not separator or scheme.lower() not in (b"http", b"https"):
@@ -76,7 +77,7 @@ def originForm(target: bytes, method: bytes) -> bytes:
 
 def readH11(data: bytes) -> Reading | None:
     """
-    The reading of h11, L{None} when it refuses or waits for more.
+    @return: the reading of h11; L{None} when it refuses or waits for more.
     """
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
     body = b""
@@ -108,7 +109,7 @@ def readH11(data: bytes) -> Reading | None:
 
 class HttptoolsEvents:
     """
-    Takes down what httptools tells of its first message.
+    Records the events of httptools for the first message.
     """
 
     def __init__(self) -> None:
@@ -118,42 +119,42 @@ class HttptoolsEvents:
 
     def on_url(self, url: bytes) -> None:
         """
-        The target, or a piece of it.
+        Add a target, or a piece of it.
         """
         if not self.whole:
             self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """
-        A field, or a trailer.
+        Add a field, or a trailer.
         """
         if not self.head:
             self.fields.append(canonical(name, value))
 
     def on_headers_complete(self) -> None:
         """
-        The head is whole.
+        Note that the head is complete.
         """
         self.head = True
 
     def on_body(self, body: bytes) -> None:
         """
-        A piece of the body.
+        Add a piece of the body.
         """
         if not self.whole:
             self.body += body
 
     def on_message_complete(self) -> None:
         """
-        The message is whole.
+        Note that the message is complete.
         """
         self.whole = True
 
 
 def readHttptools(data: bytes) -> Reading | None:
     """
-    The reading of httptools (which is llhttp, Node's parser), L{None} when it
-    refuses or waits for more.
+    @return: the reading of httptools (which is llhttp, Node's parser); L{None}
+        when it refuses or waits for more.
     """
     events = HttptoolsEvents()
     parser = httptools.HttpRequestParser(events)
@@ -171,13 +172,14 @@ def readHttptools(data: bytes) -> Reading | None:
     )
 
 
-#: Methods on llhttp's list that are generated.
+#: The methods on llhttp's list that the tests generate.
 KNOWN = (b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"DELETE", b"PATCH")
 
 
 def framesInTrailers(data: bytes, ours: Reading) -> bool:
     """
-    Whether there is a Content-Length or Transfer-Encoding among the trailers.
+    @return: whether there is a Content-Length or Transfer-Encoding among the
+        trailers.
     """
     chunked = (b"transfer-encoding", b"chunked") in ours.fields
     trailers = data.lower().partition(b"\r\n\r\n")[2]
@@ -186,30 +188,30 @@ def framesInTrailers(data: bytes, ours: Reading) -> bool:
     )
 
 
-#: What others refuse and we accept.  Each is a test of the bytes of the request
-#: and of our reading of it, under the reason why it does no harm.
+#: What others refuse and brxy accepts. Each entry is a test of the bytes of the request and of
+#: brxy's reading of it; its key is the reason why that does no harm.
 LOOSER: dict[str, dict[str, Callable[[bytes, Reading], bool]]] = {
     "h11": {
-        "RFC 9112 §2.2 asks to skip empty lines; they don't go on to the app": (
+        "empty lines are skipped (RFC 9112 §2.2), and not sent to the app": (
             lambda data, ours: data.startswith(b"\r\n")
         ),
         "dropped, so that the app never sees it (RFC 9110 §6.5.1)": framesInTrailers,
     },
     "httptools": {
-        "methods are an open set (RFC 9110 §16.1); an app refuses what it doesn't know": (
+        "methods are an open set (RFC 9110 §16.1); an app refuses unknown ones": (
             lambda data, ours: ours.method not in KNOWN
         ),
         "dropped, so that the app never sees it (RFC 9110 §6.5.1)": framesInTrailers,
     },
 }
 
-#: What others read differently: tests of our reading and theirs.
+#: What others read differently: tests of brxy's reading and theirs.
 DIFFERENT: dict[str, dict[str, Callable[[Reading, Reading], bool]]] = {
     "h11": {},
     "httptools": {
-        # To llhttp a body behind such a head belongs to the new protocol, to us
-        # and to h11 it does not.
-        "we never ask the app for an upgrade when there is a body": (
+        # To llhttp a body behind such a head belongs to the new protocol; to brxy and to h11 it
+        # does not.
+        "a request with a body is never sent to the app as an upgrade": (
             lambda ours, theirs: (
                 theirs == evolve(ours, body=b"")
                 and {b"upgrade", b"connection"} <= {name for name, _ in ours.fields}
@@ -218,35 +220,36 @@ DIFFERENT: dict[str, dict[str, Callable[[Reading, Reading], bool]]] = {
     },
 }
 
-#: What we refuse and both others accept, by what we say.
+#: What brxy refuses and both others accept, by brxy's reason.
 STRICTER = {
     "malformed request line": "fragments (RFC 9112 §3.2), bare LF: never legal",
     "malformed request target": "asterisk-form is for OPTIONS, authority-form for CONNECT",
     "malformed chunk size": "extensions without a name: never legal (RFC 9112 §7.1.1)",
     "malformed trailer section": "bare LF: never legal",
     "malformed or overlong trailer section": "bare LF: never legal",
-    "not HTTP/1.0 or HTTP/1.1": "2.0 is not spoken this way; 1.2 does not exist",
-    "CONNECT is not served here": "no proxy for addresses of the client's choice",
+    "not HTTP/1.0 or HTTP/1.1": "2.0 has another format; 1.2 does not exist",
+    "CONNECT is not served here": "brxy is no forward proxy",
     "Transfer-Encoding in HTTP/1.0": "faulty framing (RFC 9112 §6.1)",
-    "bad host name": "no name for a route",
+    "bad host name": "can't name a route",
     "unknown expectation": "417 (RFC 9110 §10.1.1)",
-    "request target too long": "bounded",
-    "header fields too large": "bounded",
-    "too many header fields": "bounded",
-    "too many trailer fields": "bounded",
+    "request target too long": "limited",
+    "header fields too large": "limited",
+    "too many header fields": "limited",
+    "too many trailer fields": "limited",
 }
 
 
 class DifferentialTests(SynchronousTestCase):
     """
-    Three parsers agree, but for what the tables above say.
+    Tests that three parsers agree, except where the tables above allow a
+    difference.
     """
 
     readers = {"h11": readH11, "httptools": readHttptools}
 
     def check(self, data: bytes) -> None:
         """
-        Compare the three.
+        Compare the three parsers.
         """
         try:
             parsed = readOurs(data)
@@ -261,7 +264,7 @@ class DifferentialTests(SynchronousTestCase):
 
     def compare(self, name: str, ours: Reading, data: bytes) -> None:
         """
-        Another parser reads what we accepted.
+        Compare what another parser reads with what brxy accepted.
         """
         theirs = self.readers[name](data)
         if theirs is None:
@@ -273,7 +276,7 @@ class DifferentialTests(SynchronousTestCase):
 
     def test_hostile(self) -> None:
         """
-        On hostile requests.
+        The parsers agree on hostile requests.
         """
         for case in PASSES + REFUSED_HEADS + REFUSED_BODIES:
             self.check(case.data)
@@ -282,6 +285,6 @@ class DifferentialTests(SynchronousTestCase):
     @given(requests())
     def test_generated(self, data: bytes) -> None:
         """
-        On generated ones.
+        The parsers agree on generated requests.
         """
         self.check(data)

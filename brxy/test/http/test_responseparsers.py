@@ -77,7 +77,7 @@ _ODD_FIELDS = st.sampled_from(
 #: What h11 refuses and brxy accepts: tests of the bytes; the key is the reason why that does no
 #: harm.
 LOOSER: dict[str, Callable[[bytes], bool]] = {
-    "lengths that say the same, if not in the same spelling, go on as one": (
+    "equal lengths in different spellings are passed on as one": (
         lambda data: data.lower().count(b"\r\ncontent-length:") > 1
     ),
 }

@@ -29,12 +29,12 @@ child = Child(
     reactor, ["sleep", "1000"], os.environ, print, die_with_parent=sys.argv[1] == "die"
 )
 child.start()
-def tell():
+def fire():
     if child.pid:
         print(child.pid, flush=True)
     else:
-        reactor.callLater(0.001, tell)
-tell()
+        reactor.callLater(0.001, fire)
+fire()
 reactor.run()
 """
 
@@ -118,7 +118,7 @@ class OutputTests(_Tests):
 
     async def test_brokenOutput(self) -> None:
         """
-        When lines can't be passed on that is logged, and the end is told still.
+        When lines can't be passed on that is logged, and the end is still reported.
         """
 
         def refuse(descriptor: int, line: bytes) -> None:
@@ -173,7 +173,7 @@ class EndTests(_Tests):
 
     async def test_status(self) -> None:
         """
-        The exit status is told once the process is reaped.
+        The exit status is reported once the process is reaped.
         """
         child = self.child("echo no such module >&2; exit 7")
         ended = await child.ended
@@ -183,7 +183,7 @@ class EndTests(_Tests):
 
     async def test_signal(self) -> None:
         """
-        The signal that killed it is told.
+        The signal that killed it is reported.
         """
         ended = await self.child("kill -SEGV $$").ended
         self.assertEqual(ended, Ended(None, signal.SIGSEGV))
@@ -197,7 +197,7 @@ class EndTests(_Tests):
 
     def test_missing(self) -> None:
         """
-        What can't be run is told at once; there is nothing to stop then.
+        A program that can't be run is reported at once; there is nothing to stop then.
         """
         child = Child(self.reactor, ["no-such-thing"], os.environ, print, die_with_parent=True)
         self.assertRaises(SpawnFailed, child.start)
@@ -407,7 +407,7 @@ class LeaveTests(_Tests):
 
     async def test_nothingLeft(self) -> None:
         """
-        When nothing is left that is told at once.
+        When nothing is left, that is reported at once.
         """
         child = self.child("echo launched", leave_on_success=True)
         self.assertEqual(await child.ended, Ended(0, None, "launched"))
@@ -466,7 +466,7 @@ class ParentTests(RealTests):
         It ends too, if that was asked for.
         """
         parent, pid = self.parent("die")
-        # Until setpriv has become sleep, the kernel may not have been told.
+        # Until setpriv has become sleep, the kernel may not know of it.
         await self.until(lambda: self.nameOf(pid) == "sleep")
         parent.kill()
         await self.until(lambda: not isAlive(pid))

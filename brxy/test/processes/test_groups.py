@@ -65,7 +65,7 @@ class GroupTests(SynchronousTestCase):
 
 class _Reactor:
     """
-    Knows who reads.
+    Knows the readers.
     """
 
     def __init__(self) -> None:

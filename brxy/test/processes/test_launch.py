@@ -29,7 +29,7 @@ for name in sorted(os.listdir("/proc/self/fd")):
         pass
 """
 
-# Launches what it is told to, and passes on what that prints.
+# Launches its arguments, and passes on what they print.
 _LAUNCH = """
 import os, sys
 from brxy.processes.launch import launch
@@ -122,7 +122,7 @@ class LaunchTests(SynchronousTestCase):
 
     def test_signals(self) -> None:
         """
-        Signals that Python ignores, or that we were told to, kill it as usual.
+        Signals that Python ignores, or that this process inherited as ignored, kill it as usual.
         """
         before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self.addCleanup(signal.signal, signal.SIGTERM, before)

@@ -79,7 +79,7 @@ class LineSplitterTests(SynchronousTestCase):
 
 class _Reactor(Clock):
     """
-    Knows who reads.
+    Knows the readers.
     """
 
     def __init__(self) -> None:

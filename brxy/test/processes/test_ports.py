@@ -15,7 +15,7 @@ from brxy.processes.ports import Ports, isFree
 
 class _Fixed(random.Random):
     """
-    Chooses what it was told to, and the last of that for ever.
+    Chooses the numbers it was given, and the last of them for ever.
     """
 
     def __init__(self, *choices: int) -> None:

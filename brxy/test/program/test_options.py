@@ -52,7 +52,7 @@ class ValueTests(SynchronousTestCase):
 
     def test_bounds(self) -> None:
         """
-        Capacities and ports have bounds.
+        Capacities and ports have limits.
         """
         self.assertEqual([capacity("1"), capacity("10000")], [1, 10_000])
         self.refuses(capacity, "0", "10001", "-1", "")
@@ -61,7 +61,7 @@ class ValueTests(SynchronousTestCase):
 
     def test_positive(self) -> None:
         """
-        What must not be 0 is refused with a text that says so.
+        A value that must not be 0 is refused with a text that says so.
         """
         self.assertEqual([positive("0.1"), atLeastOne("1")], [0.1, 1])
         self.refuses(positive, "0", "-1", "nan", "inf", "x", "")
@@ -73,7 +73,7 @@ class ValueTests(SynchronousTestCase):
 
     def test_route(self) -> None:
         """
-        Routes are written as hosts are, and all else is refused.
+        Routes are written as hosts are, and an invalid one is refused.
         """
         self.assertEqual(route("Example.COM."), "example.com")
         self.refuses(route, "", "a b", "-x", "a/b", "a" * 64, "\u00e4")
@@ -169,7 +169,8 @@ class OptionsTests(SynchronousTestCase):
 
     def test_environment(self) -> None:
         """
-        A variable holds where no option is given, unless it is empty.
+        The value of a variable applies if no option is given, unless it is
+        empty.
         """
         for arguments, value, expected in (
             ([], "5", 5.0),
@@ -183,8 +184,8 @@ class OptionsTests(SynchronousTestCase):
 
     def test_bad_environment(self) -> None:
         """
-        A bad value of a variable is reported like one of an option; but a secret is not
-        repeated.
+        A bad value of a variable is reported like one of an option, except
+        that a secret is not repeated.
         """
         why = "a number of seconds, 0 or more, is needed"
         self.assertEqual(self.refuse(WAIT="x"), f"brxy-some: bad WAIT 'x': {why}\n")
@@ -203,8 +204,8 @@ class OptionsTests(SynchronousTestCase):
 
     def test_help(self) -> None:
         """
-        C{--help} has every option, in lines that are as wide as the terminal at most, but
-        neither too narrow nor too wide.
+        C{--help} lists every option, in lines that are at most as wide as the
+        terminal, but neither too narrow nor too wide.
         """
         for columns, least, most in (("60", 40, 60), ("5", 40, 60), ("200", 61, 100)):
             out = io.StringIO()
@@ -253,7 +254,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_bad_value(self) -> None:
         """
-        A bad value ends the program with one line, that names the option.
+        A bad value ends the program with one line that names the option.
         """
         self.assertEqual(
             self.refuse("--wait", "long"),
@@ -262,7 +263,8 @@ class OptionsTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """
-        So does an unknown option, an option without its value, and an excess argument.
+        An unknown option, an option without its value, and one argument too
+        many each end the program with one line.
         """
         for arguments in (["--what"], ["--wait"], ["argument"]):
             self.stderr.truncate(0)
@@ -296,7 +298,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_foreground(self) -> None:
         """
-        Without twistd, or with its -n, we are in the foreground.
+        Without twistd, or with its -n, the program runs in the foreground.
         """
         self.assertTrue(_Options().foreground())
         self.assertTrue(self.twistd("-n")[1].foreground())
@@ -305,7 +307,7 @@ class OptionsTests(SynchronousTestCase):
 
 class _Service(Service):
     """
-    A service that may not start.
+    A service that can fail to start.
     """
 
     def __init__(self, error: Exception | None = None) -> None:
@@ -329,7 +331,7 @@ class GuardedTests(SynchronousTestCase):
 
     def test_starts(self) -> None:
         """
-        It starts and stops its service, and waits for its end.
+        L{Guarded} starts and stops its service, and waits for it to end.
         """
         service = _Service()
         guarded = Guarded("brxy", True, service)
@@ -355,7 +357,7 @@ class GuardedTests(SynchronousTestCase):
 
     def test_background(self) -> None:
         """
-        In the background twistd itself carries the line to the terminal.
+        In the background twistd itself writes the line to the terminal.
         """
         stderr = io.StringIO()
         self.patch(sys, "__stderr__", stderr)

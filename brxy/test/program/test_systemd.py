@@ -19,7 +19,7 @@ from brxy.test.support.processes.programs import ANYWHERE, TWISTD, ProgramTests
 
 class NotifierTests(SynchronousTestCase):
     """
-    Tests of L{notifier}, with a socket as systemd has it.
+    Tests of L{notifier}, with a socket like systemd's.
     """
 
     def _listen(self, name: str) -> socket.socket:
@@ -31,7 +31,8 @@ class NotifierTests(SynchronousTestCase):
 
     def test_path(self) -> None:
         """
-        systemd gets each state, and child processes find nothing of systemd's.
+        The notifier sends each message to the socket, and removes systemd's
+        variables from the environment of started processes.
         """
         with tempfile.TemporaryDirectory() as folder:
             sock = self._listen(f"{folder}/s")
@@ -62,13 +63,13 @@ class NotifierTests(SynchronousTestCase):
 
 class EdgeNotifyTests(ProgramTests):
     """
-    Tests of an edge that has an address of systemd.
+    Tests of an edge that notifies systemd.
     """
 
     async def test_edge(self) -> None:
         """
-        It reports READY when its ports are open and STOPPING when it begins to stop, and its
-        app finds no trace of systemd.
+        The edge reports READY when its ports are open, and STOPPING when it
+        begins to stop. Its app gets none of systemd's variables.
         """
         path = Path(self.folder) / "notify"
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

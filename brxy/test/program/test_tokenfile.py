@@ -48,8 +48,8 @@ class TokenFileTests(SynchronousTestCase):
 
     def test_made(self) -> None:
         """
-        A file that does not exist is created, for the user of the process alone, whatever
-        the umask; each token is another.
+        A file that does not exist is created. Only its user can read it,
+        whatever the umask. Each token is different.
         """
         before = os.umask(0)
         self.addCleanup(os.umask, before)

@@ -67,7 +67,8 @@ class DemoTests(ProgramTests):
 
     async def test_ends(self) -> None:
         """
-        SIGTERM ends it with status 0, and Ctrl-C with 130, both quietly.
+        SIGTERM ends the app with status 0, and Ctrl-C with 130, both without
+        output.
         """
         for number, status in ((signal.SIGTERM, 0), (signal.SIGINT, 130)):
             demo, _ = await self._listening()
@@ -136,7 +137,7 @@ class ScalingTests(ProgramTests):
 
     async def test_nodes(self) -> None:
         """
-        Nodes do the same.
+        With nodes, too, there are four processes, and all of them leave.
         """
         edge = self.edge(
             *("--idle-timeout", "2", "--old-idle-timeout", "2"),

@@ -63,7 +63,7 @@ class StartTests(ProgramTests):
 
     async def test_app(self) -> None:
         """
-        C{app:} serves without a node, and no port for nodes is opened.
+        With C{app:} there is no node, and no port for nodes is opened.
         """
         edge = self.start(TWISTD, "-n", "brxy-edge", "--port", ANYWHERE, "--spawn", _APP)
         await self._serves(edge)
@@ -85,8 +85,8 @@ class StartTests(ProgramTests):
 
     async def test_launchedElsewhere(self) -> None:
         """
-        A spawn command that leaves a node running somewhere and exits with 0
-        works as well, and the node stops with the edge.
+        A spawn command may leave a node running somewhere and exit with 0. The
+        node stops with the edge.
         """
         for spawn in (
             f"sh -c 'setsid twistd -n brxy-node -- python {DEMO} >node.log 2>&1 &'",
@@ -270,7 +270,8 @@ class RefusalTests(ProgramTests):
 
     async def test_making(self) -> None:
         """
-        Unknown spawners, and a state folder that can't be used, are named too.
+        Spawners that are unknown, and a state folder that can't be used, are
+        named.
         """
         await self._refused(
             "brxy-edge: there is no spawner 'nope'"
@@ -293,7 +294,7 @@ class RefusalTests(ProgramTests):
 
     async def test_ports(self) -> None:
         """
-        Ports that are taken are named too.
+        Ports that are taken are named.
         """
         taken = f"tcp:{self.taken}:interface=127.0.0.1"
         why = f"brxy-edge: can't listen on {taken}: Address already in use"

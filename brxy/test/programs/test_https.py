@@ -31,7 +31,7 @@ class Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        body = f"{self.path} by {self.headers['X-Forwarded-Proto']}".encode()
+        body = f"{self.path} over {self.headers['X-Forwarded-Proto']}".encode()
         self.send_response(200)
         if self.path == "/own":
             self.send_header("Strict-Transport-Security", "max-age=7")
@@ -154,7 +154,7 @@ class TLSPortTests(_CertifiedTests):
         for options in ((), ("--http2",), ("--no-alpn",), ("--tlsv1.2", "--tls-max", "1.2")):
             head, body = await self.curl(port, "/x", *options)
             self.assertTrue(head.startswith("HTTP/1.1 200 OK"), head)
-            self.assertEqual(body, "/x by https")
+            self.assertEqual(body, "/x over https")
             self.assertEqual(head.count("Strict-Transport-Security: max-age=600"), 1)
         head, _ = await self.curl(port, "/own")
         self.assertEqual(head.count("Strict-Transport-Security"), 1)
@@ -246,7 +246,7 @@ class TLSPortTests(_CertifiedTests):
         while not over.is_set():
             client.request("GET", f"/{place}")
             with client.getresponse() as answer:
-                assert (answer.status, answer.read()) == (200, f"/{place} by https".encode())
+                assert (answer.status, answer.read()) == (200, f"/{place} over https".encode())
             asked[place] += 1
             # Half of them make a new handshake for each request.
             if place % 2:
@@ -314,7 +314,7 @@ class TLSPortTests(_CertifiedTests):
             ("a.example", "/.well-known/acme-challenge/x"),
         ):
             answer = await self.get(address, path, host)
-            self.assertEqual((answer.status, answer.body), (200, f"{path} by http"))
+            self.assertEqual((answer.status, answer.body), (200, f"{path} over http"))
         post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + bytes(100_000)
         self.assertEqual((await self.talk(address, post)).status, 308)
         await self.stopped(edge)
@@ -394,7 +394,7 @@ class SSLyzeTests(_CertifiedTests):
     """
 
     if shutil.which("sslyze") is None:
-        skip = "no sslyze"
+        skip = "needs sslyze"
 
     async def test_grade(self) -> None:
         """

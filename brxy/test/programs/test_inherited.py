@@ -155,8 +155,8 @@ class InheritedTests(ActivatedTests):
 
     async def test_keptAlive(self) -> None:
         """
-        Clients that keep their connections are all answered too, and so are
-        POSTs, which no client or proxy repeats.
+        While an edge restarts, clients that keep their connections are all
+        answered, and so are POSTs, which no client or proxy repeats.
         """
         program, [address] = await self.activated(
             ["127.0.0.1:0"], "--port", "systemd:domain=INET:name=s0", "--spawn", POSTS
@@ -216,8 +216,9 @@ class InheritedNodePortTests(ActivatedTests):
 
     async def test_nodes(self) -> None:
         """
-        All probes are answered with nodes as well: one that was spawned, and
-        one that was started separately and whose port is inherited too.
+        While an edge restarts, all probes are answered by nodes: one that was
+        spawned, and one that was started separately and whose port is
+        inherited.
         """
         (self.folder / "token").write_text("secret")
         token = ("--token-file", "token")
@@ -271,7 +272,7 @@ class InheritedRefusalTests(ActivatedTests):
             "has no attribute 'AF_FOO'": self._start(*port, "systemd:domain=FOO:index=0"),
             "its domain is INET": self._start(*port, "systemd:domain=INET6:index=0"),
             "it was given to another option too, or is no socket": self._start(*port, *twice),
-            "Twisted's transport would let all users connect, and remove the socket at its end": (
+            "Twisted's transport would let everybody in, and remove the socket at its end": (
                 self._start(f"{self.folder}/nodes", "--port", "tcp:0", *stock)
             ),
         }

@@ -38,7 +38,8 @@ class NothingLeftTests(StormTests):
 
     async def test_nodes(self) -> None:
         """
-        Nodes do the same, with their apps.
+        Nodes leave when they are idle for long enough, with their apps, and
+        leave no process behind.
         """
         # A busy machine takes some time to give a node its first exchange.
         self.launchNodes(
@@ -221,8 +222,8 @@ class RestartTests(_Clients):
 
     async def test_killed(self) -> None:
         """
-        Its nodes serve for the next edge, which starts none as long as they
-        suffice.
+        The nodes of the killed edge serve for the next one, which starts none
+        as long as they suffice.
         """
         edge = self.launch()
         await self.ask(edge, 3)

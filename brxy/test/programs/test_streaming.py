@@ -99,7 +99,8 @@ class StreamingTests(ProgramTests):
 
     async def test_chunkedDownload(self) -> None:
         """
-        A chunked response does too, and the client sees its end.
+        A chunked response reaches a reader that stalls and is not stored on
+        the way, and the client sees its end.
         """
 
         def transfer(connection: socket.socket, stream: BinaryIO) -> None:
@@ -127,7 +128,7 @@ class StreamingTests(ProgramTests):
 
     async def test_chunkedUpload(self) -> None:
         """
-        A chunked request does too.
+        A chunked request reaches an app that stalls.
         """
 
         def transfer(connection: socket.socket, stream: BinaryIO) -> None:

@@ -104,7 +104,7 @@ class BootTests(SynchronousTestCase):
         if shutil.which("systemd-nspawn") is None:
             raise SkipTest("needs systemd-nspawn (apt install systemd-container)")
         if os.geteuid() != 0:
-            raise SkipTest("needs root: systemd-nspawn does")
+            raise SkipTest("needs root, for systemd-nspawn")
         if os.path.realpath(sys.executable) != os.path.realpath("/usr/bin/python3"):
             raise SkipTest("needs the system's own Python")
         self.folder = Path(tempfile.mkdtemp(prefix="brxy-"))

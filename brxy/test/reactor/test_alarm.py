@@ -22,7 +22,8 @@ class AlarmTests(SynchronousTestCase):
 
     def test_earliest(self) -> None:
         """
-        It calls at the earliest time, once, whatever the order in which times were set.
+        An alarm calls at the earliest of the times that were set, once,
+        whatever their order.
         """
         for at in (5.0, 2.0, 8.0, None):
             self.alarm.set(at)
@@ -31,7 +32,7 @@ class AlarmTests(SynchronousTestCase):
 
     def test_again(self) -> None:
         """
-        It can be set again.
+        An alarm can be set again.
         """
         self.alarm.set(1.0)
         self.clock.advance(1.0)
@@ -41,7 +42,7 @@ class AlarmTests(SynchronousTestCase):
 
     def test_past(self) -> None:
         """
-        A time that is over is due at once.
+        A time in the past is due at once.
         """
         self.clock.advance(5.0)
         self.alarm.set(1.0)

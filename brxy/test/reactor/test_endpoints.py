@@ -47,8 +47,8 @@ class EndpointTests(SynchronousTestCase):
 
     def test_tls(self) -> None:
         """
-        Endpoints over TLS are refused: the connections of brxy set up TLS themselves,
-        and would be given transports that they can't use.
+        Endpoints over TLS are refused: brxy's connections set up TLS
+        themselves, and can't use the transports of such an endpoint.
         """
         for text in ("ssl:edge:9080", "ssl:9080:privateKey=a", "tls:edge:9080"):
             for check in (clientEndpoint, serverEndpoint):

@@ -282,13 +282,13 @@ class HeldTests(RealTests):
 
     async def test_fin_unix(self) -> None:
         """
-        The same holds on a Unix socket.
+        On a Unix socket, too, a half-close is noticed while nothing is read.
         """
         await self.checkFin(socket.AF_UNIX)
 
     async def test_rst(self) -> None:
         """
-        A reset is noticed as well.
+        A reset is noticed while nothing is read.
         """
         client = await self.dial(socket.AF_INET)
         breakOff(client)

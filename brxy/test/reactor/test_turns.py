@@ -22,7 +22,8 @@ class PaceTests(SynchronousTestCase):
 
     def test_first(self) -> None:
         """
-        The first is done at once, and so is one that comes in a later turn.
+        The first item is processed at once, and so is one that is added in a
+        later turn.
         """
         self.turns.add(1)
         self.assertEqual(self.done, [1])
@@ -32,7 +33,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_one(self) -> None:
         """
-        Of many one is done in each turn, in their order.
+        Of many items one is processed in each turn, in their order.
         """
         for number in range(4):
             self.turns.add(number)
@@ -46,7 +47,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_shared(self) -> None:
         """
-        All paces of a reactor share its turns, even if they have the same to do.
+        All queues of a reactor share its turns, even if they hold equal items.
         """
         other: TurnQueue[int] = TurnQueue(self.clock, lambda number: self.done.append(-number))
         for number in (1, 2, 3):
@@ -61,7 +62,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_within(self) -> None:
         """
-        What is added by what is done waits for its turn.
+        Items that are added while an item is processed wait for their turn.
         """
         self.turns = TurnQueue(self.clock, self.again)
         self.turns.add(3)
@@ -76,7 +77,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_dropped(self) -> None:
         """
-        What is dropped is not done, unless it was done already.
+        A dropped item is not processed, unless it already was.
         """
         for number in range(3):
             self.turns.add(number)
@@ -86,7 +87,7 @@ class PaceTests(SynchronousTestCase):
 
     def test_stopped(self) -> None:
         """
-        Once it is stopped nothing more is done, and nothing is left behind.
+        A stopped queue processes nothing more, and leaves no timer behind.
         """
         for number in range(3):
             self.turns.add(number)

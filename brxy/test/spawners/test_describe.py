@@ -54,8 +54,8 @@ class DescribeTests(SynchronousTestCase):
 
     def test_whole(self) -> None:
         """
-        A spawner is told with its summary and its keys: what they mean, and
-        their defaults, or that they must be given.
+        A spawner is described by its summary and its keys: what they mean, and
+        their defaults, or that they are required.
         """
         lines = self.describe(there=_Factory())
         self.assertEqual(

@@ -1,5 +1,5 @@
 """
-Tests of the example in C{examples/spawner}: a spawner of somebody else's.
+Tests of the example in C{examples/spawner}: a spawner that is not part of brxy.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class WakeTests(EdgeTests):
 
     def setUp(self) -> None:
         """
-        Install the example, as far as Python can tell.
+        Make the example look installed to Python.
         """
         super().setUp()
         setup = ConfigParser()
@@ -123,7 +123,7 @@ class WakeTests(EdgeTests):
 
     def test_bad(self) -> None:
         """
-        What it can't be told is said in one line.
+        Values that it can't use are reported in one line.
         """
         for spec, message in (
             ("wake: app=127.0.0.1:80", "wake: needs mac="),

@@ -140,7 +140,7 @@ class FindTests(SynchronousTestCase):
 
     def test_brokenEntryPoint(self) -> None:
         """
-        One that can't be loaded is told when it is asked for, and only then.
+        A spawner that can't be loaded is reported when it is looked for, and only then.
         """
         offers = [
             self.offer("gone", "no_such_module:factory"),
@@ -279,7 +279,7 @@ class BuildTests(SynchronousTestCase):
 
     def test_bad(self) -> None:
         """
-        Whatever is wrong is told in one line.
+        Errors are reported in one line.
         """
         for text, message in (
             ("process:", "process: needs a command after --"),

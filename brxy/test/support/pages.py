@@ -1,5 +1,6 @@
 """
-Reading the pages of C{doc/}, for tests that compare them with the code.
+Helpers that read the pages of C{doc/}, for tests that compare them with the
+code.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def readPage(name: str) -> str:
 
 def section(page: str, title: str) -> str:
     """
-    What stands below a title, up to the next title of the same level or a higher one.
+    @return: the text below a title, up to the next title of the same or a
+        higher level.
     """
     start = re.search(rf"^{re.escape(title)}\n(?P<line>([=~-])\2+)\n", page, re.MULTILINE)
     assert start is not None, f"no section {title!r}"
@@ -51,10 +53,8 @@ def section(page: str, title: str) -> str:
 
 def listTables(text: str) -> list[list[list[str]]]:
     """
-    The list-tables in a text.
-
-    @return: for each table its rows without the header, for each row its cells, for each
-        cell its text in one line.
+    @return: the list-tables in a text: for each table its rows without the
+        header, for each row its cells, for each cell its text in one line.
     """
     tables = []
     for found in re.finditer(r"^\.\. list-table::\n((?:   .*\n|\n)+)", text, re.MULTILINE):

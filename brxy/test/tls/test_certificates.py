@@ -52,14 +52,14 @@ class CertificateTests(SynchronousTestCase):
 
     def test_addresses(self) -> None:
         """
-        An address is told from a name.
+        An address is distinguished from a name.
         """
         for name, expected in (("::1", True), ("192.0.2.1", True), ("web1", False), ("", False)):
             self.assertIs(isIPAddress(name), expected, name)
 
     def test_files(self) -> None:
         """
-        A file may have several; one that has none is told of.
+        A file may have several certificates; a file without any is reported.
         """
         both = Path(self.mktemp())
         both.write_bytes(b"".join(Path(self.papers.issue(n)[0]).read_bytes() for n in "ab"))
@@ -78,13 +78,13 @@ class CertificateTests(SynchronousTestCase):
 
 class FaultTests(SynchronousTestCase):
     """
-    Tests of L{tlsFault}.  What L{trust} lets pass and what not, both sides tell in
+    Tests of L{tlsFault}.  What L{trust} accepts and refuses, both sides report in
     L{brxy.test.whole.test_trust}.
     """
 
     def test_words(self) -> None:
         """
-        An error of OpenSSL's is told in its own last words, and what the other
+        An error of OpenSSL is reported by its own reason, and what the other
         side has sent as such.
         """
         for queue, expected in (

@@ -43,7 +43,7 @@ class HandshakeTests(TransportTests):
 
     async def silent(self, number: int) -> list[socket.socket]:
         """
-        Connect so many that say nothing.
+        Connect this number of clients that send nothing.
         """
         socks = [self.rawClient(self.address) for _ in range(number)]
         for sock in socks:
@@ -76,7 +76,7 @@ class HandshakeTests(TransportTests):
 
     async def test_silent(self) -> None:
         """
-        One that says nothing is nobody's client, and is cut when its time is over.
+        A client that sends nothing reaches no factory, and is cut when its time is over.
         """
         (sock,) = await self.silent(1)
         self.clock.advance(TIMEOUT - 0.1)

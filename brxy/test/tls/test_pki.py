@@ -26,7 +26,7 @@ class PKITests(SynchronousTestCase):
 
     def run_(self, *arguments: str) -> None:
         """
-        Do something, of which the files are told that it makes.
+        Run a command that prints the files it makes.
         """
         out = io.StringIO()
         self.patch(sys, "stdout", out)
@@ -100,7 +100,7 @@ class PKITests(SynchronousTestCase):
 
     def test_private(self) -> None:
         """
-        Nobody else can read a key, whatever the umask.
+        No other user can read a key, whatever the umask.
         """
         before = os.umask(0)
         self.addCleanup(os.umask, before)
@@ -131,7 +131,7 @@ class PKITests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        What can't be is told in a line.
+        Errors are reported in one line.
         """
         folder = str(self.folder)
         for words in (

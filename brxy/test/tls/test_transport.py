@@ -79,7 +79,7 @@ class EndingTests(TransportTests):
 
     async def told(self, server: Recorder, what: str) -> None:
         """
-        Wait until one was told something.
+        Wait until the protocol of a server was called so.
         """
         await self.until(lambda: what in server.told)
 

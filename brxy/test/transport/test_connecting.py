@@ -182,7 +182,7 @@ class DialingTests(TransportTests):
 
     async def test_noClient(self) -> None:
         """
-        A client's factory may decline the connection by building no protocol.
+        A client's factory may decline a connection by building no protocol.
         """
         server = Recorder()
         port = self.listen(lambda: server)
@@ -194,7 +194,7 @@ class DialingTests(TransportTests):
 
     async def test_noServer(self) -> None:
         """
-        A server's factory may decline too: the connection ends.
+        A server's factory may decline a connection, which then ends.
         """
         port = self.listen(lambda: None)
         _, dialer = self.connect(port.getHost())

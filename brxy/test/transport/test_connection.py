@@ -130,7 +130,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_broken(self) -> None:
         """
-        A hang-up that broke the connection is reported as well.
+        While nothing is read a hang-up that broke the connection is reported.
         """
         self.connection.pause()
         self.peer_end.abortConnection()
@@ -250,7 +250,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_close_when_full(self) -> None:
         """
-        The same holds for more bytes than the buffer should hold.
+        To close waits also for more bytes than the buffer should hold.
         """
         self.connection.write(bytes(70_000))
         self.connection.close()
@@ -357,7 +357,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_abort_unconnected(self) -> None:
         """
-        A protocol that was never connected can be aborted, too.
+        An abort has no effect before there is a connection.
         """
         _Connection(self.reactor.shared).abort()
 

@@ -71,7 +71,7 @@ class Push:
             written += piece
             if self.told[-1:] == ["pause"]:
                 return written
-        raise AssertionError("it was not told to pause")
+        raise AssertionError("the transport did not pause it")
 
 
 @implementer(IPullProducer)
@@ -473,7 +473,7 @@ class PausedSocketTests(TransportTests):
 
     async def test_end(self) -> None:
         """
-        The connection reports nevertheless that the peer ends.
+        A paused and watched connection reports that the peer ends.
         """
         client, server, told = await self.hangUp()
         self.assertEqual(told, [])
@@ -486,7 +486,7 @@ class PausedSocketTests(TransportTests):
 
     async def test_cut(self) -> None:
         """
-        It also reports that the peer resets the connection.
+        A paused and watched connection reports that the peer resets it.
         """
         client, server, told = await self.hangUp()
         client.transport.abortConnection()

@@ -129,7 +129,8 @@ class FailingAloneTests(TransportTests):
 
     async def test_settling(self) -> None:
         """
-        It does not affect connections that close at the same time, either.
+        A protocol that fails when it is notified of its loss does not affect
+        connections that close at the same time.
         """
         port = self.listen()
         socks = [self.rawClient(port.getHost()) for _ in range(3)]
@@ -186,8 +187,8 @@ class BrokenTests(TransportTests):
 
     async def test_readOn(self) -> None:
         """
-        The same happens if the write fails in C{dataReceived}. What is written
-        after that is ignored.
+        All bytes are delivered also if the write fails in C{dataReceived}.
+        What is written after that is ignored.
         """
 
         def write(protocol: Recorder) -> None:
@@ -214,7 +215,8 @@ class BrokenTests(TransportTests):
 
     async def test_pausing(self) -> None:
         """
-        The same holds for a protocol that pauses in C{dataReceived}.
+        A protocol that pauses in C{dataReceived} is notified of the loss
+        alone.
         """
         server = Recorder(data=pause)
         await self.breakOff(server)
@@ -287,7 +289,7 @@ class FairnessTests(TransportTests):
 
     async def test_timers(self) -> None:
         """
-        Timers have their turn.
+        Timers have their turn while a connection is flooded.
         """
         server = Recorder()
         await self.flooded(server)

@@ -73,7 +73,7 @@ class CutTests(SynchronousTestCase):
 
     def test_quiet(self) -> None:
         """
-        A link is not cut when nothing is sent, either.
+        A link on which nothing is sent is not cut.
         """
         one, other = pair()
         with one, other:

@@ -56,7 +56,7 @@ class WritingTests(TransportTests):
 
     async def test_large(self) -> None:
         """
-        Large writes do too, in both directions at once.
+        Large writes arrive in order, in both directions at once.
         """
         client, server = await self.pair()
         for each in (client, server):
@@ -146,7 +146,8 @@ class ClosingTests(TransportTests):
 
     async def test_laterThanData(self) -> None:
         """
-        The same holds when it closes in C{dataReceived}.
+        A protocol that closes in C{dataReceived} is notified of the loss
+        later.
         """
         reasons = []
 
@@ -174,8 +175,8 @@ class ClosingTests(TransportTests):
 
     async def test_abortWithData(self) -> None:
         """
-        The same holds when it aborts in C{dataReceived}, and it gets no more
-        data.
+        A protocol that aborts in C{dataReceived} is notified of that later,
+        and gets no more data.
         """
         reasons = []
 
@@ -354,8 +355,8 @@ class SocketTests(TransportTests):
 
     async def test_peerGoneFull(self) -> None:
         """
-        A reset while bytes wait to be sent does too, whether the transport is
-        paused, closing or neither.
+        A reset while bytes wait to be sent loses the connection, whether the
+        transport is paused, closing or neither.
         """
         sock, server = await self.dialled()
         pause(server)

@@ -28,20 +28,20 @@ class NetworksTests(SynchronousTestCase):
 
     def test_unix(self) -> None:
         """
-        Who has no address is at a unix socket.
+        A client without an address is one of a Unix socket.
         """
         networks = Networks(["unix"])
         self.assertTrue(networks.covers(""))
         self.assertFalse(networks.covers("127.0.0.1"))
 
-    def test_everybody(self) -> None:
+    def test_wholeFamily(self) -> None:
         """
-        All of a family can be told.
+        A network may be all addresses of a family.
         """
         self.assertTrue(Networks(["0.0.0.0/0"]).covers("203.0.113.9"))
         self.assertFalse(Networks(["0.0.0.0/0"]).covers("::1"))
 
-    def test_nobody(self) -> None:
+    def test_empty(self) -> None:
         """
         None is none.
         """

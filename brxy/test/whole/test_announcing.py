@@ -126,7 +126,7 @@ class AnnouncingTests(EdgeTests):
 @onBothTransports
 class AnnouncingTwoHopsTests(AnnouncingTests):
     """
-    The same tests with a node.
+    Tests of C{send-proxy=} with a node between edge and app.
     """
 
     spawner_type = NodeSpawner

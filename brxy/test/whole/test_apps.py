@@ -82,7 +82,7 @@ class AppTests(EdgeTests):
         The app closes a moment after each response, and reads nothing in that
         moment.
         """
-        # However long the machine makes of that moment.
+        # The moment may be long on a busy machine.
         for module in (app_connection, connection):
             self.patch(module, "IDLE_PROOF", 20.0)
 
@@ -139,9 +139,9 @@ class AppTests(EdgeTests):
                 await self._serveOne(app, peer)
 
         app = App(serve)
-        # However long the machine makes of a moment.
+        # A moment may be long on a busy machine.
         self.patch(app_connection, "IDLE_SURE", 20.0)
-        # Known to keep it after the pause, the connection goes on for good.
+        # After the pause it is known that the app keeps its connection, which then stays.
         await self.check(app, (0, 0.1, *(0,) * 40))
         self.assertLess(len(app.peers), 4)
 
@@ -246,7 +246,7 @@ async def _all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
 @onBothTransports
 class AppTwoHopsTests(AppTests):
     """
-    The same tests with a node.
+    Tests of apps that close connections, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner

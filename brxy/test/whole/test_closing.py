@@ -86,7 +86,8 @@ class ClosingTests(EdgeTests):
 
     async def test_linger(self) -> None:
         """
-        A lingering close waits too, while the peer is still sending.
+        A lingering close waits until everything has been sent, also while the
+        peer is still sending.
         """
         server, peer = await self.make()
         server.linger()
@@ -98,8 +99,8 @@ class ClosingTests(EdgeTests):
 
     async def test_end(self) -> None:
         """
-        A half-close waits too. The producer may continue, and the other
-        direction stays open.
+        A half-close waits until everything has been sent. The producer may
+        continue, and the other direction stays open.
         """
         server, peer = await self.make()
         server.end()

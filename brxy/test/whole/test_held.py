@@ -111,7 +111,8 @@ class HeldTests(EdgeTests):
 
     async def test_spawnFails(self) -> None:
         """
-        They also do when the spawner reports the failure at once.
+        When the spawner reports a failure at once, all held clients get 503
+        with the time after which to try again.
         """
         spawner = self.launch(webApp(answer()))
         spawner.failure = "no such executable"
@@ -169,7 +170,7 @@ class HeldTests(EdgeTests):
 @onBothTransports
 class HeldTwoHopsTests(HeldTests):
     """
-    The same tests with a node.
+    Tests of held requests, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner

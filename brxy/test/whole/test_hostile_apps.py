@@ -56,7 +56,7 @@ class BadHeadTests(EdgeTests):
 
     async def test_lengthWithTransferEncoding(self) -> None:
         """
-        Content-Length with Transfer-Encoding.
+        Content-Length together with Transfer-Encoding.
         """
         await self.refused(
             OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -256,14 +256,14 @@ class BadBodyTests(EdgeTests):
 
     async def test_lastChunkMissing(self) -> None:
         """
-        A missing last chunk breaks it too.
+        A missing last chunk: the client's connection breaks.
         """
         await self.breaks(CHUNKED + b"3\r\nabc\r\n")
 
     async def test_badChunkBehindGood(self) -> None:
         """
-        An invalid chunk after bytes were passed on breaks it too: there is
-        never a clean end.
+        An invalid chunk after bytes were passed on: the client's connection
+        breaks, and never ends cleanly.
         """
         for bad in (b"0x3\r\nabc\r\n0\r\n\r\n", b"-1\r\n\r\n", b"\n0\r\n\r\n", b"0\r\nX\r\n\r\n"):
             await self.breaks(CHUNKED + b"3\r\nabc\r\n", bad)
@@ -296,7 +296,7 @@ class BadBodyTests(EdgeTests):
 
     async def test_bodyOfNone(self) -> None:
         """
-        A body where none is allowed is cut off too: after 204, 304, and the
+        A body where none is allowed is cut off: after 204, 304, and the
         response to a HEAD.
         """
         replies = (
@@ -388,7 +388,7 @@ class BadBodyTests(EdgeTests):
 @onBothTransports
 class BadHeadTwoHopsTests(BadHeadTests):
     """
-    The same tests with a node.
+    Tests of invalid response heads, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner
@@ -397,7 +397,7 @@ class BadHeadTwoHopsTests(BadHeadTests):
 @onBothTransports
 class BadBodyTwoHopsTests(BadBodyTests):
     """
-    The same tests with a node.
+    Tests of responses with a wrong length, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner

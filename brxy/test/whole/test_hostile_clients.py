@@ -123,8 +123,8 @@ class RequestTests(EdgeTests):
 
     async def test_02_contentLengths(self) -> None:
         """
-        Two of them, a list, a sign, hexadecimal, an empty value, or a number
-        that is too large: 400.
+        Two Content-Length fields, a list, a sign, hexadecimal, an empty value,
+        or a number that is too large: 400.
         """
         await self.refused(2)
 
@@ -363,7 +363,7 @@ class RequestTests(EdgeTests):
 @onBothTransports
 class RequestTwoHopsTests(RequestTests):
     """
-    The same tests with a node.
+    Tests of ambiguous requests, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner
@@ -415,33 +415,35 @@ class LeavingTests(EdgeTests):
 
     async def test_17_resetWhileHeld(self) -> None:
         """
-        A client that resets its connection is dropped, too.
+        A held client that resets its connection is dropped.
         """
         await self.leave(GET % b"/", Peer.abort)
 
     async def test_17_endOfPipelining(self) -> None:
         """
-        A client is also dropped if it has sent more requests ahead than the
-        edge reads.
+        A held client that half-closes is dropped, even if it has sent more
+        requests ahead than the edge reads.
         """
         await self.leave(AHEAD, Peer.end)
 
     async def test_17_resetOfPipelining(self) -> None:
         """
-        The same holds if it resets the connection.
+        A held client that resets its connection is dropped, even if it has
+        sent more requests ahead than the edge reads.
         """
         await self.leave(AHEAD, Peer.abort)
 
     async def test_17_endOfUpload(self) -> None:
         """
-        A client is also dropped during an upload that is larger than what the
-        edge reads.
+        A held client that half-closes is dropped during an upload that is
+        larger than what the edge reads.
         """
         await self.leave(POST % (b"/", 900_000) + AHEAD, Peer.end)
 
     async def test_17_resetOfUpload(self) -> None:
         """
-        The same holds if it resets the connection.
+        A held client that resets its connection is dropped during an upload
+        that is larger than what the edge reads.
         """
         await self.leave(POST % (b"/", 900_000) + AHEAD, Peer.abort)
 
@@ -463,7 +465,7 @@ class LeavingTests(EdgeTests):
 
     async def test_17_endAfterMatch(self) -> None:
         """
-        It also gets it if it half-closes while the app is at work.
+        A client that half-closes while the app is at work gets its answer.
         """
 
         async def respond(request: Message, peer: Peer) -> None:
@@ -479,13 +481,14 @@ class LeavingTests(EdgeTests):
     async def test_17_resetWhileRunning(self) -> None:
         """
         When the client resets its connection while the app is at work, the
-        connection to the app breaks, too, and is not used again.
+        connection to the app breaks and is not used again.
         """
         await self.breakOff(GET % b"/", Peer.abort)
 
     async def test_17_leavesInBody(self) -> None:
         """
-        The same happens in the middle of a request's body.
+        When the client leaves in the middle of a request's body, the
+        connection to the app breaks and is not used again.
         """
         for leave in (Peer.abort, Peer.end):
             await self.breakOff(POST % (b"/", 1000) + b"x" * 500, leave)
@@ -515,8 +518,8 @@ class LeavingTests(EdgeTests):
 
     async def test_17_resetInAnswer(self) -> None:
         """
-        The same happens in the middle of the response: the app does not send
-        the rest of it.
+        When the client resets its connection in the middle of the response,
+        the app does not send the rest of it.
         """
 
         async def serve(peer: Peer) -> None:
@@ -536,7 +539,7 @@ class LeavingTests(EdgeTests):
 @onBothTransports
 class LeavingTwoHopsTests(LeavingTests):
     """
-    The same tests with a node.
+    Tests of clients that hang up, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner

@@ -1,10 +1,11 @@
 """
-Slots whose bytes get lost or altered on the way, while others are at work.
+Tests of slots whose bytes get lost or altered on the way, while other slots
+are busy.
 
-That a bit of what an exchange carries was flipped can't be seen: frames have no
-checksum, TCP's and TLS's are trusted.  So nothing is said here of the exchanges on the
-slot that is hit, which may even come twice if an ACCEPT turns into a REFUSE; all others
-are right to the byte.
+A flipped bit in the content of an exchange can't be detected: frames have no
+checksum, and rely on those of TCP and TLS. So these tests check nothing about
+exchanges on the slot with the fault, which may even be sent twice if an ACCEPT
+turns into a REFUSE. All others must be right to the byte.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ from brxy.test.support.loopback.links import FROM_EDGE, FROM_NODE, BadLink, BadL
 from brxy.test.support.loopback.peers import App, Broken, Peer, answer, connect
 from brxy.test.support.loopback.tiers import tier
 
-#: Slots of the instance, and clients at the same time.
+#: The number of slots of the instance, and of clients at the same time.
 SLOTS = 3
 
-#: What each client asks for, one after the other.
+#: The methods of each client's requests, in order.
 METHODS = (b"GET", b"POST", b"GET", b"PUT")
 
-#: Seconds for a response, and how long a client waits: longer than all limits of the
-#: edge's together.
+#: Seconds for a response, and how long a client waits: longer than all limits of the edge
+#: together.
 RESPONSE_TIMEOUT = 5.0
 PATIENCE = 15.0
 
@@ -42,7 +43,7 @@ PATIENCE = 15.0
 @frozen
 class Outcome:
     """
-    What became of one request.
+    The result of one request.
 
     @ivar status: 0 if there was no answer, -1 if the client gave up.
     @ivar is_right: it is the answer to that request.
@@ -53,17 +54,17 @@ class Outcome:
     is_right: bool
 
 
-#: Of a POST that was on a slot that is gone.
+#: The outcome of a POST on a slot that was lost.
 LOST = Outcome(b"POST", 502, False)
 
 
 @frozen
 class Result:
     """
-    What came of one fault.
+    The result of one fault.
 
-    @ivar outcomes: what became of each request, by its name.
-    @ivar seen: how often each request came to the app.
+    @ivar outcomes: the result of each request, by its name.
+    @ivar seen: how often the app received each request.
     @ivar on_slot: the requests that the slot with the fault has carried.
     @ivar has_struck: the fault has happened.
     """
@@ -75,13 +76,13 @@ class Result:
 
     def harmed(self) -> dict[bytes, Outcome]:
         """
-        What was not answered right.
+        @return: the requests that did not get their right answer.
         """
         return {name: each for name, each in self.outcomes.items() if not each.is_right}
 
     def twice(self) -> set[bytes]:
         """
-        The POSTs that came to the app more than once.
+        @return: the POSTs that the app received more than once.
         """
         posts = {name for name, each in self.outcomes.items() if each.method == b"POST"}
         return {name for name in posts if self.seen[name] > 1}
@@ -89,7 +90,7 @@ class Result:
 
 class Load:
     """
-    Clients of an edge.
+    The clients of an edge.
 
     @ivar outcomes: see L{Result}.
     """
@@ -101,31 +102,32 @@ class Load:
 
     async def run(self) -> None:
         """
-        Have all clients ask, at the same time.
+        Have all clients send their requests, at the same time.
         """
         clients = [Deferred.fromCoroutine(self._client(number)) for number in range(SLOTS)]
         await gatherResults(clients)
-        # Whatever happened, the edge serves on.
+        # After any fault the edge still serves.
         peer = await connect(self._reactor, self._edge)
         await self._ask(peer, b"GET", b"last")
         await _cut(peer)
 
     async def _client(self, number: int) -> None:
         """
-        One client asks, on a connection that it keeps if it can.
+        Send the requests of one client, on a connection that it keeps if it
+        can.
         """
         peer = await connect(self._reactor, self._edge)
         for turn, method in enumerate(METHODS):
             if peer.ended:
                 await _cut(peer)
                 peer = await connect(self._reactor, self._edge)
-            # Twice, so that no flipped bit makes it the name of another.
+            # The name is repeated, so that no flipped bit makes it the name of another request.
             await self._ask(peer, method, b"c%d-t%d" % (number, turn) * 2)
         await _cut(peer)
 
     async def _ask(self, peer: Peer, method: bytes, name: bytes) -> None:
         """
-        Make one request, and see what becomes of it.
+        Make one request, and record its result.
         """
         body = b"" if method == b"GET" else name * 3
         head = b"%b /%b HTTP/1.1\r\nHost: a\r\nX-Request-ID: %b\r\nContent-Length: %d\r\n\r\n"
@@ -139,7 +141,7 @@ class Load:
         except TimeoutError:
             status = -1
         except (Broken, ValueError, IndexError):
-            # It is garbled, as is all that follows.
+            # The answer is garbled, as is everything after it.
             pass
         if status <= 0:
             await _cut(peer)
@@ -154,7 +156,8 @@ async def _cut(peer: Peer) -> None:
 
 class Echo(App):
     """
-    Answers with the name and the body of a request, if it can be read.
+    An app that answers with the name and the body of a request, if it can be
+    read.
 
     @ivar seen: see L{Result}.
     """
@@ -180,7 +183,7 @@ class Echo(App):
 @onBothTransports
 class LinkTests(EdgeTests):
     """
-    One of three slots of an instance is hit.
+    Tests of an instance with three slots, one of which has a fault.
     """
 
     timeout = 3600
@@ -195,12 +198,12 @@ class LinkTests(EdgeTests):
     @provider(ILogObserver)
     def note(self, event: LogEvent) -> None:
         """
-        Take from the log what is looked at later, and no more: of what an event
-        refers to there would be too much.
+        Take from the log only what is checked later: events refer to too many
+        other objects to be kept.
         """
         if event["log_level"] >= LogLevel.error:
             self.errors.append(formatEvent(event) or "")
-        # Not one that dials again while its edge is being stopped.
+        # Not a node that dials again while its edge is being stopped.
         elif event.get("reason") != "the edge is leaving" and "closed a slot" in (
             event.get("log_format") or ""
         ):
@@ -208,7 +211,7 @@ class LinkTests(EdgeTests):
 
     async def trial(self, fault: Fault | None) -> Result:
         """
-        Run clients, and have one thing go wrong.
+        Run clients, with one fault.
         """
         app = Echo(self.reactor)
         address = app.listen(self.reactor)
@@ -237,8 +240,8 @@ class LinkTests(EdgeTests):
 
     async def trials(self, faults: list[Fault]) -> list[tuple[Fault, Result]]:
         """
-        Many trials, some at the same time: those that wait for a limit don't
-        hold the others up.
+        Run many trials, some at the same time: those that wait for a limit
+        don't delay the others.
         """
         turns = DeferredSemaphore(10)
 
@@ -252,7 +255,8 @@ class LinkTests(EdgeTests):
 
     async def places(self, number: int) -> list[tuple[int, int]]:
         """
-        Directions and bytes in them: so many of each, or all if that is less.
+        @return: directions and bytes in them: this many of each, or all if
+            there are fewer.
         """
         result = await self.trial(None)
         self.assertEqual(result.harmed(), {})
@@ -265,7 +269,7 @@ class LinkTests(EdgeTests):
 
     async def test_cut(self) -> None:
         """
-        The connection is cut at a byte: one exchange is lost at most, and only
+        The connection is cut at a byte: at most one exchange is lost, and only
         one that must not be sent twice.
         """
         faults = [Fault(*place) for place in await self.places(tier(12, 10_000))]
@@ -277,8 +281,8 @@ class LinkTests(EdgeTests):
 
     async def test_flip(self) -> None:
         """
-        A bit is flipped: whatever that means to what the slot carries, nothing
-        happens to others.  A slot is dropped for one reason.
+        A bit is flipped: whatever it means for the exchange on its slot, other
+        exchanges are not affected. A slot is dropped for one reason.
         """
         chance = Random(7)
         places = await self.places(tier(12, 10_000))
@@ -286,7 +290,7 @@ class LinkTests(EdgeTests):
         for fault, result in await self.trials(faults):
             harmed = result.harmed()
             others = [harmed[name] for name in harmed.keys() - result.on_slot]
-            # One may have been given to the slot when it was lost, and never left.
+            # One may have been given to the slot when it was lost, and was never sent.
             self.assertIn(others, ([], [LOST]), (fault, result))
             self.assertLessEqual(result.twice(), result.on_slot, (fault, result))
         for count in self.dropped.values():

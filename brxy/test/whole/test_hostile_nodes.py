@@ -483,8 +483,8 @@ class SpawnerTests(_Tests):
 
     async def test_raises(self) -> None:
         """
-        A spawner that raises: 503, and a traceback in the log that names the
-        spawner.
+        A spawner that raises: its clients get 503, and a traceback in the log
+        names the spawner.
         """
         spawner = self.launch(self.app)
         assert isinstance(spawner, _BadSpawner)

@@ -63,7 +63,8 @@ class QueueTests(CrowdTests):
 
     async def test_hundredSlowOnes(self) -> None:
         """
-        A hundred requests at once, of 300 ms each, at capacity 1.
+        A hundred requests at once of 300 ms each are all served, at capacity
+        1.
         """
         running: list[int] = [0, 0]
 
@@ -124,9 +125,9 @@ class ExitTests(StormTests):
 
     async def test_exitsAtOnce(self) -> None:
         """
-        All clients that are held for it are rejected with a time after which
-        to try again. A client that does so is served if the app starts by
-        then.
+        All clients that are held for the app are rejected with a time after
+        which to try again. A client that does so is served if the app starts
+        by then.
         """
         fail, work = self.folder / "fail", self.folder / "work"
         light = " ".join(self.command)
@@ -433,7 +434,7 @@ class FullDiskTests(_ProcessTests):
     def setUp(self) -> None:
         super().setUp()
         if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
-            raise SkipTest("needs to be root, for a mount namespace")
+            raise SkipTest("needs root, for a mount namespace")
 
     async def test_servesOn(self) -> None:
         """

@@ -137,7 +137,7 @@ class WithoutBodyTests(EdgeTests):
 
     async def test_headOfError(self) -> None:
         """
-        An error of the edge's own has no body either, if it answers a HEAD.
+        The edge's own error response to a HEAD has no body.
         """
         self.launch(webApp(answer()), routes=["b.example"])
         peer = await self.connect()
@@ -383,7 +383,7 @@ class RefusedTests(EdgeTests):
 @onBothTransports
 class ConnectionTwoHopsTests(ConnectionTests):
     """
-    The same tests with a node.
+    Tests of clients' connections, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner
@@ -392,7 +392,7 @@ class ConnectionTwoHopsTests(ConnectionTests):
 @onBothTransports
 class WithoutBodyTwoHopsTests(WithoutBodyTests):
     """
-    The same tests with a node.
+    Tests of responses without body, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner
@@ -401,7 +401,7 @@ class WithoutBodyTwoHopsTests(WithoutBodyTests):
 @onBothTransports
 class OldClientTwoHopsTests(OldClientTests):
     """
-    The same tests with a node.
+    Tests of HTTP/1.0, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner
@@ -410,7 +410,7 @@ class OldClientTwoHopsTests(OldClientTests):
 @onBothTransports
 class BodyTwoHopsTests(BodyTests):
     """
-    The same tests with a node.
+    Tests of bodies, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner
@@ -419,7 +419,7 @@ class BodyTwoHopsTests(BodyTests):
 @onBothTransports
 class FieldsTwoHopsTests(FieldsTests):
     """
-    The same tests with a node.
+    Tests of fields, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner

@@ -104,8 +104,8 @@ class OfferedAgainTests(EdgeTests):
 
     async def test_answered(self) -> None:
         """
-        A GET is not sent again either if a part of the response was passed on,
-        even an interim response.
+        A GET is not sent again if a part of the response was passed on, even
+        an interim response.
         """
         app = breaker(1, b"HTTP/1.1 103 Early Hints\r\n\r\n")
         self.launch(app)
@@ -145,7 +145,7 @@ class OfferedAgainTests(EdgeTests):
 @onBothTransports
 class OfferedAgainTwoHopsTests(OfferedAgainTests):
     """
-    The same tests with a node.
+    Tests of requests that get lost, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner

@@ -154,7 +154,7 @@ class DownTests(ManyAppsTests):
 
 class DownByNodesTests(DownTests):
     """
-    The same tests with nodes.
+    Tests that nodes which are not needed leave.
     """
 
     spawner_type = PatientSpawner
@@ -205,7 +205,7 @@ class MaxTotalTests(ManyAppsTests):
 
 class MaxTotalByNodesTests(MaxTotalTests):
     """
-    The same tests with nodes.
+    Tests that routes with nodes share the maximum of all instances.
     """
 
     spawner_type = NodeSpawner

@@ -112,7 +112,7 @@ class SpilloverTests(EdgeTests):
 
 class SpilloverByNodesTests(SpilloverTests):
     """
-    The same tests with nodes.
+    Tests of several spawners for a route, with nodes.
     """
 
     spawner_type = NodeSpawner

@@ -1,5 +1,5 @@
 """
-TCP through the edge: a connection is one exchange.
+Tests of TCP through the edge: each connection is one exchange.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ async def digest(peer: Peer) -> str:
     """
     Read to the end.
 
-    @return: the checksum of what came.
+    @return: the checksum of the bytes.
     """
     seen = md5()
     while True:
@@ -59,7 +59,7 @@ class TCPTests(EdgeTests):
 
     async def test_clientFirst(self) -> None:
         """
-        The client speaks first, before there is any instance.
+        The client sends first, before there is any instance.
         """
         app = App(echo)
         spawner = self.front(app)
@@ -73,7 +73,7 @@ class TCPTests(EdgeTests):
 
     async def test_appFirst(self) -> None:
         """
-        The app speaks first.
+        The app sends first.
         """
 
         async def greet(peer: Peer) -> None:
@@ -89,8 +89,8 @@ class TCPTests(EdgeTests):
 
     async def test_clientEnds(self) -> None:
         """
-        When the client half-closes, so it is to the app, whose answer arrives
-        whole after that.
+        When the client half-closes, the app sees that. The app's answer
+        arrives whole after it.
         """
 
         async def answer(peer: Peer) -> None:
@@ -109,7 +109,8 @@ class TCPTests(EdgeTests):
 
     async def test_clientEndsHeld(self) -> None:
         """
-        So it is when it half-closed before there was an instance.
+        The app also sees the half-close of a client that ended before there
+        was an instance, and its answer arrives whole.
         """
         spawner = self.front(App(echo))
         spawner.holding = True
@@ -124,8 +125,8 @@ class TCPTests(EdgeTests):
 
     async def test_appEnds(self) -> None:
         """
-        And the other way round: what the client sends after the app
-        half-closed arrives whole.
+        When the app half-closes, the client sees that. What the client sends
+        after it arrives whole.
         """
         sums: list[str] = []
 
@@ -146,7 +147,7 @@ class TCPTests(EdgeTests):
 
     async def test_bothWays(self) -> None:
         """
-        Much passes both ways at once.
+        Many bytes pass in both directions at once.
         """
         self.front(App(echo))
         peer = await self.connect()
@@ -160,7 +161,8 @@ class TCPTests(EdgeTests):
 
     async def test_slowApp(self) -> None:
         """
-        An app that does not read stops the client; nothing piles up between.
+        An app that does not read stops the client, and nothing accumulates in
+        between.
         """
         go: Deferred[None] = Deferred()
         sums: list[str] = []
@@ -195,7 +197,8 @@ class TCPTests(EdgeTests):
 
     async def _untilStalled(self, peer: Peer) -> None:
         """
-        Wait until a sender does not get on: whoever reads on lets it.
+        Wait until a sender makes no progress. If a process in between kept
+        reading, the sender would continue.
         """
         await self.until(lambda: peer.full)
         sent = -1
@@ -206,8 +209,8 @@ class TCPTests(EdgeTests):
 
     async def test_leavesWhileHeld(self) -> None:
         """
-        A client that closes while it is held, having sent nothing, is gone at
-        once, and so is one that resets; the app hears of neither.
+        A client that closes while it is held, without having sent anything, is
+        dropped at once, and so is one that resets. The app notices neither.
         """
         app = App(echo)
         spawner = self.front(app, limits=Limits(max_held=1))
@@ -218,7 +221,7 @@ class TCPTests(EdgeTests):
             await self.soon(20)
             leave(peer)
             await peer.untilLost()
-        # There is room for one: a connection that is not held is cut at once.
+        # There is room for one: a connection that is not held is cut off at once.
         peer = await self._connectHeld()
         spawner.release()
         peer.write(b"x")
@@ -234,7 +237,7 @@ class TCPTests(EdgeTests):
 
     async def test_clientAborts(self) -> None:
         """
-        A reset passes, from the client to the app.
+        A reset passes from the client to the app.
         """
         app = App(echo)
         self.front(app)
@@ -247,7 +250,7 @@ class TCPTests(EdgeTests):
 
     async def test_appAborts(self) -> None:
         """
-        And from the app to the client.
+        A reset passes from the app to the client.
         """
 
         async def abort(peer: Peer) -> None:
@@ -262,11 +265,11 @@ class TCPTests(EdgeTests):
 
     async def test_refused(self) -> None:
         """
-        While the app takes no connection the client is held; nothing of what
-        it said is lost.
+        While the app refuses connections the client is held, and no byte that
+        it sent is lost.
         """
         app = App(echo)
-        # Not one that the kernel may give to somebody else meanwhile.
+        # The kernel may not give this port to another process meanwhile.
         port = PORTS.take()
         self.addCleanup(PORTS.release, port)
         spawner = self.front(Address("127.0.0.1", port))
@@ -280,7 +283,8 @@ class TCPTests(EdgeTests):
 
     async def test_tooLong(self) -> None:
         """
-        One that is held too long is cut off: there are no words for it.
+        A client that is held too long is cut off, because TCP has no error
+        messages.
         """
         spawner = self.front(App(echo), hold_timeout=0.05)
         spawner.holding = True
@@ -292,7 +296,7 @@ class TCPTests(EdgeTests):
 @onBothTransports
 class TCPTwoHopsTests(TCPTests):
     """
-    Tests of a TCP frontend, two hops.
+    Tests of a TCP frontend, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner

@@ -130,15 +130,15 @@ class _NodeTests(EdgeTests):
 
     async def assertServes(self, route: bytes = b"a") -> None:
         """
-        A request gets an answer.
+        Check that a request is answered.
         """
         request = b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % route
         self.assertEqual((await self.ask(request)).status, 200)
 
     async def assertRefused(self, edge: str, node: str = "") -> None:
         """
-        The node is refused repeatedly. One line at the edge and one at the
-        node give the reason, and there are pauses.
+        Check that the node is refused repeatedly, with pauses. One line at the
+        edge and one at the node give the reason.
 
         @param edge: the reason in the edge's log; C{""}: it logs nothing of
             it.
@@ -187,7 +187,7 @@ class TokenTests(_NodeTests):
 
     async def test_none(self) -> None:
         """
-        A node without a token.
+        A node without a token is refused.
         """
         self.listen(token_file=self.tokenFile(), hold_timeout=0.1)
         self.node()
@@ -195,7 +195,7 @@ class TokenTests(_NodeTests):
 
     async def test_wrong(self) -> None:
         """
-        A node with a wrong token.
+        A node with a wrong token is refused.
         """
         self.listen(token_file=self.tokenFile(), hold_timeout=0.1)
         self.node(token="wrong")
@@ -203,7 +203,7 @@ class TokenTests(_NodeTests):
 
     async def test_anotherRoute(self) -> None:
         """
-        A node with the token and the ticket of another route.
+        A node with the token and the ticket of another route is refused.
         """
         spawner = self.launch(webApp(answer()), {"pattern": "b"}, hold_timeout=0.1)
         await self.ask(b"GET / HTTP/1.1\r\nHost: b\r\n\r\n")
@@ -216,7 +216,7 @@ class TokenTests(_NodeTests):
 
     async def test_anotherTicket(self) -> None:
         """
-        A node with the token of another order for the same route.
+        A node with the token of another order for the same route is refused.
         """
         spawner = self.launch(webApp(answer()))
         await self.assertServes()
@@ -230,7 +230,7 @@ class TokenTests(_NodeTests):
 
     async def test_secondInstance(self) -> None:
         """
-        A second instance with the token and the ticket of another.
+        A second instance with the token and the ticket of another is refused.
         """
         spawner = self.launch(webApp(answer()))
         await self.assertServes()
@@ -244,8 +244,8 @@ class TokenTests(_NodeTests):
 
     async def test_notAllowed(self) -> None:
         """
-        A node with the token of the file, for a route that C{--node-allow}
-        does not allow.
+        A node with the token of the file is refused for a route that
+        C{--node-allow} does not allow.
         """
         self.listen(token_file=self.tokenFile(), allowed=[Allowed("token", "b")], hold_timeout=0.1)
         self.node(token="shared")
@@ -253,7 +253,7 @@ class TokenTests(_NodeTests):
 
     async def test_manySlots(self) -> None:
         """
-        A node that opens many slots is refused in one line, too.
+        The refusal of a node that opens many slots is logged in one line.
         """
         self.listen(hold_timeout=0.1)
         self.node(capacity=10)
@@ -335,7 +335,7 @@ class CertificateTests(_NodeTests):
         self, edge: NodeTLSFiles, node: EdgeTLS | None, at_edge: str, at_node: str, **settings: Any
     ) -> None:
         """
-        A node is refused.
+        Check that an edge and a node refuse each other.
         """
         self.listen(node_tls=edge, hold_timeout=0.1, **settings)
         self.node(tls=node)
@@ -393,7 +393,7 @@ class CertificateTests(_NodeTests):
 
     async def test_noCertificate(self) -> None:
         """
-        A node without a certificate.
+        A node without a certificate is refused.
         """
         await self.refuse(
             *(self.papers.edge(), self.papers.node()),
@@ -403,8 +403,8 @@ class CertificateTests(_NodeTests):
 
     async def test_anotherAuthority(self) -> None:
         """
-        A node with a certificate from another CA, which has the same name or a
-        different one.
+        A node with a certificate from another CA is refused, whether the CA
+        has the same name or a different one.
         """
         others = Papers(self.mktemp())
         await self.refuse(
@@ -415,7 +415,7 @@ class CertificateTests(_NodeTests):
 
     async def test_expired(self) -> None:
         """
-        A node whose certificate has expired.
+        A node whose certificate has expired is refused.
         """
         await self.refuse(
             *(self.papers.edge(), self.papers.node("web1", days=-1)),
@@ -425,8 +425,8 @@ class CertificateTests(_NodeTests):
 
     async def test_anotherName(self) -> None:
         """
-        A node whose certificate is for a name that C{--node-allow} does not
-        contain.
+        A node is refused if C{--node-allow} does not contain the name in its
+        certificate.
         """
         why = "no --node-allow lets it serve a"
         allowed = [Allowed("web1", None)]
@@ -435,7 +435,8 @@ class CertificateTests(_NodeTests):
 
     async def test_anotherRoute(self) -> None:
         """
-        A node with a certificate that is valid for another route only.
+        A node with a certificate that is valid for another route only is
+        refused.
         """
         allowed = [Allowed("web1", "b"), Allowed("web2", "a")]
         self.listen(node_tls=self.papers.edge(), allowed=allowed, hold_timeout=0.1)
@@ -455,7 +456,8 @@ class CertificateTests(_NodeTests):
 
     async def test_noToken(self) -> None:
         """
-        A node without a token, at an edge that requires no certificates.
+        A node without a token is refused by an edge that requires no
+        certificates.
         """
         token = self.tokenFile()
         self.listen(node_tls=self.papers.edge(ca=None), token_file=token, hold_timeout=0.1)
@@ -464,7 +466,7 @@ class CertificateTests(_NodeTests):
 
     async def test_edgeOfAnotherName(self) -> None:
         """
-        An edge with a certificate for another name.
+        A node refuses an edge with a certificate for another name.
         """
         await self.refuse(
             *(self.papers.edge("other.example.net"), self.papers.node("web1")),
@@ -474,7 +476,8 @@ class CertificateTests(_NodeTests):
 
     async def test_inTheMiddle(self) -> None:
         """
-        A server between node and edge, with a self-made certificate.
+        A node refuses a server between itself and the edge that has a
+        self-made certificate.
         """
         others = Papers(self.mktemp())
         await self.refuse(
@@ -485,7 +488,7 @@ class CertificateTests(_NodeTests):
 
     async def test_edgeExpired(self) -> None:
         """
-        An edge whose certificate has expired.
+        A node refuses an edge whose certificate has expired.
         """
         await self.refuse(
             *(self.papers.edge(days=-1), self.papers.node("web1")),
@@ -588,7 +591,7 @@ class PortTests(_NodeTests):
 
     def test_here(self) -> None:
         """
-        On loopback and on a Unix socket no TLS is needed.
+        On loopback and on a Unix socket a port may be opened without TLS.
         """
         loopback = (LOOPBACK, "tcp:0:interface=127.0.0.2", r"tcp:0:interface=\:\:1")
         self.assertEqual(self.start(node_ports=[*loopback, f"unix:{self.mktemp()}"]), "")

@@ -47,7 +47,7 @@ def read(*pieces: bytes) -> str | None:
     reader = ClientHelloReader()
     name = None
     for piece in pieces:
-        assert name is None, "it was whole before"
+        assert name is None, "it was complete before"
         name = reader.feed(piece)
     return name
 

@@ -336,7 +336,7 @@ class DecoderTests(SynchronousTestCase):
 
     def test_badFlag(self) -> None:
         """
-        The byte of NEWEST and DONE is 0 or 1.
+        The payload byte of NEWEST and DONE must be 0 or 1.
         """
         self.assertBreach(frame(wire.NEWEST, 0, b"\x02"), "NEWEST says 2, not 0 or 1")
         self.assertBreach(frame(wire.DONE, 1, b"\xff"), "DONE says 255, not 0 or 1")
@@ -469,7 +469,8 @@ class GreetingTests(SynchronousTestCase):
 
     def test_badWelcome(self) -> None:
         """
-        The same holds for WELCOME.
+        Each field of a WELCOME must have the right type and be within its
+        limits.
         """
         for changes in (
             {"version": 0},

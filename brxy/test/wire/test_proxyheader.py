@@ -285,8 +285,8 @@ class EitherTests(SynchronousTestCase):
     @given(st.sampled_from(VERSIONS), st.none() | _ENDPOINTS, st.binary(max_size=5))
     def test_roundTrip(self, version: str, endpoints: Endpoints | None, rest: bytes) -> None:
         """
-        A header that is written can be read again, with ends of two families
-        too, and in any pieces.
+        A header that is written can be read again in any pieces, even if its
+        ends are of two address families.
         """
         header = proxyHeader(version, endpoints)
         self.assertEqual(readProxyHeader(header + rest), (endpoints, len(header)))
@@ -295,7 +295,7 @@ class EitherTests(SynchronousTestCase):
 
     def test_written(self) -> None:
         """
-        This is how headers are written.
+        Headers of both versions are written exactly like these examples.
         """
         for version, endpoints, header in (
             ("v1", V4, b"PROXY TCP4 192.0.2.7 198.51.100.1 40312 443\r\n"),

@@ -187,7 +187,7 @@ class ExchangeTests(SynchronousTestCase):
         interim.interim()
         self.assertEqual(interim.loss(), Input.LOST)
         answered = self.offered(self.make())
-        answered.forget()
+        answered.copy = None
         self.assertEqual(answered.loss(), Input.LOST)
 
     def offered(self, exchange: Exchange) -> Exchange:
@@ -224,7 +224,7 @@ class ExchangeTests(SynchronousTestCase):
         self.assertTrue(exchange.once)
         exchange.complete = True
         self.assertFalse(exchange.once)
-        exchange.forget()
+        exchange.copy = None
         self.assertTrue(exchange.once)
         post = self.make(idempotent=False)
         post.complete = True

@@ -45,7 +45,7 @@ class EndingTests(SynchronousTestCase):
 
     def test_startFailed(self) -> None:
         """
-        Of what runc says only what matters is told.
+        Only the part of runc's message that matters is reported.
         """
         said = 'failed to create shim task: exec: "x": executable file not found in $PATH: unknown'
         for message, reason in (
@@ -108,7 +108,7 @@ class EngineTests(RealTests):
 
     async def test_refused(self) -> None:
         """
-        A port where nobody listens says so.
+        A closed port is reported as such.
         """
         port = self.reactor.listenTCP(0, Factory(), interface="127.0.0.1")
         number = port.getHost().port

@@ -106,7 +106,7 @@ class DialBackTests(SynchronousTestCase):
 
     def test_told(self) -> None:
         """
-        What was told is taken.
+        Options are used as given.
         """
         self.assertEqual(dialBack("tcp:127.0.0.1:1", "tcp:edge:2", False), DialBack("tcp:edge:2"))
 

@@ -39,19 +39,19 @@ class _Visitor(Protocol):
 
     def connectionMade(self) -> None:
         """
-        Somebody comes.
+        See L{Protocol}.
         """
         self._registry.visitors.add(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        They have gone.
+        See L{Protocol}.
         """
         self._registry.visitors.discard(self)
 
     def hangUp(self) -> None:
         """
-        Send them away.
+        Close the connection.
         """
         cast(ITCPTransport, self.transport).abortConnection()
 
@@ -60,7 +60,7 @@ class _Registry(Factory):
     """
     A registry that never says a word.
 
-    @ivar visitors: who waits for one.
+    @ivar visitors: the connections to it.
     """
 
     noisy = False
@@ -113,7 +113,7 @@ class _SpawnerTests(ContainerTests):
 
 class ReasonTests(_SpawnerTests):
     """
-    How an instance ended is told in one clear line.
+    The reason for which an instance ended is one clear line.
     """
 
     async def test_reasons(self) -> None:
@@ -180,7 +180,7 @@ class ReasonTests(_SpawnerTests):
 
     async def test_removed(self) -> None:
         """
-        One that somebody else removes is gone.
+        A container that another program removes is gone.
         """
         instance = self.httpd().spawn(self.order())
         await instance.ready
@@ -198,8 +198,8 @@ class ContainerLookTests(_SpawnerTests):
 
     async def test_surroundings(self) -> None:
         """
-        It has the environment that it is given, what brxy tells before all
-        else, and no secret.
+        It has the environment that it is given, in which the variables of brxy come before
+        all others, and no secret.
         """
         (self.folder / "env").write_text("# more\nA=file\nB=file\n")
         path = str(self.folder / "env")
@@ -329,7 +329,7 @@ class ManyTests(_SpawnerTests):
         self.assertEqual((await instance.gone).reason, "stopped before it was started")
         await spawner.stop()
         self.assertEqual(await self.containers(), [])
-        # The daemon would wait for ten seconds, whether anybody wants that or not.
+        # The daemon would wait for ten seconds, though nothing needs it any more.
         await port.stopListening()
         for visitor in list(registry.visitors):
             visitor.hangUp()

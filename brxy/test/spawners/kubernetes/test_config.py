@@ -1,5 +1,5 @@
 """
-Tests of finding a cluster, and of who we are there.
+Tests of finding a cluster, and of the credentials to use there.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ print(open("{folder}/answer").read())
 
 class _Tests(ClusterTests):
     """
-    Base of tests that ask the cluster something.
+    Base of tests that make requests to the cluster.
     """
 
     async def works(self, environ: dict[str, str] | None = None, **options: str) -> str:
         """
-        Ask something.
+        Make a request.
 
         @return: the namespace that is ours.
         """
@@ -77,7 +77,7 @@ class AccessTests(_Tests):
     async def test_files(self) -> None:
         """
         Certificates and tokens may stand in files, named from where the
-        kubeconfig is, and are read anew.
+        kubeconfig is, and are read for every request.
         """
         issued = self.cluster.authority.issue("me")
         self.write("me.crt", issued.certificate)
@@ -194,7 +194,7 @@ class ProgramTests(_Tests):
 
     async def test_certificate(self) -> None:
         """
-        It may hand out a certificate, and be told about the cluster.
+        It may hand out a certificate, and get a description of the cluster.
         """
         issued = self.cluster.authority.issue("me")
         status = {
@@ -208,8 +208,8 @@ class ProgramTests(_Tests):
 
     async def test_fails(self) -> None:
         """
-        One that fails, prints something else, or is not there, is told in a
-        line.
+        A program that fails, prints something else, or does not exist, is reported in
+        one line.
         """
         named = f"no credentials from '{self.folder}/./plugin': ".replace("/./", "/")
         self.program(None)
@@ -244,7 +244,7 @@ class BadTests(_Tests):
     Tests of what can't be used.
     """
 
-    def told(self, **environ: str) -> str:
+    def refusal(self, **environ: str) -> str:
         """
         @return: what is wrong.
         """
@@ -259,9 +259,9 @@ class BadTests(_Tests):
         """
         No cluster, or no file.
         """
-        self.assertIn("not in a Pod", self.told(HOME=str(self.folder)))
-        self.assertIn("No such file or directory", self.told(KUBECONFIG="/no/such"))
-        told = self.told(HOME=str(self.folder), KUBERNETES_SERVICE_HOST="192.0.2.1")
+        self.assertIn("not in a Pod", self.refusal(HOME=str(self.folder)))
+        self.assertIn("No such file or directory", self.refusal(KUBECONFIG="/no/such"))
+        told = self.refusal(HOME=str(self.folder), KUBERNETES_SERVICE_HOST="192.0.2.1")
         self.assertIn("ca.crt: No such file or directory", told)
 
     def test_files(self) -> None:
@@ -276,7 +276,7 @@ class BadTests(_Tests):
             ("{current-context: a}", "there is no context 'a'"),
         ):
             self.write("kubeconfig", text)
-            self.assertIn(why, self.told())
+            self.assertIn(why, self.refusal())
 
     def test_users(self) -> None:
         """
@@ -297,12 +297,15 @@ class BadTests(_Tests):
             ({"token": 1}, "token is no text"),
             ({"exec": 1}, "exec is no mapping"),
             ({"exec": {**program, "apiVersion": "v0"}}, "apiVersion must be"),
-            ({"exec": {**program, "interactiveMode": "Always"}}, "nobody to ask"),
+            (
+                {"exec": {**program, "interactiveMode": "Always"}},
+                "Always is not supported",
+            ),
             ({"exec": {**program, "command": ""}}, "has no command"),
             ({"exec": {**program, "args": 1}}, "args must be a list"),
         ):
             self.user(**user)
-            told = self.told()
+            told = self.refusal()
             self.assertIn(why, told)
             self.assertNotIn("secret", told)
 
@@ -317,7 +320,7 @@ class BadTests(_Tests):
             ("certificate-authority-data", "YQ==", "there is no certificate in it"),
         ):
             self.cluster.writeConfig(Path(self.kubeconfig), None, **{name: value})
-            self.assertIn(why, self.told())
+            self.assertIn(why, self.refusal())
 
 
 class OptionTests(_Tests):
@@ -327,7 +330,7 @@ class OptionTests(_Tests):
 
     def test_bad(self) -> None:
         """
-        They are told in a line.
+        They are reported in one line.
         """
         node = "edge=tcp:e:9080"
         for spec, why in (

@@ -66,7 +66,7 @@ class _Tests(SpawnerTests):
         return [*pods, *(f"process {each.pid}" for each in self.cluster.kubelet.running)]
 
     def _isMine(self, pod: dict[str, dict[str, dict[str, str]]]) -> bool:
-        return pod["metadata"]["labels"][EDGE] == self.edge_id
+        return pod["metadata"]["labels"][EDGE] == self.label
 
     async def kill(self, order: SpawnOrder) -> None:
         """
@@ -120,7 +120,7 @@ class FrontedTests(_Tests, TestCase):
 
     async def test_deleted(self) -> None:
         """
-        A Pod that somebody else has deleted gets nothing new, and may finish what
+        A Pod that another program deletes gets nothing new, and may finish what
         it does.
         """
         command = shlex.join([PYTHON, "-c", _STUBBORN, testapp.__file__])

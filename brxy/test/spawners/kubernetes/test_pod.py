@@ -134,7 +134,7 @@ class TemplateTests(SynchronousTestCase):
 
     def test_bad(self) -> None:
         """
-        What is wrong is told.
+        Errors are reported.
         """
         head = {"apiVersion": "v1", "kind": "Pod"}
         for pod, why in (
@@ -212,7 +212,7 @@ class StatusTests(SynchronousTestCase):
 
     def test_hindrance(self) -> None:
         """
-        What hinders it is told, and whether that can change.
+        The reason for which a Pod does not run is reported, and whether it can change.
         """
         waiting = {"waiting": {"reason": "ContainerCreating"}}
         pod = self.pod(containerStatuses=self.containers(brxy=waiting))
@@ -235,7 +235,7 @@ class StatusTests(SynchronousTestCase):
 
     def test_refusal(self) -> None:
         """
-        An error is one line, whoever answers.
+        An error is one line, from the API or from a proxy.
         """
         status = b'{"kind": "Status", "reason": "Forbidden", "message": "no\\nway"}'
         self.assertEqual(str(refusal(403, status)), "403 Forbidden: no way")

@@ -114,7 +114,7 @@ class EndTests(ClusterTests):
 
     async def test_exits(self) -> None:
         """
-        One that ends is told of with its status and its last line.
+        The end of a Pod is reported with its status and its last line.
         """
         script = "image=app:1 port=8000 -- sh -c 'echo first; echo no such module >&2; exit 3'"
         self.assertEqual(await self.ends(script), "exit status 3: no such module")
@@ -129,8 +129,8 @@ class EndTests(ClusterTests):
 
     async def test_killed(self) -> None:
         """
-        One that had too little memory says so, one that was deleted by
-        somebody else as well.
+        A Pod that had too little memory, or that another program deleted, ends with that
+        reason.
         """
         spawner = self.spawner(_SLEEP)
         instance = spawner.spawn(self.order())
@@ -194,7 +194,7 @@ class RefusalTests(ClusterTests):
 
     async def test_refused(self) -> None:
         """
-        What is refused is told in a line.
+        A refusal is reported in one line.
         """
         text = 'pods is forbidden: User "me" cannot create resource "pods"'
         for code, reason in ((403, "Forbidden"), (409, "AlreadyExists"), (422, "Invalid")):
@@ -227,7 +227,7 @@ class RefusalTests(ClusterTests):
 
     async def test_away(self) -> None:
         """
-        An API that is not there, or that nobody trusts, is told in a line.
+        An API that is away, or whose certificate is not trusted, is reported in one line.
         """
         spawner = self.spawner(_SLEEP)
         config = self.cluster.config()
@@ -267,7 +267,7 @@ class StopTests(ClusterTests):
 
     async def test_graceful(self) -> None:
         """
-        One that is stopped gets its time, and tells how it took that.
+        A Pod that is stopped gets its time, and its end is reported.
         """
         script = "trap 'sleep 0.3; exit 7' TERM; echo up; while :; do sleep 0.02; done"
         instance = self.spawner(f'image=app:1 port=8000 stop-timeout=5 -- sh -c "{script}"').spawn(
@@ -327,7 +327,7 @@ class StopTests(ClusterTests):
 
     async def test_givesUp(self) -> None:
         """
-        But not for ever: what may be left is told.
+        But not for ever: a Pod that may be left is reported.
         """
         instance = self.spawner(_SLEEP.replace("=5", "=0"), APITimes(soon=0.1, removal=0.3)).spawn(
             self.order()
@@ -378,18 +378,18 @@ class WatchTests(ClusterTests):
 
     async def test_reconnects(self) -> None:
         """
-        What happened while the connection was lost is told afterwards.
+        What happened while the connection was lost is reported afterwards.
         """
         instance = await self.started()
         await self.removedWhileAway()
         self.cluster.back()
         self.assertRegex(await self.over(instance), r"\Athe Pod was deleted")
         self.assertEqual(len(self.logged), 1)
-        self.assertRegex(self.logged[0], r"\APods can't be watched for the time being: \S")
+        self.assertRegex(self.logged[0], r"\APods can't be watched for now: \S")
 
     async def test_expired(self) -> None:
         """
-        So is what the API has forgotten meanwhile: they are listed anew.
+        So is what the API has forgotten meanwhile: the Pods are listed again.
         """
         instance = await self.started()
         await self.removedWhileAway()

@@ -213,7 +213,7 @@ class ProcessTests(_Tests):
 
     async def test_fails(self) -> None:
         """
-        A command that fails is told with its last words.
+        The end of a command that fails is reported with its last line.
         """
         instance = self.shell("echo no such image >&2; exit 125").spawn(self.order())
         self.assertEqual(await instance.gone, Gone("exit status 125: no such image"))

@@ -19,7 +19,7 @@ class ClientTests(SynchronousTestCase):
 
     def test_master(self) -> None:
         """
-        It asks nobody anything, and everything that was given is said.
+        It prompts for nothing, and has everything that was given.
         """
         argv = SshClient("web1", "deploy", 2222, "/key", "/config", 2.5).master("/c%h")
         self.assertEqual(argv[-3:], ["--", "web1", HOLD])
@@ -38,7 +38,7 @@ class ClientTests(SynchronousTestCase):
 
     def test_others(self) -> None:
         """
-        Who goes through a master can't connect alone, and reads no
+        A client of the master can't connect by itself, and reads no
         configuration.
         """
         client = SshClient("web1", config="/config")

@@ -23,7 +23,7 @@ class ServingTests(SshEdgeTests):
 
     async def test_four(self) -> None:
         """
-        Four who come at once are answered by four instances over there; when
+        Four requests at once are answered by four instances on the host; when
         these were idle they go, and with the edge goes all the rest.
         """
         edge, address = await self.launch("--idle-timeout", "0.5", "--old-idle-timeout", "0.5")
@@ -141,7 +141,7 @@ class OutageTests(SshEdgeTests):
 
     async def test_underLoad(self) -> None:
         """
-        The same while clients ask all the time.  As long as the connection lives
+        The same while clients make requests all the time.  As long as the connection lives
         each is served.  Then each has an answer still, orders are not made for
         each of them, and when the sshd is back all are served again.
         """

@@ -60,7 +60,7 @@ class ControlFolderTests(SynchronousTestCase):
 
     def test_swept(self) -> None:
         """
-        What nobody holds is removed by the next, and what is held is not.
+        A folder that no process holds is removed by the next, and one that is held is not.
         """
         held = Path(self.folder().next()).parent
         (self.parent / "brxy-ssh-left").mkdir()

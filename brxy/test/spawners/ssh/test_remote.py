@@ -192,9 +192,9 @@ class RunTests(_Tests):
         self.ended(process)
         return lines
 
-    def test_nobodyListens(self) -> None:
+    def test_noReader(self) -> None:
         """
-        Neither does it need anybody who takes what is printed.
+        Nor does it need a reader of its output.
         """
         for shell in _SHELLS:
             process = self.start(shell, "sh", "-c", "echo up; exec sleep 1000", patience=100)
@@ -240,7 +240,7 @@ class HoldTests(_Tests):
 
     def test_taken(self) -> None:
         """
-        One that is there already is nobody's to take.
+        A folder that exists already is not taken over.
         """
         folder = Path(self.mktemp()).absolute()
         folder.mkdir()

@@ -75,7 +75,7 @@ class _Tests(SshTests):
 
     async def printed(self, number: int) -> None:
         """
-        Wait until so many instances have printed a line.
+        Wait until this number of instances have printed a line.
         """
         await self.until(lambda: len(self.logged) >= number)
 
@@ -219,7 +219,7 @@ class FailureTests(_Tests):
 
     async def test_unreachable(self) -> None:
         """
-        A closed port, and a name that nobody knows.
+        A closed port, and a name that does not exist.
         """
         self.assertEqual(
             await self.reason(),

@@ -36,7 +36,7 @@ class CableTests(SshEdgeTests):
 
     async def test_cut(self) -> None:
         """
-        A cable that is cut, of which nobody is told, is noticed within 20 s: that is
+        A cable that is cut without any report is noticed within 20 s: that is
         said once for each instance, and clients get an answer.  When it is mended
         all is well, and nothing is left over there of what was lost.
         """

@@ -56,7 +56,7 @@ class _Bed(SwarmBed):
 
     def assertAreOnBoth(self, number: int) -> None:
         """
-        So many containers run, some on each machine: how many, the swarm decides.
+        This number of containers run, some on each machine, as the swarm decides.
         """
         running = [len(each.running()) for each in self.swarm.nodes]
         self.assertEqual(sum(running), number)
@@ -193,7 +193,7 @@ class RemoteDockerTests(_Bed, TestCase):
 
     async def test_zeroToZero(self) -> None:
         """
-        A node that is told where the edge is dials it from there.
+        A node dials the edge at the endpoint that it is given.
         """
         node = f"{NODE_COMMAND} {self.appCommand()}"
         port = self.nodePort("nodes").split(":")[1]

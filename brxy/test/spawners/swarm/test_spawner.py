@@ -113,7 +113,7 @@ class SwarmTests(ContainerTests):
 
     async def test_look(self) -> None:
         """
-        A service has what it is told, labels, an init, and no second try.
+        A service has its options, labels, an init, and no second try.
         """
         options = {"env": "A=b", "memory": "64m", "cpus": "0.5", "volume": "/usr:/u:ro,v:/v"}
         instance = self.spawner("sleep", "1000", **options).spawn(self.order())

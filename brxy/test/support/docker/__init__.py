@@ -1,5 +1,5 @@
 """
-A real dockerd, containers, and a swarm for tests.
+Helpers that run a real dockerd, containers, and a swarm for tests.
 """
 
 __all__: list[str] = []

@@ -1,6 +1,6 @@
 """
-For tests of spawners that run containers: what there is on the tests' own
-daemon, and that nothing is left there.
+Helpers for tests of spawners that run containers: the containers on the tests'
+own daemon, and a check that none is left.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from brxy.test.support.processes.programs import ANYWHERE, PYTHON, TWISTD, Progr
 
 __all__ = ["NODE_SPEC", "WEB_SPEC", "ContainerTests"]
 
-#: Stock software, fronted by the edge.
+#: An unmodified web server, fronted by the edge.
 WEB_SPEC = f"image={WEB} port=8000 -- httpd -f -p {{port}} -h /www"
 
-#: A node, in an image of nothing but what is mounted.
+#: A node, in an empty image with mounted folders.
 NODE_SPEC = f"image={NODE} volume={MOUNTS} -- {PYTHON} -m brxy.node --"
 
 
@@ -29,7 +29,7 @@ class ContainerTests(ProgramTests):
     Base of tests on the tests' own daemon.
 
     @ivar dockerd: the daemon.
-    @ivar engine: the same, for requests from the test.
+    @ivar engine: an API client of the daemon, for requests from the test.
     """
 
     def setUp(self) -> None:
@@ -40,14 +40,14 @@ class ContainerTests(ProgramTests):
 
     async def _removeAll(self) -> None:
         for each in await self.containers():
-            # A swarm removes what was its own at the same time.
+            # A swarm removes its own containers at the same time.
             await removeContainer(self.engine, each["Id"])
         await self.empty()
 
     async def containers(self, **labels: str) -> list[Any]:
         """
-        @return: all containers there are, as the API has them; or those with
-            these labels, each C{brxy.} something.
+        @return: all containers on the daemon, as the API returns them; or
+            those with these labels, whose names get the prefix C{brxy.}.
         """
         filters = labelFilter({f"brxy.{name}": value for name, value in labels.items()})
         found = await self.engine.ask("GET", "/containers/json", all=1, filters=filters)
@@ -72,7 +72,7 @@ class ContainerTests(ProgramTests):
 
     async def stranger(self) -> str:
         """
-        Start a container that is none of ours.
+        Start a container that does not belong to brxy.
 
         @return: its name.
         """

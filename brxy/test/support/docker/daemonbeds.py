@@ -1,5 +1,5 @@
 """
-What the suite for spawners has to be told where a Docker daemon, or a swarm of
+What the suite for spawners has to know when a Docker daemon, or a swarm of
 them, runs the instances.
 """
 
@@ -19,8 +19,8 @@ from brxy.test.support.processes.programs import PYTHON
 
 __all__ = ["DaemonBed", "NODE_COMMAND", "SwarmBed"]
 
-#: A node in a container.  Where no edge is, but what the suite puts in its place,
-#: it does not drain.
+#: A node in a container. It does not drain when it finds the suite's substitute in place of an
+#: edge.
 NODE_COMMAND = f"{PYTHON} -m brxy.node --drain-timeout 1 --"
 
 
@@ -30,14 +30,15 @@ def _filter(labels: Mapping[str, str]) -> str:
 
 class DaemonBed(SpawnerBed):
     """
-    What is run by the tests' own daemon.
+    What the suite has to know about the tests' own daemon.
 
-    @ivar engine: that daemon, for requests from the test.
+    @ivar engine: an API client of that daemon, for requests from the test.
     """
 
     def daemons(self) -> Sequence[Dockerd]:
         """
-        @return: all that may run something; the first is asked for it.
+        @return: all daemons that may run instances; the first one gets the
+            requests.
         """
         return [theDockerd()]
 
@@ -85,14 +86,14 @@ class DaemonBed(SpawnerBed):
         See L{SpawnerBed}.
         """
         for each in await self._find():
-            # A swarm removes what was its own at the same time.
+            # A swarm removes its own containers at the same time.
             await removeContainer(self.engine, each["Id"])
         await self.nothingLeft()
 
 
 class SwarmBed(DaemonBed):
     """
-    What is run by a swarm of the tests' own daemons.
+    What the suite has to know about a swarm of the tests' own daemons.
     """
 
     factory = swarm.factory
@@ -111,16 +112,16 @@ class SwarmBed(DaemonBed):
 
     async def services(self, **labels: str) -> list[Any]:
         """
-        @return: those with these labels, each C{brxy.} something, as the API has
-            them.
+        @return: the services with these labels, whose names get the prefix
+            C{brxy.}, as the API returns them.
         """
         found = await self.engine.ask("GET", "/services", filters=_filter(labels))
         return list(found)
 
     async def left(self) -> Sequence[str]:
         """
-        See L{SpawnerBed}.  The swarm removes the containers of tasks that are
-        over at its leisure.
+        See L{SpawnerBed}. The swarm removes the containers of finished tasks
+        after a while.
         """
         running = [await each.ask("GET", "/containers/json") for each in self.engines]
         return [str(each) for each in (*await self.services(), *sum(running, []))]
@@ -131,7 +132,8 @@ class SwarmBed(DaemonBed):
         """
         [service] = await self.services(ticket=order.ticket)
         label = labelFilter({"com.docker.swarm.service.id": service["ID"]})
-        # Of the machines: the manager hears of it later than it may have dialled in.
+        # Ask the machines, because the manager may learn of a container only after its node has
+        # dialled in.
         for engine in self.engines:
             for each in await engine.ask("GET", "/containers/json", filters=label):
                 await engine.ask("POST", f"/containers/{each['Id']}/kill")

@@ -1,11 +1,12 @@
 """
-A Docker daemon for tests: with folders, a bridge and a process namespace of its
-own, so that no other is touched and nothing of it outlives the tests.
+A Docker daemon for tests: with folders, a bridge and a process namespace of
+its own, so that it affects no other daemon and no part of it outlives the
+tests.
 
-All its processes, its containers among them, are in a process namespace; with
-the first of them the kernel ends them all.  Beside it stands a janitor, who does
-that and tidies up as soon as a pipe to the tests is closed: when they are over,
-and as well when they are killed.
+All its processes, with its containers, are in a process namespace: when the
+first of them ends, the kernel ends them all. A janitor process beside it does
+that and cleans up as soon as a pipe to the tests is closed: when they are
+over, and also when they are killed.
 """
 
 from __future__ import annotations
@@ -29,19 +30,19 @@ __all__ = ["MISSING", "MOUNTS", "NODE", "WEB", "Dockerd", "theDockerd", "until"]
 #: An image with busybox in it, whose httpd serves C{/www}.
 WEB = "web:1"
 
-#: An image with nothing in it, for what is mounted.
+#: An empty image, for mounted folders.
 NODE = "node:1"
 
 _ROOT = Path(brxy.__file__).parents[1]
 
-#: What a container needs that shall run our own Python: the machine's, and us.
+#: The mounts of a container that runs our own Python: this machine's folders, and brxy.
 MOUNTS = ",".join(
     f"{path}:{path}:ro"
     for path in ("/usr", "/bin", "/lib", "/lib64", str(_ROOT))
     if os.path.exists(path)
 )
 
-# What there must be, and how to get it.
+# The requirements, and how to install each.
 _NEEDED = {
     "dockerd": "docker.io",
     "busybox": "busybox-static",
@@ -49,8 +50,8 @@ _NEEDED = {
     "unshare": "util-linux",
 }
 
-# Waits until the pipe is closed; then ends the namespace, and removes what
-# outlives processes.
+# Waits until the pipe is closed. Then it ends the namespace, and removes what outlives
+# processes.
 _JANITOR = """
 cat > /dev/null
 kill -KILL "$1" 2> /dev/null
@@ -61,19 +62,19 @@ find /sys/fs/cgroup -depth -type d -name "$3" -exec rmdir {} + 2> /dev/null
 rm -rf --one-file-system "$4"
 """
 
-# The bridge that every daemon in a swarm has for what is in an overlay network.
+# The bridge that every daemon in a swarm has for containers in an overlay network.
 _GATEWAY = "docker_gwbridge"
 
-# Seconds until the daemon answers, or has ended.
+# Seconds within which the daemon must answer, or end.
 _LIMIT = 30.0
 
 
 def _missing() -> str:
     """
-    @return: why there can be no daemon; C{""} if there can.
+    @return: why no daemon can be started; C{""} if one can.
     """
     if os.geteuid() != 0:
-        return "needs root: dockerd does"
+        return "needs root, for dockerd"
     packages = [package for name, package in _NEEDED.items() if shutil.which(name) is None]
     return f"needs {', '.join(_NEEDED)}: apt install {' '.join(packages)}" if packages else ""
 
@@ -83,7 +84,7 @@ MISSING = _missing()
 
 def until(condition: Any, what: str) -> None:
     """
-    Wait for the daemon, with nothing else going on.
+    Wait for the daemon. Nothing else runs meanwhile.
     """
     give_up = time.monotonic() + _LIMIT
     while not condition():
@@ -102,19 +103,20 @@ def _children(pid: int) -> list[int]:
 
 class Dockerd:
     """
-    The daemon.
+    A Docker daemon.
 
-    @cvar walls: the namespaces it has for itself, as C{unshare} and C{nsenter}
-        call them.
+    @cvar walls: the namespaces of its own, as options of C{unshare} and
+        C{nsenter}.
     @ivar host: its C{DOCKER_HOST}.
-    @ivar link: its network device on this machine, and its cgroup.
+    @ivar link: its network device on this machine, and the name of its cgroup.
     """
 
     walls: tuple[str, ...] = ("--mount", "--pid")
 
     def __init__(self, suffix: str = "") -> None:
         """
-        @param suffix: a letter that tells it from others of the same tests.
+        @param suffix: a letter that distinguishes it from other daemons of the
+            same tests.
         """
         self.folder = Path(tempfile.mkdtemp(prefix="brxy-dockerd-"))
         self.host = f"unix://{self.folder}/socket"
@@ -139,7 +141,7 @@ class Dockerd:
 
     def plug(self) -> None:
         """
-        Give it its network.
+        Connect it to its network.
         """
         addBridge(self.link, f"{subnet(213)}.1/24")
 
@@ -147,7 +149,8 @@ class Dockerd:
         """
         Start the daemon, and wait until it answers.
 
-        @param live_restore: what runs goes on when the daemon is stopped.
+        @param live_restore: containers keep running when the daemon is
+            stopped.
         """
         config = self.folder / "config"
         config.write_text(json.dumps({**self.settings(), "live-restore": live_restore}))
@@ -163,13 +166,13 @@ class Dockerd:
 
     def within(self) -> list[str]:
         """
-        @return: what runs a command inside of the daemon's namespaces.
+        @return: the command that runs this command in the daemon's namespaces.
         """
         return ["nsenter", "--target", str(self.first), *self.walls, "--"]
 
     def settings(self) -> dict[str, object]:
         """
-        @return: its configuration.
+        @return: the daemon's configuration.
         """
         return {
             "data-root": str(self.folder / "data"),
@@ -203,13 +206,14 @@ class Dockerd:
     @property
     def stopped(self) -> bool:
         """
-        It does not run.
+        Whether the daemon does not run.
         """
         return self._daemon is None or self._daemon.poll() is not None
 
     def restart(self, live_restore: bool = False) -> None:
         """
-        Start it anew; see L{start}.  What is in a swarm can't live through that.
+        Restart the daemon; see L{start}. Containers of a swarm don't survive
+        that.
         """
         if live_restore:
             self.docker("swarm", "leave", "--force", check=False)
@@ -219,10 +223,10 @@ class Dockerd:
 
     def joinSwarm(self) -> None:
         """
-        Be a swarm of one node.
+        Make the daemon a swarm of one node.
         """
         if self.docker("node", "ls", check=False).returncode:
-            # Its ports are fixed, so that each daemon has an address of its own.
+            # The swarm's ports are fixed, so each daemon has an address of its own.
             pid = os.getpid()
             here = f"127.{1 + pid // 62500 % 250}.{pid // 250 % 250}.{1 + pid % 250}"
             self._makeGateway()
@@ -230,8 +234,8 @@ class Dockerd:
 
     def _makeGateway(self) -> None:
         """
-        Have the bridge that it would make by itself under a name that tells
-        whose it is, so that it can be removed.
+        Make the bridge that the daemon would make itself, with a name that
+        shows whose it is, so that it can be removed.
         """
         if self.docker("network", "inspect", _GATEWAY, check=False).returncode:
             name = f"com.docker.network.bridge.name={self.link}g"
@@ -241,7 +245,7 @@ class Dockerd:
 
     def leaveSwarm(self) -> None:
         """
-        Be none any more.
+        Leave the swarm.
         """
         self.docker("swarm", "leave", "--force")
 
@@ -262,7 +266,7 @@ class Dockerd:
 
     def makeImages(self) -> None:
         """
-        Have L{WEB} and L{NODE}, without any registry.
+        Make the images L{WEB} and L{NODE}, without any registry.
         """
         busybox = shutil.which("busybox")
         assert busybox is not None
@@ -298,8 +302,8 @@ _dockerd: list[Dockerd] = []
 
 def theDockerd() -> Dockerd:
     """
-    The daemon that all tests share; it is started for the first, and ends with
-    this process.
+    @return: the daemon that all tests share. The first test starts it, and it
+        ends with this process.
     """
     if not _dockerd:
         dockerd = Dockerd()

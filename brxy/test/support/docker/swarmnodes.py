@@ -1,6 +1,6 @@
 """
-A Docker swarm of two machines, for tests: network namespaces on a bridge, with a
-daemon in each.
+A Docker swarm of two machines for tests: network namespaces on a bridge, with
+a daemon in each.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ __all__ = ["Swarm", "SwarmNode", "theSwarm"]
 
 class SwarmNode(Dockerd):
     """
-    One machine.
+    One machine of a swarm.
 
     @ivar address: its own.
-    @ivar id: of the node, as the swarm has it; once it has joined.
+    @ivar id: of the node in the swarm, once it has joined.
     """
 
     walls = (*Dockerd.walls, "--net")
@@ -27,7 +27,7 @@ class SwarmNode(Dockerd):
 
     def __init__(self, suffix: str, address: str, bridge: str) -> None:
         """
-        @param bridge: what it is plugged into; C{""}: its own.
+        @param bridge: what it is connected to; C{""}: a bridge of its own.
         """
         self.address = address
         self._bridge = bridge
@@ -37,7 +37,7 @@ class SwarmNode(Dockerd):
     @property
     def bridge(self) -> str:
         """
-        What the machines are plugged into.
+        The bridge that connects the machines.
         """
         return self._bridge or f"{self.link}g"
 
@@ -52,15 +52,15 @@ class SwarmNode(Dockerd):
 
     def settings(self) -> dict[str, object]:
         """
-        See L{Dockerd}.  In a network of its own it may do as it likes, and nobody
-        else reaches its port.
+        See L{Dockerd}. In its own network its port can be open, because other
+        machines can't reach it.
         """
         ours = {"bridge": "none", "iptables": True, "ip-forward": True, "ip-masq": True}
         return {**super().settings(), **ours, "tls": False}
 
     def swarm(self, *arguments: str) -> None:
         """
-        Run C{docker swarm} to become a part of one.
+        Run C{docker swarm} to create or join one.
         """
         where = ("--advertise-addr", self.address, "--listen-addr", self.address)
         self.docker("swarm", arguments[0], *where, *arguments[1:])
@@ -82,7 +82,7 @@ def here() -> str:
 
 class Swarm:
     """
-    Two machines.
+    A swarm of two machines.
 
     @ivar manager: the first of them, the only manager.
     @ivar worker: the other.
@@ -98,15 +98,15 @@ class Swarm:
         for node in self.nodes:
             node.start()
             node.makeImages()
-        # Seconds that a machine may be silent are three times this.
+        # A machine may be silent for three times this number of seconds.
         self.manager.swarm("init", "--dispatcher-heartbeat", "2s")
         token = self.manager.docker("swarm", "join-token", "--quiet", "worker").stdout.strip()
         self.worker.swarm("join", "--token", token, f"{self.manager.address}:2377")
 
     def untilReady(self) -> None:
         """
-        Wait until it gives tasks to both: a daemon that was started anew answers
-        before the manager has heard of it.
+        Wait until the swarm assigns tasks to both machines: a restarted daemon
+        answers before the manager notices it.
         """
         until(lambda: self._states() == ["Ready", "Ready"], "a swarm of two")
 
@@ -117,7 +117,7 @@ class Swarm:
     @property
     def nodes(self) -> tuple[SwarmNode, SwarmNode]:
         """
-        Both.
+        Both machines.
         """
         return self.manager, self.worker
 
@@ -127,8 +127,8 @@ _swarm: list[Swarm] = []
 
 def theSwarm() -> Swarm:
     """
-    The swarm that all tests share; it is made for the first, and ends with this
-    process.
+    @return: the swarm that all tests share. The first test makes it, and it
+        ends with this process.
     """
     if not _swarm:
         _swarm.append(Swarm())

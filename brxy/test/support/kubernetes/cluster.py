@@ -1,8 +1,9 @@
 """
 A Kubernetes API server for tests: real HTTPS, and real processes in its Pods.
 
-It speaks what a spawner and C{kubectl} use of
-U{https://kubernetes.io/docs/reference/kubernetes-api/}.
+It implements the parts of
+U{https://kubernetes.io/docs/reference/kubernetes-api/} that a spawner and
+C{kubectl} use.
 """
 
 from __future__ import annotations
@@ -30,22 +31,22 @@ from brxy.tls.contexts import Identity, serverContext
 
 __all__ = ["TOKEN", "Cluster"]
 
-#: What a client without a certificate must bear.
+#: The token that a client without a certificate must send.
 TOKEN = "a-token-of-the-tests"
 
 
 @implementer(IOpenSSLContextFactory)
 class _ContextFactory:
     """
-    A server with a certificate, that takes clients without one, and clients with
-    one of the same authority.
+    Server contexts with a certificate. They accept clients without a
+    certificate, and clients with one from the same CA.
     """
 
     def __init__(self, authority: Authority) -> None:
         issued = authority.issue("localhost", "127.0.0.1")
         chain = x509.load_pem_x509_certificates(issued.certificate)
         identity = Identity(chain, serialization.load_pem_private_key(issued.key, None), "")
-        # Go's clients offer h2, and would not be served without a word on it.
+        # Go's clients offer h2, and fail without an answer to it.
         self._context = serverContext(identity, protocols=[b"http/1.1"])
         store = self._context.get_cert_store()
         assert store is not None
@@ -64,8 +65,8 @@ class Cluster(Resource):
     @ivar asked: the method, path and body of every request.
     @ivar refuses: called with method and path; an L{APIError} that it returns
         is the answer.
-    @ivar tokens: what is taken.
-    @ivar silent: who has a Pod made gets no answer.
+    @ivar tokens: the tokens that are accepted.
+    @ivar silent: a request to create a Pod gets no answer.
     @ivar watched: how many watches there were.
     """
 
@@ -83,7 +84,8 @@ class Cluster(Resource):
         self.watched = 0
         self._reactor = reactor
         self._port: Any = None
-        # While it is away no outgoing connection of a neighbour takes it.
+        # While the server is stopped no outgoing connection of another process can take this
+        # port.
         self._number = PORTS.take()
         self._streams: set[Request] = set()
 
@@ -98,7 +100,7 @@ class Cluster(Resource):
 
     async def stop(self) -> None:
         """
-        Listen no more, and end everything.
+        Stop listening, and end everything.
         """
         await self.cut()
         await self.kubelet.stop()
@@ -106,7 +108,7 @@ class Cluster(Resource):
 
     async def cut(self) -> None:
         """
-        Be away; Pods go on.
+        Stop listening and break all connections; Pods keep running.
         """
         if self._port is not None:
             port, self._port = self._port, None
@@ -115,7 +117,7 @@ class Cluster(Resource):
 
     def cutWatches(self) -> None:
         """
-        Break the connections of all who watch.
+        Break the connections of all watches.
         """
         for request in list(self._streams):
             transport: Any = request.transport
@@ -130,7 +132,7 @@ class Cluster(Resource):
     @property
     def url(self) -> str:
         """
-        Where it is.
+        The server's URL.
         """
         return f"https://127.0.0.1:{self._number}"
 
@@ -161,7 +163,7 @@ class Cluster(Resource):
     @property
     def pods(self) -> list[Object]:
         """
-        The Pods that there are.
+        The existing Pods.
         """
         return list(self.store.pods.values())
 
@@ -253,9 +255,9 @@ class Cluster(Resource):
     def _watch(
         self, request: Request, matches: Callable[[Object], bool], query: Mapping[str, str]
     ) -> int:
-        def tell(kind: str, object_: Object) -> None:
+        def send(kind: str, object_: Object) -> None:
             line = json.dumps({"type": kind, "object": object_}) + "\n"
-            # In two chunks, as a proxy in between may make of it.
+            # In two chunks, as a proxy in between may send it.
             request.write(line[:20].encode())
             request.write(line[20:].encode())
 
@@ -266,7 +268,7 @@ class Cluster(Resource):
                 limit.cancel()
 
         self.watched += 1
-        watcher = Watcher(matches, tell)
+        watcher = Watcher(matches, send)
         request.setHeader("Content-Type", "application/json")
         seconds = float(query.get("timeoutSeconds", "300"))
         limit = self._reactor.callLater(seconds, request.finish)
@@ -275,16 +277,16 @@ class Cluster(Resource):
         try:
             self.store.watch(query.get("resourceVersion", ""), watcher)
         except APIError as error:
-            tell("ERROR", error.status)
+            send("ERROR", error.status)
             request.finish()
         else:
-            self._bookmark(tell, query)
+            self._bookmark(send, query)
         return NOT_DONE_YET
 
-    def _bookmark(self, tell: Callable[[str, Object], None], query: Mapping[str, str]) -> None:
+    def _bookmark(self, send: Callable[[str, Object], None], query: Mapping[str, str]) -> None:
         if query.get("allowWatchBookmarks") == "true":
             version = {"resourceVersion": str(self.store.version)}
-            tell("BOOKMARK", {"kind": "Pod", "apiVersion": "v1", "metadata": version})
+            send("BOOKMARK", {"kind": "Pod", "apiVersion": "v1", "metadata": version})
 
 
 def _json(request: Request, answer: Any, code: int = 200) -> bytes:

@@ -1,5 +1,6 @@
 """
-What the API server of the tests says about itself, as far as C{kubectl} asks.
+The discovery answers of the tests' API server, as far as C{kubectl} requests
+them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ __all__ = ["DISCOVERY"]
 
 _ALL = ["create", "delete", "get", "list", "patch", "update", "watch"]
 
-# The kinds that there are, by group and version.
+# The available kinds, by group and version.
 _KINDS: dict[str, dict[str, tuple[str, list[str]]]] = {
     "v1": {
         "pods": ("Pod", ["po"]),

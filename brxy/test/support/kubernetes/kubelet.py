@@ -1,5 +1,6 @@
 """
-Runs the Pods of a cluster for tests, each container as a process of this machine.
+A kubelet that runs the Pods of a cluster for tests, each container as a
+process of this machine.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from brxy.test.support.kubernetes.store import Object, PodStore, now
 
 __all__ = ["IMAGES", "Kubelet"]
 
-#: The images there are, with what runs in them before the arguments.
+#: The available images, with the command before the arguments.
 IMAGES = {
     "app:1": [],
     "node:1": ["twistd", "-n", "brxy-node", "--"],
@@ -34,7 +35,7 @@ _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 
 def expand(text: str, environment: Mapping[str, str]) -> str:
     """
-    What Kubernetes makes of C{$(NAME)} and C{$$}.
+    Expand C{$(NAME)} and C{$$} as Kubernetes does.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -47,7 +48,9 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
 
 class Kubelet:
     """
-    @ivar mark: C{NAME=value}s in the environment of all that runs.
+    Runs the containers of a cluster's Pods.
+
+    @ivar mark: C{NAME=value}s in the environment of all containers.
     @ivar slow: seconds that it takes to make a container.
     """
 
@@ -67,7 +70,7 @@ class Kubelet:
     @property
     def running(self) -> list[Child]:
         """
-        What runs.
+        The running processes.
         """
         return list(self._children.values())
 
@@ -98,7 +101,7 @@ class Kubelet:
 
     def run(self, pod: Object) -> None:
         """
-        Schedule a Pod and start it, as far as that goes.
+        Schedule a Pod and start it, as far as possible.
         """
         starting = Deferred.fromCoroutine(self._run(pod))
         self._starting.add(starting)
@@ -144,7 +147,7 @@ class Kubelet:
             self._launch(pod, container)
 
     def _launch(self, pod: Object, container: Object) -> None:
-        # Tests run side by side, each of them in a process with a kubelet of its own.
+        # Tests run in parallel, each in a process with a kubelet of its own.
         network, number = os.getpid() & 0x3FFF, next(self._addresses)
         address = f"127.{64 + (network >> 8)}.{network & 255}.{number}"
         pod["status"].update(podIP=address, podIPs=[{"ip": address}], hostIP="127.0.0.1")
@@ -208,7 +211,7 @@ class Kubelet:
 
     def delete(self, pod: Object, grace: int) -> None:
         """
-        Have a Pod end.
+        Terminate a Pod.
         """
         child = self._children.get(pod["metadata"]["uid"])
         metadata = pod["metadata"]

@@ -1,6 +1,6 @@
 """
-What a Kubernetes cluster knows, for tests: Pods with their versions, and whoever
-watches them.
+The state of a Kubernetes cluster for tests: Pods with their versions, and
+watches.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9]
 _LABEL = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _KEY = re.compile(rf"({_NAME.pattern}/)?{_LABEL.pattern}")
 
-# The API cuts a generateName so that five characters fit in.
+# The API shortens a generateName so that five more characters fit.
 _GENERATED_BASE = 58
 
 
@@ -35,7 +35,7 @@ def now() -> str:
 
 class APIError(Exception):
     """
-    What the API refuses.
+    An error response of the API.
     """
 
     def __init__(self, code: int, reason: str, message: str, retry_after: int = 0) -> None:
@@ -56,11 +56,11 @@ class APIError(Exception):
 @define(eq=False)
 class Watcher:
     """
-    Somebody who watches.
+    A client that watches Pods.
     """
 
     matches: Callable[[Object], bool]
-    tell: Callable[[str, Object], None]
+    send: Callable[[str, Object], None]
 
 
 class PodStore:
@@ -82,7 +82,7 @@ class PodStore:
 
     def create(self, namespace: str, given: Object) -> Object:
         """
-        @return: the Pod as it was taken.
+        @return: the Pod as it was stored.
         """
         if namespace not in self.namespaces:
             raise APIError(404, "NotFound", f'namespaces "{namespace}" not found')
@@ -129,7 +129,7 @@ class PodStore:
 
     def get(self, namespace: str, name: str) -> Object:
         """
-        @return: a Pod.
+        @return: the Pod with this namespace and name.
         """
         try:
             return self.pods[namespace, name]
@@ -138,13 +138,13 @@ class PodStore:
 
     def matching(self, matches: Callable[[Object], bool]) -> list[Object]:
         """
-        @return: the Pods that are asked for.
+        @return: the Pods that match the selectors.
         """
         return [pod for pod in self.pods.values() if matches(pod)]
 
     def changed(self, pod: Object, kind: str = "MODIFIED") -> None:
         """
-        A Pod has become another: tell.
+        Store a change of a Pod, and notify the watches.
         """
         self.version += 1
         pod["metadata"]["resourceVersion"] = str(self.version)
@@ -152,11 +152,11 @@ class PodStore:
         self._events.append(event)
         for watcher in list(self.watchers):
             if watcher.matches(pod):
-                watcher.tell(kind, event[2])
+                watcher.send(kind, event[2])
 
     def remove(self, pod: Object) -> None:
         """
-        A Pod is there no more.
+        Remove a Pod.
         """
         metadata = pod["metadata"]
         if self.pods.pop((metadata["namespace"], metadata["name"]), None) is not None:
@@ -164,23 +164,24 @@ class PodStore:
 
     def watch(self, version: str, watcher: Watcher) -> None:
         """
-        Tell somebody of all that happened since a version, and what will.
+        Send a watch all events since a version, and all that follow.
         """
         if version in ("", "0"):
             for pod in self.matching(watcher.matches):
-                watcher.tell("ADDED", pod)
+                watcher.send("ADDED", pod)
         elif int(version) < self.oldest:
             text = f"too old resource version: {version} ({self.version})"
             raise APIError(410, "Expired", text)
         else:
             for at, kind, pod in self._events:
                 if at > int(version) and watcher.matches(pod):
-                    watcher.tell(kind, pod)
+                    watcher.send(kind, pod)
         self.watchers.add(watcher)
 
     def forgetHistory(self) -> None:
         """
-        Whoever comes back with an older version has to list anew.
+        Forget all events: a client that continues from an older version has to
+        list again.
         """
         self.version += 1
         self.oldest = self.version

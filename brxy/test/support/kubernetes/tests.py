@@ -1,5 +1,5 @@
 """
-What tests of C{kubernetes:} share.
+Helpers that tests of C{kubernetes:} share.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ __all__ = ["ClusterTests", "checkModel"]
 
 def checkModel(model: str, sent: Object) -> None:
     """
-    See that the official models know all of an object, and take it for the same.
+    Check that the official models contain all fields of an object, and convert
+    it to an equal one.
 
     @param model: such as C{V1Pod}.
     """
-    # It takes a second to import.
+    # The import takes a second.
     from kubernetes.client import ApiClient
 
     client = ApiClient()
     read = client.deserialize(json.dumps(sent), model, "application/json")
-    # They have another way to write the same times.
+    # The models format the same times in another way.
     written = json.loads(
         json.dumps(client.sanitize_for_serialization(read)).replace("+00:00", "Z")
     )
@@ -78,7 +79,7 @@ class ClusterTests(RealTests):
         self, spec: str = "image=app:1 port=8000 -- sleep 1000", times: APITimes = USUAL_TIMES
     ) -> KubernetesSpawner:
         """
-        @param spec: what follows C{kubernetes:}.
+        @param spec: the spawn string after C{kubernetes:}.
         """
         factory = KubernetesFactory({"KUBECONFIG": self.kubeconfig}, self.folder, times)
         parsed = parseSpawn(f"kubernetes: {spec}")
@@ -90,7 +91,7 @@ class ClusterTests(RealTests):
 
     def order(self, route: str = "example.com", **environment: str) -> SpawnOrder:
         """
-        One more order of the edge.
+        Make one more order of the edge.
         """
         ticket = uuid4().hex
         environ = {"ROUTE": route, "BRXY_EDGE": "nowhere", "BRXY_TICKET": ticket, **environment}
@@ -98,14 +99,14 @@ class ClusterTests(RealTests):
 
     def pod(self) -> Object:
         """
-        @return: the only Pod that there is.
+        @return: the only existing Pod.
         """
         (pod,) = self.cluster.pods
         return pod
 
     async def runningPod(self) -> Object:
         """
-        @return: the same, once it runs.
+        @return: the only existing Pod, once it runs.
         """
         await self.until(lambda: self.cluster.pods and self._phase() == "Running")
         return self.pod()
@@ -115,7 +116,7 @@ class ClusterTests(RealTests):
 
     async def over(self, instance: IInstance) -> str:
         """
-        @return: why an instance is gone, once it is, and nothing is left.
+        @return: why an instance is gone, once it is and nothing is left of it.
         """
         gone: Gone = await instance.gone
         await self.until(lambda: not self.cluster.kubelet.running)

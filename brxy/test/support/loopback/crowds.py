@@ -1,6 +1,6 @@
 """
-Crowds of clients for tests of scaling: an edge in the trial process whose
-clients are many, and one in memory whose clock is moved by hand.
+Crowds of clients for tests of scaling: an edge in the process of the test run
+with many clients, and one in memory whose clock is moved by hand.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ __all__ = ["CrowdTests", "ManyAppsTests", "MemoryClient", "MemoryEdge", "get", "
 
 def get(target: str = "/", host: str = "localhost") -> bytes:
     """
-    A request.
+    @return: a GET request.
     """
     return f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
 
 
 def raiseFileLimit(wanted: int = 0) -> Callable[[], None]:
     """
-    Let this process, and what it starts, have as many files open as it may.
+    Raise the limit of open files of this process, and of those that it starts.
 
-    @param wanted: so many, if root is allowed to raise that.
-    @return: what takes that back.
+    @param wanted: the new limit, if root may raise it this far.
+    @return: a function that restores the limit.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -59,16 +59,16 @@ class CrowdTests(EdgeTests):
 
     async def crowd(self, number: int) -> list[Peer]:
         """
-        Connect so many clients.
+        Connect this many clients.
         """
         return await gatherResults([Deferred.fromCoroutine(self.connect()) for _ in range(number)])
 
     async def hold(self, number: int) -> list[Peer]:
         """
-        Have so many clients held, of an edge that holds no more than that: one
-        more is turned away, which tells that all others are held.
+        Have this many clients held by an edge that holds no more than that.
+        One more is rejected, which shows that all others are held.
 
-        @return: those that are.
+        @return: the clients that are held.
         """
         peers = await self.crowd(number + 1)
         for peer in peers:
@@ -82,13 +82,13 @@ class CrowdTests(EdgeTests):
 
     async def answers(self, peers: list[Peer]) -> list[Message]:
         """
-        What each of them gets.
+        @return: the answer that each client gets.
         """
         return await gatherResults([Deferred.fromCoroutine(each.answer()) for each in peers])
 
     async def statuses(self, peers: list[Peer]) -> set[int]:
         """
-        The statuses that they get.
+        @return: the statuses of the answers.
         """
         return {message.status for message in await self.answers(peers)}
 
@@ -105,7 +105,8 @@ class ManyAppsTests(CrowdTests):
 
     async def respond(self, request: Message, peer: Peer) -> None:
         """
-        Answer after so many milliseconds, or when the gate is open.
+        Answer after the number of milliseconds in the path, or when the gate
+        is open.
         """
         if request.target == b"/gate":
             await self.gate
@@ -115,7 +116,7 @@ class ManyAppsTests(CrowdTests):
 
     def newApp(self, order: SpawnOrder) -> Address:
         """
-        One more.
+        Start one more app.
         """
         app = webApp(self.respond)
         self.apps.append(app)
@@ -123,7 +124,7 @@ class ManyAppsTests(CrowdTests):
 
     def served(self) -> list[int]:
         """
-        How many requests each has seen.
+        How many requests each app has received.
         """
         return [len(app.requests) for app in self.apps]
 
@@ -136,14 +137,14 @@ class MemoryClient(HalfRecorder):
     @property
     def status(self) -> int:
         """
-        Of its answer; 0 as long as there is none.
+        The status of its answer; 0 as long as there is none.
         """
         return int(self.received.split(b" ", 2)[1]) if self.received else 0
 
     @property
     def retry_after(self) -> int:
         """
-        After how many seconds it may try again; 0 if it was not told.
+        The seconds of Retry-After in its answer; 0 if there is none.
         """
         _, found, rest = bytes(self.received).partition(b"\r\nRetry-After: ")
         return int(rest.split(b"\r\n")[0]) if found else 0
@@ -153,7 +154,7 @@ class MemoryEdge:
     """
     An edge without a network.
 
-    @ivar reactor: its clock, and the connections to apps it asks for.
+    @ivar reactor: its clock, and the connections to apps that it opens.
     """
 
     def __init__(self, reactor: FakeReactor, *spawns: Spawn, **settings: Any) -> None:
@@ -169,16 +170,16 @@ class MemoryEdge:
 
     def deliver(self) -> None:
         """
-        Deliver what was sent, and what comes of it at once.  No time passes,
-        and the reactor does not turn.
+        Deliver what was sent, and what follows from it at once. No time
+        passes, and the reactor does not turn.
         """
         while any([end.deliver() for end in (*self._ends, *self.reactor.ends)]):
             pass
 
     def turn(self) -> None:
         """
-        Deliver what was sent and all that comes of it.  No time passes.  Apps
-        accept nothing by themselves.
+        Deliver what was sent and all that follows from it. No time passes.
+        Apps accept no connections by themselves.
         """
         self.deliver()
         self.reactor.advance(0)
@@ -200,7 +201,7 @@ class MemoryEdge:
 
     def forget(self) -> None:
         """
-        Let go of clients that have come and gone.
+        Drop the connections that have been closed.
         """
         for end in self._ends:
             end.abortConnection()

@@ -1,12 +1,13 @@
 """
-An edge in the trial process, on the real reactor and loopback, and what stands
-around it: apps, spawners, clients.
+An edge in the process of the test run, on the real reactor and loopback, with
+its apps, spawners and clients.
 
-A test case derives from L{EdgeTests}, and has one hop: the edge fronts the app.
-From one whose tests shall hold for two hops as well another is derived, which
-says C{spawner_type = NodeSpawner}: a node stands between edge and app.  Both
-are run on the transport of the edge's own, and once more on Twisted's where
-they are decorated by L{brxy.test.support.loopback.leftovers.onBothTransports}.
+A test case derives from L{EdgeTests}, and has one hop: the edge fronts the
+app. For tests that must hold for two hops as well, another class is derived
+from it with C{spawner_type = NodeSpawner}: a node stands between edge and app.
+Both run on the edge's own transport. If they are decorated by
+L{brxy.test.support.loopback.leftovers.onBothTransports} they run on Twisted's
+as well.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def spawnRule(
     send_proxy: str | None = None,
 ) -> Spawn:
     """
-    What one C{--spawn} would say.
+    @return: the rule of one C{--spawn}.
     """
     recovers = IRecovering.providedBy(spawner)
     return Spawn(
@@ -78,7 +79,7 @@ class EdgeTests(RealTests):
 
     edge: EdgeService
 
-    #: Clients come by TLS, those of TCP frontends too.
+    #: Clients connect over TLS, those of TCP frontends too.
     secured = False
 
     #: The spawner of L{launch}.
@@ -89,13 +90,14 @@ class EdgeTests(RealTests):
         self.edge_reactor: Any = self.reactor
         if self.transport == "epoll":
             self.edge_reactor = EpollReactor(self.reactor)
-        # Edge and node have signals come to them; trial shall get them again.
+        # Edge and node install their own handlers; restore trial's after the test.
         for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGINT, signal.SIGTERM):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
 
     def startEdge(self, *spawns: Spawn, **settings: Any) -> EdgeService:
         """
-        Start an edge; it is stopped after the test, without waiting for anyone.
+        Start an edge; it is stopped after the test, without waiting for
+        exchanges.
 
         @param settings: for L{EdgeSettings}, other than its defaults.
         """
@@ -127,7 +129,7 @@ class EdgeTests(RealTests):
         """
         Start an app; it is stopped after the test.
 
-        @param port: where; 0 for any.
+        @param port: its port; 0 for any.
         """
         address = app.listen(self.reactor, port)
         self.addCleanup(lambda: Deferred.fromCoroutine(app.stop()))
@@ -140,10 +142,11 @@ class EdgeTests(RealTests):
         **settings: Any,
     ) -> TestSpawner:
         """
-        Start an edge whose one spawner fronts an app, or has a node for it.
+        Start an edge with one spawner, which fronts an app or starts a node
+        for it.
 
-        @param app: the app; or one for each route; or what tells where the app
-            of an order is.
+        @param app: the app; or one for each route; or a function that returns
+            the address of an order's app.
         @param rule: for L{spawnRule}.
         @param settings: for L{EdgeSettings}.
         """
@@ -171,7 +174,7 @@ class EdgeTests(RealTests):
         Connect to the edge; the connection is cut after the test.
 
         @param port: which of its ports.
-        @param host: where from, an address of loopback.
+        @param host: the client's address, on loopback.
         """
         address = self.edge.addresses[port]
         if self.secured:
@@ -183,14 +186,15 @@ class EdgeTests(RealTests):
 
     def begin(self, coroutine: Coroutine[Any, Any, None]) -> Deferred[None]:
         """
-        Have something go on meanwhile.
+        Start a coroutine that runs in the background.
         """
         return Deferred.fromCoroutine(coroutine)
 
     async def untilRead(self) -> None:
         """
-        Wait until the edge has read what clients have sent before: in the turn
-        in which it answers a request that was sent later, at the latest.
+        Wait until the edge has read everything that clients have sent before:
+        at the latest in the turn in which it answers a request that was sent
+        later.
         """
         peer = await self.connect()
         peer.write(b"GET / HTTP/1.1\r\n\r\n")
@@ -206,7 +210,7 @@ class EdgeTests(RealTests):
         """
         Send bytes on a connection of their own.
 
-        @return: all that comes until the edge ends it.
+        @return: all that is received until the edge closes it.
         """
         peer = await self.connect(port)
         peer.write(*data)
@@ -228,8 +232,8 @@ _T = TypeVar("_T", bound=EdgeTests)
 
 def onTLS(tests: type[_T]) -> type[_T]:
     """
-    Decorate a class that is derived from others' tests: clients come by TLS in it, on
-    both transports.
+    Decorate a class that is derived from other tests: its clients connect over
+    TLS, on both transports.
     """
     tests.secured = True
     return onBothTransports(tests)

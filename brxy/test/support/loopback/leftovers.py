@@ -1,5 +1,6 @@
 """
-For tests of real processes: what is alive, what is left, and waiting for it.
+Helpers for tests of real processes: which processes run, which are left, and
+waiting for them.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ __all__ = [
     "onBothTransports",
 ]
 
-#: What a command is run by that must not outlive the tests, should they be killed.
+#: A prefix for commands that must not outlive the tests, even if those are killed.
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 def _stat(pid: int) -> tuple[str, int]:
     """
-    @return: the state and the group of a process, see proc(5); C{"X", 0} for
-        one that is gone.
+    @return: the state and the group of a process, see proc(5); C{"X", 0} for a
+        process that no longer exists.
     """
     try:
         text = Path(f"/proc/{pid}/stat").read_bytes()
@@ -42,14 +43,14 @@ def _stat(pid: int) -> tuple[str, int]:
 
 def isAlive(pid: int) -> bool:
     """
-    Does the process run?  A zombie doesn't.
+    @return: whether the process runs. A zombie doesn't.
     """
     return _stat(pid)[0] not in "ZX"
 
 
 def aliveInGroup(group: int) -> list[int]:
     """
-    @return: the processes of a group that run.
+    @return: the running processes of a group.
     """
     pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
     return [pid for pid in pids if _stat(pid)[1] == group and isAlive(pid)]
@@ -60,7 +61,7 @@ class RealTests(TestCase):
     Base of tests of real processes.
 
     @ivar reactor: the real one.
-    @ivar transport: of edges and nodes, as C{--transport} takes it.
+    @ivar transport: of edges and nodes, as a value of C{--transport}.
     """
 
     timeout = 100
@@ -73,7 +74,7 @@ class RealTests(TestCase):
 
     async def until(self, condition: Callable[[], object]) -> None:
         """
-        Wait until something is so; the test's own timeout is the limit.
+        Wait until a condition holds; the test's own timeout is the limit.
         """
         while not condition():
             await deferLater(self.reactor, 0.005)
@@ -84,8 +85,8 @@ _T = TypeVar("_T", bound=RealTests)
 
 def onBothTransports(tests: type[_T]) -> type[_T]:
     """
-    Decorate a class whose tests shall hold on Twisted's transport as well:
-    puts a subclass beside it that runs them there.
+    Decorate a class whose tests must hold on Twisted's transport as well: a
+    subclass is added beside it that runs them there.
     """
     name = f"{tests.__name__}OnReactor"
     module = sys.modules[tests.__module__]
@@ -96,9 +97,9 @@ def onBothTransports(tests: type[_T]) -> type[_T]:
 
 class Output:
     """
-    Takes what a child prints.
+    Collects what a child prints.
 
-    @ivar lines: each line, with the descriptor it was written to.
+    @ivar lines: each line, with the descriptor that it was written to.
     """
 
     def __init__(self) -> None:
@@ -114,7 +115,7 @@ class Output:
 
     def line(self, line: bytes) -> Deferred[None]:
         """
-        @return: fires when this line comes.
+        @return: fires when this line arrives.
         """
         deferred: Deferred[None] = Deferred()
         self._awaited.append((line, deferred))

@@ -1,6 +1,6 @@
 """
-A link between nodes and an edge that breaks, or lies, at a byte of the test's
-choice.
+A link between nodes and an edge with a fault at a byte of the test's choice:
+it breaks, or flips a bit.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ FROM_NODE, FROM_EDGE = range(2)
 @frozen
 class Fault:
     """
-    What happens to the first slot that is dialled.
+    The fault of the first slot that is dialled.
 
-    @ivar direction: to which bytes, L{FROM_NODE} or L{FROM_EDGE}.
-    @ivar offset: to the byte with this number.
-    @ivar bit: this one is flipped; C{-1}: the connection is cut before the byte.
+    @ivar direction: of the bytes, L{FROM_NODE} or L{FROM_EDGE}.
+    @ivar offset: the number of the byte that is affected.
+    @ivar bit: the bit that is flipped; C{-1}: the connection is cut before the
+        byte.
     """
 
     direction: int
@@ -49,14 +50,14 @@ class _ToEdge(ProxyClient):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        The edge says something.
+        Pass on bytes from the edge.
         """
         self.peer.passOn(FROM_EDGE, data, self.peer.transport)
 
 
 class _ToEdgeFactory(ProxyClientFactory):
     """
-    Makes that half.
+    Makes the half that faces the edge.
     """
 
     noisy = False
@@ -78,7 +79,7 @@ class _ToNode(ProxyServer):
 
     def connectionMade(self) -> None:
         """
-        A node dials.
+        Connect to the edge when a node dials.
         """
         self.counts = [0, 0]
         self.is_first = not self.factory.slots
@@ -90,14 +91,14 @@ class _ToNode(ProxyServer):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        The node says something.
+        Pass on bytes from the node.
         """
         assert self.peer is not None
         self.passOn(FROM_NODE, data, self.peer.transport)
 
     def passOn(self, direction: int, data: bytes, target: Any) -> None:
         """
-        Pass bytes on, with what is to happen to them.
+        Pass bytes on, with the fault.
         """
         if self.is_cut:
             return
@@ -146,9 +147,9 @@ class BadLink(ProxyFactory):
 
     def lead(self, reactor: Any, edge: str) -> str:
         """
-        Lead to an edge.
+        Connect the link to an edge.
 
-        @return: where nodes dial to get there.
+        @return: the address that nodes dial.
         """
         if self._port is None:
             self.port = int(edge.rpartition(":")[2])
@@ -162,7 +163,7 @@ class BadLink(ProxyFactory):
 
     async def stop(self) -> None:
         """
-        Take no more slots.
+        Accept no more slots.
         """
         if self._port is not None:
             stopped = self._port.stopListening()

@@ -3,9 +3,10 @@ Many clients in a process of their own::
 
     python -m brxy.test.support.loopback.multitude PORT NUMBER
 
-They are one more than the edge holds, and each asks for C{/20} once.  When one
-has been turned away it says C{held}; when C{SAMPLE} of the others have been
-served, C{served}.  At the end of its input all of them hang up.
+There is one client more than the edge holds, and each requests C{/20} once.
+The process prints C{held} when one client has been rejected, and C{served}
+when C{SAMPLE} of the others have been served. At the end of its input all
+clients hang up.
 """
 
 from __future__ import annotations
@@ -17,30 +18,30 @@ import sys
 
 __all__ = ["SAMPLE"]
 
-#: How many must be served.
+#: How many clients must be served.
 SAMPLE = 200
 
 _REQUEST = b"GET /20 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
-# A port holds 4096 that were not accepted yet; others connect a second late.
+# A port's queue holds 4096 connections; further clients connect a second late.
 _AT_ONCE = 2000
 
-# So many come from each address of loopback: the kernel has 28,000 ports for one,
-# and searches long for the last of them.
+# This many clients connect from each address of loopback: the kernel has 28,000 ports for one
+# address, and searches long for the last of them.
 _PER_ADDRESS = 5000
 
-# From linux/in.h: the port is chosen when it is known where to.
+# From linux/in.h: the port is chosen when the destination is known.
 _BIND_ADDRESS_NO_PORT = 24
 
-# They hang up by a reset, after which the ports are free for other tests at once.
+# Clients hang up by a reset, which frees their ports for other tests at once.
 _RESET = struct.pack("ii", 1, 0)
 
 
 def _connect(port: int, address: int, request: bytes = _REQUEST) -> socket.socket:
     """
-    A client that has asked.
+    @return: a client that has sent its request.
 
-    @param address: the number of the address it comes from.
+    @param address: the number of the address that it connects from.
     """
     client = socket.socket()
     client.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
@@ -53,8 +54,8 @@ def _connect(port: int, address: int, request: bytes = _REQUEST) -> socket.socke
 
 def _untilAccepted(port: int) -> None:
     """
-    Wait until the edge has accepted all clients so far: it says at once what it
-    thinks of one who comes after them with no proper request.
+    Wait until the edge has accepted all clients so far: it answers a later
+    client with an invalid request at once.
     """
     with _connect(port, 0, b"?\r\n\r\n") as client:
         client.recv(1)
@@ -62,7 +63,7 @@ def _untilAccepted(port: int) -> None:
 
 class _Multitude:
     """
-    The clients.
+    The clients of this process.
     """
 
     def __init__(self, port: int, number: int) -> None:
@@ -77,7 +78,8 @@ class _Multitude:
 
     def expect(self, status: bytes, number: int) -> None:
         """
-        Wait until at least so many have been answered, who then leave.
+        Wait until at least this many clients have been answered. Those hang up
+        then.
 
         @raise AssertionError: there was another status.
         """

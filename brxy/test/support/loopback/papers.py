@@ -16,7 +16,7 @@ __all__ = ["Papers"]
 
 class Papers:
     """
-    An authority, and a folder with what it has issued.
+    A CA, and a folder with the certificates that it has issued.
 
     @ivar ca: the file with its own certificate.
     """
@@ -29,7 +29,7 @@ class Papers:
 
     def keep(self, name: str, issued: Issued) -> tuple[str, str]:
         """
-        @return: the files with a certificate and its key.
+        @return: the files for a certificate and its key.
         """
         files = self._folder / f"{name}.pem", self._folder / f"{name}.key"
         files[0].write_bytes(issued.certificate)
@@ -38,25 +38,26 @@ class Papers:
 
     def issue(self, *names: str, days: int = 1) -> tuple[str, str]:
         """
-        @return: the files with a new certificate for these names and its key.
+        @return: the files with a new certificate for these names, and with its
+            key.
         """
         return self.keep(names[0], self._authority.issue(*names, days=days))
 
     def edge(self, *names: str, days: int = 1, ca: str | None = "") -> NodeTLSFiles:
         """
-        What an edge needs.
+        @return: the TLS settings of an edge.
 
-        @param names: what it is called, C{127.0.0.1} unless told otherwise.
-        @param ca: whose certificates it takes, if not ours.
+        @param names: in its certificate, C{127.0.0.1} by default.
+        @param ca: the CA of the certificates that it accepts, if another one.
         """
         files = self.issue(*(names or ("127.0.0.1",)), days=days)
         return NodeTLSFiles(*files, self.ca if ca == "" else ca)
 
     def node(self, *names: str, days: int = 1, **changes: Any) -> EdgeTLS:
         """
-        What a node needs.
+        @return: the TLS settings of a node.
 
-        @param names: what its certificate says; none: it has none.
+        @param names: in its certificate; none: it has no certificate.
         @param changes: for L{EdgeTLS}.
         """
         certificate, key = self.issue(*names, days=days) if names else (None, None)

@@ -1,6 +1,6 @@
 """
 The other end of a connection to brxy, for tests: clients and apps that send
-exact bytes and read what comes, step by step, as coroutines.
+exact bytes and read them step by step, as coroutines.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _END = b"\r\n\r\n"
 
 class Broken(Exception):
     """
-    The connection ended in the middle of what was being read.
+    The connection ended before the expected bytes had arrived.
     """
 
 
@@ -59,7 +59,7 @@ class Message:
     @ivar line: its first line.
     @ivar fields: names in lower case, and values.
     @ivar body: its content, without chunks.
-    @ivar raw: all of it as it came.
+    @ivar raw: all of it as it was received.
     """
 
     line: bytes
@@ -70,21 +70,21 @@ class Message:
     @property
     def status(self) -> int:
         """
-        Of a response.
+        The status of a response.
         """
         return int(self.line.split()[1])
 
     @property
     def target(self) -> bytes:
         """
-        Of a request.
+        The target of a request.
         """
         return self.line.split()[1]
 
     @property
     def method(self) -> bytes:
         """
-        Of a request.
+        The method of a request.
         """
         return self.line.split()[0]
 
@@ -96,7 +96,7 @@ class Message:
 
     def __getitem__(self, name: bytes) -> bytes:
         """
-        The value of a field that is there once.
+        The value of a field that occurs once.
         """
         [value] = self.values(name)
         return value
@@ -107,12 +107,12 @@ class Peer(Protocol):
     """
     One end of a connection.
 
-    @ivar received: all that has come.
-    @ivar ended: nothing more will come.
+    @ivar received: all bytes that have arrived.
+    @ivar ended: nothing more will arrive.
     @ivar lost: the connection is gone, for this reason.
     @ivar local: its own address.
     @ivar sent: how many bytes L{send} has sent.
-    @ivar full: the transport takes no more for now.
+    @ivar full: the transport accepts no more for now.
     """
 
     def __init__(self) -> None:
@@ -130,7 +130,7 @@ class Peer(Protocol):
     def _tcp(self) -> ITCPTransport:
         return cast(ITCPTransport, self.transport)
 
-    # What happens
+    # Events
 
     def connectionMade(self) -> None:
         """
@@ -176,17 +176,17 @@ class Peer(Protocol):
 
     def tell(self) -> None:
         """
-        Something happened: have it looked at.
+        Check all waiting conditions after an event.
         """
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.callback(None)
 
-    # What to do
+    # Actions
 
     def write(self, *data: bytes) -> None:
         """
-        Send bytes, together.
+        Send bytes, in one write.
         """
         self._tcp.write(b"".join(data))
 
@@ -226,7 +226,7 @@ class Peer(Protocol):
 
     def pause(self) -> None:
         """
-        Read nothing.
+        Stop reading.
         """
         cast(IPushProducer, self.transport).pauseProducing()
 
@@ -239,20 +239,20 @@ class Peer(Protocol):
     @property
     def clean(self) -> bool:
         """
-        The other side ended properly: no reset.
+        Whether the other side ended properly, without a reset.
         """
         return self.ended and (self.lost is None or self.lost.check(ConnectionDone) is not None)
 
     def forget(self) -> None:
         """
-        Drop what was taken, when it is much.
+        Drop the bytes that were taken, if they are many.
         """
         del self.received[: self._taken]
         self._taken = 0
 
     async def until(self, condition: Callable[[], object]) -> None:
         """
-        Wait until something is so; it is looked at whenever something happened.
+        Wait until a condition holds; it is checked after each event.
         """
         while not condition():
             waiting: Deferred[None] = Deferred()
@@ -261,9 +261,9 @@ class Peer(Protocol):
 
     async def untilEnd(self) -> bytes:
         """
-        Wait until nothing more comes.
+        Wait for the end of the received bytes.
 
-        @return: what had not been taken.
+        @return: the bytes that had not been taken.
         """
         await self.until(lambda: self.ended)
         rest = bytes(self.received[self._taken :])
@@ -278,9 +278,9 @@ class Peer(Protocol):
 
     async def take(self, size: int) -> bytes:
         """
-        The next so many bytes.
+        @return: the next bytes, this many.
 
-        @raise Broken: there are not as many.
+        @raise Broken: the connection ended before they arrived.
         """
         end = self._taken + size
         await self.until(lambda: self.ended or len(self.received) >= end)
@@ -288,9 +288,9 @@ class Peer(Protocol):
 
     async def takeThrough(self, mark: bytes) -> bytes:
         """
-        The next bytes up to and with a mark.
+        @return: the next bytes up to and including a mark.
 
-        @raise Broken: it does not come.
+        @raise Broken: the connection ended before the mark arrived.
         """
         start = self._taken
         await self.until(lambda: self.ended or self.received.find(mark, start) >= 0)
@@ -304,22 +304,22 @@ class Peer(Protocol):
         self._taken = end
         return data
 
-    # HTTP, read without any of brxy's own code
+    # HTTP, parsed without any of brxy's own code
 
     async def request(self) -> Message:
         """
-        The next request, whole.
+        @return: the next whole request.
 
-        @raise Broken: the connection ended before it was.
+        @raise Broken: the connection ended before it was complete.
         """
         head = await self.head()
         return await self.body(head, 0)
 
     async def answer(self, method: bytes = b"GET") -> Message:
         """
-        The next response, whole, interim ones too.
+        @return: the next whole response, which may be an interim one.
 
-        @raise Broken: the connection ended before it was.
+        @raise Broken: the connection ended before it was complete.
         """
         head = await self.head()
         if method == b"HEAD" or head.status < 200 or head.status in (204, 304):
@@ -328,7 +328,7 @@ class Peer(Protocol):
 
     async def head(self) -> Message:
         """
-        The next message's head.
+        @return: the next message's head.
         """
         raw = await self.takeThrough(_END)
         line, *lines = raw[: -len(_END)].split(b"\r\n")
@@ -340,10 +340,10 @@ class Peer(Protocol):
 
     async def body(self, head: Message, default: int | None) -> Message:
         """
-        A message whose head was read.
+        @return: a message whose head was read.
 
-        @param default: the length of its body if nothing says it; L{None} if
-            it goes on until the end of the connection.
+        @param default: the length of its body if no field gives it; L{None} if
+            it lasts until the end of the connection.
         """
         if head.values(b"transfer-encoding"):
             body, raw = await self._chunked()
@@ -384,20 +384,20 @@ class _Sender:
 
     def pauseProducing(self) -> None:
         """
-        It is.
+        Note that the transport is full.
         """
         self._peer.full = True
 
     def resumeProducing(self) -> None:
         """
-        It is no longer.
+        Note that the transport has room again.
         """
         self._peer.full = False
         self._peer.tell()
 
     def stopProducing(self) -> None:
         """
-        It is gone.
+        Note that the transport is gone.
         """
 
 
@@ -406,12 +406,12 @@ Serve = Callable[[Peer], Coroutine[Any, Any, None]]
 
 class App(Factory):
     """
-    An app in the trial process.
+    An app in the process of the test run.
 
-    @ivar serve_by: serves each new connection, which is closed when that is
-        done; one that ends early is no error.
-    @ivar peers: every connection there was.
-    @ivar requests: for what C{serve_by} wants to remember.
+    @ivar serve_by: serves each new connection, which is closed afterwards; a
+        connection that ends early is no error.
+    @ivar peers: all connections so far.
+    @ivar requests: for use by C{serve_by}.
     """
 
     noisy = False
@@ -427,9 +427,9 @@ class App(Factory):
         """
         Accept connections.
 
-        @param port: where; 0 for any.
+        @param port: its port; 0 for any.
 
-        @return: where.
+        @return: its address.
         """
         listening = TCP4ServerEndpoint(reactor, port, 1024, "127.0.0.1").listen(self)
         listening.addCallback(self._listening)
@@ -460,19 +460,19 @@ class App(Factory):
     @property
     def open(self) -> list[Peer]:
         """
-        The connections that are there now.
+        The connections that are open now.
         """
         return [peer for peer in self.peers if peer.lost is None]
 
     def targets(self) -> list[bytes]:
         """
-        What was asked for, in order.
+        The targets of all requests, in order.
         """
         return [request.target for request in self.requests]
 
     async def stop(self) -> None:
         """
-        Go away at once.
+        Stop listening, and cut all connections.
         """
         if self._port is not None:
             port, self._port = self._port, None
@@ -487,7 +487,7 @@ class App(Factory):
 
 class _AppPeer(Peer):
     """
-    A connection to an app.
+    A connection from brxy to an app.
     """
 
     def __init__(self, app: App) -> None:
@@ -507,9 +507,9 @@ Respond = Callable[[Message, Peer], Coroutine[Any, Any, None]]
 
 def webApp(respond: Respond | bytes) -> App:
     """
-    An app that keeps its connections, and remembers its requests.
+    @return: an app that keeps its connections, and records its requests.
 
-    @param respond: what it does with a request, or what it answers to each.
+    @param respond: handles a request; or the answer to each request.
     """
 
     async def serve(peer: Peer) -> None:
@@ -527,7 +527,7 @@ def webApp(respond: Respond | bytes) -> App:
 
 def answer(body: bytes = b"ok", status: bytes = b"200 OK", fields: Iterable[bytes] = ()) -> bytes:
     """
-    A response with a length.
+    @return: a response with a length.
     """
     lines = [b"HTTP/1.1 " + status, *fields, b"Content-Length: %d" % len(body), b"", b""]
     return b"\r\n".join(lines) + body
@@ -535,7 +535,7 @@ def answer(body: bytes = b"ok", status: bytes = b"200 OK", fields: Iterable[byte
 
 async def echo(peer: Peer) -> None:
     """
-    Send back what comes, and end when it does.
+    Send back all bytes, and end when the client does.
     """
     while True:
         await peer.until(lambda: peer.ended or peer.received)
@@ -551,7 +551,7 @@ async def connect(reactor: Any, address: Any, host: str = "127.0.0.1") -> Peer:
     """
     Connect to a listening address.
 
-    @param host: where from, an address of loopback.
+    @param host: the local address, on loopback.
     """
     endpoint = TCP4ClientEndpoint(reactor, address.host, address.port, bindAddress=(host, 0))
     return cast(Peer, await endpoint.connect(Factory.forProtocol(Peer)))
@@ -559,10 +559,10 @@ async def connect(reactor: Any, address: Any, host: str = "127.0.0.1") -> Peer:
 
 async def connectTLS(reactor: Any, address: Any, trusted: bytes, name: str = "localhost") -> Peer:
     """
-    Connect to a listening address by TLS.
+    Connect to a listening address over TLS.
 
-    @param trusted: the certificate that it must show, as PEM.
-    @param name: what it is asked for.
+    @param trusted: the certificate that the server must present, as PEM.
+    @param name: the server name that the client requests.
     @raise Broken: the handshake fails.
     """
     made: Deferred[Peer] = Deferred()

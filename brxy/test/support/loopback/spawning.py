@@ -1,6 +1,6 @@
 """
-Spawners for tests, whose instances are apps in the trial process: fronted by
-the edge, or behind a node that runs in the trial process as well.
+Spawners for tests, whose instances are apps in the process of the test run:
+fronted by the edge, or behind a node that runs in the same process.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ __all__ = [
 
 class TestInstance:
     """
-    One instance, whose app is there already.
+    One instance, whose app runs already.
 
-    @ivar order: what it was ordered by.
-    @ivar app: where its app is.
-    @ivar stops: how often it was told to stop.
+    @ivar order: the order that it was started for.
+    @ivar app: the address of its app.
+    @ivar stops: how often it was stopped.
     @ivar is_gone: nothing is left of it.
     @ivar over: fires when it is gone.
     """
@@ -52,7 +52,7 @@ class TestInstance:
 
     def start(self) -> None:
         """
-        Begin to serve.
+        Start serving.
         """
         raise NotImplementedError
 
@@ -64,7 +64,7 @@ class TestInstance:
 
     def end(self, reason: str) -> None:
         """
-        Be gone, for a reason, with nothing said before.
+        End for a reason, without a notice before.
         """
         if not self.is_gone:
             self.is_gone = True
@@ -82,7 +82,7 @@ class FrontedInstance(TestInstance):
 
     def start(self) -> None:
         """
-        Be ready, soon.
+        Become ready, in a later turn.
         """
         self._starting = self.reactor.callLater(0, self._started)
 
@@ -100,7 +100,7 @@ class FrontedInstance(TestInstance):
 
     def end(self, reason: str) -> None:
         """
-        Be gone.
+        End, and cut what runs.
         """
         if self._starting is not None:
             self._starting.cancel()
@@ -110,7 +110,7 @@ class FrontedInstance(TestInstance):
 
 class _NodeReactor:
     """
-    The reactor as a node sees it, whose C{stop} ends that node alone.
+    The reactor as a node sees it: its C{stop} ends that node alone.
     """
 
     def __init__(self, reactor: Any, stop: Callable[[], None]) -> None:
@@ -130,7 +130,7 @@ class NodeInstance(TestInstance):
     @ivar service: the node, once it was started.
     """
 
-    #: How long it goes on with what runs when it is stopped.
+    #: How long it continues with running exchanges when it is stopped.
     drain_timeout = 0.0
 
     service: NodeService | None = None
@@ -173,11 +173,11 @@ class NodeInstance(TestInstance):
 
 class TestSpawner:
     """
-    Counts what it starts, and fails or waits when told to.
+    Records its instances, and fails or waits if a test requests that.
 
-    @param apps: where the app of an order is.
-    @ivar orders: every order there was, failed ones too.
-    @ivar instances: every instance there was.
+    @param apps: returns the address of an order's app.
+    @ivar orders: all orders so far, also failed ones.
+    @ivar instances: all instances so far.
     @ivar failure: spawning fails with this.
     @ivar holding: instances are not started before L{release}.
     """
@@ -218,7 +218,7 @@ class TestSpawner:
 
     def release(self) -> None:
         """
-        Start what was held, and what is spawned from now on.
+        Start what was held, and whatever is spawned from now on.
         """
         self.holding = False
         held, self._held = self._held, []
@@ -239,7 +239,7 @@ class TestSpawner:
 @implementer(ISpawner)
 class FrontedSpawner(TestSpawner):
     """
-    One hop: the edge fronts the apps.
+    A spawner for one hop: the edge fronts the apps.
     """
 
     dials_back = False
@@ -249,7 +249,7 @@ class FrontedSpawner(TestSpawner):
 @implementer(ISpawner)
 class NodeSpawner(TestSpawner):
     """
-    Two hops: a node stands beside each app.
+    A spawner for two hops: a node stands beside each app.
     """
 
     dials_back = True
@@ -258,7 +258,7 @@ class NodeSpawner(TestSpawner):
 
 class PatientInstance(NodeInstance):
     """
-    A node that finishes what runs when it goes.
+    An instance whose node finishes running exchanges when it stops.
     """
 
     drain_timeout = 25.0
@@ -266,7 +266,7 @@ class PatientInstance(NodeInstance):
 
 class PatientSpawner(NodeSpawner):
     """
-    Starts such nodes.
+    A spawner of instances whose nodes finish running exchanges.
     """
 
     kind = PatientInstance

@@ -1,6 +1,6 @@
 """
 Real instances of a light app that are killed, stopped or replaced while many
-clients ask for it.
+clients send requests to it.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ LIGHT = str(Path(brxy.__file__).parent / "test" / "apps" / "light.py")
 
 class Customers:
     """
-    Clients that ask again and again, each on a connection that it keeps.
+    Clients that send request after request, each on a connection that it
+    keeps.
 
-    @ivar answers: how often there was which status; 0: a broken connection.
+    @ivar answers: how often each status was received; 0: a broken connection.
     @ivar pids: the processes that have answered, the last one last.
-    @ivar posted: every POST there was, with its status.
-    @ivar waiting: when each client that waits for an answer has asked, by a
-        count of all answers.
+    @ivar posted: every POST so far, with its status.
+    @ivar waiting: for each client that waits for an answer, the number of all
+        answers when it sent its request.
     """
 
     def __init__(self, tests: StormTests) -> None:
@@ -56,7 +57,7 @@ class Customers:
 
     def come(self, number: int, make: Callable[[], bytes]) -> None:
         """
-        Have so many more ask.
+        Add this many clients.
 
         @param make: makes each request.
         """
@@ -66,7 +67,7 @@ class Customers:
 
     async def leave(self) -> None:
         """
-        Have all of them get what they asked for, and go.
+        Have all clients get their last answers, and disconnect.
         """
         self._leaving = True
         for client in self._clients:
@@ -74,7 +75,7 @@ class Customers:
 
     def post(self) -> bytes:
         """
-        A POST that is told from all others.
+        @return: a POST that is different from all others.
         """
         target = f"/20?{len(self.posted)}"
         self.posted[target] = -1
@@ -107,7 +108,8 @@ class Customers:
 
 class StormTests(CrowdTests):
     """
-    Base of tests with an edge in the trial process, and real instances.
+    Base of tests with an edge in the process of the test run, and real
+    instances.
 
     @ivar customers: its clients.
     @ivar orders: how many instances were ordered.
@@ -118,8 +120,8 @@ class StormTests(CrowdTests):
         self.folder = Path(tempfile.mkdtemp(prefix="brxy-"))
         self.addCleanup(shutil.rmtree, self.folder)
         self.addCleanup(self._killAll)
-        #: Where the app writes the POSTs that reach it; tells its processes
-        #: from all others, too.
+        #: The app writes the POSTs that it receives to this file. Its path also distinguishes
+        #: its processes from all others.
         self.log = self.folder / "posts"
         self.customers = Customers(self)
         self.command = [sys.executable, "-I", "-S", LIGHT, str(self.log)]
@@ -133,7 +135,7 @@ class StormTests(CrowdTests):
 
     def running(self) -> list[int]:
         """
-        @return: every process that runs because of this test: apps, nodes.
+        @return: every process that runs because of this test: apps and nodes.
         """
         mark = os.fsencode(self.log)
         found = []
@@ -147,7 +149,7 @@ class StormTests(CrowdTests):
 
     def posts(self) -> Counter[str]:
         """
-        How often each POST has reached an app.
+        @return: how often each POST has reached an app.
         """
         return Counter(self.log.read_text().split() if self.log.exists() else ())
 
@@ -163,7 +165,7 @@ class StormTests(CrowdTests):
 
     def launchNodes(self, rule: Mapping[str, Any], **settings: Any) -> None:
         """
-        Start an edge that starts nodes, in the same way.
+        Start an edge that starts nodes, with the same parameters.
         """
         twistd = Path(sys.executable).with_name("twistd")
         command = [str(twistd), "-n", "brxy-node", "--", *self.command]
@@ -172,21 +174,21 @@ class StormTests(CrowdTests):
 
     async def answered(self, number: int) -> None:
         """
-        Wait for so many more answers.
+        Wait for this many more answers.
         """
         enough = self.customers.answers.total() + number
         await self.until(lambda: self.customers.answers.total() >= enough)
 
     async def serving(self, number: int) -> None:
         """
-        Wait until so many different instances that live have answered.
+        Wait until this many different running instances have answered.
         """
         await self.until(lambda: len(self.alive()) >= number)
 
     def alive(self) -> list[int]:
         """
-        The apps that have answered, and live; the one that answered last is
-        the last.
+        @return: the running apps that have answered; the one that answered
+            last is the last.
         """
         return [pid for pid in self.customers.pids if isAlive(pid)]
 
@@ -199,7 +201,7 @@ class StormTests(CrowdTests):
 
 def nodeOf(app_pid: int) -> int:
     """
-    The node that an app belongs to: its parent.
+    @return: the node of an app, which is its parent process.
     """
     text = Path(f"/proc/{app_pid}/stat").read_bytes()
     return int(text.rpartition(b")")[2].split()[1])

@@ -1,9 +1,9 @@
 """
-Connections whose both ends have the transport under test, over every kind of
+Connections with the transport under test at both ends, over every kind of
 socket.
 
-A test case derives from L{TransportTests}, and what it says holds for brxy's own
-transport as for Twisted's: L{everywhere} has it run on both.
+A test case derives from L{TransportTests}, and must hold for brxy's own
+transport and for Twisted's: L{everywhere} has it run on both.
 """
 
 from __future__ import annotations
@@ -62,20 +62,20 @@ _T = TypeVar("_T", bound="TransportTests")
 
 def content(size: int) -> bytes:
     """
-    @return: so many bytes, always the same, in which no two parts are alike.
+    @return: this many bytes, always the same, in which no two parts are alike.
     """
     return Random(0).randbytes(size)
 
 
-#: More than the kernel takes for a peer that does not read.
+#: More than the kernel accepts for a peer that does not read.
 MUCH = content(12 * 2**20)
-#: As much as it surely takes.
+#: An amount that the kernel always accepts.
 LITTLE = MUCH[: 32 * 1024]
 
 
 def reset(sock: socket.socket) -> None:
     """
-    Close with a RST.
+    Close a socket with a RST.
     """
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
@@ -84,7 +84,7 @@ def reset(sock: socket.socket) -> None:
 @cache
 def certificate() -> bytes:
     """
-    @return: a certificate for C{localhost} that signed itself, and its key, as PEM.
+    @return: a self-signed certificate for C{localhost}, and its key, as PEM.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
@@ -105,11 +105,12 @@ def certificate() -> bytes:
 
 class TCP:
     """
-    Over IPv4.
+    Connections over IPv4.
 
-    @cvar aborted: with what one that aborts is lost.
-    @cvar cut: with what its peer is lost.
-    @cvar ready: what a protocol is told when its connection can be used.
+    @cvar aborted: the reason that an end gets which aborts.
+    @cvar cut: the reason that its peer gets.
+    @cvar ready: the event of a protocol after which its connection can be
+        used.
     """
 
     address: Any = IPv4Address
@@ -132,14 +133,14 @@ class TCP:
     @classmethod
     def name(cls, address: Any) -> Any:
         """
-        @return: the address as sockets take it.
+        @return: the address in the form that sockets use.
         """
         return cls.host, address.port
 
 
 class TCP6(TCP):
     """
-    Over IPv6.
+    Connections over IPv6.
     """
 
     address = IPv6Address
@@ -149,7 +150,7 @@ class TCP6(TCP):
 
 class UNIX(TCP):
     """
-    Over a Unix socket, where closing is all the same.
+    Connections over a Unix socket, where every kind of close looks the same.
     """
 
     address = UNIXAddress
@@ -173,7 +174,7 @@ class UNIX(TCP):
 
 class TLS(TCP):
     """
-    Over IPv4, encrypted.
+    Connections over IPv4 with TLS.
     """
 
     aborted = ConnectionLost
@@ -194,7 +195,8 @@ class TLS(TCP):
 
 class SECURED(TCP):
     """
-    Over IPv4, encrypted by L{brxy.tls.transport}, with the ends that TCP has.
+    Connections over IPv4 with L{brxy.tls.transport}, whose ends are like those
+    of TCP.
     """
 
     @classmethod
@@ -207,8 +209,8 @@ class SECURED(TCP):
     def connect(
         cls, reactor: Any, address: Any, factory: ClientFactory[Any], timeout: float = 30
     ) -> Any:
-        # Of 1.3, tickets are on their way when the client is told: closing at once it
-        # would leave them unread, and the kernel cut off what it has sent.
+        # In TLS 1.3 tickets are on their way when the client is notified: if it closed at once
+        # they would stay unread, and the kernel would drop what it has sent.
         creator = optionsForClientTLS(
             "localhost",
             Certificate.loadPEM(certificate()),
@@ -222,8 +224,8 @@ class TransportTests(RealTests):
     """
     Base of tests with both ends of real connections.
 
-    @cvar own: on brxy's transport, not on Twisted's.
-    @cvar kind: over what.
+    @cvar own: with brxy's transport, not Twisted's.
+    @cvar kind: of the sockets.
     @ivar tested: the reactor of the transport under test.
     @ivar protocols: all that were made.
     """
@@ -244,8 +246,8 @@ class TransportTests(RealTests):
 
     async def finish(self) -> None:
         """
-        End what is left; nothing may be left behind, and each connection
-        was told once that it is lost.
+        End all connections, and check that nothing is left behind and that
+        each connection was notified of its loss once.
         """
         for connector in self.connectors:
             if connector.state == "connecting":
@@ -262,7 +264,7 @@ class TransportTests(RealTests):
 
     def noted(self, make: Callable[[], Any]) -> Callable[[], Any]:
         """
-        Have what is made ended after the test.
+        Have all protocols that a factory makes ended after the test.
         """
 
         def makeAndNote() -> Any:
@@ -275,12 +277,12 @@ class TransportTests(RealTests):
 
     def listen(self, make: Callable[[], Any] = Recorder, backlog: int = 50) -> Any:
         """
-        @param make: makes the protocol of a connection that comes in.
+        @param make: makes the protocol of an accepted connection.
         @return: the port.
         """
         factory = Server(self.noted(make))
         port = self.kind.listen(self.tested, factory, self.folder, backlog)
-        # Else the kernel takes more and more for one that has read much.
+        # Otherwise the kernel enlarges the buffer of a connection that has read much.
         port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**18)
         self.ports.append(port)
         return port
@@ -305,7 +307,7 @@ class TransportTests(RealTests):
         self, client: Recorder | None = None, server: Recorder | None = None
     ) -> tuple[Recorder, Recorder]:
         """
-        Connect two.
+        Connect a client and a server.
         """
         client, server = client or Recorder(), server or Recorder()
         port = self.ports[-1] if self.ports else self.listen(lambda: server)
@@ -320,7 +322,7 @@ class TransportTests(RealTests):
 
     def rawClient(self, address: Any) -> socket.socket:
         """
-        @return: a socket that is connected to a port; it blocks.
+        @return: a blocking socket that is connected to a port.
         """
         sock = socket.socket(self.kind.family)
         self.addCleanup(sock.close)
@@ -329,7 +331,7 @@ class TransportTests(RealTests):
 
     async def dialled(self, server: Recorder | None = None) -> tuple[socket.socket, Recorder]:
         """
-        Connect a socket to one.
+        Connect a socket to a server with this protocol.
         """
         server = server or Recorder()
         port = self.listen(lambda: server)
@@ -353,7 +355,7 @@ class TransportTests(RealTests):
 
     def busy(self) -> Any:
         """
-        @return: the address of one that listens, and whose line is full.
+        @return: the address of a socket that listens, and whose queue is full.
         """
         sock, address = self.bound()
         sock.listen(0)
@@ -375,42 +377,42 @@ class TransportTests(RealTests):
 
     async def untilStopped(self, dialer: Dialer) -> None:
         """
-        Wait until nothing more becomes of it.
+        Wait until a connector has stopped.
         """
         await self.until(lambda: dialer.told[-1] == "stop")
 
     async def turns(self, number: int = 5) -> None:
         """
-        Wait for so many turns of the reactor.
+        Wait for this many turns of the reactor.
         """
         for _ in range(number):
             await deferLater(self.reactor, 0)
 
     def assertReceived(self, protocol: Recorder, expected: bytes) -> None:
         """
-        This has come, and nothing else.
+        Check that exactly these bytes were received.
         """
         self.assertEqual(len(protocol.received), len(expected))
-        self.assertTrue(protocol.received == expected, "it is not what was sent")
+        self.assertTrue(protocol.received == expected, "the bytes differ from those sent")
 
     async def untilReceived(self, protocol: Recorder, expected: bytes) -> None:
         """
-        Wait until this has come, and nothing else.
+        Wait until exactly these bytes were received.
         """
         await self.until(lambda: len(protocol.received) >= len(expected) or protocol.reason)
         self.assertReceived(protocol, expected)
 
     async def untilLost(self, *protocols: Recorder) -> None:
         """
-        Wait until these are lost.
+        Wait until these protocols have lost their connections.
         """
         await self.until(lambda: all(each.reason for each in protocols))
 
 
 def everywhere(*kinds: type[TCP]) -> Callable[[type[_T]], type[_T]]:
     """
-    Decorate a class whose tests shall hold on both transports and over such
-    sockets: puts subclasses beside it that run them there.
+    Decorate a class whose tests must hold on both transports and over these
+    kinds of sockets: subclasses are added beside it that run them there.
     """
 
     def multiply(tests: type[_T]) -> type[_T]:

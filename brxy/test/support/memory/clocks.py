@@ -11,8 +11,8 @@ __all__ = ["Turns"]
 
 class Turns(Clock):
     """
-    A clock that can have single turns, as a reactor has: what is asked for in
-    one is done in the next.
+    A clock that can make single turns, as a reactor does: calls that are
+    scheduled in one turn are made in the next.
     """
 
     def turn(self) -> None:

@@ -1,5 +1,5 @@
 """
-For tests that an object is an end of exchanges.
+A check that an object is an end of exchanges, for tests.
 """
 
 from __future__ import annotations

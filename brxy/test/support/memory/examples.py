@@ -1,5 +1,5 @@
 """
-How hypothesis looks for examples, in all tests of the suite.
+The settings of hypothesis for all tests of the suite.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ __all__ = ["bounded"]
 
 def bounded(number: int) -> settings:
     """
-    Decorate a test: with so many examples, the same ones each time, and however long
-    they take on a machine that is busy.
+    Decorate a test: it runs this many examples, the same ones each time,
+    without a time limit for each, because the machine may be busy.
     """
     return settings(
         max_examples=number,

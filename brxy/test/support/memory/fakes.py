@@ -1,5 +1,5 @@
 """
-Honest stand-ins, for tests, for what slots and exchanges talk to.
+Stand-ins for tests, for the objects that slots and exchanges call.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["FakeEnd", "FakeHost", "FakeOwner", "FakeRelay"]
 
 class FakeEnd:
     """
-    An end of an exchange that writes down what is done to it.
+    An end of an exchange that records its calls.
     """
 
     def __init__(self) -> None:
@@ -49,12 +49,12 @@ class FakeEnd:
 
 class FakeRelay(Relay):
     """
-    A relay that writes down what its far end reports.
+    A relay that records its calls.
 
     @ivar told: C{accepted}, and then how it ended: C{refused}, C{aborted} or
         C{finished}.
     @ivar reason: why, if it was refused or aborted.
-    @ivar onData: what else is to be done with bytes from the far end.
+    @ivar onData: is also called with bytes from the far end.
     """
 
     near: FakeEnd
@@ -70,7 +70,7 @@ class FakeRelay(Relay):
     @property
     def over(self) -> bool:
         """
-        It has ended by itself.
+        Whether the relay has ended.
         """
         return any(each != "accepted" for each in self.told)
 
@@ -100,7 +100,7 @@ class FakeRelay(Relay):
     def finished(self) -> None:
         self._tell("finished")
         if self.far is not None:
-            # As the edge's own relays do.
+            # The edge's own relays do this.
             self.far.done(False)
 
 
@@ -108,7 +108,7 @@ class FakeHost:
     """
     The edge, as its slots see it: one instance, and no waiters.
 
-    @ivar events: what its slots reported about the instance, in order.
+    @ivar events: the events of the instance, in order.
     @ivar free_slots: the slots that can take an exchange now.
     @ivar busy: the slots with an exchange.
     """
@@ -122,7 +122,7 @@ class FakeHost:
 
     def take(self, slot: Any) -> None:
         """
-        An exchange is matched with a slot.
+        Match an exchange with a slot.
         """
         self.free_slots.remove(slot)
         self.busy.append(slot)
@@ -136,7 +136,7 @@ class FakeHost:
         return Welcome(VERSION, "edge", 7, True)
 
     def free(self, slot: Any) -> None:
-        assert slot.pulling, "free, but READY does not stand"
+        assert slot.pulling, "free, but READY is not in force"
         assert slot not in self.free_slots, "free twice"
         assert slot not in self.busy, "free with an exchange on it"
         self.free_slots.append(slot)
@@ -159,7 +159,7 @@ class FakeHost:
 
     def closed(self, slot: Any) -> None:
         assert slot not in self.free_slots, "free twice"
-        assert slot not in self.busy, "closed, and its exchange not over"
+        assert slot not in self.busy, "closed, but its exchange is not over"
         self.leaves(slot)
         self.events.append("closed")
 
@@ -177,10 +177,10 @@ class FakeHost:
 
 class FakeOwner:
     """
-    The node as its slots see it: their owner, and the places of the app.
+    The node as its slots see it: their owner, and the capacity of the app.
 
     @ivar running: how many exchanges run.
-    @ivar full: it has no place left.
+    @ivar full: no capacity is left.
     @ivar resting: slots whose app refused a connection.
     """
 
@@ -208,7 +208,7 @@ class FakeOwner:
         return True
 
     def exchangeOver(self) -> None:
-        assert self.running, "finished what never began"
+        assert self.running, "finished an exchange that never began"
         self.running -= 1
 
     def rest(self, slot: Any) -> None:

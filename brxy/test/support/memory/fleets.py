@@ -1,5 +1,5 @@
 """
-An edge that does nothing but carry out what a scaler decides, for its tests.
+An edge for tests of a scaler, which only carries out the scaler's decisions.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def named(rules: Sequence[Rule]) -> list[Rule]:
 
 class FakeEdge:
     """
-    Carries decisions out, by writing them down.
+    Carries out decisions by recording them.
 
-    @ivar waiting: how many wait, by route.
+    @ivar waiting: the number of waiters, by route.
     @ivar recounted: the routes whose waiters the scaler has counted, in order.
-    @ivar spawned: what was ordered.
-    @ivar newest: what each instance was last told.
+    @ivar spawned: the orders.
+    @ivar newest: the last NEWEST of each instance.
     """
 
     def __init__(
@@ -111,15 +111,15 @@ class FakeEdge:
 
     def demand(self, route: str) -> None:
         """
-        Say how many wait.
+        Report the number of waiters.
         """
         self.perform(self.scaler.demand(route, self.now))
 
     def hold(self, number: int = 1, route: str = "r") -> list[Instance]:
         """
-        Have so many more wait.
+        Add this many waiters.
 
-        @return: what was ordered for them.
+        @return: the orders for them.
         """
         before = len(self.spawned)
         self.waiting[route] += number
@@ -151,7 +151,7 @@ class FakeEdge:
 
     def ready(self, instance: Instance) -> None:
         """
-        Have a slot stand ready.
+        Make a slot ready.
         """
         if not instance.retired:
             instance.offer.ready["slot"] = None
@@ -159,7 +159,7 @@ class FakeEdge:
 
     def start(self, instance: Instance) -> Instance:
         """
-        Let an order succeed.
+        Have an order succeed.
         """
         self.connect(instance)
         self.ready(instance)
@@ -167,7 +167,7 @@ class FakeEdge:
 
     def serve(self, instance: Instance, number: int = 1) -> None:
         """
-        Have an instance take so many of those who wait.
+        Have an instance take this many waiters.
         """
         self.waiting[instance.route] -= number
         instance.offer.in_flight += number
@@ -175,7 +175,7 @@ class FakeEdge:
 
     def finish(self, instance: Instance) -> None:
         """
-        Have an instance finish all it has, and stand ready.
+        Have an instance finish all its exchanges, and become ready.
         """
         instance.offer.in_flight = 0
         self.perform(self.scaler.ready(instance, self.now))
@@ -194,7 +194,7 @@ class FakeEdge:
         self, instance: Instance, reason: str = "exit status 1", detached: bool = False
     ) -> None:
         """
-        Have the spawner say that an instance ended.
+        Have the spawner report that an instance ended.
         """
         self.perform(self.scaler.gone(instance.ticket, reason, detached, self.now))
 

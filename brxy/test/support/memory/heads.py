@@ -1,5 +1,5 @@
 """
-Short ways to heads, for tests.
+Short ways to make heads, for tests.
 """
 
 from __future__ import annotations
@@ -33,46 +33,46 @@ POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 
 def request(data: bytes) -> RequestHead:
     """
-    The head that C{data} begins with.
+    @return: the head at the beginning of C{data}.
     """
     parsed = requestHead(data)
-    assert parsed is not None, "the head is not whole"
+    assert parsed is not None, "the head is incomplete"
     return parsed[0]
 
 
 def get(fields: bytes = b"", version: bytes = b"1.1") -> RequestHead:
     """
-    The head of a GET with a Host and some more fields.
+    @return: the head of a GET with a Host and some more fields.
     """
     return request(b"GET / HTTP/%b\r\nHost: a\r\n%b\r\n" % (version, fields))
 
 
 def response(data: bytes, method: bytes = b"GET") -> ResponseHead:
     """
-    The response head that C{data} begins with.
+    @return: the response head at the beginning of C{data}.
     """
     parsed = responseHead(data, method)
-    assert parsed is not None, "the head is not whole"
+    assert parsed is not None, "the head is incomplete"
     return parsed[0]
 
 
 def answer(fields: bytes, status: bytes = b"200", version: bytes = b"1.1") -> ResponseHead:
     """
-    The head of an answer to a GET.
+    @return: the head of an answer to a GET.
     """
     return response(b"HTTP/%b %b X\r\n%b\r\n" % (version, status, fields))
 
 
 def forwarded(head: RequestHead) -> bytes:
     """
-    A request's head as it goes to the app.
+    @return: a request's head as it is sent to the app.
     """
     return renderRequest(head, forwardedLines(b"192.0.2.1", b"http", b"1.1 brxy"), b"made")
 
 
 def lines(head: bytes) -> list[bytes]:
     """
-    The lines of a rendered head, without the one that ends it.
+    @return: the lines of a rendered head, without the empty one that ends it.
     """
     assert head.endswith(b"\r\n\r\n")
     return head[:-4].split(b"\r\n")
@@ -80,8 +80,8 @@ def lines(head: bytes) -> list[bytes]:
 
 def outcome(data: bytes) -> tuple[int, int]:
     """
-    The status that a request's head is refused with and 0, or 0 and the bytes it
-    took (-1 when it is not whole).
+    @return: the status that a request's head is refused with and 0, or 0 and
+        the length of the head (-1 when it is incomplete).
     """
     try:
         parsed = requestHead(data)
@@ -92,7 +92,8 @@ def outcome(data: bytes) -> tuple[int, int]:
 
 def outcomeByBytes(data: bytes) -> tuple[int, int]:
     """
-    L{outcome} for bytes that come one by one; longer heads come in larger pieces.
+    @return: L{outcome} for bytes that arrive one by one; longer heads arrive
+        in larger pieces.
     """
     result = (0, -1)
     step = 1 + len(data) // 2000

@@ -1,7 +1,7 @@
 """
-Hostile requests, byte by byte, each with the only right answer.
+Hostile requests, byte by byte, each with the only correct answer.
 
-A case is refused with a status in its head or its body, or it passes.
+A case is refused with a status because of its head or its body, or it passes.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Hostile:
     """
     One hostile request.
 
-    @ivar line: which line of C{doc/hostile.rst} it belongs to.
-    @ivar status: what it is answered with; 0 for one that is served.
+    @ivar line: the line of C{doc/hostile.rst} that it belongs to.
+    @ivar status: the status of the answer; 0 for a request that is served.
     """
 
     line: int

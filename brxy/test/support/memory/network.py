@@ -1,5 +1,5 @@
 """
-A network in memory, for tests, whose every byte is delivered by hand.
+A network in memory for tests, in which every byte is delivered by hand.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ UNIX_ADDRESS = UNIXAddress("/slot")
 
 class _Handle:
     """
-    As much of a socket as brxy asks of one.
+    The part of a socket that brxy uses.
     """
 
     def __init__(self, end: PipeEnd) -> None:
@@ -53,8 +53,8 @@ class _Handle:
 
     def getsockopt(self, level: int, option: int, size: int) -> bytes:
         """
-        What the kernel counts: the bytes that the other side has read, and those that
-        have come from it.
+        @return: the kernel's counters: the bytes that the other side has read,
+            and those that have arrived from it.
         """
         assert (level, option) == (socket.IPPROTO_TCP, socket.TCP_INFO)
         end, other = self._end, self._end.other
@@ -63,7 +63,7 @@ class _Handle:
 
     def recv(self, size: int, flags: int) -> bytes:
         """
-        Look at what has come.
+        Peek at the bytes that have arrived.
         """
         assert flags == socket.MSG_PEEK
         if not self._end.pending() and not self._end.other.ending:
@@ -74,14 +74,15 @@ class _Handle:
 @implementer(ITCPTransport)
 class PipeEnd:
     """
-    One end of a connection in memory, as a transport that does what Twisted's
-    do: a buffer with a limit, half-closes, and ends that come in a later turn.
+    One end of a connection in memory, as a transport that behaves as Twisted's
+    do: a buffer with a limit, half-closes, and ends that are reported in a
+    later turn.
 
     @ivar writes: what was written, write by write.
     @ivar ending: nothing more will be written.
     @ivar aborted: the connection was aborted from this end.
-    @ivar lost: the protocol has been told that the connection is gone.
-    @ivar reading: what comes is wanted.
+    @ivar lost: the protocol has been notified that the connection is gone.
+    @ivar reading: the protocol reads.
     @ivar options: the socket options that were set.
     """
 
@@ -108,13 +109,14 @@ class PipeEnd:
 
     def pending(self) -> bytes:
         """
-        What this end would receive now.
+        @return: what this end would receive now.
         """
         return bytes(self.other._outbox)
 
     def deliver(self, size: int | None = None) -> bool:
         """
-        Have this end receive up to so many bytes, or what follows the last one.
+        Have this end receive up to this many bytes, or the event after the
+        last one.
 
         @return: whether anything happened.
         """
@@ -147,13 +149,14 @@ class PipeEnd:
 
     def written(self) -> bytes:
         """
-        All that was written.
+        @return: everything that was written.
         """
         return b"".join(self.writes)
 
     def frames(self) -> list[tuple[int, int, bytes]]:
         """
-        All that was written, as frames of the slot protocol; then forgotten.
+        @return: everything that was written, as frames of the slot protocol.
+            It is forgotten then.
         """
         data = self.written()
         self.writes.clear()
@@ -163,7 +166,7 @@ class PipeEnd:
         if self._full:
             self._full = False
             if self._producer is not None:
-                # Twisted's do this in place of closing.
+                # Twisted's transports do this in place of closing.
                 self._producer.resumeProducing()
                 return
         if self.ending:
@@ -181,7 +184,7 @@ class PipeEnd:
         if not self.lost:
             self.lost = True
             if self.pending():
-                # What nobody has read turns a close into a reset.
+                # Unread bytes turn a close into a reset.
                 self.other._broken = True
             self.ending = True
             self.protocol.connectionLost(Failure(reason))
@@ -281,7 +284,8 @@ def connect(
 
 def settle(clock: Any, ends: Callable[[], Sequence[PipeEnd]]) -> None:
     """
-    Deliver all there is, and what comes of it, without letting time pass.
+    Deliver all pending bytes, and what follows from them, without letting time
+    pass.
     """
     while True:
         clock.advance(0)
@@ -301,7 +305,7 @@ class FakeApp(HalfRecorder):
 
 class _Hangups(HangupWatcher):
     """
-    Watches connections in memory.
+    Watches connections in memory for hang-ups.
     """
 
     def __init__(self, watched: dict[int, Callable[[bool], None]]) -> None:
@@ -319,7 +323,7 @@ class _Hangups(HangupWatcher):
 
 class FakeReactor(MemoryReactorClock):
     """
-    A reactor whose clock, and whose network, are moved by hand.
+    A reactor whose clock and network are moved by hand.
 
     @ivar shared: for connections in it.
     @ivar hangups: the connections that are watched for a hang-up.
@@ -338,7 +342,7 @@ class FakeReactor(MemoryReactorClock):
 
     def dialling(self) -> int:
         """
-        How many attempts to connect wait for an answer.
+        @return: how many attempts to connect are pending.
         """
         self._skipCancelled()
         attempts = self.connectors[self._answered :]
@@ -359,7 +363,7 @@ class FakeReactor(MemoryReactorClock):
 
     def accept(self, limit: int = 65536) -> FakeApp:
         """
-        Let the eldest attempt succeed.
+        Have the oldest attempt succeed.
         """
         app = FakeApp()
         protocol = self._next().buildProtocol(TCP_ADDRESS)
@@ -370,7 +374,7 @@ class FakeReactor(MemoryReactorClock):
 
     def refuse(self, error: Exception | None = None) -> None:
         """
-        Let the eldest attempt fail.
+        Have the oldest attempt fail.
         """
         connector = self.connectors[self._answered]
         factory = self._next()
@@ -378,12 +382,12 @@ class FakeReactor(MemoryReactorClock):
 
     def callFromThread(self, call: Callable[..., Any], *args: Any) -> None:
         """
-        Do something in a turn of the reactor.
+        Call a function in a turn of the reactor.
         """
         self.callLater(0, call, *args)
 
     def timers(self) -> int:
         """
-        How many delayed calls there are.
+        @return: how many delayed calls there are.
         """
         return len(self.getDelayedCalls())

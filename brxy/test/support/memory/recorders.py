@@ -1,5 +1,5 @@
 """
-Protocols and factories that note what they are told.
+Protocols and factories that record their events.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ __all__ = ["Dialer", "HalfRecorder", "Recorder", "Server", "fail", "pause"]
 @implementer(IHandshakeListener)
 class Recorder(Protocol):
     """
-    Notes what it is told.
+    Records its events.
 
-    @param hooks: what else is done when it is told something, by its name.
-    @ivar told: names of what it was told, in order: C{made}, C{shaken} when a
+    @param hooks: further calls for events, by the names of these.
+    @ivar told: the names of its events, in order: C{made}, C{shaken} when a
         TLS handshake is done, C{data}, C{readEnded}, C{writeEnded}, C{lost}.
-    @ivar received: all that came.
-    @ivar reason: with what it was lost.
+    @ivar received: all bytes that have arrived.
+    @ivar reason: why the connection was lost.
     """
 
     transport: Any
@@ -57,14 +57,14 @@ class Recorder(Protocol):
 
 def pause(protocol: Recorder) -> None:
     """
-    Read nothing.
+    Stop reading.
     """
     protocol.transport.pauseProducing()
 
 
 def fail(protocol: Recorder) -> None:
     """
-    Have a bug.
+    Fail as a bug would.
     """
     raise ZeroDivisionError
 
@@ -72,13 +72,13 @@ def fail(protocol: Recorder) -> None:
 @implementer(IHalfCloseableProtocol)
 class HalfRecorder(Recorder):
     """
-    One that goes on when the peer ends.
+    A recorder that stays connected when the peer ends.
     """
 
     @property
     def ended(self) -> bool:
         """
-        The peer has ended.
+        Whether the peer has ended.
         """
         return "readEnded" in self.told
 
@@ -93,7 +93,7 @@ class Server(Factory):
     """
     Makes protocols.
 
-    @ivar peers: for whom.
+    @ivar peers: the addresses that they were made for.
     """
 
     noisy = False
@@ -109,13 +109,13 @@ class Server(Factory):
 
 class Dialer(ClientFactory[Protocol]):
     """
-    Makes protocols, and notes what becomes of them.
+    Makes protocols, and records the events of the attempts to connect.
 
-    @param hooks: what else is done when it is told something; called with the
-        connector.
-    @ivar told: names of what it was told, in order: C{start}, C{connecting},
+    @param hooks: further calls for events, by the names of these; called with
+        the connector.
+    @ivar told: the names of its events, in order: C{start}, C{connecting},
         C{built}, C{lost}, C{failed}, C{stop}.
-    @ivar reasons: with what it was lost, or failed.
+    @ivar reasons: why connections were lost, or attempts failed.
     """
 
     noisy = False

@@ -1,5 +1,5 @@
 """
-For tests of command lines that can't be.
+Helpers for tests of invalid command lines.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class RefusalTests(SynchronousTestCase):
 
     def refuse(self, options: Callable[[], Options], arguments: Sequence[str]) -> str:
         """
-        Parse what must end the program.
+        Parse a command line that must end the program.
 
-        @return: the one line that it says, without the name of the program.
+        @return: the one line that the program prints, without its name.
         """
         stderr = io.StringIO()
         parsed = options()

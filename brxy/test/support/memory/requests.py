@@ -1,5 +1,5 @@
 """
-Requests made up for property tests: legal ones with odd features, and ones
+Generated requests for property tests: legal ones with odd features, and ones
 with a few bytes changed.
 """
 
@@ -77,7 +77,7 @@ _BAD_BYTES = st.sampled_from(
 @st.composite
 def chunkedBodies(draw: st.DrawFn) -> tuple[bytes, bytes]:
     """
-    A chunked body and its content.
+    Generates a chunked body and its content.
     """
     contents = draw(st.lists(st.binary(min_size=1, max_size=40), max_size=4))
     parts = []
@@ -92,7 +92,7 @@ def chunkedBodies(draw: st.DrawFn) -> tuple[bytes, bytes]:
 @st.composite
 def _framed(draw: st.DrawFn, old: bool) -> tuple[list[bytes], bytes]:
     """
-    The fields that frame a body, and that body.
+    Generates the fields that frame a body, and that body.
     """
     kind = draw(st.sampled_from(["none", "length", "none" if old else "chunked"]))
     if kind == "chunked":
@@ -110,7 +110,8 @@ def _framed(draw: st.DrawFn, old: bool) -> tuple[list[bytes], bytes]:
 @st.composite
 def requests(draw: st.DrawFn) -> bytes:
     """
-    A request, whole or cut, legal or not, with something behind it sometimes.
+    Generates a request, whole or cut, legal or not, sometimes with bytes after
+    it.
     """
     version = draw(_VERSIONS)
     odd, changes = draw(st.sampled_from([(0, 0)] * 4 + [(1, 0), (2, 0), (3, 0), (0, 1), (0, 2)]))

@@ -1,5 +1,5 @@
 """
-What must be true of every program's table of settings.
+Checks of what must be true of every program's table of settings.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SettingTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         """
-        No name, letter or field is there twice.
+        No name, letter or field occurs twice.
         """
         for names in (
             [each.name for each in self.table],
@@ -55,7 +55,7 @@ class SettingTests(SynchronousTestCase):
 
     def test_units(self) -> None:
         """
-        Each number has a unit, and a setting without a unit is not a number.
+        Each number has a unit, and each setting without a unit is no number.
         """
         for each in self.table:
             if each.kind.unit is None and each.name not in self.without_unit:
@@ -65,8 +65,8 @@ class SettingTests(SynchronousTestCase):
 
     def test_defaults(self) -> None:
         """
-        Each default passes its own converter, and means the same when its value is
-        written down again.
+        Each default passes its own converter, and has the same value after it
+        was written as text and read again.
         """
         for each in self.table:
             if each.default is not None:

@@ -19,14 +19,14 @@ WELCOME_FRAME = Welcome(VERSION, "edge", 7, True).encode()
 
 def opening(number: int = 1, once: bool = False, kind: int = KIND_HTTP) -> bytes:
     """
-    An OPEN.
+    @return: an OPEN frame.
     """
     return Open(kind, once, "192.0.2.1:5").encode(number)
 
 
 def warnings(events: Any) -> list[str]:
     """
-    The logged lines that need an operator's attention.
+    @return: the warnings and errors that were logged.
     """
     return [
         formatEvent(event)

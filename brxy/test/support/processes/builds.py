@@ -1,6 +1,6 @@
 """
-Building packages, and installing them in environments made for a test, without
-fetching anything.
+Helpers that build packages, and install them in environments made for a test,
+without fetching anything.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["CHECKOUT", "BuildTests"]
 
 CHECKOUT = Path(brxy.__file__).parent.parent
 
-#: What a checkout gathers that is none of its sources.
+#: Files that accumulate in a checkout and are not sources.
 DEBRIS = ignore_patterns(
     ".*", "_*build", "build", "dist", "*.egg-info", "__pycache__", "_trial_temp*", "dropin.cache"
 )
@@ -33,6 +33,8 @@ BUILD = "import sys; from setuptools import build_meta as b; getattr(b, sys.argv
 
 def needBuildTools() -> None:
     """
+    Check that brxy can be built.
+
     @raise SkipTest: brxy can't be built here without fetching something.
     """
     if not (CHECKOUT / "setup.cfg").exists():
@@ -47,7 +49,7 @@ def needBuildTools() -> None:
 
 class BuildTests(SynchronousTestCase):
     """
-    Base of tests of what is built and installed.
+    Base of tests that build and install packages.
 
     @ivar scratch: a folder of the test's own.
     @ivar source: a copy of the checkout.
@@ -63,7 +65,7 @@ class BuildTests(SynchronousTestCase):
 
     def output(self, *command: str | Path, cwd: Path | None = None) -> str:
         """
-        Run something to its end, untouched by how this test was started.
+        Run a command to its end, unaffected by how this test was started.
 
         @return: what it printed.
         """
@@ -91,7 +93,7 @@ class BuildTests(SynchronousTestCase):
 
     def unpacked(self, sdist: Path) -> Path:
         """
-        @return: the folder that was in an sdist.
+        @return: the folder that an sdist contains.
         """
         into = self.scratch / f"unpacked {sdist.name}"
         unpack_archive(sdist, into)
@@ -100,10 +102,10 @@ class BuildTests(SynchronousTestCase):
 
     def install(self, *wheels: Path) -> tuple[Path, Path]:
         """
-        Install wheels alone in a fresh environment; what brxy needs it finds
-        where this test has it from.
+        Install only these wheels in a fresh environment. It finds brxy's
+        dependencies where the test itself has them.
 
-        @return: the environment's Python, and where it has its packages.
+        @return: the environment's Python, and the folder of its packages.
         """
         home = self.scratch / "venv"
         self.output(sys.executable, "-m", "venv", "--without-pip", home)
@@ -112,7 +114,7 @@ class BuildTests(SynchronousTestCase):
         self.output(*pip, "install", "-q", "--no-index", "--no-deps", *wheels)
         paths = {"base": str(home), "platbase": str(home)}
         packages = Path(sysconfig.get_path("purelib", "venv", paths))
-        # Behind the environment's own packages, and without the .pth files in
-        # it: should brxy be there too, it isn't found first.
+        # This comes after the environment's own packages, and without the .pth files in it: if
+        # brxy is there too, it isn't found first.
         (packages / "zz-dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
         return python, packages

@@ -16,10 +16,10 @@ __all__ = ["MISSING", "Elsewhere", "addBridge", "ip", "plugIn", "subnet"]
 
 def _missing() -> str:
     """
-    @return: why there can be no namespaces; C{""} if there can.
+    @return: why namespaces can't be made; C{""} if they can.
     """
     if os.geteuid() != 0:
-        return "needs root: network namespaces do"
+        return "needs root, for network namespaces"
     needed = {"ip": "iproute2", "unshare": "util-linux"}
     packages = [package for name, package in needed.items() if shutil.which(name) is None]
     return f"needs {', '.join(needed)}: apt install {' '.join(packages)}" if packages else ""
@@ -30,8 +30,10 @@ MISSING = _missing()
 
 def subnet(first: int) -> str:
     """
-    @param first: of the forty numbers that one use of networks has for itself.
-    @return: how the addresses begin that this process alone uses for that.
+    @param first: of the forty numbers that are reserved for one use of
+        networks.
+    @return: the first part of the addresses that only this process has for
+        that use.
     """
     return f"10.{first + os.getpid() // 256 % 40}.{os.getpid() % 256}"
 
@@ -57,7 +59,7 @@ def addBridge(name: str, address: str) -> None:
 def plugIn(name: str, pid: int, address: str) -> None:
     """
     Make a cable from this machine to the network namespace of a process, whose
-    C{eth0} has an address then.  It goes with the namespace.
+    C{eth0} has an address then. The cable is removed with the namespace.
 
     @param name: of our end.
     """
@@ -73,9 +75,10 @@ def plugIn(name: str, pid: int, address: str) -> None:
 
 class Elsewhere:
     """
-    Another machine, as far as network and processes go, at the other end of a
-    cable.  It ends with this process, and all that runs there with it; the kernel
-    takes the cable away when no connection has bytes on its way any more.
+    Another machine, as far as network and processes are concerned, at the
+    other end of a cable. It ends with this process, as do all processes that
+    run there. The kernel removes the cable when no connection has
+    unacknowledged bytes any more.
 
     @ivar address: its own.
     @ivar here: ours in its network.
@@ -94,7 +97,7 @@ class Elsewhere:
             stdout=subprocess.PIPE,
         )
         assert self._process.stdout is not None
-        # Then it is there.
+        # This line shows that it runs.
         self._process.stdout.readline()
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         self._first = int(children.read_text())
@@ -103,28 +106,28 @@ class Elsewhere:
 
     def within(self) -> list[str]:
         """
-        @return: what runs a command there.
+        @return: the command that runs this command there.
         """
         return ["nsenter", "--target", str(self._first), "--net", "--pid", "--"]
 
     def cut(self) -> None:
         """
-        Let no byte pass, either way, and tell nobody.
+        Drop all packets in both directions, silently.
         """
         ip("link", "set", self._link, "down")
 
     def mend(self) -> None:
         """
-        Let them pass again.
+        Let packets pass again.
         """
         ip("link", "set", self._link, "up")
 
     def end(self) -> None:
         """
-        End all that runs there.
+        End all processes there.
         """
         self._process.kill()
         self._process.communicate()
-        # Unless it is gone with them: a connection that has bytes on its way keeps
-        # it for a minute.
+        # Unless it is gone with them: a connection that has unacknowledged bytes keeps it for a
+        # minute.
         subprocess.run(["ip", "link", "delete", self._link], stderr=subprocess.DEVNULL)

@@ -1,6 +1,6 @@
 """
-For tests of the command lines: runs them as people do, and leaves nothing of
-them behind.
+Helpers for tests of the command lines: they run programs as users do, and
+leave no process behind.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _ROOT = Path(brxy.__file__).parents[1]
 #: The app of the tutorial.
 DEMO = str(_ROOT / "examples" / "demo.py")
 
-#: A port of the kernel's choice; L{ProgramTests.address} tells which it was.
+#: A port that the kernel chooses; L{ProgramTests.address} returns its address.
 ANYWHERE = "tcp:0:interface=127.0.0.1"
 
-#: An app that says "asked" and answers once the file C{open} is there; at
-#: C{/env} it answers at once, with its environment.
+#: An app that prints "asked" and answers once the file C{open} exists; at C{/env} it answers at
+#: once, with its environment.
 GATE = """\
 import json, os, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -77,15 +77,15 @@ class Request(BaseHTTPRequestHandler):
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Request).serve_forever()
 """
 
-# In the environment of all that one test starts, and so of whatever that
-# starts; brxy takes its own variables from an app's environment.
+# This is in the environment of all processes that a test starts, and so of those that they
+# start; brxy takes its own variables from an app's environment.
 _MARK = "STARTED_BY_TEST"
 
 
 @frozen
 class Answer:
     """
-    What came back on a connection.
+    What was received on a connection.
 
     @ivar status: of HTTP; 0 if there was no answer.
     """
@@ -97,7 +97,7 @@ class Answer:
 
 class _Client(Protocol):
     """
-    Sends something, and takes what comes until the connection is closed.
+    Sends bytes, and collects what is received until the connection is closed.
     """
 
     def __init__(self, request: bytes) -> None:
@@ -107,20 +107,20 @@ class _Client(Protocol):
 
     def connectionMade(self) -> None:
         """
-        Ask.
+        Send the bytes.
         """
         assert self.transport is not None
         self.transport.write(self._request)
 
     def dataReceived(self, data: bytes) -> None:
         """
-        A part of the answer.
+        Collect a part of the answer.
         """
         self._received += data
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        That was all.
+        Return the answer.
         """
         head, _, body = self._received.decode().partition("\r\n\r\n")
         status = re.match(r"HTTP/1\.1 (\d{3}) ", head)
@@ -129,7 +129,8 @@ class _Client(Protocol):
 
 def isListenedAt(address: str, pid: int | str = "self") -> bool:
     """
-    Whether somebody accepts connections there; nobody is disturbed by asking.
+    @return: whether a server accepts connections at an address. The check
+        makes no connection.
 
     @param address: C{tcp:HOST:PORT} or C{unix:PATH}.
     @param pid: of a process in whose network that is.
@@ -145,8 +146,8 @@ def isListenedAt(address: str, pid: int | str = "self") -> bool:
 
 
 def _noticeInterrupts() -> None:
-    # A shell that runs the tests in the background has them, and whatever they
-    # start, ignore it.
+    # A shell that runs the tests in the background has them, and the programs that they start,
+    # ignore SIGINT.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -173,33 +174,34 @@ class Program:
     @property
     def out(self) -> str:
         """
-        What it wrote to its standard output.
+        The program's standard output so far.
         """
         return self._out.read_text()
 
     @property
     def err(self) -> str:
         """
-        What it wrote to its standard error.
+        The program's standard error so far.
         """
         return self._err.read_text()
 
     @property
     def status(self) -> int | None:
         """
-        How it ended, as L{subprocess.Popen.returncode}; L{None} while it runs.
+        The exit status, as L{subprocess.Popen.returncode}; L{None} while the
+        program runs.
         """
         return self._process.poll()
 
     def signal(self, number: int) -> None:
         """
-        Send it a signal.
+        Send a signal to the program.
         """
         self._process.send_signal(number)
 
     def say(self, data: bytes) -> None:
         """
-        Write to its standard input.
+        Write to the program's standard input.
         """
         assert self._process.stdin is not None
         self._process.stdin.write(data)
@@ -207,14 +209,14 @@ class Program:
 
     def closeInput(self) -> None:
         """
-        Close its standard input.
+        Close the program's standard input.
         """
         assert self._process.stdin is not None
         self._process.stdin.close()
 
     def reap(self) -> None:
         """
-        It was killed: leave no zombie, and no pipe.
+        Clean up after the program was killed: leave no zombie, and no pipe.
         """
         self.closeInput()
         self._process.wait()
@@ -224,9 +226,10 @@ class ProgramTests(RealTests):
     """
     Base of tests of command lines.
 
-    @ivar mark: what all that they start has in its environment, C{NAME=value}.
-    @ivar folder: where they run, of each test's own and with a short name (a
-        unix socket's may not be long).
+    @ivar mark: is in the environment of all processes that they start,
+        C{NAME=value}.
+    @ivar folder: where they run, of each test's own and with a short name (the
+        path of a Unix socket is limited).
     """
 
     timeout = 100
@@ -251,7 +254,7 @@ class ProgramTests(RealTests):
     @property
     def on(self) -> tuple[str, str]:
         """
-        The option that chooses the transport.
+        @return: the option that chooses the transport.
         """
         return "--transport", self.transport
 
@@ -281,8 +284,8 @@ class ProgramTests(RealTests):
         """
         Start a command.
 
-        @param environ: what its environment has besides our own, but for
-            brxy's variables.
+        @param environ: variables in addition to our own environment, from
+            which brxy's variables are removed.
         """
         inherited = {
             name: value
@@ -297,7 +300,7 @@ class ProgramTests(RealTests):
 
     def edge(self, *arguments: str) -> Program:
         """
-        Start an edge in the foreground, with both its ports anywhere.
+        Start an edge in the foreground, whose two ports the kernel chooses.
         """
         ports = ("--port", ANYWHERE, "--node-port", ANYWHERE)
         return self.start(TWISTD, "-n", "brxy-edge", *self.on, *ports, *arguments)
@@ -313,13 +316,13 @@ class ProgramTests(RealTests):
 
     def openGate(self) -> None:
         """
-        Let it answer.
+        Let the app of L{gate} answer.
         """
         (self.folder / "open").touch()
 
     async def ended(self, program: Program) -> int:
         """
-        @return: how a program ended, once it has.
+        @return: the exit status of a program, once it has ended.
         """
         await self.until(lambda: program.status is not None)
         assert program.status is not None
@@ -327,10 +330,10 @@ class ProgramTests(RealTests):
 
     async def said(self, program: Program, pattern: str) -> re.Match[str]:
         """
-        Wait until a program has printed what matches.
+        Wait until the output of a program matches.
         """
         while True:
-            # In this order: the last that it says may come just before its end.
+            # In this order, because the last output may come just before the end.
             ended = program.status is not None
             match = re.search(pattern, program.out)
             if match:
@@ -351,7 +354,7 @@ class ProgramTests(RealTests):
 
     async def listening(self, address: str) -> None:
         """
-        Wait until somebody listens at an address: Twisted says that it starts
+        Wait until a server listens at an address: Twisted logs that it starts
         a moment before that.
         """
         await self.until(lambda: isListenedAt(address))
@@ -360,14 +363,15 @@ class ProgramTests(RealTests):
         """
         Make a request, on a connection of its own.
 
-        @param address: where, as a client endpoint.
+        @param address: of the edge, as a client endpoint.
         """
         request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
         return self.talk(address, request.encode())
 
     def talk(self, address: str, request: bytes) -> Deferred[Answer]:
         """
-        Send bytes, and take what comes until the connection is closed.
+        Send bytes, and collect what is received until the connection is
+        closed.
         """
         client = _Client(request)
         answer: Deferred[Answer] = connectProtocol(
@@ -377,8 +381,8 @@ class ProgramTests(RealTests):
 
     async def stopped(self, program: Program, number: int = signal.SIGTERM) -> None:
         """
-        End a program by a signal, and see that it ends by that, without a
-        complaint, and that nothing is left of all that runs.
+        Stop a program by a signal. Check that it ends by that signal without a
+        complaint, and that none of the started processes is left.
         """
         program.signal(number)
         self.assertEqual(await self.ended(program), -number)

@@ -1,5 +1,5 @@
 """
-An sshd of a test's own, on loopback, and a client's configuration for it.
+An sshd of a test's own on loopback, and a client's configuration for it.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from brxy.test.support.processes.programs import ProgramTests, isListenedAt
 
 __all__ = ["MISSING", "SSHD", "SshTests", "Sshd"]
 
-#: It wants to be started by its whole path.
+#: sshd must be started by its whole path.
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin") or ""
 
-#: Why tests with an sshd are left out; L{None}: they are not.
+#: Why tests with an sshd are skipped; L{None}: they are not.
 MISSING = (
     None
     if SSHD and shutil.which("ssh")
     else "needs OpenSSH's server and client: apt install openssh-server openssh-client"
 )
 
-# In seconds; what is waited for takes some milliseconds.
+# Seconds to wait for things that take some milliseconds.
 _PATIENCE = 10.0
 
 _ROOT = Path(brxy.__file__).parents[1]
@@ -63,7 +63,7 @@ Host web1 web2 web3
 
 def _makeKey(path: Path) -> str:
     """
-    @return: the public part, as C{known_hosts} has it.
+    @return: the public key, in the form of C{known_hosts}.
     """
     command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
@@ -72,7 +72,8 @@ def _makeKey(path: Path) -> str:
 
 def _holds(pid: int) -> bool:
     """
-    Whether a process is what makes and removes a folder over there.
+    @return: whether a process is the one that makes and removes a folder on
+        the remote side.
     """
     try:
         return b"read -r folder && " in Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -113,9 +114,10 @@ class Sshd:
     ) -> None:
         """
         @param folder: where to make a folder of its own.
-        @param mark: C{NAME=value}, in the environment of all that runs there.
+        @param mark: C{NAME=value}, in the environment of all processes there.
         @param name: of that folder.
-        @param within: the command that runs it where the address is.
+        @param within: the prefix of commands that run on the machine with the
+            address.
         """
         self.folder = folder / name
         self.folder.mkdir()
@@ -127,7 +129,7 @@ class Sshd:
         host_key = _makeKey(self.folder / "host_key")
         (self.folder / "known_hosts").write_text(f"[{address}]:{self.port} {host_key}\n")
         _makeKey(self.folder / "user_key")
-        # Nothing of the user's own shell is to be met.
+        # The user's own shell configuration must have no effect.
         home = self.folder / "home"
         home.mkdir()
         environment = f"{mark} HOME={home} PYTHONPATH={_ROOT}"
@@ -141,10 +143,10 @@ class Sshd:
 
     def start(self) -> None:
         """
-        Start it, again if it was killed.
+        Start sshd, or start it again after it was killed.
         """
         if os.geteuid() == 0:
-            # Debian's package has it made at boot.
+            # On Debian the service's unit makes this folder.
             os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
         self._process = subprocess.Popen(
             [*DIES_WITH_US, *self._within, SSHD, "-D", "-e", "-f", f"{self.folder}/sshd_config"],
@@ -154,8 +156,7 @@ class Sshd:
         _until(self._listens, "sshd does not start")
 
     def _listens(self) -> bool:
-        # Without a connection, whose session might still be there when the test
-        # counts them.
+        # This makes no connection, whose session might still exist when the test counts them.
         assert self._process is not None
         with suppress(OSError):
             return isListenedAt(f"tcp:{self.address}:{self.port}", self._process.pid)
@@ -170,7 +171,7 @@ class Sshd:
 
     def stopListening(self) -> list[int]:
         """
-        Kill it; its connections live on.
+        Kill sshd; its connections stay open.
 
         @return: the processes that serve these.
         """
@@ -183,7 +184,7 @@ class Sshd:
 
     def kill(self) -> None:
         """
-        Kill it with its connections, if it runs.
+        Kill sshd with its connections, if it runs.
         """
         if self._process is not None:
             for pid in self.stopListening():
@@ -195,7 +196,7 @@ class SshTests(ProgramTests):
     """
     Base of tests with an sshd.
 
-    @ivar sshd: to be started.
+    @ivar sshd: is not started yet.
     """
 
     if MISSING is not None:
@@ -204,8 +205,8 @@ class SshTests(ProgramTests):
     def setUp(self) -> None:
         super().setUp()
         self.sshd = Sshd(self.folder, self.mark)
-        # Before all else that runs over there is killed: what holds a folder
-        # shall notice, and remove it.
+        # This comes before all other remote processes are killed, so that the process which
+        # holds a folder notices that, and removes the folder.
         self.addCleanup(self._endSshd)
 
     async def _endSshd(self) -> None:

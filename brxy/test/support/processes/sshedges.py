@@ -1,5 +1,5 @@
 """
-For tests of C{ssh:} by real edges.
+Helpers for tests of C{ssh:} with real edges.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ __all__ = ["SshEdgeTests", "words"]
 
 def words(pid: int, name: str) -> list[bytes]:
     """
-    @return: what a file of proc(5) lists; nothing for a process that is gone.
+    @return: the words in a file of proc(5); nothing for a process that is
+        gone.
     """
     try:
         return Path(f"/proc/{pid}/{name}").read_bytes().split(b"\0")
@@ -28,12 +29,12 @@ def words(pid: int, name: str) -> list[bytes]:
 
 class SshEdgeTests(SshTests):
     """
-    Base of tests with an edge whose instances are nodes over there.
+    Base of tests with an edge whose instances are remote nodes.
     """
 
     async def launch(self, *arguments: str, **options: str) -> tuple[Program, str]:
         """
-        Start sshd and edge.
+        Start sshd and an edge.
 
         @param options: of C{ssh:}.
         @return: the edge, and where its clients connect.
@@ -44,7 +45,7 @@ class SshEdgeTests(SshTests):
 
     def start(self, *argv: str, **environ: str) -> Program:
         """
-        Start a command whose temporary files are gone after the test.
+        Start a command whose temporary files are removed after the test.
         """
         return super().start(*argv, TMPDIR=str(self.folder), **environ)
 
@@ -54,7 +55,7 @@ class SshEdgeTests(SshTests):
         @return: a C{--spawn} for nodes with L{GATE}.
         """
         self.gate()
-        # sshd begins in its user's own folder.
+        # sshd starts in its user's own folder.
         command = ("env", "-C", str(self.folder), TWISTD, "-n", "brxy-node", "--")
         return self.spec(*command, PYTHON, "gate.py", **options)
 
@@ -72,7 +73,7 @@ class SshEdgeTests(SshTests):
 
     def ssh(self, edge: Program, *, master: bool) -> list[int]:
         """
-        @return: the clients of ssh that run for an edge: those that hold a
+        @return: the ssh clients that run for an edge: those that hold a
             connection, or those that run a command through one.
         """
         found = []
@@ -84,14 +85,14 @@ class SshEdgeTests(SshTests):
 
     def theirs(self, edge: Program) -> list[int]:
         """
-        @return: what runs over there.
+        @return: the remote processes.
         """
         ours = {edge.pid, *self.ssh(edge, master=True), *self.ssh(edge, master=False)}
         return [pid for pid in self.running() if pid not in ours]
 
     def way(self, answer: Answer) -> Path:
         """
-        @return: the folder over there, as the environment of a node tells.
+        @return: the remote folder, from the environment of a node.
         """
         for pid in self.running():
             for word in words(pid, "environ"):
