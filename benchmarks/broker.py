@@ -210,7 +210,7 @@ class Crowd:
             broker.nextDeadline()
             matches.append(broker.ready(slot))
             broker.finish(slot)
-        assert None not in matches and broker.heldTotal() == self._size.waiters
+        assert None not in matches and sum(broker.snapshot().held.values()) == self._size.waiters
 
 
 class _Processes(BaseManager):

@@ -1,5 +1,5 @@
 """
-The broker: which waiters there are, which slots are free, and which get each other.  Pure.
+The broker: matches waiting exchanges with free slots.  Pure.
 """
 
 __all__: list[str] = []

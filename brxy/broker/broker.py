@@ -1,18 +1,15 @@
 """
-Where demand and supply of a route meet: who waits, which slots are ready, and
-who gets which.
+Matches the waiters of each route with its ready slots.
 
-Pure: nothing here knows a connection or a clock.  What a step costs, averaged
-over many, does not depend on how many wait and on how many routes.  Only n
-instances that offer slots for one route, or n exchanges that are offered again,
-are put in order, by O(log n) comparisons.  Nothing is kept for a route that has
-neither a waiter nor a ready slot.
+Pure: it has no connections and no clock.  The amortized cost of a step depends neither
+on the number of waiters nor on the number of routes.  Only the n instances that offer
+slots for one route, and n exchanges that are offered again, are kept in order, with
+O(log n) comparisons.  A route without waiters and ready slots takes no memory.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 from typing import Generic
 
@@ -21,17 +18,19 @@ from brxy.broker.line import Line
 from brxy.broker.offer import Offer
 from brxy.broker.pool import Pool
 from brxy.broker.quota import Addresses
+from brxy.broker.snapshot import BrokerSnapshot
 
 __all__ = ["Broker"]
 
 
 class Broker(Generic[W, S]):
     """
-    Matches waiters, first come first served, with the ready slots of their
-    route: those of the first spawner first, of these the newest generation, then
-    the instance with the most exchanges in flight (so that the others fall idle
-    and can leave), then by ticket.  No waiter is ever held while a slot of its
-    route is ready.
+    Matches waiters, first come first served, with the ready slots of their route.
+
+    The slots of the lowest place come first (see L{brxy.broker.offer.Offer}), then those
+    of the instance with the most exchanges in flight (so that the others become idle and
+    can leave), then the ticket decides.  No waiter is held while a slot of its route is
+    ready.
     """
 
     def __init__(
@@ -43,10 +42,11 @@ class Broker(Generic[W, S]):
         max_held_per_address: int = 0,
     ) -> None:
         """
-        @param max_held: how many may wait for one route.
-        @param hold_timeout: how long one waits at most, in seconds.
-        @param max_held_total: how many may wait for all; 0 for any number.
-        @param max_held_per_address: and of one address.
+        @param max_held: maximum number of waiters of one route.
+        @param hold_timeout: how long an exchange waits at most, in seconds.
+        @param max_held_total: maximum number of waiters of all routes; 0: no limit.
+        @param max_held_per_address: maximum number of waiters of one address; 0: no
+            limit.
         """
         self._max_held = max_held
         self._max_held_total = max_held_total
@@ -54,11 +54,11 @@ class Broker(Generic[W, S]):
         self._hold_timeout = hold_timeout
         self._number = 0
         self._held_total = 0
-        # Only routes where somebody waits, and only routes with a ready slot.
+        # Only routes with waiters, and only routes with a ready slot.
         self._lines: dict[str, Line[W]] = {}
         self._pools: dict[str, Pool[S]] = {}
-        # Everybody who waits, and some who do no longer, for their deadlines:
-        # in order of arrival, and beside it those who are offered again.
+        # Waiters by deadline, lazily cleaned: in order of arrival, and a heap of those
+        # that were offered again.
         self._arrived: deque[W] = deque()
         self._again: list[tuple[int, W]] = []
 
@@ -66,7 +66,7 @@ class Broker(Generic[W, S]):
 
     def wait(self, waiter: W, now: float) -> Match[W, S] | Held[W] | Reject[W]:
         """
-        A new exchange needs a slot.
+        A new exchange needs a slot: it gets one, waits, or is rejected.
         """
         route = waiter.route
         self._number = waiter.number = self._number + 1
@@ -90,9 +90,8 @@ class Broker(Generic[W, S]):
 
     def requeue(self, waiter: W, now: float) -> Match[W, S] | Held[W]:
         """
-        An exchange that had been matched is offered again.  It stands where it
-        stood before, in front of all who came later, with the deadline it had,
-        and is never rejected.
+        An exchange that had been matched is offered again.  It has its former place,
+        before all that came later, and its former deadline, and is never rejected.
         """
         pool = self._pools.get(waiter.route)
         if pool is not None:
@@ -106,8 +105,7 @@ class Broker(Generic[W, S]):
 
     def cancel(self, waiter: W) -> None:
         """
-        The client hung up.  The waiter does not come back.  Does nothing for
-        one that is not held.
+        An exchange waits no longer.  Does nothing for one that does not wait.
         """
         if waiter.held:
             line = self._lines[waiter.route]
@@ -117,7 +115,7 @@ class Broker(Generic[W, S]):
 
     def expire(self, now: float) -> list[Expire[W]]:
         """
-        Let go of everyone whose deadline has come, earliest first.
+        Remove the waiters whose deadline has come, earliest first.
         """
         expired: list[Expire[W]] = []
         while (oldest := self._oldest()) is not None and oldest.deadline <= now:
@@ -127,14 +125,16 @@ class Broker(Generic[W, S]):
 
     def nextDeadline(self) -> float | None:
         """
-        When L{expire} has something to do next, or L{None} if nobody waits.
+        When L{expire} has something to do next; L{None} without waiters.
         """
         oldest = self._oldest()
         return None if oldest is None else oldest.deadline
 
     def takeAll(self, route: str) -> list[W]:
         """
-        Let go of everyone who waits for a route, in order of arrival.
+        Remove all waiters of a route.
+
+        @return: the waiters in order of arrival.
         """
         line = self._lines.get(route)
         if line is None:
@@ -147,28 +147,36 @@ class Broker(Generic[W, S]):
 
     def held(self, route: str) -> int:
         """
-        How many wait for a route.
+        The number of waiters of a route.
         """
         line = self._lines.get(route)
         return 0 if line is None else line.count
 
-    def heldTotal(self) -> int:
+    def routes(self) -> list[str]:
         """
-        How many wait for any route.
-        """
-        return self._held_total
-
-    def routes(self) -> Iterable[str]:
-        """
-        The routes somebody waits for; a copy.
+        The routes that have waiters.
         """
         return list(self._lines)
+
+    def snapshot(self) -> BrokerSnapshot:
+        """
+        What it knows.
+        """
+        return BrokerSnapshot(
+            {route: line.count for route, line in self._lines.items()},
+            {route: pool.offering for route, pool in self._pools.items()},
+            len(self._arrived) + len(self._again),
+            sum(map(len, self._lines.values())),
+            sum(map(len, self._pools.values())),
+        )
 
     # Supply
 
     def ready(self, slot: S) -> Match[W, S] | None:
         """
-        A slot is free and its READY stands.
+        A slot can take an exchange.
+
+        @return: the match, if the route has a waiter.
         """
         offer = slot.offer
         if offer.suspended:
@@ -185,8 +193,8 @@ class Broker(Generic[W, S]):
 
     def withdraw(self, slot: S) -> None:
         """
-        A slot took its READY back, or was lost, while it was idle.  Does
-        nothing for a slot that is not ready.
+        A ready slot takes no exchange any more.  Does nothing for a slot that is not
+        ready.
         """
         offer = slot.offer
         if slot in offer.ready:
@@ -205,15 +213,14 @@ class Broker(Generic[W, S]):
 
     def finish(self, slot: S) -> None:
         """
-        The exchange that a match brought to this slot is over: done, refused
-        or lost.  The slot is not ready again before L{ready} says so.
+        The exchange of a match is over: done, refused or lost.  The slot is not ready
+        until the next call of L{ready}.
         """
         slot.offer.in_flight -= 1
 
     def suspend(self, offer: Offer) -> None:
         """
-        Give an instance nothing more: its ready slots don't count until
-        L{restore}.
+        Match no more slots of an instance until L{restore}.
         """
         if not offer.suspended:
             offer.suspended = True
@@ -222,7 +229,7 @@ class Broker(Generic[W, S]):
 
     def restore(self, offer: Offer) -> list[Match[W, S]]:
         """
-        A suspended instance is well again.
+        Match the slots of a suspended instance again.
         """
         matches: list[Match[W, S]] = []
         if offer.suspended:
@@ -240,7 +247,7 @@ class Broker(Generic[W, S]):
 
     def _first(self, route: str, line: Line[W]) -> W:
         """
-        Take the first out of a line.
+        Remove the first waiter of a line.
         """
         waiter = line.pop()
         if self._addresses is not None:
@@ -254,7 +261,9 @@ class Broker(Generic[W, S]):
 
     def _shorten(self, route: str, line: Line[W], left: int) -> None:
         """
-        So many have left a line.
+        Waiters have left a line.
+
+        @param left: how many.
         """
         self._held_total -= left
         if not line.count:
@@ -266,7 +275,7 @@ class Broker(Generic[W, S]):
 
     def _oldest(self) -> W | None:
         """
-        Who has waited longest, on any route; so its deadline is the next, and
+        The waiter that has waited longest, on any route.  Its deadline is the next, and
         it is the first of its line.
         """
         arrived, again = self._arrived, self._again

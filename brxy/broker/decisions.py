@@ -1,5 +1,5 @@
 """
-What the broker decides, and what a waiter is to it.
+The decisions of the broker, and what it needs of a waiter.
 
 Pure: values.
 """
@@ -19,11 +19,13 @@ class Waiter(Protocol):
     """
     An exchange that needs a slot.
 
-    @ivar route: which app it is for.
-    @ivar address: the client's, or C{""}.
-    @ivar number: its place in the order of arrival; set by the broker.
-    @ivar deadline: when it has waited long enough; set by the broker.
-    @ivar held: it waits now; set by the broker.
+    The broker sets C{number}, C{deadline} and C{held}.
+
+    @ivar route: the route of the slot that it needs.
+    @ivar address: the address of the client; C{""} if it has none.
+    @ivar number: its place in the order of arrival.
+    @ivar deadline: until when it waits.
+    @ivar held: whether it waits now.
     """
 
     route: str
@@ -41,11 +43,11 @@ W = TypeVar("W", bound=Waiter)
 S = TypeVar("S", bound=Slot)
 
 
-# What is decided is not frozen: that takes twice as long to make.
+# Decisions are not frozen: a frozen one takes twice as long to make.
 @define
 class Match(Generic[W, S]):
     """
-    This slot is the waiter's from now on; its instance has one more in flight.
+    A waiter gets a slot; the slot's instance has one exchange more in flight.
     """
 
     waiter: W
@@ -55,7 +57,7 @@ class Match(Generic[W, S]):
 @define
 class Held(Generic[W]):
     """
-    No slot is ready: the waiter stands in line.
+    No slot is ready: the waiter is held.
     """
 
     waiter: W
@@ -64,10 +66,10 @@ class Held(Generic[W]):
 @define
 class Reject(Generic[W]):
     """
-    The waiter can't even stand in line.
+    The waiter is not held.
 
-    @ivar reason: C{full}, as many wait as may, for this route or for all; or
-        C{address}, as many of its address do.
+    @ivar reason: C{full}: the maximum of waiters is reached, of this route or of all; or
+        C{address}: that of the client's address is.
     """
 
     waiter: W
@@ -77,7 +79,7 @@ class Reject(Generic[W]):
 @define
 class Expire(Generic[W]):
     """
-    The waiter stood in line until its deadline; it does no longer.
+    The waiter was held until its deadline, and is no longer.
     """
 
     waiter: W

@@ -16,14 +16,15 @@ __all__ = ["Line"]
 
 class Line(Generic[W]):
     """
-    Those who wait for one route, in order of arrival.
+    The waiters of one route, in order of arrival.
 
-    Two lists: the elder with the first at its end, and the others with the last
-    at its end.  Whoever is offered again was first already, so it is older
-    than all who never were, and belongs near the elder's end.  Whoever cancels
-    stays until its turn comes, or until more than half of the line is such.
+    They are in two lists: the elder with the first waiter at its end, and the others with
+    the last at its end.  An exchange that is offered again was first before, so it is
+    older than all that never were, and belongs near the end of the elder.  A waiter that
+    cancels stays as an entry until its turn comes, or until more than half of the entries
+    are of that kind.
 
-    @ivar count: how many wait.
+    @ivar count: the number of waiters.
     """
 
     __slots__ = ("_elder", "_others", "count")
@@ -33,19 +34,28 @@ class Line(Generic[W]):
         self._others: list[W] = []
         self.count = 0
 
+    def __len__(self) -> int:
+        return len(self._elder) + len(self._others)
+
     def add(self, waiter: W) -> None:
+        """
+        A waiter comes, as the last.
+        """
         waiter.held = True
         self.count += 1
         self._others.append(waiter)
 
     def addAgain(self, waiter: W) -> None:
+        """
+        A waiter comes back to its former place.
+        """
         waiter.held = True
         self.count += 1
         insort(self._elder, waiter, key=_youngestFirst)
 
     def pop(self) -> W:
         """
-        Take the first; somebody must wait.
+        Remove the first waiter.  There must be one.
         """
         while True:
             if not self._elder:
@@ -58,6 +68,9 @@ class Line(Generic[W]):
                 return waiter
 
     def drop(self, waiter: W) -> None:
+        """
+        A waiter leaves.
+        """
         waiter.held = False
         self.count -= 1
         if len(self._elder) + len(self._others) > 2 * self.count:
@@ -65,6 +78,11 @@ class Line(Generic[W]):
             self._others = [each for each in self._others if each.held]
 
     def clear(self) -> list[W]:
+        """
+        Remove all waiters.
+
+        @return: the waiters in order of arrival.
+        """
         waiters = [each for each in (*reversed(self._elder), *self._others) if each.held]
         for waiter in waiters:
             waiter.held = False

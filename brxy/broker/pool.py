@@ -21,14 +21,14 @@ class Pool(Generic[S]):
     """
     The instances of one route that offer slots, in a heap.
 
-    What changes an instance's place rarely touches the heap: its best entry
-    may stand better than it deserves, never worse, and is put right when it
-    comes to the top.  That holds because the exchanges in flight of an
-    instance rise only by L{take}, at the top, as long as its pool exists; an
-    entry that is alone is put right when it gets company.  Entries that are
-    left over are dropped at the top too, or when more than half are such.
+    A change of an instance's place rarely touches the heap: the best entry of an instance
+    may be higher than it should be, never lower, and is corrected when it comes to the
+    top.  That holds because, as long as the pool exists, the exchanges in flight of an
+    instance increase only by L{take}, at the top; a single entry is corrected when a
+    second one is added.  Stale entries are dropped at the top, too, or when they are more
+    than half of all.
 
-    @ivar offering: how many instances have a ready slot and are not suspended.
+    @ivar offering: the number of instances that have a ready slot and are not suspended.
     """
 
     __slots__ = ("_heap", "offering")
@@ -37,9 +37,12 @@ class Pool(Generic[S]):
         self._heap: list[_Entry] = []
         self.offering = 0
 
+    def __len__(self) -> int:
+        return len(self._heap)
+
     def enter(self, offer: Offer) -> None:
         """
-        An instance offers slots that did not.
+        An instance begins to offer slots.
         """
         self.offering += 1
         heap = self._heap
@@ -49,7 +52,7 @@ class Pool(Generic[S]):
 
     def leave(self) -> None:
         """
-        An instance offers slots no longer, though none was taken.
+        An instance offers slots no longer, and none was taken.
         """
         self.offering -= 1
         if len(self._heap) > 2 * self.offering:
@@ -59,8 +62,8 @@ class Pool(Generic[S]):
 
     def take(self) -> S:
         """
-        The best slot, of those of its instance the last that became ready;
-        its instance has one more in flight.  There must be one.
+        Take the best slot: of the best instance, the one that became ready last.  There
+        must be one.
         """
         heap = self._heap
         alone = len(heap) == 1
@@ -71,7 +74,7 @@ class Pool(Generic[S]):
             heappop(heap)
             self.offering -= 1
         elif not alone and -heap[0][1] < offer.in_flight:
-            # It is the best and has become better, so the top is its place.
+            # It was the best and is better now, so it stays at the top.
             heap[0] = _entry(offer)
         return slot
 

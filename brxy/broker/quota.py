@@ -1,5 +1,5 @@
 """
-How much one address may take.
+Quotas of addresses.
 
 Pure: time is an argument.
 """
@@ -29,12 +29,12 @@ def network(address: str) -> str:
 
 class Addresses:
     """
-    Counts what each address has; nothing is kept of one that has nothing.
+    Counts what each address has.  An address that has nothing takes no memory.
     """
 
     def __init__(self, most: int) -> None:
         """
-        @param most: how much each may have; 0 for any number, and nothing is counted.
+        @param most: how much each address may have; 0: no limit, and nothing is counted.
         """
         self._most = most
         self._counts: dict[str, int] = {}
@@ -44,10 +44,9 @@ class Addresses:
 
     def add(self, address: str) -> bool:
         """
-        An address wants one more.
+        An address requests one more.
 
-        @return: whether it may; if not, it does not count.  Clients without an
-            address may.
+        @return: whether it gets one.  Clients without an address always do.
         """
         if not self._most or not address:
             return True
@@ -60,7 +59,7 @@ class Addresses:
 
     def addAgain(self, address: str) -> None:
         """
-        An address has one more, that it had before.
+        An address has one more, which it had before.
         """
         if self._most and address:
             key = network(address)
@@ -68,7 +67,7 @@ class Addresses:
 
     def remove(self, address: str) -> None:
         """
-        An address has one less, of those that it was let have.
+        An address has one less.
         """
         if self._most and address:
             key = network(address)
@@ -79,22 +78,22 @@ class Addresses:
 
 class Wakes:
     """
-    How many routes each address may wake: a token bucket for each, as the generic
-    cell rate algorithm keeps it (ITU-T I.371), which needs one number.
+    Limits how many routes each address may wake: a token bucket for each address, by the
+    generic cell rate algorithm (ITU-T I.371), which needs one number for it.
     """
 
-    #: Addresses that are remembered; of more, those that woke nothing for longest
-    #: are forgotten.
+    #: The maximum of addresses that are remembered.  Beyond it, those that have woken
+    #: nothing for the longest time are forgotten.
     MOST = 10_000
 
     def __init__(self, burst: int, rate: int) -> None:
         """
-        @param burst: how many at once; 0 for any number.
-        @param rate: how many more in a minute; 0 for any number.
+        @param burst: how many at once; 0: no limit.
+        @param rate: how many more in a minute; 0: no limit.
         """
         self._interval = 60.0 / rate if rate and burst else 0.0
         self._tolerance = (burst - 1) * self._interval
-        # When all that an address took has come back to it; who took last comes last.
+        # When the bucket of each address is full again; the latest taker is last.
         self._full_at: dict[str, float] = {}
 
     def __len__(self) -> int:
@@ -104,7 +103,7 @@ class Wakes:
         """
         An address wakes a route.
 
-        @return: 0, or the seconds after which it may.
+        @return: 0, or the seconds until it may.
         """
         if not self._interval or not address:
             return 0.0
@@ -121,7 +120,7 @@ class Wakes:
 
     def _forget(self, now: float) -> None:
         """
-        Make room for as many again as half of those that may be remembered.
+        Forget at least half of the addresses.
         """
         kept = [each for each in self._full_at.items() if each[1] > now]
         self._full_at = dict(kept[-self.MOST // 2 :])

@@ -23,13 +23,14 @@ from brxy.edge.exchanges.refusals import (
     Refusal,
 )
 from brxy.edge.exchanges.table import Exchange
+from brxy.edge.supply import Supply
 from brxy.reactor.alarm import Alarm
 from brxy.reactor.deadlines import Deadlines
 from brxy.scaler.instance import Instance, State
 from brxy.transport.connection import Shared
 from brxy.wire.greeting import Hello, Welcome
 
-__all__ = ["Dispatch", "DispatchSnapshot", "Slot", "Supply"]
+__all__ = ["Dispatch", "DispatchSnapshot", "Slot"]
 
 _READY = State.READY
 
@@ -49,78 +50,6 @@ class Slot(Protocol):
     def pulling(self) -> bool:
         """
         It takes exchanges.
-        """
-
-
-class Supply(Protocol):
-    """
-    What provides instances for the exchanges that wait.
-
-    @ivar short: a route lacks room for instances; L{idled} is of use only then.
-    """
-
-    short: bool
-
-    def needed(self, route: str, waker: str | None) -> Refusal | None:
-        """
-        An exchange waits for a route.
-
-        @param waker: the address of the client, if it has just come.
-        @return: why it may not wait, if it may not.
-        """
-
-    def left(self, route: str) -> None:
-        """
-        An exchange no longer waits for a route, and was not matched.
-        """
-
-    def pulls(self, instance: Instance) -> bool:
-        """
-        A slot of an instance is free.
-
-        @return: whether the instance may have exchanges.
-        """
-
-    def idled(self, instance: Instance) -> None:
-        """
-        A free slot of an instance found no exchange.
-        """
-
-    def answered(self, instance: Instance) -> None:
-        """
-        An instance has served its first complete exchange.
-        """
-
-    def hello(self, slot: Any, hello: Hello) -> Welcome:
-        """
-        A node introduces itself on a slot.
-
-        @raise brxy.errors.NodeRefused: it can't serve here.
-        """
-
-    def unready(self, instance: Instance) -> None:
-        """
-        A slot of an instance takes no more exchanges.
-        """
-
-    def closed(self, slot: Any) -> None:
-        """
-        A node's slot is gone.
-        """
-
-    def silent(self, instance: Instance) -> None:
-        """
-        An instance took an exchange and did not accept it.
-        """
-
-    def answers(self, instance: Instance) -> None:
-        """
-        An instance that was silent answers again.
-        """
-
-    def roll(self, route: str) -> None:
-        """
-        Replace the instances of a route by newer ones.
         """
 
 
@@ -364,7 +293,7 @@ class Dispatch:
         What it is doing and has done.
         """
         return DispatchSnapshot(
-            {route: self._broker.held(route) for route in self._broker.routes()},
+            self._broker.snapshot().held,
             self._matched,
             self._held,
             self._requeued,

@@ -23,7 +23,7 @@ from brxy.interfaces import IRecovering
 from brxy.program.guarded import Guarded, fail
 from brxy.program.reactors import usedReactor
 from brxy.program.systemd import notifier
-from brxy.scaler.scaler import Rule
+from brxy.scaler.rules import Rule
 from brxy.spawners.registry import buildSpawner
 from brxy.spawners.spec import parseSpawn
 from brxy.values.networks import Networks

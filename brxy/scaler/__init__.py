@@ -1,5 +1,5 @@
 """
-The scaler: which instances there should be.  Pure.
+The scaler: decides which instances there should be.  Pure.
 """
 
 __all__: list[str] = []

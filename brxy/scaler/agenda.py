@@ -1,5 +1,5 @@
 """
-What to look at, and when.
+A queue of things to check later.
 """
 
 from __future__ import annotations
@@ -15,26 +15,29 @@ T = TypeVar("T")
 
 class Agenda(Generic[T]):
     """
-    Things that must be looked at later.
+    Things to check at certain times.
 
-    Entries are never taken back: whoever looks sees for itself whether there
-    is still anything to do, and nobody is woken for one where there is not.
+    Entries are never taken back: the check finds out whether there is anything to do, and
+    L{nextDeadline} skips entries for which there is not.
     """
 
     def __init__(self) -> None:
         self._entries: list[tuple[float, int, T]] = []
         self._number = 0
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def add(self, when: float, what: T) -> None:
         """
-        Look at this then.
+        Check something at this time.
         """
         self._number += 1
         heappush(self._entries, (when, self._number, what))
 
     def due(self, now: float) -> list[T]:
         """
-        Take out what is to be looked at by now, in order.
+        Remove and return what is to be checked by now, in order.
         """
         due: list[T] = []
         while self._entries and self._entries[0][0] <= now:
@@ -43,10 +46,9 @@ class Agenda(Generic[T]):
 
     def nextDeadline(self, isSettled: Callable[[T], bool]) -> float | None:
         """
-        When there is something to look at next.
+        When there is something to check next.
 
-        @param isSettled: tells whether there is nothing to do any more about
-            what an entry names.
+        @param isSettled: whether there is nothing to do any more for an entry.
         """
         while self._entries and isSettled(self._entries[0][2]):
             heappop(self._entries)

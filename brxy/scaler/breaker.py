@@ -1,5 +1,5 @@
 """
-Stops ordering what fails to start.
+Stops orders that keep failing.
 """
 
 from __future__ import annotations
@@ -11,24 +11,22 @@ __all__ = ["Breaker"]
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 
-# Orders that ended longer ago, in seconds, say nothing about now.
+# Older outcomes, in seconds, are not counted.
 WINDOW = 10.0
 
-# More outcomes than this within the window add nothing to what they say.
+# The maximum of outcomes that are counted.
 _REMEMBERED = 200
 
 
 class Breaker:
     """
-    What became of the orders of one route at one spawner, and whether to make
-    another.
+    The outcomes of the orders of one spawn for one route, and whether it may have another.
 
-    A failure opens it, unless the orders of the last ten seconds succeeded at
-    least as often as they failed: something that kills healthy instances from
-    outside must not stop them from being replaced.  While it is open there are no
-    orders, for 1 s at first.  Then one is tried, the canary: when that fails
-    the pause doubles, up to 60 s.  Any success closes the breaker, of
-    the canary or of an order made before it opened.
+    A failure opens it, unless at least as many orders succeeded as failed in the last ten
+    seconds: healthy instances that something kills from outside must still be replaced.
+    While the breaker is open there are no orders, at first for 1 s.  Then one order is
+    tried, the canary.  If it fails, the pause doubles, up to 60 s.  A success closes the
+    breaker, be it of the canary or of an order from before.
 
     @ivar reason: why the last order failed.
     """
@@ -42,7 +40,7 @@ class Breaker:
 
     def mayOrder(self, now: float) -> int | None:
         """
-        How many orders may be made: any number (L{None}), one, or none.
+        How many orders are allowed: any number (L{None}), one, or none.
         """
         if self._until is None:
             return None
@@ -50,7 +48,7 @@ class Breaker:
 
     def remaining(self, now: float) -> float:
         """
-        Seconds until the next order may be tried.
+        Seconds until the next order is allowed.
         """
         return 0.0 if self._until is None else max(0.0, self._until - now)
 
@@ -63,9 +61,9 @@ class Breaker:
 
     def succeeded(self, now: float) -> bool:
         """
-        What was ordered works.
+        An ordered instance works.
 
-        @return: whether this has closed the breaker.
+        @return: whether this closed the breaker.
         """
         was_open = self._until is not None
         self._outcomes.append((now, 1))
@@ -75,7 +73,7 @@ class Breaker:
 
     def failed(self, ticket: str, reason: str, now: float) -> None:
         """
-        What was ordered does not work.
+        An ordered instance does not work.
         """
         self.reason = reason
         self._outcomes.append((now, -1))
@@ -86,15 +84,14 @@ class Breaker:
 
     def dropped(self, ticket: str) -> None:
         """
-        Nobody will know whether this order would have worked: it was taken
-        back before that showed.
+        An order was taken back before it was known whether it works.
         """
         if ticket == self._canary:
             self._canary = None
 
     def forgetAt(self) -> float:
         """
-        When there is nothing left to remember, if no more is ordered till then.
+        When there is nothing left to remember, if nothing is ordered until then.
         """
         if self._until is not None:
             return self._until + LONGEST_PAUSE

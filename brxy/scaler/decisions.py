@@ -32,7 +32,7 @@ class Spawn:
 @frozen
 class Retire:
     """
-    Tell this instance to finish what it has and go.
+    Have this instance finish its exchanges and end.
     """
 
     instance: Instance
@@ -41,7 +41,7 @@ class Retire:
 @frozen
 class Stop:
     """
-    End this instance by its spawner's handle.
+    Have the spawner end this instance.
 
     @ivar reason: one line for the log.
     """
@@ -53,11 +53,10 @@ class Stop:
 @frozen
 class Fail:
     """
-    Nothing serves this route and nothing will for a while: answer everyone who
-    waits for it.
+    Nothing serves this route, and nothing will for a while: answer all its waiters.
 
     @ivar reason: one line for the log, why the last order failed.
-    @ivar retry_after: seconds until it may be tried again.
+    @ivar retry_after: seconds until the next order is allowed.
     """
 
     route: str
@@ -68,7 +67,7 @@ class Fail:
 @frozen
 class Newest:
     """
-    Tell this instance whether it is the newest of its route.
+    Send to this instance whether it is the newest of its route.
     """
 
     instance: Instance

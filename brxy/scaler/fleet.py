@@ -20,15 +20,15 @@ __all__ = ["Fleet"]
 @define(eq=False)
 class Fleet:
     """
-    All there is of one route.
+    The instances of one route, and what is known about its orders.
 
     @ivar rules: the names of the rules that are for it, first choice first.
     @ivar instances: by ticket.
     @ivar breakers: by the name of the rule.
     @ivar newest: the one instance that has its C{newest} set.
-    @ivar look_at: when its demand will be looked at, if that is to come.
+    @ivar look_at: when its demand is counted again; of no meaning once that is past.
     @ivar waker: the address of the client for which its first instance was ordered;
-        C{""} if it has none, or the instance came by itself.
+        C{""} if the client has none, or the instance came by itself.
     """
 
     route: str
@@ -42,35 +42,35 @@ class Fleet:
 
     def add(self, instance: Instance) -> None:
         """
-        There is one more.
+        An instance is new.
         """
         self.instances[instance.ticket] = instance
         self._numbers[instance.spawn] += 1
 
     def remove(self, instance: Instance) -> None:
         """
-        There is one less.
+        An instance is gone.
         """
         del self.instances[instance.ticket]
         self._numbers[instance.spawn] -= 1
 
     def number(self, rule: str) -> int:
         """
-        How many instances count towards the maximum of a rule: its own, and
+        The number of instances that count towards the maximum of a rule: its own, and
         those that came by themselves.
         """
         return self._numbers[rule] + self._numbers[None]
 
     def breaker(self, rule: str) -> Breaker:
         """
-        What is known about the orders of a rule.
+        The breaker of a rule.
         """
         return self.breakers.setdefault(rule, Breaker())
 
     def candidate(self) -> Instance | None:
         """
-        The instance that should be the newest: only of the first spawner that
-        has any, so that what is there because that had no room leaves before.
+        The instance that should be the newest: of the first spawn that has any, so that
+        instances leave first that exist because an earlier spawn had no room.
         """
         connected = [
             each

@@ -1,5 +1,5 @@
 """
-Who may push others out.
+Routes that are known to be wanted.
 """
 
 from __future__ import annotations
@@ -11,34 +11,39 @@ __all__ = ["KnownRoutes"]
 
 class KnownRoutes:
     """
-    Tells the routes that somebody means from the names that a scanner makes up.
+    Distinguishes routes that are wanted from names that a scanner made up.
 
-    A route is of standing when it was named to the edge, or has served before.  Only
-    such a route may have the idle instances of others retired at the global maximum.
+    A route is known if the settings name it, or if it has served before.  At the global
+    maximum, idle instances are retired only for a known route, or for one of the same
+    client.
     """
 
-    #: Names that are remembered; of more, those that served longest ago are forgotten.
+    #: The maximum of routes that are remembered because they have served.  Beyond it, the
+    #: one that served longest ago is forgotten.
     MOST = 1000
 
     def __init__(self, named: Collection[str]) -> None:
         """
-        @param named: the routes that were named to the edge.
+        @param named: the routes that the settings name.
         """
         self._named = frozenset(named)
         self._served: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._served)
 
     def __contains__(self, route: str) -> bool:
         return route in self._named or route in self._served
 
     def isNamed(self, route: str) -> bool:
         """
-        Whether the edge was told of this route.
+        Whether the settings name this route.
         """
         return route in self._named
 
     def served(self, route: str) -> None:
         """
-        An instance of this route is gone that had answered.
+        An instance of this route is gone that had served.
         """
         self._served.pop(route, None)
         self._served[route] = None

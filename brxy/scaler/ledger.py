@@ -1,5 +1,5 @@
 """
-Which instances there are, from their order until nothing of them is left.
+The list of all instances, from their order until nothing of them is left.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ __all__ = ["Ledger"]
 
 class Ledger:
     """
-    The instances of all routes.  It admits and removes them and keeps their
-    identities apart; what to do about them is the scaler's.
+    The instances of all routes.
+
+    It admits and removes instances and checks their identities; what to do with them is
+    decided elsewhere.
     """
 
     def __init__(
@@ -31,11 +33,10 @@ class Ledger:
     ) -> None:
         """
         @param rules: by their names, first choice first.
-        @param agenda: where to write down what must be looked at, and when:
-            orders when they must be ready, and fleets for L{forget}.
-        @param new_ticket: makes a ticket that nobody can guess.
-        @param epoch: what the wall clock said, in seconds since 1970, when
-            the clock behind every C{now} said 0.
+        @param agenda: gets what must be checked later: orders when they must be ready,
+            and fleets for L{forget}.
+        @param new_ticket: makes a ticket that can't be guessed.
+        @param epoch: the time in seconds since 1970 when C{now} was 0.
         """
         self._rules = rules
         self._agenda = agenda
@@ -48,13 +49,13 @@ class Ledger:
 
     def total(self) -> int:
         """
-        How many instances there are.
+        The number of instances.
         """
         return len(self._tickets)
 
     def instances(self) -> list[Instance]:
         """
-        All of them.
+        All instances.
         """
         return list(self._tickets.values())
 
@@ -66,7 +67,7 @@ class Ledger:
 
     def routes(self) -> int:
         """
-        How many routes something is known of.
+        The number of routes of which something is known.
         """
         return len(self._fleets)
 
@@ -78,14 +79,19 @@ class Ledger:
 
     def fleet(self, route: str) -> Fleet | None:
         """
-        What there is of a route, if there is or lately was anything.
+        The fleet of a route, if it has or lately had instances.
         """
         return self._fleets.get(route)
 
+    def fleets(self) -> list[Fleet]:
+        """
+        The fleets of all routes.
+        """
+        return list(self._fleets.values())
+
     def fleetFor(self, route: str) -> Fleet:
         """
-        What there is of a route.  One that stays without instances must be
-        given to L{forget}.
+        The fleet of a route.  Pass it to L{forget} if it stays without instances.
         """
         fleet = self._fleets.get(route)
         if fleet is None:
@@ -94,14 +100,14 @@ class Ledger:
 
     def rank(self, route: str, rule: str) -> int:
         """
-        How late a rule's turn comes on a route.
+        The rank of a rule on a route; 0 is the first.
         """
         return self.fleetFor(route).rules.index(rule)
 
     def forget(self, fleet: Fleet, now: float) -> None:
         """
-        Keep nothing of a route that has no instances, as soon as its breakers
-        have nothing to remember.
+        Remove the fleet of a route without instances, as soon as its breakers have
+        nothing to remember.
         """
         if fleet.instances or self._fleets.get(fleet.route) is not fleet:
             return
@@ -113,7 +119,7 @@ class Ledger:
 
     def lookAt(self, fleet: Fleet, when: float, now: float) -> None:
         """
-        Have the demand of a route looked at then, or before.
+        Have the demand of a route counted at this time, or before.
         """
         if not now < fleet.look_at <= when:
             fleet.look_at = when
@@ -121,7 +127,7 @@ class Ledger:
 
     def order(self, fleet: Fleet, rule: str, start_by: float, now: float) -> Instance:
         """
-        Write down an order.
+        Enter an order.
         """
         instance = Instance(
             ticket=self._new_ticket(),
@@ -141,7 +147,7 @@ class Ledger:
 
     def expect(self, instance: Instance, start_by: float) -> None:
         """
-        Write down an instance that was there before the edge restarted.
+        Enter an instance from before a restart of the edge.
         """
         instance.startBy(start_by)
         self._agenda.add(start_by, instance)
@@ -154,8 +160,8 @@ class Ledger:
         self, ticket: str, node_id: str, route: str, generation: int | None, now: float
     ) -> Instance:
         """
-        Whose node this is: of an order whose ticket it brings, one that is
-        here already, or a new one that came by itself.
+        Find the instance of a node: that of the order whose ticket it brings, one whose
+        node it is already, or a new one that came by itself.
 
         @raise NodeRefused: the ticket is another node's or another route's.
         """
@@ -203,7 +209,7 @@ class Ledger:
         return self._generation
 
     def _adoptedGeneration(self, generation: int | None, now: float) -> int:
-        # A node may say how old it is, but not that it is of the future.
+        # A node's own generation counts, unless it is in the future.
         if generation is None or not 0 < generation <= self._microseconds(now):
             return self._nextGeneration(now)
         self._generation = max(self._generation, generation)

@@ -1,6 +1,6 @@
 """
-What the life of an instance means for the others: how much it offers, which
-one is the newest, and whether its order was a success.
+Changes of instances, and what follows from them: which instance is the newest, and
+whether an order was a success.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from brxy.scaler.ledger import Ledger
 
 __all__ = ["PROVEN", "Lifecycle"]
 
-# An instance that is ready and alive for so many seconds works.
+# An instance that was ready for this long (seconds) works.
 PROVEN = 1.0
 
 
 class Lifecycle:
     """
-    Takes the instances of a ledger from state to state.
+    Changes the states of the instances of a ledger.
     """
 
     def __init__(self, ledger: Ledger, grace: float) -> None:
         """
-        @param grace: how long an instance without any slot is waited for.
+        @param grace: how long an instance without slots still counts.
         """
         self._ledger = ledger
         self._grace = grace
@@ -31,8 +31,8 @@ class Lifecycle:
 
     def offers(self, instance: Instance, now: float) -> int:
         """
-        How many exchanges more an instance takes, now or once it is ready,
-        whether it has dialled all its slots yet or not.
+        How many more exchanges an instance can take, now or once it is ready, whether
+        or not all its slots are open yet.
         """
         if instance.offer.suspended or not self.isAlive(instance, now):
             return 0
@@ -40,7 +40,7 @@ class Lifecycle:
 
     def isAlive(self, instance: Instance, now: float) -> bool:
         """
-        Whether an instance serves, or is on its way to that.
+        Whether an instance serves, or is going to.
         """
         return instance.state < State.DRAINING and not self.isCutOff(instance, now)
 
@@ -52,8 +52,8 @@ class Lifecycle:
 
     def isIdle(self, instance: Instance) -> bool:
         """
-        Whether an instance is there for nothing.  That a slot of it is ready
-        tells that nobody waits for its route.
+        Whether an instance has nothing to do.  A ready slot means that its route has no
+        waiters.
         """
         return (
             instance.state is State.READY
@@ -66,7 +66,7 @@ class Lifecycle:
 
     def connect(self, instance: Instance) -> list[Decision]:
         """
-        The edge has reached an instance, or the reverse.
+        The node of an instance has dialled in, or the edge knows its address.
         """
         if not instance.change(Change.REACHED):
             return []
@@ -85,7 +85,7 @@ class Lifecycle:
 
     def drain(self, instance: Instance, change: Change) -> list[Decision]:
         """
-        An instance takes nothing new.
+        An instance takes no new exchanges.
 
         @param change: why.
         """
@@ -94,8 +94,8 @@ class Lifecycle:
 
     def retire(self, instance: Instance) -> list[Decision]:
         """
-        Send an instance away.  If it had not shown yet that it works, nobody
-        will know.
+        Have an instance finish its exchanges and end.  If it is not known yet whether it
+        works, it never will be.
         """
         decisions: list[Decision] = []
         if instance.state > State.ORDERED:
@@ -123,7 +123,7 @@ class Lifecycle:
 
     def _flag(self, route: str) -> list[Newest]:
         """
-        See to it that exactly one instance of a route is the newest.
+        Make the right instance of a route the newest.
         """
         fleet = self._ledger.fleetFor(route)
         before, after = fleet.newest, fleet.candidate()
@@ -166,7 +166,7 @@ class Lifecycle:
 
     def fail(self, instance: Instance, reason: str, now: float) -> None:
         """
-        An instance does not work, unless it had shown that it does.
+        An instance does not work, unless it is known to.
         """
         if instance.judge() and instance.spawn is not None:
             breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawn)

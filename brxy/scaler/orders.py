@@ -1,5 +1,5 @@
 """
-What to order for those who wait, and who has to make room for it.
+Orders of instances for waiting exchanges, within the limits.
 """
 
 from __future__ import annotations
@@ -57,10 +57,15 @@ class Orders:
         """
         return bool(self._shortage)
 
+    def isShort(self, route: str) -> bool:
+        """
+        Whether this route does.
+        """
+        return self._shortage.lacks(route)
+
     def wakes(self, route: str, now: float) -> bool:
         """
-        Whether somebody who waits for this route would have something started where
-        there is nothing.
+        Whether a waiter would have the first instance of this route ordered.
         """
         fleet = self._ledger.fleet(route)
         if fleet is None:
@@ -108,7 +113,7 @@ class Orders:
         was_short = self._shortage.remove(route)
         fleet = self._ledger.fleetFor(route)
         decisions: list[Decision] = []
-        # With no room by any rule, as under overload, there is nothing to count.
+        # If no rule has room, as under overload, there is nothing to count.
         if waiters and self._mayGrow(fleet):
             offered = sum(self._lifecycle.offers(each, now) for each in fleet.instances.values())
             if waiters > offered:
@@ -146,13 +151,13 @@ class Orders:
 
     def spawn(self, fleet: Fleet, rule: str, now: float) -> Spawn:
         """
-        Order one instance, whatever the limits are.
+        Order one instance, without regard to the limits.
         """
         return Spawn(self._ledger.order(fleet, rule, now + self._start_timeout, now))
 
     def mayExceed(self, fleet: Fleet, rule: str) -> bool:
         """
-        Whether one more instance would be at most one above each maximum.
+        Whether one more instance exceeds no maximum by more than one.
         """
         return (
             fleet.number(rule) <= self._rules[rule].max_instances
@@ -167,8 +172,10 @@ class Orders:
 
     def _order(self, fleet: Fleet, missing: int, now: float) -> list[Decision]:
         """
-        Order instances for so many exchanges: from the first rule that has
-        room and whose breaker lets it, what is left from the next.
+        Order instances: from the first rule that has room and whose breaker allows it,
+        and for what is left from the next.
+
+        @param missing: for how many exchanges.
         """
         decisions: list[Decision] = []
         lacking = 0
@@ -191,7 +198,7 @@ class Orders:
 
     def _wanted(self, fleet: Fleet, rule: str, missing: int, now: float) -> int:
         """
-        How many orders one rule would take, were there no global maximum.
+        How many orders one rule would allow without the global maximum.
         """
         wanted = -(-missing // self._rules[rule].capacity)
         wanted = min(wanted, self._rules[rule].max_instances - fleet.number(rule))
@@ -200,7 +207,7 @@ class Orders:
 
     def _isDoomed(self, fleet: Fleet, now: float) -> bool:
         """
-        Whether nothing is alive or ordered, and nothing may be ordered.
+        Whether nothing is alive or ordered, and no order is allowed.
         """
         return (
             bool(fleet.rules)
@@ -210,7 +217,7 @@ class Orders:
 
     def _lookAgain(self, fleet: Fleet, now: float) -> None:
         """
-        Some go on waiting who would have had an order but for a breaker.
+        Count again when a breaker allows the order that waiters lack.
         """
         pauses = [each.remaining(now) for each in fleet.breakers.values()]
         pause = min(filter(None, pauses), default=0.0)
@@ -219,11 +226,11 @@ class Orders:
 
     def _makeRoom(self, fleet: Fleet) -> list[Decision]:
         """
-        Retire idle instances of routes that lack nothing: of those that are
-        not the newest the ones of later spawners first, then older ones.
+        Retire idle instances of routes that lack no room: those that are not the newest
+        first, of these those of later spawns, then older ones.
         """
-        standing = fleet.route in self._known_routes
-        number = self._shortage.unmet(standing)
+        known = fleet.route in self._known_routes
+        number = self._shortage.unmet(known)
         if not number:
             return []
         idle = [
@@ -231,7 +238,7 @@ class Orders:
             for each in self._ledger.instances()
             if self._lifecycle.isIdle(each)
             and not self._shortage.lacks(each.route)
-            and (standing or self._isOfSameWaker(each, fleet))
+            and (known or self._isOfSameWaker(each, fleet))
         ]
         idle.sort(key=lambda each: (each.newest, -each.rank, each.generation))
         decisions: list[Decision] = []
@@ -242,8 +249,8 @@ class Orders:
 
     def _isOfSameWaker(self, instance: Instance, fleet: Fleet) -> bool:
         """
-        Whether whoever woke this route woke the instance's as well: a name that nobody
-        knows pushes out nothing else.
+        Whether the same client woke this route and that of the instance: for a route that
+        is not known, no other instance has to go.
         """
         other = self._ledger.fleet(instance.route)
         return other is not None and other.waker == fleet.waker

@@ -17,20 +17,25 @@ __all__ = ["Rolls"]
 
 class Rolls:
     """
-    The rolls that are under way, at most one for each route.
+    The rolls that are going on, at most one for each route.
     """
 
-    def __init__(self, ledger: Ledger, supply: Lifecycle, orders: Orders) -> None:
+    def __init__(self, ledger: Ledger, lifecycle: Lifecycle, orders: Orders) -> None:
         self._ledger = ledger
-        self._lifecycle = supply
+        self._lifecycle = lifecycle
         self._orders = orders
         self._rolls: dict[str, _Roll] = {}
 
+    def routes(self) -> frozenset[str]:
+        """
+        The routes whose instances are being replaced.
+        """
+        return frozenset(self._rolls)
+
     def start(self, route: str, now: float) -> list[Decision]:
         """
-        Replace all instances that a route has now.  If a roll is under way,
-        what it has ordered is to be replaced as well, but first serves to
-        replace an older one.
+        Replace all instances of a route.  If a roll is going on, the instance that it has
+        ordered is replaced as well, but replaces an older one first.
         """
         fleet = self._ledger.fleet(route)
         if fleet is None:
@@ -44,7 +49,7 @@ class Rolls:
 
     def ready(self, newer: Instance, now: float) -> list[Decision]:
         """
-        An instance is ready; if it is what a roll waits for, one older goes.
+        An instance is ready: if a roll waits for it, an older one is retired.
         """
         roll = self._rolls.get(newer.route)
         if roll is None or roll.order is not newer:
@@ -58,7 +63,7 @@ class Rolls:
 
     def failed(self, instance: Instance, reason: str) -> list[Decision]:
         """
-        An instance won't serve; if a roll waits for it, the roll has failed.
+        An instance will not serve: if a roll waits for it, the roll has failed.
         """
         roll = self._rolls.get(instance.route)
         if roll is None or roll.order is not instance:
@@ -68,7 +73,7 @@ class Rolls:
 
     def advance(self, now: float) -> list[Decision]:
         """
-        An instance is gone: there may be room for the next step of any roll.
+        An instance is gone: any roll may have room for its next step.
         """
         decisions: list[Decision] = []
         for route in list(self._rolls):
@@ -98,9 +103,9 @@ class Rolls:
 
 class _Roll:
     """
-    How far one roll has come.
+    One roll.
 
-    @ivar order: the newer instance that is on its way; one at a time.
+    @ivar order: the newer instance that was ordered and is not ready yet.
     """
 
     def __init__(self, instances: Iterable[Instance], order: Instance | None) -> None:
@@ -110,7 +115,7 @@ class _Roll:
 
     def oldest(self) -> Instance | None:
         """
-        Which instance is to be replaced next, if one is not leaving anyway.
+        The instance to be replaced next, if there is one that is not leaving anyway.
         """
         return next((each for each in self._older if each.state < State.DRAINING), None)
 

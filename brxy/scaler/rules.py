@@ -1,5 +1,5 @@
 """
-What the configuration says about the number of instances.
+Limits on the number of instances, from the settings.
 
 Pure: values.
 """
@@ -19,11 +19,11 @@ __all__ = ["Rule", "byName", "ruleOf"]
 @frozen
 class Rule:
     """
-    What one C{--spawn} says about numbers.
+    The limits of one C{--spawn}.
 
-    @ivar pattern: the routes it is for, as L{brxy.values.routepattern.covers} reads it.
-    @ivar max_instances: how many instances a route may have by it.
-    @ivar capacity: how many exchanges at once each of them is counted on for.
+    @ivar pattern: the routes that it serves, see L{brxy.values.routepattern.covers}.
+    @ivar max_instances: how many instances of it a route may have.
+    @ivar capacity: how many exchanges each instance is expected to take at once.
     @ivar name: of the spawn, by which its instances are known, also over a restart of
         the edge; no other spawn has it.
     @ivar recovers: its spawner finds them again then.

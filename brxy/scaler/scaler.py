@@ -1,9 +1,8 @@
 """
-How many instances there should be: what to order, what to retire, what to
-give up.
+How many instances there should be: what to order, to retire, and to give up.
 
-Pure: decisions are returned, in the order in which they are to be carried
-out; times are seconds of any clock that only goes forward.
+Pure: decisions are returned, in the order in which they are to be performed; times are
+seconds of any clock that only goes forward.
 """
 
 from __future__ import annotations
@@ -13,42 +12,25 @@ from secrets import token_hex
 from typing import Any
 
 from brxy.scaler.agenda import Agenda
-from brxy.scaler.decisions import (
-    Buried,
-    Decision,
-    Fail,
-    Newest,
-    Retire,
-    RollFailed,
-    Spawn,
-    Stop,
-)
+from brxy.scaler.decisions import Decision, Retire
+from brxy.scaler.endings import Endings, isSettled
 from brxy.scaler.fleet import Fleet
 from brxy.scaler.instance import Change, Instance, State
 from brxy.scaler.knownroutes import KnownRoutes
 from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import PROVEN, Lifecycle
 from brxy.scaler.orders import Orders
+from brxy.scaler.restarts import Restarts
 from brxy.scaler.rolls import Rolls
-from brxy.scaler.rules import Rule, byName, ruleOf
+from brxy.scaler.rules import Rule, byName
+from brxy.scaler.snapshot import ScalerSnapshot, routeSnapshot
 
-__all__ = [
-    "Buried",
-    "Decision",
-    "Fail",
-    "Newest",
-    "Retire",
-    "RollFailed",
-    "Rule",
-    "Scaler",
-    "Spawn",
-    "Stop",
-]
+__all__ = ["Scaler"]
 
 
 class Scaler:
     """
-    Keeps the ledger of instances and decides what to order and to retire.
+    Keeps the ledger of instances, and decides what to order and to retire.
 
     Its owner reports what the methods below are named after, and performs the decisions
     that they return, in order.
@@ -71,17 +53,15 @@ class Scaler:
         """
         @param rules: one for each spawn, first choice first.
         @param max_total: how many instances there may be of all routes.
-        @param epoch: what the wall clock said, in seconds since 1970, when
-            the clock behind every C{now} said 0.
+        @param epoch: the time in seconds since 1970 when C{now} was 0.
         @param start_timeout: how long an order may take until it is ready.
-        @param grace: how long an instance without any slot is waited for.
-        @param new_ticket: makes a ticket that nobody can guess.
-        @param named: routes that were named to the edge, besides those of the rules.
+        @param grace: how long an instance without slots still counts.
+        @param new_ticket: makes a ticket that can't be guessed.
+        @param named: routes that the settings name, besides those of the rules.
         @param waiting: how many exchanges wait for a route now.
         """
         self.waiting = waiting
-        self._rules = named_rules = byName(rules)
-        self._start_timeout = start_timeout
+        named_rules = byName(rules)
         self._grace = grace
         self._agenda: Agenda[Instance | Fleet] = Agenda()
         self._ledger = Ledger(named_rules, self._agenda, new_ticket, epoch)
@@ -98,7 +78,10 @@ class Scaler:
             self._known_routes,
             waiting,
         )
-        self._rolls = Rolls(self._ledger, self._lifecycle, self._orders)
+        parts = (self._ledger, self._lifecycle, self._orders)
+        self._rolls = Rolls(*parts)
+        self._endings = Endings(*parts, self._rolls, start_timeout)
+        self._restarts = Restarts(named_rules, self._ledger, start_timeout, grace)
 
     # What there is
 
@@ -109,29 +92,16 @@ class Scaler:
         fleet = self._ledger.fleet(route)
         return [] if fleet is None else list(fleet.instances.values())
 
-    def routes(self) -> list[str]:
-        """
-        The routes that have instances.
-        """
-        return sorted({each.route for each in self._ledger.instances()})
-
     def total(self) -> int:
         """
-        How many instances there are of all routes.
+        The number of instances of all routes.
         """
         return self._ledger.total()
-
-    def hasReady(self, route: str) -> bool:
-        """
-        Whether a route has an instance that takes exchanges.
-        """
-        return any(each.state is State.READY for each in self.instances(route))
 
     @property
     def short(self) -> bool:
         """
-        Whether any route lacks room for instances; then call L{idled} for each
-        instance that falls idle.
+        Whether any route lacks room for instances; then L{idled} is of use.
         """
         return self._orders.short
 
@@ -150,7 +120,7 @@ class Scaler:
 
     def knownRoutes(self) -> int:
         """
-        Of how many routes something is known.
+        The number of routes of which something is known.
         """
         return self._ledger.routes()
 
@@ -158,8 +128,8 @@ class Scaler:
 
     def wakesUnnamed(self, route: str, now: float) -> bool:
         """
-        Whether somebody who waits for this route would have something started where
-        there is nothing, and nobody has named that to the edge.
+        Whether a waiter would have the first instance of this route ordered, and the
+        settings do not name the route.
         """
         return not self._known_routes.isNamed(route) and self._orders.wakes(route, now)
 
@@ -200,8 +170,7 @@ class Scaler:
         """
         A node opens a slot.
 
-        @param ticket: what it was ordered with; an empty or unknown one means
-            that it came by itself.
+        @param ticket: of its order; without a known one it came by itself.
         @param generation: its own, if it has one.
         @return: its instance, and what to do.
         @raise brxy.errors.NodeRefused: the ticket is another node's or another
@@ -223,29 +192,31 @@ class Scaler:
 
     def slotClosed(self, instance: Instance, now: float) -> list[Decision]:
         """
-        An instance has a slot less.  When that was the last, it is waited for
-        until the grace is over; one that took its READY back before is not,
-        since that is how a node leaves.
+        A slot of an instance is closed.  After the last one the instance still counts
+        for the grace, unless it drained before, since that is how a node leaves.
         """
         if not instance.closeSlot(now):
             return []
-        if self._hasLeft(instance):
-            return [*self._leave(instance, "drained", now), *self._orders.settle(now)]
+        if self._endings.hasLeft(instance):
+            return [*self._endings.leave(instance, "drained", now), *self._orders.settle(now)]
         instance.change(Change.DISCONNECTED)
         self._agenda.add(now + self._grace, instance)
         return []
 
     def ready(self, instance: Instance, now: float) -> list[Decision]:
         """
-        A slot of an instance stands ready, for the first time or again.
+        A slot of an instance is ready, for the first time or again.
         """
         if instance.state is State.GONE:
             return []
         if instance.retired:
-            return self._remind(instance)
+            # It may not know that it has to end.
+            knows = instance.retire_sent
+            instance.change(Change.READY)
+            return [] if knows else [Retire(instance)]
         if instance.ready_since is None:
             self._agenda.add(now + PROVEN, instance)
-        self._prove(instance, now)
+        self._endings.prove(instance, now)
         decisions: list[Decision] = []
         if instance.state is not State.READY:
             decisions += self._lifecycle.ready(instance, now)
@@ -254,8 +225,7 @@ class Scaler:
 
     def unready(self, instance: Instance, now: float) -> list[Decision]:
         """
-        No slot of an instance stands ready any more, though some are open: it
-        takes nothing new.
+        No slot of an instance is ready any more, though some are open.
         """
         if instance.state is not State.READY:
             return []
@@ -272,32 +242,26 @@ class Scaler:
             self._orders.recount(instance.route)
         return self._orders.settle(now)
 
-    def failed(self, ticket: str, reason: str, now: float) -> list[Decision]:
-        """
-        The spawner could not even start it.
-        """
-        return self.gone(ticket, reason, False, now)
-
     def gone(self, ticket: str, reason: str, detached: bool, now: float) -> list[Decision]:
         """
-        A spawner's handle ended.
+        A spawner has reported the end of an instance.
 
-        @param detached: the instance may go on without it.
+        @param detached: the instance may still run without its spawner.
         """
         instance = self._ledger.byTicket(ticket)
         if instance is None:
             return []
         instance.watch(False)
-        if detached and self._hasLeft(instance):
-            return [*self._leave(instance, reason, now), *self._orders.settle(now)]
+        if detached and self._endings.hasLeft(instance):
+            return [*self._endings.leave(instance, reason, now), *self._orders.settle(now)]
         missed = instance.lost_at is not None and not self._lifecycle.isCutOff(instance, now)
         if detached and (instance.state is State.ORDERED or instance.slots or missed):
             return []
-        return [*self._bury(instance, reason, now), *self._orders.settle(now)]
+        return [*self._endings.bury(instance, reason, now), *self._orders.settle(now)]
 
     def withdrawn(self, ticket: str, now: float) -> list[Decision]:
         """
-        Somebody else has an instance ended.
+        Something other than this edge is ending an instance.
         """
         instance = self._ledger.byTicket(ticket)
         if instance is None or instance.retired:
@@ -305,29 +269,12 @@ class Scaler:
         self._orders.recount(instance.route)
         return [*self._lifecycle.retire(instance), *self._orders.settle(now)]
 
-    def _hasLeft(self, instance: Instance) -> bool:
-        """
-        Whether an instance of which no spawner will tell drained and closed
-        its slots.
-        """
-        return (
-            not instance.watched
-            and instance.state is State.DRAINING
-            and instance.lost_at is not None
-        )
-
-    def _leave(self, instance: Instance, reason: str, now: float) -> list[Decision]:
-        # However young it was: to drain is no failure.
-        self._lifecycle.succeed(instance, now)
-        return self._bury(instance, reason, now)
-
     # Rolls
 
     def roll(self, route: str, now: float) -> list[Decision]:
         """
-        Replace all instances that a route has now by newer ones: one more is
-        ordered at a time, even above the maximum, and for each that is ready
-        the oldest is retired.
+        Replace all instances of a route by newer ones: one more is ordered at a time,
+        even above the maximum, and for each that is ready the oldest is retired.
         """
         return self._rolls.start(route, now)
 
@@ -335,77 +282,61 @@ class Scaler:
 
     def tick(self, now: float) -> list[Decision]:
         """
-        Do what is due by now.
+        Check what is due by now.
         """
         decisions: list[Decision] = []
         for due in self._agenda.due(now):
             if isinstance(due, Fleet):
                 self._orders.recount(due.route)
             elif due.state is not State.GONE:
-                decisions += self._look(due, now)
+                decisions += self._endings.check(due, now)
         return decisions + self._orders.settle(now)
 
     def nextDeadline(self) -> float | None:
         """
         When to call L{tick} next.
         """
-        return self._agenda.nextDeadline(_isSettled)
+        return self._agenda.nextDeadline(isSettled)
+
+    # All of it
+
+    def snapshot(self, now: float) -> ScalerSnapshot:
+        """
+        What it knows.
+        """
+        rolling = self._rolls.routes()
+        routes = {
+            each.route: routeSnapshot(
+                each,
+                now,
+                waiting=self.waiting(each.route),
+                short=self._orders.isShort(each.route),
+                rolling=each.route in rolling,
+            )
+            for each in self._ledger.fleets()
+        }
+        return ScalerSnapshot(routes, rolling, self._ledger.total(), len(self._agenda))
 
     # Restarts of the edge
 
-    def snapshot(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, Any]]:
         """
         What L{restore} needs after a restart, as plain values for JSON.
         """
-        return [
-            {
-                "ticket": each.ticket,
-                "node_id": each.node_id,
-                "route": each.route,
-                "capacity": each.capacity,
-                "generation": each.generation,
-                "adopted": each.adopted or each.spawn is not None,
-                "spawner": each.spawn,
-            }
-            for each in self._ledger.instances()
-            if self._isWorthKeeping(each)
-        ]
-
-    def _isWorthKeeping(self, instance: Instance) -> bool:
-        if instance.spawn is not None and self._rules[instance.spawn].recovers:
-            return instance.state <= State.READY
-        return instance.node_id is not None and State.CONNECTED <= instance.state <= State.READY
+        return self._restarts.records()
 
     def restore(self, records: Iterable[Mapping[str, Any]], now: float) -> list[Instance]:
         """
-        Expect the instances of a L{snapshot} back until the grace is over, and
-        those that a spawner can find until it was asked.
+        Expect the instances of L{records} back until the grace is over, and those that a
+        spawner can find until it has looked for them.
 
-        @return: the latter.  Tell L{gone} or L{unfound} of each that is not
-            found.
+        @return: the latter.  Call L{gone} or L{unfound} for each that is not found.
         """
-        sought = []
-        for record in records:
-            spawn = ruleOf(record, self._rules)
-            instance = Instance(
-                **{key: value for key, value in record.items() if key != "spawner"},
-                spawn=spawn,
-                rank=0 if spawn is None else self._ledger.rank(record["route"], spawn),
-                ordered_at=now,
-                # Whatever becomes of it, it says nothing about new orders.
-                judged=spawn is not None,
-            )
-            if spawn is not None and self._rules[spawn].recovers:
-                instance.watch(True)
-                self._ledger.expect(instance, now + self._start_timeout)
-                sought.append(instance)
-            elif instance.node_id is not None:
-                self._ledger.expect(instance, now + self._grace)
-        return sought
+        return self._restarts.restore(records, now)
 
     def unfound(self, ticket: str, now: float) -> list[Decision]:
         """
-        Nobody can say what became of an instance of the last run.  If it has a
+        It can't be found out what became of an instance of the last run.  If it has a
         node, that may dial in until the grace is over; else it is gone.
         """
         instance = self._ledger.byTicket(ticket)
@@ -416,77 +347,3 @@ class Scaler:
             instance.startBy(now + self._grace)
             self._agenda.add(now + self._grace, instance)
         return self.gone(ticket, "can't be found again", has_node, now)
-
-    # What time brings
-
-    def _look(self, instance: Instance, now: float) -> list[Decision]:
-        """
-        See what is due with one instance; it may be nothing.
-        """
-        if instance.start_by is not None and now >= instance.start_by:
-            return self._giveUp(instance, now)
-        if not self._lifecycle.isCutOff(instance, now):
-            self._prove(instance, now)
-            return []
-        if not instance.watched:
-            return self._bury(instance, "its last slot was lost", now)
-        if instance.retired:
-            return [Stop(instance, "retired, and its last slot was lost")]
-        self._orders.recount(instance.route)
-        return []
-
-    def _prove(self, instance: Instance, now: float) -> None:
-        if self._lifecycle.prove(instance, now):
-            self._orders.recount(instance.route)
-
-    def _giveUp(self, instance: Instance, now: float) -> list[Decision]:
-        """
-        An order is not ready in time.
-        """
-        instance.startBy(None)
-        reason = f"not ready within {self._start_timeout:g} s"
-        if not instance.watched and not instance.slots:
-            return self._bury(instance, reason, now)
-        if instance.retired:
-            return []
-        self._lifecycle.fail(instance, reason, now)
-        order = Stop(instance, reason) if instance.watched else Retire(instance)
-        self._orders.recount(instance.route)
-        return [
-            order,
-            *self._lifecycle.drain(instance, Change.GIVEN_UP),
-            *self._rolls.failed(instance, reason),
-        ]
-
-    def _bury(self, instance: Instance, reason: str, now: float) -> list[Decision]:
-        """
-        Nothing is left of an instance: another route may need its place.
-        """
-        decisions: list[Decision] = [Buried(instance, reason)]
-        decisions += self._lifecycle.remove(instance, reason, now)
-        decisions += self._rolls.failed(instance, reason)
-        self._orders.recount(instance.route)
-        decisions += self._rolls.advance(now)
-        self._orders.left(instance)
-        self._ledger.forget(self._ledger.fleetFor(instance.route), now)
-        return decisions
-
-    def _remind(self, instance: Instance) -> list[Decision]:
-        """
-        A retired instance stands ready: it may not have heard that it is.
-        """
-        if instance.retire_sent:
-            return []
-        instance.change(Change.READY)
-        return [Retire(instance)]
-
-
-def _isSettled(what: Instance | Fleet) -> bool:
-    """
-    Whether nothing will have to be done about this, unless something happens.
-    """
-    if isinstance(what, Fleet):
-        return False
-    if what.state is State.GONE:
-        return True
-    return what.judged and what.start_by is None and what.lost_at is None

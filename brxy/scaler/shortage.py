@@ -1,5 +1,5 @@
 """
-Who wants more instances than the global maximum leaves room for.
+The routes that need more instances than the global maximum allows.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ __all__ = ["Shortage"]
 
 class Shortage:
     """
-    The routes that lack room and the idle instances that are leaving to make it.
-    First those of standing (see L{brxy.scaler.knownroutes}), first come first, then the
-    others.
+    The routes that lack room, and the instances that were retired to make room.
+
+    Known routes (see L{brxy.scaler.knownroutes}) come before the others, and each kind in
+    order of its coming.
     """
 
     def __init__(self) -> None:
@@ -24,21 +25,22 @@ class Shortage:
         self._total = 0
         self._leaving: set[Instance] = set()
 
-    def add(self, route: str, instances: int, standing: bool = True) -> None:
+    def add(self, route: str, instances: int, known: bool = True) -> None:
         """
-        A route lacks room for so many instances; it stands last in line.
+        A route lacks room; it comes last.
 
-        @param standing: it is of standing.
+        @param instances: for how many instances.
+        @param known: it is a known route.
         """
         self.remove(route)
         self._lacking[route] = instances
         self._total += instances
-        if standing:
+        if known:
             self._known_routes[route] = instances
 
     def remove(self, route: str) -> bool:
         """
-        A route lacks nothing, as far as is known.
+        A route lacks no room.
 
         @return: whether it did.
         """
@@ -49,8 +51,9 @@ class Shortage:
 
     def first(self, number: int) -> list[str]:
         """
-        The routes that are to be looked at when there is room for so many
-        instances.
+        The routes whose turn it is when there is room.
+
+        @param number: for how many instances.
         """
         others = (route for route in self._lacking if route not in self._known_routes)
         return list(islice(chain(self._known_routes, others), number))
@@ -76,11 +79,11 @@ class Shortage:
         """
         self._leaving.discard(instance)
 
-    def unmet(self, standing: bool = False) -> int:
+    def unmet(self, known: bool = False) -> int:
         """
-        How many more have to leave.
+        How many more instances have to be retired.
 
-        @param standing: for the routes of standing alone.
+        @param known: count the known routes alone.
         """
-        total = sum(self._known_routes.values()) if standing else self._total
+        total = sum(self._known_routes.values()) if known else self._total
         return max(0, total - len(self._leaving))

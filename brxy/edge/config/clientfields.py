@@ -140,6 +140,8 @@ TLS = (
         detail="""
         ``443`` is right where the edge is reached at the usual ports. Requests for an IP address,
         for ``localhost``, or for a path below ``/.well-known/acme-challenge/`` are not redirected.
+        The scheme of a client behind a proxy in :option:`--forwarded-trust` is the one in
+        ``X-Forwarded-Proto``, if the proxy sends it.
         """,
         see=":ref:`https`",
     ),

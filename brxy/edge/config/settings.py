@@ -11,7 +11,7 @@ from attrs import frozen
 from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.limits import Limits
 from brxy.interfaces import ISpawner
-from brxy.scaler.scaler import Rule
+from brxy.scaler.rules import Rule
 from brxy.values.networks import NOBODY, Networks
 
 __all__ = ["TOKEN", "Allowed", "EdgeSettings", "NodeTLSFiles", "Spawn", "Spawning"]

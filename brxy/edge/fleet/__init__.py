@@ -1,5 +1,5 @@
 """
-The fleet: what performs the scaler's decisions.
+The fleet: performs the decisions of the scaler.
 """
 
 __all__: list[str] = []

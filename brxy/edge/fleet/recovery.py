@@ -1,5 +1,5 @@
 """
-Asking spawners for what an earlier run of the edge has left.
+Finding, through spawners, what an earlier run of the edge has left.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def labelOf(edge_id: str, spawn: str) -> str:
 
 class Recovery:
     """
-    What one spawn has left is looked for, once.
+    The search for what one spawn has left.
 
-    @ivar over: fires when it has answered, or is not waited for any longer:
-        with what it found, by ticket, or L{None} if that is not known.
-    @ivar waiting: what was ordered of it meanwhile, in order.
+    @ivar over: fires when the spawner has answered, or its time is over: with the
+        instances that it found, by ticket, or L{None} if they are not known.
+    @ivar waiting: the orders of this spawn that came meanwhile, in order.
     """
 
     def __init__(self, spawn: str, events: Events) -> None:
@@ -61,11 +61,11 @@ class Recovery:
         self.over: Deferred[Mapping[str, IInstance] | None] = Deferred()
         self.waiting: dict[Instance, None] = {}
 
-    def ask(
+    def begin(
         self, spawner: IRecovering, edge: str, orders: Sequence[SpawnOrder], clock: Any
     ) -> None:
         """
-        Ask it.
+        Begin to search.
         """
         asked = maybeDeferred(spawner.recover, edge, orders)
         asked.addTimeout(LIMIT, clock)

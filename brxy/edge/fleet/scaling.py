@@ -5,14 +5,14 @@ The instances of an edge: performs what the scaler decides.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from math import ceil
 from typing import Any, Protocol
 
 from brxy.edge import events as happened
 from brxy.edge.config.limits import Limits
 from brxy.edge.config.settings import Spawning
 from brxy.edge.events import Events
-from brxy.edge.exchanges.refusals import APP_NOT_STARTED, Refusal
+from brxy.edge.exchanges.refusals import Refusal
+from brxy.edge.fleet.performer import Performer, Waiters
 from brxy.edge.fleet.reaches import Reaches
 from brxy.edge.fleet.starter import Starter
 from brxy.edge.fleet.wakelimits import WakeLimits
@@ -22,18 +22,10 @@ from brxy.edge.slots.reach import Greeted
 from brxy.errors import NodeRefused
 from brxy.interfaces import Address, Gone
 from brxy.reactor.alarm import Alarm
-from brxy.scaler.decisions import (
-    Buried,
-    Decision,
-    Fail,
-    Newest,
-    Retire,
-    RollFailed,
-    Spawn,
-    Stop,
-)
+from brxy.scaler.decisions import Decision, Fail
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.scaler import Scaler
+from brxy.scaler.snapshot import ScalerSnapshot
 from brxy.transport.connection import Shared
 from brxy.values.routename import routeName
 from brxy.wire.frames import VERSION
@@ -42,7 +34,7 @@ from brxy.wire.greeting import Hello, Welcome
 __all__ = ["Demand", "Scaling"]
 
 
-class Demand(Host, Protocol):
+class Demand(Waiters, Host, Protocol):
     """
     What brings the exchanges that wait to the instances' slots.
 
@@ -50,16 +42,6 @@ class Demand(Host, Protocol):
     """
 
     supply: Any
-
-    def reject(self, route: str, refusal: Refusal) -> None:
-        """
-        Answer every exchange that waits for a route.
-        """
-
-    def withdrawAll(self, instance: Instance) -> None:
-        """
-        An instance gets no more exchanges.
-        """
 
 
 class Scaling:
@@ -113,13 +95,14 @@ class Scaling:
             edge_id=edge_id,
             events=events,
         )
+        self._performer = Performer(demand, self._reaches, self.starter, events, changed)
         demand.supply = self
 
     # Demand
 
     def needed(self, route: str, waker: str | None) -> Refusal | None:
         """
-        See L{brxy.edge.dispatch.Supply}.
+        See L{brxy.edge.supply.Supply}.
         """
         now = self._seconds()
         first = self._scaler.waiting(route) == 1
@@ -130,14 +113,17 @@ class Scaling:
         decisions = self._scaler.demand(route, now, waker)
         # While the breaker is open, no exchange is held for long.
         doomed = any(type(each) is Fail for each in decisions)
-        if first and not doomed and not self._scaler.hasReady(route):
+        if first and not doomed and not self._hasReady(route):
             self._events.emit(happened.Holding(route))
         self._perform(decisions)
         return None
 
+    def _hasReady(self, route: str) -> bool:
+        return any(each.state is State.READY for each in self._scaler.instances(route))
+
     def left(self, route: str) -> None:
         """
-        See L{brxy.edge.dispatch.Supply}.
+        See L{brxy.edge.supply.Supply}.
         """
         # A route without waiters lacks no instances.
         if self.short and not self._scaler.waiting(route):
@@ -145,13 +131,13 @@ class Scaling:
 
     def idled(self, instance: Instance) -> None:
         """
-        See L{brxy.edge.dispatch.Supply}.
+        See L{brxy.edge.supply.Supply}.
         """
         self._perform(self._scaler.idled(instance, self._seconds()))
 
     def answered(self, instance: Instance) -> None:
         """
-        See L{brxy.edge.dispatch.Supply}.
+        See L{brxy.edge.supply.Supply}.
         """
         self._perform(self._scaler.answered(instance, self._seconds()))
 
@@ -159,7 +145,7 @@ class Scaling:
 
     def hello(self, slot: Greeted, hello: Hello) -> Welcome:
         """
-        See L{brxy.edge.dispatch.Supply}.
+        See L{brxy.edge.supply.Supply}.
         """
         self._access.check(hello, slot.named())
         if routeName(hello.route) != hello.route:
@@ -186,7 +172,7 @@ class Scaling:
 
     def pulls(self, instance: Instance) -> bool:
         """
-        See L{brxy.edge.dispatch.Supply}.
+        See L{brxy.edge.supply.Supply}.
         """
         now = self._seconds()
         first = instance.ready_since is None
@@ -200,7 +186,7 @@ class Scaling:
 
     def unready(self, instance: Instance) -> None:
         """
-        See L{brxy.edge.dispatch.Supply}.
+        See L{brxy.edge.supply.Supply}.
         """
         reach = self._reaches.get(instance)
         if reach is not None and not reach.pulling and instance.state == State.READY:
@@ -209,27 +195,27 @@ class Scaling:
 
     def closed(self, slot: Greeted) -> None:
         """
-        See L{brxy.edge.dispatch.Supply}.
+        See L{brxy.edge.supply.Supply}.
         """
         self._reaches.closed(slot)
         self._perform(self._scaler.slotClosed(slot.instance, self._seconds()))
 
     def silent(self, instance: Instance) -> None:
         """
-        See L{brxy.edge.dispatch.Supply}.
+        See L{brxy.edge.supply.Supply}.
         """
         self._events.emit(happened.Unresponsive(instance.route, instance.ticket))
         self._perform(self._scaler.demand(instance.route, self._seconds()))
 
     def answers(self, instance: Instance) -> None:
         """
-        See L{brxy.edge.dispatch.Supply}.
+        See L{brxy.edge.supply.Supply}.
         """
         self._events.emit(happened.Responsive(instance.route, instance.ticket))
 
     def roll(self, route: str) -> None:
         """
-        See L{brxy.edge.dispatch.Supply}.
+        See L{brxy.edge.supply.Supply}.
         """
         self._events.emit(happened.RollStarted(route))
         self._perform(self._scaler.roll(route, self._seconds()))
@@ -238,8 +224,9 @@ class Scaling:
         """
         Replace every instance by a newer one.
         """
-        for route in self._scaler.routes():
-            self.roll(route)
+        for route, found in sorted(self.snapshot().routes.items()):
+            if found.instances:
+                self.roll(route)
 
     # Instances, as their spawners see them
 
@@ -262,7 +249,7 @@ class Scaling:
         self._reaches.front(instance, front)
         self._changed()
         self._perform(self._scaler.fronted(instance.ticket))
-        # A decision tells only what changes; WELCOME tells it to a node in any case.
+        # A decision is made only for a change; a node learns this from WELCOME.
         front.setNewest(instance.newest)
         front.start()
 
@@ -293,43 +280,25 @@ class Scaling:
         See L{brxy.edge.fleet.starter.Owner}.
         """
         self._events.emit(happened.StartFailed(instance.route, instance.ticket, reason))
-        self._perform(self._scaler.failed(instance.ticket, reason, self._seconds()))
+        self._perform(self._scaler.gone(instance.ticket, reason, False, self._seconds()))
 
-    # Performing
+    # Time
 
     def _perform(self, decisions: Iterable[Decision]) -> None:
         self.short = self._scaler.short
-        for decision in decisions:
-            match decision:
-                case Spawn(instance):
-                    self._changed()
-                    self.starter.start(instance)
-                case Retire(instance):
-                    self._demand.withdrawAll(instance)
-                    self._events.emit(happened.Retires(instance.route, instance.ticket))
-                    self._reaches.retire(instance)
-                case Stop(instance, reason):
-                    self._events.emit(happened.GivenUp(instance.route, instance.ticket, reason))
-                    self.starter.stop(instance)
-                case Newest(instance, newest):
-                    self._reaches.setNewest(instance, newest)
-                case Buried(instance, reason):
-                    self._bury(instance, reason)
-                case Fail(route, _, retry_after):
-                    self._demand.reject(route, APP_NOT_STARTED.after(max(1, ceil(retry_after))))
-                case RollFailed(route, reason):
-                    self._events.emit(happened.RollFailed(route, reason))
+        self._performer.perform(decisions)
         self._alarm.set(self._scaler.nextDeadline())
-
-    def _bury(self, instance: Instance, reason: str) -> None:
-        self._demand.withdrawAll(instance)
-        self._events.emit(happened.Gone(instance.route, instance.ticket, reason))
-        self._reaches.close(instance)
-        self.starter.forget(instance)
-        self._changed()
 
     def _tick(self) -> None:
         self._perform(self._scaler.tick(self._seconds()))
+
+    # All of it
+
+    def snapshot(self) -> ScalerSnapshot:
+        """
+        The instances, by route.
+        """
+        return self._scaler.snapshot(self._seconds())
 
     # The end
 

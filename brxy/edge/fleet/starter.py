@@ -1,5 +1,5 @@
 """
-Starting instances by spawners, and ending them.
+Starting and ending instances by their spawners.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Starter:
         self._events = events
         self._handles: dict[Instance, IInstance] = {}
         self._recoveries: dict[str, Recovery] = {}
-        # To start a process takes most of a millisecond, and to log that some more.
+        # Starting a process and logging it takes about a millisecond.
         self._turns = TurnQueue(clock, self._spawn)
         self._stopping = False
 
@@ -108,7 +108,7 @@ class Starter:
             recovery.over.addCallback(self._recovered, name, mine)
             recovery.over.addErrback(lambda failure: self._log.failure("after recovery", failure))
             orders = [self._order(each, spawning) for each in mine]
-            recovery.ask(
+            recovery.begin(
                 IRecovering(spawning.spawner), labelOf(self._edge_id, name), orders, self._clock
             )
 
@@ -125,7 +125,7 @@ class Starter:
             elif found is None:
                 self._owner.unfound(instance)
             else:
-                # One whose node has dialled in is there, whatever is said.
+                # An instance whose node has dialled in is there nevertheless.
                 self._owner.gone(instance, Gone("not found again", detached=instance.slots > 0))
         for instance in waiting:
             if not self._stopping:
@@ -135,7 +135,7 @@ class Starter:
 
     def start(self, instance: Instance) -> None:
         """
-        Start what was ordered, soon.
+        Start an instance, in a turn of its own.
         """
         assert instance.spawn is not None, "an order without a spawn"
         if instance.spawn in self._recoveries:
@@ -180,8 +180,8 @@ class Starter:
         if ILeaving.providedBy(handle):
             handle.leaving.addCallback(lambda _: self._owner.withdrawn(instance))
             heard.append(handle.leaving)
-        for told in heard:
-            told.addErrback(lambda failure: self._log.failure("after a spawner's word", failure))
+        for each in heard:
+            each.addErrback(lambda failure: self._log.failure("after a spawner's word", failure))
 
     def _environment(self, instance: Instance, spawning: Spawning) -> dict[str, str]:
         environment = {
@@ -223,7 +223,7 @@ class Starter:
 
     def forget(self, instance: Instance) -> None:
         """
-        An instance that lived on without its spawner is gone.
+        An instance is gone that its spawner had detached.
         """
         self._handles.pop(instance, None)
 
@@ -231,7 +231,7 @@ class Starter:
         """
         End everything that was started.
 
-        @return: fires when it is gone.
+        @return: fires when all of it is gone.
         """
         self._stopping = True
         self._turns.stop()
@@ -244,6 +244,6 @@ class Starter:
 
     async def _stopSpawner(self, name: str, spawner: ISpawner) -> None:
         if name in self._recoveries:
-            # Only what was found can be stopped.
+            # Only instances that were found can be stopped.
             await self._recoveries[name].over
         await spawner.stop()

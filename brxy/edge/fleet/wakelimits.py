@@ -1,5 +1,5 @@
 """
-Limits on starting apps for clients that nobody announced.
+Limits on the routes that clients may have started.
 """
 
 from __future__ import annotations

@@ -5,13 +5,13 @@ Tests for L{brxy.broker.broker}.
 from __future__ import annotations
 
 import sys
-from collections import deque
 from types import FrameType
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.decisions import Expire, Held, Match, Reject
+from brxy.broker.snapshot import BrokerSnapshot
 from brxy.test.support.memory.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 
 
@@ -139,7 +139,7 @@ class BrokerTests(SynchronousTestCase):
         self.assertEqual(self.broker.held("r"), 1)
         self.assertEqual(self.broker.ready(self.slot), Match(third, self.slot))
         self.broker.cancel(third)
-        self.assertEqual(self.broker.heldTotal(), 0)
+        self.assertEqual(self.broker.snapshot().held, {})
 
     def test_expire(self) -> None:
         """
@@ -177,7 +177,7 @@ class BrokerTests(SynchronousTestCase):
         self.assertEqual(self.broker.takeAll("r"), waiters[1:])
         self.assertEqual(self.broker.takeAll("r"), [])
         self.assertFalse(waiters[1].held)
-        self.assertEqual(self.broker.heldTotal(), 1)
+        self.assertEqual(self.broker.snapshot().held, {"other": 1})
         self.assertEqual(list(self.broker.routes()), ["other"])
 
     def test_suspend(self) -> None:
@@ -228,10 +228,7 @@ class BrokerTests(SynchronousTestCase):
             self.broker.cancel(waiter)
         self.broker.expire(60.0)
         self.assertEqual(list(self.broker.routes()), [])
-        self.assertEqual(self.broker.heldTotal(), 0)
-        for kept in vars(self.broker).values():
-            if isinstance(kept, (dict, list, deque)):
-                self.assertEqual(len(kept), 0)
+        self.assertEqual(self.broker.snapshot(), BrokerSnapshot({}, {}, 0, 0, 0))
 
     def test_cancelledAreDropped(self) -> None:
         """
@@ -244,9 +241,8 @@ class BrokerTests(SynchronousTestCase):
             waiter = FakeWaiter()
             broker.wait(waiter, 0.0)
             broker.cancel(waiter)
-        [line] = broker._lines.values()
-        self.assertLess(len(line._elder) + len(line._others), 10)
-        self.assertLess(len(broker._arrived), 10)
+        self.assertLess(broker.snapshot().places, 10)
+        self.assertLess(broker.snapshot().deadlines, 10)
 
     def test_servedAreDropped(self) -> None:
         """
@@ -257,7 +253,7 @@ class BrokerTests(SynchronousTestCase):
             waiter = self.wait()
             self.assertEqual(self.broker.ready(self.slot), Match(waiter, self.slot))
             self.broker.finish(self.slot)
-        self.assertLess(len(self.broker._arrived), 10)
+        self.assertLess(self.broker.snapshot().deadlines, 10)
 
     def test_offeredAgainAndAgain(self) -> None:
         """
@@ -268,7 +264,7 @@ class BrokerTests(SynchronousTestCase):
             self.assertEqual(self.broker.ready(self.slot), Match(unlucky, self.slot))
             self.broker.finish(self.slot)
             self.assertEqual(self.broker.requeue(unlucky, 2.0), Held(unlucky))
-        self.assertLess(len(self.broker._again), 10)
+        self.assertLess(self.broker.snapshot().deadlines, 10)
         self.assertEqual(self.broker.expire(61.0), [Expire(patient), Expire(unlucky)])
 
     def test_deadlineOfAgain(self) -> None:

@@ -190,7 +190,7 @@ class BrokerMachine(RuleBasedStateMachine):
             assert instance.offer.in_flight == self.flights[instance]
         for route in self.ROUTES:
             assert self.broker.held(route) == len(self.waiting(route))
-        assert self.broker.heldTotal() == len(self.line)
+        assert sum(self.broker.snapshot().held.values()) == len(self.line)
         assert all(waiter.held for waiter in self.line)
         assert not any(waiter.held for waiter, _ in self.busy)
 
@@ -202,11 +202,11 @@ class BrokerMachine(RuleBasedStateMachine):
     @invariant()
     def nothingLeft(self) -> None:
         waiting = {waiter.route for waiter in self.line}
-        assert set(self.broker.routes()) == set(self.broker._lines) == waiting
+        snapshot = self.broker.snapshot()
+        assert set(self.broker.routes()) == set(snapshot.held) == waiting
         offering = {route for route in self.ROUTES if self.offered(route)}
-        assert set(self.broker._pools) == offering
-        kept = len(self.broker._arrived) + len(self.broker._again)
-        assert kept <= 2 * len(self.line)
+        assert set(snapshot.offering) == offering
+        assert snapshot.deadlines <= 2 * len(self.line)
 
 
 class ModelTests(SynchronousTestCase):

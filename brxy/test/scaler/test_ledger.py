@@ -111,7 +111,7 @@ class RestartTests(SynchronousTestCase):
         before.ready(self.spawned[0])
         before.ready(self.spawned[2])
         before.perform(before.scaler.unready(self.spawned[2], before.now))
-        self.records = json.loads(json.dumps(before.scaler.snapshot()))
+        self.records = json.loads(json.dumps(before.scaler.records()))
         self.edge = FakeEdge([Rule(None, 4, 2)])
         self.edge.scaler.restore(self.records, 0.0)
 
@@ -172,7 +172,7 @@ class RestartTests(SynchronousTestCase):
         before.waiting.clear()
         before.perform(before.scaler.unready(draining, before.now))
         before.hold(route="s")
-        [record] = json.loads(json.dumps(before.scaler.snapshot()))
+        [record] = json.loads(json.dumps(before.scaler.records()))
         self.assertEqual((record["ticket"], record["spawner"]), (ordered.ticket, "docker-2"))
         edge = FakeEdge(rules)
         [sought] = edge.scaler.restore([record], 0.0)
@@ -191,7 +191,7 @@ class RestartTests(SynchronousTestCase):
         rules = [Rule(None, 1, 1, "docker", True)]
         before = FakeEdge(rules)
         before.hold()
-        [record] = before.scaler.snapshot()
+        [record] = before.scaler.records()
         edge = FakeEdge(rules)
         [sought] = edge.scaler.restore([{**record, "node_id": node_id}], 0.0)
         self.assertEqual(edge.hold(), [])
@@ -248,7 +248,7 @@ class RestartTests(SynchronousTestCase):
         before = FakeEdge(rules)
         [_, second] = before.hold(2)
         before.start(second)
-        [record] = json.loads(json.dumps(before.scaler.snapshot()))
+        [record] = json.loads(json.dumps(before.scaler.records()))
         edge = FakeEdge(rules)
         self.assertEqual(edge.scaler.restore([record], 0.0), [])
         instance = edge.dial(second.ticket, second.node_id or "", capacity=1)
@@ -272,7 +272,7 @@ class RestartTests(SynchronousTestCase):
         before = FakeEdge([one, two])
         before.hold(route="r")
         before.hold(route="s")
-        records = json.loads(json.dumps(before.scaler.snapshot()))
+        records = json.loads(json.dumps(before.scaler.records()))
         self.assertEqual([each["spawner"] for each in records], ["one", "two"])
         for rules, expected in (
             ([two, one], {"r": "one", "s": "two"}),

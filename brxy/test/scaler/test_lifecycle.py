@@ -78,7 +78,7 @@ class OutcomeTests(SynchronousTestCase):
         """
         So is not to be started at all.
         """
-        self.edge.perform(self.edge.scaler.failed(self.instance.ticket, "no such file", 0.0))
+        self.edge.perform(self.edge.scaler.gone(self.instance.ticket, "no such file", False, 0.0))
         self.assertFailed(True)
         self.assertEqual(self.edge.failures[0].reason, "no such file")
 

@@ -171,12 +171,10 @@ class ScalerMachine(RuleBasedStateMachine):
         Whether all spawners before that of an instance have as many as they
         may, or fail.
         """
-        fleet = self.edge.scaler._ledger.fleet(instance.route)
-        assert fleet is not None and instance.spawn is not None
+        assert instance.spawn is not None
         return all(
-            fleet.number(rule) >= BY_NAME[rule].max_instances
-            or fleet.breaker(rule).mayOrder(self.edge.now) == 0
-            for rule in fleet.rules[: instance.rank]
+            each.number >= BY_NAME[each.name].max_instances or each.allowed == 0
+            for each in self.edge.snapshot().routes[instance.route].spawns[: instance.rank]
         )
 
     @invariant()
@@ -216,14 +214,12 @@ class ScalerMachine(RuleBasedStateMachine):
 
     def isLimited(self, route: str) -> bool:
         instances = self.edge.scaler.instances(route)
-        fleet = self.edge.scaler._ledger.fleet(route)
         if self.edge.scaler.total() >= MAX_TOTAL:
             return True
-        assert fleet is not None
-        for name in fleet.rules:
-            mine = [each for each in instances if each.spawn in (name, None)]
-            full = len(mine) >= BY_NAME[name].max_instances
-            if not full and fleet.breaker(name).mayOrder(self.edge.now) != 0:
+        for spawn in self.edge.snapshot().routes[route].spawns:
+            mine = [each for each in instances if each.spawn in (spawn.name, None)]
+            full = len(mine) >= BY_NAME[spawn.name].max_instances
+            if not full and spawn.allowed != 0:
                 return False
         # With all breakers open and nothing there, nobody is left waiting.
         return bool(instances)
@@ -269,8 +265,8 @@ class ScalerMachine(RuleBasedStateMachine):
         assert self.all == []
         assert all(each.state is State.GONE for each in self.edge.spawned)
         assert self.edge.scaler.nextDeadline() is None
-        assert self.edge.scaler._ledger._fleets == {}
-        assert self.edge.scaler._rolls._rolls == {}
+        assert self.edge.snapshot().routes == {}
+        assert self.edge.snapshot().rolling == set()
 
 
 class ModelTests(SynchronousTestCase):

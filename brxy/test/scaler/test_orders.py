@@ -176,7 +176,7 @@ class DoomedTests(SynchronousTestCase):
         for _ in range(1000):
             edge.hold()
         self.assertEqual(len(edge.failures), 1001)
-        self.assertLess(len(edge.scaler._agenda._entries), 10)
+        self.assertLess(edge.snapshot().due, 10)
 
     def test_manyOrdersFailAtOnce(self) -> None:
         """
@@ -331,7 +331,7 @@ class RoomTests(SynchronousTestCase):
             del self.edge.waiting[f"b{number}"]
             self.edge.demand(f"b{number}")
         self.assertFalse(self.edge.scaler.short)
-        self.assertEqual(list(self.edge.scaler._ledger._fleets), ["a"])
+        self.assertEqual(list(self.edge.snapshot().routes), ["a"])
 
     def startIdle(self, route: str, number: int) -> list[Instance]:
         """

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.scaler.decisions import Buried, Decision
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.rules import Rule
+from brxy.scaler.snapshot import SpawnSnapshot
 from brxy.test.support.memory.fleets import EPOCH, FakeEdge
 
 
@@ -165,7 +166,7 @@ class DemandTests(SynchronousTestCase):
         self.assertEqual(edge.hold(), [])
         self.assertEqual(edge.failures, [])
         self.assertFalse(edge.scaler.present("r"))
-        self.assertIsNone(edge.scaler._ledger.fleet("r"))
+        self.assertEqual(edge.snapshot().routes, {})
 
 
 class LifeTests(SynchronousTestCase):
@@ -181,10 +182,10 @@ class LifeTests(SynchronousTestCase):
         """
         An instance is ready once, and can be so again after it drained.
         """
-        self.assertFalse(self.edge.scaler.hasReady("r"))
+        self.assertFalse(self.edge.hasReady("r"))
         self.edge.start(self.instance)
         self.assertEqual(self.instance.state, State.READY)
-        self.assertTrue(self.edge.scaler.hasReady("r"))
+        self.assertTrue(self.edge.hasReady("r"))
         self.edge.serve(self.instance)
         self.edge.perform(self.edge.scaler.unready(self.instance, self.edge.now))
         self.assertEqual(self.instance.state, State.DRAINING)
@@ -282,10 +283,10 @@ class LifeTests(SynchronousTestCase):
         The scaler knows the routes that have instances.
         """
         self.edge.dial(node_id="n", route="a")
-        self.assertEqual(self.edge.scaler.routes(), ["a", "r"])
+        self.assertEqual(self.edge.routes(), ["a", "r"])
         self.edge.waiting.clear()
         self.edge.end(self.instance)
-        self.assertEqual(self.edge.scaler.routes(), ["a"])
+        self.assertEqual(self.edge.routes(), ["a"])
 
     def test_redialWithinGrace(self) -> None:
         """
@@ -415,7 +416,7 @@ class LifeTests(SynchronousTestCase):
         self.assertEqual(len(edge.failures), 1000)
         edge.advance(100.0)
         self.assertIsNone(edge.scaler.nextDeadline())
-        self.assertEqual(edge.scaler._ledger._fleets, {})
+        self.assertEqual(edge.snapshot().routes, {})
 
 
 class RecountTests(SynchronousTestCase):
@@ -448,3 +449,53 @@ class RecountTests(SynchronousTestCase):
         self.assertRecounts(edge, lambda: edge.scaler.tick(5.0), two)
         self.assertRecounts(edge, lambda: edge.scaler.tick(50.0), three)
         self.assertRecounts(edge, lambda: edge.scaler.gone(one.ticket, "", False, 50.0), one)
+
+
+class SnapshotTests(SynchronousTestCase):
+    """
+    What anyone may read of a scaler.
+    """
+
+    def test_all(self) -> None:
+        """
+        It has every route, its instances, and what may be ordered for it.
+        """
+        edge = FakeEdge([Rule("r", 2, 3, "first"), Rule(None, 1, 1, "second")])
+        one, two = edge.hold(4)
+        edge.end(two, "exit status 1")
+        edge.advance(0.25)
+        edge.start(one)
+        edge.hold(0, "s")
+        snapshot = edge.snapshot()
+        self.assertEqual((list(snapshot.routes), snapshot.total), (["r"], 2))
+        found = snapshot.routes["r"]
+        self.assertEqual((found.waiting, found.short, found.rolling), (4, False, False))
+        first, overflow = found.instances
+        self.assertEqual((first.ticket, first.spawn, first.state), ("t1", "first", State.READY))
+        self.assertEqual((first.capacity, first.in_flight, first.free), (3, 0, 1))
+        self.assertEqual((first.node_id, first.newest), ("node of t1", True))
+        self.assertEqual((first.seconds, first.retired, first.suspended), (0.25, False, False))
+        self.assertEqual((overflow.spawn, overflow.state), ("second", State.ORDERED))
+        self.assertEqual(
+            found.spawns,
+            (
+                SpawnSnapshot("first", 1, 0, 0.75, "exit status 1"),
+                SpawnSnapshot("second", 1, None, 0.0, ""),
+            ),
+        )
+
+    def test_limits(self) -> None:
+        """
+        A route that lacks room, and one that rolls, are marked.
+        """
+        edge = FakeEdge(max_total=1)
+        edge.start(edge.hold(route="a")[0])
+        edge.serve(edge.scaler.instances("a")[0])
+        edge.hold(route="b")
+        edge.perform(edge.scaler.roll("a", edge.now))
+        snapshot = edge.snapshot()
+        self.assertEqual(
+            {route: each.short for route, each in snapshot.routes.items()}, {"a": False, "b": True}
+        )
+        self.assertEqual(snapshot.rolling, {"a"})
+        self.assertTrue(snapshot.routes["a"].rolling)

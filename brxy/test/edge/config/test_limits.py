@@ -211,7 +211,7 @@ class HeldTests(SynchronousTestCase):
         self.assertEqual(self.hold("c", "x"), "address")
         self.broker.requeue(match.waiter, 0.0)
         self.broker.expire(60.0)
-        self.assertEqual(self.broker.heldTotal(), 0)
+        self.assertEqual(self.broker.snapshot().held, {})
         self.assertEqual([type(self.hold("a", "x")) for _ in range(3)], [FakeWaiter] * 2 + [str])
 
 
@@ -242,7 +242,7 @@ class StandingTests(SynchronousTestCase):
         self.assertIn("often", known_routes)
         self.assertIn(f"r{10 * KnownRoutes.MOST - 1}", known_routes)
         self.assertNotIn("r0", known_routes)
-        self.assertLessEqual(len(known_routes._served), KnownRoutes.MOST)
+        self.assertLessEqual(len(known_routes), KnownRoutes.MOST)
 
 
 class PushingTests(SynchronousTestCase):
@@ -318,6 +318,4 @@ class PushingTests(SynchronousTestCase):
         self.edge.end(self.edge.spawned[0], "exit status 0")
         self.assertEqual(self.edge.spawned[-1].route, "random")
         # Who woke it is not forgotten meanwhile.
-        fleet = self.edge.scaler._ledger.fleet("random")
-        assert fleet is not None
-        self.assertEqual(fleet.waker, "scanner")
+        self.assertEqual(self.edge.snapshot().routes["random"].waker, "scanner")

@@ -171,7 +171,7 @@ class StateTests(SynchronousTestCase):
         edge = FakeEdge()
         edge.start(edge.hold()[0])
         edge.dial(node_id="came by itself")
-        snapshot = edge.scaler.snapshot()
+        snapshot = edge.scaler.records()
         self.assertEqual(len(snapshot), 2)
         self.state().save(snapshot)
         self.assertEqual(self.state().instances, snapshot)

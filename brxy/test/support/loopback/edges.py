@@ -26,7 +26,7 @@ from twisted.internet.task import deferLater
 from brxy.edge.config.settings import EdgeSettings, Spawn, Spawning
 from brxy.edge.service import EdgeService
 from brxy.interfaces import Address, IRecovering, SpawnOrder
-from brxy.scaler.scaler import Rule
+from brxy.scaler.rules import Rule
 from brxy.test.support.loopback.leftovers import RealTests, onBothTransports
 from brxy.test.support.loopback.peers import App, Message, Peer, connect, connectTLS
 from brxy.test.support.loopback.spawning import FrontedSpawner, TestSpawner

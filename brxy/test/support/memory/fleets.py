@@ -22,6 +22,7 @@ from brxy.scaler.decisions import (
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.rules import Rule
 from brxy.scaler.scaler import Scaler
+from brxy.scaler.snapshot import ScalerSnapshot
 
 __all__ = ["EPOCH", "FakeEdge", "named"]
 
@@ -89,6 +90,24 @@ class FakeEdge:
                 case Fail(route):
                     self.failures.append(decision)
                     del self.waiting[route]
+
+    def snapshot(self) -> ScalerSnapshot:
+        """
+        What the scaler knows.
+        """
+        return self.scaler.snapshot(self.now)
+
+    def routes(self) -> list[str]:
+        """
+        The routes that have instances.
+        """
+        return sorted(route for route, each in self.snapshot().routes.items() if each.instances)
+
+    def hasReady(self, route: str) -> bool:
+        """
+        Whether a route has a ready instance.
+        """
+        return any(each.state is State.READY for each in self.snapshot().routes[route].instances)
 
     def demand(self, route: str) -> None:
         """

@@ -1,0 +1,33 @@
+"""
+What a broker knows, as a value that anyone may read and keep.
+
+Pure: a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+__all__ = ["BrokerSnapshot"]
+
+
+@frozen
+class BrokerSnapshot:
+    """
+    What waits, what is free, and how much the broker keeps for that.
+
+    @ivar held: how many exchanges wait, by route.
+    @ivar offering: how many instances have a free slot, by route.
+    @ivar deadlines: entries that it keeps for the deadlines of waiters.
+    @ivar places: entries that it keeps for their order; more than there are waiters, if
+        some have left.
+    @ivar offers: entries that it keeps for the order of instances.
+    """
+
+    held: Mapping[str, int]
+    offering: Mapping[str, int]
+    deadlines: int
+    places: int
+    offers: int

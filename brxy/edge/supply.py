@@ -1,0 +1,85 @@
+"""
+What L{brxy.edge.dispatch} needs of what provides the instances.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from brxy.edge.exchanges.refusals import Refusal
+from brxy.scaler.instance import Instance
+from brxy.wire.greeting import Hello, Welcome
+
+__all__ = ["Supply"]
+
+
+class Supply(Protocol):
+    """
+    What provides instances for the exchanges that wait.
+
+    @ivar short: a route lacks room for instances; L{idled} is of use only then.
+    """
+
+    short: bool
+
+    def needed(self, route: str, waker: str | None) -> Refusal | None:
+        """
+        An exchange waits for a route.
+
+        @param waker: the address of the client, if it has just come.
+        @return: why it may not wait, if it may not.
+        """
+
+    def left(self, route: str) -> None:
+        """
+        An exchange no longer waits for a route, and was not matched.
+        """
+
+    def pulls(self, instance: Instance) -> bool:
+        """
+        A slot of an instance is free.
+
+        @return: whether the instance may have exchanges.
+        """
+
+    def idled(self, instance: Instance) -> None:
+        """
+        A free slot of an instance found no exchange.
+        """
+
+    def answered(self, instance: Instance) -> None:
+        """
+        An instance has served its first complete exchange.
+        """
+
+    def hello(self, slot: Any, hello: Hello) -> Welcome:
+        """
+        A node introduces itself on a slot.
+
+        @raise brxy.errors.NodeRefused: it can't serve here.
+        """
+
+    def unready(self, instance: Instance) -> None:
+        """
+        A slot of an instance takes no more exchanges.
+        """
+
+    def closed(self, slot: Any) -> None:
+        """
+        A node's slot is gone.
+        """
+
+    def silent(self, instance: Instance) -> None:
+        """
+        An instance took an exchange and did not accept it.
+        """
+
+    def answers(self, instance: Instance) -> None:
+        """
+        An instance that was silent answers again.
+        """
+
+    def roll(self, route: str) -> None:
+        """
+        Replace the instances of a route by newer ones.
+        """

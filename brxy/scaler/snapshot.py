@@ -1,0 +1,150 @@
+"""
+What a scaler knows, as values that anyone may read and keep.
+
+Pure: values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from brxy.scaler.fleet import Fleet
+from brxy.scaler.instance import Instance, State
+
+__all__ = [
+    "InstanceSnapshot",
+    "RouteSnapshot",
+    "ScalerSnapshot",
+    "SpawnSnapshot",
+    "routeSnapshot",
+]
+
+
+@frozen
+class InstanceSnapshot:
+    """
+    One instance.
+
+    @ivar spawn: the name of the spawn that ordered it; L{None} for one that came by
+        itself.
+    @ivar node_id: the name of its node; L{None} as long as none has dialled in.
+    @ivar retired: it has to end.
+    @ivar newest: it is the newest of its route.
+    @ivar capacity: exchanges it takes at once.
+    @ivar in_flight: exchanges that it has now.
+    @ivar free: its slots that can take an exchange now.
+    @ivar suspended: it did not accept an exchange, and gets no more until it answers.
+    @ivar seconds: since it was ordered, or came.
+    """
+
+    ticket: str
+    spawn: str | None
+    node_id: str | None
+    generation: int
+    state: State
+    retired: bool
+    newest: bool
+    capacity: int
+    in_flight: int
+    free: int
+    suspended: bool
+    seconds: float
+
+
+@frozen
+class SpawnSnapshot:
+    """
+    One spawn on one route.
+
+    @ivar number: the instances that count towards its maximum.
+    @ivar allowed: orders that its breaker allows now; L{None} for any number.
+    @ivar retry_after: seconds until the breaker allows one.
+    @ivar reason: why the last order failed; C{""} if none has.
+    """
+
+    name: str
+    number: int
+    allowed: int | None
+    retry_after: float
+    reason: str
+
+
+@frozen
+class RouteSnapshot:
+    """
+    One route.
+
+    @ivar waiting: exchanges that wait for it.
+    @ivar spawns: those that are for it, first choice first.
+    @ivar short: it lacks room for instances.
+    @ivar rolling: its instances are being replaced.
+    @ivar waker: the address of the client for which its first instance was ordered.
+    """
+
+    waiting: int
+    instances: tuple[InstanceSnapshot, ...]
+    spawns: tuple[SpawnSnapshot, ...]
+    short: bool
+    rolling: bool
+    waker: str
+
+
+@frozen
+class ScalerSnapshot:
+    """
+    All that a scaler knows.
+
+    @ivar routes: the routes of which something is known.
+    @ivar rolling: the routes whose instances are being replaced.
+    @ivar total: how many instances there are.
+    @ivar due: how many things it will look at later.
+    """
+
+    routes: Mapping[str, RouteSnapshot]
+    rolling: frozenset[str]
+    total: int
+    due: int
+
+
+def routeSnapshot(
+    fleet: Fleet, now: float, *, waiting: int, short: bool, rolling: bool
+) -> RouteSnapshot:
+    """
+    Read all there is of a route.
+    """
+    return RouteSnapshot(
+        waiting,
+        tuple(_instance(each, now) for each in fleet.instances.values()),
+        tuple(_spawn(fleet, name, now) for name in fleet.rules),
+        short,
+        rolling,
+        fleet.waker,
+    )
+
+
+def _instance(instance: Instance, now: float) -> InstanceSnapshot:
+    offer = instance.offer
+    return InstanceSnapshot(
+        instance.ticket,
+        instance.spawn,
+        instance.node_id,
+        instance.generation,
+        instance.state,
+        instance.retired,
+        instance.newest,
+        instance.capacity,
+        offer.in_flight,
+        len(offer.ready),
+        offer.suspended,
+        now - instance.ordered_at,
+    )
+
+
+def _spawn(fleet: Fleet, name: str, now: float) -> SpawnSnapshot:
+    number, breaker = fleet.number(name), fleet.breakers.get(name)
+    if breaker is None:
+        return SpawnSnapshot(name, number, None, 0.0, "")
+    allowed, pause = breaker.mayOrder(now), breaker.remaining(now)
+    return SpawnSnapshot(name, number, allowed, pause, breaker.reason)
