@@ -72,6 +72,8 @@ class Session:
         self._piped = piped = self._link.run(self._printed)
         piped.write(instructions)
         ended = await piped.child.ended
+        # There is nothing to stop any more.
+        self._stopping = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         return await self._describe(ended)

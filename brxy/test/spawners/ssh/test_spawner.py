@@ -157,7 +157,8 @@ class EndTests(_Tests):
 
     async def test_sessionKilled(self) -> None:
         """
-        The sshd's side of the connection is killed: what ran there ends.
+        The sshd's side of the connection is killed: what ran there ends.  Stopping the
+        instance then does nothing, and leaves no timer behind.
         """
         self.sshd.start()
         instance = self.spawn(self.spawner(_STAYS))
@@ -168,6 +169,7 @@ class EndTests(_Tests):
             (await instance.gone).reason,
             "the connection was lost: Connection to 127.0.0.1 closed by remote host",
         )
+        instance.stop()
         await self.until(lambda: not self.running())
 
 
