@@ -84,7 +84,7 @@ LIMITS = (
         default="10000",
         client="503 with ``Retry-After: 10``, if its request needs one more.",
         detail="""
-        Configured routes (see ``--wake-burst``) do not count.
+        Requests for configured routes (see ``--wake-burst``) are served beyond this limit, too.
         """,
         see=_LIMITS_PAGE,
     ),
