@@ -53,7 +53,7 @@ CLIENTS = (
         help="Proxies that begin each connection with a PROXY protocol header.",
         field="proxy_trust",
         repeatable=True,
-        client="its connection is closed, if it comes from there without a header.",
+        client="its connection is closed, if it comes from such an address without a header.",
         detail="""
         From these addresses every connection to a port for clients must begin with a header of the
         `PROXY protocol <https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt>`_, version
@@ -100,8 +100,8 @@ TLS = (
         detail="""
         Each certificate is ``NAME.pem`` (with its chain and its key), ``NAME.crt`` and
         ``NAME.key``, or ``NAME/fullchain.pem`` and ``NAME/privkey.pem``. The edge needs the folder
-        for ``--tls-port`` and for ``--tcp NAME=tls:ENDPOINT``. With this option and neither of them
-        the edge does not start.
+        for ``--tls-port`` and for ``--tcp NAME=tls:ENDPOINT``. With this option and neither of
+        them the edge does not start.
         """,
         see=":ref:`https`",
     ),
@@ -127,8 +127,8 @@ TLS = (
         default_note="off",
         client="``Strict-Transport-Security: max-age=SECONDS`` in each response over HTTPS.",
         detail="""
-        The edge adds the field ``Strict-Transport-Security`` to each response over HTTPS, unless the
-        app's response has one already. With ``0`` browsers forget the value they got before.
+        The edge adds the field ``Strict-Transport-Security`` to each response over HTTPS, unless
+        the app's response has one already. With ``0`` browsers forget the value they got before.
         """,
         see=":ref:`https`",
     ),
@@ -141,8 +141,9 @@ TLS = (
         default_note="off",
         client="308 with the same URL over HTTPS.",
         detail="""
-        Use ``443`` where clients reach the edge at the usual ports, 80 and 443. Requests for an IP address,
-        for ``localhost``, or for a path below ``/.well-known/acme-challenge/`` are not redirected.
+        Use ``443`` where clients reach the edge at the usual ports, 80 and 443. Requests for
+        an IP address, for ``localhost``, or for a path below ``/.well-known/acme-challenge/`` are
+        not redirected.
         """,
         see=":ref:`https`",
     ),
@@ -153,7 +154,7 @@ ROUTES = (
         name="route",
         group=_ROUTES,
         kind=Kind("HOST", ROUTE.convert, ROUTE.takes),
-        help="A host that the edge serves. If this option is given, the edge serves no other host.",
+        help="A host that the edge serves. If the option is given, the edge serves no other host.",
         field="routes",
         default_note="every host, or those of spawn strings and nodes, see above",
         repeatable=True,

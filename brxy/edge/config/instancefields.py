@@ -113,17 +113,23 @@ SCALING = (
         field="spawns.spawning.idle_timeout",
         default="300",
         spawn_key="idle-timeout",
-        detail="This applies to instances that the edge has spawned.",
+        detail="""
+        This applies to instances that the edge has spawned, with or without a node. A node that
+        you start yourself uses its own ``--idle-timeout``.
+        """,
     ),
     Setting(
         name="old-idle-timeout",
         group=_SCALING,
         kind=SECONDS,
-        help="How long an instance may be idle before it is stopped, if the route has a newer one.",
+        help="How long an instance may be idle before it is stopped, if there is a newer one.",
         field="spawns.spawning.old_idle_timeout",
         default="10",
         spawn_key="old-idle-timeout",
-        detail="This applies to instances that the edge has spawned.",
+        detail="""
+        This applies to instances that the edge has spawned, with or without a node. A node that
+        you start yourself uses its own ``--old-idle-timeout``.
+        """,
     ),
 )
 
@@ -205,9 +211,9 @@ NODES = (
         default_note="an admitted node may serve every route",
         repeatable=True,
         detail="""
-        With ``token=ROUTE`` the option applies to nodes that use the token of ``--token-file``. With
-        at least one ``--node-allow``, a node may serve only the routes that these options allow it. A node that
-        the edge spawned may always serve the route that it was spawned for.
+        With ``token=ROUTE`` the option applies to nodes that use the token of ``--token-file``.
+        With at least one ``--node-allow``, a node may serve only the routes that these options
+        allow it. A node that the edge spawned may always serve the route that it was spawned for.
         """,
         see=":ref:`elsewhere`",
     ),
@@ -230,7 +236,7 @@ STATE = (
         name="drain-timeout",
         group=_STATE,
         kind=SECONDS,
-        help="How long the edge goes on serving its clients when it is stopped.",
+        help="How long the edge continues to serve its clients when it is stopped.",
         field="drain_timeout",
         default="30",
         client="503 if its request is still held after this time; else its connection breaks.",
