@@ -29,7 +29,7 @@ SCALING = (
         kind=SPAWN,
         help='How instances are started: "SPAWNER: key=value... -- command...".',
         field="spawns",
-        default_note="none: only nodes that you start yourself serve requests",
+        default_note="none; then only nodes that you start yourself serve requests",
         repeatable=True,
         detail="""
         A string that names no spawner is a command for ``process:``, and so is what follows ``--``
