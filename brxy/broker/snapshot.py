@@ -1,5 +1,5 @@
 """
-What a broker knows, as a value that anyone may read and keep.
+What a broker knows, as a value for any reader to keep.
 
 Pure: a value.
 """
