@@ -46,7 +46,7 @@ def _isRecord(value: object) -> bool:
 def _read(path: Path) -> str:
     """
     @raise OSError: it can't be read, or is a link.
-    @raise ValueError: somebody else has put it there, or it is no text.
+    @raise ValueError: it is another user's, or it is no text.
     """
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), encoding="utf-8") as file:
         if os.fstat(file.fileno()).st_uid != os.geteuid():
@@ -112,7 +112,7 @@ class StateFile:
         if self._path is None:
             return
         temporary = self._path.with_suffix(".new")
-        # One that is left over, or that somebody else put there, is not written to.
+        # A file that is left over, or that another user made, is not written to.
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:

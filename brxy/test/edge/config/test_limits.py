@@ -317,5 +317,5 @@ class PushingTests(SynchronousTestCase):
         self.wake("random", "scanner")
         self.edge.end(self.edge.spawned[0], "exit status 0")
         self.assertEqual(self.edge.spawned[-1].route, "random")
-        # Who woke it is not forgotten meanwhile.
+        # The client that woke it is not forgotten meanwhile.
         self.assertEqual(self.edge.snapshot().routes["random"].waker, "scanner")
