@@ -121,7 +121,7 @@ class Scaling:
     def _hasReady(self, route: str) -> bool:
         return any(each.state is State.READY for each in self._scaler.instances(route))
 
-    def left(self, route: str) -> None:
+    def waiterLeft(self, route: str) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
