@@ -1,5 +1,5 @@
 """
-What a broker knows, as a value for any reader to keep.
+What a broker knows, as a frozen value.
 
 Pure: a value.
 """

@@ -1,5 +1,5 @@
 """
-What a scaler knows, as values for any reader to keep.
+What a scaler knows, as frozen values.
 
 Pure: values.
 """
