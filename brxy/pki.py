@@ -202,7 +202,7 @@ def _init(folder: Path) -> None:
 def _issue(folder: Path, names: Sequence[str]) -> None:
     for name in names:
         if not _isName(name):
-            raise UsageError(f"{name!r} is no name of a host in lower case, and no address")
+            raise UsageError(f"{name!r} is neither a host name in lower case nor an address")
     _write(folder, names[0], Authority.load(folder).issue(*names))
 
 

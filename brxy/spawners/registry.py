@@ -122,7 +122,7 @@ def _load(offer: EntryPoint) -> ISpawnerFactory:
         ) from error
     if not ISpawnerFactory.providedBy(factory):
         raise BadSpawnSpec(
-            f"the spawner {offer.name!r} can't be used: {offer.value} is no ISpawnerFactory"
+            f"the spawner {offer.name!r} can't be used: {offer.value} is not an ISpawnerFactory"
         )
     _checkVersion(offer.name, factory)
     return ISpawnerFactory(factory)
@@ -134,7 +134,7 @@ def _checkVersion(name: str, factory: Any) -> None:
     """
     version = getattr(factory, "written_for", 1)
     if type(version) is not int or version < 1:
-        raise BadSpawnSpec(f"the spawner {name!r} can't be used: its written_for is no version")
+        raise BadSpawnSpec(f"the spawner {name!r} can't be used: its written_for is not a version")
     if version > SPAWNER_VERSION:
         raise BadSpawnSpec(
             f"the spawner {name!r} can't be used: it was written for version {version} of brxy's"
@@ -159,7 +159,7 @@ def _loadPlugins(package: ModuleType) -> tuple[dict[str, ISpawnerFactory], list[
             try:
                 factory = ISpawnerFactory(plugin.load())
                 if not isinstance(factory.name, str):
-                    raise TypeError("its name is no text")
+                    raise TypeError("its name is not text")
                 factories.setdefault(factory.name, factory)
             except Exception as error:
                 why = oneLine(f"{type(error).__name__}: {error}")

@@ -86,7 +86,7 @@ def _parseOptions(name: str, words: list[str]) -> dict[str, str]:
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not _KEY.fullmatch(key):
-            raise BadSpawnSpec(f"{name} {word!r} is no key=value (a command goes after --)")
+            raise BadSpawnSpec(f"{name} {word!r} is not key=value (a command goes after --)")
         if key in options:
             raise BadSpawnSpec(f"{name} {key}= is given twice")
         options[key] = value

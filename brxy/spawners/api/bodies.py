@@ -135,5 +135,5 @@ def _parsed(line: bytes) -> Any:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise Unreachable("a line of an answer is no JSON object")
+        raise Unreachable("a line of an answer is not a JSON object")
     return found

@@ -125,7 +125,7 @@ class DaemonClient:
         try:
             return json.loads(data) if data else None
         except ValueError:
-            raise Unreachable(f"{self.name} answered no JSON") from None
+            raise Unreachable(f"{self.name} did not answer with JSON") from None
 
     async def read(
         self,

@@ -121,7 +121,7 @@ def environmentFile(path: str) -> Mapping[str, str]:
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from None
     return dict(
-        _variable(line, f"line {number} is no NAME=VALUE")
+        _variable(line, f"line {number} is not NAME=VALUE")
         for number, line in enumerate(lines, 1)
         if line and not line.startswith("#")
     )

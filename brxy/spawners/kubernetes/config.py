@@ -118,7 +118,7 @@ def _fromFiles(
     cluster = config.entry("cluster", chosen.text("cluster"))
     server = cluster.text("server")
     if urlsplit(server).scheme not in ("http", "https") or not urlsplit(server).hostname:
-        raise cluster.error(f"server {server!r} is no URL")
+        raise cluster.error(f"server {server!r} is not a URL")
     if cluster.value.get("proxy-url"):
         raise cluster.error("proxy-url is not supported")
     user = chosen.text("user")
@@ -142,7 +142,7 @@ def _data(entry: Entry, name: str) -> bytes | None:
         try:
             return base64.b64decode(encoded, validate=True)
         except binascii.Error:
-            raise entry.error(f"{name}-data is no base64") from None
+            raise entry.error(f"{name}-data is not base64") from None
     try:
         return None if path is None else path.read_bytes()
     except OSError as error:

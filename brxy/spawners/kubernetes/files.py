@@ -37,7 +37,7 @@ class Entry:
         """
         value = self.value.get(key)
         if value is not None and not isinstance(value, str):
-            raise self.error(f"{key} is no text")
+            raise self.error(f"{key} is not text")
         return value or ""
 
     def path(self, key: str) -> Path | None:
@@ -54,7 +54,7 @@ class Entry:
         """
         value = self.value.get(key)
         if not isinstance(value, dict):
-            raise self.error(f"{key} is no mapping")
+            raise self.error(f"{key} is not a mapping")
         return Entry(self.kind, self.name, value, self.folder)
 
     def error(self, what: str) -> BadSpawnSpec:
@@ -100,7 +100,7 @@ def loadKubeconfig(paths: Sequence[Path]) -> Kubeconfig:
     for path in paths:
         content = _loadYAML(path)
         if not isinstance(content, dict):
-            raise BadSpawnSpec(f"kubernetes: {path}: it is no kubeconfig")
+            raise BadSpawnSpec(f"kubernetes: {path}: it is not a kubeconfig")
         current = current or str(content.get("current-context") or "")
         for kind in ("context", "cluster", "user"):
             for each in content.get(f"{kind}s") or ():
@@ -116,7 +116,7 @@ def _entry(path: Path, kind: str, listed: Any) -> Entry:
             return Entry(kind, name, value, path.absolute().parent)
     except (TypeError, KeyError, AttributeError):
         pass
-    raise BadSpawnSpec(f"kubernetes: {path}: one of its {kind}s has no name, or is no mapping")
+    raise BadSpawnSpec(f"kubernetes: {path}: one of its {kind}s has no name, or is not a mapping")
 
 
 def loadTemplate(path: Path) -> dict[str, Any]:

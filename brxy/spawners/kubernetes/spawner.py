@@ -206,7 +206,7 @@ class KubernetesFactory:
         named = (template.get("metadata") or {}).get("namespace")
         namespace = options.namespace or named or access.namespace or "default"
         if not isNamespace(namespace):
-            raise BadSpawnSpec(f"kubernetes: {namespace!r} is no namespace")
+            raise BadSpawnSpec(f"kubernetes: {namespace!r} is not a namespace")
         owner = self._owner(namespace)
         plan = PodPlan(template, namespace, command, options.edge or "", options.port or 0, owner)
         times = podTimes(options, self._times)

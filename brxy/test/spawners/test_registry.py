@@ -156,7 +156,7 @@ class FindTests(SynchronousTestCase):
         )
         self.assertBad(
             "the spawner 'wrong' can't be used: brxy.spawners.local.process:ProcessOptions"
-            " is no ISpawnerFactory",
+            " is not an ISpawnerFactory",
             "wrong",
             installed=offers,
         )
@@ -174,8 +174,8 @@ class FindTests(SynchronousTestCase):
                 f"it was written for version {now + 1} of brxy's spawner interfaces,"
                 f" and this brxy has {now}",
             ),
-            (0, "its written_for is no version"),
-            ("1", "its written_for is no version"),
+            (0, "its written_for is not a version"),
+            ("1", "its written_for is not a version"),
         ):
             message = f"the spawner 'v' can't be used: {why}"
             self.assertBad(message, "v", plugins=self.versioned(version))

@@ -87,7 +87,7 @@ class ParseTests(SynchronousTestCase):
         """
         for word in ("foo", "=x", "Max=3", "max_2=3", "-x=1"):
             self.assertBad(
-                f"process: {word}", f"process: '{word}' is no key=value (a command goes after --)"
+                f"process: {word}", f"process: '{word}' is not key=value (a command goes after --)"
             )
 
     def test_twice(self) -> None:

@@ -156,7 +156,7 @@ class PKITests(SynchronousTestCase):
             "*.example.net",
             "x" * 64,
         ):
-            self.assertIn("is no name of a host", self.refused("issue", folder, "web1", name))
+            self.assertIn("is neither a host name", self.refused("issue", folder, "web1", name))
         self.assertEqual(len(list(self.folder.iterdir())), 2)
         (self.folder / "ca.key").write_text("no key")
         self.assertIn("are not what init made", self.refused("issue", folder, "web1"))

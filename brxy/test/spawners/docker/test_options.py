@@ -67,7 +67,7 @@ class OptionTests(SynchronousTestCase):
         self.assertEqual(options.environment({"C": "ours"}), ["A=1=2", "B=b", "C=ours"])
         path.write_text("A=1\nwhat")
         error = self.assertRaises(ValueError, ContainerOptions, image="a", env_file=str(path))
-        self.assertEqual(str(error), "line 2 is no NAME=VALUE")
+        self.assertEqual(str(error), "line 2 is not NAME=VALUE")
 
     def test_stopTimeout(self) -> None:
         """

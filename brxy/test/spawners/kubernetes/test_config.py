@@ -270,7 +270,7 @@ class BadTests(_Tests):
         """
         for text, why in (
             ("[", "while parsing"),
-            ("a", "it is no kubeconfig"),
+            ("a", "it is not a kubeconfig"),
             ("{}", "no current-context"),
             ("users: [1]", "one of its users has no name"),
             ("{current-context: a}", "there is no context 'a'"),
@@ -286,7 +286,7 @@ class BadTests(_Tests):
         for user, why in (
             ({"username": "a", "password": "secret"}, "username is not supported"),
             ({"auth_provider": {"name": "gcp"}}, "auth-provider is not supported"),
-            ({"client_certificate_data": "secret!"}, "client-certificate-data is no base64"),
+            ({"client_certificate_data": "secret!"}, "client-certificate-data is not base64"),
             ({"client_certificate_data": "c2VjcmV0"}, "belong together"),
             (
                 {"client_certificate_data": "c2VjcmV0", "client_key_data": "c2VjcmV0"},
@@ -294,8 +294,8 @@ class BadTests(_Tests):
             ),
             ({"client_certificate": "none", "client_key": "none"}, "No such file"),
             ({"tokenFile": "none"}, "tokenFile"),
-            ({"token": 1}, "token is no text"),
-            ({"exec": 1}, "exec is no mapping"),
+            ({"token": 1}, "token is not text"),
+            ({"exec": 1}, "exec is not a mapping"),
             ({"exec": {**program, "apiVersion": "v0"}}, "apiVersion must be"),
             (
                 {"exec": {**program, "interactiveMode": "Always"}},
@@ -314,9 +314,9 @@ class BadTests(_Tests):
         Clusters that can't be used.
         """
         for name, value, why in (
-            ("server", "nowhere", "is no URL"),
+            ("server", "nowhere", "is not a URL"),
             ("proxy-url", "http://proxy", "proxy-url is not supported"),
-            ("certificate-authority-data", "!", "is no base64"),
+            ("certificate-authority-data", "!", "is not base64"),
             ("certificate-authority-data", "YQ==", "there is no certificate in it"),
         ):
             self.cluster.writeConfig(Path(self.kubeconfig), None, **{name: value})

@@ -128,7 +128,7 @@ class HostNetworkTests(_HostNetworkTests, TestCase):
         worker = self.swarm.worker
         there = len(worker.running())
         worker.stop(signal.SIGKILL)
-        lost = "(its machine is lost to the swarm), its node may not have"
+        lost = "(its machine is lost to the swarm), its node may still run"
         await self.until(lambda: edge.log.count(lost) == there, "the edge does not notice")
         await self.until(lambda: self._are(4 - there), "more is removed, or less")
         self.assertNotIn(": gone: ", edge.log)
