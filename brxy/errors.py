@@ -1,9 +1,9 @@
 """
-What can go wrong, by whose fault it is.
+Errors, by whose fault they are.
 
-L{PeerError} and below: somebody sent what they must not; the connection is
-closed with one logged line.  L{UsageError} and below: the person who started
-brxy asked for something impossible; one line on stderr, exit status 1.
+L{PeerError} and below: a peer sent what it must not; the connection is
+closed with one logged line.  L{UsageError} and below: the command line or a file
+demands something impossible; one line on stderr, exit status 1.
 Anything else that is raised is a bug in brxy.
 """
 

@@ -258,7 +258,7 @@ def _warm(name: str, port: int, plan: Plan) -> None:
         if time.monotonic() > deadline:
             raise BenchError(f"{name}: {len(seen)} of {plan.instances} instances answer")
         work = [Request(0.0, plan.warm)] * plan.instances
-        seen.update(answer.who for answer in perform(port, work))
+        seen.update(answer.instance for answer in perform(port, work))
 
 
 def _launch(place: Place, plan: Plan) -> tuple[dict[str, int], list[str]]:

@@ -50,11 +50,11 @@ class Answer:
 
     @ivar latency: seconds since its arrival, even if it could not be sent
         then.
-    @ivar who: the instance that served it.
+    @ivar instance: the instance that served it.
     """
 
     latency: float
-    who: bytes
+    instance: bytes
 
 
 def requests(seed: int, number: int, instances: int, mean: float) -> list[Request]:

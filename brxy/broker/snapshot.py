@@ -1,5 +1,5 @@
 """
-What a broker knows, as a value that anyone may read and keep.
+What a broker knows, as a frozen value.
 
 Pure: a value.
 """

@@ -157,7 +157,7 @@ class Dispatch:
         A held exchange needs no slot any more.
         """
         self._broker.cancel(exchange)
-        self.supply.left(exchange.route)
+        self.supply.waiterLeft(exchange.route)
 
     def answered(self, instance: Instance) -> None:
         """
@@ -187,7 +187,7 @@ class Dispatch:
         for expire in self._broker.expire(self._seconds()):
             self._expired += 1
             self._reject(expire.waiter, HELD_TOO_LONG)
-            self.supply.left(expire.waiter.route)
+            self.supply.waiterLeft(expire.waiter.route)
         self._alarm.set(self._broker.nextDeadline())
 
     # Slots

@@ -30,7 +30,7 @@ class Supply(Protocol):
         @return: why it may not wait, if it may not.
         """
 
-    def left(self, route: str) -> None:
+    def waiterLeft(self, route: str) -> None:
         """
         An exchange no longer waits for a route, and was not matched.
         """

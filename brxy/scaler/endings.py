@@ -61,7 +61,7 @@ class Endings:
         decisions += self._rolls.failed(instance, reason)
         self._orders.recount(instance.route)
         decisions += self._rolls.advance(now)
-        self._orders.left(instance)
+        self._orders.instanceGone(instance)
         self._ledger.forget(self._ledger.fleetFor(instance.route), now)
         return decisions
 

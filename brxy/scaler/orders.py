@@ -133,11 +133,11 @@ class Orders:
         self._shortage.remove(instance.route)
         self._recountShort(1)
 
-    def left(self, instance: Instance) -> None:
+    def instanceGone(self, instance: Instance) -> None:
         """
         An instance is gone: a route that lacked room may have some.
         """
-        self._shortage.left(instance)
+        self._shortage.instanceGone(instance)
         if instance.answered:
             self._known_routes.served(instance.route)
         self._recountShort(self._room())
@@ -243,7 +243,7 @@ class Orders:
         idle.sort(key=lambda each: (each.newest, -each.rank, each.generation))
         decisions: list[Decision] = []
         for instance in idle[:number]:
-            self._shortage.leaving(instance)
+            self._shortage.instanceRetired(instance)
             decisions += self._lifecycle.retire(instance)
         return decisions
 

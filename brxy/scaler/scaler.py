@@ -36,6 +36,13 @@ class Scaler:
     that they return, in order.
 
     @ivar waiting: how many exchanges wait for a route now.
+    @param rules: one for each spawn, first choice first.
+    @param max_total: how many instances there may be of all routes.
+    @param epoch: the time in seconds since 1970 when C{now} was 0.
+    @param start_timeout: how long an order may take until it is ready.
+    @param grace: how long an instance without slots still counts.
+    @param new_ticket: makes a ticket that can't be guessed.
+    @param named: routes that the settings name, besides those of the rules.
     """
 
     def __init__(
@@ -50,16 +57,6 @@ class Scaler:
         named: Collection[str] = (),
         waiting: Callable[[str], int],
     ) -> None:
-        """
-        @param rules: one for each spawn, first choice first.
-        @param max_total: how many instances there may be of all routes.
-        @param epoch: the time in seconds since 1970 when C{now} was 0.
-        @param start_timeout: how long an order may take until it is ready.
-        @param grace: how long an instance without slots still counts.
-        @param new_ticket: makes a ticket that can't be guessed.
-        @param named: routes that the settings name, besides those of the rules.
-        @param waiting: how many exchanges wait for a route now.
-        """
         self.waiting = waiting
         named_rules = byName(rules)
         self._grace = grace

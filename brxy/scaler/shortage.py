@@ -67,13 +67,13 @@ class Shortage:
         """
         return route in self._lacking
 
-    def leaving(self, instance: Instance) -> None:
+    def instanceRetired(self, instance: Instance) -> None:
         """
         An instance was retired to make room.
         """
         self._leaving.add(instance)
 
-    def left(self, instance: Instance) -> None:
+    def instanceGone(self, instance: Instance) -> None:
         """
         An instance is gone.
         """

@@ -1,5 +1,5 @@
 """
-What a scaler knows, as values that anyone may read and keep.
+What a scaler knows, as frozen values.
 
 Pure: values.
 """

@@ -50,6 +50,11 @@ class Scaling:
 
     @ivar short: a route lacks room for instances; L{idled} is of use only then.
     @ivar starter: starts and ends instances by their spawners.
+    @param edge_id: the name of this edge.
+    @param access: which nodes may serve here.
+    @param spawnings: by the names of the spawns.
+    @param endpoint: where spawned nodes dial in; known when the ports are open.
+    @param changed: called when the instances that are alive have changed.
     """
 
     def __init__(
@@ -66,13 +71,6 @@ class Scaling:
         changed: Callable[[], None],
         events: Events,
     ) -> None:
-        """
-        @param edge_id: the name of this edge.
-        @param access: which nodes may serve here.
-        @param spawnings: by the names of the spawns.
-        @param endpoint: where spawned nodes dial in; known when the ports are open.
-        @param changed: called when the instances that are alive have changed.
-        """
         self._shared = shared
         self._seconds = shared.reactor.seconds
         self._scaler = scaler
@@ -121,7 +119,7 @@ class Scaling:
     def _hasReady(self, route: str) -> bool:
         return any(each.state is State.READY for each in self._scaler.instances(route))
 
-    def left(self, route: str) -> None:
+    def waiterLeft(self, route: str) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """

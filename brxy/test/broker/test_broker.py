@@ -26,7 +26,7 @@ class BrokerTests(SynchronousTestCase):
 
     def wait(self, route: str = "r", now: float = 0.0) -> FakeWaiter:
         """
-        Have somebody wait, and be held.
+        Have an exchange come, and be held.
         """
         waiter = FakeWaiter(route)
         self.assertEqual(self.broker.wait(waiter, now), Held(waiter))
@@ -34,7 +34,7 @@ class BrokerTests(SynchronousTestCase):
 
     def test_readyFirst(self) -> None:
         """
-        Who comes when a slot is ready gets it, and the slot is no longer ready.
+        An exchange that comes while a slot is ready gets it; then the slot is ready no longer.
         """
         self.assertIsNone(self.broker.ready(self.slot))
         waiter = FakeWaiter()
@@ -45,7 +45,7 @@ class BrokerTests(SynchronousTestCase):
 
     def test_waiterFirst(self) -> None:
         """
-        A slot that becomes ready gets the first who waits.
+        A slot that becomes ready gets the first waiter.
         """
         first, second = self.wait(), self.wait()
         self.assertTrue(first.held)
@@ -87,8 +87,8 @@ class BrokerTests(SynchronousTestCase):
 
     def test_requeue(self) -> None:
         """
-        Who is offered again stands where they stood, with the deadline they
-        had, though the line is full.
+        An exchange that is offered again has its former place and deadline, though the
+        line is full.
         """
         first, second = self.wait(now=0.0), self.wait(now=1.0)
         other = FakeSlot(makeInstance("b"))
@@ -102,7 +102,7 @@ class BrokerTests(SynchronousTestCase):
 
     def test_requeueWithReadySlot(self) -> None:
         """
-        Who is offered again while a slot is ready gets it at once.
+        An exchange that is offered again while a slot is ready gets it at once.
         """
         waiter = self.wait()
         self.broker.ready(self.slot)
@@ -131,7 +131,7 @@ class BrokerTests(SynchronousTestCase):
 
     def test_cancel(self) -> None:
         """
-        Who hung up is passed over; cancelling again changes nothing.
+        A waiter that hung up is passed over; cancelling again changes nothing.
         """
         first, second, third = self.wait(), self.wait(), self.wait()
         for waiter in (first, second, first):
@@ -143,7 +143,7 @@ class BrokerTests(SynchronousTestCase):
 
     def test_expire(self) -> None:
         """
-        Whoever waited for C{hold_timeout} seconds is let go, of all routes.
+        Waiters of all routes expire after C{hold_timeout} seconds.
         """
         self.assertIsNone(self.broker.nextDeadline())
         first = self.wait("b", now=0.0)
@@ -159,7 +159,7 @@ class BrokerTests(SynchronousTestCase):
 
     def test_nextDeadlineFollows(self) -> None:
         """
-        The next deadline is that of those who still wait.
+        The next deadline is that of the waiters that are left.
         """
         first, second = self.wait(now=0.0), self.wait(now=5.0)
         self.broker.cancel(first)
@@ -169,7 +169,7 @@ class BrokerTests(SynchronousTestCase):
 
     def test_takeAll(self) -> None:
         """
-        All who wait for a route can be taken, in order.
+        All waiters of a route can be taken, in order.
         """
         waiters = [self.wait(), self.wait(), self.wait()]
         self.wait("other")
@@ -183,7 +183,7 @@ class BrokerTests(SynchronousTestCase):
     def test_suspend(self) -> None:
         """
         A suspended instance gets nothing until it is restored; then its ready
-        slots serve whoever waits.
+        slots serve the waiters.
         """
         instance = self.slot.instance
         other = FakeSlot(instance)
@@ -201,7 +201,7 @@ class BrokerTests(SynchronousTestCase):
 
     def test_restoreIdle(self) -> None:
         """
-        When nobody waits, the slots of a restored instance are ready again.
+        Without waiters, the slots of a restored instance are ready again.
         """
         self.broker.ready(self.slot)
         self.broker.suspend(self.slot.instance.offer)
@@ -221,7 +221,7 @@ class BrokerTests(SynchronousTestCase):
 
     def test_nothingLeft(self) -> None:
         """
-        A hundred thousand routes that somebody asked for once leave nothing.
+        A hundred thousand routes that were requested once leave nothing.
         """
         waiters = [self.wait(f"r{number}") for number in range(100_000)]
         for waiter in waiters[:50_000]:
@@ -232,7 +232,7 @@ class BrokerTests(SynchronousTestCase):
 
     def test_cancelledAreDropped(self) -> None:
         """
-        Waiters who come and hang up don't pile up behind one who stays.
+        Waiters that come and hang up don't pile up behind one that stays.
         """
         broker = FakeBroker(max_held=1000, hold_timeout=60.0)
         patient = FakeWaiter()
@@ -246,7 +246,7 @@ class BrokerTests(SynchronousTestCase):
 
     def test_servedAreDropped(self) -> None:
         """
-        Nor do those who are served meanwhile, on another route.
+        Nor do those that are served meanwhile, on another route.
         """
         self.wait("other")
         for _ in range(1000):
@@ -257,7 +257,7 @@ class BrokerTests(SynchronousTestCase):
 
     def test_offeredAgainAndAgain(self) -> None:
         """
-        Nor does one who is offered again and again while another waits.
+        Nor does one that is offered again and again while another waits.
         """
         patient, unlucky = self.wait("other", now=0.0), self.wait(now=1.0)
         for _ in range(1000):
@@ -269,8 +269,8 @@ class BrokerTests(SynchronousTestCase):
 
     def test_deadlineOfAgain(self) -> None:
         """
-        The deadline of one who is offered again counts before that of all who
-        came later, on whatever route.
+        The deadline of an exchange that is offered again comes before those of all that
+        came later, on any route.
         """
         first = self.wait(now=0.0)
         self.broker.ready(self.slot)

@@ -48,8 +48,8 @@ class _Supply:
         self.calls.append(("pulls", instance))
         return self.pulling
 
-    def left(self, route: str) -> None:
-        self.calls.append(("left", route))
+    def waiterLeft(self, route: str) -> None:
+        self.calls.append(("waiterLeft", route))
 
     def idled(self, instance: Instance) -> None:
         self.calls.append(("idled", instance))
@@ -234,14 +234,14 @@ class DispatchTests(SynchronousTestCase):
         self.assertEqual(self.log, [])
         self.reactor.advance(2.0)
         self.assertEqual(self.log, [("a", HELD_TOO_LONG)])
-        self.assertEqual(self.supply.calls[-1], ("left", "r"))
+        self.assertEqual(self.supply.calls[-1], ("waiterLeft", "r"))
 
     def test_cancelled(self) -> None:
         """
         The supply hears of an exchange that has left.
         """
         self.dispatch.cancel(self.wait("a"))
-        self.assertEqual(self.supply.calls[-1], ("left", "r"))
+        self.assertEqual(self.supply.calls[-1], ("waiterLeft", "r"))
         self.dispatch.free(self.slot)
         self.assertEqual(self.log, [])
 

@@ -141,7 +141,7 @@ class LegalTests(SynchronousTestCase):
 
 class WriterTests(SynchronousTestCase):
     """
-    Who writes an instance.
+    The writer of an instance.
     """
 
     def test_one(self) -> None:
@@ -169,12 +169,12 @@ class WriterTests(SynchronousTestCase):
 
 class RetiredTests(SynchronousTestCase):
     """
-    What an instance hears that has to end.
+    What is sent to an instance that has to end.
     """
 
     def test_withoutSlots(self) -> None:
         """
-        An instance that is retired while it has no slot is told when it is back.
+        An instance that is retired while it has no slot is sent RETIRE when it is back.
         """
         edge = FakeEdge()
         [instance] = edge.hold()

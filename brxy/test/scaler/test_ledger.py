@@ -127,7 +127,7 @@ class RestartTests(SynchronousTestCase):
 
     def test_expected(self) -> None:
         """
-        They count as coming; who comes back has its generation, and serves.
+        They count as coming; an instance that comes back has its generation, and serves.
         """
         self.assertEqual(self.edge.hold(5), [])
         first = self.spawned[0]
@@ -148,7 +148,7 @@ class RestartTests(SynchronousTestCase):
 
     def test_missing(self) -> None:
         """
-        Who does not come back in time is gone, is replaced, and has not failed.
+        An instance that does not come back in time is gone and replaced, and has not failed.
         """
         self.edge.hold(5)
         self.edge.advance(5.0)
@@ -220,7 +220,7 @@ class RestartTests(SynchronousTestCase):
 
     def test_unfound(self) -> None:
         """
-        What nobody can say anything about is gone when it has no node, and
+        An instance of which nothing can be found out is gone when it has no node, and
         else if that does not dial in within the grace.
         """
         edge, sought = self.seek(None)
@@ -241,8 +241,8 @@ class RestartTests(SynchronousTestCase):
 
     def test_survivors(self) -> None:
         """
-        Whoever comes back by itself counts as an instance of the spawner that it
-        was ordered of, need not be ready at once, and is gone when it does not come.
+        An instance that comes back by itself counts as one of the spawn that ordered it,
+        need not be ready at once, and is gone when it does not come.
         """
         rules = [Rule(None, 1, 1, "process"), Rule(None, 2, 1, "process-2")]
         before = FakeEdge(rules)

@@ -18,8 +18,8 @@ class NewestTests(SynchronousTestCase):
 
     def test_changes(self) -> None:
         """
-        The newest that has connected and does not drain is told that it is,
-        and the one before that it is no longer.
+        The newest that has connected and does not drain learns that it is, and the one
+        before that it is no longer.
         """
         edge = FakeEdge([Rule(None, 3, 1)])
         one, two, three = edge.hold(3)
@@ -120,7 +120,7 @@ class OutcomeTests(SynchronousTestCase):
 
     def test_lostSoon(self) -> None:
         """
-        Who lost its slots within a second, and does not come back, has died
+        An instance that lost its slots within a second, and does not come back, has died
         then, though that is known only later.
         """
         self.edge.end(self.instance, detached=True)
@@ -132,7 +132,7 @@ class OutcomeTests(SynchronousTestCase):
 
     def test_lostAndBack(self) -> None:
         """
-        Who comes back is alive.
+        An instance that comes back is alive.
         """
         self.edge.start(self.instance)
         self.edge.advance(0.5)
@@ -145,7 +145,7 @@ class OutcomeTests(SynchronousTestCase):
 
     def test_stranger(self) -> None:
         """
-        Nobody ordered an instance that came by itself, so nothing failed.
+        An instance that came by itself was not ordered, so nothing failed.
         """
         stranger = self.edge.dial(node_id="n", route="s")
         self.edge.lose(stranger)

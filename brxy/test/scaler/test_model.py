@@ -206,7 +206,7 @@ class ScalerMachine(RuleBasedStateMachine):
     @invariant()
     def nobodyWaitsForNothing(self) -> None:
         """
-        Whoever waits has something coming, or a limit is reached.
+        Waiters have instances coming, or a limit is reached.
         """
         for route in ROUTES:
             if self.edge.waiting[route] > self.offers(route):
@@ -221,7 +221,7 @@ class ScalerMachine(RuleBasedStateMachine):
             full = len(mine) >= BY_NAME[spawn.name].max_instances
             if not full and spawn.allowed != 0:
                 return False
-        # With all breakers open and nothing there, nobody is left waiting.
+        # With all breakers open and no instance, no waiter is left.
         return bool(instances)
 
     @invariant()

@@ -13,13 +13,13 @@ from brxy.test.support.memory.fleets import FakeEdge
 
 class DoomedTests(SynchronousTestCase):
     """
-    When nothing starts, nobody is left waiting.
+    When nothing starts, no waiter is left.
     """
 
     def test_lastOrderFails(self) -> None:
         """
-        When the last order of a route fails, everybody who waits for it is
-        told why and for how long.
+        When the last order of a route fails, all its waiters are answered, with the time
+        after which they may try again.
         """
         edge = FakeEdge()
         one, two = edge.hold(2)
@@ -33,8 +33,8 @@ class DoomedTests(SynchronousTestCase):
 
     def test_whileOpen(self) -> None:
         """
-        Who comes while the breaker is open is told at once how long that
-        takes; the first after that is held, and is the canary's.
+        A client that comes while the breaker is open is answered at once, with the time
+        that remains; the first after that is held, and is the canary's.
         """
         edge = FakeEdge()
         [instance] = edge.hold()
@@ -79,7 +79,7 @@ class DoomedTests(SynchronousTestCase):
 
     def test_somethingAlive(self) -> None:
         """
-        While an instance serves, those who wait go on waiting for it.
+        While an instance serves, the waiters go on waiting for it.
         """
         edge = FakeEdge()
         one, two = edge.hold(2)
@@ -114,7 +114,7 @@ class DoomedTests(SynchronousTestCase):
 
     def test_drainingIsNotAlive(self) -> None:
         """
-        An instance that drains serves nobody who waits.
+        An instance that drains serves no waiter.
         """
         edge = FakeEdge()
         one, two = edge.hold(2)
@@ -216,7 +216,7 @@ class RoomTests(SynchronousTestCase):
 
     def test_total(self) -> None:
         """
-        It is never exceeded, and nobody is told to go who is busy.
+        It is never exceeded, and no busy instance is retired.
         """
         self.edge.hold(2, "a")
         self.edge.hold(5, "b")
@@ -242,7 +242,7 @@ class RoomTests(SynchronousTestCase):
 
     def test_idleMakesRoomAgain(self) -> None:
         """
-        Who has made room is not waited for any more: the next goes as well.
+        An instance that has made room counts no longer: the next is retired as well.
         """
         idle = self.startIdle("a", 3)
         for number in range(3):

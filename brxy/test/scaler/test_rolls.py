@@ -22,7 +22,7 @@ class RollTests(SynchronousTestCase):
 
     def start(self, number: int) -> list[Instance]:
         """
-        Have so many instances that serve an exchange each.
+        Have this number of instances that serve an exchange each.
         """
         instances = self.edge.hold(number)
         for instance in instances:
@@ -94,7 +94,7 @@ class RollTests(SynchronousTestCase):
 
     def test_noSpawner(self) -> None:
         """
-        What nobody could replace stays.
+        An instance that no spawn could replace stays.
         """
         self.edge = FakeEdge([Rule("x", 1, 1)])
         self.edge.dial(node_id="n")

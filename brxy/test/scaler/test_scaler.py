@@ -203,7 +203,7 @@ class LifeTests(SynchronousTestCase):
 
     def test_withdrawn(self) -> None:
         """
-        What others have ended is retired, once, and replaced when somebody waits.
+        An instance that is ended from outside is retired, once, and replaced for a waiter.
         """
         self.edge.start(self.instance)
         for _ in range(2):
@@ -228,7 +228,7 @@ class LifeTests(SynchronousTestCase):
 
     def test_settled(self) -> None:
         """
-        Nobody is woken for the time of an order that was ready long before.
+        There is no deadline for an order that was ready long before.
         """
         self.edge.start(self.instance)
         scaler = self.edge.scaler
@@ -290,7 +290,7 @@ class LifeTests(SynchronousTestCase):
 
     def test_redialWithinGrace(self) -> None:
         """
-        Whoever dials again within the grace has lost nothing.
+        A node that dials again within the grace has lost nothing.
         """
         stranger = self.edge.dial(node_id="n")
         self.edge.lose(stranger)
@@ -359,7 +359,7 @@ class LifeTests(SynchronousTestCase):
 
     def test_detachedNeverReady(self) -> None:
         """
-        A node without a handle that is never ready is told to go.
+        A node without a handle that is never ready is retired.
         """
         self.edge.connect(self.instance)
         self.edge.end(self.instance, "exit status 0", detached=True)
@@ -453,7 +453,7 @@ class RecountTests(SynchronousTestCase):
 
 class SnapshotTests(SynchronousTestCase):
     """
-    What anyone may read of a scaler.
+    What can be read of a scaler.
     """
 
     def test_all(self) -> None:

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.edge.fleet.recovery}: what nobody is asked for.
+Tests of L{brxy.edge.fleet.recovery}: instances of spawns that there are no more.
 """
 
 from __future__ import annotations

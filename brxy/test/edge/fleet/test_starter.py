@@ -24,7 +24,7 @@ from brxy.scaler.instance import Change, Instance
 @implementer(IInstance)
 class _Handle:
     """
-    An instance whose fate is told by hand.
+    An instance whose fate the test decides.
     """
 
     def __init__(self) -> None:
@@ -169,7 +169,7 @@ class StarterTests(SynchronousTestCase):
 
     def test_failed(self) -> None:
         """
-        What can't be started is told at once, with the reason.
+        A failure to start is reported at once, with the reason.
         """
         self.spawners[0].error = SpawnFailed("no such file: nope")
         self.starter.start(self.instance)
@@ -334,8 +334,8 @@ class RecoverTests(SynchronousTestCase):
 
     def test_asked(self) -> None:
         """
-        Who can find something is asked once, with the orders that were its
-        own, as they were when it got them.
+        A spawner that can find instances gets one request, with the orders that were its
+        own, as they were.
         """
         self.recover(self.one, Instance("t3", "r", 1, 7, spawn="one"))
         [(edge, [order])] = self.spawner.asked
@@ -428,7 +428,7 @@ class RecoverTests(SynchronousTestCase):
 
     def test_late(self) -> None:
         """
-        So is no answer within 30 s; nobody waits for it any longer.
+        So is no answer within 30 s; then the edge goes on without.
         """
         cancelled: list[Any] = []
         self.spawner.answer = Deferred(cancelled.append)

@@ -91,14 +91,14 @@ class StateTests(SynchronousTestCase):
 
     def test_private(self) -> None:
         """
-        Nobody else can read the folder, nor the file, whatever the umask.
+        No other user can read the folder, nor the file, whatever the umask.
         """
         before = os.umask(0)
         self.addCleanup(os.umask, before)
         self.state().save([INSTANCE])
         self.assertEqual(self.folder.stat().st_mode & 0o777, 0o700)
         self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
-        # Nor if somebody has made it so that others can.
+        # Nor if it was made so that others can.
         (self.folder / "edge.new").touch(0o666)
         self.state().save([INSTANCE])
         self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
@@ -134,7 +134,7 @@ class StateTests(SynchronousTestCase):
 
     def test_leftOver(self) -> None:
         """
-        What was being written when an edge was killed is in nobody's way.
+        A file that was being written when an edge was killed does no harm.
         """
         self.folder.mkdir()
         (self.folder / "edge.new").write_text("{")
@@ -208,7 +208,7 @@ class StateTests(SynchronousTestCase):
 
     def test_unusable(self) -> None:
         """
-        A folder that can't be used is the fault of whoever named it.
+        A folder that can't be used is a fault of the command line.
         """
         self.folder.write_text("a file")
         error = self.assertRaises(UsageError, self.state)
