@@ -20,7 +20,7 @@ ROOT = Path(brxy.__file__).parents[1]
 #: What is not written, and what is written instead.
 PATTERNS = {
     r"\bso (?:many|much|long|often)\b(?! as\b)": 'the number: "N", "at most N", "for this long"',
-    r"(?<!people )(?<!user )(?<!users )(?<!attacker )\b[Ww]ho(?:ever|m)?\b": (
+    r"(?<!people )(?<!readers )(?<!user )(?<!users )(?<!attacker )\b[Ww]ho(?:ever|m)?\b": (
         'the actor: "a client that"'
     ),
     r"\b(?:[Ss]ome|[Nn]o|[Ee]very|[Aa]ny)(?:body|one)\b": "the actor: a client, the edge, an app",
