@@ -30,6 +30,9 @@ PATTERNS = {
 
 #: Texts that have one of these nevertheless, and why.
 EXCEPTIONS = {
+    "someone else reaped": "a message as it was, in the list of changes",
+    "removed by somebody else": "a message as it was, in the list of changes",
+    "nobody to ask": "a message as it was, in the list of changes",
     "kill-whom": "an option of systemctl",
     "let everybody in": "what a permission of 0666 on a socket means",
     "claim to be anyone": "anyone is meant",
