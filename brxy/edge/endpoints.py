@@ -1,5 +1,5 @@
 """
-Opening the ports of an edge.
+Opens ports by their endpoint strings, and forms the endpoint at which nodes dial in.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def _lengthenQueue(port: IListeningPort) -> None:
 
 def edgeEndpoint(addresses: Sequence[Any]) -> str:
     """
-    Where what the edge spawns on this machine dials it: the first node port,
-    as a Twisted client endpoint; C{""} if there is none.
+    The endpoint at which nodes on this machine dial the edge: the first node port, as a
+    Twisted client endpoint; C{""} if there is none.
     """
     for address in addresses:
         if isinstance(address, UNIXAddress):
@@ -75,8 +75,8 @@ def edgeEndpoint(addresses: Sequence[Any]) -> str:
 
 def private(endpoint: str) -> str:
     """
-    The same endpoint, for us alone: Twisted's mode for sockets lets every user of the
-    machine in.
+    The same endpoint, for the edge's user alone.  With Twisted's default mode, every user
+    of the machine could connect to a Unix socket.
     """
     if endpoint.startswith("unix:") and ":mode=" not in endpoint:
         return f"{endpoint}:mode=600"
@@ -85,9 +85,9 @@ def private(endpoint: str) -> str:
 
 def checkPrivate(endpoint: str, address: Any) -> None:
     """
-    Refuse a port for nodes that can be reached from elsewhere.
+    Check that only this machine can reach a port for nodes.
 
-    @raise UsageError: tokens and requests would go over a network as they are.
+    @raise UsageError: tokens and requests would cross a network unencrypted.
     """
     if not isinstance(address, UNIXAddress) and not ip_address(address.host).is_loopback:
         raise UsageError(

@@ -4,7 +4,7 @@ The ports of an edge: for clients, and for nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
@@ -16,7 +16,6 @@ from twisted.internet.task import LoopingCall, deferLater
 from brxy.edge.clients.admission import Admission
 from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.clients.connection import ClientFactory
-from brxy.edge.clients.httpfactory import HTTPFactory
 from brxy.edge.clients.proxied import Proxied
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.endpoints import checkPrivate, edgeEndpoint, listen, private
@@ -148,7 +147,7 @@ class ClientPorts:
         else:
             await firstOf(self._whenEmpty(), pause, grace.now)
         pause.cancel()
-        for factory in self._httpFactories():
+        for factory in self._factories:
             factory.leave()
         await firstOf(self._whenEmpty(), grace.now)
         if self.count():
@@ -170,9 +169,6 @@ class ClientPorts:
 
     def _whenEmpty(self) -> Deferred[Any]:
         return DeferredList([each.whenEmpty() for each in self._factories])
-
-    def _httpFactories(self) -> Iterator[HTTPFactory]:
-        return (each for each in self._factories if isinstance(each, HTTPFactory))
 
 
 class NodePorts:

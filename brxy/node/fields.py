@@ -88,7 +88,7 @@ _APP_SETTINGS = (
         name="app",
         group=_APP,
         kind=Kind("HOST:PORT", _address, "a host and a port"),
-        help="Where an app listens that runs already, instead of a command.",
+        help="Where the app listens, if it runs already. Then no command is given.",
         field="app",
     ),
     Setting(
@@ -127,7 +127,7 @@ _APP_SETTINGS = (
         name="idle-timeout",
         group=_APP,
         kind=SECONDS,
-        help="How long the node stays idle if it is the newest instance of its route.",
+        help="How long the node may be idle if it is the newest instance of its route.",
         field="idle_timeout",
         default="300",
         environment="BRXY_IDLE_TIMEOUT",
@@ -137,7 +137,7 @@ _APP_SETTINGS = (
         name="old-idle-timeout",
         group=_APP,
         kind=SECONDS,
-        help="How long the node stays idle if the route has a newer instance.",
+        help="How long the node may be idle if its route has a newer instance.",
         field="old_idle_timeout",
         default="10",
         environment="BRXY_OLD_IDLE_TIMEOUT",
@@ -150,7 +150,7 @@ _EDGE_SETTINGS = (
         name="edge",
         group=_EDGE,
         kind=Kind("ENDPOINT", _endpoint, "a client endpoint"),
-        help="Where the node port of the edge is: a client endpoint.",
+        help="Where the node dials the edge, at its --node-port: a client endpoint.",
         field="edge",
         default="tcp:127.0.0.1:9080",
         environment="BRXY_EDGE",
@@ -172,7 +172,10 @@ _EDGE_SETTINGS = (
         help="Dial over TLS, to an edge with a certificate of an authority in this file.",
         field="tls.ca",
         environment="BRXY_EDGE_TLS_CA",
-        detail="The file is PEM. The node reads it each time it dials, as the other two files.",
+        detail="""
+        The file is PEM. The node reads it each time it dials, as the files of ``--edge-tls-cert``
+        and ``--edge-tls-key``.
+        """,
         see=_ELSEWHERE,
     ),
     Setting(
@@ -232,7 +235,10 @@ _STOPPING_SETTINGS = (
         kind=FLAG,
         help="Stop when standard input is closed.",
         field=None,
-        detail="Standard input is closed when a connection of ``ssh`` breaks, for example.",
+        detail="""
+        Use this where you run a node by ``ssh`` yourself: the node then ends when the connection
+        breaks.
+        """,
     ),
 )
 
@@ -242,7 +248,7 @@ _ORDER_SETTINGS = (
         name="ticket",
         group=_ORDER,
         kind=Kind("TICKET", str, "a ticket"),
-        help="The ticket of the order that the node fulfils.",
+        help="The ticket of the order for this instance.",
         field="ticket",
         default="",
         environment="BRXY_TICKET",

@@ -34,11 +34,11 @@ _CANNOT_RUN = 126
 # How much of a last line is worth keeping, in characters.
 _MAX_LAST_LINE = 200
 
-# Seconds between two looks at what is left of a group: the first and longest
+# Seconds between two checks of what is left of a group: the first and longest
 # while it is being stopped, and the longest while it is left alone.
-_FIRST_LOOK = 0.005
-_LONGEST_LOOK = 0.5
-_IDLE_LOOK = 5.0
+_FIRST_CHECK = 0.005
+_LONGEST_CHECK = 0.5
+_IDLE_CHECK = 5.0
 
 # Seconds after SIGKILL until a process that the kernel can't end is given up.
 _GIVE_UP = 1.0
@@ -137,8 +137,8 @@ class Child:
         self._stopping = False
         self._killed_at: float | None = None
         self._kill_call: IDelayedCall | None = None
-        self._look_call: IDelayedCall | None = None
-        self._interval = _FIRST_LOOK
+        self._check_call: IDelayedCall | None = None
+        self._interval = _FIRST_CHECK
         self._result: Ended | None = None
         self._empty = False
 
@@ -172,7 +172,7 @@ class Child:
         self._stopping = True
         self._signal(signal.SIGTERM)
         self._kill_call = self._reactor.callLater(timeout, self.kill)
-        self._lookSoon()
+        self._checkSoon()
 
     def kill(self) -> None:
         """
@@ -184,7 +184,7 @@ class Child:
         if self._killed_at is None:
             self._killed_at = self._reactor.seconds()
         self._signal(signal.SIGKILL)
-        self._lookSoon()
+        self._checkSoon()
 
     def _alive(self) -> bool:
         """
@@ -250,41 +250,41 @@ class Child:
             self.ended.callback(result)
         elif not self._stopping:
             self._killed_at = self._reactor.seconds()
-        self._look()
+        self._check()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         """
         Check what is left of the group, and check again later if anything is.
         """
-        self._look_call = None
+        self._check_call = None
         if not groupMembers(self.pid):
             self._finish()
         elif self._killed_at is None:
-            self._lookLater()
+            self._checkLater()
         elif self._reactor.seconds() - self._killed_at < _GIVE_UP:
             # Once more: a process that was just being forked may have been missed.
             signalGroup(self.pid, signal.SIGKILL)
-            self._lookLater()
+            self._checkLater()
         else:
             self._log.warn("SIGKILL did not end all of process group {pid}", pid=self.pid)
             self._finish()
 
-    def _lookLater(self) -> None:
+    def _checkLater(self) -> None:
         """
         Check the group again, after longer each time.
         """
-        longest = _LONGEST_LOOK if self._stopping or not self.left else _IDLE_LOOK
-        self._look_call = self._reactor.callLater(self._interval, self._look)
+        longest = _LONGEST_CHECK if self._stopping or not self.left else _IDLE_CHECK
+        self._check_call = self._reactor.callLater(self._interval, self._check)
         self._interval = min(2 * self._interval, longest)
 
-    def _lookSoon(self) -> None:
+    def _checkSoon(self) -> None:
         """
         A signal was sent to the group: check soon.  While the leader runs there is
         nothing to check.
         """
-        self._interval = _FIRST_LOOK
-        if self._look_call is not None:
-            self._look_call.reset(_FIRST_LOOK)
+        self._interval = _FIRST_CHECK
+        if self._check_call is not None:
+            self._check_call.reset(_FIRST_CHECK)
 
     def _finish(self) -> None:
         """

@@ -180,7 +180,7 @@ _TRANSPORT = Setting(
 )
 
 _HELP = Setting(
-    name="help", group=_OTHER, kind=ACTION, help="Print this text and exit.", field=None
+    name="help", group=_OTHER, kind=ACTION, help="Print the options and exit.", field=None
 )
 _VERSION = Setting(
     name="version", group=_OTHER, kind=ACTION, help="Print brxy's version and exit.", field=None

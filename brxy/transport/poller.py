@@ -95,7 +95,7 @@ class Poller(Reader):
 
     def isShort(self) -> bool:
         """
-        Whether there are so many congested connections that reads and buffers must be
+        Whether many connections are congested, and reads and buffers must be
         kept small.
         """
         return self.behind > _CROWD

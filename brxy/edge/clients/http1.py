@@ -17,13 +17,7 @@ from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import HELD, TUNNEL
 from brxy.errors import BadRequest
 from brxy.http.body import Body, framingFor
-from brxy.http.messages import (
-    UNTIL_CLOSE,
-    RequestHead,
-    ResponseHead,
-    forwardedLines,
-    requestHead,
-)
+from brxy.http.messages import UNTIL_CLOSE, RequestHead, ResponseHead, forwardedLines, requestHead
 from brxy.transport.holding import HOLD_PEER
 
 __all__ = ["HTTPClient"]
@@ -147,7 +141,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         if 0 < listener.max_body < head.length:
             self._refuse(refusals.BODY_TOO_LARGE)
             return
-        carrier = HTTPCarrier(self, self._dispatcher, route, head, listener.requestId())
+        carrier = HTTPCarrier(self, self._dispatcher, route, head, next(listener.request_ids))
         self._carrier = carrier
         if listener.max_requests:
             self._requests += 1
@@ -161,8 +155,9 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             # What has come with the head goes to the app in one write with it.
             while self._body is not None and self._readBody(self._body, carrier):
                 pass
-        if self._carrier is carrier:
-            self._dispatcher.wait(carrier.exchange)
+            if self._carrier is not carrier:
+                return
+        self._dispatcher.wait(carrier.exchange)
 
     def _intercepted(self, head: RequestHead) -> bool:
         for interceptor in self.listener.interceptors:

@@ -32,6 +32,7 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
     @ivar answers: writes the answers.
     @ivar interceptors: what may answer requests instead of an app, in order.
     @ivar heads: clients that have begun to send the head of a request.
+    @ivar request_ids: ids for requests that have none.
     @ivar max_body: see L{Limits}.
     @ivar max_requests: see L{Limits}.
     """
@@ -64,14 +65,8 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         self.heads: Deadlines[Any] = Deadlines(
             shared.reactor, limits.head_timeout, lambda client: client.tooSlow()
         )
-        self._ids = count(1)
-        self._id_prefix = urandom(6).hex().encode("ascii")
-
-    def requestId(self) -> bytes:
-        """
-        @return: an id for a request that has none.
-        """
-        return b"%s-%x" % (self._id_prefix, next(self._ids))
+        prefix = urandom(6).hex().encode("ascii")
+        self.request_ids = (b"%s-%x" % (prefix, number) for number in count(1))
 
     def abort(self) -> None:
         """

@@ -34,13 +34,15 @@ CLIENTS = (
         name="tcp",
         group=_CLIENTS,
         kind=FRONTEND,
-        help="Where clients of the TCP frontend NAME connect; tls:ENDPOINT for TLS.",
+        help="Where TCP clients connect, over TLS with tls:ENDPOINT; NAME is their route.",
         field="frontends",
         repeatable=True,
         client="a broken connection where an HTTP client would get an error status.",
         detail="""
-        Each connection is one exchange of the route ``NAME``. With ``NAME=tls:ENDPOINT`` clients
-        connect over TLS, which ends at the edge; that needs ``--tls-certs``.
+        This is a *TCP frontend*: the edge passes on the bytes of each connection and does not
+        interpret them. Each connection is one exchange of the route ``NAME``. With
+        ``NAME=tls:ENDPOINT`` clients connect over TLS, which ends at the edge; that needs
+        ``--tls-certs``.
         """,
         see=":ref:`https`",
     ),
@@ -51,13 +53,13 @@ CLIENTS = (
         help="Proxies that begin each connection with a PROXY protocol header.",
         field="proxy_trust",
         repeatable=True,
-        client="its connection is closed, if it comes from there without a header.",
+        client="its connection is closed, if it comes from such an address without a header.",
         detail="""
         From these addresses every connection to a port for clients must begin with a header of the
         `PROXY protocol <https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt>`_, version
-        1 or 2, before anything of TLS. The client that the header names is the client in
-        everything that brxy does. From all other addresses the edge expects no header, and one
-        that comes nevertheless is a bad request.
+        1 or 2. With TLS the header comes before the handshake. In its log, limits and header
+        fields brxy then uses the address of the client that the header names. From all other
+        addresses the edge expects no header: an HTTP client that sends one gets 400.
         """,
         see=":doc:`behind-a-proxy`",
     ),
@@ -65,7 +67,7 @@ CLIENTS = (
         name="forwarded-trust",
         group=_CLIENTS,
         kind=NETWORK,
-        help="Proxies whose X-Forwarded-For, -Proto and -Host are kept.",
+        help="Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are kept.",
         field="forwarded_trust",
         repeatable=True,
         detail="""
@@ -98,7 +100,8 @@ TLS = (
         detail="""
         Each certificate is ``NAME.pem`` (with its chain and its key), ``NAME.crt`` and
         ``NAME.key``, or ``NAME/fullchain.pem`` and ``NAME/privkey.pem``. The edge needs the folder
-        for ``--tls-port`` and for ``--tcp NAME=tls:ENDPOINT``, and refuses it without one of them.
+        for ``--tls-port`` and for ``--tcp NAME=tls:ENDPOINT``. With this option and neither of
+        them the edge does not start.
         """,
         see=":ref:`https`",
     ),
@@ -106,7 +109,7 @@ TLS = (
         name="sni-port",
         group=_TLS,
         kind=ENDPOINT,
-        help="Where TLS clients connect whose connections are passed on undecrypted.",
+        help="Where TLS clients connect; the edge passes their bytes on without decrypting them.",
         field="sni_ports",
         repeatable=True,
         detail="""
@@ -119,13 +122,13 @@ TLS = (
         name="hsts",
         group=_TLS,
         kind=count("seconds", placeholder="SECONDS"),
-        help="Have browsers use only HTTPS for this long.",
+        help="HSTS: tell browsers to use only HTTPS for this long.",
         field="hsts",
         default_note="off",
         client="``Strict-Transport-Security: max-age=SECONDS`` in each response over HTTPS.",
         detail="""
-        The edge adds the field unless the app's response has one already. With ``0`` browsers
-        forget what they were sent before.
+        The edge adds the field ``Strict-Transport-Security`` to each response over HTTPS, unless
+        the app's response has one already. With ``0`` browsers forget the value they got before.
         """,
         see=":ref:`https`",
     ),
@@ -133,13 +136,15 @@ TLS = (
         name="https-redirect",
         group=_TLS,
         kind=PORT,
-        help="Redirect the clients of --port to HTTPS, at this port.",
+        help="Redirect the clients of --port to an https URL with this port.",
         field="https_redirect",
         default_note="off",
         client="308 with the same URL over HTTPS.",
         detail="""
         ``443`` is right where the edge is reached at the usual ports. Requests for an IP address,
         for ``localhost``, or for a path below ``/.well-known/acme-challenge/`` are not redirected.
+        The scheme of a client behind a proxy in :option:`--forwarded-trust` is the one in
+        ``X-Forwarded-Proto``, if the proxy sends it.
         """,
         see=":ref:`https`",
     ),
@@ -150,9 +155,9 @@ ROUTES = (
         name="route",
         group=_ROUTES,
         kind=Kind("HOST", ROUTE.convert, ROUTE.takes),
-        help="A host that is served; with this option, no others are.",
+        help="A host that the edge serves. If the option is given, the edge serves no other host.",
         field="routes",
-        default_note="the hosts that spawn strings name, and those of nodes",
+        default_note="every host, or the hosts that spawn strings and nodes name",
         repeatable=True,
         client="404 for any other host, and no instance is started.",
         detail="""
@@ -175,8 +180,8 @@ ROUTES = (
         name="default-route-for-all",
         group=_ROUTES,
         kind=FLAG,
-        help="Use the default route for every host that is not named, too.",
+        help="Use the default route also for every host that is not configured.",
         field="default_route_for_all",
-        detail="Named are the hosts of ``--route`` and those that match a ``route=``.",
+        detail="A host is configured if ``--route`` names it or if it matches a ``route=``.",
     ),
 )

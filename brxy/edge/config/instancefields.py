@@ -29,15 +29,16 @@ SCALING = (
         kind=SPAWN,
         help='How instances are started: "SPAWNER: key=value... -- command...".',
         field="spawns",
-        default_note="none, then nodes have to dial in by themselves",
+        default_note="none; then only nodes that you start yourself serve requests",
         repeatable=True,
         detail="""
         A string that names no spawner is a command for ``process:``, and so is what follows ``--``
         on the command line of the edge. The first ``--spawn`` that serves a route starts the
         instances of that route; the next one that serves it is used when the first has as many
         instances as it may have, or keeps failing. The edge sends requests to instances of the
-        first as long as one of them is free. Its newest instance also counts as the newest of the
-        route, so that instances of the others leave first when there is less to do.
+        first as long as one of them is free. The newest instance of the first also counts as the
+        newest of the route. So when traffic falls, the instances of the other ``--spawn`` are
+        stopped first.
         """,
         see=":ref:`overflow`",
     ),
@@ -77,7 +78,7 @@ SCALING = (
         default="10",
         spawn_key="max",
         client="its request is held until an instance is free.",
-        detail="A roll exceeds the number by one instance for a moment.",
+        detail="A roll (see :ref:`rolling`) exceeds the number by one instance for a moment.",
         see=":doc:`limits`",
     ),
     Setting(
@@ -88,7 +89,10 @@ SCALING = (
         field="max_total",
         default="100",
         client="its request is held until there is room for an instance.",
-        detail="When this number is reached, an idle instance of another route makes room.",
+        detail="""
+        When this number is reached and a route needs an instance, the edge stops an idle instance
+        of another route.
+        """,
         see=":doc:`limits`",
     ),
     Setting(
@@ -105,21 +109,27 @@ SCALING = (
         name="idle-timeout",
         group=_SCALING,
         kind=SECONDS,
-        help="How long the newest instance of a route stays idle before it leaves.",
+        help="How long the newest instance of a route may be idle before it is stopped.",
         field="spawns.spawning.idle_timeout",
         default="300",
         spawn_key="idle-timeout",
-        detail="This applies to instances that the edge has spawned.",
+        detail="""
+        This applies to instances that the edge has spawned, with or without a node. A node that
+        you start yourself uses its own ``--idle-timeout``.
+        """,
     ),
     Setting(
         name="old-idle-timeout",
         group=_SCALING,
         kind=SECONDS,
-        help="How long an instance stays idle when the route has a newer one.",
+        help="How long an instance may be idle before it is stopped, if there is a newer one.",
         field="spawns.spawning.old_idle_timeout",
         default="10",
         spawn_key="old-idle-timeout",
-        detail="This applies to instances that the edge has spawned.",
+        detail="""
+        This applies to instances that the edge has spawned, with or without a node. A node that
+        you start yourself uses its own ``--old-idle-timeout``.
+        """,
     ),
 )
 
@@ -128,13 +138,13 @@ NODES = (
         name="node-port",
         group=_NODES,
         kind=NODE_ENDPOINT,
-        help="Where nodes dial in: a server endpoint.",
+        help="Where nodes connect to the edge: a server endpoint.",
         field="node_ports",
         default="tcp:9080:interface=127.0.0.1",
         default_note="unless every --spawn does without nodes",
         repeatable=True,
         detail="""
-        Nodes that the edge spawns are sent to the first one. The default holds if the edge has no
+        Nodes that the edge spawns connect to the first one. The default holds if the edge has no
         ``--spawn``, or one that uses nodes. Otherwise, with ``app:`` alone for example, the edge
         listens for nodes only if this option is given. A Unix socket gets the mode 600 unless the
         endpoint has a ``mode=`` of its own; its folder must exist. A port that other machines can
@@ -150,9 +160,10 @@ NODES = (
         field="token_file",
         reloadable=True,
         detail="""
-        The token is the first line of the file. The edge creates the file if it does not exist.
-        Each node that the edge spawns gets a token of its own, without this option. Without it
-        only nodes that the edge spawned, or that show a certificate, are admitted.
+        The token is the first line of the file, 1 to 255 printable ASCII characters. If the file
+        does not exist, the edge creates it with a random token. Each node that the edge spawns
+        gets a token of its own; this option is not needed for that. Without this option the edge
+        admits only nodes that it has spawned, and nodes that show a certificate.
         """,
         see=":ref:`tokens`",
     ),
@@ -182,25 +193,28 @@ NODES = (
         name="node-tls-ca",
         group=_NODES,
         kind=FILE,
-        help="Require a certificate of an authority in this file from nodes.",
+        help="Require that each node shows a certificate of an authority in this file.",
         field="node_tls.ca",
         reloadable=True,
         default_note="nodes show no certificate",
-        detail="The file is PEM. A node with such a certificate needs no token.",
+        detail="""
+        The file is PEM. A node that connects over TLS without such a certificate is refused, also
+        if it has a token. A node with one needs no token.
+        """,
         see=":ref:`elsewhere`",
     ),
     Setting(
         name="node-allow",
         group=_NODES,
         kind=ALLOWED,
-        help="Let nodes with NAME in their certificate serve ROUTE.",
+        help="Allow nodes with NAME in their certificate to serve ROUTE.",
         field="allowed",
         default_note="an admitted node may serve every route",
         repeatable=True,
         detail="""
-        The ``NAME`` ``token`` stands for nodes that bring the token of ``--token-file``. With at
-        least one ``--node-allow``, a node may serve only what one of them grants it. A node that
-        the edge spawned may always serve the route that it was spawned for.
+        With ``token=ROUTE`` the option applies to nodes that use the token of ``--token-file``.
+        With at least one ``--node-allow``, a node may serve only the routes that these options
+        allow it. A node that the edge spawned may always serve the route that it was spawned for.
         """,
         see=":ref:`elsewhere`",
     ),
@@ -211,8 +225,8 @@ NODES = (
         help="Let other machines reach a node port without TLS.",
         field="insecure_node_port",
         detail="""
-        Tokens and requests can then be read on the way. Without this option the edge does not
-        start with such a port.
+        Any machine on the way can then read tokens and requests. Without this option the edge does
+        not start with such a port.
         """,
         see=":ref:`elsewhere`",
     ),
@@ -223,19 +237,23 @@ STATE = (
         name="drain-timeout",
         group=_STATE,
         kind=SECONDS,
-        help="How long the edge goes on serving its clients when it is stopped.",
+        help="How long the edge continues to serve its clients when it is stopped.",
         field="drain_timeout",
         default="30",
-        client="503 if its request is still held then; else its connection breaks.",
+        client="503 if its request is still held after this time; else its connection breaks.",
         see=":doc:`signals`",
     ),
     Setting(
         name="state-dir",
         group=_STATE,
         kind=FOLDER,
-        help="Where the edge remembers its id and its instances over a restart.",
+        help="Where the edge keeps its id, its key and its instances over a restart.",
         field="state_dir",
-        default_note="it remembers nothing",
+        default_note="none; the edge then keeps nothing",
+        detail="""
+        By the id the edge finds the containers and Pods of its last run again. By the key it makes
+        and checks the tokens of the nodes that it spawns.
+        """,
         see=":ref:`state-dir`",
     ),
 )

@@ -14,7 +14,7 @@ _TIMEOUTS = "Timeouts"
 _NO_LIMIT = "no limit"
 _LIMITED_SECONDS = Kind("SECONDS", SECONDS.convert, SECONDS.takes, SECONDS.unit, _NO_LIMIT)
 
-_ONE_ADDRESS = "One address is an IPv4 address or an IPv6 network of 64 bits."
+_ONE_ADDRESS = "One address is an IPv4 address or an IPv6 network of 64 bits (/64)."
 _BY_ADDRESS = ":ref:`limits-by-address`"
 _LIMITS_PAGE = ":doc:`limits`"
 
@@ -28,8 +28,8 @@ LIMITS = (
         default_note="as many as the limit of open files allows",
         client="nothing; it waits until the edge accepts its connection.",
         detail="""
-        The limit of open files, minus what the instances of ``--max-total`` need, is never
-        exceeded.
+        The edge accepts fewer clients if its limit of open files (``ulimit -n``, ``LimitNOFILE=``)
+        does not suffice: it reserves some descriptors for each instance of ``--max-total``.
         """,
         see=":ref:`descriptors`",
     ),
@@ -48,7 +48,7 @@ LIMITS = (
         name="max-held",
         group=_LIMITS,
         kind=count("clients"),
-        help="How many clients are held for one route.",
+        help="How many clients may be held for one route, until an instance is free.",
         field="limits.max_held",
         default="1000",
         client="503 with ``Retry-After: 1``, at once.",
@@ -58,7 +58,7 @@ LIMITS = (
         name="max-held-total",
         group=_LIMITS,
         kind=atLeastOne("clients"),
-        help="How many clients are held for all routes together.",
+        help="How many clients may be held for all routes together.",
         field="limits.max_held_total",
         default_note="10000, or --max-held if that is more",
         client="503 with ``Retry-After: 1``, at once.",
@@ -68,7 +68,7 @@ LIMITS = (
         name="max-held-per-address",
         group=_LIMITS,
         kind=count("clients", _NO_LIMIT),
-        help="How many clients of one address are held.",
+        help="How many clients of one address may be held.",
         field="limits.max_held_per_address",
         default="0",
         client="429 with ``Retry-After: 1``, at once.",
@@ -79,12 +79,12 @@ LIMITS = (
         name="max-routes",
         group=_LIMITS,
         kind=count("routes", _NO_LIMIT),
-        help="How many routes the edge knows anything about.",
+        help="How many routes the edge keeps in memory.",
         field="limits.max_routes",
         default="10000",
-        client="503 with ``Retry-After: 10``, if it would wake one more.",
+        client="503 with ``Retry-After: 10``, if its request needs one more.",
         detail="""
-        Routes that are named to the edge (see ``--wake-burst``) are always known.
+        Requests for configured routes (see ``--wake-burst``) are served beyond this limit, too.
         """,
         see=_LIMITS_PAGE,
     ),
@@ -97,9 +97,10 @@ LIMITS = (
         default="20",
         client="429 with ``Retry-After``.",
         detail="""
-        Only routes count that are not named to the edge, by ``--route``, ``--default-route``,
-        ``--tcp`` or a ``route=`` without ``*``. One address is an IPv4 address or an IPv6 network
-        of 64 bits. ``--wake-rate`` says how many more the address may wake later.
+        A request wakes a route if the route has no instance and the edge orders one. Configured
+        routes do not count: those of ``--route``, ``--default-route``, ``--tcp`` or a ``route=``
+        without ``*``. One address is an IPv4 address or an IPv6 network of 64 bits (/64).
+        ``--wake-rate`` says how many more routes the address may wake later.
         """,
         see=_LIMITS_PAGE,
     ),
@@ -142,7 +143,7 @@ LIMITS = (
         help="How often a lost exchange is offered to an instance again.",
         field="retries",
         default="3",
-        client="502 when the exchange is lost once more.",
+        client="502 when the exchange is lost again after the last retry.",
         detail="""
         An exchange is lost when its app or its node dies. An exchange that an app may have acted
         on is offered again only if that is safe.
@@ -170,7 +171,10 @@ TIMEOUTS = (
         field="response_timeout",
         default_note=_NO_LIMIT,
         client="504.",
-        detail="The time counts from the moment at which the app took the request.",
+        detail="""
+        The time counts from the moment at which the app has accepted the connection for the
+        request. So it includes the upload of the body.
+        """,
         see=_LIMITS_PAGE,
     ),
     Setting(
@@ -197,13 +201,13 @@ TIMEOUTS = (
         name="body-timeout",
         group=_TIMEOUTS,
         kind=_LIMITED_SECONDS,
-        help="How long a request body may arrive too slowly.",
+        help="The time over which the pace of a request body is measured.",
         field="limits.body_timeout",
         default="30",
         client="408, and its connection is closed; a reset if its response has begun.",
         detail="""
-        While the edge waits for a request body, at least 20 bytes per second on average must
-        arrive within this time. Clients on Unix sockets are not timed.
+        While the edge waits for a request body, at least 20 bytes per second must arrive, on
+        average over this time (with 30 s: 600 bytes). Clients on Unix sockets are not timed.
         """,
         see=_LIMITS_PAGE,
     ),
@@ -211,13 +215,13 @@ TIMEOUTS = (
         name="write-timeout",
         group=_TIMEOUTS,
         kind=_LIMITED_SECONDS,
-        help="How long a client may accept its response too slowly.",
+        help="The time over which the pace is measured at which a client reads its response.",
         field="limits.write_timeout",
         default="60",
         client="its connection is reset.",
         detail="""
-        While a response is ready to be sent, the client must accept at least 20 bytes per second
-        on average within this time. Clients on Unix sockets are not timed.
+        While a response is ready to be sent, the client must accept at least 20 bytes per second,
+        on average over this time (with 60 s: 1,200 bytes). Clients on Unix sockets are not timed.
         """,
         see=_LIMITS_PAGE,
     ),
@@ -225,7 +229,7 @@ TIMEOUTS = (
         name="tunnel-timeout",
         group=_TIMEOUTS,
         kind=_LIMITED_SECONDS,
-        help="How long a TCP or upgraded connection may be silent.",
+        help="How long a TCP or upgraded connection may carry no data.",
         field="limits.tunnel_timeout",
         default="0",
         client="its connection is closed.",

@@ -1,5 +1,5 @@
 """
-What an edge remembers over a restart.
+The state file: what an edge remembers over a restart.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from brxy.errors import UsageError
 
 __all__ = ["StateFile", "StateKeeper"]
 
-# Bytes, as many as the digest has.
+# Bytes of the key: as many as the digest has.
 _KEY_SIZE = 32
 
-# What is remembered of an instance.  Files of before C{spawner} was have none.
+# The record of an instance.  Older files have no C{spawner}.
 _RECORD: dict[str, tuple[type, ...]] = {
     "ticket": (str,),
     "node_id": (str, NoneType),
@@ -45,8 +45,10 @@ def _isRecord(value: object) -> bool:
 
 def _read(path: Path) -> str:
     """
+    Read the state file.
+
     @raise OSError: it can't be read, or is a link.
-    @raise ValueError: it is another user's, or it is no text.
+    @raise ValueError: another user owns it, or it is not text.
     """
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), encoding="utf-8") as file:
         if os.fstat(file.fileno()).st_uid != os.geteuid():
@@ -62,8 +64,8 @@ class StateFile:
     @ivar edge_id: the name of this edge.
     @ivar key: its secret, from which the tokens of what it spawns are made.
     @ivar instances: what was alive when the edge last wrote, as
-        L{brxy.scaler.scaler.Scaler.records} gave it.
-    @raise UsageError: the folder can't be used.
+            L{brxy.scaler.scaler.Scaler.records} gave it.
+    @raise UsageError: the folder or the file can't be used.
     """
 
     def __init__(self, folder: str | None) -> None:
@@ -91,7 +93,7 @@ class StateFile:
         try:
             state = json.loads(_read(path))
             self.edge_id, self.instances = str(state["edge"]), list(state["instances"])
-            # Files of before there were keys have none.
+            # Older files have no key.
             self.key = bytes.fromhex(state.get("key", self.key.hex()))
             if not all(map(_isRecord, self.instances)) or len(self.key) != _KEY_SIZE:
                 raise ValueError
@@ -104,15 +106,15 @@ class StateFile:
 
     def save(self, instances: list[dict[str, Any]]) -> None:
         """
-        Remember these instances.  A reader sees the old file or the new one,
-        never a part.
+        Write these instances to the file.  A reader sees the old file or the new one,
+        never a part of one.
 
         @raise OSError: it can't be written.
         """
         if self._path is None:
             return
         temporary = self._path.with_suffix(".new")
-        # A file that is left over, or that another user made, is not written to.
+        # Never write to a file that is left over, or that another user has put there.
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:

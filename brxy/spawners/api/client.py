@@ -35,6 +35,13 @@ class Stream:
     link: Link
     body: Body
 
+    def close(self) -> None:
+        """
+        End the stream here.
+        """
+        self.body.end(None)
+        self.link.abort()
+
 
 class DaemonClient:
     """
@@ -97,7 +104,7 @@ class DaemonClient:
 
     # Requests
 
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,
@@ -129,7 +136,7 @@ class DaemonClient:
         **query: str | int,
     ) -> bytes:
         """
-        Make a request as L{ask} does, whose answer is not JSON.
+        Make a request as L{request} does, whose answer is not JSON.
         """
         whole = Whole(self._longest)
 
@@ -148,12 +155,12 @@ class DaemonClient:
         self, method: str, path: str, receive: Callable[[Any], None], **query: str | int
     ) -> Stream:
         """
-        Make a request whose answer is a stream of JSON objects, one a line.  What
-        follows is to be awaited by L{ended}.
+        Make a request whose answer is a stream of JSON objects, one a line.  The caller
+        waits for its end by L{ended}, or closes it.
 
         @param receive: called with each object; an error that it raises ends the stream.
         @return: the stream, once it has begun.
-        @raise DaemonError: as for L{ask}.
+        @raise DaemonError: as for L{request}.
         """
         lines = Lines(receive, self._longest_line)
         return await self._within(self._timeout, self._begin(method, path, None, query, lines))
@@ -181,8 +188,7 @@ class DaemonClient:
         finally:
             if limit is not None and limit.active():
                 limit.cancel()
-            stream.body.end(None)
-            stream.link.abort()
+            stream.close()
 
     async def _begin(
         self,

@@ -17,11 +17,12 @@ from zope.interface import implementer
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, IRecovering, ISpawner, ISpawnerFactory, SpawnOrder
 from brxy.spawners.api.errors import DaemonError
+from brxy.spawners.api.outage import Outage
 from brxy.spawners.docker.engine import DEFAULT_HOST, Engine
-from brxy.spawners.docker.instance import Managed
+from brxy.spawners.docker.instance import EngineInstance
 from brxy.spawners.running import Running
 
-__all__ = ["IMAGE", "TICKET", "EngineFactory", "ManagingSpawner", "edgeLabels", "orderLabels"]
+__all__ = ["IMAGE", "TICKET", "EngineFactory", "EngineSpawner", "edgeLabels", "orderLabels"]
 
 #: The label with the ticket of the order.
 TICKET = "brxy.ticket"
@@ -49,7 +50,7 @@ def orderLabels(kind: str, order: SpawnOrder, image: str) -> dict[str, str]:
 
 
 @implementer(ISpawner, IRecovering)
-class ManagingSpawner:
+class EngineSpawner:
     """
     Has a daemon run a container or service for each instance, which a subclass makes.
     """
@@ -64,7 +65,7 @@ class ManagingSpawner:
         self._reactor = reactor
         self._engine = engine
         self._running = Running()
-        self._managed: dict[str, Managed] = {}
+        self._instances: dict[str, EngineInstance] = {}
 
     # For subclasses to implement
 
@@ -74,7 +75,7 @@ class ManagingSpawner:
         """
         raise NotImplementedError
 
-    def make(self, order: SpawnOrder) -> tuple[str, Managed]:
+    def make(self, order: SpawnOrder) -> tuple[str, EngineInstance]:
         """
         Make the instance of an order.
 
@@ -108,17 +109,17 @@ class ManagingSpawner:
         self.prepare(order.edge)
         return self.keep(*self.make(order))
 
-    def keep(self, name: str, managed: Managed, found: bool = False) -> IInstance:
+    def keep(self, name: str, instance: EngineInstance, found: bool = False) -> IInstance:
         """
         Start an instance, and keep it until it is over.
 
         @param found: it runs already.
         """
-        self._managed[name] = managed
-        managed.over.addCallback(lambda _: self._managed.pop(name))
-        self._running.add(managed, managed.over)
-        managed.start(found)
-        return managed
+        self._instances[name] = instance
+        instance.over.addCallback(lambda _: self._instances.pop(name))
+        self._running.add(instance, instance.over)
+        instance.start(found)
+        return instance
 
     def check(self, name: str) -> None:
         """
@@ -126,9 +127,9 @@ class ManagingSpawner:
 
         @param name: of the instance; C{""}: all of them.
         """
-        for managed in [self._managed.get(name)] if name else list(self._managed.values()):
-            if managed is not None:
-                managed.lookAgain()
+        for instance in [self._instances.get(name)] if name else list(self._instances.values()):
+            if instance is not None:
+                instance.checkAgain()
 
     def stop(self) -> Deferred[None]:
         """
@@ -144,16 +145,15 @@ class ManagingSpawner:
         return Deferred.fromCoroutine(self._recover(edge, {each.ticket: each for each in orders}))
 
     async def _recover(self, edge: str, orders: Mapping[str, SpawnOrder]) -> dict[str, IInstance]:
-        complained = False
+        warning = "can't find yet what an earlier run left: {error}"
+        outage = Outage(self._log, warning, lambda failures: _PAUSE)
         while True:
             try:
                 return await self.find(edge, orders)
             except DaemonError as error:
                 # When the machine starts, the daemon may come up after the edge.
-                if not complained:
-                    self._log.warn("can't find yet what an earlier run left: {e}", e=error)
-                complained = True
-            await deferLater(self._reactor, _PAUSE)
+                pause = outage.failed(error)
+            await deferLater(self._reactor, pause)
 
 
 @implementer(ISpawnerFactory)

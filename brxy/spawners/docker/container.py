@@ -13,7 +13,7 @@ from brxy.interfaces import Address
 from brxy.spawners.api.errors import DaemonError, Refused
 from brxy.spawners.docker.ending import exitReason, lastLine, startFailed
 from brxy.spawners.docker.engine import Engine
-from brxy.spawners.docker.instance import Managed, insist
+from brxy.spawners.docker.instance import EngineInstance, insist
 from brxy.spawners.docker.pulls import Pulls
 from brxy.spawners.docker.removal import removeContainer, stopContainer
 from brxy.spawners.docker.watch import Watch
@@ -57,7 +57,7 @@ class ContainerPlan:
     stop_timeout: int
 
 
-class Container(Managed):
+class Container(EngineInstance):
     """
     One container.
     """
@@ -71,7 +71,7 @@ class Container(Managed):
 
     async def begin(self) -> None:
         """
-        See L{Managed}.
+        See L{EngineInstance}.
         """
         plan = self._plan
         if plan.pull == "always":
@@ -87,7 +87,7 @@ class Container(Managed):
         await self._daemon.watch.up()
         self.checkStopping()
         try:
-            await self._engine.ask("POST", f"{self._path}/start")
+            await self._engine.request("POST", f"{self._path}/start")
         except Refused as error:
             raise DaemonError(startFailed(str(error))) from None
 
@@ -95,14 +95,16 @@ class Container(Managed):
         await self.unlessStopped(self._daemon.pulls.pull(self._plan.body["Image"]))
 
     async def _create(self) -> None:
-        await self._engine.ask("POST", "/containers/create", self._plan.body, name=self._plan.name)
+        await self._engine.request(
+            "POST", "/containers/create", self._plan.body, name=self._plan.name
+        )
 
-    async def look(self) -> str | None:
+    async def check(self) -> str | None:
         """
-        See L{Managed}.
+        See L{EngineInstance}.
         """
         try:
-            found = await self._engine.ask("GET", f"{self._path}/json")
+            found = await self._engine.request("GET", f"{self._path}/json")
         except Refused as error:
             if error.status == 404:
                 return "removed by another program"
@@ -137,7 +139,7 @@ class Container(Managed):
 
     async def end(self) -> str:
         """
-        See L{Managed}.
+        See L{EngineInstance}.
         """
         never = self._plan.port is not None and not self.ready.called
         self.stopWaiting()
@@ -145,12 +147,12 @@ class Container(Managed):
         await insist(
             self._daemon.reactor, lambda: stopContainer(self._engine, plan.name, plan.stop_timeout)
         )
-        reason = await self.look() or "stopped"
+        reason = await self.check() or "stopped"
         return f"port {plan.port} never answered; {reason}" if never else reason
 
     async def clear(self) -> None:
         """
-        See L{Managed}.
+        See L{EngineInstance}.
         """
         self.stopWaiting()
         try:

@@ -15,7 +15,7 @@ from brxy.interfaces import Gone
 from brxy.spawners.api.errors import DaemonError, Unreachable
 from brxy.spawners.instance import BaseInstance
 
-__all__ = ["Managed", "insist"]
+__all__ = ["EngineInstance", "insist"]
 
 # Seconds for which a request to a daemon that went away is repeated, and between two
 # attempts.  A daemon that restarts is back within three seconds.
@@ -39,7 +39,7 @@ async def insist(reactor: Any, request: Callable[[], Coroutine[Any, Any, None]])
         await deferLater(reactor, _PAUSE)
 
 
-class Managed(BaseInstance):
+class EngineInstance(BaseInstance):
     """
     One instance.  A subclass implements the requests to the daemon.
 
@@ -51,7 +51,7 @@ class Managed(BaseInstance):
         super().__init__()
         self.stopping = False
         self.detached = False
-        self._looking_again = False
+        self._check_again = False
         self._idle: Deferred[None] | None = None
         self._waiting: Deferred[Any] | None = None
 
@@ -65,7 +65,7 @@ class Managed(BaseInstance):
         """
         raise NotImplementedError
 
-    async def look(self) -> str | None:
+    async def check(self) -> str | None:
         """
         Check the state of the instance.
 
@@ -107,13 +107,13 @@ class Managed(BaseInstance):
             self.stopping = True
             if self._waiting is not None:
                 self._waiting.cancel()
-            self.lookAgain()
+            self.checkAgain()
 
-    def lookAgain(self) -> None:
+    def checkAgain(self) -> None:
         """
         Check the state of the instance again, because it may have changed.
         """
-        self._looking_again = True
+        self._check_again = True
         if self._idle is not None:
             idle, self._idle = self._idle, None
             idle.callback(None)
@@ -154,18 +154,18 @@ class Managed(BaseInstance):
         if not found:
             await self.begin()
         while not self.stopping:
-            self._looking_again = False
-            reason = await self._lookOnce()
+            self._check_again = False
+            reason = await self._checkOnce()
             if reason is not None:
                 return reason
-            if not self._looking_again:
+            if not self._check_again:
                 self._idle = Deferred()
                 await self._idle
         return await self.end()
 
-    async def _lookOnce(self) -> str | None:
+    async def _checkOnce(self) -> str | None:
         try:
-            return await self.look()
+            return await self.check()
         except Unreachable:
             # Another check follows when the daemon is back.
             return None

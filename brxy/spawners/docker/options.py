@@ -215,7 +215,7 @@ class ContainerOptions:
         both = {**(self.env_file or {}), **(self.env or {}), **ours}
         return [f"{name}={value}" for name, value in both.items()]
 
-    def patience(self, fronted: bool) -> int:
+    def stopTimeout(self, fronted: bool) -> int:
         """
         Return the whole seconds between SIGTERM and SIGKILL.
 

@@ -18,7 +18,7 @@ async def stopContainer(engine: Engine, name: str, seconds: int) -> None:
     """
     try:
         limit = seconds + ANSWER_TIMEOUT
-        await engine.ask("POST", f"/containers/{name}/stop", timeout=limit, t=seconds)
+        await engine.request("POST", f"/containers/{name}/stop", timeout=limit, t=seconds)
     except Refused as error:
         if error.status != 404:
             raise
@@ -32,7 +32,7 @@ async def removeContainer(engine: Engine, name: str) -> None:
     @raise DaemonError: it can't be removed.
     """
     try:
-        await engine.ask("DELETE", f"/containers/{name}", force=1, v=1)
+        await engine.request("DELETE", f"/containers/{name}", force=1, v=1)
     except Refused as error:
         # 409: its removal is under way.
         if error.status not in (404, 409):
@@ -47,7 +47,7 @@ async def removeService(engine: Engine, name: str) -> None:
     @raise DaemonError: it can't be removed.
     """
     try:
-        await engine.ask("DELETE", f"/services/{name}")
+        await engine.request("DELETE", f"/services/{name}")
     except Refused as error:
         if error.status != 404:
             raise

@@ -19,14 +19,14 @@ from brxy.spawners.docker.base import (
     IMAGE,
     TICKET,
     EngineFactory,
-    ManagingSpawner,
+    EngineSpawner,
     edgeLabels,
     orderLabels,
 )
 from brxy.spawners.docker.container import Container, ContainerPlan, Daemon
 from brxy.spawners.docker.dialback import dialBack
 from brxy.spawners.docker.engine import Engine, labelFilter
-from brxy.spawners.docker.instance import Managed
+from brxy.spawners.docker.instance import EngineInstance
 from brxy.spawners.docker.options import ContainerOptions, oneOf
 from brxy.spawners.docker.pulls import Pulls
 from brxy.spawners.docker.removal import removeContainer, stopContainer
@@ -62,7 +62,7 @@ class DockerOptions(ContainerOptions):
     )
 
 
-class DockerSpawner(ManagingSpawner):
+class DockerSpawner(EngineSpawner):
     """
     Runs a container of the same image for each instance.
 
@@ -87,7 +87,7 @@ class DockerSpawner(ManagingSpawner):
 
     def prepare(self, edge: str) -> None:
         """
-        See L{ManagingSpawner}.
+        See L{EngineSpawner}.
         """
         if self._watch is None:
             self._watch = Watch(
@@ -99,18 +99,18 @@ class DockerSpawner(ManagingSpawner):
         assert self._watch is not None, "not prepared"
         return Daemon(self._reactor, self._engine, self._watch, self._pulls)
 
-    def make(self, order: SpawnOrder) -> tuple[str, Managed]:
+    def make(self, order: SpawnOrder) -> tuple[str, EngineInstance]:
         """
-        See L{ManagingSpawner}.
+        See L{EngineSpawner}.
         """
         name = f"brxy-{token_hex(8)}"
         return name, self._container(name, self._body(order))
 
     def _container(self, name: str, body: Mapping[str, Any]) -> Container:
         options = self._options
-        patience = options.patience(options.port is not None)
+        stop_timeout = options.stopTimeout(options.port is not None)
         return Container(
-            self._daemon, ContainerPlan(name, body, options.pull, options.port, patience)
+            self._daemon, ContainerPlan(name, body, options.pull, options.port, stop_timeout)
         )
 
     def _body(self, order: SpawnOrder) -> dict[str, Any]:
@@ -154,17 +154,17 @@ class DockerSpawner(ManagingSpawner):
 
     async def find(self, edge: str, orders: Mapping[str, SpawnOrder]) -> dict[str, IInstance]:
         """
-        See L{ManagingSpawner}.
+        See L{EngineSpawner}.
         """
         await self._daemon.watch.up()
         filters = labelFilter(edgeLabels(self.kind, edge))
         found: dict[str, IInstance] = {}
         removals = []
-        for each in await self._engine.ask("GET", "/containers/json", all=1, filters=filters):
+        for each in await self._engine.request("GET", "/containers/json", all=1, filters=filters):
             name, labels = each["Names"][0].lstrip("/"), each["Labels"]
             order = orders.get(labels.get(TICKET))
             mine = labels.get(IMAGE) == self._options.image
-            if name in self._managed:
+            if name in self._instances:
                 continue
             if order is not None and order.ticket not in found and mine and _runs(each):
                 # It exists, and is never created: no body is needed.
@@ -187,7 +187,7 @@ class DockerSpawner(ManagingSpawner):
 
     def close(self) -> None:
         """
-        See L{ManagingSpawner}.
+        See L{EngineSpawner}.
         """
         self._pulls.stop()
         if self._watch is not None:

@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from brxy.spawners.api.errors import DaemonError, Unreachable
+from brxy.spawners.api.outage import Outage
 from brxy.spawners.docker.engine import Engine, labelFilter
 from brxy.spawners.docker.removal import removeContainer
 
@@ -46,6 +47,7 @@ class Watch:
         self._labels = labels
         self._changed = changed
         self._renew = renew
+        self._outage = Outage(self._log, "{error}", backoffPolicy(0.2, 30.0))
         self._work: Deferred[None] | None = None
         self._pause: Deferred[None] | None = None
         self._is_up = False
@@ -87,18 +89,14 @@ class Watch:
             self._log.failure("watching containers failed", failure)
 
     async def _follow(self) -> None:
-        failures = 0
-        delay = backoffPolicy(initialDelay=0.2, maxDelay=30.0)
         while True:
             try:
                 await self._once()
             except DaemonError as error:
-                failures = 1 if self._is_up else failures + 1
-                if failures == 1:
-                    self._log.warn("{error}", error=error)
                 self._is_up = False
+                pause = self._outage.failed(error)
                 self._fireWaiting(error)
-                await self._rest(delay(failures))
+                await self._rest(pause)
 
     async def _once(self) -> None:
         """
@@ -106,16 +104,24 @@ class Watch:
         """
         filters = labelFilter(self._labels, type=["container"], event=["die", "destroy"])
         stream = await self._engine.follow("GET", "/events", self._event, filters=filters)
+        self._outage.ended()
         if not self._is_up:
             self._is_up = True
             self._log.debug("following the containers of {labels}", labels=self._labels)
         self._fireWaiting(None)
         # There are no events of what happened while there was no stream.
         self._changed("")
+        try:
+            await self._removeDoomed()
+        except BaseException:
+            stream.close()
+            raise
+        await self._engine.ended(stream, timeout=self._renew)
+
+    async def _removeDoomed(self) -> None:
         for name in list(self._doomed):
             await removeContainer(self._engine, name)
             self._doomed.discard(name)
-        await self._engine.ended(stream, timeout=self._renew)
 
     def _event(self, event: Any) -> None:
         try:

@@ -44,7 +44,7 @@ class KubePods:
         @return: the Pod as the API made it, with its name.
         @raise DaemonError: it can't be created.
         """
-        return _isPod(await self._api.ask("POST", self._path, pod))
+        return _isPod(await self._api.request("POST", self._path, pod))
 
     async def list(self, selector: str) -> tuple[list[Mapping[str, Any]], str]:
         """
@@ -54,7 +54,7 @@ class KubePods:
         @return: all such Pods, and the version from which to watch them.
         @raise DaemonError: they can't be listed.
         """
-        answer = await self._api.ask("GET", self._path, labelSelector=selector)
+        answer = await self._api.request("GET", self._path, labelSelector=selector)
         try:
             items = [_isPod(each) for each in answer.get("items") or ()]
             return items, str(answer["metadata"]["resourceVersion"])
@@ -98,7 +98,7 @@ class KubePods:
             "preconditions": {"uid": uid},
         }
         try:
-            await self._api.ask("DELETE", f"{self._path}/{name}", options)
+            await self._api.request("DELETE", f"{self._path}/{name}", options)
         except Refused as error:
             if error.status in (_NOT_FOUND, _CONFLICT):
                 return False

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from brxy.spawners.api.errors import DaemonError, Refused, Unreachable
+from brxy.spawners.api.outage import Outage
 from brxy.spawners.kubernetes.pods import KubePods
 
 __all__ = ["PodWatch"]
@@ -48,9 +49,9 @@ class PodWatch:
         self._vanished = vanished
         self._known: dict[str, Mapping[str, Any]] = {}
         self._version = ""
-        self._failures = 0
-        self._warned = False
-        self._backoff = backoffPolicy(0.5, 30.0)
+        self._expired = False
+        warning = "Pods can't be watched for now: {error}"
+        self._outage = Outage(self._log, warning, backoffPolicy(0.5, 30.0))
         self._running: Deferred[None] | None = None
         self._stopped = False
 
@@ -94,23 +95,16 @@ class PodWatch:
                 if isinstance(error, Refused) and error.status == _GONE:
                     self._version = ""
                     # One such answer is usual: the API keeps its history for a while only.
-                    if not self._failures:
-                        self._failures = 1
+                    if not self._expired:
+                        self._expired = True
                         continue
                 if not self._stopped:
-                    await self._pause(error)
-
-    async def _pause(self, error: DaemonError) -> None:
-        self._failures += 1
-        if not self._warned:
-            self._warned = True
-            self._log.warn("Pods can't be watched for now: {why}", why=str(error))
-        await deferLater(self._reactor, self._backoff(self._failures - 1))
+                    await deferLater(self._reactor, self._outage.failed(error))
 
     def _works(self) -> None:
-        if self._warned:
+        self._expired = False
+        if self._outage.ended():
             self._log.info("Pods are watched again")
-        self._failures, self._warned = 0, False
 
     async def _list(self) -> None:
         # A Pod that is created during the request may be missing in the answer.

@@ -10,7 +10,7 @@ from typing import Any
 from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.ending import exitReason, lastLine, startFailed
 from brxy.spawners.docker.engine import Engine
-from brxy.spawners.docker.instance import Managed, insist
+from brxy.spawners.docker.instance import EngineInstance, insist
 from brxy.spawners.docker.removal import removeService
 from brxy.spawners.swarm.tasks import ORPHANED, OVER, Tasks
 from brxy.values.text import oneLine
@@ -32,7 +32,7 @@ def isAlive(tasks: Sequence[Any]) -> bool:
     return len(tasks) == 1 and tasks[0]["Status"]["State"] not in OVER
 
 
-class Service(Managed):
+class Service(EngineInstance):
     """
     One service.
 
@@ -64,14 +64,14 @@ class Service(Managed):
 
     async def begin(self) -> None:
         """
-        See L{Managed}.
+        See L{EngineInstance}.
         """
-        self._id = (await self._engine.ask("POST", "/services/create", self._body))["ID"]
+        self._id = (await self._engine.request("POST", "/services/create", self._body))["ID"]
         self._tasks.follow()
 
-    async def look(self) -> str | None:
+    async def check(self) -> str | None:
         """
-        See L{Managed}.
+        See L{EngineInstance}.
         """
         tasks = self._tasks.of(self._id)
         if not tasks:
@@ -92,7 +92,7 @@ class Service(Managed):
 
     async def end(self) -> str:
         """
-        See L{Managed}.
+        See L{EngineInstance}.
         """
         tasks = self._tasks.of(self._id)
         await insist(self._reactor, self._remove)
@@ -112,7 +112,7 @@ class Service(Managed):
 
     async def clear(self) -> None:
         """
-        See L{Managed}.
+        See L{EngineInstance}.
         """
         try:
             await self._remove()

@@ -20,13 +20,13 @@ from brxy.spawners.docker.base import (
     IMAGE,
     TICKET,
     EngineFactory,
-    ManagingSpawner,
+    EngineSpawner,
     edgeLabels,
     orderLabels,
 )
 from brxy.spawners.docker.dialback import dialBack
 from brxy.spawners.docker.engine import labelFilter
-from brxy.spawners.docker.instance import Managed
+from brxy.spawners.docker.instance import EngineInstance
 from brxy.spawners.docker.options import ContainerOptions
 from brxy.spawners.docker.removal import removeService
 from brxy.spawners.swarm.service import Service, isAlive
@@ -45,7 +45,7 @@ class SwarmOptions(ContainerOptions):
     """
 
 
-class SwarmSpawner(ManagingSpawner):
+class SwarmSpawner(EngineSpawner):
     """
     Runs a service of the same image for each instance.
     """
@@ -56,7 +56,7 @@ class SwarmSpawner(ManagingSpawner):
 
     def prepare(self, edge: str) -> None:
         """
-        See L{ManagingSpawner}.
+        See L{EngineSpawner}.
         """
         if self._tasks is None:
             labels = edgeLabels(self.kind, edge)
@@ -65,7 +65,7 @@ class SwarmSpawner(ManagingSpawner):
                 self._engine,
                 labels,
                 lambda: self.check(""),
-                lambda: bool(self._managed),
+                lambda: bool(self._instances),
             )
 
     @property
@@ -76,16 +76,18 @@ class SwarmSpawner(ManagingSpawner):
         assert self._tasks is not None, "not prepared"
         return self._tasks
 
-    def make(self, order: SpawnOrder) -> tuple[str, Managed]:
+    def make(self, order: SpawnOrder) -> tuple[str, EngineInstance]:
         """
-        See L{ManagingSpawner}.
+        See L{EngineSpawner}.
         """
         name = f"brxy-{token_hex(8)}"
         return name, self._service(name, self._body(name, order))
 
     def _service(self, name: str, body: Mapping[str, Any], service: str = "") -> Service:
-        patience = self._options.patience(fronted=False)
-        return Service(self._reactor, self._engine, self.following, name, body, patience, service)
+        stop_timeout = self._options.stopTimeout(fronted=False)
+        return Service(
+            self._reactor, self._engine, self.following, name, body, stop_timeout, service
+        )
 
     def _body(self, name: str, order: SpawnOrder) -> dict[str, Any]:
         """
@@ -101,7 +103,7 @@ class SwarmSpawner(ManagingSpawner):
             "Mounts": [_mount(each) for each in (*(options.volume or ()), *back.mounts)],
             "User": options.user or "",
             "Init": True,
-            "StopGracePeriod": options.patience(fronted=False) * 10**9,
+            "StopGracePeriod": options.stopTimeout(fronted=False) * 10**9,
         }
         limits = {"MemoryBytes": options.memory or 0, "NanoCPUs": int((options.cpus or 0) * 1e9)}
         return {
@@ -118,11 +120,11 @@ class SwarmSpawner(ManagingSpawner):
 
     async def find(self, edge: str, orders: Mapping[str, SpawnOrder]) -> dict[str, IInstance]:
         """
-        See L{ManagingSpawner}.
+        See L{EngineSpawner}.
         """
         filters = labelFilter(edgeLabels(self.kind, edge))
-        services = await self._engine.ask("GET", "/services", filters=filters)
-        await self.following.look()
+        services = await self._engine.request("GET", "/services", filters=filters)
+        await self.following.refresh()
         found: dict[str, IInstance] = {}
         removals = []
         for each in services:
@@ -152,7 +154,7 @@ class SwarmSpawner(ManagingSpawner):
 
     def close(self) -> None:
         """
-        See L{ManagingSpawner}.
+        See L{EngineSpawner}.
         """
         if self._tasks is not None:
             self._tasks.stop()

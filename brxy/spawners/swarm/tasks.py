@@ -13,6 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from brxy.spawners.api.errors import DaemonError
+from brxy.spawners.api.outage import Outage
 from brxy.spawners.docker.engine import Engine, labelFilter
 from brxy.spawners.docker.removal import removeService
 
@@ -67,13 +68,13 @@ class Tasks:
         """
         return self._found.get(service, ())
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """
         List the tasks now.
 
         @raise DaemonError: the daemon does not answer.
         """
-        tasks = await self._engine.ask("GET", "/tasks", filters=self._filters)
+        tasks = await self._engine.request("GET", "/tasks", filters=self._filters)
         await self._findOrphans([each for each in tasks if _isEnding(each)])
         found: dict[str, list[Any]] = {}
         for each in tasks:
@@ -86,7 +87,7 @@ class Tasks:
         """
         if not ending:
             return
-        nodes = await self._engine.ask("GET", "/nodes")
+        nodes = await self._engine.request("GET", "/nodes")
         there = {each["ID"] for each in nodes if each["Status"]["State"] != "down"}
         for each in ending:
             if each.get("NodeID", "") not in {"", *there}:
@@ -103,7 +104,7 @@ class Tasks:
         """
         give_up = self._reactor.seconds() + seconds
         while True:
-            await self.look()
+            await self.refresh()
             left = any(each["Status"]["State"] != ORPHANED for each in self.of(service))
             if not left or self._reactor.seconds() > give_up:
                 return not left
@@ -136,19 +137,17 @@ class Tasks:
             self._log.failure("watching services failed", failure)
 
     async def _follow(self) -> None:
-        failed = False
+        outage = Outage(self._log, "{error}", lambda failures: _PAUSE)
         while self._needed() or self._doomed:
             try:
-                await self.look()
+                await self.refresh()
                 for name in list(self._doomed):
                     await removeService(self._engine, name)
                     self._doomed.discard(name)
             except DaemonError as error:
-                if not failed:
-                    self._log.warn("{error}", error=error)
-                failed = True
+                outage.failed(error)
             else:
-                failed = False
+                outage.ended()
                 self._listed()
             await deferLater(self._reactor, _PAUSE)
 

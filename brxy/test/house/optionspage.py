@@ -38,6 +38,8 @@ brxy-node``. Of the options of twistd the most useful are ``-n`` (stay in the fo
 log to standard output), ``--logfile FILE``, ``--syslog`` and ``--pidfile FILE``. With ``-n``
 no pidfile is written unless ``--pidfile`` is given.
 
+:doc:`concepts` explains the words of this page: route, instance, exchange, hold, roll, wake.
+
 Times are in seconds and may be fractions. Endpoints are in `Twisted's notation
 <https://docs.twisted.org/en/stable/core/howto/endpoints.html#endpoint-types-included-with-twisted>`_:
 
@@ -47,7 +49,7 @@ Times are in seconds and may be fractions. Endpoints are in `Twisted's notation
 * A *client endpoint* says where to connect: ``tcp:edge.example.net:9080`` or
   ``unix:/run/brxy/nodes``.
 
-A bad value is reported in one line on standard error, and the exit status is then 1.
+If a value is bad, the program writes one line to standard error and exits with status 1.
 """
 
 _EDGE = """
@@ -56,8 +58,9 @@ The edge
 
 .. program:: brxy-edge
 
-What follows ``--`` on the command line of the edge is a command for ``process:``, like the
-value of one more ``--spawn``.
+The edge starts instances by its *spawners*, which :option:`--spawn` configures. A command after
+``--`` at the end of the command line is one more ``--spawn``, with the spawner ``process:``: the
+edge runs it, and it must end by running a node.
 """
 
 _NODE = """
@@ -66,18 +69,18 @@ The node
 
 .. program:: brxy-node
 
-The command of the app follows ``--``. It is run as it is, without a shell. The node replaces
-``{port}``, ``{host}`` and ``{route}`` in its arguments. In its environment it finds ``PORT``,
-``HOST`` (127.0.0.1) and ``ROUTE``, and no variable that begins with ``BRXY_``. It must listen
-on ``HOST`` and ``PORT``.
+The command of the app follows ``--``. The node runs it without a shell, and replaces ``{port}``,
+``{host}`` and ``{route}`` in its arguments. The environment of the app has ``PORT``, ``HOST``
+(127.0.0.1) and ``ROUTE``, and no variable that begins with ``BRXY_``. The app must listen on
+``HOST`` and ``PORT``.
 """
 
 _ENVIRONMENT = """
 Variables without an option
 ~~~~~~~~~~~~~~~~~~~~~~~~~~~
 
-The edge sets these variables of the environment for the nodes that it spawns. You can set
-``BRXY_TOKEN`` for nodes that you start yourself.
+The edge sets these variables of the environment for the nodes that it spawns. For nodes that you
+start yourself, set ``BRXY_TOKEN`` or use ``--token-file``, and leave out the other two.
 """
 
 _SPAWN = """
@@ -87,14 +90,14 @@ Spawn keys
 .. program:: brxy-edge
 
 The value of :option:`--spawn` is a spawn string, ``SPAWNER: key=value … -- command …``.
-:doc:`spawn` describes its syntax, all spawners, and the keys that each of them has of its own.
-Every spawner has these keys:
+:doc:`spawn` is the reference of its syntax, of all spawners, and of the keys of each. These keys
+are the same for every spawner:
 """
 
 _TAIL = """
 Installed packages can add spawners, see :doc:`writing-spawners`. :option:`--help-spawners`
-lists all that are installed. If a spawn string names an unknown spawner, the error lists those
-that are known.
+lists all that are installed. If a spawn string names an unknown spawner, the edge does not start,
+and its error lists the known ones.
 """
 
 

@@ -128,7 +128,7 @@ class ExitReaderTests(SynchronousTestCase):
 
     def test_reapedElsewhere(self) -> None:
         """
-        When someone else has reaped the process, it has ended all the same.
+        When other code has reaped the process, its end is reported all the same.
         """
         reader = self.watch("true")
         os.waitpid(self.pid, 0)

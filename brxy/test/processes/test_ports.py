@@ -72,7 +72,7 @@ class PortsTests(SynchronousTestCase):
 
     def test_othersPort(self) -> None:
         """
-        A port that someone listens at, at whatever address, is passed over.
+        A port that is in use, at any address, is passed over.
         """
         free = Ports().take()
         taken = [self.listenSomewhere(host) for host in ("127.0.0.1", "127.0.0.2", "0.0.0.0")]

@@ -13,8 +13,6 @@ import socket
 import struct
 import termios
 import threading
-from collections.abc import Callable
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -557,20 +555,23 @@ class TransportOfOwnTests(TransportTests):
             for piece in (b"one", b"two", b"three"):
                 protocol.transport.write(piece)
 
-        def noted(send: Callable[[bytes], int], data: bytes) -> int:
-            order.append(data.decode())
-            return send(data)
+        def noted(transport: EpollTransport) -> None:
+            order.append("sent")
+            send(transport)
 
+        send = EpollTransport.send
+        self.patch(EpollTransport, "send", noted)
         port = self.listen()
         socks = [self.rawClient(port.getHost()) for _ in range(3)]
         await self.until(lambda: len(self.protocols) == 3)
         for protocol in self.protocols:
             protocol.hooks["data"] = answer
-            protocol.transport._send = partial(noted, protocol.transport._send)
         for sock in socks:
             sock.send(b"go")
         await self.until(lambda: len(order) == 6)
-        self.assertEqual(order, ["read"] * 3 + ["onetwothree"] * 3)
+        self.assertEqual(order, ["read"] * 3 + ["sent"] * 3)
+        for sock in socks:
+            self.assertEqual(await self.receive(sock, 11), b"onetwothree")
 
     async def test_muchTogether(self) -> None:
         """

@@ -5,10 +5,11 @@ L{brxy.spawners.docker.ending}: what goes wrong with a daemon.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from twisted.internet.protocol import Factory, Protocol
-from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import BadSpawnSpec
@@ -88,7 +89,7 @@ class EngineTests(RealTests):
         @return: what a request fails with.
         """
         try:
-            await engine.ask("GET", "/info", **more)  # type: ignore[arg-type]
+            await engine.request("GET", "/info", **more)  # type: ignore[arg-type]
         except Unreachable as error:
             return str(error).partition("can't be reached: ")[2]
         raise AssertionError("it did not fail")
@@ -126,38 +127,78 @@ class EngineTests(RealTests):
 
 class _Silent(Protocol):
     """
-    A daemon with a stream of events of which none ever comes.
+    A daemon with a stream of events of which none ever comes, that removes nothing.
+
+    @cvar streams: the connections with such a stream.
     """
+
+    streams: ClassVar[set[_Silent]] = set()
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Begin an answer.
+        Begin an answer, or refuse.
         """
         assert self.transport is not None
-        self.transport.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        if data.startswith(b"DELETE "):
+            self.transport.write(b"HTTP/1.1 500 Error\r\nContent-Length: 0\r\n\r\n")
+        else:
+            self.streams.add(self)
+            self.transport.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        See L{Protocol}.
+        """
+        self.streams.discard(self)
 
 
 class WatchTests(RealTests):
     """
-    Tests of L{Watch}, with what takes a real daemon too long.
+    Tests of L{Watch}, with what a real daemon does rarely.
     """
+
+    def setUp(self) -> None:
+        super().setUp()
+        port = self.reactor.listenTCP(0, Factory.forProtocol(_Silent), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        self.engine = Engine(self.reactor, f"tcp://127.0.0.1:{port.getHost().port}")
+        self.changed: list[str] = []
+        self.logged: list[LogEvent] = []
+        observe: Any = self.logged.append
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        # What other tests left may still be closing.
+        _Silent.streams.clear()
+
+    def watch(self, renew: float) -> Watch:
+        watch = Watch(self.reactor, self.engine, {}, self.changed.append, renew)
+        self.addCleanup(watch.stop)
+        return watch
+
+    def warnings(self) -> list[str | None]:
+        """
+        @return: what was logged as a warning or worse.
+        """
+        return [formatEvent(each) for each in self.logged if each["log_level"] >= LogLevel.warn]
 
     async def test_renewed(self) -> None:
         """
         A stream that has lasted its time is followed by another, and every container
-        looked at; nothing is wrong, so that the log has no warning.
+        is checked; nothing is wrong, so that the log has no warning.
         """
-        port = self.reactor.listenTCP(0, Factory.forProtocol(_Silent), interface="127.0.0.1")
-        self.addCleanup(port.stopListening)
-        engine = Engine(self.reactor, f"tcp://127.0.0.1:{port.getHost().port}")
-        told: list[str] = []
-        logged: list[LogEvent] = []
-        observe: Any = logged.append
-        globalLogPublisher.addObserver(observe)
-        self.addCleanup(globalLogPublisher.removeObserver, observe)
-        watch = Watch(self.reactor, engine, {}, told.append, renew=0.05)
-        self.addCleanup(watch.stop)
+        await self.watch(0.05).up()
+        await self.until(lambda: len(self.changed) > 2)
+        self.assertEqual(set(self.changed), {""})
+        self.assertEqual(self.warnings(), [])
+
+    async def test_notRemoved(self) -> None:
+        """
+        While a container can't be removed that should be, its stream is not left open
+        beside the next one; the log has one warning for each.
+        """
+        watch = self.watch(300)
+        watch.doom("brxy-1")
         await watch.up()
-        await self.until(lambda: len(told) > 2)
-        self.assertEqual(set(told), {""})
-        self.assertEqual([each for each in logged if each["log_level"] >= LogLevel.warn], [])
+        await self.until(lambda: len(self.changed) > 1 and len(self.warnings()) > 1)
+        await self.until(lambda: not _Silent.streams)
+        self.assertEqual(set(self.warnings()), {"dockerd answered with status 500"})

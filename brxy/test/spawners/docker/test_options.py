@@ -69,13 +69,13 @@ class OptionTests(SynchronousTestCase):
         error = self.assertRaises(ValueError, ContainerOptions, image="a", env_file=str(path))
         self.assertEqual(str(error), "line 2 is no NAME=VALUE")
 
-    def test_patience(self) -> None:
+    def test_stopTimeout(self) -> None:
         """
         A node gets longer to end than an app, unless it is said.
         """
         options = ContainerOptions(image="a")
-        self.assertEqual([options.patience(True), options.patience(False)], [10, 30])
-        self.assertEqual(ContainerOptions(image="a", stop_timeout="0.5").patience(True), 1)
+        self.assertEqual([options.stopTimeout(True), options.stopTimeout(False)], [10, 30])
+        self.assertEqual(ContainerOptions(image="a", stop_timeout="0.5").stopTimeout(True), 1)
 
     def test_daemon(self) -> None:
         """

@@ -185,7 +185,7 @@ class ReasonTests(_SpawnerTests):
         instance = self.httpd().spawn(self.order())
         await instance.ready
         [found] = await self.containers(ticket="t1")
-        await self.engine.ask("DELETE", f"/containers/{found['Id']}", force=1)
+        await self.engine.request("DELETE", f"/containers/{found['Id']}", force=1)
         self.assertIn(
             (await instance.gone).reason, ("removed by another program", "killed by SIGKILL")
         )
@@ -247,7 +247,7 @@ class ContainerLookTests(_SpawnerTests):
         """
         address = await self.httpd(**options).spawn(self.order()).ready
         [found] = await self.containers(ticket="t1")
-        return address, await self.engine.ask("GET", f"/containers/{found['Id']}/json")
+        return address, await self.engine.request("GET", f"/containers/{found['Id']}/json")
 
 
 class ManyTests(_SpawnerTests):

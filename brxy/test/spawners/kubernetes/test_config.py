@@ -48,7 +48,7 @@ class _Tests(ClusterTests):
         """
         environ = environ or {"KUBECONFIG": self.kubeconfig}
         access = findAccess(self.reactor, environ, mounted=self.folder, **options)
-        answer = await KubeAPI(self.reactor, access, 20.0).ask("GET", "/version")
+        answer = await KubeAPI(self.reactor, access, 20.0).request("GET", "/version")
         self.assertEqual(answer["major"], "1")
         return access.namespace
 
@@ -88,10 +88,10 @@ class AccessTests(_Tests):
         self.user(tokenFile="token")
         access = findAccess(self.reactor, {"KUBECONFIG": self.kubeconfig})
         api = KubeAPI(self.reactor, access, 20.0)
-        error = await self.assertFailure(_deferred(api.ask("GET", "/version")), DaemonError)
+        error = await self.assertFailure(_deferred(api.request("GET", "/version")), DaemonError)
         self.assertEqual(str(error), "401 Unauthorized: Unauthorized")
         self.write("token", f"{TOKEN}\n")
-        await api.ask("GET", "/version")
+        await api.request("GET", "/version")
 
     async def test_data(self) -> None:
         """
@@ -182,14 +182,14 @@ class ProgramTests(_Tests):
         access = findAccess(self.reactor, {"KUBECONFIG": self.kubeconfig})
         api = KubeAPI(self.reactor, access, 20.0)
         for _ in range(3):
-            await api.ask("GET", "/version")
+            await api.request("GET", "/version")
         (run,) = (self.folder / "runs").read_text().splitlines()
         self.assertTrue(run.endswith("more"))
         self.assertEqual(json.loads(run[:-4])["spec"], {"interactive": False})
         self.cluster.tokens = {"another"}
         self.program({"token": "another", "expirationTimestamp": "2000-01-01T00:00:00Z"})
         for _ in range(2):
-            await api.ask("GET", "/version")
+            await api.request("GET", "/version")
         self.assertEqual(len((self.folder / "runs").read_text().splitlines()), 3)
 
     async def test_certificate(self) -> None:

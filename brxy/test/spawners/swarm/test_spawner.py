@@ -54,7 +54,7 @@ class SwarmTests(ContainerTests):
         """
         @return: all there are, as the API has them.
         """
-        return list(await self.engine.ask("GET", "/services"))
+        return list(await self.engine.request("GET", "/services"))
 
     async def test_reasons(self) -> None:
         """
@@ -93,7 +93,7 @@ class SwarmTests(ContainerTests):
         while not any(each["Status"].get("Err") for each in await self.tasks()):
             await deferLater(self.reactor, 0.1)
         # It does so every half second.
-        await spawner.following.look()
+        await spawner.following.refresh()
         instance.stop()
         self.assertRegex((await instance.gone).reason, "^never ran: no suitable node")
         self.assertEqual(await self.services(), [])
@@ -109,7 +109,7 @@ class SwarmTests(ContainerTests):
         """
         @return: all there are, as the API has them.
         """
-        return list(await self.engine.ask("GET", "/tasks"))
+        return list(await self.engine.request("GET", "/tasks"))
 
     async def test_look(self) -> None:
         """

@@ -50,7 +50,7 @@ class ContainerTests(ProgramTests):
             those with these labels, whose names get the prefix C{brxy.}.
         """
         filters = labelFilter({f"brxy.{name}": value for name, value in labels.items()})
-        found = await self.engine.ask("GET", "/containers/json", all=1, filters=filters)
+        found = await self.engine.request("GET", "/containers/json", all=1, filters=filters)
         return list(found)
 
     async def empty(self) -> None:
@@ -78,13 +78,13 @@ class ContainerTests(ProgramTests):
         """
         name = f"stranger-{self.folder.name}"
         body = {"Image": WEB, "Cmd": ["sleep", "1000"], "HostConfig": {"Init": True}}
-        await self.engine.ask("POST", "/containers/create", body, name=name)
-        await self.engine.ask("POST", f"/containers/{name}/start")
+        await self.engine.request("POST", "/containers/create", body, name=name)
+        await self.engine.request("POST", f"/containers/{name}/start")
         return name
 
     async def runs(self, name: str) -> bool:
         """
         @return: whether a container runs.
         """
-        found = await self.engine.ask("GET", f"/containers/{name}/json")
+        found = await self.engine.request("GET", f"/containers/{name}/json")
         return bool(found["State"]["Running"])

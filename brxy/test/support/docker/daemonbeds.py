@@ -65,7 +65,9 @@ class DaemonBed(SpawnerBed):
         return f"unix:{self.folder}/{name}/socket"
 
     async def _find(self, **labels: str) -> list[Mapping[str, Any]]:
-        found = await self.engine.ask("GET", "/containers/json", all=1, filters=_filter(labels))
+        found = await self.engine.request(
+            "GET", "/containers/json", all=1, filters=_filter(labels)
+        )
         return list(found)
 
     async def left(self) -> Sequence[str]:
@@ -79,7 +81,7 @@ class DaemonBed(SpawnerBed):
         See L{SpawnerBed}.
         """
         [found] = await self._find(ticket=order.ticket)
-        await self.engine.ask("POST", f"/containers/{found['Id']}/kill")
+        await self.engine.request("POST", f"/containers/{found['Id']}/kill")
 
     async def remove(self) -> None:
         """
@@ -115,7 +117,7 @@ class SwarmBed(DaemonBed):
         @return: the services with these labels, whose names get the prefix
             C{brxy.}, as the API returns them.
         """
-        found = await self.engine.ask("GET", "/services", filters=_filter(labels))
+        found = await self.engine.request("GET", "/services", filters=_filter(labels))
         return list(found)
 
     async def left(self) -> Sequence[str]:
@@ -123,7 +125,7 @@ class SwarmBed(DaemonBed):
         See L{SpawnerBed}. The swarm removes the containers of finished tasks
         after a while.
         """
-        running = [await each.ask("GET", "/containers/json") for each in self.engines]
+        running = [await each.request("GET", "/containers/json") for each in self.engines]
         return [str(each) for each in (*await self.services(), *sum(running, []))]
 
     async def kill(self, order: SpawnOrder) -> None:
@@ -135,8 +137,8 @@ class SwarmBed(DaemonBed):
         # Ask the machines, because the manager may learn of a container only after its node has
         # dialled in.
         for engine in self.engines:
-            for each in await engine.ask("GET", "/containers/json", filters=label):
-                await engine.ask("POST", f"/containers/{each['Id']}/kill")
+            for each in await engine.request("GET", "/containers/json", filters=label):
+                await engine.request("POST", f"/containers/{each['Id']}/kill")
 
     async def remove(self) -> None:
         """
