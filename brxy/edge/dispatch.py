@@ -13,7 +13,7 @@ from attrs import frozen
 from brxy.broker.broker import Broker
 from brxy.broker.decisions import Match, Reject
 from brxy.broker.offer import Offer
-from brxy.edge.events import Events
+from brxy.edge.events import Events, ExchangeLost
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.refusals import (
     HELD_TOO_LONG,
@@ -63,6 +63,7 @@ class DispatchSnapshot:
         again has several.
     @ivar total_held: exchanges that had to wait.
     @ivar total_requeued: how many times an exchange was offered again.
+    @ivar total_lost: exchanges that were broken off and not offered again.
     @ivar total_expired: exchanges that waited for too long.
     @ivar total_rejected: exchanges that were not served, by the text of the answer; those
         that waited for too long are among them.
@@ -72,6 +73,7 @@ class DispatchSnapshot:
     total_matched: int
     total_held: int
     total_requeued: int
+    total_lost: int
     total_expired: int
     total_rejected: Mapping[str, int]
 
@@ -109,7 +111,7 @@ class Dispatch:
         self._broker = broker
         self._free: deque[Slot] = deque()
         self._alarm = Alarm(shared.reactor, self._expire)
-        self._matched = self._held = self._requeued = self._expired = 0
+        self._matched = self._held = self._requeued = self._lost = self._expired = 0
         self._rejected: Counter[str] = Counter()
         self.retries = retries
         self.events = events
@@ -158,6 +160,15 @@ class Dispatch:
         """
         self._broker.cancel(exchange)
         self.supply.waiterLeft(exchange.route)
+
+    def lost(self, exchange: Exchange, reason: str) -> None:
+        """
+        The slot or the app broke an exchange off, and it can't be offered again.
+
+        @param reason: one line for the log.
+        """
+        self._lost += 1
+        self.events.emit(ExchangeLost(exchange.route, reason))
 
     def answered(self, instance: Instance) -> None:
         """
@@ -297,6 +308,7 @@ class Dispatch:
             self._matched,
             self._held,
             self._requeued,
+            self._lost,
             self._expired,
             dict(self._rejected),
         )

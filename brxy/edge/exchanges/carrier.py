@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from brxy.edge.events import ExchangeLost
 from brxy.edge.exchanges import refusals
 from brxy.edge.exchanges.ends import Client, Dispatcher, SlotEnd
 from brxy.edge.exchanges.refusals import Refusal
@@ -126,7 +125,7 @@ class Carrier(Relay):
     def _lost(self, reason: str) -> None:
         event = self.exchange.loss()
         if event == Input.LOST:
-            self._dispatcher.events.emit(ExchangeLost(self.exchange.route, reason))
+            self._dispatcher.lost(self.exchange, reason)
         self._refusal = refusals.LOST
         self._perform(event)
 

@@ -155,6 +155,13 @@ class Dispatcher(Protocol):
         A held exchange needs no slot any more.
         """
 
+    def lost(self, exchange: Exchange, reason: str) -> None:
+        """
+        The slot or the app broke an exchange off, and it can't be offered again.
+
+        @param reason: one line for the log.
+        """
+
     def answered(self, instance: Instance) -> None:
         """
         An instance has served its first complete exchange.

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.broker.broker import Broker
 from brxy.broker.offer import Offer
 from brxy.edge.dispatch import Dispatch
-from brxy.edge.events import Events
+from brxy.edge.events import Event, Events, ExchangeLost
 from brxy.edge.exchanges.refusals import (
     HELD_TOO_LONG,
     LEAVING,
@@ -113,9 +113,14 @@ class DispatchTests(SynchronousTestCase):
         self.reactor = FakeReactor()
         self.supply = _Supply()
         self.log: list[tuple[str, object]] = []
+        self.events: list[Event] = []
         broker: Broker[Exchange, Any] = Broker(2, 60.0)
         self.dispatch = Dispatch(
-            self.reactor.shared, broker, retries=3, response_timeout=None, events=Events()
+            self.reactor.shared,
+            broker,
+            retries=3,
+            response_timeout=None,
+            events=Events([self.events.append]),
         )
         self.dispatch.supply = self.supply
         self.instance = Instance("t", "r", 2, 1, state=State.READY)
@@ -280,9 +285,11 @@ class DispatchTests(SynchronousTestCase):
         self.dispatch.exchangeOver(self.slot)
         self.dispatch.requeue(first)
         self.reactor.advance(61.0)
-        self.wait("e")
+        self.dispatch.lost(self.wait("e"), "gone")
         found = self.dispatch.snapshot()
         self.assertEqual(found.held, {"r": 1})
         self.assertEqual((found.total_matched, found.total_held), (1, 3))
         self.assertEqual((found.total_requeued, found.total_expired), (1, 3))
+        self.assertEqual(found.total_lost, 1)
+        self.assertEqual(self.events, [ExchangeLost("r", "gone")])
         self.assertEqual(found.total_rejected, {TOO_MANY_HELD.text: 1, HELD_TOO_LONG.text: 3})

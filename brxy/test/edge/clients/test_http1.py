@@ -39,6 +39,9 @@ class _Dispatcher:
     def cancel(self, exchange: Exchange) -> None:
         raise NotImplementedError
 
+    def lost(self, exchange: Exchange, reason: str) -> None:
+        raise NotImplementedError
+
     def answered(self, instance: object) -> None:
         raise NotImplementedError
 

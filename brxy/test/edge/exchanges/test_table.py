@@ -360,6 +360,9 @@ class _World:
         self.queued = False
         self.cancelled += 1
 
+    def lost(self, exchange: Exchange, reason: str) -> None:
+        self.events.emit(ExchangeLost(exchange.route, reason))
+
     def answered(self, instance: object) -> None:
         pass
 
