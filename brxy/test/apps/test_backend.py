@@ -116,7 +116,7 @@ class BackendTests(SynchronousTestCase):
         self.settle()
         self.assertEqual(app.received, b"one two three four")
 
-    def test_order_on_kept(self) -> None:
+    def test_orderOnKept(self) -> None:
         """
         On a kept connection, too, the first bytes of the exchange reach the
         app before those that are written on acceptance.
@@ -129,7 +129,7 @@ class BackendTests(SynchronousTestCase):
         self.assertEqual(app.received, b"xone two")
         self.assertEqual(relay.told, ["accepted"])
 
-    def test_one_write(self) -> None:
+    def test_oneWrite(self) -> None:
         """
         Bytes that came before the connection to the app was made are sent in
         one write.
@@ -153,7 +153,7 @@ class BackendTests(SynchronousTestCase):
         self.settle()
         self.assertEqual(app.received, b"two")
 
-    def test_refused_for_any_reason(self) -> None:
+    def test_refusedForAnyReason(self) -> None:
         """
         A host that can't be found and a connection that takes too long also
         refuse the exchange, and are no errors of brxy's.
@@ -172,7 +172,7 @@ class BackendTests(SynchronousTestCase):
         self.begin()
         self.assertEqual(self.reactor.tcpClients[0][3], CONNECT_TIMEOUT)
 
-    def test_reset_while_connecting(self) -> None:
+    def test_resetWhileConnecting(self) -> None:
         """
         A reset ends the attempt, and nothing is reported.
         """
@@ -185,7 +185,7 @@ class BackendTests(SynchronousTestCase):
         self.assertEqual(app.received, b"two")
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    def test_done_while_connecting(self) -> None:
+    def test_doneWhileConnecting(self) -> None:
         """
         The end of the exchange ends the attempt, and nothing is reported.
         """
@@ -193,7 +193,7 @@ class BackendTests(SynchronousTestCase):
         self.backend.done(False)
         self.assertEqual(self.reactor.dialling(), 0)
 
-    def test_end_while_connecting(self) -> None:
+    def test_endWhileConnecting(self) -> None:
         """
         A half-close that comes before the connection reaches the app after the
         bytes.
@@ -204,7 +204,7 @@ class BackendTests(SynchronousTestCase):
         self.settle()
         self.assertEqual((bytes(app.received), app.ended), (b"one", True))
 
-    def test_pause_while_connecting(self) -> None:
+    def test_pauseWhileConnecting(self) -> None:
         """
         A pause that comes before the connection holds for the connection.
         """
@@ -246,7 +246,7 @@ class BackendTests(SynchronousTestCase):
         self.settle()
         self.assertEqual((relay.told, bytes(relay.near.written)), (["accepted"], b""))
 
-    def test_any_age(self) -> None:
+    def test_anyAge(self) -> None:
         """
         A request that may be sent again uses a kept connection of any age.
         """
@@ -278,7 +278,7 @@ class BackendTests(SynchronousTestCase):
         self.serve(idle=IDLE_PROOF * 1.01)
         self.assertTrue(self.isReused())
 
-    def test_unsure_is_closed(self) -> None:
+    def test_unsureIsClosed(self) -> None:
         """
         A connection that may be about to close is replaced by a new one. The
         first such connection is left open for a moment as a trial, and the
@@ -313,7 +313,7 @@ class BackendTests(SynchronousTestCase):
         self.serve()
         self.assertFalse(self.isReused())
 
-    def test_trial_failed(self) -> None:
+    def test_trialFailed(self) -> None:
         """
         If the app closes the trial connection, nothing is known, and the next
         one is tried. The same holds if its end has arrived but was not read
@@ -334,7 +334,7 @@ class BackendTests(SynchronousTestCase):
             app.end.loseConnection()
             self.settle()
 
-    def test_looked_at(self) -> None:
+    def test_lookedAt(self) -> None:
         """
         A connection with unread bytes, or with an unread end, is not used for
         a request that must not be sent twice.
@@ -345,7 +345,7 @@ class BackendTests(SynchronousTestCase):
             self.assertFalse(self.isReused())
             self.backend.reset()
 
-    def test_broken_socket(self) -> None:
+    def test_brokenSocket(self) -> None:
         """
         A connection whose socket reports an error is not used for a request
         that must not be sent twice.
@@ -362,7 +362,7 @@ class BackendTests(SynchronousTestCase):
         self.patch(app.end.other, "getHandle", Broken)
         self.assertFalse(self.isReused())
 
-    def test_idle_bytes(self) -> None:
+    def test_idleBytes(self) -> None:
         """
         Unexpected bytes, or an end, on an idle connection close it.
         """
@@ -380,7 +380,7 @@ class BackendTests(SynchronousTestCase):
             self.assertFalse(self.isReused(once=False))
             self.backend.reset()
 
-    def test_dying_is_not_reused(self) -> None:
+    def test_dyingIsNotReused(self) -> None:
         """
         A connection that is being aborted serves no exchange, although it is
         lost only in a later turn.
@@ -395,7 +395,7 @@ class BackendTests(SynchronousTestCase):
         self.backend.done(True)
         self.assertFalse(self.isReused(once=False))
 
-    def test_half_closed_is_not_kept(self) -> None:
+    def test_halfClosedIsNotKept(self) -> None:
         """
         A connection that either side has half-closed is not kept.
         """
@@ -412,7 +412,7 @@ class BackendTests(SynchronousTestCase):
         self.backend.done(True)
         self.assertFalse(self.isReused(once=False))
 
-    def test_pause_ends_with_exchange(self) -> None:
+    def test_pauseEndsWithExchange(self) -> None:
         """
         A pause ends with its exchange.
         """
@@ -427,7 +427,7 @@ class BackendTests(SynchronousTestCase):
 
     # Exchanges
 
-    def test_both_ways(self) -> None:
+    def test_bothWays(self) -> None:
         """
         Bytes and half-closes pass in both directions, and both half-closes
         together are no abort.
@@ -510,7 +510,7 @@ class BackendTests(SynchronousTestCase):
         self.assertFalse(relay.near.paused)
         self.assertFalse(self.backend.congested)
 
-    def test_dead_while_paused(self) -> None:
+    def test_deadWhilePaused(self) -> None:
         """
         A half-close by an app that is not read from is noticed when it is read
         again. A broken connection is noticed at once.

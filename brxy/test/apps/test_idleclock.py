@@ -57,7 +57,7 @@ class KeeperTests(SynchronousTestCase):
         self.clock.advance(1)
         self.assertEqual(self.exits, 1)
 
-    def test_newest_again(self) -> None:
+    def test_newestAgain(self) -> None:
         """
         An instance that becomes the newest again has the long time again.
         """
@@ -87,7 +87,7 @@ class KeeperTests(SynchronousTestCase):
         self.clock.advance(1)
         self.assertEqual(self.exits, 1)
 
-    def test_one_timer(self) -> None:
+    def test_oneTimer(self) -> None:
         """
         Many exchanges don't start a timer each, and there is never more than
         one.
@@ -99,7 +99,7 @@ class KeeperTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), before)
         self.assertEqual(self.timers(), 1)
 
-    def test_time_from_last(self) -> None:
+    def test_timeFromLast(self) -> None:
         """
         An exchange keeps an instance, even if the timer was set before it.
         """
@@ -127,7 +127,7 @@ class KeeperTests(SynchronousTestCase):
         self.idle_clock.exchangeOver()
         self.assertEqual((self.exits, self.timers()), (1, 0))
 
-    def test_retired_idle(self) -> None:
+    def test_retiredIdle(self) -> None:
         """
         A retired instance that is idle exits at once.
         """

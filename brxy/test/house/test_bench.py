@@ -73,7 +73,7 @@ class FiguresTests(SynchronousTestCase):
         self.assertAlmostEqual(window.cost() or 0, 50)
         self.assertAlmostEqual(window.cost("node") or 0, 20)
 
-    def test_cost_of_bytes(self) -> None:
+    def test_costOfBytes(self) -> None:
         """
         The cost of bulk data is in CPU s for each GiB, however few responses
         were finished.
@@ -81,14 +81,14 @@ class FiguresTests(SynchronousTestCase):
         window = _window("a", load="bulk", requests=0, proxy=0.5)
         self.assertAlmostEqual(window.cost() or 0, 0.5)
 
-    def test_no_cost(self) -> None:
+    def test_noCost(self) -> None:
         """
         There is no cost without a process, or if no request was finished.
         """
         self.assertIsNone(_window("a").cost())
         self.assertIsNone(_window("a", requests=0, proxy=0.5).cost())
 
-    def test_lower_quartile(self) -> None:
+    def test_lowerQuartile(self) -> None:
         """
         A quarter of the values are below the lower quartile. That of one value
         is the value.
@@ -125,7 +125,7 @@ class FiguresTests(SynchronousTestCase):
         self.assertAlmostEqual(_only(rows, "mine").ratio or 0, 2)
         self.assertAlmostEqual(_only(rows, "theirs").ratio or 0, 1)
 
-    def test_loads_apart(self) -> None:
+    def test_loadsApart(self) -> None:
         """
         Each load has rows of its own.
         """
@@ -133,7 +133,7 @@ class FiguresTests(SynchronousTestCase):
         rows = summary(windows, {})
         self.assertEqual([row.load for row in rows], ["c1", "c16"])
 
-    def test_no_latency(self) -> None:
+    def test_noLatency(self) -> None:
         """
         Windows in which no request was finished have no latency.
         """

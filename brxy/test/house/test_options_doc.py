@@ -89,7 +89,7 @@ class OptionsDocTests(SynchronousTestCase):
         """
         self._compare(NodeOptions({}), "--", "true")
 
-    def test_spawn_keys(self) -> None:
+    def test_spawnKeys(self) -> None:
         """
         The page describes the keys of spawn strings that every spawner has.
         """

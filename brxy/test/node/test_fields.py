@@ -33,7 +33,7 @@ class NodeSettingTests(SettingTests):
         self.assertEqual(fields - settings, {"command", "tls"})
         self.assertEqual(settings - fields, set())
 
-    def test_one_default(self) -> None:
+    def test_oneDefault(self) -> None:
         """
         The settings object has the default of the setting.
         """

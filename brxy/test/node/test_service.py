@@ -190,7 +190,7 @@ class NodeServiceTests(SynchronousTestCase):
         again.welcome()
         self.assertEqual(again.heard(), [READY])
 
-    def test_without_edge(self) -> None:
+    def test_withoutEdge(self) -> None:
         """
         Without an edge the node tries on, and says so once.
         """
@@ -204,7 +204,7 @@ class NodeServiceTests(SynchronousTestCase):
         self.assertEqual(len([each for each in events if each["log_level"].name == "warn"]), 1)
         self.assertFalse(self.isStopped())
 
-    def test_idle_without_edge(self) -> None:
+    def test_idleWithoutEdge(self) -> None:
         """
         A node without an edge is idle, and leaves in its time.
         """
@@ -242,7 +242,7 @@ class NodeServiceTests(SynchronousTestCase):
         self.reactor.advance(REFUSED_PAUSE * 0.4)
         self.assertEqual(edge.heard(), [READY])
 
-    def test_refused_while_leaving(self) -> None:
+    def test_refusedWhileLeaving(self) -> None:
         """
         Not if the node is leaving by then.
         """
@@ -276,7 +276,7 @@ class NodeServiceTests(SynchronousTestCase):
         self.advance(2)
         self.assertTrue(self.isStopped())
 
-    def test_grows_old(self) -> None:
+    def test_growsOld(self) -> None:
         """
         Once the edge reports a newer instance, the shorter idle time counts.
         """
@@ -319,7 +319,7 @@ class NodeServiceTests(SynchronousTestCase):
         edge.say(frame(DONE, 1, b"\0"))
         self.assertTrue(self.isStopped())
 
-    def test_let_in_while_leaving(self) -> None:
+    def test_letInWhileLeaving(self) -> None:
         """
         A slot that is let in when the node is leaving does not pull.
         """
@@ -342,7 +342,7 @@ class NodeServiceTests(SynchronousTestCase):
         heard = [kind for edge in edges for kind in edge.heard()]
         self.assertEqual(heard, [SPAWN])
 
-    def test_roll_without_edge(self) -> None:
+    def test_rollWithoutEdge(self) -> None:
         """
         Without an edge that is just said.
         """
@@ -386,7 +386,7 @@ class NodeServiceTests(SynchronousTestCase):
         self.assertFalse(edge.ours.aborted)
         self.assertEqual(self.reactor.timers(), 0)
 
-    def test_stop_crosses_open(self) -> None:
+    def test_stopCrossesOpen(self) -> None:
         """
         An OPEN that crosses the UNREADY of a node that is stopped is refused
         before the slot is closed, so that nothing gets lost.
@@ -399,7 +399,7 @@ class NodeServiceTests(SynchronousTestCase):
         self.settle(edge, other)
         self.successResultOf(stopped)
 
-    def test_stop_before_pong(self) -> None:
+    def test_stopBeforePong(self) -> None:
         """
         What an edge answers to an earlier PING does not count for that.
         """
@@ -418,7 +418,7 @@ class NodeServiceTests(SynchronousTestCase):
         self.settle(edge, other)
         self.successResultOf(stopped)
 
-    def test_stop_and_slot_lost(self) -> None:
+    def test_stopAndSlotLost(self) -> None:
         """
         A slot that is lost before the edge has answered is not waited for.
         """
@@ -430,7 +430,7 @@ class NodeServiceTests(SynchronousTestCase):
         self.reactor.advance(0)
         self.successResultOf(stopped)
 
-    def test_stop_with_silent_edge(self) -> None:
+    def test_stopWithSilentEdge(self) -> None:
         """
         An edge that does not answer is not waited for longer than the drain
         timeout.
@@ -446,7 +446,7 @@ class NodeServiceTests(SynchronousTestCase):
         self.advance(0.1)
         self.successResultOf(stopped)
 
-    def test_stop_drains(self) -> None:
+    def test_stopDrains(self) -> None:
         """
         A running exchange is finished first.
         """
@@ -465,7 +465,7 @@ class NodeServiceTests(SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertEqual(self.reactor.timers(), 0)
 
-    def test_stop_timeout(self) -> None:
+    def test_stopTimeout(self) -> None:
         """
         For the drain timeout at most.
         """
@@ -481,7 +481,7 @@ class NodeServiceTests(SynchronousTestCase):
         self.settle(edge, other)
         self.successResultOf(stopped)
 
-    def test_stop_at_once(self) -> None:
+    def test_stopAtOnce(self) -> None:
         """
         And not at all after a second signal.
         """
@@ -498,7 +498,7 @@ class NodeServiceTests(SynchronousTestCase):
             self.settle(edge, other)
             self.successResultOf(stopped)
 
-    def test_stop_after_refusal(self) -> None:
+    def test_stopAfterRefusal(self) -> None:
         """
         A slot that rests leaves no timer behind, either.
         """
@@ -512,7 +512,7 @@ class NodeServiceTests(SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertEqual(self.reactor.timers(), 0)
 
-    def test_stop_without_edge(self) -> None:
+    def test_stopWithoutEdge(self) -> None:
         """
         A node without an edge stops at once.
         """
@@ -537,7 +537,7 @@ class PassOnTests(SynchronousTestCase):
         os.close(writing)
         self.assertEqual(os.read(reading, 100), b"hello\n")
 
-    def test_nobody_reads(self) -> None:
+    def test_nobodyReads(self) -> None:
         """
         Output that is not read any more is no error.
         """

@@ -137,7 +137,7 @@ class NodeSideTests(SynchronousTestCase):
         self.say(frame(PONG))
         self.successResultOf(settled)
 
-    def test_settle_without_edge(self) -> None:
+    def test_settleWithoutEdge(self) -> None:
         """
         An edge that goes instead has nothing to be asked.
         """
@@ -148,7 +148,7 @@ class NodeSideTests(SynchronousTestCase):
         self.advance(0.1)
         self.successResultOf(settled)
 
-    def test_not_let_in(self) -> None:
+    def test_notLetIn(self) -> None:
         """
         GOAWAY in place of WELCOME says why the edge does not let us in.
         """
@@ -157,7 +157,7 @@ class NodeSideTests(SynchronousTestCase):
         self.assertIn("such token", why)
         self.assertTrue(why.isprintable())
 
-    def test_closed_before_welcome(self) -> None:
+    def test_closedBeforeWelcome(self) -> None:
         """
         So does a connection that is closed before.
         """
@@ -166,7 +166,7 @@ class NodeSideTests(SynchronousTestCase):
         self.advance(0.1)
         self.assertEqual(self.why, ["the edge closed the connection"])
 
-    def test_no_welcome(self) -> None:
+    def test_noWelcome(self) -> None:
         """
         An edge that does not say WELCOME within 10 s is given up.
         """
@@ -207,7 +207,7 @@ class NodeSideTests(SynchronousTestCase):
                 self.assertDropped(events, why)
             self.assertEqual(self.reactor.dialling(), 0)
 
-    def test_greeting_breaches(self) -> None:
+    def test_greetingBreaches(self) -> None:
         """
         Before WELCOME anything else is a breach.
         """
@@ -242,7 +242,7 @@ class NodeSideTests(SynchronousTestCase):
         self.advance(0.1)
         self.assertEqual(len(self.end.writes), 1)
 
-    def test_accept_alone(self) -> None:
+    def test_acceptAlone(self) -> None:
         """
         ACCEPT goes alone after 10 ms when the app says nothing.
         """
@@ -255,7 +255,7 @@ class NodeSideTests(SynchronousTestCase):
         self.advance(0.1)
         self.assertEqual(len(self.end.writes), 1)
 
-    def test_accept_with_end(self) -> None:
+    def test_acceptWithEnd(self) -> None:
         """
         ACCEPT rides with the app's half-close, too.
         """
@@ -265,7 +265,7 @@ class NodeSideTests(SynchronousTestCase):
         app.end.other.deliver()
         self.assertEqual(self.end.writes, [frame(ACCEPT, 1) + frame(END, 1)])
 
-    def test_accept_at_once(self) -> None:
+    def test_acceptAtOnce(self) -> None:
         """
         When all that the edge sends before ACCEPT is there, it goes at once:
         the rest of the request waits for it.
@@ -300,7 +300,7 @@ class NodeSideTests(SynchronousTestCase):
         self.say(opening(2))
         self.assertEqual(self.reactor.dialling(), 1)
 
-    def test_unready_crosses_open(self) -> None:
+    def test_unreadyCrossesOpen(self) -> None:
         """
         An OPEN that crosses our UNREADY is refused, and so is what came with
         it dropped; the app hears nothing.
@@ -329,7 +329,7 @@ class NodeSideTests(SynchronousTestCase):
         self.say(opening(2))
         self.assertEqual(self.owner.running, 1)
 
-    def test_reset_crosses_refuse(self) -> None:
+    def test_resetCrossesRefuse(self) -> None:
         """
         A RESET for what we refused is answered all the same.
         """
@@ -340,7 +340,7 @@ class NodeSideTests(SynchronousTestCase):
         self.say(frame(RESET, 1))
         self.assertEqual(self.end.frames(), [(RESET, 1, b"")])
 
-    def test_reset_by_edge(self) -> None:
+    def test_resetByEdge(self) -> None:
         """
         RESET aborts the app's connection, or the attempt to make one, and is
         answered.
@@ -356,7 +356,7 @@ class NodeSideTests(SynchronousTestCase):
         self.advance(0.1)
         self.assertEqual(self.end.frames(), [])
 
-    def test_reset_by_app(self) -> None:
+    def test_resetByApp(self) -> None:
         """
         An app that breaks off resets the exchange; the edge's RESET, or its
         DONE, clears the slot.
@@ -375,7 +375,7 @@ class NodeSideTests(SynchronousTestCase):
         self.start(number=3)
         self.assertFalse(self.end.aborted)
 
-    def test_reset_unanswered(self) -> None:
+    def test_resetUnanswered(self) -> None:
         """
         An edge that does not answer RESET within 1 s loses the slot.
         """
@@ -407,7 +407,7 @@ class NodeSideTests(SynchronousTestCase):
         settle(self.reactor, lambda: [app.end])
         self.assertTrue(self.end.reading)
 
-    def test_slot_full_at_open(self) -> None:
+    def test_slotFullAtOpen(self) -> None:
         """
         An exchange that begins while the edge is behind with reading does not
         read from its app before the edge has caught up.
@@ -468,7 +468,7 @@ class NodeSideTests(SynchronousTestCase):
             self.advance(19)
             self.assertDropped(events, "no answer to PING")
 
-    def test_slot_lost(self) -> None:
+    def test_slotLost(self) -> None:
         """
         When the slot is gone its exchange is, too, and its app connection.
         """

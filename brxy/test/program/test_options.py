@@ -182,7 +182,7 @@ class OptionsTests(SynchronousTestCase):
             options.parseOptions(arguments)
             self.assertEqual(options["wait"], expected)
 
-    def test_bad_environment(self) -> None:
+    def test_badEnvironment(self) -> None:
         """
         A bad value of a variable is reported like one of an option, except
         that a secret is not repeated.
@@ -218,7 +218,7 @@ class OptionsTests(SynchronousTestCase):
             widest = max(map(len, out.getvalue().splitlines()))
             self.assertTrue(least <= widest <= most, widest)
 
-    def test_broken_pipe(self) -> None:
+    def test_brokenPipe(self) -> None:
         """
         The program ends with status 0 when the reader of its help ends early.
         """
@@ -237,7 +237,7 @@ class OptionsTests(SynchronousTestCase):
             os.write(file.fileno(), b"the rest")
             self.assertEqual(os.fstat(file.fileno()).st_size, 0)
 
-    def test_help_of_programs(self) -> None:
+    def test_helpOfPrograms(self) -> None:
         """
         C{--help} fits into 80 columns, and ends with examples.
         """
@@ -252,7 +252,7 @@ class OptionsTests(SynchronousTestCase):
             examples = lines[lines.index("Examples:") + 1 :]
             self.assertTrue(examples[0].startswith(f"  twistd -n brxy-{program} "), examples)
 
-    def test_bad_value(self) -> None:
+    def test_badValue(self) -> None:
         """
         A bad value ends the program with one line that names the option.
         """

@@ -132,7 +132,7 @@ class WatcherTests(RealTests):
         await self.until(lambda: self.told)
         self.assertEqual(self.told, [True])
 
-    async def test_unwatched_by_another(self) -> None:
+    async def test_unwatchedByAnother(self) -> None:
         """
         Two descriptors hang up at the same moment. When the callback of the
         first unwatches the second, the second is not reported.
@@ -280,7 +280,7 @@ class HeldTests(RealTests):
         """
         await self.checkFin(socket.AF_INET)
 
-    async def test_fin_unix(self) -> None:
+    async def test_finUnix(self) -> None:
         """
         On a Unix socket, too, a half-close is noticed while nothing is read.
         """
@@ -295,7 +295,7 @@ class HeldTests(RealTests):
         await self.until(lambda: self.told)
         self.assertEqual(self.told, [True])
 
-    async def test_not_while_reading(self) -> None:
+    async def test_notWhileReading(self) -> None:
         """
         A connection that reads is not watched: it notices a hang-up when it
         reads.

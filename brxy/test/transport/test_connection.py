@@ -103,7 +103,7 @@ class ConnectionTests(SynchronousTestCase):
         self.settle()
         self.assertEqual(self.connection.received, b"x")
 
-    def test_release_of_nothing(self) -> None:
+    def test_releaseOfNothing(self) -> None:
         """
         To release a reason that was not held changes nothing.
         """
@@ -113,7 +113,7 @@ class ConnectionTests(SynchronousTestCase):
         self.connection.release(HOLD_PEER | HOLD_OTHER)
         self.assertTrue(self.end.reading)
 
-    def test_hung_up(self) -> None:
+    def test_hungUp(self) -> None:
         """
         While nothing is read a hang-up is reported, once.
         """
@@ -137,7 +137,7 @@ class ConnectionTests(SynchronousTestCase):
         self.settle()
         self.assertEqual(self.connection.told, ["hung up True"])
 
-    def test_not_watched(self) -> None:
+    def test_notWatched(self) -> None:
         """
         A connection that reads, or that is closed, is not watched.
         """
@@ -160,7 +160,7 @@ class ConnectionTests(SynchronousTestCase):
             self.connection.resume()
             self.assertEqual(watched, {})
 
-    def test_end_seen_once(self) -> None:
+    def test_endSeenOnce(self) -> None:
         """
         After the peer's end, a hold and a release do not start reading again.
         """
@@ -209,7 +209,7 @@ class ConnectionTests(SynchronousTestCase):
         self.assertEqual(self.connection.told, ["closed"])
         self.assertTrue(self.end.lost)
 
-    def test_end_when_full(self) -> None:
+    def test_endWhenFull(self) -> None:
         """
         After a half-close of a full connection the other end may continue,
         because nothing more will be written.
@@ -220,7 +220,7 @@ class ConnectionTests(SynchronousTestCase):
         self.settle()
         self.assertEqual((len(self.peer.received), self.peer.ended), (70_000, True))
 
-    def test_both_ended(self) -> None:
+    def test_bothEnded(self) -> None:
         """
         When the peer has ended first, our own end closes the connection.
         """
@@ -248,7 +248,7 @@ class ConnectionTests(SynchronousTestCase):
         self.assertEqual(self.connection.told, ["closed"])
         self.assertEqual(len(self.reactor.shared.closing), 0)
 
-    def test_close_when_full(self) -> None:
+    def test_closeWhenFull(self) -> None:
         """
         To close waits also for more bytes than the buffer should hold.
         """
@@ -259,7 +259,7 @@ class ConnectionTests(SynchronousTestCase):
         self.assertTrue(self.end.lost)
         self.assertFalse(self.end.aborted)
 
-    def test_peer_does_not_read(self) -> None:
+    def test_peerDoesNotRead(self) -> None:
         """
         A peer that does not read what was written is cut off after a while,
         whichever way the connection is closed.
@@ -280,7 +280,7 @@ class ConnectionTests(SynchronousTestCase):
             self.assertEqual(self.connection.told, ["closed"])
         self.assertEqual(len(self.reactor.shared.closing), 0)
 
-    def test_peer_reads_slowly(self) -> None:
+    def test_peerReadsSlowly(self) -> None:
         """
         A peer that reads slowly is waited for as long as it reads some bytes.
         """
@@ -295,7 +295,7 @@ class ConnectionTests(SynchronousTestCase):
         self.reactor.pump([CLOSE_TIMEOUT * 0.1] * 13)
         self.assertTrue(self.end.aborted)
 
-    def test_peer_closes(self) -> None:
+    def test_peerCloses(self) -> None:
         """
         By default the connection is closed when the peer closes.
         """
@@ -326,7 +326,7 @@ class ConnectionTests(SynchronousTestCase):
             self.assertTrue(self.end.lost)
             self.assertFalse(self.end.aborted)
 
-    def test_linger_after_end(self) -> None:
+    def test_lingerAfterEnd(self) -> None:
         """
         When the peer has ended, a lingering close does not wait.
         """
@@ -355,13 +355,13 @@ class ConnectionTests(SynchronousTestCase):
         self.assertIsNotNone(self.peer.reason)
         self.assertEqual(len(self.reactor.shared.closing), 0)
 
-    def test_abort_unconnected(self) -> None:
+    def test_abortUnconnected(self) -> None:
         """
         An abort has no effect before there is a connection.
         """
         _Connection(self.reactor.shared).abort()
 
-    def test_no_delay(self) -> None:
+    def test_noDelay(self) -> None:
         """
         The kernel does not delay small writes on TCP.
         """

@@ -40,7 +40,7 @@ class RelayTests(SynchronousTestCase):
         self.relay.data(self.far, b"pong")
         self.assertEqual((self.near.written, self.far.written), (b"pong", b"ping"))
 
-    def test_half_closes(self) -> None:
+    def test_halfCloses(self) -> None:
         """
         A half-close is passed on and leaves the other direction open. Both
         together end the relay, whichever came first.
@@ -54,7 +54,7 @@ class RelayTests(SynchronousTestCase):
             relay.ended(second)
             self.assertEqual((first.ended, relay.ends), (True, 1))
 
-    def test_ended_twice(self) -> None:
+    def test_endedTwice(self) -> None:
         """
         An end that is reported twice does not count as the end of both.
         """
@@ -82,7 +82,7 @@ class RelayTests(SynchronousTestCase):
         self.relay.drained(self.near)
         self.assertEqual((self.near.paused, self.far.paused), (True, False))
 
-    def test_no_far_end(self) -> None:
+    def test_noFarEnd(self) -> None:
         """
         While there is no far end, the events of the near end have no effect.
         """

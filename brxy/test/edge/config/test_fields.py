@@ -58,7 +58,7 @@ class EdgeSettingTests(SettingTests):
         for source in DERIVED.values():
             self.assertTrue(any(each.startswith(source) for each in settings), source)
 
-    def test_one_default(self) -> None:
+    def test_oneDefault(self) -> None:
         """
         A settings object has the default of the setting.
         """
@@ -69,7 +69,7 @@ class EdgeSettingTests(SettingTests):
                 found = getattr(objects[f"{path}." if path else ""], name)
                 self.assertEqual(found, each.value, each.name)
 
-    def test_spawn_keys(self) -> None:
+    def test_spawnKeys(self) -> None:
         """
         What spawn strings set for some routes is a key that every spawner has.
         """

@@ -157,7 +157,7 @@ class StarterTests(SynchronousTestCase):
         )
         self.assertEqual(self.told, [])
 
-    def test_other_spawner(self) -> None:
+    def test_otherSpawner(self) -> None:
         """
         Each spawner has its own idle times.
         """
@@ -235,7 +235,7 @@ class StarterTests(SynchronousTestCase):
         self.starter.stop(self.instance)
         self.assertEqual(handle.stops, 1)
 
-    def test_forgotten_first(self) -> None:
+    def test_forgottenFirst(self) -> None:
         """
         The end of one that was forgotten before is no error.
         """
@@ -244,7 +244,7 @@ class StarterTests(SynchronousTestCase):
         self.spawners[0].handles[0].gone.callback(Gone("exit status 1"))
         self.assertEqual([each[0] for each in self.told], ["gone"])
 
-    def test_never_ready(self) -> None:
+    def test_neverReady(self) -> None:
         """
         A spawner may cancel what it will never fire; another failure is its
         bug, and logged.
@@ -265,7 +265,7 @@ class StarterTests(SynchronousTestCase):
         self.starter.stop(self.instance)
         self.starter.forget(self.instance)
 
-    def test_stop_all(self) -> None:
+    def test_stopAll(self) -> None:
         """
         Stopping waits for every spawner.
         """
@@ -371,7 +371,7 @@ class RecoverTests(SynchronousTestCase):
         )
         self.assertEqual(handle.stops, 1)
 
-    def test_given_up(self) -> None:
+    def test_givenUp(self) -> None:
         """
         What was given up meanwhile is stopped once it is found.
         """
@@ -382,7 +382,7 @@ class RecoverTests(SynchronousTestCase):
         self.spawner.answer.callback({"t1": handle})
         self.assertEqual(handle.stops, 1)
 
-    def test_orders_wait(self) -> None:
+    def test_ordersWait(self) -> None:
         """
         Orders wait for the answer, and can be taken back until then; those of
         other spawners don't.
@@ -443,7 +443,7 @@ class RecoverTests(SynchronousTestCase):
             [RecoveryFailed("two", "no answer within 30 s")],
         )
 
-    def test_stop_all(self) -> None:
+    def test_stopAll(self) -> None:
         """
         Stopping waits for the answer, so that what is found is stopped too;
         what was ordered meanwhile is not started.

@@ -64,7 +64,7 @@ class StateTests(SynchronousTestCase):
         second.save([])
         self.assertEqual(self.state().instances, [])
 
-    def test_name_at_once(self) -> None:
+    def test_nameAtOnce(self) -> None:
         """
         The name is kept also when nothing was ever saved.
         """

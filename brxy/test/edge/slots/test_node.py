@@ -118,7 +118,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.say(frame(READY))
         self.assertEqual(self.host.free_slots, [self.slot])
 
-    def test_hello_in_pieces(self) -> None:
+    def test_helloInPieces(self) -> None:
         """
         What comes byte by byte is understood.
         """
@@ -127,7 +127,7 @@ class EdgeSideTests(SynchronousTestCase):
             pass
         self.assertEqual(self.host.free_slots, [self.slot])
 
-    def test_not_welcome(self) -> None:
+    def test_notWelcome(self) -> None:
         """
         A node that is not admitted gets the reason in GOAWAY, in one write, and its
         connection is closed after that.
@@ -141,7 +141,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.assertTrue(self.end.lost)
         self.assertEqual(self.host.events, [])
 
-    def test_no_hello(self) -> None:
+    def test_noHello(self) -> None:
         """
         A node that does not send HELLO within 10 s is dropped silently.
         """
@@ -154,7 +154,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.assertEqual(warnings(events), [])
         self.assertEqual(self.factory.slots, set())
 
-    def test_greeting_breaches(self) -> None:
+    def test_greetingBreaches(self) -> None:
         """
         Before HELLO anything else is a breach: one line is logged, and the
         connection closed.
@@ -182,7 +182,7 @@ class EdgeSideTests(SynchronousTestCase):
 
     # The end of the instance
 
-    def test_let_go(self) -> None:
+    def test_letGo(self) -> None:
         """
         When the instance's end is seen first, what its node sent last still
         counts: an exchange it refused is refused, and not lost.
@@ -195,7 +195,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.assertEqual(relay.told, ["refused"])
         self.assertEqual(self.host.free_slots, [])
 
-    def test_let_go_in_vain(self) -> None:
+    def test_letGoInVain(self) -> None:
         """
         A slot that stays open after that is cut.
         """
@@ -208,7 +208,7 @@ class EdgeSideTests(SynchronousTestCase):
 
     # Breaches after it
 
-    def test_idle_breaches(self) -> None:
+    def test_idleBreaches(self) -> None:
         """
         Between exchanges too.
         """
@@ -232,7 +232,7 @@ class EdgeSideTests(SynchronousTestCase):
             self.assertEqual(self.host.free_slots, [])
             self.assertEqual(self.host.events.pop(), "closed")
 
-    def test_ready_flood(self) -> None:
+    def test_readyFlood(self) -> None:
         """
         A flood of READYs is one breach, and what follows is not looked at.
         """
@@ -242,7 +242,7 @@ class EdgeSideTests(SynchronousTestCase):
             self.assertDropped(events, "READY, which stands already")
         self.assertNotIn("roll r", self.host.events)
 
-    def test_breaches_in_an_exchange(self) -> None:
+    def test_breachesInAnExchange(self) -> None:
         """
         A breach while an exchange is on loses it, once.
         """
@@ -271,7 +271,7 @@ class EdgeSideTests(SynchronousTestCase):
             self.assertEqual(self.host.busy, [])
             self.assertEqual(relay.near.written, b"")
 
-    def test_numbers_wrap(self) -> None:
+    def test_numbersWrap(self) -> None:
         """
         After exchange 255 comes 1, and a frame of 255 is late then, while one of
         254 never was.
@@ -327,7 +327,7 @@ class EdgeSideTests(SynchronousTestCase):
             self.assertEqual(self.host.free_slots, [])
             self.assertDropped(events, "more than was asked for")
 
-    def test_surplus_in_next(self) -> None:
+    def test_surplusInNext(self) -> None:
         """
         When the next exchange is on its way to that connection already, it is
         lost with the slot: its response might be what the app sent too much.
@@ -344,7 +344,7 @@ class EdgeSideTests(SynchronousTestCase):
 
     # An exchange
 
-    def test_one_write(self) -> None:
+    def test_oneWrite(self) -> None:
         """
         OPEN and the first bytes go out in one write.
         """
@@ -352,7 +352,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.open(b"GET /")
         self.assertEqual(self.end.writes, [opening(1) + dataFrames(1, b"GET /")])
 
-    def test_large_first(self) -> None:
+    def test_largeFirst(self) -> None:
         """
         A head with the longest copy behind it is sent in one write of several
         frames.
@@ -385,7 +385,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.advance(0.1)
         self.assertEqual(len(self.end.writes), 1)
 
-    def test_done_alone(self) -> None:
+    def test_doneAlone(self) -> None:
         """
         DONE goes alone when no exchange follows within 10 ms, and one sweep
         serves every slot.
@@ -410,7 +410,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.advance(1)
         self.assertEqual(len(self.end.writes), 1)
 
-    def test_next_at_once(self) -> None:
+    def test_nextAtOnce(self) -> None:
         """
         When an exchange ends within a batch of frames and the next begins at
         once, what follows in the batch is none of the next one's.
@@ -429,7 +429,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.advance(0.1)
         self.assertEqual((after[0].near.written, after[0].told), (b"", ["aborted"]))
 
-    def test_half_closes(self) -> None:
+    def test_halfCloses(self) -> None:
         """
         END passes both ways, and both are the end of a tunnel.
         """
@@ -455,7 +455,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.say(frame(READY))
         self.assertEqual(self.host.free_slots, [self.slot])
 
-    def test_unready_crosses_open(self) -> None:
+    def test_unreadyCrossesOpen(self) -> None:
         """
         UNREADY during an exchange lets it go on, and none follows.
         """
@@ -466,7 +466,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.slot.done(True)
         self.assertEqual(self.host.free_slots, [])
 
-    def test_ready_in_an_exchange(self) -> None:
+    def test_readyInAnExchange(self) -> None:
         """
         READY during an exchange counts from its end on.
         """
@@ -477,7 +477,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.slot.done(True)
         self.assertEqual(self.host.free_slots, [self.slot])
 
-    def test_reset_by_app(self) -> None:
+    def test_resetByApp(self) -> None:
         """
         The node's RESET is answered at once, the exchange is lost, and the slot
         is free again.
@@ -491,7 +491,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.assertEqual(relay.reason, "the app died")
         self.assertEqual(self.host.free_slots, [self.slot])
 
-    def test_reset_after_end(self) -> None:
+    def test_resetAfterEnd(self) -> None:
         """
         So it is when the app had ended its direction before.
         """
@@ -502,7 +502,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.assertEqual(self.end.frames()[-1], (RESET, 1, b""))
         self.assertEqual(self.host.free_slots, [self.slot])
 
-    def test_reset_by_client(self) -> None:
+    def test_resetByClient(self) -> None:
         """
         After our RESET the slot takes nothing before the node's is there, and
         drops what comes.
@@ -519,7 +519,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.advance(3)
         self.assertFalse(self.end.aborted)
 
-    def test_reset_crosses_refuse(self) -> None:
+    def test_resetCrossesRefuse(self) -> None:
         """
         After a REFUSE that crossed our RESET the slot is clear with the node's
         RESET, and READY must come anew.
@@ -532,7 +532,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.say(frame(READY), frame(RESET, 1))
         self.assertEqual(self.host.free_slots, [self.slot])
 
-    def test_reset_unanswered(self) -> None:
+    def test_resetUnanswered(self) -> None:
         """
         A node that does not answer RESET within 1 s loses the slot, and the
         exchange counts until then.
@@ -548,7 +548,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.assertEqual(self.host.busy, [])
         self.assertEqual(self.host.events, ["closed"])
 
-    def test_not_accepted(self) -> None:
+    def test_notAccepted(self) -> None:
         """
         An OPEN without ACCEPT for 5 s is lost, and its instance gets nothing
         more until it answers.
@@ -566,7 +566,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.assertEqual(self.host.events, ["silent", "answers"])
         self.assertEqual(self.host.free_slots, [self.slot])
 
-    def test_accepted_in_time(self) -> None:
+    def test_acceptedInTime(self) -> None:
         """
         Once accepted, an exchange may take as long as it likes.
         """
@@ -579,7 +579,7 @@ class EdgeSideTests(SynchronousTestCase):
 
     # Backpressure
 
-    def test_client_full(self) -> None:
+    def test_clientFull(self) -> None:
         """
         A client that takes no more pauses its slot, until the exchange is over.
         """
@@ -594,7 +594,7 @@ class EdgeSideTests(SynchronousTestCase):
         self.slot.reset()
         self.assertTrue(self.end.reading)
 
-    def test_node_full(self) -> None:
+    def test_nodeFull(self) -> None:
         """
         A node that takes no more pauses the client, until it does.
         """
@@ -632,7 +632,7 @@ class EdgeSideTests(SynchronousTestCase):
             self.advance(19)
             self.assertDropped(events, "no answer to PING")
 
-    def test_not_silent(self) -> None:
+    def test_notSilent(self) -> None:
         """
         Whatever comes in proves that the node is alive.
         """
@@ -642,7 +642,7 @@ class EdgeSideTests(SynchronousTestCase):
             self.say(frame(PONG))
         self.assertFalse(self.end.aborted)
 
-    def test_silent_in_an_exchange(self) -> None:
+    def test_silentInAnExchange(self) -> None:
         """
         While an exchange is on nothing is asked.
         """
@@ -664,7 +664,7 @@ class EdgeSideTests(SynchronousTestCase):
 
     # The end
 
-    def test_closed_by_node(self) -> None:
+    def test_closedByNode(self) -> None:
         """
         A node that closes, and one that aborts, lose what runs on the slot.
         """
@@ -683,7 +683,7 @@ class EdgeSideTests(SynchronousTestCase):
             self.assertEqual(self.host.busy, [])
             self.assertNotIn(self.slot, self.factory.slots)
 
-    def test_nothing_matches_a_dying_slot(self) -> None:
+    def test_nothingMatchesADyingSlot(self) -> None:
         """
         A slot that the node has closed gets no exchange any more, though its
         connection is gone only a moment later.
