@@ -34,7 +34,6 @@ EXCEPTIONS = {
     "removed by somebody else": "a message as it was, in the list of changes",
     "nobody to ask": "a message as it was, in the list of changes",
     "kill-whom": "an option of systemctl",
-    "let everybody in": "what a permission of 0666 on a socket means",
     "claim to be anyone": "anyone is meant",
     "Who is trusted with what": "a question",
     '"someone"': "test data",

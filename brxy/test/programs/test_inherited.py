@@ -272,7 +272,7 @@ class InheritedRefusalTests(ActivatedTests):
             "has no attribute 'AF_FOO'": self._start(*port, "systemd:domain=FOO:index=0"),
             "its domain is INET": self._start(*port, "systemd:domain=INET6:index=0"),
             "it was given to another option too, or is no socket": self._start(*port, *twice),
-            "Twisted's transport would let everybody in, and remove the socket at its end": (
+            "Twisted's transport would let all users connect, and remove the socket at its end": (
                 self._start(f"{self.folder}/nodes", "--port", "tcp:0", *stock)
             ),
         }
