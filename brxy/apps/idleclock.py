@@ -18,7 +18,8 @@ class IdleClock:
     """
     Consults a L{Lifetime} whenever its decision may have changed.
 
-    @ivar busy: how many exchanges run.
+    @ivar lifetime: decides, and counts the exchanges that run.  Only their beginnings are
+        reported to it directly, since they change nothing.
     @ivar leaving: the instance takes no more exchanges.
     @param drain: called, maybe more than once, when it shall take no more exchanges.
     @param exit: called once when it shall end.
@@ -34,31 +35,18 @@ class IdleClock:
     ) -> None:
         self._clock = clock
         self._seconds = clock.seconds
-        self._lifetime = Lifetime(idle_timeout, old_idle_timeout, clock.seconds())
+        self.lifetime = Lifetime(idle_timeout, old_idle_timeout, clock.seconds())
         self._drain = drain
         self._exit = exit
         self._timer: IDelayedCall | None = None
         self._exited = False
         self.leaving = False
 
-    @property
-    def busy(self) -> int:
-        """
-        How many exchanges run.
-        """
-        return self._lifetime.busy
-
-    def exchangeBegan(self) -> None:
-        """
-        An exchange began.
-        """
-        self._lifetime.exchangeBegan()
-
     def exchangeOver(self) -> None:
         """
         An exchange is over.
         """
-        lifetime = self._lifetime
+        lifetime = self.lifetime
         lifetime.exchangeOver(self._seconds())
         # A timer that runs reconsiders when it expires, and is set anew then.
         if not lifetime.busy and (self.leaving or self._timer is None):
@@ -68,14 +56,14 @@ class IdleClock:
         """
         Whether it is the newest instance of its route.
         """
-        self._lifetime.setNewest(newest, self._seconds())
+        self.lifetime.setNewest(newest, self._seconds())
         self.reconsider()
 
     def retire(self) -> None:
         """
         The instance shall finish its exchanges and end.
         """
-        self._lifetime.retire()
+        self.lifetime.retire()
         self.reconsider()
 
     def reconsider(self) -> None:
@@ -84,7 +72,7 @@ class IdleClock:
         """
         self.stop()
         now = self._seconds()
-        step = self._lifetime.next(now)
+        step = self.lifetime.next(now)
         if isinstance(step, Stay):
             if step.until is not None:
                 self._timer = self._clock.callLater(max(0.0, step.until - now), self._expired)

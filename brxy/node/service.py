@@ -145,7 +145,7 @@ class NodeService(Service):
         """
         if self._idle_clock is None or not self._capacity.claim():
             return False
-        self._idle_clock.exchangeBegan()
+        self._idle_clock.lifetime.exchangeBegan()
         return True
 
     def exchangeOver(self) -> None:
@@ -157,7 +157,7 @@ class NodeService(Service):
             return
         self._capacity.release()
         clock.exchangeOver()
-        if self._idle is not None and not clock.busy:
+        if self._idle is not None and not clock.lifetime.busy:
             idle, self._idle = self._idle, None
             idle.callback(None)
 
@@ -226,14 +226,18 @@ class NodeService(Service):
 
     async def _finishRunning(self, grace: Grace) -> None:
         clock = self._idle_clock
-        if clock is None or not clock.busy or (self._app is not None and self._app.ended.called):
+        if (
+            clock is None
+            or not clock.lifetime.busy
+            or (self._app is not None and self._app.ended.called)
+        ):
             return
-        self._log.info("draining: {busy} exchanges are running", busy=clock.busy)
+        self._log.info("draining: {busy} exchanges are running", busy=clock.lifetime.busy)
         idle: Deferred[None] = Deferred()
         self._idle = idle
         await firstOf(idle, grace.now)
-        if clock.busy:
-            self._log.warn("no longer waiting for {busy} exchanges", busy=clock.busy)
+        if clock.lifetime.busy:
+            self._log.warn("no longer waiting for {busy} exchanges", busy=clock.lifetime.busy)
 
     async def _stopApp(self, grace: Grace) -> None:
         app = self._app

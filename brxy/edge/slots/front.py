@@ -78,6 +78,7 @@ class Front:
         self._idle_clock = IdleClock(
             shared.reactor, idle_timeout, old_idle_timeout, self._drain, exit
         )
+        self._lifetime = self._idle_clock.lifetime
         self._resting: dict[DirectSlot, IDelayedCall] = {}
         self._cut: IDelayedCall | None = None
         keep_alive = KeepAliveGuess()
@@ -106,7 +107,7 @@ class Front:
         """
         See L{brxy.edge.slots.direct.Host}.
         """
-        self._idle_clock.exchangeBegan()
+        self._lifetime.exchangeBegan()
 
     def exchangeOver(self, slot: DirectSlot) -> None:
         """
@@ -114,7 +115,7 @@ class Front:
         """
         self._host.exchangeOver(slot)
         self._idle_clock.exchangeOver()
-        if self._cut is not None and not self._idle_clock.busy:
+        if self._cut is not None and not self._lifetime.busy:
             self._cut.cancel()
             self._closeSlots()
 
@@ -157,7 +158,7 @@ class Front:
         The app is gone.
         """
         self._idle_clock.retire()
-        if self._idle_clock.busy:
+        if self._lifetime.busy:
             self._cut = self._reactor.callLater(LAST_WORDS, self._closeSlots)
         else:
             self._closeSlots()

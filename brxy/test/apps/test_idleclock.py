@@ -74,9 +74,9 @@ class KeeperTests(SynchronousTestCase):
         An instance with a running exchange is not idle, and the time counts
         from the end of the last exchange.
         """
-        self.idle_clock.exchangeBegan()
-        self.idle_clock.exchangeBegan()
-        self.assertEqual(self.idle_clock.busy, 2)
+        self.idle_clock.lifetime.exchangeBegan()
+        self.idle_clock.lifetime.exchangeBegan()
+        self.assertEqual(self.idle_clock.lifetime.busy, 2)
         self.clock.pump([1000, 1000])
         self.idle_clock.exchangeOver()
         self.clock.advance(1000)
@@ -94,7 +94,7 @@ class KeeperTests(SynchronousTestCase):
         """
         before = list(self.clock.getDelayedCalls())
         for _ in range(1000):
-            self.idle_clock.exchangeBegan()
+            self.idle_clock.lifetime.exchangeBegan()
             self.idle_clock.exchangeOver()
         self.assertEqual(self.clock.getDelayedCalls(), before)
         self.assertEqual(self.timers(), 1)
@@ -105,7 +105,7 @@ class KeeperTests(SynchronousTestCase):
         """
         for _ in range(10):
             self.clock.advance(200)
-            self.idle_clock.exchangeBegan()
+            self.idle_clock.lifetime.exchangeBegan()
             self.idle_clock.exchangeOver()
         self.assertEqual(self.exits, 0)
         self.clock.advance(299)
@@ -118,8 +118,8 @@ class KeeperTests(SynchronousTestCase):
         A retired instance drains at once, and exits when its running exchanges
         are over.
         """
-        self.idle_clock.exchangeBegan()
-        self.idle_clock.exchangeBegan()
+        self.idle_clock.lifetime.exchangeBegan()
+        self.idle_clock.lifetime.exchangeBegan()
         self.idle_clock.retire()
         self.assertEqual((self.drains > 0, self.exits, self.idle_clock.leaving), (True, 0, True))
         self.idle_clock.exchangeOver()
