@@ -88,7 +88,7 @@ _APP_SETTINGS = (
         name="app",
         group=_APP,
         kind=Kind("HOST:PORT", _address, "a host and a port"),
-        help="Where the app listens, if it runs already. Then no command is given.",
+        help="The address of an app that runs already, in place of a command.",
         field="app",
     ),
     Setting(
