@@ -9,6 +9,7 @@ from typing import Protocol
 from brxy.apps.announcing import Announcing
 from brxy.apps.backend import Backend
 from brxy.apps.connection import KeepAliveGuess
+from brxy.apps.lifetime import Lifetime
 from brxy.interfaces import Address
 from brxy.scaler.instance import Instance
 from brxy.transport.connection import Shared
@@ -20,15 +21,15 @@ __all__ = ["AnnouncingSlot", "DirectSlot", "Host"]
 class Host(Protocol):
     """
     What a direct slot needs of its owner, which knows all slots of the instance.
+
+    @ivar lifetime: counts the exchanges that run on the slots.
     """
 
     @property
     def instance(self) -> Instance: ...
 
-    def exchangeBegan(self) -> None:
-        """
-        An exchange began on one of the slots.
-        """
+    @property
+    def lifetime(self) -> Lifetime: ...
 
     def exchangeOver(self, slot: DirectSlot) -> None:
         """
@@ -59,6 +60,7 @@ class DirectSlot(Backend):
     ) -> None:
         super().__init__(shared, address, keep_alive)
         self._host = host
+        self._lifetime = host.lifetime
         self.instance = host.instance
         self.offer = host.instance.offer
         self.pulling = True
@@ -67,7 +69,7 @@ class DirectSlot(Backend):
         """
         Begin an exchange.
         """
-        self._host.exchangeBegan()
+        self._lifetime.exchangeBegan()
         self.begin(relay, once, client, first)
 
     def done(self, keep: bool) -> None:

@@ -56,6 +56,7 @@ class Front:
     """
     One instance that the edge reaches at an address.
 
+    @ivar lifetime: counts the exchanges that run, and decides when the instance ends.
     @param exit: called once when the instance shall be stopped.
     @param send_proxy: the version of the PROXY protocol that the app expects; L{None}
         if it does not.
@@ -78,7 +79,7 @@ class Front:
         self._idle_clock = IdleClock(
             shared.reactor, idle_timeout, old_idle_timeout, self._drain, exit
         )
-        self._lifetime = self._idle_clock.lifetime
+        self.lifetime = self._idle_clock.lifetime
         self._resting: dict[DirectSlot, IDelayedCall] = {}
         self._cut: IDelayedCall | None = None
         keep_alive = KeepAliveGuess()
@@ -103,19 +104,13 @@ class Front:
 
     # What its slots report
 
-    def exchangeBegan(self) -> None:
-        """
-        See L{brxy.edge.slots.direct.Host}.
-        """
-        self._lifetime.exchangeBegan()
-
     def exchangeOver(self, slot: DirectSlot) -> None:
         """
         See L{brxy.edge.slots.direct.Host}.
         """
         self._host.exchangeOver(slot)
         self._idle_clock.exchangeOver()
-        if self._cut is not None and not self._lifetime.busy:
+        if self._cut is not None and not self.lifetime.busy:
             self._cut.cancel()
             self._closeSlots()
 
@@ -158,7 +153,7 @@ class Front:
         The app is gone.
         """
         self._idle_clock.retire()
-        if self._lifetime.busy:
+        if self.lifetime.busy:
             self._cut = self._reactor.callLater(LAST_WORDS, self._closeSlots)
         else:
             self._closeSlots()
