@@ -102,7 +102,7 @@ class Framed(Connection):
         """
         raise NotImplementedError
 
-    def tell(self, kind: int, payload: bytes = b"") -> None:
+    def sendFrame(self, kind: int, payload: bytes = b"") -> None:
         """
         Send a frame that is about the slot or its instance.
         """
@@ -113,7 +113,7 @@ class Framed(Connection):
         Send PING: when PONG comes, the other side has read all that was sent before.
         """
         self._pinged += 1
-        self.tell(PING)
+        self.sendFrame(PING)
 
     def useBudget(self) -> None:
         """

@@ -52,13 +52,13 @@ class Handshakes:
             self._start(handshake)
         else:
             self._waiting[handshake] = None
-            handshake.wait()
+            handshake.holdBack()
 
     def _start(self, handshake: Handshake) -> None:
         self._under_way.add(handshake)
         self._times.start(handshake)
 
-    def over(self, handshake: Handshake) -> None:
+    def handshakeOver(self, handshake: Handshake) -> None:
         """
         A handshake has ended, successfully or not.  Does nothing when called again.
         """
@@ -103,7 +103,7 @@ class Handshake(Protocol):
         """
         self._factory.handshakes.begin(self)
 
-    def wait(self) -> None:
+    def holdBack(self) -> None:
         """
         Wait for a turn: read nothing.
         """
@@ -125,7 +125,7 @@ class Handshake(Protocol):
         """
         See L{IHandshakeListener}.
         """
-        self._factory.handshakes.over(self)
+        self._factory.handshakes.handshakeOver(self)
         protocol = self._factory.wrappedFactory.buildProtocol(cast(IAddress, self._address))
         if protocol is None:
             self._tls.abortConnection()
@@ -137,7 +137,7 @@ class Handshake(Protocol):
         """
         See L{Protocol}.
         """
-        self._factory.handshakes.over(self)
+        self._factory.handshakes.handshakeOver(self)
         self._factory.failed(self._address, reason)
 
 

@@ -41,12 +41,12 @@ class Gate(typing.Protocol):
         @return: how many more may be accepted now.  Called when a connection waits.
         """
 
-    def entered(self) -> None:
+    def connectionEntered(self) -> None:
         """
         A connection was accepted.
         """
 
-    def left(self) -> None:
+    def connectionLeft(self) -> None:
         """
         An accepted connection is gone.
         """
@@ -69,11 +69,11 @@ def _watchTwisted(port: Any, gate: Gate) -> None:
     class Counted(port.transport):  # type: ignore[misc]
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
-            gate.entered()
+            gate.connectionEntered()
 
         def connectionLost(self, reason: Failure) -> None:
             super().connectionLost(reason)
-            gate.left()
+            gate.connectionLeft()
 
     accept = port.doRead
 
@@ -160,13 +160,13 @@ class TCPPort(tcp.Port):
             if self.gate is None:
                 transport.start(protocol)
             else:
-                self.gate.entered()
+                self.gate.connectionEntered()
                 transport.start(protocol, self._left)
         return True
 
     def _left(self, reason: Failure) -> None:
         if self.gate is not None:
-            self.gate.left()
+            self.gate.connectionLeft()
 
     def _rest(self, error: OSError) -> bool:
         _log.warn("can't accept connections for now: {why}", why=error.strerror)

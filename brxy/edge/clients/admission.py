@@ -81,13 +81,13 @@ class Admission:
             self._stopAccepting()
         return room
 
-    def entered(self) -> None:
+    def connectionEntered(self) -> None:
         """
         See L{brxy.transport.accepting.Gate}.
         """
         self.count += 1
 
-    def left(self) -> None:
+    def connectionLeft(self) -> None:
         """
         See L{brxy.transport.accepting.Gate}.
         """

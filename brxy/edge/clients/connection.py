@@ -148,7 +148,7 @@ class ClientConnection(Connection, Generic[_K]):
         The edge is stopping: close the connection if no exchange is on it.
         """
 
-    def over(self) -> None:
+    def exchangeOver(self) -> None:
         """
         The exchange is not on this connection any more.
         """
@@ -158,7 +158,7 @@ class ClientConnection(Connection, Generic[_K]):
         """
         See L{brxy.transport.relay.End}.
         """
-        self.over()
+        self.exchangeOver()
         self.abort()
 
     def filled(self) -> None:
@@ -191,9 +191,9 @@ class ClientConnection(Connection, Generic[_K]):
         self._clients.checks.stop(self)
         if self._counted:
             self._clients.addresses.remove(self.address)
-        self._clients.left(self)
+        self._clients.clientLeft(self)
         carrier = self._carrier
-        self.over()
+        self.exchangeOver()
         if carrier is not None:
             carrier.hangup()
 
@@ -227,7 +227,7 @@ class ClientFactory(Factory, Generic[_C]):
         self.clients: set[_C] = set()
         self._empty: list[Deferred[None]] = []
 
-    def left(self, client: _C) -> None:
+    def clientLeft(self, client: _C) -> None:
         """
         A client's connection is gone.
         """

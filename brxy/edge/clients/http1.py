@@ -215,7 +215,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         if self._keep:
             self.next()
         else:
-            self.over()
+            self.exchangeOver()
             self.linger()
 
     # As the end of an exchange
@@ -281,7 +281,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         if self._inbox:
             self.advance()
 
-    def over(self) -> None:
+    def exchangeOver(self) -> None:
         """
         See L{ClientConnection}.
         """

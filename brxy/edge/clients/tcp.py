@@ -93,7 +93,7 @@ class TCPClient(ClientConnection[TCPCarrier]):
         """
         The exchange is over, and with it the connection.
         """
-        self.over()
+        self.exchangeOver()
         self.close()
 
     def awaits(self) -> Awaited:

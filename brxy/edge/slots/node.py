@@ -161,7 +161,7 @@ class NodeSlot(NodeEnd):
         """
         if self._phase == GREETING:
             self._factory.refusals.note(self._tcp.getPeer(), why)
-            self.tell(GOAWAY, reasonPayload(why))
+            self.sendFrame(GOAWAY, reasonPayload(why))
             self.close()
         else:
             instance = self.instance

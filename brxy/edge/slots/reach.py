@@ -53,7 +53,7 @@ class Greeted(Protocol):
 
     def named(self) -> Callable[[str], bool] | None: ...
 
-    def tell(self, kind: int, payload: bytes = b"") -> None: ...
+    def sendFrame(self, kind: int, payload: bytes = b"") -> None: ...
 
     def letGo(self) -> None: ...
 
@@ -105,4 +105,4 @@ class NodeReach:
     def _tell(self, kind: int, payload: bytes = b"") -> None:
         # On every slot: any one may be stuck behind data that the node does not read.
         for slot in self.slots:
-            slot.tell(kind, payload)
+            slot.sendFrame(kind, payload)

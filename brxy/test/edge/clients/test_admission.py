@@ -67,7 +67,7 @@ class AdmissionTests(SynchronousTestCase):
         """
         for _ in range(number):
             self.assertGreater(self.admission.room(), 0)
-            self.admission.entered()
+            self.admission.connectionEntered()
 
     def test_full(self) -> None:
         """
@@ -76,7 +76,7 @@ class AdmissionTests(SynchronousTestCase):
         self.enter(40)
         self.assertEqual(self.admission.room(), 0)
         self.assertEqual((self.admission.count, self.port.calls), (40, ["stop"]))
-        self.admission.left()
+        self.admission.connectionLeft()
         self.assertEqual((self.admission.count, self.port.calls), (39, ["stop", "start"]))
 
     def test_files(self) -> None:
@@ -97,7 +97,7 @@ class AdmissionTests(SynchronousTestCase):
         for now in (0.0, 59.0, 60.0):
             self.now = now
             self.admission.room()
-            self.admission.left()
+            self.admission.connectionLeft()
             self.enter(1)
         self.assertEqual(self.events, [ClientsFull(40)] * 2)
 
@@ -108,5 +108,5 @@ class AdmissionTests(SynchronousTestCase):
         self.enter(40)
         self.admission.leave()
         self.admission.room()
-        self.admission.left()
+        self.admission.connectionLeft()
         self.assertEqual(self.port.calls, [])

@@ -113,7 +113,7 @@ class _Slot:
     def named(self) -> Callable[[str], bool] | None:
         return None
 
-    def tell(self, kind: int, payload: bytes = b"") -> None:
+    def sendFrame(self, kind: int, payload: bytes = b"") -> None:
         self.sent.append(kind)
 
     def letGo(self) -> None:
