@@ -75,7 +75,7 @@ class ExitReader(Reader):
 
     def fileno(self) -> int:
         """
-        See L{IReadDescriptor}.
+        See L{twisted.internet.interfaces.IReadDescriptor}.
         """
         return self._pidfd
 

@@ -77,7 +77,7 @@ class EndReader(Reader):
 
     def fileno(self) -> int:
         """
-        See L{IReadDescriptor}.
+        See L{twisted.internet.interfaces.IReadDescriptor}.
         """
         return self._descriptor
 
@@ -109,7 +109,7 @@ class LineReader(Reader):
 
     def fileno(self) -> int:
         """
-        See L{IReadDescriptor}.
+        See L{twisted.internet.interfaces.IReadDescriptor}.
         """
         return self._descriptor if self._open else -1
 
@@ -162,7 +162,7 @@ class PipeWriter(FileDescriptor):
 
     def fileno(self) -> int:
         """
-        See L{IWriteDescriptor}.
+        See L{twisted.internet.interfaces.IWriteDescriptor}.
         """
         return self._descriptor
 

@@ -101,7 +101,7 @@ class EngineInstance(BaseInstance):
 
     def stop(self) -> None:
         """
-        See L{IInstance}.
+        See L{brxy.interfaces.IInstance}.
         """
         if not self.stopping:
             self.stopping = True

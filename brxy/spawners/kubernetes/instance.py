@@ -82,7 +82,7 @@ class PodInstance(BaseInstance):
 
     def stop(self) -> None:
         """
-        See L{IInstance}.
+        See L{brxy.interfaces.IInstance}.
         """
         self.stopWithin(self._times.stop_timeout)
 

@@ -51,6 +51,6 @@ class LocalSpawner:
 
     def stop(self) -> Deferred[None]:
         """
-        See L{ISpawner}.
+        See L{brxy.interfaces.ISpawner}.
         """
         return self._running.stop()

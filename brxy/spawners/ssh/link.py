@@ -89,7 +89,8 @@ class SshLink:
     @ivar edge: the endpoint at which nodes on the host dial C{target}; L{None} if there
         is no target.
     @param control: the path at which the connection is shared.
-    @param target: what nodes are to reach, see L{forwardTarget}.
+    @param target: what nodes are to reach, see
+        L{brxy.spawners.ssh.client.forwardTarget}.
     @param ended: called when nothing of the connection is left on this machine.
     """
 
