@@ -75,13 +75,16 @@ class HTTPCarrier(Carrier):
 
     def clientEnded(self) -> None:
         """
-        The client half-closed.  If its request is complete and on a slot, it still gets
-        its answer; a held client is gone.
+        The client half-closed.  That is how a client that has gone looks.  One that
+        nevertheless waits gets its answer only if half-closed clients are served, and only
+        if its request is complete and on a slot.
         """
         exchange = self.exchange
         if exchange.progress is TUNNEL:
             self.ended(self.near)
-        elif not exchange.complete or exchange.progress is HELD:
+        elif (
+            not self.near.serves_half_closed or not exchange.complete or exchange.progress is HELD
+        ):
             self.hangup()
 
     def silent(self) -> None:

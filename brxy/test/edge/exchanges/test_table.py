@@ -240,6 +240,7 @@ class _Client(FakeEnd):
     endpoints = "192.0.2.1:5 192.0.2.2:80"
     forwarded = b""
     chunked = True
+    serves_half_closed = False
 
     def __init__(self) -> None:
         super().__init__()
