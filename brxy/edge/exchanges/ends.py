@@ -107,6 +107,12 @@ class HTTPClientEnd(Client, Protocol):
     @property
     def chunked(self) -> bool: ...
 
+    def hasLeft(self) -> bool:
+        """
+        @return: whether the client has closed or half-closed, even if its end is not read
+            yet.
+        """
+
     def interim(self, head: ResponseHead) -> None:
         """
         The app has sent an informational response.

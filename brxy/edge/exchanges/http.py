@@ -142,6 +142,11 @@ class HTTPCarrier(Carrier):
                 far.done(False)
             self._lost("the app closed before its response was complete")
 
+    def _loss(self) -> Input:
+        event = super()._loss()
+        # An app would do the same work again for a client that does not wait for it.
+        return Input.LOST if event == Input.LOST_AGAIN and self.near.hasLeft() else event
+
     def _delimitedByClose(self) -> bool:
         return self._response is not None and self._response.length == UNTIL_CLOSE
 

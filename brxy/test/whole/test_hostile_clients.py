@@ -557,6 +557,34 @@ class LeavingTests(EdgeTests):
         self.assertFalse(app.peers[0].clean)
         await self.edge.stopService()
 
+    async def test_17_endAndLost(self) -> None:
+        """
+        A request that is lost is not offered again if its client has gone. A
+        half-closed client that is served gets 502.
+        """
+
+        async def respond(request: Message, peer: Peer) -> None:
+            if request.target == b"/lost":
+                client.end()
+                if half_closed == "serve":
+                    await self.untilRead()
+                peer.abort()
+            else:
+                peer.write(answer())
+
+        for half_closed in ("abort", "serve"):
+            app = webApp(respond)
+            self.launch(app, half_closed=half_closed)
+            for _ in range(5):
+                client = await self.connect()
+                client.write(GET % b"/lost")
+                received = await client.untilEnd()
+                if half_closed == "serve":
+                    self.assertIn(b" 502 ", received)
+                await self.ask(GET % b"/")
+            self.assertEqual(app.targets(), [b"/lost", b"/"] * 5)
+            await self.edge.stopService()
+
     async def test_17_endOfTunnel(self) -> None:
         """
         Behind an upgrade, a half-close is passed on, and the other direction stays
