@@ -233,10 +233,12 @@ def _clientPorts(
     common = (shared, dispatch, limits, Addresses(limits.max_connections_per_address))
     by_host = (*common, routes.route, settings.forwarded_trust)
     redirect = [] if settings.https_redirect is None else [Redirect(settings.https_redirect)]
-    http = HTTPFactory(*by_host, interceptors=redirect)
+    serves = settings.half_closed == "serve"
+    http = HTTPFactory(*by_host, serves_half_closed=serves, interceptors=redirect)
     https = HTTPFactory(
         *by_host,
         secured=True,
+        serves_half_closed=serves,
         hsts=settings.hsts,
         # Over TLS, only a trusted proxy has clients of http.
         interceptors=redirect if settings.forwarded_trust else [],

@@ -4,6 +4,7 @@ Reading that can be held back for several reasons at once.
 
 from __future__ import annotations
 
+import select
 import typing
 
 from brxy.reactor.hangup import HangupWatcher
@@ -73,6 +74,19 @@ class Holding(Link):
         """
         While nothing is read, the peer closed (C{broken}) or half-closed.
         """
+
+    def hasLeft(self) -> bool:
+        """
+        @return: whether the peer has closed or half-closed, even if its end is not read yet.
+        """
+        if self.read_ended or not self.alive:
+            return True
+        fileno = getattr(self.transport, "fileno", None)
+        if fileno is None:
+            return False
+        poll = select.poll()
+        poll.register(fileno(), select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def _watch(self) -> None:
         # A transport in memory has no descriptor, and its peer can't hang up.

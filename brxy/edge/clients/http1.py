@@ -40,12 +40,14 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
     @ivar scheme: by which the client connected, as far as we know: a trusted proxy may
         name another scheme than its own.
     @ivar forwarded: see L{brxy.edge.exchanges.ends.HTTPClientEnd}.
+    @ivar serves_half_closed: see L{brxy.edge.exchanges.ends.HTTPClientEnd}.
     """
 
     def __init__(self, listener: HTTPListener, peer: IAddress | None = None) -> None:
         super().__init__(listener, peer)
         self.listener = listener
         self.scheme = listener.scheme
+        self.serves_half_closed = listener.serves_half_closed
         self._dispatcher = listener.dispatcher
         self._render = listener.answers.render
         self._head: RequestHead | None = None
@@ -296,8 +298,11 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         carrier = self._carrier
         if broken:
             self.abort()
-        elif carrier is not None and carrier.exchange.progress is HELD:
-            carrier.hangup()
+        elif carrier is not None:
+            progress = carrier.exchange.progress
+            # What a tunnel or a client that is served has sent before its end is read first.
+            if progress is HELD or not (self.serves_half_closed or progress is TUNNEL):
+                carrier.hangup()
 
     def closed(self, reason: Failure) -> None:
         """

@@ -30,6 +30,7 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
     @ivar trusted: the proxies that are trusted to describe their clients.
     @ivar scheme: C{b"https"} if clients connect over TLS, else C{b"http"}.
     @ivar answers: writes the answers.
+    @ivar serves_half_closed: see L{brxy.edge.exchanges.ends.HTTPClientEnd}.
     @ivar interceptors: what may answer requests instead of an app, in order.
     @ivar heads: clients that have begun to send the head of a request.
     @ivar request_ids: ids for requests that have none.
@@ -48,6 +49,7 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         *,
         secured: bool = False,
         hsts: int | None = None,
+        serves_half_closed: bool = False,
         interceptors: Sequence[Interceptor] = (),
     ) -> None:
         """
@@ -59,6 +61,7 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         self.trusted = trusted
         self.scheme = b"https" if secured else b"http"
         self.answers = Answers(hsts)
+        self.serves_half_closed = serves_half_closed
         self.interceptors = tuple(interceptors)
         self.max_body = limits.max_body
         self.max_requests = limits.max_requests

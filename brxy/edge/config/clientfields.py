@@ -4,7 +4,7 @@ Settings of an edge: where clients connect, and which hosts are served.
 
 from __future__ import annotations
 
-from brxy.edge.config.kinds import ENDPOINT, FRONTEND, NETWORK
+from brxy.edge.config.kinds import ENDPOINT, FRONTEND, HALF_CLOSED, NETWORK
 from brxy.program.fields import FLAG, FOLDER, PORT, ROUTE, Kind, Setting, count
 
 __all__ = ["CLIENTS", "ROUTES", "TLS"]
@@ -76,6 +76,24 @@ CLIENTS = (
         from all other addresses it replaces them.
         """,
         see=":doc:`behind-a-proxy`",
+    ),
+    Setting(
+        name="half-closed",
+        group=_CLIENTS,
+        kind=HALF_CLOSED,
+        help="What becomes of an HTTP client that half-closes while its request is served.",
+        field="half_closed",
+        default="abort",
+        client="with ``abort`` its connection is closed.",
+        detail="""
+        A client that has gone, such as ``curl -m 1`` or a closed browser tab, looks like one that
+        shuts down only its sending side and still waits. With ``abort`` the edge takes both for
+        gone: it aborts the exchange and closes the app's connection at once. With ``serve`` a
+        client that half-closes after a whole request that has found an instance still gets its
+        answer, but then a client that has gone keeps its instance until the answer is complete.
+        Half-closes of TCP and upgraded connections are passed on in either case.
+        """,
+        see=":doc:`hostile`",
     ),
 )
 

@@ -13,7 +13,16 @@ from brxy.values.converters import route
 from brxy.values.networks import Networks
 from brxy.values.routename import routeName
 
-__all__ = ["ALLOWED", "ENDPOINT", "FRONTEND", "NETWORK", "NODE_ENDPOINT", "SPAWN", "Frontend"]
+__all__ = [
+    "ALLOWED",
+    "ENDPOINT",
+    "FRONTEND",
+    "HALF_CLOSED",
+    "NETWORK",
+    "NODE_ENDPOINT",
+    "SPAWN",
+    "Frontend",
+]
 
 
 @frozen
@@ -54,6 +63,12 @@ def _allowed(text: str) -> tuple[str, str | None]:
     return name, None if pattern == "*" else routePattern(pattern)
 
 
+def _halfClosed(text: str) -> str:
+    if text not in ("abort", "serve"):
+        raise ValueError("abort or serve is needed")
+    return text
+
+
 def _network(text: str) -> str:
     Networks([text])
     return text
@@ -77,4 +92,5 @@ ALLOWED = Kind(
     "the name in a certificate or ``token``, ``=``, and a route, a pattern such as "
     "``*.example.com``, or ``*`` for all routes",
 )
+HALF_CLOSED = Kind("abort|serve", _halfClosed, "``abort`` or ``serve``")
 SPAWN = Kind("SPAWN", str, "a spawn string, see :doc:`spawn`")

@@ -112,6 +112,8 @@ class EdgeSettings:
     @ivar tls_certs: the folder with the certificates for C{tls_ports} and
         C{tls_frontends}.
     @ivar sni_ports: where TLS clients connect whose connections are passed on undecrypted.
+    @ivar half_closed: what becomes of an HTTP client that half-closes after its request:
+        C{"serve"} or C{"abort"}.
     @ivar hsts: how long browsers are to use only HTTPS; L{None} to send no such field.
     @ivar https_redirect: the port of HTTPS to which clients of C{ports} are redirected;
         L{None} if they are not.
@@ -142,5 +144,6 @@ class EdgeSettings:
     tls_frontends: Sequence[tuple[str, str]] = ()
     tls_certs: str | None = _default("tls_certs")
     sni_ports: Sequence[str] = ()
+    half_closed: str = _default("half_closed")
     hsts: int | None = _default("hsts")
     https_redirect: int | None = _default("https_redirect")

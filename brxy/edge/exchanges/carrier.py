@@ -123,11 +123,14 @@ class Carrier(Relay):
         self._lost(reason)
 
     def _lost(self, reason: str) -> None:
-        event = self.exchange.loss()
+        event = self._loss()
         if event == Input.LOST:
             self._dispatcher.lost(self.exchange, reason)
         self._refusal = refusals.LOST
         self._perform(event)
+
+    def _loss(self) -> Input:
+        return self.exchange.loss()
 
     def finished(self) -> None:
         """

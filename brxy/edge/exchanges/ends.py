@@ -97,12 +97,21 @@ class HTTPClientEnd(Client, Protocol):
         L{brxy.http.render.forwardedLines}.
     @ivar chunked: the client takes a chunked body as it is; else only the contents of
         the chunks are written.
+    @ivar serves_half_closed: a client that half-closes after its request still gets its
+        answer; else it has gone.
     """
 
     forwarded: bytes
+    serves_half_closed: bool
 
     @property
     def chunked(self) -> bool: ...
+
+    def hasLeft(self) -> bool:
+        """
+        @return: whether the client has closed or half-closed, even if its end is not read
+            yet.
+        """
 
     def interim(self, head: ResponseHead) -> None:
         """

@@ -75,13 +75,16 @@ class HTTPCarrier(Carrier):
 
     def clientEnded(self) -> None:
         """
-        The client half-closed.  If its request is complete and on a slot, it still gets
-        its answer; a held client is gone.
+        The client half-closed.  That is how a client that has gone looks.  One that
+        nevertheless waits gets its answer only if half-closed clients are served, and only
+        if its request is complete and on a slot.
         """
         exchange = self.exchange
         if exchange.progress is TUNNEL:
             self.ended(self.near)
-        elif not exchange.complete or exchange.progress is HELD:
+        elif (
+            not self.near.serves_half_closed or not exchange.complete or exchange.progress is HELD
+        ):
             self.hangup()
 
     def silent(self) -> None:
@@ -138,6 +141,11 @@ class HTTPCarrier(Carrier):
             if far is not None:
                 far.done(False)
             self._lost("the app closed before its response was complete")
+
+    def _loss(self) -> Input:
+        event = super()._loss()
+        # An app would do the same work again for a client that does not wait for it.
+        return Input.LOST if event == Input.LOST_AGAIN and self.near.hasLeft() else event
 
     def _delimitedByClose(self) -> bool:
         return self._response is not None and self._response.length == UNTIL_CLOSE

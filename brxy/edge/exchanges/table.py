@@ -134,7 +134,8 @@ TABLE: dict[tuple[int, int], tuple[Progress, tuple[Action, ...]]] = {
     (_P.ANSWERING, _I.LOST): (_P.OVER, (_A.CUT,)),
     (_P.ANSWERING, _I.BAD_RESPONSE): (_P.OVER, (_A.RESET, _A.CUT)),
     (_P.ANSWERING, _I.BAD_REQUEST): (_P.OVER, (_A.RESET, _A.CUT)),
-    (_P.ANSWERING, _I.HANGUP): (_P.OVER, (_A.RESET, _A.CLOSE)),
+    # A client that has only half-closed must not take what it has for the whole response.
+    (_P.ANSWERING, _I.HANGUP): (_P.OVER, (_A.RESET, _A.CUT)),
     # Both directions pass bytes until both have ended.
     (_P.TUNNEL, _I.WHOLE): (_P.OVER, (_A.RELEASE, _A.LINGER)),
     (_P.TUNNEL, _I.LOST): (_P.OVER, (_A.CUT,)),

@@ -449,11 +449,11 @@ class LeavingTests(EdgeTests):
 
     async def test_17_endBehindRequest(self) -> None:
         """
-        A client that half-closes right after its whole request gets its answer
-        if an instance is free.
+        With C{half-closed=serve} a client that half-closes right after its whole
+        request gets its answer if an instance is free.
         """
         app = webApp(answer())
-        self.launch(app)
+        self.launch(app, half_closed="serve")
         await self.ask(GET % b"/warm")
         for data in (GET % b"/", POST % (b"/", 5) + b"hello"):
             peer = await self.connect()
@@ -465,7 +465,8 @@ class LeavingTests(EdgeTests):
 
     async def test_17_endAfterMatch(self) -> None:
         """
-        A client that half-closes while the app is at work gets its answer.
+        With C{half-closed=serve} a client that half-closes while the app is at
+        work gets its answer.
         """
 
         async def respond(request: Message, peer: Peer) -> None:
@@ -473,7 +474,7 @@ class LeavingTests(EdgeTests):
             await self.untilRead()
             peer.write(answer(b"still"))
 
-        self.launch(webApp(respond))
+        self.launch(webApp(respond), half_closed="serve")
         client = await self.connect()
         client.write(POST % (b"/", 5) + b"hello")
         self.assertEqual((await client.answer()).body, b"still")
@@ -484,6 +485,128 @@ class LeavingTests(EdgeTests):
         connection to the app breaks and is not used again.
         """
         await self.breakOff(GET % b"/", Peer.abort)
+
+    async def test_17_endWhileRunning(self) -> None:
+        """
+        A client that half-closes while the app is at work has gone: the connection
+        to the app breaks and is not used again.
+        """
+        await self.breakOff(GET % b"/", Peer.end)
+
+    async def test_17_endBehindBody(self) -> None:
+        """
+        A client that half-closes after the body of its request has gone, too.
+        """
+        await self.breakOff(POST % (b"/", 5) + b"hello", Peer.end)
+
+    async def test_17_endAheadOfAnswer(self) -> None:
+        """
+        A client that half-closes has gone, even if it has sent more requests ahead
+        than the edge reads.
+        """
+        await self.breakOff(AHEAD, Peer.end)
+
+    async def test_17_endsFreeTheApp(self) -> None:
+        """
+        Clients that have gone leave the whole app to those that come after them.
+        """
+        silent = 3
+
+        async def respond(request: Message, peer: Peer) -> None:
+            if len(app.requests) > silent:
+                peer.write(answer())
+
+        app = webApp(respond)
+        self.launch(app, {"max_instances": 1, "capacity": silent})
+        clients = [await self.connect() for _ in range(silent)]
+        for client in clients:
+            client.write(GET % b"/")
+        await self.until(lambda: len(app.requests) == silent)
+        for client in clients:
+            client.end()
+        self.assertEqual((await self.ask(GET % b"/")).body, b"ok")
+
+    async def test_17_endInAnswer(self) -> None:
+        """
+        A client that half-closes in the middle of its response has gone: the app's
+        connection breaks at once, even if the app has nothing to send. A response
+        whose end is the end of the connection is not made to look complete.
+        """
+        for fields in (b"Content-Length: 99", b"Transfer-Encoding: chunked", b"Connection: close"):
+            await self.breakOffInAnswer(fields)
+
+    async def breakOffInAnswer(self, fields: bytes) -> None:
+        """
+        Have a client half-close when it has the beginning of a response.
+        """
+
+        async def serve(peer: Peer) -> None:
+            await peer.head()
+            peer.write(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n4\r\ndata\r\n" % fields)
+            await peer.untilEnd()
+
+        app = App(serve)
+        self.launch(app)
+        client = await self.connect()
+        client.write(GET % b"/")
+        await self.until(lambda: b"data" in client.received)
+        client.end()
+        await client.untilLost()
+        self.assertFalse(client.clean)
+        await self.until(lambda: app.peers[0].lost is not None)
+        self.assertFalse(app.peers[0].clean)
+        await self.edge.stopService()
+
+    async def test_17_endAndLost(self) -> None:
+        """
+        A request that is lost is not offered again if its client has gone. A
+        half-closed client that is served gets 502.
+        """
+
+        async def respond(request: Message, peer: Peer) -> None:
+            if request.target == b"/lost":
+                client.end()
+                if half_closed == "serve":
+                    await self.untilRead()
+                peer.abort()
+            else:
+                peer.write(answer())
+
+        for half_closed in ("abort", "serve"):
+            app = webApp(respond)
+            self.launch(app, half_closed=half_closed)
+            for _ in range(5):
+                client = await self.connect()
+                client.write(GET % b"/lost")
+                received = await client.untilEnd()
+                if half_closed == "serve":
+                    self.assertIn(b" 502 ", received)
+                await self.ask(GET % b"/")
+            self.assertEqual(app.targets(), [b"/lost", b"/"] * 5)
+            await self.edge.stopService()
+
+    async def test_17_endOfTunnel(self) -> None:
+        """
+        Behind an upgrade, a half-close is passed on, and the other direction stays
+        open.
+        """
+
+        async def serve(peer: Peer) -> None:
+            await peer.head()
+            peer.write(
+                b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+            )
+            sent = await peer.untilEnd()
+            peer.write(b"got " + sent)
+            peer.close()
+
+        self.launch(App(serve))
+        client = await self.connect()
+        client.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+        await client.head()
+        client.write(b"hello")
+        client.end()
+        self.assertEqual(await client.untilEnd(), b"got hello")
 
     async def test_17_leavesInBody(self) -> None:
         """

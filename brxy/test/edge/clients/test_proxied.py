@@ -270,9 +270,10 @@ class HTTPTests(EdgeTests):
 
     async def test_halfClosed(self) -> None:
         """
-        A proxy that half-closes after its request gets its answer, and then the end.
+        With C{half-closed=serve} a proxy that half-closes after its request gets its
+        answer, and then the end.
         """
-        self.front()
+        self.front(half_closed="serve")
         peer = await self.connect()
         peer.write(HEADER, GET)
         self.assertEqual((await peer.answer()).status, 200)

@@ -241,9 +241,14 @@ class _Client(FakeEnd):
     forwarded = b""
     chunked = True
 
-    def __init__(self) -> None:
+    def __init__(self, serves_half_closed: bool) -> None:
         super().__init__()
+        self.serves_half_closed = serves_half_closed
+        self.left = False
         self.ends: list[str] = []
+
+    def hasLeft(self) -> bool:
+        return self.left
 
     def reset(self) -> None:
         self.ends.append("reset")
@@ -320,11 +325,11 @@ class _World:
     leaving = False
     responses = None
 
-    def __init__(self, what: str, retries: int) -> None:
+    def __init__(self, what: str, retries: int, serves_half_closed: bool = False) -> None:
         self.retries = retries
         self.reported: list[Event] = []
         self.events = Events([self.reported.append])
-        self.client = _Client()
+        self.client = _Client(serves_half_closed)
         self.slots: list[_Slot] = []
         self.queued = True
         self.cancelled = 0
@@ -353,6 +358,8 @@ class _World:
 
     def requeue(self, exchange: Exchange) -> None:
         assert not self.queued
+        if self.http is not None and self.slots[-1].fate == "lost":
+            assert not self.client.left, "offered again for a client that has gone"
         self.queued = True
 
     def cancel(self, exchange: Exchange) -> None:
@@ -400,7 +407,7 @@ class _World:
             elif not slot.app_ended:
                 steps += [self.answer] * 4 + [self.appEnds]
         if not self.client_ended:
-            steps.append(self.clientEnds)
+            steps += [self.clientLeaves, self.clientEnds]
             if self.http is not None and not self.exchange.complete:
                 steps.append(self.garble)
         if self.http is not None:
@@ -463,9 +470,14 @@ class _World:
         if choice % 3 == 0 and self.http is not None:
             self.http.silent()
 
+    def clientLeaves(self, choice: int) -> None:
+        # Its end has arrived and is not read yet.
+        if choice % 3 == 0:
+            self.client.left = True
+
     def clientEnds(self, choice: int) -> None:
         if choice % 3 == 0:
-            self.client_ended = True
+            self.client_ended = self.client.left = True
             self.size = len(self.body)
             ended: Any = self.carrier
             ended.clientEnded()
@@ -484,15 +496,17 @@ class CarriedTests(SynchronousTestCase):
     @given(
         st.sampled_from(["GET", "PUT", "POST", "TCP"]),
         st.integers(0, 3),
+        st.booleans(),
         st.lists(st.integers(0, 999), min_size=20, max_size=40),
     )
-    def test_model(self, what: str, retries: int, choices: list[int]) -> None:
+    def test_model(self, what: str, retries: int, serves: bool, choices: list[int]) -> None:
         """
         A request that is not idempotent is never sent twice once an app may have seen a byte;
         one that is, is sent at most C{retries} times more, with everything that has come of it
-        and before any byte of a response; and every history ends, once.
+        and before any byte of a response, and while its client is there; and every history
+        ends, once.
         """
-        world = _World(what, retries)
+        world = _World(what, retries, serves)
         for choice in choices:
             possible = world.possible()
             before = len(world.slots), len(world.client.written), world.client.ends[:]
@@ -590,6 +604,22 @@ class CarriedTests(SynchronousTestCase):
             world.lose(0)
             self.assertEqual(world.reported, events)
         self.assertEqual(world.client.ends, ["fail 502"])
+
+    def test_lostByGoneClient(self) -> None:
+        """
+        A request whose client has gone is not offered again, whether the end of the client
+        was read or not.
+        """
+        for serves in (False, True):
+            world = _World("GET", 3, serves)
+            world.match(0)
+            world.accept(0)
+            world.clientLeaves(0)
+            if serves:
+                world.clientEnds(0)
+            world.lose(0)
+            self.assertFalse(world.queued)
+            self.assertEqual(world.client.ends, ["fail 502"])
 
     def test_badResponseIsAnEvent(self) -> None:
         """

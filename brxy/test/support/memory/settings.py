@@ -16,7 +16,7 @@ __all__ = ["SettingTests"]
 # Kinds of which each value is a name, a file or the like, and so has no unit.
 _NO_UNIT = re.compile(
     "|FILE|FOLDER|PORT|PATH|NAME|HOST|ENDPOINT|NETWORK|SPAWN|TICKET|TOKEN|N"
-    r"|HOST:PORT|NAME=(ENDPOINT|ROUTE)|v1\|v2|epoll\|reactor"
+    r"|HOST:PORT|NAME=(ENDPOINT|ROUTE)|v1\|v2|epoll\|reactor|abort\|serve"
 )
 
 
