@@ -10,7 +10,7 @@ from ipaddress import ip_address
 
 from attrs import frozen
 
-from brxy.http.fields import Field, listMembers
+from brxy.http.fields import Field, listMembers, withoutEmptyPort
 from brxy.values.networks import Networks, shortAddress
 from brxy.values.routename import routeName
 
@@ -67,7 +67,7 @@ def _forwarded(
     hops = _hops(values[_FOR])
     if peer:
         hops.append(peer)
-    hosts = values[_HOST]
+    hosts = [withoutEmptyPort(value) for value in values[_HOST]]
     return Forwarded(
         _client(hops, trusted),
         ", ".join(hops).encode("ascii"),

@@ -18,7 +18,7 @@ from brxy.http.fields import (
     Field,
     isPartialSection,
 )
-from brxy.http.requestfields import placed, readSection, rememberedSection, routeOf
+from brxy.http.requestfields import placed, readAuthority, readSection, rememberedSection
 
 __all__ = ["MAX_TARGET", "RequestHead", "requestHead", "withForwardedHost"]
 
@@ -203,9 +203,9 @@ def _otherForm(
     match = _ABSOLUTE.fullmatch(target)
     if match is None:
         raise BadRequest(400, "malformed request target")
-    authority, path = match.groups()
+    text, path = match.groups()
     if not path and method == b"OPTIONS":
         path = b"*"
     elif not path.startswith(b"/"):
         path = b"/" + path
-    return path, authority, routeOf(authority)
+    return path, *readAuthority(text)

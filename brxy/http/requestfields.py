@@ -29,10 +29,11 @@ from brxy.http.fields import (
     staysOpen,
     upgradeLines,
     valuesOf,
+    withoutEmptyPort,
 )
 from brxy.values.routename import routeName
 
-__all__ = ["Section", "placed", "readSection", "rememberedSection", "routeOf"]
+__all__ = ["Section", "placed", "readAuthority", "readSection", "rememberedSection"]
 
 # The fields that decide something; the others only pass through.
 _DECISIVE = frozenset(
@@ -181,19 +182,20 @@ def _host(values: list[bytes] | None, http11: bool) -> tuple[bytes, str]:
         return b"", ""
     if len(values) > 1:
         raise BadRequest(400, "more than one Host")
-    return values[0], routeOf(values[0])
+    return readAuthority(values[0])
 
 
-def routeOf(authority: bytes) -> str:
+def readAuthority(text: bytes) -> tuple[bytes, str]:
     """
-    The route name of an authority.
+    The authority that a request names, as the app gets it, and its route name.
 
     @raise BadRequest: it is no valid host.
     """
+    authority = withoutEmptyPort(text)
     route = routeName(authority.decode("latin-1"))
     if route is None:
         raise BadRequest(400, "bad host name")
-    return route
+    return authority, route
 
 
 def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool) -> int:

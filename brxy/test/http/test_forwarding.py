@@ -135,6 +135,7 @@ class ForwardedTests(SynchronousTestCase):
         for lines, host in (
             (b"", b""),
             (b"X-Forwarded-Host: Shop.example:8443\r\n", b"Shop.example:8443"),
+            (b"X-Forwarded-Host: shop.example:\r\n", b"shop.example"),
             (b"X-Forwarded-Host: a/../b\r\n", b""),
             (b"X-Forwarded-Host: \r\n", b""),
             (b"X-Forwarded-Host: b, c\r\n", b""),

@@ -166,6 +166,33 @@ class RequestHeadTests(SynchronousTestCase):
             head = request(b"%b %b HTTP/1.1\r\nHost: a\r\n\r\n" % (method, target))
             self.assertEqual((head.target, head.host), expected, target)
 
+    def test_emptyPort(self) -> None:
+        """
+        An empty port (RFC 3986 §3.2.3) counts as none, and the app gets none.
+        """
+        for host, authority, route in (
+            (b"a:", b"a", "a"),
+            (b"A.Example.:", b"A.Example.", "a.example"),
+            (b"[::1]:", b"[::1]", "[::1]"),
+            (b"127.0.0.1:", b"127.0.0.1", "127.0.0.1"),
+        ):
+            for data in (
+                b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host,
+                b"GET / HTTP/1.0\r\nHost: %b\r\n\r\n" % host,
+                b"GET http://%b/ HTTP/1.1\r\nHost: other\r\n\r\n" % host,
+                b"GET http://%b HTTP/1.1\r\nHost: other:\r\n\r\n" % host,
+                b"OPTIONS http://%b HTTP/1.1\r\nHost: other\r\n\r\n" % host,
+            ):
+                head = request(data)
+                self.assertEqual((head.authority, head.host), (authority, route), data)
+                sent = lines(forwarded(head))
+                self.assertEqual(
+                    sent[1:3], [b"Host: " + authority, b"X-Forwarded-Host: " + authority]
+                )
+        for host in (b":", b"a::", b"::1:", b"[::1:", b"a:80:", b"a: "):
+            data = b"GET http://%b/ HTTP/1.1\r\nHost: a\r\n\r\n" % host
+            self.assertEqual(outcome(data), (400, 0), host)
+
     @_bounded
     @given(requests(), st.data())
     def test_splits(self, data: bytes, draw: st.DataObject) -> None:

@@ -306,7 +306,8 @@ class FieldsTests(EdgeTests):
             b"X-Forwarded-Proto: https\r\nX_Forwarded_Host: b\r\nForwarded: for=x\r\n"
             b"Connection: keep-alive, X-Mine, Host\r\nX-Mine: 1\r\nKeep-Alive: 5\r\n"
             b"Proxy-Connection: keep-alive\r\nTE: trailers\r\nUpgrade: h2c\r\n"
-            b"Content_Length: 7\r\nX-Other: kept\r\nX-Other: twice\r\nVia: 1.0 before\r\n\r\n"
+            b"Content_Length: 7\r\nX-Other: kept\r\nX-Other: twice\r\nVia: 1.0 before\r\n"
+            b"Proxy-Authorization: Basic eDp5\r\n\r\n"
         )
         [request] = app.requests
         for name, values in (
@@ -315,6 +316,7 @@ class FieldsTests(EdgeTests):
             (b"x-forwarded-proto", [b"http"]),
             (b"x-forwarded-host", [b"A.example:8080"]),
             (b"via", [b"1.0 before", b"1.1 brxy"]),
+            (b"proxy-authorization", [b"Basic eDp5"]),
             (b"x-other", [b"kept", b"twice"]),
         ):
             self.assertEqual(request.values(name), values, name)
