@@ -98,7 +98,7 @@ def readSection(section: bytes, http11: bool) -> Section:
     length = _bodyLength(decisive, http11)
     connection = decisive.get(b"connection")
     options = connectionOptions(connection) if connection else ()
-    upgrade = b"upgrade" in options and _upgrades(fields, http11, length)
+    upgrade = http11 and b"upgrade" in options and bool(offeredProtocols(fields))
     others = _passed(fields, passed, options, upgrade)
     return Section(
         fields,
@@ -231,14 +231,6 @@ def _checkCoding(codings: list[bytes], http11: bool) -> None:
     if not members or b"chunked" in members[:-1]:
         raise BadRequest(400, "bad Transfer-Encoding")
     raise BadRequest(501, "unknown transfer coding")
-
-
-def _upgrades(fields: Sequence[Field], http11: bool, length: int) -> bool:
-    """
-    Whether the request may ask for an upgrade.  With a body it may not, though RFC 9110
-    §7.8 allows that: some apps read the body first, others take it for the new protocol.
-    """
-    return http11 and length == 0 and bool(offeredProtocols(fields))
 
 
 def _expectsContinue(values: list[bytes], http11: bool) -> bool:

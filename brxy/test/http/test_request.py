@@ -122,8 +122,8 @@ class RequestHeadTests(SynchronousTestCase):
 
     def test_upgrade(self) -> None:
         """
-        An upgrade needs both fields, HTTP/1.1, a protocol other than h2c, and
-        no body.
+        An upgrade needs both fields, HTTP/1.1, and a protocol other than h2c. The request may
+        have a body (RFC 9110 §7.8).
         """
         both = b"Connection: keep-alive, Upgrade\r\nUpgrade: h2c, websocket\r\n"
         head = get(both)
@@ -134,8 +134,8 @@ class RequestHeadTests(SynchronousTestCase):
         self.assertFalse(get(both, b"1.0").upgrade)
         self.assertFalse(get(b"Upgrade: websocket\r\n").upgrade)
         with_body = request(POST + both + b"Content-Length: 1\r\n\r\n")
-        self.assertFalse(with_body.upgrade)
-        self.assertNotIn(b"Upgrade", forwarded(with_body))
+        self.assertTrue(with_body.upgrade)
+        self.assertIn(b"\r\nUpgrade: websocket\r\nConnection: upgrade\r\n", forwarded(with_body))
         self.assertFalse(get(b"Connection: upgrade\r\n").upgrade)
 
     def test_idempotent(self) -> None:
