@@ -34,6 +34,7 @@ __all__ = [
     "staysOpen",
     "upgradeLines",
     "valuesOf",
+    "withoutEmptyPort",
 ]
 
 # Lengths of bodies that are no number of bytes.
@@ -67,17 +68,18 @@ _FRAMING = frozenset(
     (b"content-length", b"expect", b"host", b"transfer-encoding", b"trailer", b"via")
 )
 
+_EMPTY_PORT = re.compile(rb"([^:]++|\[[^]]*+\]):")
+
 _NONE: frozenset[bytes] = frozenset()
 
-# Fields for the next hop only, whether Connection names them or not.
+# Fields for the next hop only, whether Connection names them or not.  Those of a proxy's
+# authentication are not among them: this one requests none, and the app behind it may (RFC
+# 9110 §11.7.2).
 HOP_BY_HOP = frozenset(
     (
         b"connection",
         b"http2-settings",
         b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authentication-info",
-        b"proxy-authorization",
         b"proxy-connection",
         b"te",
         b"upgrade",
@@ -106,6 +108,9 @@ _NOT_IN_TRAILERS = (
             b"location",
             b"max-forwards",
             b"pragma",
+            b"proxy-authenticate",
+            b"proxy-authentication-info",
+            b"proxy-authorization",
             b"range",
             b"set-cookie",
             b"vary",
@@ -216,6 +221,15 @@ def namedByConnection(options: tuple[bytes, ...]) -> frozenset[bytes]:
     frame or route the message: C{Host} or C{Content-Length} can't be removed that way.
     """
     return frozenset(options) - _FRAMING if options else _NONE
+
+
+def withoutEmptyPort(authority: bytes) -> bytes:
+    """
+    An authority without the colon of an empty port, which RFC 3986 §3.2.3 allows and some
+    apps refuse.
+    """
+    match = _EMPTY_PORT.fullmatch(authority)
+    return match[1] if match else authority
 
 
 def parsedLength(value: bytes) -> int | None:

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 
 from attrs import frozen
 
-from brxy.http.fields import Field
+from brxy.http.fields import Field, listMembers, withoutEmptyPort
 from brxy.values.networks import Networks, shortAddress
 from brxy.values.routename import routeName
 
@@ -24,7 +24,9 @@ _SHORT = 256
 
 _FOR, _PROTO, _HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
 _NAMES = frozenset((_FOR, _PROTO, _HOST))
-_PROTOS = frozenset((b"http", b"https"))
+# What a proxy may call its client's connection, and what the app gets.  Some proxies name a
+# WebSocket's own scheme, which apps would not take for https.
+_PROTOS = {b"http": b"http", b"https": b"https", b"ws": b"http", b"wss": b"https"}
 
 
 @frozen
@@ -65,17 +67,27 @@ def _forwarded(
     hops = _hops(values[_FOR])
     if peer:
         hops.append(peer)
-    protos, hosts = values[_PROTO], values[_HOST]
+    hosts = [withoutEmptyPort(value) for value in values[_HOST]]
     return Forwarded(
         _client(hops, trusted),
         ", ".join(hops).encode("ascii"),
-        protos[0].lower() if len(protos) == 1 and protos[0].lower() in _PROTOS else proto,
+        _proto(values[_PROTO]) or proto,
         hosts[0] if len(hosts) == 1 and routeName(hosts[0].decode("latin-1")) else b"",
     )
 
 
 # The clients of one proxy send many requests each.
 _remembered = lru_cache(1024)(_forwarded)
+
+
+def _proto(values: list[bytes]) -> bytes | None:
+    """
+    The scheme at the first of the proxies, each of which may have added its own.
+
+    @return: L{None} if there is none, or one of them is malformed.
+    """
+    protos = [_PROTOS.get(member) for member in listMembers(values)]
+    return protos[0] if protos and None not in protos else None
 
 
 def _hops(values: Sequence[bytes]) -> list[str]:

@@ -18,7 +18,7 @@ from brxy.http.fields import (
     Field,
     isPartialSection,
 )
-from brxy.http.requestfields import placed, readSection, rememberedSection, routeOf
+from brxy.http.requestfields import placed, readAuthority, readSection, rememberedSection
 
 __all__ = ["MAX_TARGET", "RequestHead", "requestHead", "withForwardedHost"]
 
@@ -63,8 +63,8 @@ class RequestHead:
     @ivar authority: the value of Host for the app.
     @ivar length: the length of the body in bytes, or L{CHUNKED<brxy.http.fields.CHUNKED>}.
     @ivar keep_alive: the client keeps its connection for further requests.
-    @ivar upgrade: the client asks for another protocol (other than h2c, and in a request
-        without a body).
+    @ivar upgrade: the client asks for another protocol (other than h2c), behind the body
+        if there is one.
     @ivar expect_continue: the client waits for a 100 before it sends the body.
     @ivar request_id: its X-Request-ID, if that is one field of visible ASCII with at most
         128 bytes.
@@ -203,9 +203,9 @@ def _otherForm(
     match = _ABSOLUTE.fullmatch(target)
     if match is None:
         raise BadRequest(400, "malformed request target")
-    authority, path = match.groups()
+    text, path = match.groups()
     if not path and method == b"OPTIONS":
         path = b"*"
     elif not path.startswith(b"/"):
         path = b"/" + path
-    return path, authority, routeOf(authority)
+    return path, *readAuthority(text)

@@ -29,10 +29,11 @@ from brxy.http.fields import (
     staysOpen,
     upgradeLines,
     valuesOf,
+    withoutEmptyPort,
 )
 from brxy.values.routename import routeName
 
-__all__ = ["Section", "placed", "readSection", "rememberedSection", "routeOf"]
+__all__ = ["Section", "placed", "readAuthority", "readSection", "rememberedSection"]
 
 # The fields that decide something; the others only pass through.
 _DECISIVE = frozenset(
@@ -97,7 +98,7 @@ def readSection(section: bytes, http11: bool) -> Section:
     length = _bodyLength(decisive, http11)
     connection = decisive.get(b"connection")
     options = connectionOptions(connection) if connection else ()
-    upgrade = b"upgrade" in options and _upgrades(fields, http11, length)
+    upgrade = http11 and b"upgrade" in options and bool(offeredProtocols(fields))
     others = _passed(fields, passed, options, upgrade)
     return Section(
         fields,
@@ -181,19 +182,20 @@ def _host(values: list[bytes] | None, http11: bool) -> tuple[bytes, str]:
         return b"", ""
     if len(values) > 1:
         raise BadRequest(400, "more than one Host")
-    return values[0], routeOf(values[0])
+    return readAuthority(values[0])
 
 
-def routeOf(authority: bytes) -> str:
+def readAuthority(text: bytes) -> tuple[bytes, str]:
     """
-    The route name of an authority.
+    The authority that a request names, as the app gets it, and its route name.
 
     @raise BadRequest: it is no valid host.
     """
+    authority = withoutEmptyPort(text)
     route = routeName(authority.decode("latin-1"))
     if route is None:
         raise BadRequest(400, "bad host name")
-    return route
+    return authority, route
 
 
 def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool) -> int:
@@ -229,14 +231,6 @@ def _checkCoding(codings: list[bytes], http11: bool) -> None:
     if not members or b"chunked" in members[:-1]:
         raise BadRequest(400, "bad Transfer-Encoding")
     raise BadRequest(501, "unknown transfer coding")
-
-
-def _upgrades(fields: Sequence[Field], http11: bool, length: int) -> bool:
-    """
-    Whether the request may ask for an upgrade.  With a body it may not, though RFC 9110
-    §7.8 allows that: some apps read the body first, others take it for the new protocol.
-    """
-    return http11 and length == 0 and bool(offeredProtocols(fields))
 
 
 def _expectsContinue(values: list[bytes], http11: bool) -> bool:

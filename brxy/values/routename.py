@@ -33,7 +33,7 @@ def routeName(host: str) -> str | None:
     A name consists of labels of letters, digits, C{-} and C{_}, none of which begins with
     C{-}; a label has at most 63 bytes and the name at most 253.  It may also be an IP
     address, in brackets for IPv6.  A trailing dot and a port are removed.  An empty port
-    (C{example.com:}) is refused, though RFC 3986 permits it: apps disagree about it.
+    (C{example.com:}) is refused: a request loses it before.
 
     @return: the name in lower case, an IPv6 address in its shortest spelling
         and in brackets; L{None} when C{host} is not such a name.

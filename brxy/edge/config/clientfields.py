@@ -72,8 +72,9 @@ CLIENTS = (
         repeatable=True,
         detail="""
         In requests from these addresses the edge keeps ``X-Forwarded-For`` and appends to it, and
-        keeps ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` if they are well-formed. In requests
-        from all other addresses it replaces them.
+        keeps ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` if they are well-formed. Of a list of
+        schemes it keeps the first, and ``ws`` and ``wss`` become ``http`` and ``https``. In
+        requests from all other addresses it replaces the three fields.
         """,
         see=":doc:`behind-a-proxy`",
     ),

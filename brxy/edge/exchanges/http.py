@@ -220,7 +220,12 @@ class HTTPCarrier(Carrier):
         """
         response = self._response
         assert response is not None, "a response ended before it began"
-        self._keep_app = response.keep_alive and self.exchange.complete and not rest
+        head = self.head
+        # Of a request that offers an upgrade, a parser may take the body for the new protocol,
+        # or for a request.
+        doubtful = head.upgrade and head.length != 0
+        complete = self.exchange.complete
+        self._keep_app = response.keep_alive and complete and not rest and not doubtful
 
     # Actions
 

@@ -139,6 +139,8 @@ TABLE: dict[tuple[int, int], tuple[Progress, tuple[Action, ...]]] = {
     # Both directions pass bytes until both have ended.
     (_P.TUNNEL, _I.WHOLE): (_P.OVER, (_A.RELEASE, _A.LINGER)),
     (_P.TUNNEL, _I.LOST): (_P.OVER, (_A.CUT,)),
+    # The app switched before the whole body had come.
+    (_P.TUNNEL, _I.BAD_REQUEST): (_P.OVER, (_A.RESET, _A.CUT)),
     (_P.TUNNEL, _I.HANGUP): (_P.OVER, (_A.RESET, _A.CLOSE)),
     # The client's connection may be lost after its exchange.
     (_P.OVER, _I.HANGUP): (_P.OVER, ()),

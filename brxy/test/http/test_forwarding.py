@@ -103,19 +103,30 @@ class ForwardedTests(SynchronousTestCase):
 
     def test_proto(self) -> None:
         """
-        The protocol is kept if it is valid and the only one.
+        The protocol is that of the first proxy, as a scheme of HTTP, if all that proxies
+        have written is valid.
         """
         for lines, proto in (
             (b"", b"http"),
             (b"X-Forwarded-Proto: https\r\n", b"https"),
             (b"X-Forwarded-Proto: HTTPS\r\n", b"https"),
+            (b"X-Forwarded-Proto: wss\r\n", b"https"),
+            (b"X-Forwarded-Proto: WSS\r\n", b"https"),
+            (b"X-Forwarded-Proto: https, http\r\n", b"https"),
+            (b"X-Forwarded-Proto: https,http\r\n", b"https"),
+            (b"X-Forwarded-Proto: wss,ws\r\n", b"https"),
+            (b"X-Forwarded-Proto: http, https\r\n", b"http"),
+            (b"X-Forwarded-Proto: https\r\n" * 2, b"https"),
+            (b"X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", b"https"),
             (b"X-Forwarded-Proto: javascript\r\n", b"http"),
-            (b"X-Forwarded-Proto: https, http\r\n", b"http"),
-            (b"X-Forwarded-Proto: https\r\n" * 2, b"http"),
+            (b"X-Forwarded-Proto: https, javascript\r\n", b"http"),
+            (b"X-Forwarded-Proto: javascript, https\r\n", b"http"),
+            (b"X-Forwarded-Proto: \r\n", b"http"),
         ):
             self.assertEqual(read(lines).proto, proto, lines)
         self.assertEqual(read(proto=b"https").proto, b"https")
-        self.assertEqual(read(b"X-Forwarded-Proto: http\r\n", proto=b"https").proto, b"http")
+        for lines in (b"X-Forwarded-Proto: http\r\n", b"X-Forwarded-Proto: ws\r\n"):
+            self.assertEqual(read(lines, proto=b"https").proto, b"http", lines)
 
     def test_host(self) -> None:
         """
@@ -124,6 +135,7 @@ class ForwardedTests(SynchronousTestCase):
         for lines, host in (
             (b"", b""),
             (b"X-Forwarded-Host: Shop.example:8443\r\n", b"Shop.example:8443"),
+            (b"X-Forwarded-Host: shop.example:\r\n", b"shop.example"),
             (b"X-Forwarded-Host: a/../b\r\n", b""),
             (b"X-Forwarded-Host: \r\n", b""),
             (b"X-Forwarded-Host: b, c\r\n", b""),

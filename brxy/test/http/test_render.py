@@ -68,10 +68,20 @@ class RenderRequestTests(SynchronousTestCase):
         """
         head = get(
             b"Connection: close, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 1\r\nProxy-Connection: x\r\n"
-            b"Proxy-Authorization: x\r\nTE: trailers\r\nUpgrade: websocket\r\nX-A: 1\r\n"
+            b"TE: trailers\r\nUpgrade: websocket\r\nX-A: 1\r\n"
         )
         self.assertEqual(lines(forwarded(head))[3], b"X-A: 1")
         self.assertEqual(len(lines(forwarded(head))), 8)
+
+    def test_proxyAuthorization(self) -> None:
+        """
+        Credentials for a proxy are passed on, since this one requests none (RFC 9110 §11.7.2),
+        unless Connection names them.
+        """
+        head = get(b"Proxy-Authorization: Basic eDp5\r\n")
+        self.assertIn(b"Proxy-Authorization: Basic eDp5", lines(forwarded(head)))
+        head = get(b"Connection: proxy-authorization\r\nProxy-Authorization: Basic eDp5\r\n")
+        self.assertNotIn(b"Proxy-Authorization", forwarded(head))
 
     def test_trailersWanted(self) -> None:
         """
@@ -150,7 +160,7 @@ class RenderResponseTests(SynchronousTestCase):
         head = answer(
             b"Set-Cookie: a\r\nContent-Length: 5\r\nset-cookie: b\r\nKeep-Alive: 5\r\n"
             b"Connection: keep-alive, X-Hop, Content-Length\r\nX-Hop: 1\r\nUpgrade: h2\r\n"
-            b"Proxy-Authenticate: x\r\n",
+            b"Proxy-Authenticate: x\r\nProxy-Authentication-Info: y\r\n",
             version=b"1.0",
         )
         self.assertEqual(
@@ -160,6 +170,8 @@ class RenderResponseTests(SynchronousTestCase):
                 b"Set-Cookie: a",
                 b"Content-Length: 5",
                 b"set-cookie: b",
+                b"Proxy-Authenticate: x",
+                b"Proxy-Authentication-Info: y",
                 b"Via: 1.1 brxy",
             ],
         )

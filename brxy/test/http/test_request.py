@@ -122,8 +122,8 @@ class RequestHeadTests(SynchronousTestCase):
 
     def test_upgrade(self) -> None:
         """
-        An upgrade needs both fields, HTTP/1.1, a protocol other than h2c, and
-        no body.
+        An upgrade needs both fields, HTTP/1.1, and a protocol other than h2c. The request may
+        have a body (RFC 9110 §7.8).
         """
         both = b"Connection: keep-alive, Upgrade\r\nUpgrade: h2c, websocket\r\n"
         head = get(both)
@@ -134,8 +134,8 @@ class RequestHeadTests(SynchronousTestCase):
         self.assertFalse(get(both, b"1.0").upgrade)
         self.assertFalse(get(b"Upgrade: websocket\r\n").upgrade)
         with_body = request(POST + both + b"Content-Length: 1\r\n\r\n")
-        self.assertFalse(with_body.upgrade)
-        self.assertNotIn(b"Upgrade", forwarded(with_body))
+        self.assertTrue(with_body.upgrade)
+        self.assertIn(b"\r\nUpgrade: websocket\r\nConnection: upgrade\r\n", forwarded(with_body))
         self.assertFalse(get(b"Connection: upgrade\r\n").upgrade)
 
     def test_idempotent(self) -> None:
@@ -165,6 +165,33 @@ class RequestHeadTests(SynchronousTestCase):
         ):
             head = request(b"%b %b HTTP/1.1\r\nHost: a\r\n\r\n" % (method, target))
             self.assertEqual((head.target, head.host), expected, target)
+
+    def test_emptyPort(self) -> None:
+        """
+        An empty port (RFC 3986 §3.2.3) counts as none, and the app gets none.
+        """
+        for host, authority, route in (
+            (b"a:", b"a", "a"),
+            (b"A.Example.:", b"A.Example.", "a.example"),
+            (b"[::1]:", b"[::1]", "[::1]"),
+            (b"127.0.0.1:", b"127.0.0.1", "127.0.0.1"),
+        ):
+            for data in (
+                b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host,
+                b"GET / HTTP/1.0\r\nHost: %b\r\n\r\n" % host,
+                b"GET http://%b/ HTTP/1.1\r\nHost: other\r\n\r\n" % host,
+                b"GET http://%b HTTP/1.1\r\nHost: other:\r\n\r\n" % host,
+                b"OPTIONS http://%b HTTP/1.1\r\nHost: other\r\n\r\n" % host,
+            ):
+                head = request(data)
+                self.assertEqual((head.authority, head.host), (authority, route), data)
+                sent = lines(forwarded(head))
+                self.assertEqual(
+                    sent[1:3], [b"Host: " + authority, b"X-Forwarded-Host: " + authority]
+                )
+        for host in (b":", b"a::", b"::1:", b"[::1:", b"a:80:", b"a: "):
+            data = b"GET http://%b/ HTTP/1.1\r\nHost: a\r\n\r\n" % host
+            self.assertEqual(outcome(data), (400, 0), host)
 
     @_bounded
     @given(requests(), st.data())

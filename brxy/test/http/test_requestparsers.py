@@ -211,7 +211,7 @@ DIFFERENT: dict[str, dict[str, Callable[[Reading, Reading], bool]]] = {
     "httptools": {
         # To llhttp a body behind such a head belongs to the new protocol; to brxy and to h11 it
         # does not.
-        "a request with a body is never sent to the app as an upgrade": (
+        "the app's connection is not used again behind such a body": (
             lambda ours, theirs: (
                 theirs == evolve(ours, body=b"")
                 and {b"upgrade", b"connection"} <= {name for name, _ in ours.fields}

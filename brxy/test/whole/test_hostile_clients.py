@@ -150,9 +150,15 @@ class RequestTests(EdgeTests):
 
     async def test_06_hosts(self) -> None:
         """
-        No Host, two, or an invalid one: 400.
+        No Host, two, or an invalid one: 400. An empty port is removed.
         """
         await self.refused(6)
+        await self.edge.stopService()
+        spawner = self.launch(self.app)
+        for data in passes(6):
+            request = await self.served(data)
+            self.assertEqual((request[b"host"], request[b"x-forwarded-host"]), (b"a", b"a"))
+        self.assertEqual([order.route for order in spawner.orders], ["a"])
 
     async def test_07_hostsForShells(self) -> None:
         """

@@ -306,7 +306,8 @@ class FieldsTests(EdgeTests):
             b"X-Forwarded-Proto: https\r\nX_Forwarded_Host: b\r\nForwarded: for=x\r\n"
             b"Connection: keep-alive, X-Mine, Host\r\nX-Mine: 1\r\nKeep-Alive: 5\r\n"
             b"Proxy-Connection: keep-alive\r\nTE: trailers\r\nUpgrade: h2c\r\n"
-            b"Content_Length: 7\r\nX-Other: kept\r\nX-Other: twice\r\nVia: 1.0 before\r\n\r\n"
+            b"Content_Length: 7\r\nX-Other: kept\r\nX-Other: twice\r\nVia: 1.0 before\r\n"
+            b"Proxy-Authorization: Basic eDp5\r\n\r\n"
         )
         [request] = app.requests
         for name, values in (
@@ -315,6 +316,7 @@ class FieldsTests(EdgeTests):
             (b"x-forwarded-proto", [b"http"]),
             (b"x-forwarded-host", [b"A.example:8080"]),
             (b"via", [b"1.0 before", b"1.1 brxy"]),
+            (b"proxy-authorization", [b"Basic eDp5"]),
             (b"x-other", [b"kept", b"twice"]),
         ):
             self.assertEqual(request.values(name), values, name)
@@ -354,6 +356,107 @@ class FieldsTests(EdgeTests):
         self.assertEqual(reply[b"via"], b"1.1 brxy")
         for gone in (b"connection", b"x-mine", b"keep-alive"):
             self.assertEqual(reply.values(gone), [], gone)
+
+
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+
+
+@onBothTransports
+class UpgradeTests(EdgeTests):
+    """
+    Tests of upgrades, in requests with a body and without one.
+    """
+
+    POST = b"POST / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n%b\r\n"
+    CHUNKED = POST % b"Transfer-Encoding: chunked\r\n"
+
+    async def test_switched(self) -> None:
+        """
+        The app gets the body and can switch, as the API of Docker does. From then on both
+        send what they like.
+        """
+
+        async def respond(request: Message, peer: Peer) -> None:
+            peer.write(SWITCH)
+            while True:
+                peer.write(await peer.takeThrough(b"\n"))
+
+        app = webApp(respond)
+        self.launch(app)
+        for head, body, content in (
+            (self.POST % b"", b"", b""),
+            (self.POST % b"Content-Length: 0\r\n", b"", b""),
+            (self.POST % b"Content-Length: 5\r\n", b"hello", b"hello"),
+            (self.POST % b"Content-Length: 100000\r\n", bytes(100_000), bytes(100_000)),
+            (self.CHUNKED, b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", b"hello"),
+        ):
+            for early in (len(body), 1, 0):
+                client = await self.connect()
+                client.write(head + body[:early])
+                await self.soon(5)
+                client.write(body[early:])
+                self.assertIn(b" 101 ", await client.takeThrough(b"\r\n\r\n"), head)
+                for line in (b"one\n", b"two\n"):
+                    client.write(line)
+                    self.assertEqual(await client.takeThrough(b"\n"), line)
+                client.close()
+                request = app.requests[-1]
+                self.assertEqual(request.body, content)
+                self.assertEqual(request[b"upgrade"], b"tcp")
+                self.assertEqual(request[b"connection"], b"upgrade")
+
+    async def test_switchedEarly(self) -> None:
+        """
+        An app may switch before the whole body has come, which then goes on to it before the
+        new protocol. A body that proves to be invalid breaks the connection.
+        """
+
+        async def serve(peer: Peer) -> None:
+            await peer.takeThrough(b"\r\n\r\n")
+            peer.write(SWITCH)
+            while True:
+                peer.write(await peer.takeThrough(b"\n"))
+
+        self.launch(App(serve))
+        for data, good in ((b"0\r\n\r\nnew\n", True), (b"x\r\n", False)):
+            client = await self.connect()
+            client.write(self.CHUNKED)
+            self.assertIn(b" 101 ", await client.takeThrough(b"\r\n\r\n"))
+            client.write(b"2\r\nh\n\r\n")
+            self.assertEqual(await client.takeThrough(b"\n"), b"2\r\n")
+            self.assertEqual(await client.takeThrough(b"\n"), b"h\n")
+            self.assertEqual(await client.takeThrough(b"\n"), b"\r\n")
+            client.write(data)
+            if good:
+                self.assertEqual(await client.take(len(data)), data)
+                client.close()
+            else:
+                self.assertEqual(await client.untilEnd(), b"")
+                await client.untilLost()
+                self.assertFalse(client.clean)
+
+    async def test_notSwitched(self) -> None:
+        """
+        An app that does not switch answers as usual. If the request had a body, the app's
+        connection is not used again: a parser may have taken the body for the new protocol or
+        for a request.
+        """
+        app = webApp(answer())
+        self.launch(app)
+        client = await self.connect()
+        for fields, body, count in (
+            (b"", b"", 1),
+            (b"Content-Length: 5\r\n", b"hello", 1),
+            (b"", b"", 2),
+            (b"Transfer-Encoding: chunked\r\n", b"1\r\na\r\n0\r\n\r\n", 2),
+        ):
+            # A PUT may be sent on any kept connection.
+            client.write(self.POST.replace(b"POST", b"PUT") % fields + body)
+            self.assertEqual((await client.answer()).status, 200)
+            self.assertEqual(len(app.peers), count, fields)
+        client.write(GET % b"/")
+        self.assertEqual((await client.answer()).status, 200)
+        self.assertEqual(len(app.peers), 3)
 
 
 @onBothTransports
@@ -402,6 +505,15 @@ class WithoutBodyTwoHopsTests(WithoutBodyTests):
 class OldClientTwoHopsTests(OldClientTests):
     """
     Tests of HTTP/1.0, with a node between edge and app.
+    """
+
+    spawner_type = NodeSpawner
+
+
+@onBothTransports
+class UpgradeTwoHopsTests(UpgradeTests):
+    """
+    Tests of upgrades, with a node between edge and app.
     """
 
     spawner_type = NodeSpawner

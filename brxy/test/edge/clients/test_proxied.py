@@ -441,6 +441,22 @@ class ForwardedTests(EdgeTests):
         self.assertEqual(told[1], (b"127.0.0.1", b"http", [b"a.example"]))
         self.assertEqual(told[2], (b"127.0.0.1", b"http", []))
 
+    async def test_webSocket(self) -> None:
+        """
+        The app of a proxy that names the scheme of a WebSocket, or the schemes at more than
+        one proxy, gets the scheme of HTTP at the first of them, and the edge does not redirect
+        its clients.
+        """
+        app = webApp(answer())
+        self.launch(app, forwarded_trust=HERE, https_redirect=443)
+        for said in (b"wss", b"https,http"):
+            request = GET[:-2] + b"X-Forwarded-Proto: %b\r\n\r\n" % said
+            self.assertEqual((await self.ask(request)).status, 200, said)
+        told = [request.values(b"x-forwarded-proto") for request in app.requests]
+        self.assertEqual(told, [[b"https"], [b"https"]])
+        request = GET[:-2] + b"X-Forwarded-Proto: ws\r\n\r\n"
+        self.assertEqual((await self.ask(request)).status, 308)
+
     async def test_strangers(self) -> None:
         """
         Those of any other peer are replaced.

@@ -98,6 +98,8 @@ REFUSED_HEADS = (
     Hostile(7, "Host $(id)", _host(b"$(id)"), 400),
     Hostile(7, "Host ;reboot", _host(b"a;reboot"), 400),
     Hostile(6, "Host port 99999", _host(b"a:99999"), 400),
+    Hostile(6, "Host no name but an empty port", _host(b":"), 400),
+    Hostile(6, "Host two empty ports", _host(b"a::"), 400),
     Hostile(7, "Host 300 chars", _host(b"a" * 300), 400),
     Hostile(7, "Host -oProxyCommand=x", _host(b"-oProxyCommand=x"), 400),
     Hostile(6, "Host a,b", _host(b"a,b"), 400),
@@ -167,6 +169,8 @@ REFUSED_BODIES = (
 )
 
 PASSES = (
+    Hostile(6, "Host empty port", _host(b"a:")),
+    Hostile(6, "absolute-form, empty port", b"GET http://a:/ HTTP/1.1\r\nHost: b\r\n\r\n"),
     Hostile(8, "absolute-form", b"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n"),
     Hostile(9, "OPTIONS *", b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"),
     Hostile(11, "trailer CL", _POST_CHUNKED + b"0\r\nContent-Length: 5\r\n\r\n"),

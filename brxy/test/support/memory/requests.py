@@ -13,7 +13,7 @@ _METHODS = st.sampled_from(
     [b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"DELETE", b"PATCH", b"x-y"]
 )
 _TARGETS = st.sampled_from(
-    [b"/", b"/a?b=c", b"//x//", b"/%00;|{}[]", b"http://b.c:80/d?e", b"HTTP://b?x"]
+    [b"/", b"/a?b=c", b"//x//", b"/%00;|{}[]", b"http://b.c:80/d?e", b"HTTP://b?x", b"http://b:/"]
 )
 _VERSIONS = st.sampled_from([b"HTTP/1.1", b"HTTP/1.1", b"HTTP/1.0"])
 _ODD_LINES = st.sampled_from(
@@ -119,7 +119,8 @@ def requests(draw: st.DrawFn) -> bytes:
     if odd & 1:
         line = draw(_ODD_LINES)
     framing, body = draw(_framed(version == b"HTTP/1.0"))
-    hosts = [b"Host: a.example:80"] if draw(st.integers(0, 19)) else []
+    host = draw(st.sampled_from([b"Host: a.example:80"] * 3 + [b"Host: a.example:"]))
+    hosts = [host] if draw(st.integers(0, 19)) else []
     fields = framing + hosts + draw(st.lists(_FIELDS, max_size=4))
     if odd & 2:
         fields.append(draw(_ODD_FIELDS))
