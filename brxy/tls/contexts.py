@@ -11,6 +11,7 @@ from typing import Any
 from attrs import field, frozen
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.bindings.openssl.binding import Binding
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
@@ -36,6 +37,11 @@ TLS_1_3 = SSL.TLS1_3_VERSION
 # Ciphers of TLS 1.2: only those with forward secrecy and authenticated encryption.  All
 # ciphers of TLS 1.3 have both.
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
+
+# Groups for the key exchange with clients: those of Mozilla's configuration "intermediate",
+# and the one that stays safe when there are quantum computers, which clients prefer.
+_GROUPS = b"X25519:P-256:P-384"
+_HYBRID = b"X25519MLKEM768"
 
 _OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
 
@@ -109,6 +115,7 @@ def serverContext(
     @raise UsageError: a server can't use this certificate and key.
     """
     context = _context(SSL.TLS_SERVER_METHOD, minimum)
+    context.limitGroups()
     _present(context, identity)
 
     def choose(_: SSL.Connection, offered: Sequence[bytes]) -> Any:
@@ -159,8 +166,25 @@ class ClientCreator:
         return connection
 
 
-def _context(method: int, minimum: int) -> SSL.Context:
-    context = SSL.Context(method)
+class _Context(SSL.Context):
+    """
+    A context whose groups can be limited, for which pyOpenSSL has no method.
+    """
+
+    def limitGroups(self) -> None:
+        """
+        Accept the groups of L{_GROUPS} and L{_HYBRID} only.
+        """
+        # Old versions of cryptography do not have it; then OpenSSL's own choice stays.
+        restrict = getattr(Binding.lib, "SSL_CTX_set1_curves_list", None)
+        # OpenSSL before 3.5 does not know the hybrid group, and refuses the whole list.
+        if restrict is not None and restrict(self._context, _HYBRID + b":" + _GROUPS) != 1:
+            Binding.lib.ERR_clear_error()
+            restrict(self._context, _GROUPS)
+
+
+def _context(method: int, minimum: int) -> _Context:
+    context = _Context(method)
     context.set_min_proto_version(minimum)
     context.set_cipher_list(_CIPHERS)
     context.set_options(_OPTIONS)

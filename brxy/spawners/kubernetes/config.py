@@ -8,7 +8,6 @@ See U{https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/}.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import time
 from collections.abc import Mapping
@@ -35,6 +34,8 @@ MOUNTED = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 # Ways to authenticate that a kubeconfig can name and brxy does not support.
 _UNKNOWN_WAYS = ("auth-provider", "username", "password", "as", "as-uid", "as-groups")
+
+_NO_LINES = str.maketrans("", "", "\r\n")
 
 
 @frozen
@@ -140,8 +141,9 @@ def _data(entry: Entry, name: str) -> bytes | None:
     encoded, path = entry.text(f"{name}-data"), entry.path(name)
     if encoded:
         try:
-            return base64.b64decode(encoded, validate=True)
-        except binascii.Error:
+            # It may have several lines, as kubectl permits.
+            return base64.b64decode(encoded.translate(_NO_LINES), validate=True)
+        except ValueError:
             raise entry.error(f"{name}-data is not base64") from None
     try:
         return None if path is None else path.read_bytes()

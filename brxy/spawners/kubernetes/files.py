@@ -98,12 +98,18 @@ def loadKubeconfig(paths: Sequence[Path]) -> Kubeconfig:
     current = ""
     entries: dict[tuple[str, str], Entry] = {}
     for path in paths:
-        content = _loadYAML(path)
+        # kubectl takes an empty file for a kubeconfig without entries, and ignores all
+        # documents but the first.
+        content = _loadYAML(path, first=True)
+        content = {} if content is None else content
         if not isinstance(content, dict):
             raise BadSpawnSpec(f"kubernetes: {path}: it is not a kubeconfig")
         current = current or str(content.get("current-context") or "")
         for kind in ("context", "cluster", "user"):
-            for each in content.get(f"{kind}s") or ():
+            listed = content.get(f"{kind}s") or []
+            if not isinstance(listed, list):
+                raise BadSpawnSpec(f"kubernetes: {path}: {kind}s is not a list")
+            for each in listed:
                 entry = _entry(path, kind, each)
                 entries.setdefault((kind, entry.name), entry)
     return Kubeconfig(", ".join(map(str, paths)), current, entries)
@@ -111,10 +117,11 @@ def loadKubeconfig(paths: Sequence[Path]) -> Kubeconfig:
 
 def _entry(path: Path, kind: str, listed: Any) -> Entry:
     try:
-        name, value = listed["name"], listed.get(kind) or {}
+        given = listed or {}
+        name, value = given.get("name") or "", given.get(kind) or {}
         if isinstance(name, str) and isinstance(value, dict):
             return Entry(kind, name, value, path.absolute().parent)
-    except (TypeError, KeyError, AttributeError):
+    except AttributeError:
         pass
     raise BadSpawnSpec(f"kubernetes: {path}: one of its {kind}s has no name, or is not a mapping")
 
@@ -131,16 +138,18 @@ def loadTemplate(path: Path) -> dict[str, Any]:
         raise BadSpawnSpec(f"kubernetes: template {path}: {error}") from None
 
 
-def _loadYAML(path: Path) -> Any:
+def _loadYAML(path: Path, first: bool = False) -> Any:
     """
-    Read a file with one document of YAML, or of JSON, which is YAML too.
+    Read a file with YAML, or with JSON.
+
+    @param first: ignore all documents but the first.
     """
     # The import takes a while, and most edges never need it.
-    import yaml
+    from brxy.spawners.kubernetes.documents import BAD_DOCUMENT, readDocument
 
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
+        return readDocument(path.read_bytes(), first)
     except OSError as error:
         raise BadSpawnSpec(f"kubernetes: {path}: {error.strerror or error}") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except BAD_DOCUMENT as error:
         raise BadSpawnSpec(f"kubernetes: {path}: {oneLine(error)}") from None

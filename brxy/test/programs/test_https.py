@@ -445,3 +445,17 @@ class SSLyzeTests(_CertifiedTests):
         self.assertFalse(found["openssl_ccs_injection"]["is_vulnerable_to_ccs_injection"])
         self.assertTrue(found["tls_fallback_scsv"]["supports_fallback_scsv"])
         await self.stopped(edge)
+
+    async def test_mozilla(self) -> None:
+        """
+        sslyze finds all that Mozilla's configuration "intermediate" requires.
+        """
+        edge, port = await self.serve()
+        checked = await self.call(
+            "sslyze",
+            "--mozilla_config=intermediate",
+            "--certinfo_ca_file=ca.pem",
+            f"localhost:{port}",
+        )
+        self.assertIn(f"localhost:{port}: OK - Compliant.", checked)
+        await self.stopped(edge)
