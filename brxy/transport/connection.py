@@ -30,6 +30,10 @@ CLOSE_TIMEOUT = 10.0
 # is still cut.
 CLOSE_LEAST = 100
 
+# A connection that breaks off is checked at this interval (seconds) for bytes that the peer
+# has not taken yet.
+BREAK_PAUSE = 0.05
+
 # An app that leaves a connection open for this long (seconds) after a response is taken to
 # keep its connections open.
 IDLE_PROOF = 0.05
@@ -43,6 +47,7 @@ class Shared:
     @ivar seconds: its clock.
     @ivar hangups: reports hang-ups on connections that are not read.
     @ivar closing: connections that are closing; they are aborted if that takes too long.
+    @ivar breaking: connections that are reset when the peer has what was written.
     @ivar trials: connections to apps that are left idle to see whether they stay open.
     """
 
@@ -52,6 +57,9 @@ class Shared:
         self.hangups = HangupWatcher(reactor)
         self.closing: Deadlines[Connection] = Deadlines(
             reactor, CLOSE_TIMEOUT / 2, lambda connection: connection.closesSlowly()
+        )
+        self.breaking: Deadlines[Connection] = Deadlines(
+            reactor, BREAK_PAUSE, lambda connection: connection.breaks()
         )
         self.trials: Deadlines[Any] = Deadlines(
             reactor, IDLE_PROOF, lambda connection: connection.survived()
@@ -63,6 +71,7 @@ class Shared:
         """
         self.hangups.stop()
         self.closing.stopAll()
+        self.breaking.stopAll()
         self.trials.stopAll()
 
 
@@ -81,6 +90,9 @@ class Connection(Holding):
     congested = False
     _lingering = False
     _producing = False
+    # At the last check the peer had all that the kernel was given; what it had got by then.
+    _empty = False
+    _sent_before = 0
     # What the peer had acknowledged at the last check; the first check always passes.
     _taken = -CLOSE_LEAST
 
@@ -236,6 +248,32 @@ class Connection(Holding):
             self._leave()
             self._tcp.abortConnection()
 
+    def breakOff(self) -> None:
+        """
+        Close with a reset, as L{abort} does, but when the peer has what was written, or has
+        taken nothing for L{CLOSE_TIMEOUT}.
+        """
+        if self.alive:
+            self._leave()
+            self.shared.breaking.start(self)
+        else:
+            self.abort()
+
+    def breaks(self) -> None:
+        """
+        Reset the connection if the peer has everything.
+        """
+        # What a transport has buffered goes to an empty kernel in the next turn.  So the
+        # peer has everything if it had all of the kernel's at two checks, and got nothing
+        # between them.
+        taken = self.countTaken()
+        empty = self.isSent() and not self.isBehind()
+        if empty and self._empty and taken == self._sent_before:
+            self.abort()
+            return
+        self._empty, self._sent_before = empty, taken
+        self.shared.breaking.start(self)
+
     def closesSlowly(self) -> None:
         """
         Closing takes long: a peer that takes the rest gets more time.
@@ -260,6 +298,7 @@ class Connection(Holding):
             self.alive = False
         self._unwatch()
         self.shared.closing.stop(self)
+        self.shared.breaking.stop(self)
         self.closed(reason)
 
     def closed(self, reason: Failure) -> None:

@@ -4,7 +4,6 @@ Reading that can be held back for several reasons at once.
 
 from __future__ import annotations
 
-import select
 import typing
 
 from brxy.reactor.hangup import HangupWatcher
@@ -77,16 +76,10 @@ class Holding(Link):
 
     def hasLeft(self) -> bool:
         """
-        @return: whether the peer has closed or half-closed, even if its end is not read yet.
+        @return: whether the peer has closed or half-closed, even if its end is not read yet
+            (of that, the kernel informs only over TCP).
         """
-        if self.read_ended or not self.alive:
-            return True
-        fileno = getattr(self.transport, "fileno", None)
-        if fileno is None:
-            return False
-        poll = select.poll()
-        poll.register(fileno(), select.POLLRDHUP)
-        return bool(poll.poll(0))
+        return self.read_ended or not self.alive or self.isEnded()
 
     def _watch(self) -> None:
         # A transport in memory has no descriptor, and its peer can't hang up.

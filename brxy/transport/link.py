@@ -12,7 +12,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol
 
-from brxy.transport.tcpinfo import givenOf, isCut, readInfo, takenOf
+from brxy.transport.tcpinfo import givenOf, isCut, isEnded, isSent, readInfo, takenOf
 
 __all__ = ["Link", "Transport"]
 
@@ -92,6 +92,19 @@ class Link(Protocol):
         How many bytes have come from the peer, read or not; 0 if they are not counted.
         """
         return givenOf(readInfo(self.transport)) if self.isCounted() else 0
+
+    def isEnded(self) -> bool:
+        """
+        Whether the peer has closed or half-closed, as far as the kernel knows: its end may
+        not be read yet.
+        """
+        return self.isCounted() and isEnded(readInfo(self.transport))
+
+    def isSent(self) -> bool:
+        """
+        Whether the peer's kernel has all that ours was given.
+        """
+        return not self.isCounted() or isSent(readInfo(self.transport))
 
     def isCut(self) -> bool:
         """

@@ -8,17 +8,25 @@ import socket
 import sys
 from typing import Any
 
-__all__ = ["givenOf", "isCut", "readInfo", "takenOf"]
+__all__ = ["givenOf", "isCut", "isEnded", "isSent", "readInfo", "takenOf"]
 
-# Offsets into struct tcp_info: tcpi_retransmits, tcpi_probes (both consecutive, unanswered);
-# tcpi_last_ack_recv (ms); tcpi_bytes_acked; tcpi_bytes_received.
+# Offsets into struct tcp_info: tcpi_state; tcpi_retransmits, tcpi_probes (both consecutive,
+# unanswered); tcpi_unacked (segments); tcpi_last_ack_recv (ms); tcpi_bytes_acked;
+# tcpi_bytes_received; tcpi_notsent_bytes.
+_STATE = 0
 _RETRANSMITS = 2
 _PROBES = 3
+_UNACKED = slice(24, 28)
 _LAST_ACK = slice(56, 60)
 _BYTES_ACKED = slice(120, 128)
 _BYTES_RECEIVED = slice(128, 136)
+_NOT_SENT = slice(144, 148)
 
-_SIZE = _BYTES_RECEIVED.stop
+_SIZE = _NOT_SENT.stop
+
+# States in which the peer's FIN or reset has come: TIME_WAIT, CLOSE, CLOSE_WAIT, LAST_ACK and
+# CLOSING of linux/tcp_states.h.
+_ENDED = {6, 7, 8, 9, 11}
 
 # A link counts as cut after this many milliseconds without an acknowledgement, and this many
 # unanswered attempts in a row.
@@ -51,6 +59,20 @@ def givenOf(info: bytes) -> int:
     How many bytes have come from the peer, read or not.
     """
     return int.from_bytes(info[_BYTES_RECEIVED], sys.byteorder)
+
+
+def isEnded(info: bytes) -> bool:
+    """
+    Whether the peer has closed or half-closed.
+    """
+    return info[_STATE] in _ENDED
+
+
+def isSent(info: bytes) -> bool:
+    """
+    Whether the peer's kernel has all that ours was given.
+    """
+    return not any(info[_UNACKED] + info[_NOT_SENT])
 
 
 def isCut(info: bytes) -> bool:

@@ -159,7 +159,7 @@ class ClientConnection(Connection, Generic[_K]):
         See L{brxy.transport.relay.End}.
         """
         self.exchangeOver()
-        self.abort()
+        self.breakOff()
 
     def filled(self) -> None:
         """

@@ -220,7 +220,7 @@ class BadBodyTests(EdgeTests):
 
     async def breaks(self, reply: bytes, *later: bytes, reset: bool = False) -> None:
         """
-        Have the app send these pieces and close. The client gets the bytes
+        Have the app send these pieces and close. The client gets all bytes
         that were sent, and then a reset. The request is not offered again.
         """
 
@@ -243,7 +243,7 @@ class BadBodyTests(EdgeTests):
         assert client.lost is not None
         self.assertIsNone(client.lost.check(ConnectionDone))
         body = reply.partition(b"\r\n\r\n")[2]
-        self.assertTrue(not client.received or client.received.endswith(b"\r\n\r\n" + body))
+        self.assertTrue(client.received.endswith(b"\r\n\r\n" + body))
         self.assertEqual(len(app.requests), 1)
         await app.peers[0].untilLost()
         self.assertEqual((await self.ask(GET % b"/")).status, 200)
@@ -253,6 +253,40 @@ class BadBodyTests(EdgeTests):
         Fewer bytes than Content-Length: the client's connection breaks.
         """
         await self.breaks(answer(b"x" * 100)[:-50])
+
+    async def test_muchTooShort(self) -> None:
+        """
+        Half of a long response: the client gets all of it that came, even if it reads
+        slowly, and then its connection breaks.
+        """
+        size = 1_000_000
+        for fields in (b"Content-Length: %d" % (2 * size), b"Transfer-Encoding: chunked"):
+            part = b"x" * size
+            if b"chunked" in fields:
+                part = b"%x\r\n%b" % (2 * size, part)
+            await self.partial(fields, part)
+
+    async def partial(self, fields: bytes, part: bytes) -> None:
+        """
+        Have the app send a part of a body and close, while the client does not read.
+        """
+
+        async def serve(peer: Peer) -> None:
+            await peer.head()
+            peer.write(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n%b" % (fields, part))
+            peer.close()
+
+        self.launch(App(serve))
+        client = await self.connect()
+        client.write(GET % b"/")
+        await client.until(lambda: len(client.received) > 1000)
+        client.pause()
+        await self.untilRead()
+        client.resume()
+        await client.untilLost()
+        self.assertFalse(client.clean)
+        self.assertTrue(client.received.endswith(b"\r\n\r\n" + part))
+        await self.edge.stopService()
 
     async def test_lastChunkMissing(self) -> None:
         """

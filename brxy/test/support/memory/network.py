@@ -40,6 +40,10 @@ TCP_ADDRESS = IPv4Address("TCP", "127.0.0.1", 20000)
 UNIX_ADDRESS = UNIXAddress("/slot")
 
 
+# States of linux/tcp_states.h.
+_ESTABLISHED, _CLOSE_WAIT = 1, 8
+
+
 class _Handle:
     """
     The part of a socket that brxy uses.
@@ -59,7 +63,9 @@ class _Handle:
         assert (level, option) == (socket.IPPROTO_TCP, socket.TCP_INFO)
         end, other = self._end, self._end.other
         taken = max(0, len(end.written()) - len(other.pending()))
-        return struct.pack("120xQQ", taken, len(other.written()))[:size]
+        state = _CLOSE_WAIT if other.ending or end.isBroken() else _ESTABLISHED
+        counted = (state, len(other.pending()), taken, len(other.written()))
+        return struct.pack("B23xI92xQQ12x", *counted)[:size]
 
     def recv(self, size: int, flags: int) -> bytes:
         """
@@ -106,6 +112,12 @@ class PipeEnd:
         self._end_seen = False
 
     # For tests
+
+    def isBroken(self) -> bool:
+        """
+        Whether the other side has reset the connection.
+        """
+        return self._broken
 
     def pending(self) -> bytes:
         """
