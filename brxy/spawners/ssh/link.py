@@ -194,7 +194,7 @@ class SshLink:
         """
         if line == MADE and not self._made.called:
             self._made.callback(None)
-        else:
+        elif line:
             self._lines.append(oneLine(line))
 
     # In use

@@ -4,6 +4,9 @@ What C{ssh:} runs on a host: two fixed scripts for any C{sh}, their input and th
 ssh passes one string to the remote user's shell, which may be any shell.  So the scripts
 are fixed and quoted for all shells.  What varies comes over standard input, and no shell
 runs it as code.
+
+The user's shell may print before it runs a script (C{bash} reads C{.bashrc}), and what it
+prints may lack the end of its line.  So both scripts print an empty line first.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ def _quoted(script: str) -> str:
 #: and removes it when the input ends.
 HOLD = _quoted(
     """
-    IFS= read -r folder && mkdir -m 700 "$folder" && echo "brxy-ssh: folder made" &&
+    echo; IFS= read -r folder && mkdir -m 700 "$folder" && echo "brxy-ssh: folder made" &&
     { trap : HUP INT PIPE TERM; IFS= read -r end; rm -rf "$folder"; }
     """
 )
@@ -52,7 +55,7 @@ HOLD = _quoted(
 #: it.  When the input ends, the command gets SIGTERM, and SIGKILL after its stop timeout.
 RUN = _quoted(
     """
-    kill -0 "-$$" || { echo "the remote shell leads no process group" >&2; exit 125; };
+    echo; kill -0 "-$$" || { echo "the remote shell leads no process group" >&2; exit 125; };
     IFS= read -r backslash; IFS= read -r patience; complete=;
     while IFS= read -r line; do
       case $line in *"$backslash"*) line=$(printf %bx "$line"); line=${line%x};; esac;

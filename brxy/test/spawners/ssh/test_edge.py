@@ -42,6 +42,16 @@ class ServingTests(SshEdgeTests):
         self.assertFalse(folder.exists())
         self.assertEqual([*self.folder.glob("brxy-ssh-*")], [])
 
+    async def test_noise(self) -> None:
+        """
+        The shell of the user may print what it likes, without the end of a line too.
+        """
+        noise = "printf '\\033]0;title\\007'; printf noise; printf noise >&2\n"
+        (self.sshd.folder / "home" / ".bashrc").write_text(noise)
+        edge, address = await self.launch()
+        self.assertEqual((await self.ask(address)).status, 200, edge.out)
+        await self.stopped(edge)
+
     async def test_unixNodePort(self) -> None:
         """
         The node port may be a unix socket; a route arrives as it is, and a token

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.spawners.ssh.remote import HOLD, MADE, RUN, instructions, readStatus
 from brxy.test.support.loopback.leftovers import aliveInGroup
 
-__all__ = ["HoldTests", "InstructionsTests", "RunTests"]
+__all__ = ["HoldTests", "InstructionsTests", "NoiseTests", "RunTests"]
 
 #: Every kind of sh that is here.
 _SHELLS = [name for name in ("dash", "bash", "busybox sh") if shutil.which(name.split()[0])]
@@ -110,9 +110,11 @@ class RunTests(_Tests):
         Run a command.
         """
         process = self.run_(RUN, shell)
-        assert process.stdin is not None
+        assert process.stdin is not None and process.stdout is not None
         process.stdin.write(instructions({"ROUTE": "a_b.x-1.example"}, command, patience))
         process.stdin.flush()
+        # See NoiseTests.
+        self.assertEqual(process.stdout.readline(), b"\n")
         return process
 
     def outcome(self, shell: str, script: str) -> list[bytes]:
@@ -212,7 +214,29 @@ class RunTests(_Tests):
             process = self.run_(RUN, shell)
             told = instructions({}, ["echo", "run"], 1)
             output, _ = process.communicate(told[:-2])
-            self.assertEqual((output, process.returncode), (b"", 125), shell)
+            self.assertEqual((output, process.returncode), (b"\n", 125), shell)
+
+
+class NoiseTests(_Tests):
+    """
+    Tests of both scripts behind a shell that prints first.
+    """
+
+    def test_lines(self) -> None:
+        """
+        What the scripts print has lines of its own.
+        """
+        for shell in _SHELLS:
+            folder = Path(self.mktemp()).absolute()
+            process = self.run_(f"printf noise; {HOLD}", shell)
+            output, _ = process.communicate(f"{folder}\n".encode())
+            self.assertEqual(output.splitlines(), [b"noise", MADE], shell)
+            process = self.run_(f"printf noise; {RUN}", shell)
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.write(instructions({}, ["echo", "told"], 10))
+            process.stdin.flush()
+            lines = process.stdout.read().splitlines()
+            self.assertEqual(lines, [b"noise", b"told", b"", b"brxy-ssh: exit 0"], shell)
 
 
 class HoldTests(_Tests):
@@ -232,6 +256,7 @@ class HoldTests(_Tests):
             assert process.stdin is not None and process.stdout is not None
             process.stdin.write(f"{folder}\n".encode())
             process.stdin.flush()
+            self.assertEqual(process.stdout.readline(), b"\n")
             self.assertEqual(process.stdout.readline().rstrip(), MADE)
             self.assertEqual(folder.stat().st_mode & 0o777, 0o700)
             (folder / "socket").touch()
@@ -246,5 +271,5 @@ class HoldTests(_Tests):
         folder.mkdir()
         process = self.run_(HOLD, "sh")
         output, _ = process.communicate(f"{folder}\n".encode())
-        self.assertEqual(output, b"")
+        self.assertEqual(output, b"\n")
         self.assertTrue(folder.exists())
