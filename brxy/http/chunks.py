@@ -19,11 +19,18 @@ MAX_TRAILERS = 8 * 1024
 MAX_TRAILER_FIELDS = 32
 _MAX_CHUNK = 2**63 - 1
 
-# Extensions, without the "bad" white space of the grammar: parsers disagree about it.
+# Extensions, without the "bad" white space of the grammar.
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 _EXTENSIONS = rb"(?:;%b++(?:=(?:%b++|%b))?)*" % (TOKEN, TOKEN, _QUOTED)
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16}+)%b\r\n" % _EXTENSIONS)
-_PARTIAL_SIZE = re.compile(rb"(?:[0-9A-Fa-f]{1,16}+(?:;[\t -~\x80-\xff]*+)?\r?)?")
+# The same with it.  Parsers disagree about such lines.
+_BLANK_EXTENSIONS = rb"(?:[ \t]*+;[ \t]*+%b++(?:[ \t]*+=[ \t]*+(?:%b++|%b))?)*" % (
+    TOKEN,
+    TOKEN,
+    _QUOTED,
+)
+_BLANK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16}+)%b\r\n" % _BLANK_EXTENSIONS)
+_PARTIAL_SIZE = re.compile(rb"(?:[0-9A-Fa-f]{1,16}+(?:\r|[ \t]*+(?:;[\t -~\x80-\xff]*+\r?)?)?)?")
 
 # The part of the body that the next byte belongs to.
 _SIZE_LINE = 0
@@ -35,12 +42,14 @@ _TRAILERS = 3
 class ChunkedBody:
     """
     A chunked body, see L{brxy.http.body.Body}.  The chunks pass unchanged, or only their
-    contents do.
+    contents do.  Extensions of a chunk that have white space outside of quotes are removed
+    with it, as RFC 9110 §5.6.3 demands of the white space; RFC 9112 §7.1.1 lets a
+    recipient ignore extensions.
 
     @ivar done: the body is complete.
     """
 
-    __slots__ = ("_decode", "_error", "_missing", "_pending", "_state", "done")
+    __slots__ = ("_cuts", "_decode", "_error", "_missing", "_pending", "_state", "done")
 
     def __init__(self, decode: bool, error: Callable[[str], PeerError]) -> None:
         """
@@ -53,6 +62,7 @@ class ChunkedBody:
         self._state = _SIZE_LINE
         self._missing = 0  # bytes of the contents of this chunk
         self._pending = b""  # bytes that can't be checked until more come
+        self._cuts: list[tuple[int, int]] = []  # what to remove of the bytes in hand
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """
@@ -72,7 +82,10 @@ class ChunkedBody:
         passed = pos
         if self._state == _TRAILERS:
             pos, trailers, passed = self._readTrailers(data, pos)
-        out = b"".join(contents) if self._decode else data[:passed]
+        if self._decode:
+            out = b"".join(contents)
+        else:
+            out = self._cut(data, passed) if self._cuts else data[:passed]
         if trailers and not self._decode:
             out += trailers
         if self.done:
@@ -105,6 +118,10 @@ class ChunkedBody:
     def _readSize(self, data: bytes, pos: int) -> int:
         match = _SIZE.match(data, pos, pos + MAX_SIZE_LINE)
         if match is None:
+            match = _BLANK_SIZE.match(data, pos, pos + MAX_SIZE_LINE)
+            if match is not None and not self._decode:
+                self._cuts.append((match.end(1), match.end() - 2))
+        if match is None:
             if len(data) - pos < MAX_SIZE_LINE and _PARTIAL_SIZE.fullmatch(data, pos):
                 return pos
             raise self._error("malformed chunk size")
@@ -114,6 +131,18 @@ class ChunkedBody:
         self._missing = size
         self._state = _CONTENT if size else _TRAILERS
         return match.end()
+
+    def _cut(self, data: bytes, end: int) -> bytes:
+        """
+        @return: the bytes up to C{end}, without those that are to be removed.
+        """
+        parts, pos = [], 0
+        for start, after in self._cuts:
+            parts.append(data[pos:start])
+            pos = after
+        parts.append(data[pos:end])
+        self._cuts = []
+        return b"".join(parts)
 
     def _readContent(self, data: bytes, pos: int) -> int:
         size = min(self._missing, len(data) - pos)

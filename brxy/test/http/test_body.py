@@ -218,6 +218,38 @@ class ChunkedTests(SynchronousTestCase):
             data = b"1" + extension + b"\r\na\r\n0\r\n\r\n"
             self.assertEqual(framingFor(CHUNKED).feed(data), (data, b""))
 
+    def test_blanksInExtensions(self) -> None:
+        """
+        Extensions with white space around their signs are removed with it (RFC 9110 §5.6.3),
+        from this line alone, however the bytes are split.
+        """
+        for extension in (
+            b" ;a",
+            b"; a",
+            b"\t; \ta",
+            b" ; a = b",
+            b";a =b",
+            b";a= b",
+            b";a;b ;c=d",
+            b' ; a = "b c\r;\\"" ; d'.replace(b"\r", b""),
+        ):
+            line = b"1%b\r\n" % extension
+            for data, out in (
+                (line + b"a\r\n0\r\n\r\n", b"1\r\na\r\n0\r\n\r\n"),
+                (
+                    b"1;x\r\nb\r\n" + line + b"a\r\n0;y\r\n\r\n",
+                    b"1;x\r\nb\r\n1\r\na\r\n0;y\r\n\r\n",
+                ),
+                (line + b"a\r\n" + line + b"b\r\n0\r\n\r\n", b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n"),
+                (b"0%b\r\nX: 1\r\n\r\n" % extension, b"0\r\nX: 1\r\n\r\n"),
+                (b"0%b\r\nX: 1\r\nHost: 1\r\n\r\n" % extension, b"0\r\nX: 1\r\n\r\n"),
+            ):
+                for place in range(len(data) + 1):
+                    pieces = cut(data + b"rest", [place])
+                    self.assertEqual(feedAll(framingFor(CHUNKED), pieces), (out, b"rest"), data)
+        body = framingFor(CHUNKED, decode=True)
+        self.assertEqual(body.feed(b"1 ; a = b\r\nx\r\n0 ;a\r\n\r\n"), (b"x", b""))
+
     def test_badExtensions(self) -> None:
         """
         Malformed extensions are refused.
@@ -226,7 +258,18 @@ class ChunkedTests(SynchronousTestCase):
             b";",
             b";;a",
             b";a=",
-            b"; a",
+            b"; ",
+            b" ;",
+            b";a ",
+            b"; a ",
+            b";a = ",
+            b" ; a = b ",
+            b" a",
+            b" =a",
+            b"\t",
+            b"\n;a",
+            b"\x0b;a",
+            b" ;;a",
             b';a="b',
             b';a="\0"',
             b" ",

@@ -6,6 +6,7 @@ an app behind brxy must read a request as brxy does.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 
 import h11
@@ -188,6 +189,15 @@ def framesInTrailers(data: bytes, ours: Reading) -> bool:
     )
 
 
+def hasBlankExtension(data: bytes, ours: Reading) -> bool:
+    """
+    @return: whether there is white space outside of quotes in the line of a chunk.
+    """
+    line = rb'\r\n[0-9A-Fa-f]+(?:;[^\s"]*|"[^"\r\n]*")*[ \t]+[;=0-9A-Za-z"]'
+    body = b"\r\n" + data.partition(b"\r\n\r\n")[2]
+    return (b"transfer-encoding", b"chunked") in ours.fields and bool(re.search(line, body))
+
+
 #: What others refuse and brxy accepts. Each entry is a test of the bytes of the request and of
 #: brxy's reading of it; its key is the reason why that does no harm.
 LOOSER: dict[str, dict[str, Callable[[bytes, Reading], bool]]] = {
@@ -196,8 +206,10 @@ LOOSER: dict[str, dict[str, Callable[[bytes, Reading], bool]]] = {
             lambda data, ours: data.startswith(b"\r\n")
         ),
         "dropped, so that the app never sees it (RFC 9110 §6.5.1)": framesInTrailers,
+        "removed, so that the app never sees it (RFC 9110 §5.6.3)": hasBlankExtension,
     },
     "httptools": {
+        "removed, so that the app never sees it (RFC 9110 §5.6.3)": hasBlankExtension,
         "methods are an open set (RFC 9110 §16.1); an app refuses unknown ones": (
             lambda data, ours: ours.method not in KNOWN
         ),

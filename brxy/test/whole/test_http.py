@@ -225,6 +225,21 @@ class BodyTests(EdgeTests):
     Tests of bodies, and of interim responses before them.
     """
 
+    async def test_blanksInExtensions(self) -> None:
+        """
+        Chunk extensions with white space around their signs are removed, in requests and in
+        responses; others pass.
+        """
+        body = b"3 ; x = y\r\nabc\r\n2;x=y\r\nde\r\n0 ;z\r\n\r\n"
+        passed = b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"
+        app = webApp(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+        self.launch(app)
+        reply = await self.ask(
+            b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+        )
+        self.assertTrue(app.requests[0].raw.endswith(b"\r\n\r\n" + passed), app.requests[0].raw)
+        self.assertTrue(reply.raw.endswith(b"\r\n\r\n" + passed), reply.raw)
+
     async def test_chunked(self) -> None:
         """
         Chunked bodies pass unchanged in both directions, with trailers, except

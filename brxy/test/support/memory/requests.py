@@ -65,7 +65,9 @@ _ODD_FIELDS = st.sampled_from(
         b"X : 1",
     ]
 )
-_EXTENSIONS = st.sampled_from([b""] * 6 + [b";a", b";a=b", b';a="b;c"', b";a=b;c"])
+_EXTENSIONS = st.sampled_from(
+    [b""] * 6 + [b";a", b";a=b", b';a="b;c"', b";a=b;c", b" ; a = b", b';a; b="c d"']
+)
 _TRAILERS = st.sampled_from(
     [b"X-Sum: 1", b"Content-Length: 3", b"Host: b", b"x_forwarded_for: 1", b"Y:"]
 )
