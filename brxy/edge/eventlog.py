@@ -13,14 +13,12 @@ from brxy.edge.events import (
     BadResponse,
     CertificateExpired,
     CertificateExpires,
-    ClientsAbandoned,
     ClientsFull,
     CommandEnded,
     DialledIn,
     Drains,
     Event,
     ExchangeLost,
-    FinishingClients,
     GivenUp,
     Gone,
     Holding,
@@ -39,10 +37,10 @@ from brxy.edge.events import (
     SlotDropped,
     StartFailed,
     StateNotSaved,
-    StoppingSpawned,
     Unclaimed,
     Unresponsive,
 )
+from brxy.edge.stopevents import ClientsAbandoned, FinishingClients, StoppingSpawned
 
 __all__ = ["TEXTS", "LogListener"]
 
@@ -96,9 +94,16 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
     Reloading: (LogLevel.info, "reading certificates and tokens again"),
     ReloadFailed: (LogLevel.error, "keeping what was read before: {reason}"),
     StateNotSaved: (LogLevel.error, "cannot write the state file: {reason}"),
-    FinishingClients: (LogLevel.info, "finishing with {count} clients"),
+    FinishingClients: (
+        LogLevel.info,
+        "finishing with {count} clients, for at most {seconds:g} s; a second signal (Ctrl-C) "
+        "stops at once",
+    ),
     ClientsAbandoned: (LogLevel.warn, "no longer waiting for {count} clients"),
-    StoppingSpawned: (LogLevel.info, "stopping what was spawned"),
+    StoppingSpawned: (
+        LogLevel.info,
+        "stopping what was spawned; a second signal (Ctrl-C) stops at once",
+    ),
 }
 
 

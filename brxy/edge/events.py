@@ -17,7 +17,6 @@ __all__ = [
     "BadResponse",
     "CertificateExpired",
     "CertificateExpires",
-    "ClientsAbandoned",
     "ClientsFull",
     "CommandEnded",
     "DialledIn",
@@ -25,7 +24,6 @@ __all__ = [
     "Event",
     "Events",
     "ExchangeLost",
-    "FinishingClients",
     "GivenUp",
     "Gone",
     "Holding",
@@ -44,7 +42,6 @@ __all__ = [
     "SlotDropped",
     "StartFailed",
     "StateNotSaved",
-    "StoppingSpawned",
     "Unclaimed",
     "Unresponsive",
 ]
@@ -338,31 +335,6 @@ class StateNotSaved(Event):
     """
 
     reason: str
-
-
-@frozen
-class FinishingClients(Event):
-    """
-    The edge is stopping, and serves the clients that are connected.
-    """
-
-    count: int
-
-
-@frozen
-class ClientsAbandoned(Event):
-    """
-    The time for finishing is over, and clients are still connected.
-    """
-
-    count: int
-
-
-@frozen
-class StoppingSpawned(Event):
-    """
-    The edge is stopping, and ends the instances that it started.
-    """
 
 
 class Events:

@@ -19,9 +19,10 @@ from brxy.edge.clients.connection import ClientFactory
 from brxy.edge.clients.proxied import Proxied
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.endpoints import checkPrivate, edgeEndpoint, listen, private
-from brxy.edge.events import ClientsAbandoned, Events, FinishingClients, NoNodeAdmitted
+from brxy.edge.events import Events, NoNodeAdmitted
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
+from brxy.edge.stopevents import ClientsAbandoned, FinishingClients
 from brxy.reactor.signals import Grace, firstOf
 from brxy.tls.handshakes import Handshakes, encrypted
 
@@ -138,7 +139,7 @@ class ClientPorts:
         connected = max(self._admission.count, self.count())
         if not connected:
             return
-        self._events.emit(FinishingClients(connected))
+        self._events.emit(FinishingClients(connected, grace.timeout))
         pause: Deferred[None] = deferLater(self._reactor, LEAVE_PAUSE)
         pause.addErrback(lambda failure: failure.trap(CancelledError))
         if connected > self.count():

@@ -29,10 +29,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from brxy.edge.config.settings import EdgeSettings
-from brxy.edge.events import ReloadFailed, Reloading, StoppingSpawned
+from brxy.edge.events import ReloadFailed, Reloading
 from brxy.edge.fleet.recovery import reportUnclaimed
+from brxy.edge.stopevents import StoppingSpawned
 from brxy.edge.wiring import build
 from brxy.errors import UsageError
+from brxy.program.hangup import onHangup
 from brxy.program.systemd import READY, STOPPING
 from brxy.reactor.signals import Grace, firstOf, onSignal
 
@@ -83,7 +85,7 @@ class EdgeService(Service):
         """
         super().startService()
         parts = self.parts
-        onSignal(self._reactor, signal.SIGHUP, self._reload)
+        onHangup(self._reactor, self._reload)
         # twistd takes SIGUSR1 to rotate its log.
         onSignal(self._reactor, signal.SIGUSR2, parts.scaling.rollAll)
         remembered = parts.scaler.restore(parts.state.instances, self._reactor.seconds())

@@ -6,7 +6,6 @@ stops the app.
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
@@ -24,7 +23,8 @@ from brxy.node.uplink import Uplink
 from brxy.processes.child import Ended
 from brxy.processes.launch import Launched
 from brxy.processes.pipes import EndReader
-from brxy.reactor.signals import Grace, firstOf, onSignal
+from brxy.program.hangup import onHangup
+from brxy.reactor.signals import Grace, firstOf
 from brxy.transport.connection import Shared
 
 __all__ = ["NodeService", "passOn"]
@@ -96,7 +96,7 @@ class NodeService(Service):
         Start the app.
         """
         super().startService()
-        onSignal(self._reactor, signal.SIGHUP, self.roll)
+        onHangup(self._reactor, self.roll)
         if self._exit_on_stdin_eof:
             EndReader(self._reactor, 0, self._reactor.stop)
         app = self._app
@@ -232,7 +232,12 @@ class NodeService(Service):
             or (self._app is not None and self._app.ended.called)
         ):
             return
-        self._log.info("draining: {busy} exchanges are running", busy=clock.lifetime.busy)
+        self._log.info(
+            "draining: {busy} exchanges are running, for at most {seconds:g} s; a second signal "
+            "(Ctrl-C) stops at once",
+            busy=clock.lifetime.busy,
+            seconds=grace.timeout,
+        )
         idle: Deferred[None] = Deferred()
         self._idle = idle
         await firstOf(idle, grace.now)
@@ -246,5 +251,9 @@ class NodeService(Service):
         ended: Deferred[None] = Deferred()
         app.ended.addCallback(lambda result: ended.callback(None))
         grace.signalled.addCallback(lambda _: app.kill())
+        self._log.info(
+            "stopping the app, for at most {seconds:g} s; a second signal (Ctrl-C) kills it",
+            seconds=self._settings.stop_timeout,
+        )
         app.stop()
         await ended

@@ -7,6 +7,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from contextlib import suppress
 
 __all__ = ["exitWith"]
 
@@ -20,8 +21,10 @@ def exitWith(status: int) -> None:
     """
 
     def leave() -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # A terminal that has ended takes nothing more.
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(status)
 
     atexit.register(leave)

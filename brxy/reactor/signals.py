@@ -47,11 +47,13 @@ class Grace:
     """
     The time limit of a graceful stop, which a second SIGTERM or Ctrl-C ends early.
 
+    @ivar timeout: seconds that it began with.
     @ivar now: fires when the time is over, or at the signal.
     @ivar signalled: fires only at the signal.
     """
 
     def __init__(self, reactor: Any, timeout: float) -> None:
+        self.timeout = timeout
         self.now: Deferred[None] = Deferred()
         self.signalled: Deferred[None] = Deferred()
         self._timer = reactor.callLater(timeout, _fire, self.now)

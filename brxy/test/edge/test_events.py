@@ -5,13 +5,13 @@ Tests of L{brxy.edge.events}.
 from __future__ import annotations
 
 import string
+import sys
 from typing import cast
 
 from attrs import fields
 from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge import events
 from brxy.edge.eventlog import TEXTS, LogListener
 from brxy.edge.events import Event, Events, Holding, Unclaimed
 
@@ -22,12 +22,17 @@ def leaves() -> set[type[Event]]:
     """
     The events themselves, without what they have in common.
     """
-    found = {
-        each
-        for each in vars(events).values()
-        if isinstance(each, type) and issubclass(each, Event)
-    }
-    return {each for each in found if not any(each in other.__bases__ for other in found)}
+
+    def below(event: type[Event]) -> set[type[Event]]:
+        # attrs replaces a class by one with slots; the class before it is of no module.
+        found = {
+            each
+            for each in event.__subclasses__()
+            if vars(sys.modules[each.__module__]).get(each.__name__) is each
+        }
+        return set().union(*map(below, found)) if found else {event}
+
+    return below(Event)
 
 
 class EventsTests(SynchronousTestCase):

@@ -56,7 +56,8 @@ SPAWNER_PARTS = {
 EDGE_PARTS = {
     "config": "",
     "events": "",
-    "eventlog": "events",
+    "stopevents": "events",
+    "eventlog": "events stopevents",
     "exchanges": "events",
     "slots": "exchanges config events",
     "clients": "exchanges config events",
@@ -65,9 +66,9 @@ EDGE_PARTS = {
     "supply": "exchanges",
     "dispatch": "supply exchanges events config",
     "endpoints": "",
-    "ports": "clients slots endpoints config events",
+    "ports": "clients slots endpoints config events stopevents",
     "wiring": "ports dispatch routes fleet clients slots exchanges eventlog events config",
-    "service": "wiring ports dispatch fleet endpoints config events",
+    "service": "wiring ports dispatch fleet endpoints config events stopevents",
     "tap": "service config",
     "__main__": "",
 }

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 
 import brxy
 from brxy.test.support.loopback.leftovers import DIES_WITH_US, RealTests, isAlive
+from brxy.test.support.processes.terminals import Screen
 
 __all__ = [
     "ANYWHERE",
@@ -238,7 +239,7 @@ class ProgramTests(RealTests):
         super().setUp()
         self.folder = Path(tempfile.mkdtemp(prefix="brxy-"))
         self.mark = f"{_MARK}={uuid4().hex}"
-        self._programs: list[Program] = []
+        self._programs: list[Program | Screen] = []
         self.addCleanup(shutil.rmtree, self.folder)
         self.addCleanup(self._endAll)
 
@@ -287,6 +288,21 @@ class ProgramTests(RealTests):
         @param environ: variables in addition to our own environment, from
             which brxy's variables are removed.
         """
+        program = Program(argv, self.folder, self._environ(environ))
+        self._programs.append(program)
+        return program
+
+    def startOnScreen(self, *argv: str, **environ: str) -> Screen:
+        """
+        Start a command that leads the session of a terminal of its own.
+
+        @param environ: see L{start}.
+        """
+        screen = Screen(argv, self.folder, self._environ(environ))
+        self._programs.append(screen)
+        return screen
+
+    def _environ(self, more: Mapping[str, str]) -> dict[str, str]:
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -294,9 +310,7 @@ class ProgramTests(RealTests):
         }
         name, _, value = self.mark.partition("=")
         ours = {"PYTHONPATH": str(_ROOT), name: value}
-        program = Program(argv, self.folder, {**inherited, **ours, **environ})
-        self._programs.append(program)
-        return program
+        return {**inherited, **ours, **more}
 
     def edge(self, *arguments: str) -> Program:
         """

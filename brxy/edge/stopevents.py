@@ -1,0 +1,39 @@
+"""
+Events of an edge that is stopping.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from brxy.edge.events import Event
+
+__all__ = ["ClientsAbandoned", "FinishingClients", "StoppingSpawned"]
+
+
+@frozen
+class FinishingClients(Event):
+    """
+    The edge is stopping, and serves the clients that are connected.
+
+    @ivar seconds: for how long at most.
+    """
+
+    count: int
+    seconds: float
+
+
+@frozen
+class ClientsAbandoned(Event):
+    """
+    The time for finishing is over, and clients are still connected.
+    """
+
+    count: int
+
+
+@frozen
+class StoppingSpawned(Event):
+    """
+    The edge is stopping, and ends the instances that it started.
+    """
