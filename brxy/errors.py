@@ -51,6 +51,12 @@ class BadResponse(PeerError):
     """
 
 
+class BadStart(PeerError):
+    """
+    What a client of PostgreSQL began with is no request for TLS, and no other first message.
+    """
+
+
 class BadProxyHeader(PeerError):
     """
     A connection does not begin with a PROXY header, as it must.

@@ -16,6 +16,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from brxy.edge.clients.admission import Admission
 from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.clients.connection import ClientFactory
+from brxy.edge.clients.postgres import START_TIMEOUT, PostgresFactory
 from brxy.edge.clients.proxied import Proxied
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.endpoints import checkPrivate, edgeEndpoint, listen, private
@@ -23,7 +24,9 @@ from brxy.edge.events import Events, NoNodeAdmitted
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
 from brxy.edge.stopevents import ClientsAbandoned, FinishingClients
+from brxy.reactor.prelude import Preludes
 from brxy.reactor.signals import Grace, firstOf
+from brxy.tls.alpn import ALPN
 from brxy.tls.handshakes import Handshakes, encrypted
 
 __all__ = ["ClientPort", "ClientPorts", "NodePorts"]
@@ -43,12 +46,15 @@ class ClientPort:
 
     @ivar endpoint: a Twisted server endpoint.
     @ivar factory: makes the connections of its clients.
-    @ivar secured: whether its clients connect over TLS.
+    @ivar alpn: the protocols that it agrees to if its clients connect over TLS; else
+        L{None}.
+    @ivar postgres: its clients may request TLS as those of PostgreSQL do.
     """
 
     endpoint: str
     factory: ClientFactory[Any]
-    secured: bool = False
+    alpn: ALPN | None = None
+    postgres: bool = False
 
 
 class ClientPorts:
@@ -78,6 +84,7 @@ class ClientPorts:
         self._proxied = proxied
         self._certificates = certificates
         self._handshakes = Handshakes(reactor)
+        self._starts = Preludes(reactor, START_TIMEOUT)
         self._events = events
         self._open: list[IListeningPort] = []
         self._checks: LoopingCall | None = None
@@ -106,9 +113,12 @@ class ClientPorts:
             self._checks.start(_DAY)
 
     def _secured(self, port: ClientPort) -> IProtocolFactory:
-        if not port.secured:
+        if port.alpn is None:
             return port.factory
-        return encrypted(port.factory, self._certificates, self._handshakes, clock=self._reactor)
+        assert self._certificates is not None, "TLS without certificates"
+        creator = self._certificates.creator(port.alpn)
+        secured = encrypted(port.factory, creator, self._handshakes, clock=self._reactor)
+        return PostgresFactory(self._starts, secured, port.factory) if port.postgres else secured
 
     def count(self) -> int:
         """
@@ -156,8 +166,9 @@ class ClientPorts:
 
     def stopHandshakes(self) -> None:
         """
-        Cut the connections that are in a TLS handshake.
+        Cut the connections that are in a TLS handshake, or before it.
         """
+        self._starts.abort()
         self._handshakes.stop()
 
     def abort(self) -> None:

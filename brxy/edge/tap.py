@@ -89,7 +89,7 @@ def _settings(options: Options, reactor: Any) -> EdgeSettings:
     tcp = values["frontends"]
     values.update(
         frontends=[(each.route, each.endpoint) for each in tcp if not each.over_tls],
-        tls_frontends=[(each.route, each.endpoint) for each in tcp if each.over_tls],
+        tls_frontends=[each for each in tcp if each.over_tls],
         spawns=spawns,
         allowed=_allowed(options),
         limits=Limits(**FIELDS.values(options, "limits.")),

@@ -37,10 +37,14 @@ from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
 from brxy.program.tokenfile import makeToken, readToken
 from brxy.scaler.scaler import Scaler
+from brxy.tls.alpn import ALPN
 from brxy.transport.connection import Shared
 from brxy.values.routepattern import canonical
 
 __all__ = ["Parts", "build"]
+
+# What HTTPS clients may agree on.  Those that offer others are served all the same.
+_HTTP = ALPN([b"http/1.1"])
 
 
 @frozen
@@ -159,8 +163,13 @@ def _named(settings: EdgeSettings) -> list[str]:
     The routes that the settings name.
     """
     hosts = [canonical(host, settings.default_route) for host in settings.routes]
-    frontends = (*settings.frontends, *settings.tls_frontends)
-    return [settings.default_route, *hosts, *(name for name, _ in frontends)]
+    frontends = [name for name, _ in settings.frontends]
+    return [
+        settings.default_route,
+        *hosts,
+        *frontends,
+        *(each.route for each in settings.tls_frontends),
+    ]
 
 
 def _makeBroker(settings: EdgeSettings) -> Broker[Exchange, Any]:
@@ -247,10 +256,15 @@ def _clientPorts(
     return [
         *(ClientPort(each, http) for each in settings.ports),
         *(ClientPort(each, TCPFactory(*common, name)) for name, each in settings.frontends),
-        *(ClientPort(each, https, secured=True) for each in settings.tls_ports),
+        *(ClientPort(each, https, alpn=_HTTP) for each in settings.tls_ports),
         *(
-            ClientPort(each, TCPFactory(*common, name), secured=True)
-            for name, each in settings.tls_frontends
+            ClientPort(
+                each.endpoint,
+                TCPFactory(*common, each.route),
+                alpn=ALPN([name.encode("ascii") for name in each.alpn], strict=True),
+                postgres=each.postgres,
+            )
+            for each in settings.tls_frontends
         ),
         *(ClientPort(each, sni) for each in settings.sni_ports),
     ]

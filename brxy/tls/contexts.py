@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from zope.interface import implementer
 
 from brxy.errors import UsageError
+from brxy.tls.alpn import ALPN, NO_ALPN
 from brxy.tls.certificates import isIPAddress
 
 __all__ = [
@@ -103,26 +104,21 @@ def _read(path: Path) -> bytes:
 
 
 def serverContext(
-    identity: Identity, *, minimum: int = TLS_1_2, protocols: Sequence[bytes] = ()
+    identity: Identity, *, minimum: int = TLS_1_2, alpn: ALPN = NO_ALPN
 ) -> SSL.Context:
     """
     Make a context for a server, which requests no certificate of clients.
 
     @param minimum: the oldest version of TLS to speak.
-    @param protocols: for ALPN, the preferred one first.  A client that offers none
-        of them is served as one without ALPN (RFC 7301), where Twisted's own endpoints
-        end the handshake.
+    @param alpn: the protocols that it agrees to.
     @raise UsageError: a server can't use this certificate and key.
     """
     context = _context(SSL.TLS_SERVER_METHOD, minimum)
     context.limitGroups()
     _present(context, identity)
-
-    def choose(_: SSL.Connection, offered: Sequence[bytes]) -> Any:
-        found = (each for each in protocols if each in offered)
-        return next(found, SSL.NO_OVERLAPPING_PROTOCOLS)
-
-    context.set_alpn_select_callback(choose)
+    # Without a callback, Twisted's own endpoints end the handshake of a client that uses
+    # ALPN.
+    context.set_alpn_select_callback(alpn.choose)
     # Clients keep what is needed to resume their sessions; the server keeps nothing.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(b"brxy")

@@ -4,7 +4,7 @@ The certificates for clients, by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from brxy.edge.events import CertificateExpired, CertificateExpires, Events
 from brxy.errors import UsageError
+from brxy.tls.alpn import ALPN
 from brxy.tls.contexts import Identity, readIdentity, serverContext
 
 __all__ = ["CertificateStore"]
@@ -40,7 +41,6 @@ class _Table:
     named: dict[str, SSL.Context] = field(factory=dict)
 
 
-@implementer(IOpenSSLServerConnectionCreator)
 class CertificateStore:
     """
     The certificates in a folder.
@@ -102,8 +102,9 @@ class CertificateStore:
         return table
 
     def _context(self, identity: Identity) -> SSL.Context:
-        context = serverContext(identity, protocols=[b"http/1.1"])
+        context = serverContext(identity)
         context.set_tlsext_servername_callback(self._choose)
+        context.set_alpn_select_callback(_negotiate)
         return context
 
     def _choose(self, connection: SSL.Connection) -> None:
@@ -113,11 +114,51 @@ class CertificateStore:
         if found is not None:
             connection.set_context(found)
 
+    def context(self) -> SSL.Context:
+        """
+        @return: the context with which a handshake begins.
+        """
+        return self._table.default
+
+    def creator(self, alpn: ALPN) -> IOpenSSLServerConnectionCreator:
+        """
+        @param alpn: the protocols that a port agrees to.
+        @return: makes the server's side of the handshakes of that port.
+        """
+        return _Creator(self, alpn)
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class _Creator:
+    """
+    Makes the handshakes of one port.
+    """
+
+    def __init__(self, store: CertificateStore, alpn: ALPN) -> None:
+        self._store = store
+        self._alpn = alpn
+
     def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         """
         See L{IOpenSSLServerConnectionCreator}.
         """
-        return SSL.Connection(self._table.default, None)
+        return _Connection(self._store.context(), self._alpn)
+
+
+class _Connection(SSL.Connection):
+    """
+    The server's side of one handshake.  All ports have the same contexts; so each connection
+    has the protocols of its port.
+    """
+
+    def __init__(self, context: SSL.Context, alpn: ALPN) -> None:
+        super().__init__(context, None)
+        self.alpn = alpn
+
+
+def _negotiate(connection: SSL.Connection, offered: Sequence[bytes]) -> Any:
+    assert isinstance(connection, _Connection), "a connection of another creator"
+    return connection.alpn.choose(connection, offered)
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, Path]]:

@@ -15,15 +15,18 @@ from brxy.edge.clients.connection import ClientFactory
 from brxy.edge.clients.tcp import TCPClient
 from brxy.edge.config.limits import Limits
 from brxy.edge.exchanges.ends import Dispatcher
-from brxy.errors import BadHello
+from brxy.edge.exchanges.postgres import RequestingCarrier
+from brxy.edge.exchanges.table import COPY_LIMIT
+from brxy.errors import BadHello, BadStart
 from brxy.reactor.deadlines import Deadlines
 from brxy.transport.connection import Shared
 from brxy.values.routename import routeName
 from brxy.wire.clienthello import ClientHelloReader
+from brxy.wire.postgres import ANSWERS, Start, StartReader
 
 __all__ = ["SNIClient", "SNIFactory"]
 
-# Seconds for a complete hello.
+# Seconds for a complete hello, and for an app's answer to a request for TLS.
 HELLO_TIMEOUT = 10.0
 
 # RFC 6066 §3: unrecognized_name, fatal.
@@ -33,12 +36,18 @@ _UNKNOWN = b"\x15\x03\x03\x00\x02\x02\x70"
 class SNIClient(TCPClient):
     """
     One TLS client: its connection is one exchange that begins with its hello.
+
+    A client of PostgreSQL may request TLS before.  The edge grants that, since only the
+    hello names the app.  Then it requests TLS of the app in the same way, and sends the hello
+    when the app has granted it.
     """
 
     def __init__(self, factory: SNIFactory, peer: IAddress | None) -> None:
         super().__init__(factory, peer)
         self._sni = factory
-        self._reader: ClientHelloReader | None = ClientHelloReader()
+        self._start: StartReader | None = StartReader()
+        self._hello: ClientHelloReader | None = ClientHelloReader()
+        self._requested = False
 
     def begin(self) -> None:
         """
@@ -50,21 +59,40 @@ class SNIClient(TCPClient):
         """
         See L{twisted.internet.protocol.Protocol}.
         """
-        if self._reader is not None and self.alive:
-            try:
-                name = self._reader.feed(data)
-            except BadHello:
-                self.abort()
-                return
-            if name is not None:
-                self._reader = None
-                self._sni.hellos.stop(self)
-                self._inbox += data
-                self._beginFor(name)
-            else:
-                self._inbox += data
+        if self._hello is None or not self.alive:
+            super().dataReceived(data)
             return
-        super().dataReceived(data)
+        try:
+            if self._start is None:
+                self._readHello(self._hello, data)
+            else:
+                self._readStart(self._start, data)
+        except (BadHello, BadStart):
+            self.abort()
+
+    def _readStart(self, reader: StartReader, data: bytes) -> None:
+        start = reader.feed(data)
+        if start in ANSWERS:
+            self.write(ANSWERS[start])
+        if start is Start.TLS:
+            self._start = None
+            assert self._hello is not None
+            self._readHello(self._hello, reader.data)
+        elif start is Start.SSL_REQUEST:
+            self._start = None
+            self._requested = True
+        elif start is Start.CANCEL:
+            raise BadStart("it names no app")
+        elif start is Start.PLAIN:
+            self.linger()
+
+    def _readHello(self, reader: ClientHelloReader, data: bytes) -> None:
+        self._inbox += data
+        name = reader.feed(data)
+        if name is not None:
+            self._hello = None
+            self._sni.hellos.stop(self)
+            self._beginFor(name)
 
     def _beginFor(self, name: str) -> None:
         host = routeName(name) if name else ""
@@ -72,9 +100,45 @@ class SNIClient(TCPClient):
         if route is None:
             self.write(_UNKNOWN)
             self.linger()
+        elif self._requested:
+            self.carry(RequestingCarrier(self, self._clients.dispatcher, route, self.granted))
         else:
             self.beginOn(route)
             self.advance()
+
+    def advance(self) -> None:
+        """
+        See L{TCPClient}.
+        """
+        if not self._requested:
+            super().advance()
+        elif len(self._inbox) > COPY_LIMIT:
+            self.abort()
+
+    def accepted(self) -> None:
+        """
+        See L{TCPClient}.
+        """
+        if self._requested:
+            self._sni.hellos.start(self)
+        super().accepted()
+
+    def granted(self) -> None:
+        """
+        The app is ready for the handshake.
+        """
+        self._requested = False
+        self._sni.hellos.stop(self)
+        self.advance()
+
+    def peerEnded(self) -> None:
+        """
+        See L{TCPClient}.
+        """
+        if self._requested:
+            self.abort()
+        else:
+            super().peerEnded()
 
     def closed(self, reason: Failure) -> None:
         """
@@ -90,7 +154,7 @@ class SNIFactory(ClientFactory[TCPClient]):
 
     @ivar route: finds the route of a name (C{""} for clients that name none); returns
         L{None} if there is no app.
-    @ivar hellos: clients whose hello is not complete.
+    @ivar hellos: clients whose hello is not complete, or has not gone to the app.
     """
 
     def __init__(

@@ -55,9 +55,14 @@ class TCPClient(ClientConnection[TCPCarrier]):
         """
         Begin the exchange.
         """
-        dispatcher = self._clients.dispatcher
-        self._carrier = TCPCarrier(self, dispatcher, route)
-        dispatcher.wait(self._carrier.exchange)
+        self.carry(TCPCarrier(self, self._clients.dispatcher, route))
+
+    def carry(self, carrier: TCPCarrier) -> None:
+        """
+        Begin the exchange of a carrier.
+        """
+        self._carrier = carrier
+        self._clients.dispatcher.wait(carrier.exchange)
 
     def advance(self) -> None:
         """

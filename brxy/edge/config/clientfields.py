@@ -42,7 +42,10 @@ CLIENTS = (
         This is a *TCP frontend*: the edge passes on the bytes of each connection and does not
         interpret them. Each connection is one exchange of the route ``NAME``. With
         ``NAME=tls:ENDPOINT`` clients connect over TLS, which ends at the edge; that needs
-        ``--tls-certs``.
+        ``--tls-certs``. ``NAME=tls-postgres:ENDPOINT`` is the same for clients of PostgreSQL,
+        which request TLS first. Over TLS the endpoint may end with ``:alpn=PROTOCOL,PROTOCOL...``,
+        the protocols that the edge agrees to by ALPN; the default is ``postgresql`` with
+        ``tls-postgres:``, else none.
         """,
         see=":ref:`https`",
     ),
@@ -133,7 +136,8 @@ TLS = (
         repeatable=True,
         detail="""
         The server name that a client requests is the route; a client that requests none gets the
-        default route. The app makes the TLS handshake and has the key.
+        default route. The app makes the TLS handshake and has the key. Clients of PostgreSQL may
+        request TLS before (see :ref:`tls-postgres`).
         """,
         see=":ref:`https`",
     ),

@@ -4,6 +4,9 @@ What the values of an edge's settings look like: endpoints, TCP frontends, netwo
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+
 from attrs import frozen
 
 from brxy.program.fields import Kind
@@ -33,11 +36,23 @@ class Frontend:
     @ivar route: its name, which is the route of all its connections.
     @ivar endpoint: where its clients connect, as a server endpoint.
     @ivar over_tls: they do so over TLS.
+    @ivar alpn: the protocols that the edge agrees to, the preferred one first.
+    @ivar postgres: they request TLS as clients of PostgreSQL do, or begin with it at once.
     """
 
     route: str
     endpoint: str
-    over_tls: bool
+    over_tls: bool = False
+    alpn: Sequence[str] = ()
+    postgres: bool = False
+
+
+# What a TCP frontend over TLS begins with, and the protocols that it agrees to unless alpn=
+# names others.
+_OVER_TLS: Mapping[str, Sequence[str]] = {"tls:": (), "tls-postgres:": ("postgresql",)}
+
+# An argument of an endpoint.  A colon behind a backslash separates nothing.
+_ALPN = re.compile(r"(?<!\\):alpn=([^:\\]*)(?=:|$)")
 
 
 def _portEndpoint(text: str) -> str:
@@ -52,8 +67,27 @@ def _frontend(text: str) -> Frontend:
     name, equals, endpoint = text.partition("=")
     if not equals:
         raise ValueError("NAME=ENDPOINT is needed")
-    where = _portEndpoint(endpoint.removeprefix("tls:"))
-    return Frontend(route(name), where, endpoint.startswith("tls:"))
+    kind = next((each for each in _OVER_TLS if endpoint.startswith(each)), "")
+    endpoint, alpn = _withoutALPN(endpoint.removeprefix(kind))
+    if alpn and not kind:
+        raise ValueError("alpn= is for TLS only: use tls:ENDPOINT")
+    alpn = alpn or _OVER_TLS.get(kind, ())
+    postgres = kind == "tls-postgres:"
+    return Frontend(route(name), _portEndpoint(endpoint), bool(kind), alpn, postgres)
+
+
+def _withoutALPN(endpoint: str) -> tuple[str, Sequence[str]]:
+    """
+    Take C{alpn=} out of the arguments of an endpoint.
+    """
+    found = _ALPN.search(endpoint)
+    if found is None:
+        return endpoint, ()
+    names = found[1].split(",")
+    # A name has 1 to 255 bytes, and all of them together have a length of two bytes.
+    if not all(0 < len(each) < 256 and each.isascii() for each in names) or len(names) > 64:
+        raise ValueError("alpn= needs the names of protocols, such as postgresql or h2,http/1.1")
+    return endpoint[: found.start()] + endpoint[found.end() :], names
 
 
 def _allowed(text: str) -> tuple[str, str | None]:
@@ -78,7 +112,12 @@ _SERVER = "a server endpoint or a port number"
 
 ENDPOINT = Kind("ENDPOINT", _portEndpoint, _SERVER)
 NODE_ENDPOINT = Kind("ENDPOINT", _endpoint, "a server endpoint")
-FRONTEND = Kind("NAME=ENDPOINT", _frontend, f"a route, ``=`` or ``=tls:``, and {_SERVER}")
+FRONTEND = Kind(
+    "NAME=ENDPOINT",
+    _frontend,
+    f"a route, ``=``, ``=tls:`` or ``=tls-postgres:``, and {_SERVER}, which over TLS may have "
+    "``alpn=`` as one more argument",
+)
 NETWORK = Kind(
     "NETWORK",
     _network,

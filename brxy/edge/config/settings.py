@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from brxy.edge.config.fields import FIELDS
+from brxy.edge.config.kinds import Frontend
 from brxy.edge.config.limits import Limits
 from brxy.interfaces import ISpawner
 from brxy.scaler.rules import Rule
@@ -108,7 +109,7 @@ class EdgeSettings:
     @ivar proxy_trust: addresses whose connections begin with a PROXY header.
     @ivar forwarded_trust: addresses whose C{X-Forwarded-*} fields are kept.
     @ivar tls_ports: where HTTPS clients connect.
-    @ivar tls_frontends: as C{frontends}, but over TLS.
+    @ivar tls_frontends: where TCP clients connect over TLS.
     @ivar tls_certs: the folder with the certificates for C{tls_ports} and
         C{tls_frontends}.
     @ivar sni_ports: where TLS clients connect whose connections are passed on undecrypted.
@@ -141,7 +142,7 @@ class EdgeSettings:
     proxy_trust: Networks = NOBODY
     forwarded_trust: Networks = NOBODY
     tls_ports: Sequence[str] = ()
-    tls_frontends: Sequence[tuple[str, str]] = ()
+    tls_frontends: Sequence[Frontend] = ()
     tls_certs: str | None = _default("tls_certs")
     sni_ports: Sequence[str] = ()
     half_closed: str = _default("half_closed")

@@ -54,6 +54,29 @@ class EdgeOptionsTests(RefusalTests):
         options = parse("--node-port", "tcp:1", "--node-port", "unix:/y")
         self.assertEqual(options["node-port"], ["tcp:1", "unix:/y"])
 
+    def test_alpn(self) -> None:
+        """
+        A TCP frontend over TLS has the protocols of its C{alpn=}.
+        """
+        options = Options({})
+        given = (
+            ("a=tls:1", "tcp:1", (), False),
+            ("a=tls:1:alpn=h2", "tcp:1", ["h2"], False),
+            (
+                r"a=tls:tcp:1:alpn=h2,http/1.1:interface=\:\:1",
+                r"tcp:1:interface=\:\:1",
+                ["h2", "http/1.1"],
+                False,
+            ),
+            (r"a=tls:unix:/x\:alpn\=y", r"unix:/x\:alpn\=y", (), False),
+            ("a=tls-postgres:2", "tcp:2", ("postgresql",), True),
+            ("a=tls-postgres:unix:/y:alpn=x", "unix:/y", ["x"], True),
+        )
+        arguments = [part for each in given for part in ("--tcp", each[0])]
+        options.parseOptions([*arguments, "--tls-certs", "/c"])
+        found = [(each.endpoint, each.alpn, each.postgres) for each in options["tcp"]]
+        self.assertEqual(found, [each[1:] for each in given])
+
     def test_tls(self) -> None:
         """
         Clients over TLS have ports of their own, and need certificates where TLS ends at the
@@ -143,6 +166,14 @@ class EdgeOptionsTests(RefusalTests):
         for arguments, why in (
             (["--nonsense"], "option --nonsense not recognized"),
             (["--capacity"], "option --capacity requires argument"),
+            (
+                ["--tcp", "a=1:alpn=h2"],
+                "bad --tcp 'a=1:alpn=h2': alpn= is for TLS only: use tls:ENDPOINT",
+            ),
+            (
+                ["--tcp", "a=tls:1:alpn="],
+                "bad --tcp 'a=tls:1:alpn=': alpn= needs the names of protocols",
+            ),
             (["--port", "ssl:1:a:b"], "bad --port 'ssl:1:a:b': for TLS use --tls-port"),
             (["--default-route-for-all=1"], "option --default-route-for-all must not have"),
             (["-c", "0"], "bad --capacity '0': a whole number from 1 to 10000 is needed"),

@@ -27,6 +27,7 @@ from brxy.processes.ports import PORTS
 from brxy.test.support.kubernetes.discovery import DISCOVERY
 from brxy.test.support.kubernetes.kubelet import Kubelet
 from brxy.test.support.kubernetes.store import APIError, Object, PodStore, Watcher
+from brxy.tls.alpn import ALPN
 from brxy.tls.contexts import Identity, serverContext
 
 __all__ = ["TOKEN", "Cluster"]
@@ -47,7 +48,7 @@ class _ContextFactory:
         chain = x509.load_pem_x509_certificates(issued.certificate)
         identity = Identity(chain, serialization.load_pem_private_key(issued.key, None), "")
         # Go's clients offer h2, and fail without an answer to it.
-        self._context = serverContext(identity, protocols=[b"http/1.1"])
+        self._context = serverContext(identity, alpn=ALPN([b"http/1.1"]))
         store = self._context.get_cert_store()
         assert store is not None
         trusted = x509.load_pem_x509_certificate(authority.issued.certificate)

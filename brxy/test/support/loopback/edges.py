@@ -23,6 +23,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from brxy.edge.config.kinds import Frontend
 from brxy.edge.config.settings import EdgeSettings, Spawn, Spawning
 from brxy.edge.service import EdgeService
 from brxy.interfaces import Address, IRecovering, SpawnOrder
@@ -107,7 +108,10 @@ class EdgeTests(RealTests):
         if self.secured:
             given["tls_certs"] = self.certificates()
             given["tls_ports"] = given["ports"]
-            given["tls_frontends"] = given.pop("frontends", ())
+            frontends = given.pop("frontends", ())
+            given["tls_frontends"] = [
+                Frontend(name, endpoint, True) for name, endpoint in frontends
+            ]
             given["ports"] = ()
         self.edge = edge = EdgeService(
             self.edge_reactor, EdgeSettings(spawns=named(spawns), **given)
