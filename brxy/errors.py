@@ -39,6 +39,13 @@ class BadRequest(PeerError):
         self.status = status
 
 
+class FinalRecipient(BadRequest):
+    """
+    A client's request goes no further than to this proxy, by its Max-Forwards (RFC 9110
+    §7.6.2): the answer is the proxy's own.
+    """
+
+
 class BadHello(PeerError):
     """
     What a client began with is no TLS, or none that can be passed on.

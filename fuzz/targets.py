@@ -16,7 +16,7 @@ from attrs import astuple, frozen
 from brxy.errors import BadHello, SlotProtocolError
 from brxy.http.body import framingFor
 from brxy.http.chunks import MAX_SIZE_LINE, MAX_TRAILERS
-from brxy.http.fields import MAX_FIELDS, isPrivate
+from brxy.http.fields import MAX_FIELDS, isPrivate, valuesOf
 from brxy.http.forwarding import MAX_HOPS, forwarded
 from brxy.http.messages import (
     CHUNKED,
@@ -45,12 +45,16 @@ __all__ = ["TARGETS", "Target"]
 
 _TRUSTED: Final = Networks(["10.0.0.0/8"])
 _VIA: Final = b"1.1 brxy"
+_DATE: Final = b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 
 # Fields that a client must not hide from brxy, but not from an app, by an underscore.
 _FRAMING: Final = frozenset((b"content-length", b"expect", b"host", b"transfer-encoding", b"via"))
 
 # The number of fields that an app gets in addition to those that a client has sent.
 _ADDED: Final = 5
+
+# Methods that Max-Forwards limits (RFC 9110 §7.6.2).
+_LIMITED: Final = frozenset((b"OPTIONS", b"TRACE"))
 
 # Compares brxy's reading of a request with that of two other parsers.
 _others = DifferentialTests("check")
@@ -131,6 +135,8 @@ def checkRequest(data: bytes) -> None:
     # brxy adds some fields to the allowed number.
     if parsed is not None and len(parsed[0][4]) <= MAX_FIELDS - _ADDED:
         head, _ = requestHead(data) or parsed
+        if head.method in _LIMITED and valuesOf(head.fields, b"max-forwards"):
+            return  # Max-Forwards may let it go no further than to the app.
         told = forwarded(head.fields, "10.0.0.1", b"http", _TRUSTED)
         _checkPassed(head, head, b"192.0.2.1", b"http", head.authority)
         host = told.host or head.authority
@@ -184,7 +190,7 @@ def checkResponse(data: bytes) -> None:
     compareResponse(head, data[:taken], method)
     for http11 in (True, False):
         for keep_alive in (True, False):
-            rendered = renderResponse(head, http11_client=http11, keep_alive=keep_alive, via=_VIA)
+            rendered = renderResponse(head, http11, keep_alive, _VIA, lambda: _DATE)
             if rendered or http11 or head.status >= 200:
                 _checkRendered(head, rendered, method, http11)
 
@@ -194,7 +200,8 @@ def _readResponse(data: bytes, method: bytes) -> tuple[object, int] | None:
     if parsed is None:
         return None
     # The text that a head was rendered as is kept with it.
-    values = astuple(parsed[0], recurse=False, filter=lambda field, _: field.name != "usual")
+    kept = ("usual", "undated")
+    values = astuple(parsed[0], recurse=False, filter=lambda field, _: field.name not in kept)
     return values, parsed[1]
 
 

@@ -18,6 +18,9 @@ _ONLY_CHUNKED = frozenset((b"transfer-encoding", b"trailer"))
 
 _HSTS = b"\r\nstrict-transport-security:"
 
+# The statuses of the edge's own answers that say which methods it passes on (RFC 9110
+# §15.5.6 and §9.3.7).
+_WITH_ALLOW = frozenset((HTTPStatus.OK, HTTPStatus.METHOD_NOT_ALLOWED))
 _ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
 
@@ -147,8 +150,8 @@ def plainResponse(
         b"Cache-Control: no-store\r\n",
         b"X-Content-Type-Options: nosniff\r\n",
     ]
-    if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        parts.append(_ALLOW)  # RFC 9110 §15.5.6
+    if status in _WITH_ALLOW:
+        parts.append(_ALLOW)
     if retry_after is not None:
         parts.append(b"Retry-After: %d\r\n" % retry_after)
     parts.append(added)

@@ -18,7 +18,13 @@ from brxy.http.fields import (
     Field,
     isPartialSection,
 )
-from brxy.http.requestfields import placed, readAuthority, readSection, rememberedSection
+from brxy.http.requestfields import (
+    passedOnce,
+    placed,
+    readAuthority,
+    readSection,
+    rememberedSection,
+)
 
 __all__ = ["MAX_TARGET", "RequestHead", "requestHead", "withForwardedHost"]
 
@@ -42,7 +48,9 @@ _OTHER_VERSION = re.compile(
 )
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*+)(.*+)")
 
-_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+# RFC 9110 §9.2.2, without the methods that a proxy may have to answer itself.
+_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE"))
+_TO_PROXIES = frozenset((b"CONNECT", b"OPTIONS", b"TRACE"))
 
 
 # Not frozen: that would cost a tenth of the time that a head takes.
@@ -92,8 +100,8 @@ def requestHead(data: bytes | bytearray) -> tuple[RequestHead, int] | None:
     Read the head at the beginning of C{data}.
 
     @return: the head and its length in bytes, or L{None} if more bytes are needed.
-    @raise BadRequest: the request can't be served, whatever bytes come next.  Nothing
-        that follows on the connection can be read.
+    @raise BadRequest: the request can't be served, or must not go on, whatever bytes come
+        next.  Nothing that follows on the connection can be read.
     """
     line = _LINE.match(data)
     end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
@@ -101,11 +109,11 @@ def requestHead(data: bytes | bytearray) -> tuple[RequestHead, int] | None:
         return _incomplete(data, line)
     method, target, minor = line.groups()
     idempotent = method in _IDEMPOTENT
-    if not idempotent and method == b"CONNECT":
-        raise BadRequest(405, "CONNECT is not served here")
     raw = bytes(data[line.end() : end + 2])
     http11 = minor == b"1"
     section = (rememberedSection if len(raw) <= SHORT else readSection)(raw, http11)
+    if not idempotent and method in _TO_PROXIES:
+        section, idempotent = passedOnce(method, section), True
     authority, host, passed = section.authority, section.host, section.passed
     if target[0] != 0x2F:  # "/", as nearly always
         target, authority, host = _otherForm(method, target, authority, host)

@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from attrs import define
+from attrs import define, evolve
 
-from brxy.errors import BadRequest
+from brxy.errors import BadRequest, FinalRecipient
 from brxy.http.fields import (
     CHUNKED,
     MAX_FIELDS,
@@ -33,7 +33,14 @@ from brxy.http.fields import (
 )
 from brxy.values.routename import routeName
 
-__all__ = ["Section", "placed", "readAuthority", "readSection", "rememberedSection"]
+__all__ = [
+    "Section",
+    "passedOnce",
+    "placed",
+    "readAuthority",
+    "readSection",
+    "rememberedSection",
+]
 
 # The fields that decide something; the others only pass through.
 _DECISIVE = frozenset(
@@ -52,6 +59,10 @@ _DECISIVE = frozenset(
 _HOST_LINES = b"Host: %b\r\nX-Forwarded-Host: %b\r\n%b"
 
 _REQUEST_ID = re.compile(rb"[!-~]{1,128}")
+
+_MAX_FORWARDS = re.compile(rb"(?im)^(max-forwards: )[0-9]++\r$")
+# No larger value is passed on, so that every app can read it.
+_MOST_FORWARDS = 999_999_999
 
 
 # Not frozen: that would cost a tenth of the time that a head takes.
@@ -116,6 +127,36 @@ def readSection(section: bytes, http11: bool) -> Section:
 
 #: L{readSection} for sections of at most L{SHORT} bytes.
 rememberedSection = lru_cache(REMEMBERED)(readSection)
+
+
+def passedOnce(method: bytes, section: Section) -> Section:
+    """
+    What goes on of the fields of a request that proxies may have to answer themselves: its
+    Max-Forwards is one less (RFC 9110 §7.6.2).
+
+    @param method: CONNECT, OPTIONS or TRACE.
+    @raise BadRequest: nothing goes on.
+    """
+    if method == b"CONNECT":
+        raise BadRequest(405, "CONNECT is not served here")
+    if method == b"TRACE" and section.length:
+        raise BadRequest(400, "a TRACE with a body")
+    values = valuesOf(section.fields, b"max-forwards")
+    if not values:
+        return section
+    if len(values) > 1 or not values[0].isdigit():
+        raise BadRequest(400, "bad Max-Forwards")
+    digits = values[0].lstrip(b"0")
+    if not digits:
+        if method == b"TRACE":
+            # An answer would have to repeat the request, and with it what browsers keep from
+            # scripts.
+            raise BadRequest(405, "TRACE is not answered here")
+        raise FinalRecipient(200, "Max-Forwards is 0: this is the answer of the edge")
+    left = _MOST_FORWARDS if len(digits) > len(str(_MOST_FORWARDS)) else int(digits) - 1
+    others = _MAX_FORWARDS.sub(rb"\g<1>%d\r" % left, section.others)
+    passed = placed(section.authority, section.authority, others)
+    return evolve(section, passed=passed, others=others)
 
 
 def _line(line: bytes) -> tuple[Field, bytes] | None:
@@ -237,6 +278,7 @@ def _expectsContinue(values: list[bytes], http11: bool) -> bool:
     """
     Whether the client waits for a 100; one of HTTP/1.0 can't (RFC 9110 §10.1.1).
     """
-    if any(value.lower() != b"100-continue" for value in values):
+    members = listMembers(values)
+    if any(member != b"100-continue" for member in members):
         raise BadRequest(417, "unknown expectation")
-    return http11
+    return http11 and bool(members)

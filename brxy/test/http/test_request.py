@@ -119,6 +119,9 @@ class RequestHeadTests(SynchronousTestCase):
         """
         self.assertTrue(get(b"Expect: 100-Continue\r\n").expect_continue)
         self.assertFalse(get(b"Expect: 100-continue\r\n", b"1.0").expect_continue)
+        # Empty members of a list count for nothing (RFC 9110 §5.6.1.2).
+        self.assertTrue(get(b"Expect: , 100-continue ,\r\n").expect_continue)
+        self.assertFalse(get(b"Expect: ,\r\n").expect_continue)
 
     def test_upgrade(self) -> None:
         """
@@ -147,6 +150,51 @@ class RequestHeadTests(SynchronousTestCase):
             self.assertTrue(request(b"%b / HTTP/1.0\r\n\r\n" % method).idempotent, method)
         for method in (b"POST", b"PATCH", b"get", b"LOCK"):
             self.assertFalse(request(b"%b / HTTP/1.0\r\n\r\n" % method).idempotent, method)
+
+    def test_maxForwards(self) -> None:
+        """
+        An OPTIONS or TRACE goes on with one less in Max-Forwards, and no larger number than
+        an app can read. Other requests go on unchanged, as do those without it.
+        """
+        data = b"%b / HTTP/1.1\r\nHost: a\r\nX-Max-Forwards: 5\r\n%b\r\n\r\n"
+        for method in (b"OPTIONS", b"TRACE"):
+            for line, expected in (
+                (b"Max-Forwards: 1", [b"Max-Forwards: 0"]),
+                (b"max-forwards:0010 ", [b"max-forwards: 9"]),
+                (b"Max-Forwards: 1000000000", [b"Max-Forwards: 999999999"]),
+                (b"Max-Forwards: " + b"9" * 5000, [b"Max-Forwards: 999999999"]),
+                (b"Connection: Max-Forwards\r\nMax-Forwards: 5", []),
+                (b"Max-Forwarded: 5", [b"Max-Forwarded: 5"]),
+            ):
+                for _ in range(2):
+                    sent = lines(forwarded(request(data % (method, line))))
+                    found = [each for each in sent if each.lower().startswith(b"max-")]
+                    self.assertEqual(found, expected, line)
+        for method in (b"GET", b"POST", b"options"):
+            for value in (b"0", b"5", b"x"):
+                line = b"Max-Forwards: " + value
+                self.assertIn(line, lines(forwarded(request(data % (method, line)))))
+
+    def test_maxForwardsOver(self) -> None:
+        """
+        With 0 they go no further: an OPTIONS is answered, and a TRACE, which would have to be
+        repeated, is not. What is no number, or two, is refused, and so is a TRACE with a body.
+        """
+        data = b"%b / HTTP/1.1\r\nHost: a\r\n%b\r\n"
+        for method, fields, status in (
+            (b"OPTIONS", b"Max-Forwards: 0\r\n", 200),
+            (b"OPTIONS", b"Connection: Max-Forwards\r\nMax-Forwards: 000\r\n", 200),
+            (b"TRACE", b"Max-Forwards: 0\r\n", 405),
+            (b"OPTIONS", b"Max-Forwards: -1\r\n", 400),
+            (b"TRACE", b"Max-Forwards: 1, 2\r\n", 400),
+            (b"OPTIONS", b"Max-Forwards:\r\n", 400),
+            (b"OPTIONS", b"Max-Forwards: 1\r\nMax-Forwards: 1\r\n", 400),
+            (b"TRACE", b"Content-Length: 1\r\n", 400),
+            (b"TRACE", b"Transfer-Encoding: chunked\r\n", 400),
+            (b"TRACE", b"Content-Length: 0\r\n", 0),
+            (b"OPTIONS", b"Content-Length: 1\r\n", 0),
+        ):
+            self.assertEqual(outcome(data % (method, fields))[0], status, (method, fields))
 
     def test_targets(self) -> None:
         """

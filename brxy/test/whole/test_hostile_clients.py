@@ -31,6 +31,8 @@ from brxy.test.support.processes.programs import ProgramTests
 GET = b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
 
+OPTIONS = b"OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: %b\r\n\r\n"
+
 #: More than is read from a held client, and little enough for the kernel to accept it all: with
 #: more the end of the connection would not arrive.
 AHEAD = GET % (b"/" + b"x" * 100) * 800
@@ -368,6 +370,21 @@ class RequestTests(EdgeTests):
         self.launch(self.app)
         for data in passes(22):
             await self.served(data)
+
+    async def test_23_maxForwards(self) -> None:
+        """
+        An OPTIONS or TRACE with 0 in Max-Forwards goes no further: 200, or 405. What is no
+        number, and a TRACE with a body: 400. A larger number is passed on as one less.
+        """
+        await self.refused(23)
+        answers = await self.talk(OPTIONS % b"0"), await self.talk(OPTIONS % b"x")
+        self.assertIn(b"\r\nAllow: GET, ", answers[0])
+        self.assertNotIn(b"\r\nAllow: ", answers[1])
+        await self.edge.stopService()
+        self.launch(self.app)
+        [data] = passes(23)
+        request = await self.served(data)
+        self.assertEqual((request.method, request[b"max-forwards"]), (b"OPTIONS", b"0"))
 
 
 @onBothTransports

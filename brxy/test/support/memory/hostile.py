@@ -37,6 +37,10 @@ def _get(fields: bytes) -> bytes:
     return b"GET / HTTP/1.1\r\nHost: a\r\n%b\r\n" % fields
 
 
+def _options(value: bytes, method: bytes = b"OPTIONS") -> bytes:
+    return b"%b / HTTP/1.1\r\nHost: a\r\nMax-Forwards: %b\r\n\r\n" % (method, value)
+
+
 def _post(fields: bytes, body: bytes = b"ab") -> bytes:
     return b"POST / HTTP/1.1\r\nHost: a\r\n%b\r\n%b" % (fields, body)
 
@@ -138,6 +142,13 @@ REFUSED_HEADS = (
     Hostile(22, "long method", b"G" * 33 + b" / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     Hostile(22, "too many empty lines", b"\r\n" * 20 + _get(b""), 400),
     Hostile(5, "CR in target", b"GET /a\rX: y HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    Hostile(23, "Max-Forwards 0", _options(b"0"), 200),
+    Hostile(23, "Max-Forwards 0 in TRACE", _options(b"0", b"TRACE"), 405),
+    Hostile(23, "Max-Forwards no number", _options(b"-1"), 400),
+    Hostile(23, "Max-Forwards twice", _options(b"5\r\nMax-Forwards: 5"), 400),
+    Hostile(
+        23, "TRACE with a body", b"TRACE / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\na", 400
+    ),
     Hostile(
         13,
         "PROXY v1 unasked",
@@ -182,6 +193,7 @@ PASSES = (
     Hostile(15, "underscore CL", _post(b"Content_Length: 5\r\n", b"")),
     Hostile(22, "method lower", b"get / HTTP/1.1\r\nHost: a\r\n\r\n"),
     Hostile(22, "leading CRLF x3", b"\r\n\r\n\r\n" + _get(b"")),
+    Hostile(23, "Max-Forwards 1", _options(b"1")),
     Hostile(
         16,
         "Upgrade h2c",
