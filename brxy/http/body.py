@@ -5,12 +5,19 @@ followed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from brxy.errors import BadRequest, PeerError
 from brxy.http.chunks import ChunkedBody
-from brxy.http.fields import CHUNKED, UNTIL_CLOSE
+from brxy.http.fields import (
+    CHUNKED,
+    UNTIL_CLOSE,
+    Field,
+    connectionOptions,
+    namedByConnection,
+    valuesOf,
+)
 
 __all__ = ["Body", "ChunkedBody", "LengthBody", "UntilCloseBody", "badBody", "framingFor"]
 
@@ -44,16 +51,23 @@ def badBody(reason: str) -> PeerError:
 
 
 def framingFor(
-    length: int, *, decode: bool = False, error: Callable[[str], PeerError] = badBody
+    length: int,
+    fields: Sequence[Field] = (),
+    *,
+    decode: bool = False,
+    error: Callable[[str], PeerError] = badBody,
 ) -> Body:
     """
     The framing for the C{length} of a head.
 
+    @param fields: those of the head; what Connection names among them goes on in a trailer
+        as little as in the head (RFC 9110 §7.6.1).
     @param decode: pass on only the contents of chunks, for clients without chunked coding.
     @param error: makes the error for an invalid body.
     """
     if length == CHUNKED:
-        return ChunkedBody(decode, error)
+        named = namedByConnection(connectionOptions(valuesOf(fields, b"connection")))
+        return ChunkedBody(decode, error, named)
     if length == UNTIL_CLOSE:
         return UntilCloseBody()
     return LengthBody(length)

@@ -49,14 +49,21 @@ class ChunkedBody:
     @ivar done: the body is complete.
     """
 
-    __slots__ = ("_cuts", "_decode", "_error", "_missing", "_pending", "_state", "done")
+    __slots__ = ("_cuts", "_decode", "_error", "_missing", "_named", "_pending", "_state", "done")
 
-    def __init__(self, decode: bool, error: Callable[[str], PeerError]) -> None:
+    def __init__(
+        self,
+        decode: bool,
+        error: Callable[[str], PeerError],
+        named: frozenset[bytes] = frozenset(),
+    ) -> None:
         """
         @param decode: pass on only the contents of the chunks, without trailers.
         @param error: makes the error for an invalid body.
+        @param named: the names of further trailer fields that don't pass, in lower case.
         """
         self.done = False
+        self._named = named
         self._decode = decode
         self._error = error
         self._state = _SIZE_LINE
@@ -180,7 +187,11 @@ class ChunkedBody:
         if len(fields) > MAX_TRAILER_FIELDS:
             raise self._error("too many trailer fields")
         self.done = True
-        allowed = [b"%b: %b\r\n" % (f[1], f[2]) for f in fields if isTrailerAllowed(f[0])]
+        allowed = [
+            b"%b: %b\r\n" % (name, value)
+            for lower, name, value in fields
+            if isTrailerAllowed(lower) and lower not in self._named
+        ]
         if len(allowed) == len(fields):
             return end + 4, b"", end + 4
         return end + 4, b"".join(allowed) + b"\r\n", pos

@@ -58,6 +58,10 @@ _LINE = rb"%b++:%b*+\r\n" % (TOKEN, VALUE)
 # Not "*+" behind a group: the Python 3.11.2 of Debian 12 continues at the wrong place then.
 # No two alternatives begin alike, so that nothing is tried twice.
 _PARTIAL_SECTION = re.compile(rb"(?:%b)*(?:\r|%b++(?::%b*+\r?)?)?" % (_LINE, TOKEN, VALUE))
+# The same with blanks before colons.
+_PARTIAL_LOOSE = re.compile(
+    rb"(?:%b++[ \t]*+:%b*+\r\n)*(?:\r|%b++[ \t]*+(?::%b*+\r?)?)?" % (TOKEN, VALUE, TOKEN, VALUE)
+)
 _MAX_LENGTH = 2**63 - 1
 _MAX_DIGITS = 19
 _FIELD = re.compile(rb"(%b++):[ \t]*+(%b*+)" % (TOKEN, VALUE))
@@ -129,12 +133,15 @@ REMEMBERED_LINES = 1024
 SHORT = 2048
 
 
-def isPartialSection(data: bytes | bytearray, start: int) -> bool:
+def isPartialSection(data: bytes | bytearray, start: int, loose: bool = False) -> bool:
     """
     Whether the bytes from C{start} on can still become field lines and an empty line when
     more bytes come.
+
+    @param loose: there may be blanks before colons.
     """
-    return _PARTIAL_SECTION.fullmatch(data, start) is not None
+    pattern = _PARTIAL_LOOSE if loose else _PARTIAL_SECTION
+    return pattern.fullmatch(data, start) is not None
 
 
 def readField(line: bytes) -> Field | None:
@@ -253,11 +260,14 @@ def offeredProtocols(fields: Sequence[Field]) -> list[bytes]:
     return [p for p in protocols if p and p.lower() != b"h2c"]
 
 
-def upgradeLines(fields: Sequence[Field]) -> bytes:
+def upgradeLines(fields: Sequence[Field], option: bytes = b"") -> bytes:
     """
     The field lines of an upgrade as they are written for the next hop.
+
+    @param option: one more option of Connection.
     """
-    return b"Upgrade: %b\r\nConnection: upgrade\r\n" % b", ".join(offeredProtocols(fields))
+    options = b"upgrade, " + option if option else b"upgrade"
+    return b"Upgrade: %b\r\nConnection: %b\r\n" % (b", ".join(offeredProtocols(fields)), options)
 
 
 # Nearly all requests use the same few dozen names.

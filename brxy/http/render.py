@@ -4,10 +4,12 @@ Heads as a proxy writes them for the other side (RFC 9110 §7.6), and its own an
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from html import escape
 from http import HTTPStatus
 
-from brxy.http.fields import CHUNKED, UNTIL_CLOSE, upgradeLines
+from brxy.http.fields import CHUNKED, UNTIL_CLOSE, offeredProtocols, upgradeLines
 from brxy.http.request import RequestHead
 from brxy.http.response import ResponseHead, passedFields
 from brxy.values.text import printable
@@ -15,6 +17,11 @@ from brxy.values.text import printable
 __all__ = ["forwardedLines", "plainResponse", "renderRequest", "renderResponse", "renderSecured"]
 
 _ONLY_CHUNKED = frozenset((b"transfer-encoding", b"trailer"))
+
+# A response that must say what to upgrade to (RFC 9110 §15.5.22).
+_UPGRADE_REQUIRED = 426
+
+_DATE = re.compile(rb"(?im)^date:")
 
 _HSTS = b"\r\nstrict-transport-security:"
 
@@ -57,7 +64,13 @@ def renderRequest(head: RequestHead, forwarded: bytes, request_id: bytes) -> byt
     )
 
 
-def renderResponse(head: ResponseHead, http11_client: bool, keep_alive: bool, via: bytes) -> bytes:
+def renderResponse(
+    head: ResponseHead,
+    http11_client: bool,
+    keep_alive: bool,
+    via: bytes,
+    date: Callable[[], bytes],
+) -> bytes:
     """
     The head of a response as it is written to a client.
 
@@ -67,19 +80,48 @@ def renderResponse(head: ResponseHead, http11_client: bool, keep_alive: bool, vi
 
     @param keep_alive: the client's connection is kept.
     @param via: this proxy's member of Via, such as C{b"1.1 brxy"}; always the same.
+    @param date: returns the line of a Date of now, for a final response without one (RFC
+        9110 §6.6.1).
     """
     if http11_client and keep_alive:
         # Apps send the same head many times, and the head remembers how it is written.
-        if not head.usual:
-            head.usual = _response(head, True, True, via)
-        return head.usual
-    if head.status < 200 and not http11_client:
+        if head.usual:
+            return head.usual
+        if head.undated:
+            return _dated(head.undated, date)
+    elif head.status < 200 and not http11_client:
         return b""
-    return _response(head, http11_client, keep_alive, via)
+    text = _response(head, http11_client, keep_alive, via)
+    dated = _isDated(head.status, text)
+    if http11_client and keep_alive:
+        if dated:
+            head.usual = text
+        else:
+            head.undated = text
+    return text if dated else _dated(text, date)
+
+
+def _dated(text: bytes, date: Callable[[], bytes]) -> bytes:
+    line, _, rest = text.partition(b"\r\n")
+    return b"%b\r\n%b%b" % (line, date(), rest)
+
+
+def _isDated(status: int, text: bytes) -> bool:
+    """
+    Whether a head goes on without a Date of ours.  That of an informational response is up
+    to its sender.
+    """
+    # The first of these is nearly always true, and much faster than the last.
+    return status < 200 or b"\r\nDate: " in text or _DATE.search(text) is not None
 
 
 def renderSecured(
-    added: bytes, head: ResponseHead, http11_client: bool, keep_alive: bool, via: bytes
+    added: bytes,
+    head: ResponseHead,
+    http11_client: bool,
+    keep_alive: bool,
+    via: bytes,
+    date: Callable[[], bytes],
 ) -> bytes:
     """
     L{renderResponse} with Strict-Transport-Security (RFC 6797 §7.1), unless the app has
@@ -87,7 +129,7 @@ def renderSecured(
 
     @param added: the line that is added.
     """
-    text = renderResponse(head, http11_client, keep_alive, via)
+    text = renderResponse(head, http11_client, keep_alive, via, date)
     if head.status < 200 or _HSTS in text.lower():
         return text
     return text[:-2] + added + b"\r\n"
@@ -119,9 +161,11 @@ def _responseConnection(head: ResponseHead, http11_client: bool, keep_alive: boo
         return b""
     # Only the end of the connection ends the body.
     endless = head.length == UNTIL_CLOSE or (head.length == CHUNKED and not http11_client)
-    if endless or not keep_alive:
-        return b"Connection: close\r\n"
-    return b"" if http11_client else b"Connection: keep-alive\r\n"
+    kept = b"" if http11_client else b"keep-alive"
+    option = b"close" if endless or not keep_alive else kept
+    if head.status == _UPGRADE_REQUIRED and offeredProtocols(head.fields):
+        return upgradeLines(head.fields, option)
+    return b"Connection: %b\r\n" % option if option else b""
 
 
 def plainResponse(

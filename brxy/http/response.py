@@ -20,6 +20,7 @@ from brxy.http.fields import (
     REMEMBERED,
     REMEMBERED_LINES,
     SHORT,
+    TOKEN,
     UNTIL_CLOSE,
     VALUE,
     Field,
@@ -41,6 +42,8 @@ _SHAPE = re.compile(rb"HTTP/1\.[01] [1-9][0-9]{2} ")
 _EXAMPLE = b"HTTP/1.1 200 "
 _PARTIAL_LINE = re.compile(rb"HTTP/1\.[01] [1-9][0-9]{2}(?: %b{0,%d}+)?\r?" % (VALUE, _MAX_REASON))
 
+_BLANKS = re.compile(rb"(%b++)[ \t]++:(%b*+)" % (TOKEN, VALUE))
+
 _DECISIVE = frozenset((b"connection", b"content-length", b"transfer-encoding"))
 
 
@@ -52,7 +55,8 @@ _BODY_FIELDS = frozenset((b"content-length", b"transfer-encoding", b"trailer"))
 class ResponseHead:
     """
     A response without its body, or an informational response.  It does not change after
-    L{responseHead} has made it, except for C{usual}, and exchanges may share it.
+    L{responseHead} has made it, except for C{usual} and C{undated}, and exchanges may share
+    it.
 
     @ivar reason: the reason phrase, often empty.
     @ivar http11: whether the app answered in HTTP/1.1 (else 1.0).
@@ -66,6 +70,7 @@ class ResponseHead:
     @ivar passed: the field lines that go on to a client of HTTP/1.1.
     @ivar usual: the head as it is written to nearly all clients, once it was written to
         one; see L{brxy.http.render.renderResponse}.
+    @ivar undated: the same for a response that gets a Date of ours, without it.
     """
 
     status: int
@@ -78,6 +83,7 @@ class ResponseHead:
     options: tuple[bytes, ...]
     passed: bytes
     usual: bytes = b""
+    undated: bytes = b""
 
 
 def responseHead(data: bytes | bytearray, method: bytes) -> tuple[ResponseHead, int] | None:
@@ -108,7 +114,7 @@ def _checkPartial(data: bytes | bytearray) -> None:
     if line is None:
         if data.find(b"\n") >= 0 or not _isPartialLine(data):
             raise BadResponse("malformed status line")
-    elif not isPartialSection(data, line.end()):
+    elif not isPartialSection(data, line.end(), loose=True):
         raise BadResponse("malformed header field in the response")
 
 
@@ -127,7 +133,10 @@ def _head(data: bytes, bodiless: bool) -> ResponseHead:
     if line is None:
         raise BadResponse("malformed status line")
     read = _rememberedLine if len(data) <= SHORT else readField
-    fields = [read(each) for each in data[line.end() :].split(b"\r\n")[:-1]]
+    lines = data[line.end() :].split(b"\r\n")[:-1]
+    fields = [read(each) for each in lines]
+    if None in fields:
+        fields = [_withoutBlanks(each) for each in lines]
     if None in fields:
         raise BadResponse("malformed header field in the response")
     if len(fields) > MAX_FIELDS:
@@ -136,6 +145,21 @@ def _head(data: bytes, bodiless: bool) -> ResponseHead:
     return _interpreted(
         int(status), reason or b"", minor == b"1", cast(list[Field], fields), bodiless
     )
+
+
+def _withoutBlanks(line: bytes) -> Field | None:
+    """
+    L{readField} for a line that may have blanks before its colon, which a proxy removes from
+    responses (RFC 9112 §5.1).
+
+    @return: L{None} too for such a field that frames the response: the app and a proxy
+        before it may not agree about it.
+    """
+    match = _BLANKS.fullmatch(line)
+    if match is None:
+        return readField(line)
+    field = readField(b"%b:%b" % match.groups())
+    return None if field is None or field[0] in _DECISIVE else field
 
 
 _remembered = lru_cache(REMEMBERED)(_head)

@@ -5,7 +5,9 @@ Answers as they are written to HTTP/1 clients, and what may answer instead of an
 from __future__ import annotations
 
 from collections.abc import Callable
+from email.utils import formatdate
 from functools import partial
+from time import time
 
 from attrs import frozen
 
@@ -18,9 +20,36 @@ from brxy.http.messages import (
     renderSecured,
 )
 
-__all__ = ["VIA", "Answers", "Interceptor", "Reply"]
+__all__ = ["DATE", "VIA", "Answers", "DateLine", "Interceptor", "Reply"]
 
 VIA = b"1.1 brxy"
+
+
+class DateLine:
+    """
+    The line of a Date of now, made once in a second.
+    """
+
+    def __init__(self, seconds: Callable[[], float] = time) -> None:
+        """
+        @param seconds: returns the time of day, in seconds since 1970.
+        """
+        self._seconds = seconds
+        self._second = -1
+        self._line = b""
+
+    def __call__(self) -> bytes:
+        """
+        @return: the line, with its CRLF.
+        """
+        second = int(self._seconds())
+        if second != self._second:
+            self._second = second
+            self._line = b"Date: %b\r\n" % formatdate(second, usegmt=True).encode("ascii")
+        return self._line
+
+
+DATE = DateLine()
 
 
 @frozen
@@ -44,12 +73,15 @@ class Reply:
 Interceptor = Callable[[RequestHead, bytes], Reply | None]
 
 
+Render = Callable[[ResponseHead, bool, bool, bytes, Callable[[], bytes]], bytes]
+
+
 class Answers:
     """
     Writes answers to the HTTP/1 clients of one listener.
 
     @ivar render: writes the head of an app's response: takes the head, whether the
-        client speaks HTTP/1.1, whether its connection is kept, and L{VIA}.
+        client speaks HTTP/1.1, whether its connection is kept, L{VIA} and L{DATE}.
     """
 
     def __init__(self, hsts: int | None = None) -> None:
@@ -58,7 +90,7 @@ class Answers:
             L{None} for a listener that does not say so.
         """
         self._added = b""
-        self.render: Callable[[ResponseHead, bool, bool, bytes], bytes] = renderResponse
+        self.render: Render = renderResponse
         if hsts is not None:
             self._added = b"Strict-Transport-Security: max-age=%d\r\n" % hsts
             self.render = partial(renderSecured, self._added)
@@ -75,7 +107,7 @@ class Answers:
             keep_alive=keep,
             retry_after=refusal.retry_after,
             head_only=head is not None and head.method == b"HEAD",
-            added=self._added,
+            added=self._added + DATE(),
         )
 
     def reply(self, reply: Reply, head: RequestHead, keep: bool) -> bytes:
@@ -89,5 +121,5 @@ class Answers:
             reply.text,
             keep_alive=keep,
             head_only=head.method == b"HEAD",
-            added=self._added + reply.fields,
+            added=self._added + DATE() + reply.fields,
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
-from brxy.edge.clients.answering import VIA, Reply
+from brxy.edge.clients.answering import DATE, VIA, Reply
 from brxy.edge.clients.connection import HOLD_COPY, ClientConnection
 from brxy.edge.clients.listener import HTTPListener
 from brxy.edge.clients.timeouts import Awaited
@@ -152,7 +152,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         if head.length == 0:
             carrier.exchange.complete = True
         else:
-            self._body = framingFor(head.length)
+            self._body = framingFor(head.length, head.fields)
             self._room = listener.max_body
             # What has come with the head goes to the app in one write with it.
             while self._body is not None and self._readBody(self._body, carrier):
@@ -234,7 +234,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         An informational response, which HTTP/1.0 does not have.
         """
         if self.chunked:
-            self.write(self._render(head, True, True, VIA))
+            self.write(self._render(head, True, True, VIA, DATE))
 
     def answer(self, head: ResponseHead, first: bytes) -> None:
         """
@@ -246,7 +246,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         if length < 0 and (length == UNTIL_CLOSE or not http11) or self._dispatcher.leaving:
             # The end of the connection ends the body; or the edge is stopping.
             self._keep = False
-        self.write(self._render(head, http11, self._keep, VIA) + first)
+        self.write(self._render(head, http11, self._keep, VIA, DATE) + first)
 
     def fail(self, refusal: Refusal) -> None:
         """

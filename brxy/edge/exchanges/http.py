@@ -156,7 +156,7 @@ class HTTPCarrier(Carrier):
             self._response = response
             data = data[taken:]
             if response.status >= 200:
-                self._readBody(response.length, data)
+                self._readBody(response, data)
                 return
             if response.status == 101:
                 head = self.head
@@ -170,14 +170,15 @@ class HTTPCarrier(Carrier):
             self._perform(Input.INTERIM)
         self._inbox = data
 
-    def _readBody(self, length: int, data: bytes) -> None:
+    def _readBody(self, response: ResponseHead, data: bytes) -> None:
+        length = response.length
         if 0 <= length <= len(data) and self.exchange.complete:
             # The whole response has come with its head, as most do.
             self._keepApp(data[length:])
             self._begin(_ANSWERED, data[:length])
             return
         decode = length == CHUNKED and not self.near.chunked
-        self._body = body = framingFor(length, decode=decode, error=BadResponse)
+        self._body = body = framingFor(length, response.fields, decode=decode, error=BadResponse)
         # The first bytes of the body are checked before the head goes out.
         out, rest = body.feed(data)
         self._begin(_HEAD, out)

@@ -181,6 +181,16 @@ class ChunkedTests(SynchronousTestCase):
             body = framingFor(CHUNKED)
             self.assertEqual(body.feed(data + b"rest"), (out, b"rest"))
 
+    def test_trailersOfConnection(self) -> None:
+        """
+        Trailers that Connection names in the head are dropped (RFC 9110 §7.6.1).
+        """
+        fields = [(b"connection", b"Connection", b"close, X"), (b"connection", b"C", b"x-b")]
+        data = b"1\r\na\r\n0\r\nX: 1\r\nX-A: 2\r\nx-B: 3\r\n\r\nrest"
+        self.assertEqual(
+            framingFor(CHUNKED, fields).feed(data), (b"1\r\na\r\n0\r\nX-A: 2\r\n\r\n", b"rest")
+        )
+
     def test_trailersSplit(self) -> None:
         """
         Trailers such as Host are dropped however they are split.

@@ -17,8 +17,10 @@ from brxy.http.messages import (
     responseHead,
 )
 from brxy.test.support.memory.examples import bounded
-from brxy.test.support.memory.heads import answer, forwarded, get, lines, response
+from brxy.test.support.memory.heads import DATE, answer, forwarded, get, lines, rendered, response
 from brxy.test.support.memory.requests import requests
+
+DATED = DATE[:-2]
 
 _bounded = bounded(150)
 
@@ -151,7 +153,7 @@ class RenderResponseTests(SynchronousTestCase):
         """
         @return: the lines of a head as the client receives it.
         """
-        return lines(renderResponse(head, http11_client=http11, keep_alive=keep, via=b"1.1 brxy"))
+        return lines(rendered(head, http11, keep))
 
     def test_plain(self) -> None:
         """
@@ -167,6 +169,7 @@ class RenderResponseTests(SynchronousTestCase):
             self.render(head),
             [
                 b"HTTP/1.1 200 X",
+                DATED,
                 b"Set-Cookie: a",
                 b"Content-Length: 5",
                 b"set-cookie: b",
@@ -197,8 +200,10 @@ class RenderResponseTests(SynchronousTestCase):
         A client of HTTP/1.0 gets no chunks.
         """
         head = answer(b"Transfer-Encoding: chunked\r\nTrailer: X\r\n")
-        self.assertEqual(self.render(head)[1:3], [b"Transfer-Encoding: chunked", b"Trailer: X"])
-        self.assertEqual(self.render(head, False)[1:], [b"Via: 1.1 brxy", b"Connection: close"])
+        self.assertEqual(self.render(head)[2:4], [b"Transfer-Encoding: chunked", b"Trailer: X"])
+        self.assertEqual(
+            self.render(head, False)[1:], [DATED, b"Via: 1.1 brxy", b"Connection: close"]
+        )
 
     def test_interim(self) -> None:
         """
@@ -209,9 +214,7 @@ class RenderResponseTests(SynchronousTestCase):
         self.assertEqual(
             self.render(head, keep=False), [b"HTTP/1.1 103 X", b"Link: x", b"Via: 1.1 brxy"]
         )
-        self.assertEqual(
-            renderResponse(head, http11_client=False, keep_alive=True, via=b"1.1 brxy"), b""
-        )
+        self.assertEqual(rendered(head, http11=False), b"")
 
     def test_noContent(self) -> None:
         """
@@ -219,7 +222,7 @@ class RenderResponseTests(SynchronousTestCase):
         have.
         """
         self.assertEqual(
-            self.render(answer(b"Content-Length: 5\r\n", b"204"))[1:], [b"Via: 1.1 brxy"]
+            self.render(answer(b"Content-Length: 5\r\n", b"204"))[1:], [DATED, b"Via: 1.1 brxy"]
         )
         self.assertIn(b"Content-Length: 5", self.render(answer(b"Content-Length: 5\r\n", b"304")))
 
@@ -239,6 +242,45 @@ class RenderResponseTests(SynchronousTestCase):
                 b"Connection: upgrade",
             ],
         )
+
+    def test_date(self) -> None:
+        """
+        A response without a Date gets one at each time that it is passed on (RFC 9110 §6.6.1);
+        others keep theirs, whatever it is, and informational ones go on without.
+        """
+        for fields, expected in (
+            (b"Content-Length: 0\r\n", [DATED]),
+            (b"X-Date: 1\r\nContent-Length: 0\r\n", [DATED]),
+            (b"Connection: Date\r\nDate: 1\r\nContent-Length: 0\r\n", [DATED]),
+            (b"Date: 1\r\nContent-Length: 0\r\n", [b"Date: 1"]),
+            (b"Content-Length: 0\r\nDATE: \r\n", [b"DATE: "]),
+        ):
+            for http11, keep in ((True, True), (True, True), (True, False), (False, True)):
+                sent = self.render(answer(fields), http11, keep)
+                self.assertEqual([x for x in sent if x[:5].lower() == b"date:"], expected, fields)
+        self.assertEqual(self.render(answer(b"", b"103"))[1:], [b"Via: 1.1 brxy"])
+        head = answer(b"Content-Length: 0\r\n")
+        ticks = iter([b"Date: 1\r\n", b"Date: 2\r\n"])
+        sent = [renderResponse(head, True, True, b"x", lambda: next(ticks)) for _ in range(2)]
+        self.assertEqual([lines(text)[1] for text in sent], [b"Date: 1", b"Date: 2"])
+
+    def test_upgradeRequired(self) -> None:
+        """
+        A 426 says what to upgrade to (RFC 9110 §15.5.22), except h2c.
+        """
+        fields = b"Upgrade: h2c, websocket\r\nConnection: upgrade\r\nContent-Length: 0\r\n"
+        head = answer(fields, b"426")
+        for http11, keep, option in (
+            (True, True, b"upgrade"),
+            (True, False, b"upgrade, close"),
+            (False, True, b"upgrade, keep-alive"),
+        ):
+            self.assertEqual(
+                self.render(head, http11, keep)[-2:],
+                [b"Upgrade: websocket", b"Connection: " + option],
+            )
+        head = answer(b"Upgrade: h2c\r\nConnection: upgrade\r\nContent-Length: 0\r\n", b"426")
+        self.assertEqual(self.render(head)[-1], b"Via: 1.1 brxy")
 
 
 class PlainResponseTests(SynchronousTestCase):
@@ -260,12 +302,13 @@ class PlainResponseTests(SynchronousTestCase):
 
     def test_close(self) -> None:
         """
-        The response says that the connection ends, and for 405 which methods
+        The response says that the connection ends, and for 405 and an OPTIONS which methods
         are allowed.
         """
-        head = response(plainResponse(405, "no", keep_alive=False))
-        self.assertFalse(head.keep_alive)
-        self.assertIn(b"allow", [f[0] for f in head.fields])
+        for status in (405, 200):
+            head = response(plainResponse(status, "no", keep_alive=False))
+            self.assertFalse(head.keep_alive)
+            self.assertIn(b"allow", [f[0] for f in head.fields])
 
     def test_headOnly(self) -> None:
         """

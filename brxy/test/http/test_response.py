@@ -54,7 +54,12 @@ class ResponseHeadTests(SynchronousTestCase):
             ok + b"X: a\rb\r\n\r\n",
             ok + b"X: a\nb\r\n\r\n",
             ok + b"X: a\r\n b\r\n\r\n",
-            ok + b"X : a\r\n\r\n",
+            ok + b"X y: a\r\n\r\n",
+            ok + b" : a\r\n\r\n",
+            ok + b"Content-Length : 5\r\n\r\n",
+            ok + b"Transfer-Encoding\t: chunked\r\n\r\n",
+            ok + b"Connection : close\r\n\r\n",
+            ok + b"X : \0\r\n\r\n",
             ok + b"X\r\n\r\n",
             ok + b"X: " + b"a" * 200_000 + b"\r\n\r\n",
             ok + b"X: 1\r\n" * 101 + b"\r\n",
@@ -87,7 +92,8 @@ class ResponseHeadTests(SynchronousTestCase):
             b"HTTP/1.1 200 O\0",
             b"HTTP/1.1 200\n",
             b"HTTP/1.1 200 " + b"a" * 2000,
-            ok + b"X : ",
+            ok + b"X y",
+            ok + b" : ",
             ok + b"X: \0",
             ok + b"X: " + b"a" * MAX_HEAD,
         ):
@@ -101,10 +107,20 @@ class ResponseHeadTests(SynchronousTestCase):
         for data in (
             b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nX: y\r\n\r\n",
             b"HTTP/1.0 404\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nX : y\r\nY \t:\r\n\r\n",
         ):
             for end in range(len(data)):
                 self.assertIsNone(responseHead(data[:end], b"GET"), data[:end])
             self.assertIsNotNone(responseHead(data, b"GET"))
+
+    def test_blanks(self) -> None:
+        """
+        Blanks before a colon are removed (RFC 9112 §5.1), as long as the field does not frame
+        the response.
+        """
+        head = answer(b"X : a b\r\nContent-Length: 5\r\nSet-Cookie \t:c=d\r\n")
+        self.assertEqual(head.passed, b"X: a b\r\nContent-Length: 5\r\nSet-Cookie: c=d\r\n")
+        self.assertEqual(head.length, 5)
 
     def test_noBody(self) -> None:
         """

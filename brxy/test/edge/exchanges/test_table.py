@@ -25,10 +25,11 @@ from brxy.edge.exchanges.table import (
     Progress,
 )
 from brxy.edge.exchanges.tcp import TCPCarrier
-from brxy.http.messages import ResponseHead, renderResponse, requestHead
+from brxy.http.messages import ResponseHead, requestHead
 from brxy.scaler.instance import Instance
 from brxy.test.support.memory.examples import bounded
 from brxy.test.support.memory.fakes import FakeEnd
+from brxy.test.support.memory.heads import rendered
 from brxy.wire.frames import KIND_HTTP, KIND_TCP
 
 LOSSES = {Input.REFUSED, Input.LOST_AGAIN, Input.LOST}
@@ -254,10 +255,10 @@ class _Client(FakeEnd):
         self.ends.append("reset")
 
     def interim(self, head: ResponseHead) -> None:
-        self.write(renderResponse(head, True, True, b"1.1 brxy"))
+        self.write(rendered(head))
 
     def answer(self, head: ResponseHead, first: bytes) -> None:
-        self.write(renderResponse(head, True, True, b"1.1 brxy") + first)
+        self.write(rendered(head) + first)
 
     def fail(self, refusal: Refusal) -> None:
         assert b"200 OK" not in self.written, "an error after a part of the response"

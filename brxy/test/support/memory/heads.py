@@ -10,11 +10,13 @@ from brxy.http.messages import (
     ResponseHead,
     forwardedLines,
     renderRequest,
+    renderResponse,
     requestHead,
     responseHead,
 )
 
 __all__ = [
+    "DATE",
     "POST",
     "answer",
     "canonical",
@@ -23,9 +25,13 @@ __all__ = [
     "lines",
     "outcome",
     "outcomeByBytes",
+    "rendered",
     "request",
     "response",
 ]
+
+#: The line that a response without a Date gets.
+DATE = b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 
 #: The beginning of a request that may have a body.
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
@@ -54,6 +60,13 @@ def response(data: bytes, method: bytes = b"GET") -> ResponseHead:
     parsed = responseHead(data, method)
     assert parsed is not None, "the head is incomplete"
     return parsed[0]
+
+
+def rendered(head: ResponseHead, http11: bool = True, keep_alive: bool = True) -> bytes:
+    """
+    @return: a response's head as it is sent to a client, at a certain time.
+    """
+    return renderResponse(head, http11, keep_alive, b"1.1 brxy", lambda: DATE)
 
 
 def answer(fields: bytes, status: bytes = b"200", version: bytes = b"1.1") -> ResponseHead:
