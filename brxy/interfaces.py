@@ -19,6 +19,7 @@ __all__ = [
     "Gone",
     "IInstance",
     "ILeaving",
+    "ILimited",
     "IRecovering",
     "ISpawner",
     "ISpawnerFactory",
@@ -27,10 +28,10 @@ __all__ = [
 ]
 
 #: The version of what a spawner is to implement and may rely on: here
-#: L{ISpawnerFactory}, L{ISpawner}, L{IInstance}, L{ILeaving}, L{IRecovering} and the
-#: values that cross them, L{brxy.errors.SpawnFailed} and L{brxy.errors.BadSpawnSpec},
-#: L{brxy.readiness.waitUntilReady}, the converters of L{brxy.spawners.spec}, and
-#: all that L{brxy.spawners.testing} offers.
+#: L{ISpawnerFactory}, L{ISpawner}, L{IInstance}, L{ILeaving}, L{ILimited},
+#: L{IRecovering} and the values that cross them, L{brxy.errors.SpawnFailed} and
+#: L{brxy.errors.BadSpawnSpec}, L{brxy.readiness.waitUntilReady}, the converters of
+#: L{brxy.spawners.spec}, and all that L{brxy.spawners.testing} offers.
 #:
 #: It rises by one with each release that adds to them.  What a lower version
 #: had stays as it was: nothing is taken away or renamed, no attribute or method
@@ -39,7 +40,7 @@ __all__ = [
 #: whose version is the one it was written for, or higher.  Should that ever have
 #: to end for old versions, C{CHANGES.rst} says so one release before, and they
 #: are refused with one line as those that are too new are.
-SPAWNER_VERSION = 1
+SPAWNER_VERSION = 2
 
 
 @frozen
@@ -52,7 +53,7 @@ class Address:
     port: int
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @frozen
@@ -168,6 +169,20 @@ class ISpawner(Interface):
 
         @return: fires when all of them are gone.
         """
+
+
+class ILimited(Interface):
+    """
+    What a spawner may provide besides L{ISpawner}, if it can't run any number of
+    instances.
+    """
+
+    limit: int | None = Attribute(
+        """
+        The highest number of instances of one route, whatever C{max=} says; L{None} if
+        there is no limit.
+        """
+    )
 
 
 class IRecovering(Interface):

@@ -5,14 +5,17 @@ Waiting until an app answers.
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall, ITCPTransport
 from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-__all__ = ["urlPath", "waitUntilReady"]
+__all__ = ["Question", "answering", "siteName", "urlPath", "waitUntilReady"]
 
 # The pause between two attempts: this part of the time that the app has taken so far, so
 # that its readiness is noticed 1 % late on average; but within these limits (seconds).
@@ -30,6 +33,7 @@ _ANSWER_TIMEOUT = 5.0
 
 # RFC 9112, section 4.
 _GOOD_STATUS = re.compile(rb"HTTP/1\.[01] [23][0-9][0-9]\b")
+_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})\b")
 _STATUS_LENGTH = len(b"HTTP/1.1 200 ")
 
 _URL_PATH = re.compile(r"/[!-~]*")
@@ -61,15 +65,62 @@ def waitUntilReady(
     @return: fires when the app is ready.  Attempts are made until then, or until it
         is cancelled.
     """
-    request = b""
-    if path is not None:
-        target = path.encode("ascii")
-        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        request = b"GET %b HTTP/1.1\r\nHost: %b\r\nAccept: */*\r\nConnection: close\r\n\r\n" % (
-            target,
-            authority.encode("ascii"),
-        )
-    attempts = _Attempts(reactor, host, port, request and header + request, _COUNT)
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return answering(reactor, [host], port, Question(path, authority, header)).addCallback(
+        lambda _: None
+    )
+
+
+class Question(NamedTuple):
+    """
+    What an app must answer.
+
+    @ivar path: see L{waitUntilReady}.
+    @ivar authority: the C{Host} of the request.
+    @ivar header: see L{waitUntilReady}.
+    """
+
+    path: str | None = None
+    authority: str = ""
+    header: bytes = b""
+
+    def encode(self) -> bytes:
+        """
+        @return: what is sent; nothing if a connection is enough.
+        """
+        if self.path is None:
+            return b""
+        return self.header + (
+            f"GET {self.path} HTTP/1.1\r\nHost: {self.authority}\r\n"
+            "Accept: */*\r\nConnection: close\r\n\r\n"
+        ).encode("ascii")
+
+
+def siteName(route: str) -> str:
+    """
+    @return: the C{Host} for a request that is not a client's, which the app of a route
+        most probably accepts.  Many frameworks reject names that they are not configured
+        for, and addresses.
+    """
+    return "localhost" if route == "default" else route
+
+
+def answering(
+    reactor: Any,
+    hosts: Sequence[str],
+    port: int,
+    question: Question,
+    report: Callable[[str], None] = lambda outcome: None,
+) -> Deferred[str]:
+    """
+    Wait until an app answers at one of several hosts.
+
+    @param hosts: addresses, or names.
+    @param report: called with each outcome of an attempt that differs from the one
+        before it, in words that continue "the app".
+    @return: fires with the host; see L{waitUntilReady}.
+    """
+    attempts = _Attempts(reactor, hosts, port, question, report, _COUNT)
     attempts.begin()
     return attempts.ready
 
@@ -89,22 +140,36 @@ _COUNT = _Count()
 
 class _Attempts(ClientFactory):
     """
-    Attempts to connect to one app, one after another until one succeeds.
+    Attempts to connect to one app, one after another until one succeeds.  Each attempt
+    is for the next of the hosts; there is a pause after the last of them.
 
     @param count: counts the apps that are waited for at the same time.
     """
 
     noisy = False
 
-    def __init__(self, reactor: Any, host: str, port: int, request: bytes, count: _Count) -> None:
-        self.ready: Deferred[None] = Deferred(lambda _: self._cancel())
-        self.request = request
+    def __init__(
+        self,
+        reactor: Any,
+        hosts: Sequence[str],
+        port: int,
+        question: Question,
+        report: Callable[[str], None],
+        count: _Count,
+    ) -> None:
+        self.ready: Deferred[str] = Deferred(lambda _: self._cancel())
+        self.question = question
+        self.request = question.encode()
         self.reactor = reactor
-        self._host = host
+        self._hosts = hosts
+        self._next = 0
         self._port = port
+        self._report = report
+        self._outcome = ""
         self._began = reactor.seconds()
         self._waiting: IDelayedCall | None = None
         self._connector: IConnector | None = None
+        self._dialling: Deferred[Any] | None = None
         self._succeeded = False
         self._cancelled = False
         self._count = count
@@ -115,9 +180,23 @@ class _Attempts(ClientFactory):
         Make an attempt.
         """
         self._waiting = None
-        self._connector = self.reactor.connectTCP(
-            self._host, self._port, self, timeout=_CONNECT_TIMEOUT
-        )
+        host = self._hosts[self._next]
+        if isIPAddress(host) or isIPv6Address(host):
+            self._connector = self.reactor.connectTCP(
+                host, self._port, self, timeout=_CONNECT_TIMEOUT
+            )
+            return
+        # An endpoint tries every address of a name, of either family.
+        endpoint = HostnameEndpoint(self.reactor, host, self._port, timeout=_CONNECT_TIMEOUT)
+        self._dialling = dialling = endpoint.connect(self)
+        dialling.addCallbacks(self._dialled, self._notDialled)
+
+    def _dialled(self, protocol: Any) -> None:
+        self._dialling = None
+
+    def _notDialled(self, failure: Failure) -> None:
+        self._dialling = None
+        self.clientConnectionFailed(None, failure)
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """
@@ -131,30 +210,37 @@ class _Attempts(ClientFactory):
         """
         self._succeeded = True
 
-    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+    def note(self, outcome: str) -> None:
+        """
+        An attempt failed.
+        """
+        if outcome != self._outcome and not self._cancelled:
+            self._outcome = outcome
+            self._report(outcome)
+
+    def clientConnectionFailed(self, connector: IConnector | None, reason: Failure) -> None:
         """
         No server listens yet.
         """
-        self._attemptOver()
+        if len(self._hosts) == 1:
+            self.note(f"accepts no connection ({reason.getErrorMessage()})")
+        self.attemptOver()
 
-    def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:
+    def attemptOver(self) -> None:
         """
-        An attempt's connection is closed.
-        """
-        self._attemptOver()
-
-    def _attemptOver(self) -> None:
-        """
-        Report success, or try again a little later.
+        An attempt's connection is closed, or was not established: report success, or try
+        the next host, or again a little later.
         """
         self._connector = None
         if self._cancelled:
             return
         if self._succeeded:
             self._count.apps -= 1
-            self.ready.callback(None)
+            self.ready.callback(self._hosts[self._next])
             return
-        self._waiting = self.reactor.callLater(self._pause(), self.begin)
+        self._next = (self._next + 1) % len(self._hosts)
+        pause = 0.0 if self._next else self._pause()
+        self._waiting = self.reactor.callLater(pause, self.begin)
 
     def _pause(self) -> float:
         """
@@ -172,6 +258,8 @@ class _Attempts(ClientFactory):
         self._count.apps -= 1
         if self._waiting is not None:
             self._waiting.cancel()
+        if self._dialling is not None:
+            self._dialling.cancel()
         if self._connector is not None:
             self._connector.disconnect()
 
@@ -199,13 +287,19 @@ class _Attempt(Protocol):
         if self.transport.getHost() == self.transport.getPeer():
             self.transport.abortConnection()
         elif self._attempts.request:
-            self._timeout = self._attempts.reactor.callLater(
-                _ANSWER_TIMEOUT, self.transport.abortConnection
-            )
+            self._timeout = self._attempts.reactor.callLater(_ANSWER_TIMEOUT, self._silent)
             self.transport.write(self._attempts.request)
         else:
             self._attempts.success()
             self.transport.loseConnection()
+
+    def _silent(self) -> None:
+        self._note(f"does not answer within {_ANSWER_TIMEOUT:g} s")
+        self.transport.abortConnection()
+
+    def _note(self, outcome: str) -> None:
+        question = self._attempts.question
+        self._attempts.note(f"{outcome} to GET {question.path} (Host: {question.authority})")
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -217,6 +311,10 @@ class _Attempt(Protocol):
         if len(self._received) >= _STATUS_LENGTH:
             if _GOOD_STATUS.match(self._received):
                 self._attempts.success()
+            elif status := _STATUS.match(self._received):
+                self._note(f"answers {status[1].decode()}")
+            else:
+                self._note("does not answer in HTTP")
             self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -225,3 +323,6 @@ class _Attempt(Protocol):
         """
         if self._timeout is not None and self._timeout.active():
             self._timeout.cancel()
+            if len(self._received) < _STATUS_LENGTH:
+                self._note("closes the connection without an answer")
+        self._attempts.attemptOver()

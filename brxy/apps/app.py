@@ -13,15 +13,20 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from brxy.apps.command import HOST, appCommand, appEnvironment
+from brxy.apps.settings import AppSettings
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address
 from brxy.processes.child import Child, Ended
 from brxy.processes.launch import Launched
-from brxy.processes.ports import PORTS, Ports, isFree
-from brxy.readiness import waitUntilReady
+from brxy.processes.ports import PORTS, Ports
+from brxy.processes.signalnames import signalNumber
+from brxy.readiness import Question, answering, siteName
 from brxy.wire.proxyheader import proxyHeader
 
 __all__ = ["App"]
+
+# Where an app may listen: some choose ::1 for the name localhost.
+_HOSTS = (HOST, "::1")
 
 
 class App:
@@ -40,22 +45,16 @@ class App:
         route: str,
         environ: Mapping[str, str],
         output: Callable[[int, bytes], None],
+        settings: AppSettings,
         *,
-        port: int | None = None,
-        ready_path: str | None = None,
-        send_proxy: str | None = None,
-        stop_timeout: float = 10.0,
+        report: Callable[[str], None] = lambda what: None,
         ports: Ports = PORTS,
     ) -> None:
         """
         @param environ: what the app's environment is made from, see
             L{appEnvironment}.
         @param output: called with 1 or 2 and each line that the app prints.
-        @param port: where it listens; L{None}: on a free port.
-        @param ready_path: see L{waitUntilReady}.
-        @param send_proxy: the version of the PROXY protocol that it expects; L{None} if
-            it does not.
-        @param stop_timeout: seconds between SIGTERM and SIGKILL.
+        @param report: called with a line about the app that the log shall have.
         @param ports: where a free port comes from.
         """
         self.ready: Deferred[Address] = Deferred()
@@ -65,14 +64,12 @@ class App:
         self._route = route
         self._environ = environ
         self._output = output
-        self._port = port
-        self._ready_path = ready_path
-        self._send_proxy = send_proxy
-        self._stop_timeout = stop_timeout
+        self._settings = settings
+        self._report = report
         self._ports = ports
         self._child: Child | None = None
         self._last_resort: object = None
-        self._readiness: Deferred[None] | None = None
+        self._readiness: Deferred[str] | None = None
 
     @property
     def pid(self) -> int:
@@ -99,7 +96,7 @@ class App:
         try:
             child.start()
         except SpawnFailed:
-            self._releasePort(port)
+            self._ports.release(port)
             raise
         self._await(child, port)
 
@@ -115,12 +112,12 @@ class App:
 
     def stop(self) -> None:
         """
-        End it with SIGTERM, and with SIGKILL after C{stop_timeout}.  Does nothing when
+        End it with its signal, and with SIGKILL after C{stop_timeout}.  Does nothing when
         called again, or after the end.
         """
         self._cancelReadiness()
         if self._child is not None:
-            self._child.stop(self._stop_timeout)
+            self._child.stop(self._settings.stop_timeout)
 
     def kill(self) -> None:
         """
@@ -134,12 +131,15 @@ class App:
         """
         @return: its process, not started yet.
         """
+        settings, around = self._settings, self._settings.surroundings
         return Child(
             self._reactor,
             appCommand(self._command, port, HOST, self._route),
-            appEnvironment(self._environ, port, HOST, self._route),
+            appEnvironment(self._environ, port, HOST, self._route, around),
             self._output,
             die_with_parent=True,
+            place=around.place,
+            stop_signal=signalNumber(settings.stop_signal),
         )
 
     def _await(self, child: Child, port: int) -> None:
@@ -150,30 +150,23 @@ class App:
         # If the reactor ends before the app has, for lack of time, the app is killed.
         self._last_resort = self._reactor.addSystemEventTrigger("after", "shutdown", child.kill)
         child.ended.addCallback(self._childEnded, port)
+        settings = self._settings
         # The check is no client, so its PROXY header has no addresses.
-        header = b"" if self._send_proxy is None else proxyHeader(self._send_proxy, None)
-        self._readiness = waitUntilReady(self._reactor, HOST, port, self._ready_path, header)
+        header = proxyHeader(settings.send_proxy, None) if settings.send_proxy else b""
+        question = Question(settings.ready_path, siteName(self._route), header)
+        self._readiness = answering(self._reactor, _HOSTS, port, question)
         self._readiness.addCallbacks(
-            lambda _: self.ready.callback(Address(HOST, port)), self._readinessCancelled
+            lambda host: self.ready.callback(Address(host, port)), self._readinessCancelled
         )
 
     def _takePort(self) -> int:
         """
-        @raise SpawnFailed: no port is free, or another process listens on the given
-            one, and would be taken for the app.
+        @raise SpawnFailed: no port is free, or the given one is taken.
         """
-        if self._port is None:
+        if self._settings.port is None:
             return self._ports.take()
-        if not isFree(self._port, reuse=True):
-            raise SpawnFailed(f"port {self._port} is taken already")
-        return self._port
-
-    def _releasePort(self, port: int) -> None:
-        """
-        The port is not used any more.
-        """
-        if self._port is None:
-            self._ports.release(port)
+        self._ports.claim(self._settings.port)
+        return self._settings.port
 
     def _childEnded(self, result: Ended, port: int) -> None:
         """
@@ -181,7 +174,7 @@ class App:
         """
         self._reactor.removeSystemEventTrigger(self._last_resort)
         self._cancelReadiness()
-        self._releasePort(port)
+        self._ports.release(port)
         self.ended.callback(result)
 
     def _cancelReadiness(self) -> None:

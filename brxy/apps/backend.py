@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -297,4 +297,6 @@ def clientEndpoint(reactor: Any, address: Address) -> IStreamClientEndpoint:
     """
     if address.host.replace(".", "").isdigit():
         return TCP4ClientEndpoint(reactor, address.host, address.port, timeout=CONNECT_TIMEOUT)
+    if ":" in address.host:
+        return TCP6ClientEndpoint(reactor, address.host, address.port, timeout=CONNECT_TIMEOUT)
     return HostnameEndpoint(reactor, address.host, address.port, timeout=CONNECT_TIMEOUT)

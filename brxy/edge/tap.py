@@ -19,7 +19,7 @@ from brxy.edge.config.settings import Allowed, EdgeSettings, NodeTLSFiles, Spawn
 from brxy.edge.config.spawnnames import SpawnNames
 from brxy.edge.service import EdgeService
 from brxy.errors import UsageError
-from brxy.interfaces import IRecovering
+from brxy.interfaces import ILimited, IRecovering, ISpawner
 from brxy.program.guarded import Guarded, fail
 from brxy.program.reactors import usedReactor
 from brxy.program.systemd import notifier
@@ -45,7 +45,7 @@ def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
         dialled = dialled or spawner.dials_back
         rule = Rule(
             None if common.route is None else canonical(common.route, options["default-route"]),
-            options["max-instances"] if common.max is None else common.max,
+            _most(spawner, options["max-instances"] if common.max is None else common.max),
             options["capacity"] if common.capacity is None else common.capacity,
             names.add(spec.name, common.name),
             IRecovering.providedBy(spawner),
@@ -58,6 +58,11 @@ def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
         )
         spawns.append(Spawn(rule, spawning))
     return spawns, dialled
+
+
+def _most(spawner: ISpawner, given: int) -> int:
+    limit = ILimited(spawner).limit if ILimited.providedBy(spawner) else None
+    return given if limit is None else min(given, limit)
 
 
 def _allowed(options: Options) -> list[Allowed]:
@@ -105,6 +110,7 @@ def makeService(options: Options) -> IService:
     The edge as a service, for twistd.
     """
     reactor = usedReactor(options["transport"])
+    options.keepUmask()
     try:
         settings = _settings(options, reactor)
         service = EdgeService(reactor, settings, notifier(os.environ))

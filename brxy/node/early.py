@@ -16,10 +16,10 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from brxy.apps.command import HOST, appCommand, appEnvironment
+from brxy.apps.command import HOST, PLAIN, Surroundings, appCommand, appEnvironment
 from brxy.errors import SpawnFailed
 from brxy.processes.launch import Launched, launch, signalGroup
-from brxy.processes.ports import PORTS, isFree
+from brxy.processes.ports import PORTS
 
 __all__ = ["EARLY", "OPTIONS", "Early", "PlainLine", "isPlain", "plainLine"]
 
@@ -36,6 +36,7 @@ OPTIONS = {
     "idle-timeout": _SECONDS,
     "old-idle-timeout": _SECONDS,
     "send-proxy": r"v[12]",
+    "stop-signal": "(SIG)?(HUP|INT|QUIT|TERM|USR1|USR2)",
     "stop-timeout": _SECONDS,
     "drain-timeout": _SECONDS,
     "transport": r"epoll|reactor",
@@ -119,7 +120,12 @@ class Early:
         self._started: tuple[Launched, int] | None = None
 
     def start(
-        self, command: Sequence[str], route: str, port: int | None, environ: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        route: str,
+        port: int | None,
+        environ: Mapping[str, str],
+        surroundings: Surroundings = PLAIN,
     ) -> None:
         """
         Start the app, unless it was started already.  If it can't be started, the node
@@ -127,14 +133,21 @@ class Early:
 
         @param port: where it listens; L{None}: on a free port.
         """
-        if self._started is not None or (port is not None and not isFree(port, reuse=True)):
+        if self._started is not None:
             return
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        given = port
         try:
-            port = PORTS.take() if port is None else port
+            if port is None:
+                port = PORTS.take()
+            else:
+                PORTS.claim(port)
             argv = appCommand(command, port, HOST, route)
-            launched = launch(argv, appEnvironment(environ, port, HOST, route), True)
+            environment = appEnvironment(environ, port, HOST, route, surroundings)
+            launched = launch(argv, environment, True, surroundings.place)
         except SpawnFailed:
+            # The node will claim it.
+            PORTS.release(given or 0)
             _takeSignals()
             return
         self._started = launched, port

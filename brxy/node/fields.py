@@ -7,15 +7,12 @@ reference of its options.
 
 from __future__ import annotations
 
-from brxy.interfaces import Address
+from brxy.node.appfields import APP, STOPPING
 from brxy.node.early import isPlain
 from brxy.program.fields import (
-    CAPACITY,
     COMMON,
     FILE,
     FLAG,
-    PORT,
-    ROUTE,
     SECONDS,
     Kind,
     Setting,
@@ -23,16 +20,12 @@ from brxy.program.fields import (
 )
 from brxy.program.tokenfile import isToken
 from brxy.reactor.endpoints import clientEndpoint
-from brxy.readiness import urlPath
 from brxy.values.converters import count
-from brxy.wire.proxyheader import proxyVersion
 
 __all__ = ["FIELDS"]
 
-_APP = "App"
 _EDGE = "Edge"
 _TLS = "TLS to the edge"
-_STOPPING = "Stopping"
 _ORDER = "Order"
 
 _ELSEWHERE = ":ref:`elsewhere`"
@@ -41,16 +34,6 @@ _ELSEWHERE = ":ref:`elsewhere`"
 def _endpoint(text: str) -> str:
     # Checking loads Twisted's endpoints, which takes long before the app was started.
     return text if isPlain("edge", text) else clientEndpoint(text, "use --edge-tls-ca")
-
-
-def _address(text: str) -> Address:
-    host, _, port = text.rpartition(":")
-    try:
-        if host:
-            return Address(host.strip("[]"), PORT.convert(port))
-    except ValueError:
-        pass
-    raise ValueError("HOST:PORT is needed")
 
 
 def _token(text: str) -> str:
@@ -62,88 +45,6 @@ def _token(text: str) -> str:
 def _generation(text: str) -> int | None:
     return count(text) or None
 
-
-_APP_SETTINGS = (
-    Setting(
-        name="route",
-        group=_APP,
-        kind=ROUTE,
-        help="The route that the app serves.",
-        field="route",
-        default="default",
-        environment="ROUTE",
-    ),
-    Setting(
-        name="capacity",
-        short="c",
-        group=_APP,
-        kind=CAPACITY,
-        help="How many exchanges the app takes at once.",
-        field="capacity",
-        default="1",
-        environment="BRXY_CAPACITY",
-        see=":ref:`which-capacity`",
-    ),
-    Setting(
-        name="app",
-        group=_APP,
-        kind=Kind("HOST:PORT", _address, "a host and a port"),
-        help="The address of an app that runs already, in place of a command.",
-        field="app",
-    ),
-    Setting(
-        name="app-port",
-        group=_APP,
-        kind=PORT,
-        help="The port that the app listens on.",
-        field="app_port",
-        default_note="a free port",
-        detail="Use this for an app whose port cannot be set.",
-    ),
-    Setting(
-        name="ready-path",
-        group=_APP,
-        kind=Kind("PATH", urlPath, "a path that begins with ``/``"),
-        help="The app is ready when a GET of this path is answered by 200 to 399.",
-        field="ready_path",
-        default_note="ready when it accepts a connection",
-    ),
-    Setting(
-        name="send-proxy",
-        group=_APP,
-        kind=Kind("v1|v2", proxyVersion, "``v1`` or ``v2``"),
-        help="Begin each connection to the app with a PROXY protocol header.",
-        field="send_proxy",
-        default_note="no header",
-        environment="BRXY_SEND_PROXY",
-        detail="""
-        The header names the client. The app must expect it, as nginx does with ``listen …
-        proxy_protocol`` and HAProxy with ``accept-proxy``. The requests for ``--ready-path``
-        begin with a header, too. A connection for HTTP is then kept only for further requests of
-        the same client's connection.
-        """,
-    ),
-    Setting(
-        name="idle-timeout",
-        group=_APP,
-        kind=SECONDS,
-        help="How long the node may be idle if it is the newest instance of its route.",
-        field="idle_timeout",
-        default="300",
-        environment="BRXY_IDLE_TIMEOUT",
-        detail="Then it stops the app and exits.",
-    ),
-    Setting(
-        name="old-idle-timeout",
-        group=_APP,
-        kind=SECONDS,
-        help="How long the node may be idle if its route has a newer instance.",
-        field="old_idle_timeout",
-        default="10",
-        environment="BRXY_OLD_IDLE_TIMEOUT",
-        detail="Then it stops the app and exits.",
-    ),
-)
 
 _EDGE_SETTINGS = (
     Setting(
@@ -210,19 +111,10 @@ _EDGE_SETTINGS = (
 )
 
 _STOPPING_SETTINGS = (
-    Setting(
-        name="stop-timeout",
-        group=_STOPPING,
-        kind=SECONDS,
-        help="How long the app may take to end after SIGTERM.",
-        field="stop_timeout",
-        default="10",
-        detail="Then the app is killed by SIGKILL.",
-        see=":doc:`signals`",
-    ),
+    *STOPPING,
     Setting(
         name="drain-timeout",
-        group=_STOPPING,
+        group="Stopping",
         kind=SECONDS,
         help="How long running exchanges may continue when the node is stopped.",
         field="drain_timeout",
@@ -231,7 +123,7 @@ _STOPPING_SETTINGS = (
     ),
     Setting(
         name="exit-on-stdin-eof",
-        group=_STOPPING,
+        group="Stopping",
         kind=FLAG,
         help="Stop when standard input is closed.",
         field=None,
@@ -277,4 +169,4 @@ _ORDER_SETTINGS = (
 )
 
 #: All of them.  L{Setting.field} is a path from L{brxy.node.settings.NodeSettings}.
-FIELDS = Table((*_APP_SETTINGS, *_EDGE_SETTINGS, *_STOPPING_SETTINGS, *COMMON, *_ORDER_SETTINGS))
+FIELDS = Table((*APP, *_EDGE_SETTINGS, *_STOPPING_SETTINGS, *COMMON, *_ORDER_SETTINGS))

@@ -83,10 +83,7 @@ class NodeService(Service):
                 settings.route,
                 environ,
                 output,
-                port=settings.app_port,
-                ready_path=settings.ready_path,
-                send_proxy=settings.send_proxy,
-                stop_timeout=settings.stop_timeout,
+                settings.running,
             )
 
     # Coming up

@@ -8,16 +8,18 @@ and C{makeService}.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.application.service import IService
 from twisted.python import usage
 
-from brxy.errors import UsageError
+from brxy.apps.command import HOST, Surroundings, appEnvironment
+from brxy.errors import SpawnFailed, UsageError
 from brxy.node.early import EARLY
 from brxy.node.fields import FIELDS
+from brxy.processes.launch import findExecutable
+from brxy.processes.place import Place
 from brxy.program.exitstatus import exitWith
 from brxy.program.guarded import Guarded
 from brxy.program.options import Options as CommonOptions
@@ -115,16 +117,23 @@ class Options(CommonOptions):
         command = self["command"]
         if (self["app"] is None) == (not command):
             raise usage.UsageError("give the app's command after --, or --app HOST:PORT")
-        if command and shutil.which(command[0]) is None:
-            raise usage.UsageError(
-                f"can't run {command[0]!r}: there is no such executable on PATH"
-            )
+        if command:
+            around = self.surroundings()
+            environment = appEnvironment(os.environ, 0, HOST, self["route"], around)
+            _check(lambda: findExecutable(command[0], environment, around.place))
+
+    def surroundings(self) -> Surroundings:
+        """
+        The environment, folder and user of the app.
+        """
+        place = Place(self["cwd"], self["user"])
+        return Surroundings(self["env-file"] or {}, dict(self["env"]), place)
 
 
 def _check(read: Callable[[], object]) -> None:
     try:
         read()
-    except UsageError as error:
+    except (UsageError, SpawnFailed) as error:
         raise usage.UsageError(str(error)) from None
 
 
@@ -133,7 +142,14 @@ def makeService(options: Options) -> IService:
     The node as a service, for twistd.
     """
     if options["command"] and options.inPlace():
-        EARLY.start(options["command"], options["route"], options["app-port"], os.environ)
+        EARLY.start(
+            options["command"],
+            options["route"],
+            options["app-port"],
+            os.environ,
+            options.surroundings(),
+        )
+    options.keepUmask()
 
     # Takes long to load, while the app starts.
     from brxy.node.service import NodeService

@@ -22,6 +22,8 @@ from brxy.processes.groups import ExitReader, groupMembers
 from brxy.processes.launch import Launch, Launched, signalGroup
 from brxy.processes.launcher import LAUNCHER, Launcher
 from brxy.processes.pipes import LineReader
+from brxy.processes.place import HERE, Place
+from brxy.processes.signalnames import signalName
 from brxy.values.text import oneLine
 
 __all__ = ["Child", "Ended"]
@@ -64,20 +66,10 @@ class Ended:
         @return: one line for a log.
         """
         if self.signal is not None:
-            return f"killed by {_signalName(self.signal)}"
+            return f"killed by {signalName(self.signal)}"
         if self.status and self.last_line:
             return f"exit status {self.status}: {self.last_line}"
         return f"exit status {self.status}"
-
-
-def _signalName(number: int) -> str:
-    """
-    A signal as people write it.
-    """
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 class Child:
@@ -102,6 +94,8 @@ class Child:
         SIGKILL.
     @param leave_on_success: see C{left}.
     @param stdin: see L{Launch}.
+    @param place: see L{Launch}.
+    @param stop_signal: the signal by which L{stop} has the group end.
     @param launcher: what starts the process.
     """
 
@@ -117,6 +111,8 @@ class Child:
         die_with_parent: bool,
         leave_on_success: bool = False,
         stdin: int | None = None,
+        place: Place = HERE,
+        stop_signal: int = signal.SIGTERM,
         launcher: Launcher = LAUNCHER,
     ) -> None:
         self.pid = 0
@@ -130,6 +126,8 @@ class Child:
         self._die_with_parent = die_with_parent
         self._leave_on_success = leave_on_success
         self._stdin = stdin
+        self._place = place
+        self._stop_signal = stop_signal
         self._launcher = launcher
         self._readers: list[LineReader] = []
         self._last_lines = {_STDOUT: b"", _STDERR: b""}
@@ -149,7 +147,9 @@ class Child:
         @raise brxy.errors.SpawnFailed: it can't be started.  C{ended} reports what only
             the attempt to run it shows.
         """
-        launch = Launch(self._argv, self._environment, self._die_with_parent, self._stdin)
+        launch = Launch(
+            self._argv, self._environment, self._die_with_parent, self._stdin, self._place
+        )
         self._started = True
         launched = self._launcher.start(self._reactor, launch)
         launched.addCallbacks(self._watch, self._notLaunched)
@@ -164,13 +164,13 @@ class Child:
 
     def stop(self, timeout: float) -> None:
         """
-        Send SIGTERM to the group, and SIGKILL after C{timeout} seconds.  Does nothing
+        Signal the group to end, and send SIGKILL after C{timeout} seconds.  Does nothing
         when called again, or after the end.
         """
         if self._stopping or not self._alive():
             return
         self._stopping = True
-        self._signal(signal.SIGTERM)
+        self._signal(self._stop_signal)
         self._kill_call = self._reactor.callLater(timeout, self.kill)
         self._checkSoon()
 
@@ -204,7 +204,7 @@ class Child:
         watch = ExitReader(self._reactor, self.pid, launched.pidfd, self._leaderEnded)
         self._reactor.addReader(watch)
         if self._stopping:
-            self._signal(signal.SIGTERM if self._killed_at is None else signal.SIGKILL)
+            self._signal(self._stop_signal if self._killed_at is None else signal.SIGKILL)
 
     def _notLaunched(self, failure: Failure) -> None:
         """

@@ -25,8 +25,9 @@ from functools import cache
 from typing import NamedTuple
 
 from brxy.errors import SpawnFailed
+from brxy.processes.place import HERE, Place, setpriv
 
-__all__ = ["Launch", "Launched", "launch", "signalGroup"]
+__all__ = ["Launch", "Launched", "findExecutable", "launch", "signalGroup"]
 
 # Python ignores some of these signals, and the parent of this process may have ignored
 # others.  A new process inherits which signals are ignored, not which are handled.
@@ -73,6 +74,7 @@ class Launch:
         way.
     @param stdin: what becomes its input; L{perform} closes it in any case.  L{None}:
         C{/dev/null}.
+    @param place: where and as which user it runs.
     @raise SpawnFailed: with one line that names the program and the reason.
     """
 
@@ -82,14 +84,15 @@ class Launch:
         environment: Mapping[str, str],
         die_with_parent: bool,
         stdin: int | None = None,
+        place: Place = HERE,
     ) -> None:
         if not argv:
             raise SpawnFailed("cannot run an empty command")
         self._name = argv[0]
         self._stdin = stdin
-        command = [_executable(argv[0], environment), *argv[1:]]
-        if die_with_parent:
-            command = [*_dyingWithParent(), *command]
+        self._folder = None if place.folder is None else os.fsencode(place.folder)
+        command = [findExecutable(argv[0], environment, place), *argv[1:]]
+        command = [*setpriv(place, die_with_parent), *command]
         try:
             self._path = os.fsencode(command[0])
             self._arguments = _strings(command)
@@ -142,6 +145,8 @@ class Launch:
             _check(_libc.posix_spawn_file_actions_adddup2(actions, stderr, 2))
             for descriptor in _INHERITED:
                 _check(_libc.posix_spawn_file_actions_addclose(actions, descriptor))
+            if self._folder is not None:
+                _check(_libc.posix_spawn_file_actions_addchdir_np(actions, self._folder))
             _check(
                 _libc.posix_spawn(
                     ctypes.byref(pid),
@@ -160,13 +165,18 @@ class Launch:
         return SpawnFailed(f"cannot run {self._name!r}: {reason}")
 
 
-def launch(argv: Sequence[str], environment: Mapping[str, str], die_with_parent: bool) -> Launched:
+def launch(
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    die_with_parent: bool,
+    place: Place = HERE,
+) -> Launched:
     """
     Start a process, see L{Launch}.
 
     @raise SpawnFailed: with one line that names the program and the reason.
     """
-    return Launch(argv, environment, die_with_parent).perform()
+    return Launch(argv, environment, die_with_parent, place=place).perform()
 
 
 def signalGroup(group: int, number: int) -> None:
@@ -177,43 +187,28 @@ def signalGroup(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
-def _executable(name: str, environment: Mapping[str, str]) -> str:
+def findExecutable(name: str, environment: Mapping[str, str], place: Place) -> str:
     """
-    Return the file that C{name} means on the PATH of C{environment}.
+    Return the file that C{name} means on the PATH of C{environment}, and in the working
+    directory of the process if it is a relative path.
 
     It is looked up here so that a missing program is reported by brxy, and not by the
     program that starts the command.
+
+    @raise SpawnFailed: there is none.
     """
-    found = shutil.which(name, path=environment.get("PATH", os.defpath))
+    relative = place.folder is not None and os.path.dirname(name)
+    path = os.path.join(place.folder or "", name) if relative else name
+    found = shutil.which(path, path=environment.get("PATH", os.defpath))
     if found is not None:
         return found
     if not os.path.dirname(name):
         reason = "no such executable on PATH"
-    elif os.path.exists(name):
+    elif os.path.exists(path):
         reason = "it is not an executable file"
     else:
         reason = "no such file"
     raise SpawnFailed(f"cannot run {name!r}: {reason}")
-
-
-@cache
-def _dyingWithParent() -> tuple[str, ...]:
-    """
-    Return what comes before a command so that the kernel ends it with its parent.
-
-    For a millisecond between fork and the system call of C{setpriv}, an end of the parent
-    goes unnoticed.  A shell could check once more, but C{dash} drops variables such as
-    C{foo.bar} from the environment.
-    """
-    setpriv = shutil.which("setpriv")
-    # Busybox has an applet of this name without --pdeathsig.
-    if setpriv is None or os.path.basename(os.path.realpath(setpriv)) != "setpriv":
-        # Imported here because a node starts its app before it loads anything else.
-        from twisted.logger import Logger
-
-        Logger(__name__).warn("no util-linux setpriv: apps go on when this process is killed")
-        return ()
-    return (setpriv, "--pdeathsig", "TERM", "--")
 
 
 def _assignments(environment: Mapping[str, str]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from twisted.python import usage
 
 from brxy import __version__
+from brxy.processes.launcher import LAUNCHER
 from brxy.program.fields import ACTION, FLAG, Setting, Table
 from brxy.program.guarded import fail
 from brxy.program.helptext import helpText
@@ -133,6 +134,17 @@ class Options(usage.Options):
         """
         parent = self.parent
         return parent is None or bool(parent.get("nodaemon"))
+
+    def keepUmask(self) -> None:
+        """
+        Have what this program starts keep the umask that it was started with itself, even
+        if twistd makes the program a daemon and sets another one: 077, by which an app's
+        socket or upload could be read by no other user.
+        """
+        parent = self.parent
+        if parent is not None and not self.foreground() and parent.get("umask") is None:
+            LAUNCHER.umask = os.umask(0o077)
+            os.umask(LAUNCHER.umask)
 
     def withoutPidfile(self) -> None:
         """

@@ -4,65 +4,153 @@ The spawner C{app:}, which runs the app itself on this machine, fronted by the e
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from collections.abc import Mapping
+
+from attrs import asdict, field, frozen
 from attrs.converters import optional
 from zope.interface import implementer
 
 from brxy.apps.app import App
-from brxy.interfaces import Gone, IInstance, ISpawner, SpawnOrder
+from brxy.apps.settings import AppSettings
+from brxy.errors import SpawnFailed
+from brxy.interfaces import Gone, IInstance, ILimited, ISpawner, SpawnOrder
+from brxy.processes.environment import environmentFile, variables
+from brxy.processes.place import User, folder, user
+from brxy.processes.signalnames import signalText
 from brxy.readiness import urlPath
 from brxy.spawners.command import CommandFactory
 from brxy.spawners.instance import BaseInstance
 from brxy.spawners.local.base import LocalSpawner, ownBinFirst
 from brxy.spawners.output import lineLogger
-from brxy.spawners.spec import seconds
+from brxy.spawners.spec import portNumber, seconds
 
 __all__ = ["AppSpawner", "AppOptions", "factory"]
 
 
-@frozen
+def _file(path: str) -> Mapping[str, str]:
+    return environmentFile(path)
+
+
+@frozen(kw_only=True)
 class AppOptions:
     """
     The keys of C{app:}.
     """
 
+    app_port: int | None = field(
+        default=None,
+        converter=optional(portNumber),
+        metadata={"help": "the port the app listens on; there is one instance at most then"},
+    )
+    env: Mapping[str, str] | None = field(
+        default=None,
+        converter=optional(variables),
+        metadata={"help": "NAME=VALUE,NAME=VALUE: additions to the environment"},
+    )
+    env_file: Mapping[str, str] | None = field(
+        default=None,
+        converter=optional(_file),
+        metadata={"help": "a file of lines NAME=VALUE or NAME: additions to the environment"},
+    )
+    cwd: str | None = field(
+        default=None,
+        converter=optional(folder),
+        metadata={"help": "the working directory of the app"},
+    )
+    user: User | None = field(
+        default=None,
+        converter=optional(user),
+        metadata={"help": "the user it runs as: USER[:GROUP]; only root can set that"},
+    )
     ready_path: str | None = field(
         default=None,
         converter=optional(urlPath),
         metadata={"help": "the app is ready when a GET of this path is answered 2xx or 3xx"},
     )
+    stop_signal: str = field(
+        default="TERM",
+        converter=signalText,
+        metadata={"help": "the signal that stops the app, such as INT"},
+    )
     stop_timeout: float = field(
         default=10.0,
         converter=seconds,
-        metadata={"help": "seconds between SIGTERM and SIGKILL"},
+        metadata={"help": "seconds between that signal and SIGKILL"},
     )
+
+    def settings(self, send_proxy: str | None) -> AppSettings:
+        """
+        @param send_proxy: the version of the PROXY protocol that the app expects.
+        @return: how the app is run.
+        """
+        values = asdict(self, recurse=False)
+        return AppSettings(port=values.pop("app_port"), send_proxy=send_proxy, **values)
 
 
 class AppInstance(BaseInstance):
     """
     One copy of the app.
+
+    @ivar stopping: it is being stopped.
     """
 
     def __init__(self, app: App) -> None:
         super().__init__()
+        self.stopping = False
         self._app = app
         app.ready.addCallback(self.ready.callback)
         app.ended.addCallback(lambda result: self.finish(Gone(result.describe())))
+
+    def start(self) -> None:
+        """
+        Start the app.
+
+        @raise SpawnFailed: it can't be started.
+        """
+        self._app.start()
+
+    def startAfter(self, other: BaseInstance) -> None:
+        """
+        Start the app when another instance is over.
+        """
+        other.over.addCallback(lambda _: self._startLate())
+
+    def _startLate(self) -> None:
+        if self.gone.called:
+            return
+        try:
+            self.start()
+        except SpawnFailed as error:
+            self.finish(Gone(str(error)))
 
     def stop(self) -> None:
         """
         See L{BaseInstance}.
         """
-        self._app.stop()
+        self.stopping = True
+        if self._app.running:
+            self._app.stop()
+        elif not self.gone.called:
+            self.finish(Gone("stopped before it was started"))
 
 
-@implementer(ISpawner)
+@implementer(ISpawner, ILimited)
 class AppSpawner(LocalSpawner):
     """
     Runs a copy of the app for each instance.
     """
 
     dials_back = False
+
+    # The latest instance, if all must listen on the same port.
+    _latest: AppInstance | None = None
+
+    @property
+    def limit(self) -> int | None:
+        """
+        See L{ILimited}.
+        """
+        return None if self._options.app_port is None else 1
 
     def spawn(self, order: SpawnOrder) -> IInstance:
         """
@@ -75,14 +163,33 @@ class AppSpawner(LocalSpawner):
             order.route,
             {**ownBinFirst(self._environ), **order.environment},
             lineLogger(self._log, order.ticket),
-            ready_path=self._options.ready_path,
-            send_proxy=order.environment.get("BRXY_SEND_PROXY"),
-            stop_timeout=self._options.stop_timeout,
+            self._options.settings(order.environment.get("BRXY_SEND_PROXY")),
         )
-        app.start()
         instance = AppInstance(app)
+        if self.limit is None:
+            instance.start()
+        else:
+            self._startAlone(instance)
         self._running.add(instance, instance.over)
         return instance
+
+    def _startAlone(self, instance: AppInstance) -> None:
+        """
+        Start an instance, if need be when the one before it has ended.
+
+        @raise SpawnFailed: the one before it is to stay.
+        """
+        before = self._latest
+        if before is None or before.over.called:
+            instance.start()
+        elif before.stopping:
+            instance.startAfter(before)
+        else:
+            raise SpawnFailed(
+                f"port {self._options.app_port} is taken by another instance: "
+                "with app-port= there is one at a time"
+            )
+        self._latest = instance
 
 
 factory = CommandFactory(

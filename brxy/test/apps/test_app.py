@@ -9,16 +9,20 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.apps.app import App
-from brxy.apps.command import appCommand, appEnvironment
+from brxy.apps.command import Surroundings, appCommand, appEnvironment
+from brxy.apps.settings import AppSettings
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address
 from brxy.processes.launch import launch
+from brxy.processes.place import Place, User, user
 from brxy.processes.ports import Ports
 from brxy.test.support.loopback.leftovers import Output, RealTests, aliveInGroup, isAlive
 
@@ -34,12 +38,27 @@ while True:
     print("answered", flush=True)
 """
 
+# Listens at a host and a port.
+_LISTENER = """
+import socket, sys
+host, port = sys.argv[1:]
+family = socket.AF_INET6 if ":" in host else socket.AF_INET
+dual = host == "::"
+server = socket.create_server((host, int(port)), family=family, dualstack_ipv6=dual)
+while True:
+    server.accept()[0].close()
+"""
+
 # Runs the server as an app, and prints a line.
 _PARENT = f"""
 import os, sys
 from twisted.internet import reactor
 from brxy.apps.app import App
-app = App(reactor, [sys.executable, "-c", {_SERVER!r}], "a", os.environ, lambda fd, line: None)
+from brxy.apps.settings import AppSettings
+app = App(
+    reactor, [sys.executable, "-c", {_SERVER!r}], "a", os.environ, lambda fd, line: None,
+    AppSettings(),
+)
 app.start()
 app.ready.addCallback(lambda _: print(app.pid, flush=True))
 reactor.run()
@@ -81,6 +100,23 @@ class EnvironmentTests(SynchronousTestCase):
         self.assertEqual(
             appEnvironment(environ, 20000, "127.0.0.1", "example.com"),
             {"PATH": "/bin", "PORT": "20000", "HOST": "127.0.0.1", "ROUTE": "example.com"},
+        )
+
+    def test_given(self) -> None:
+        """
+        What users give is added; placeholders in C{env} are replaced, and brxy's own
+        variables count for more.
+        """
+        place = Place(user=User(7, 8, "web", "/srv"))
+        around = Surroundings(
+            {"A": "1", "B": "{port}"}, {"A": "{host}:{port}", "PORT": "1"}, place
+        )
+        self.assertEqual(
+            appEnvironment({"HOME": "/root"}, 20000, "127.0.0.1", "r", around),
+            {
+                **{"A": "127.0.0.1:20000", "B": "{port}", "HOME": "/srv", "USER": "web"},
+                **{"LOGNAME": "web", "PORT": "20000", "HOST": "127.0.0.1", "ROUTE": "r"},
+            },
         )
 
 
@@ -125,8 +161,9 @@ class AppTests(RealTests):
         @return: an app that is stopped after the test.
         """
         environ = {**os.environ, "BRXY_TOKEN": "secret", **(environ or {})}
+        settings = AppSettings(**kw)
         return App(
-            self.reactor, command, "example.com", environ, self.output, ports=self.ports, **kw
+            self.reactor, command, "example.com", environ, self.output, settings, ports=self.ports
         )
 
     def started(self, *command: str, **kw: Any) -> App:
@@ -190,6 +227,74 @@ class AppTests(RealTests):
         app = self.server(port=port)
         self.assertEqual(await app.ready, Address("127.0.0.1", port))
         self.assertEqual(self.ports.out, [])
+
+    async def test_listening(self) -> None:
+        """
+        An app is found at whatever address of this machine's own it listens, of either
+        family.
+        """
+        for listens, found in (
+            ("127.0.0.1", "127.0.0.1"),
+            ("0.0.0.0", "127.0.0.1"),
+            ("::1", "::1"),
+            ("::", "127.0.0.1"),
+        ):
+            app = self.started(sys.executable, "-c", _LISTENER, listens, "{port}")
+            address = await app.ready
+            self.assertEqual(address, Address(found, self.ports.out[0]))
+            socket.create_connection((address.host, address.port)).close()
+            app.kill()
+            await app.ended
+
+    async def test_folder(self) -> None:
+        """
+        An app runs in its folder, where its command is looked for as well.
+        """
+        path = Path(self.mktemp()).absolute()
+        path.mkdir()
+        (path / "run").write_text("#!/bin/sh\npwd\n")
+        (path / "run").chmod(0o700)
+        await self.started("./run", cwd=str(path)).ended
+        self.assertEqual(self.output.lines, [(1, os.fsencode(path))])
+
+    async def test_user(self) -> None:
+        """
+        An app runs as its user, with the groups of that user and none of ours.
+        """
+        if os.geteuid():
+            raise SkipTest("needs root")
+        script = 'echo "$(id -un) $(id -gn) $(id -Gn) $HOME"'
+        for text, expected in (
+            ("mail", b"mail mail mail /var/mail"),
+            ("mail:daemon", b"mail daemon daemon mail /var/mail"),
+        ):
+            await self.started("sh", "-c", script, user=user(text)).ended
+            self.assertEqual(self.output.lines[-1], (1, expected))
+
+    async def test_stopSignal(self) -> None:
+        """
+        An app is stopped by its own signal.
+        """
+        script = "trap 'exit 3' INT; echo up; while :; do sleep 0.01; done"
+        app = self.started("sh", "-c", script, stop_signal="INT")
+        await self.output.line(b"up")
+        app.stop()
+        self.assertEqual((await app.ended).status, 3)
+
+    async def test_claimedPort(self) -> None:
+        """
+        While an app is there for a given port, no other is started for it, also before
+        the app listens: it would be taken for ready as soon as the first one is.
+        """
+        port = Ports().take()
+        app = self.started("sleep", "1000", port=port)
+        self.ports = _OnePort()
+        error = self.assertRaises(SpawnFailed, self.app("sleep", "9", port=port).start)
+        self.assertIn(f"port {port} is taken already, for an app of another", str(error))
+        app.kill()
+        await app.ended
+        app = self.started("true", port=port)
+        await app.ended
 
     async def test_adopted(self) -> None:
         """

@@ -25,7 +25,7 @@ ROOT = {
     "processes": "reactor values errors",
     "readiness": "",
     "apps": "processes transport wire readiness errors interfaces",
-    "program": "transport reactor values errors",
+    "program": "processes transport reactor values errors",
     "pki": "program values errors",
     "spawners": "apps processes tls reactor readiness wire values errors interfaces",
     "node": "apps slots tls processes program readiness wire transport reactor values errors"

@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from brxy.apps.command import Surroundings
 from brxy.interfaces import Address
 from brxy.node.dial import EdgeTLS
 from brxy.node.fields import FIELDS
 from brxy.node.tap import Options
+from brxy.processes.place import Place
 from brxy.program.fields import ACTION
 from brxy.test.support.loopback.papers import Papers
 from brxy.test.support.memory.refusals import RefusalTests
@@ -39,7 +41,8 @@ class NodeOptionsTests(RefusalTests):
         self.assertEqual((options["command"], options["tls"]), (("true",), None))
         for each in FIELDS:
             if each.kind is not ACTION:
-                self.assertEqual(options[each.name], each.value, each.name)
+                expected = [] if each.repeatable else each.value
+                self.assertEqual(options[each.name], expected, each.name)
 
     _HANDED_OVER = {
         "BRXY_EDGE": "tcp:edge.example.net:9080",
@@ -150,6 +153,23 @@ class NodeOptionsTests(RefusalTests):
         self.assertEqual(parse("--app", "db:6379")["app"], Address("db", 6379))
         self.assertEqual(parse("--app", "[::1]:80")["app"], Address("::1", 80))
 
+    def test_surroundings(self) -> None:
+        """
+        Variables may be repeated; a command is looked for in its own folder and PATH.
+        """
+        path = Path(self.mktemp()).absolute()
+        path.mkdir()
+        (path / "run").write_text("#!/bin/sh\n")
+        (path / "run").chmod(0o700)
+        (path / "env").write_text("C=3\n")
+        both = ("--env", "A=1,2", "--env", "B=", "--env-file", str(path / "env"))
+        options = parse(*both, "--cwd", str(path), "--", "./run")
+        self.assertEqual(
+            options.surroundings(),
+            Surroundings({"C": "3"}, {"A": "1,2", "B": ""}, Place(str(path))),
+        )
+        parse("--env", f"PATH={path}", "--", "run")
+
     def test_command(self) -> None:
         """
         What follows -- is left as it is.
@@ -171,8 +191,13 @@ class NodeOptionsTests(RefusalTests):
             (["--app", "a:65536"], "bad --app 'a:65536': HOST:PORT is needed"),
             (["--app", "a:0"], "bad --app 'a:0': HOST:PORT is needed"),
             (["--nonsense"], "option --nonsense not recognized"),
-            (["--", "no-such-app"], "can't run 'no-such-app': there is no such executable"),
-            (["--", "/etc/passwd"], "can't run '/etc/passwd': there is no such executable"),
+            (["--", "no-such-app"], "cannot run 'no-such-app': no such executable on PATH"),
+            (["--", "/etc/passwd"], "cannot run '/etc/passwd': it is not an executable file"),
+            (["--env", "A", "--", "true"], "bad --env 'A': NAME=VALUE is needed"),
+            (["--env-file", "/no", "--", "true"], "bad --env-file '/no': No such file or"),
+            (["--cwd", "/no", "--", "true"], "bad --cwd '/no': there is no such folder"),
+            (["--user", "no-such", "--", "true"], "bad --user 'no-such': there is no such user"),
+            (["--stop-signal", "X"], "bad --stop-signal 'X': the name of a signal is needed"),
             (["--edge", "", "--", "true"], "bad --edge '': it is not a client endpoint"),
             (["--edge", "a:1", "--", "true"], "bad --edge 'a:1': it is not a client endpoint"),
             (["--edge", "tcp:a", "--", "true"], "bad --edge 'tcp:a': it is not a client"),

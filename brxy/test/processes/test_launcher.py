@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 from typing import Any
 
 from brxy.errors import SpawnFailed
@@ -82,3 +83,17 @@ class LauncherTests(RealTests):
             with self.assertRaises(error):
                 await each
         self.assertEqual(self.reap(await started), 0)
+
+    async def test_umask(self) -> None:
+        """
+        What is started can have another umask than this process.
+        """
+        ours = os.umask(0o077)
+        self.addCleanup(os.umask, ours)
+        path = self.mktemp()
+        self.launcher.umask = 0o027
+        for expected in ("0027\n", "0002\n"):
+            self.assertEqual(self.reap(await self.start("sh", "-c", f"umask >{path}")), 0)
+            self.assertEqual(Path(path).read_text(), expected)
+            self.launcher.umask = 0o002
+        self.assertEqual(os.umask(0o077), 0o077)

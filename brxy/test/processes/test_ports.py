@@ -108,3 +108,37 @@ class PortsTests(SynchronousTestCase):
             client.close()
         self.assertFalse(isFree(port))
         self.assertTrue(isFree(port, reuse=True))
+
+    def test_bothFamilies(self) -> None:
+        """
+        A listener of IPv6 takes a port, too.
+        """
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+            port = server.getsockname()[1]
+            self.assertFalse(isFree(port))
+            self.assertFalse(isFree(port, reuse=True))
+        self.assertTrue(isFree(port, reuse=True))
+
+    def test_claim(self) -> None:
+        """
+        A given port can be claimed once on a machine, until it is released.
+        """
+        port = Ports().take()
+        first, second = Ports(), Ports()
+        first.claim(port)
+        for ports in (first, second):
+            error = self.assertRaises(SpawnFailed, ports.claim, port)
+            self.assertIn(f"port {port} is taken already, for an app of another", str(error))
+        first.release(port)
+        second.claim(port)
+        second.release(port)
+
+    def test_claimTaken(self) -> None:
+        """
+        A port with a listener can't be claimed, and leaves nothing claimed.
+        """
+        port = self.listenSomewhere("127.0.0.1")
+        ports = Ports()
+        for _ in range(2):
+            error = self.assertRaises(SpawnFailed, ports.claim, port)
+            self.assertEqual(str(error), f"port {port} is taken already")

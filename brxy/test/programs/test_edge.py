@@ -263,7 +263,7 @@ class RefusalTests(ProgramTests):
         why = "brxy-edge: bad --tcp 'foo': NAME=ENDPOINT is needed"
         await self._refused(why, "-n", "brxy-edge", "--tcp", "foo")
         await self._refused(why, "brxy-edge", "--tcp", "foo")
-        why = "brxy-node: can't run 'no-such-app': there is no such executable on PATH"
+        why = "brxy-node: cannot run 'no-such-app': no such executable on PATH"
         await self._refused(why, "-n", "brxy-node", "--", "no-such-app")
         await self._refused(why, "brxy-node", "--", "no-such-app")
         self.assertEqual(list(self.folder.glob("twistd.*")), [])

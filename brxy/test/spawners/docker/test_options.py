@@ -22,10 +22,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import BadSpawnSpec, SpawnFailed
+from brxy.processes.environment import environmentFile
 from brxy.spawners.docker import spawner as docker
 from brxy.spawners.docker.base import EngineFactory
 from brxy.spawners.docker.dialback import DialBack, dialBack
-from brxy.spawners.docker.options import ContainerOptions, environmentFile, memory
+from brxy.spawners.docker.options import ContainerOptions, memory
 from brxy.spawners.registry import buildSpawner
 
 #: An environment; the second of L{_BOTH} is not in it.

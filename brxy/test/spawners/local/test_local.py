@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -14,7 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from brxy.errors import SpawnFailed
-from brxy.interfaces import Gone, IInstance, ISpawner, SpawnOrder
+from brxy.interfaces import Gone, IInstance, ILimited, ISpawner, SpawnOrder
+from brxy.processes.ports import Ports
 from brxy.spawners.local import app, process
 from brxy.spawners.local.base import ownBinFirst
 from brxy.spawners.running import Running
@@ -289,11 +291,13 @@ class AppTests(_Tests):
     Tests of C{app:}.
     """
 
-    def spawner(self, *command: str, **options: str) -> ISpawner:
+    def spawner(self, *command: str, **options: str) -> app.AppSpawner:
         """
         One for this app.
         """
-        return self.keep(app.AppSpawner(app.AppOptions(**options), command, self.reactor))
+        spawner = app.AppSpawner(app.AppOptions(**options), command, self.reactor)
+        self.keep(spawner)
+        return spawner
 
     async def test_life(self) -> None:
         """
@@ -352,3 +356,55 @@ class AppTests(_Tests):
         instance.stop()
         self.assertEqual(await instance.gone, Gone("killed by SIGKILL"))
         self.assertNoResult(instance.ready)
+
+    async def test_given(self) -> None:
+        """
+        The app gets the environment and the folder of the keys.
+        """
+        path = Path(self.mktemp()).absolute()
+        path.mkdir()
+        (path / "env").write_text("A=a b\nB=1\n")
+        spawner = self.spawner(
+            *("sh", "-c", 'echo "$(pwd) $A $B $C"'),
+            env="B=2,C={route}",
+            env_file=str(path / "env"),
+            cwd=str(path),
+        )
+        await spawner.spawn(self.order()).gone
+        self.assertEqual(self.logged, [f"t1| {path} a b 2 example.com"])
+
+    async def test_stopSignal(self) -> None:
+        """
+        The app is stopped by the signal of its key.
+        """
+        script = "trap 'exit 3' INT; echo up; while :; do sleep 0.01; done"
+        instance = self.spawner("sh", "-c", script, stop_signal="INT").spawn(self.order())
+        await self.until(lambda: self.logged)
+        instance.stop()
+        self.assertEqual((await instance.gone).reason.partition(":")[0], "exit status 3")
+
+    async def test_onePort(self) -> None:
+        """
+        Of an app with a port of its own there is one instance at a time: another one is
+        refused, and begins when the one before it ends if that is being stopped.
+        """
+        self.assertIsNone(self.spawner("true").limit)
+        spawner = self.spawner("python", "-c", _SERVER, app_port=str(Ports().take()))
+        self.assertEqual(ILimited(spawner).limit, 1)
+        first = spawner.spawn(self.order())
+        address = await first.ready
+        error = self.assertRaises(SpawnFailed, spawner.spawn, self.order())
+        self.assertIn(f"port {address.port} is taken by another instance", str(error))
+        first.stop()
+        second, third = spawner.spawn(self.order()), spawner.spawn
+        self.assertRaises(SpawnFailed, third, self.order())
+        self.assertEqual(await first.gone, Gone("killed by SIGTERM"))
+        self.assertEqual(await second.ready, address)
+        second.stop()
+        fourth = spawner.spawn(self.order())
+        fourth.stop()
+        fourth.stop()
+        self.assertEqual(await fourth.gone, Gone("stopped before it was started"))
+        await second.gone
+        fifth = spawner.spawn(self.order())
+        self.assertEqual(await fifth.ready, address)
