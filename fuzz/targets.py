@@ -24,6 +24,7 @@ from brxy.http.messages import (
     RequestHead,
     ResponseHead,
     forwardedLines,
+    renderOldRequest,
     renderRequest,
     renderResponse,
     requestHead,
@@ -46,6 +47,8 @@ __all__ = ["TARGETS", "Target"]
 _TRUSTED: Final = Networks(["10.0.0.0/8"])
 _VIA: Final = b"1.1 brxy"
 _DATE: Final = b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+# The route of a request without Host.
+_ROUTE: Final = "route.example"
 
 # Fields that a client must not hide from brxy, but not from an app, by an underscore.
 _FRAMING: Final = frozenset((b"content-length", b"expect", b"host", b"transfer-encoding", b"via"))
@@ -152,12 +155,20 @@ def _readRequest(data: bytes) -> tuple[object, int] | None:
 def _checkPassed(
     head: RequestHead, sent: RequestHead, chain: bytes, proto: bytes, host: bytes
 ) -> None:
-    rendered = renderRequest(sent, forwardedLines(chain, proto, _VIA), b"made")
+    lines = forwardedLines(chain, proto, _VIA)
+    if head.http11:
+        rendered = renderRequest(sent, lines, b"made")
+    else:
+        rendered = renderOldRequest(sent, lines, b"made", _ROUTE)
     parsed = requestHead(rendered)
     assert parsed is not None and parsed[1] == len(rendered), rendered
     again = parsed[0]
-    for name in ("method", "target", "http11", "host", "authority", "length", "upgrade"):
+    for name in ("method", "target", "length", "upgrade"):
         assert getattr(again, name) == getattr(head, name), (name, rendered)
+    named = (head.host, head.authority) if head.authority else (_ROUTE, _ROUTE.encode())
+    assert (again.host, again.authority) == named, rendered
+    assert again.http11, rendered
+    assert head.http11 or not again.expect_continue, rendered
     assert again.request_id == (head.request_id or b"made")
     values: dict[bytes, list[bytes]] = {}
     for lower, _, value in again.fields:

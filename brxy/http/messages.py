@@ -7,6 +7,7 @@ from brxy.http.fields import CHUNKED, MAX_FIELDS, MAX_HEAD, UNTIL_CLOSE, Field
 from brxy.http.render import (
     forwardedLines,
     plainResponse,
+    renderOldRequest,
     renderRequest,
     renderResponse,
     renderSecured,
@@ -26,6 +27,7 @@ __all__ = [
     "forwardedLines",
     "isSwitchAsked",
     "plainResponse",
+    "renderOldRequest",
     "renderRequest",
     "renderResponse",
     "renderSecured",

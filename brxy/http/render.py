@@ -14,7 +14,14 @@ from brxy.http.request import RequestHead
 from brxy.http.response import ResponseHead, passedFields
 from brxy.values.text import printable
 
-__all__ = ["forwardedLines", "plainResponse", "renderRequest", "renderResponse", "renderSecured"]
+__all__ = [
+    "forwardedLines",
+    "plainResponse",
+    "renderOldRequest",
+    "renderRequest",
+    "renderResponse",
+    "renderSecured",
+]
 
 _ONLY_CHUNKED = frozenset((b"transfer-encoding", b"trailer"))
 
@@ -44,7 +51,7 @@ def forwardedLines(client: bytes, proto: bytes, via: bytes) -> bytes:
 
 def renderRequest(head: RequestHead, forwarded: bytes, request_id: bytes) -> bytes:
     """
-    The head of a request as it is written to an app.
+    The head of a request of HTTP/1.1 as it is written to an app.
 
     @param forwarded: the L{forwardedLines} of its client.
     @param request_id: its X-Request-ID, if it has none of its own.
@@ -54,7 +61,7 @@ def renderRequest(head: RequestHead, forwarded: bytes, request_id: bytes) -> byt
             head.method,
             b" ",
             head.target,
-            b" HTTP/1.1\r\n" if head.http11 else b" HTTP/1.0\r\n",
+            b" HTTP/1.1\r\n",
             head.passed,
             forwarded,
             b"X-Request-ID: ",
@@ -62,6 +69,18 @@ def renderRequest(head: RequestHead, forwarded: bytes, request_id: bytes) -> byt
             b"\r\n\r\n",
         )
     )
+
+
+def renderOldRequest(head: RequestHead, forwarded: bytes, request_id: bytes, host: str) -> bytes:
+    """
+    The head of a request of HTTP/1.0 as it is written to an app: in HTTP/1.1, because a
+    proxy speaks its own version (RFC 9112 §2.3), and Via names the one that it received.
+
+    @param host: the Host of a request without one, which HTTP/1.1 requires.
+    """
+    if not head.authority:
+        forwarded = b"Host: %b\r\n%b" % (host.encode("ascii"), forwarded)
+    return renderRequest(head, forwarded.replace(b"\r\nVia: 1.1 ", b"\r\nVia: 1.0 "), request_id)
 
 
 def renderResponse(
@@ -141,7 +160,7 @@ def _response(head: ResponseHead, http11_client: bool, keep_alive: bool, via: by
             b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason),
             head.passed if http11_client else _withoutChunks(head),
             b"Via: ",
-            via,
+            via if head.http11 else via.replace(b"1.1 ", b"1.0 ", 1),
             b"\r\n",
             _responseConnection(head, http11_client, keep_alive),
             b"\r\n",

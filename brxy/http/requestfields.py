@@ -110,7 +110,7 @@ def readSection(section: bytes, http11: bool) -> Section:
     connection = decisive.get(b"connection")
     options = connectionOptions(connection) if connection else ()
     upgrade = http11 and b"upgrade" in options and bool(offeredProtocols(fields))
-    others = _passed(fields, passed, options, upgrade)
+    others = _passed(fields, passed, options, upgrade, http11)
     return Section(
         fields,
         host,
@@ -183,20 +183,27 @@ def _requestID(claimed: list[bytes]) -> bytes | None:
 
 
 def _passed(
-    fields: Sequence[Field], lines: Sequence[bytes], options: tuple[bytes, ...], upgrade: bool
+    fields: Sequence[Field],
+    lines: Sequence[bytes],
+    options: tuple[bytes, ...],
+    upgrade: bool,
+    http11: bool,
 ) -> bytes:
     """
     @return: the lines that go on to the app, without those that name the host.
         Connection is among them for upgrades and trailers only: the version of HTTP says
         that the app's connection is kept.
     """
-    if not options:
+    if not options and http11:
         return b"".join(lines)
     named = namedByConnection(options)
+    if not http11:
+        # A client of HTTP/1.0 can receive no 100.
+        named |= {b"expect"}
     kept = [line for field, line in zip(fields, lines, strict=True) if field[0] not in named]
     if upgrade:
         kept.append(upgradeLines(fields))
-    elif b"te" in options and b"trailers" in listMembers(valuesOf(fields, b"te")):
+    elif http11 and b"te" in options and b"trailers" in listMembers(valuesOf(fields, b"te")):
         kept.append(b"TE: trailers\r\nConnection: TE\r\n")
     return b"".join(kept)
 

@@ -18,6 +18,7 @@ from brxy.http.messages import (
     RequestHead,
     ResponseHead,
     isSwitchAsked,
+    renderOldRequest,
     renderRequest,
     responseHead,
 )
@@ -62,9 +63,13 @@ class HTTPCarrier(Carrier):
         self._request_id = request_id
 
     def _first(self) -> bytes:
-        head = renderRequest(self.head, self.near.forwarded, self._request_id)
-        copy = self.exchange.copy
-        return b"".join((head, *copy)) if copy else head
+        head, exchange = self.head, self.exchange
+        forwarded, number = self.near.forwarded, self._request_id
+        if head.http11:
+            text = renderRequest(head, forwarded, number)
+        else:
+            text = renderOldRequest(head, forwarded, number, exchange.route)
+        return b"".join((text, *exchange.copy)) if exchange.copy else text
 
     def badRequest(self, refusal: Refusal) -> None:
         """

@@ -17,7 +17,16 @@ from brxy.http.messages import (
     responseHead,
 )
 from brxy.test.support.memory.examples import bounded
-from brxy.test.support.memory.heads import DATE, answer, forwarded, get, lines, rendered, response
+from brxy.test.support.memory.heads import (
+    DATE,
+    answer,
+    forwarded,
+    get,
+    lines,
+    rendered,
+    request,
+    response,
+)
 from brxy.test.support.memory.requests import requests
 
 DATED = DATE[:-2]
@@ -113,6 +122,40 @@ class RenderRequestTests(SynchronousTestCase):
             sent = [line for line in lines(forwarded(head)) if line.startswith(b"X-Request-ID")]
             self.assertEqual(sent, [b"X-Request-ID: " + (expected or b"made")])
 
+    def test_old(self) -> None:
+        """
+        A request of HTTP/1.0 goes to the app in HTTP/1.1, without what such a client can't
+        receive an answer to, and Via says how it came.
+        """
+        head = get(
+            b"Connection: keep-alive, TE\r\nTE: trailers\r\nExpect: 100-continue\r\n"
+            b"Keep-Alive: 9\r\nVia: 1.1 x\r\n",
+            version=b"1.0",
+        )
+        self.assertTrue(head.keep_alive)
+        self.assertEqual(
+            lines(forwarded(head)),
+            [
+                b"GET / HTTP/1.1",
+                b"Host: a",
+                b"X-Forwarded-Host: a",
+                b"Via: 1.1 x",
+                b"X-Forwarded-For: 192.0.2.1",
+                b"X-Forwarded-Proto: http",
+                b"Via: 1.0 brxy",
+                b"X-Request-ID: made",
+            ],
+        )
+
+    def test_withoutHost(self) -> None:
+        """
+        The Host of a request of HTTP/1.0 without one is the name of its route.
+        """
+        head = request(b"GET / HTTP/1.0\r\nX-A: 1\r\n\r\n")
+        sent = lines(forwarded(head))
+        self.assertEqual(sent[:3], [b"GET / HTTP/1.1", b"X-A: 1", b"Host: route.example"])
+        self.assertNotIn(b"X-Forwarded-Host", b"".join(sent))
+
     @_bounded
     @given(requests())
     def test_roundTrip(self, data: bytes) -> None:
@@ -134,13 +177,15 @@ class RenderRequestTests(SynchronousTestCase):
         event = connection.next_event()
         assert isinstance(event, h11.Request)
         self.assertEqual((event.method, event.target), (head.method, head.target))
-        self.assertEqual(event.http_version, b"1.1" if head.http11 else b"1.0")
+        self.assertEqual(event.http_version, b"1.1")
         self.assertEqual(list(event.headers), [(f[0], f[2]) for f in again.fields])
-        for name in ("method", "target", "host", "authority", "length", "upgrade"):
+        # An app gets a Host even if a client of HTTP/1.0 sends none.
+        hosts = ("host", "authority") if head.authority else ()
+        for name in ("method", "target", *hosts, "length", "upgrade"):
             self.assertEqual(getattr(again, name), getattr(head, name), name)
         self.assertEqual(
             [f for f in again.fields if f[0] in _END_TO_END],
-            [f for f in head.fields if f[0] in _END_TO_END],
+            [f for f in head.fields if f[0] in _END_TO_END and (head.http11 or f[0] != b"expect")],
         )
 
 
@@ -175,7 +220,7 @@ class RenderResponseTests(SynchronousTestCase):
                 b"set-cookie: b",
                 b"Proxy-Authenticate: x",
                 b"Proxy-Authentication-Info: y",
-                b"Via: 1.1 brxy",
+                b"Via: 1.0 brxy",
             ],
         )
 

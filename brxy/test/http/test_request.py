@@ -59,14 +59,16 @@ class RequestHeadTests(SynchronousTestCase):
     def test_oldClient(self) -> None:
         """
         A client of HTTP/1.0 needs no Host, and its connection is kept only if
-        it requests that.
+        it requests that.  No Host is made up: the app gets the name of its route.
         """
         head = request(b"GET / HTTP/1.0\r\n\r\n")
         self.assertEqual((head.http11, head.host, head.authority), (False, "", b""))
         self.assertFalse(head.keep_alive)
         self.assertTrue(get(b"Connection: Keep-Alive\r\n", b"1.0").keep_alive)
         self.assertFalse(get(b"Connection: keep-alive, close\r\n", b"1.0").keep_alive)
-        self.assertNotIn(b"Host", forwarded(head))
+        self.assertNotIn(b"Host", head.passed)
+        self.assertEqual(lines(forwarded(head))[1], b"Host: route.example")
+        self.assertEqual(forwarded(head).count(b"Host"), 1)
 
     def test_close(self) -> None:
         """

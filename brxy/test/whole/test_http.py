@@ -4,6 +4,8 @@ Tests of HTTP through the edge, from a client's bytes to an app's and back.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from brxy.test.support.loopback.edges import EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.peers import App, Message, Peer, answer, webApp
@@ -174,27 +176,35 @@ class OldClientTests(EdgeTests):
 
     async def test_close(self) -> None:
         """
-        The connection ends with the response. The app sees a request of
-        HTTP/1.0, and one without a Host goes to the default route.
+        The connection ends with the response. A request without a Host goes to the default
+        route. The app sees one of HTTP/1.1, and keeps its connection for the next client.
         """
         app = webApp(answer())
         spawner = self.launch(app)
         data = await self.talk(b"GET / HTTP/1.0\r\n\r\n")
         self.assertTrue(data.endswith(b"\r\n\r\nok"), data)
         self.assertIn(b"\r\nConnection: close\r\n", data)
-        self.assertEqual(app.requests[0].line, b"GET / HTTP/1.0")
+        self.assertEqual(app.requests[0].line, b"GET / HTTP/1.1")
+        self.assertEqual(app.requests[0][b"host"], b"default")
+        self.assertEqual(app.requests[0][b"via"], b"1.0 brxy")
+        self.assertEqual(await self.talk(b"HEAD / HTTP/1.0\r\n\r\n"), data[:-2])
+        self.assertEqual(len(app.peers), 1)
         self.assertEqual([order.route for order in spawner.orders], ["default"])
 
     async def test_keepAlive(self) -> None:
         """
-        A client that requests it may keep its connection.
+        A client that requests it may keep its connection, and so does the app, which gets
+        no Connection field.
         """
-        self.launch(webApp(answer()))
+        app = webApp(answer())
+        self.launch(app)
         peer = await self.connect()
         for _ in range(3):
             peer.write(b"GET / HTTP/1.0\r\nHost: a.example\r\nConnection: keep-alive\r\n\r\n")
             reply = await peer.answer()
             self.assertEqual((reply.body, reply[b"connection"]), (b"ok", b"keep-alive"))
+        self.assertEqual([request.values(b"connection") for request in app.requests], [[]] * 3)
+        self.assertEqual(len(app.peers), 1)
 
     async def test_chunked(self) -> None:
         """
@@ -209,6 +219,45 @@ class OldClientTests(EdgeTests):
         self.assertEqual(body, b"abcde")
         self.assertNotIn(b"transfer-encoding", head.lower())
         self.assertIn(b"\r\nConnection: close", head)
+
+    async def test_brokenOff(self) -> None:
+        """
+        A response that breaks off resets the client's connection: its end would end a
+        complete response. The client gets what came before.
+        """
+        for fields, begun in (
+            (b"Transfer-Encoding: chunked\r\n", b"3\r\nabc\r\n2\r\nd"),
+            (b"Content-Length: 9\r\n", b"abcd"),
+        ):
+            for end in (Peer.close, Peer.abort):
+                await self._checkBroken(b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n" + begun, end)
+
+    async def _checkBroken(self, begun: bytes, end: Callable[[Peer], None]) -> None:
+        async def respond(request: Message, peer: Peer) -> None:
+            peer.write(begun)
+            await client.until(lambda: client.received.endswith(b"abcd"))
+            end(peer)
+
+        self.launch(webApp(respond))
+        client = await self.connect()
+        client.write(b"GET / HTTP/1.0\r\nHost: a.example\r\n\r\n")
+        self.assertTrue((await client.untilEnd()).endswith(b"\r\n\r\nabcd"))
+        await client.untilLost()
+        self.assertFalse(client.clean, client.lost)
+        await self.edge.stopService()
+
+    async def test_expect(self) -> None:
+        """
+        The client gets no 100, and the app does not see that it expects one.
+        """
+        app = webApp(answer())
+        self.launch(app)
+        data = await self.talk(
+            b"POST / HTTP/1.0\r\nHost: a.example\r\nExpect: 100-continue\r\n"
+            b"Content-Length: 2\r\n\r\nab"
+        )
+        self.assertTrue(data.startswith(b"HTTP/1.1 200 OK\r\n"), data)
+        self.assertEqual((app.requests[0].values(b"expect"), app.requests[0].body), ([], b"ab"))
 
     async def test_interim(self) -> None:
         """

@@ -9,6 +9,7 @@ from brxy.http.messages import (
     RequestHead,
     ResponseHead,
     forwardedLines,
+    renderOldRequest,
     renderRequest,
     renderResponse,
     requestHead,
@@ -80,7 +81,10 @@ def forwarded(head: RequestHead) -> bytes:
     """
     @return: a request's head as it is sent to the app.
     """
-    return renderRequest(head, forwardedLines(b"192.0.2.1", b"http", b"1.1 brxy"), b"made")
+    lines = forwardedLines(b"192.0.2.1", b"http", b"1.1 brxy")
+    if head.http11:
+        return renderRequest(head, lines, b"made")
+    return renderOldRequest(head, lines, b"made", "route.example")
 
 
 def lines(head: bytes) -> list[bytes]:
