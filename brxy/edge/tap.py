@@ -116,4 +116,4 @@ def makeService(options: Options) -> IService:
         service = EdgeService(reactor, settings, notifier(os.environ))
     except UsageError as error:
         fail(options.program, error)
-    return Guarded(options.program, options.foreground(), service)
+    return Guarded(options.program, options.foreground(), service, reactor)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from brxy.apps.command import HOST, PLAIN, Surroundings, appCommand, appEnvironment
 from brxy.errors import SpawnFailed
-from brxy.processes.launch import Launched, launch, signalGroup
+from brxy.processes.launch import Launched, launch
 from brxy.processes.ports import PORTS
 
 __all__ = ["EARLY", "OPTIONS", "Early", "PlainLine", "isPlain", "plainLine"]
@@ -168,7 +168,10 @@ class Early:
         Kill the app: this process ends without a node.
         """
         if self._started is not None:
-            signalGroup(self._started[0].pid, signal.SIGKILL)
+            # Loads Twisted's logger, and most starts don't come here.
+            from brxy.processes.family import Family
+
+            Family(self._started[0]).kill()
 
 
 def _takeSignals() -> None:

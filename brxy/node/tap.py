@@ -166,4 +166,4 @@ def makeService(options: Options) -> IService:
         exit_on_stdin_eof=bool(options["exit-on-stdin-eof"]),
         early=EARLY.takeApp,
     )
-    return Guarded(options.program, options.foreground(), service)
+    return Guarded(options.program, options.foreground(), service, reactor)

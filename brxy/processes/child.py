@@ -18,8 +18,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from brxy.errors import SpawnFailed
-from brxy.processes.groups import ExitReader, groupMembers
-from brxy.processes.launch import Launch, Launched, signalGroup
+from brxy.processes.background import advice, nameOf
+from brxy.processes.family import Family
+from brxy.processes.groups import ExitReader
+from brxy.processes.launch import Launch, Launched
 from brxy.processes.launcher import LAUNCHER, Launcher
 from brxy.processes.pipes import LineReader
 from brxy.processes.place import HERE, Place
@@ -55,11 +57,14 @@ class Ended:
     @ivar signal: the number of that signal; L{None} if it exited.
     @ivar last_line: the last line that it printed on its standard error, or
         on its standard output if it printed none there; printable, and short.
+    @ivar background: what went on in the background and was killed, and what to do about
+        it; empty if nothing did, or if it was left there.
     """
 
     status: int | None
     signal: int | None
     last_line: str = ""
+    background: str = ""
 
     def describe(self) -> str:
         """
@@ -69,15 +74,18 @@ class Ended:
             return f"killed by {signalName(self.signal)}"
         if self.status and self.last_line:
             return f"exit status {self.status}: {self.last_line}"
+        if self.background:
+            return f"exit status {self.status}, but {self.background}"
         return f"exit status {self.status}"
 
 
 class Child:
     """
-    A process that leads its own session and group, with the rest of the group.
+    A process that leads its own session and group, with the rest of the group, and with
+    those of its descendants that have left the group if it is to die with its parent.
 
-    When the leader has ended, what is left of the group is ended too: by SIGKILL at
-    once if the leader ended by itself, or within the timeout of L{stop}.
+    When the leader has ended, what is left is ended too: by SIGKILL at once if the leader
+    ended by itself, or within the timeout of L{stop}.
 
     @ivar pid: the leader's id, which is the group's as well; 0 until it runs.
     @ivar ended: fires with L{Ended} when the leader is reaped and nothing is
@@ -137,6 +145,7 @@ class Child:
         self._kill_call: IDelayedCall | None = None
         self._check_call: IDelayedCall | None = None
         self._interval = _FIRST_CHECK
+        self._family: Family | None = None
         self._result: Ended | None = None
         self._empty = False
 
@@ -197,6 +206,7 @@ class Child:
         The process runs.
         """
         self.pid = launched.pid
+        self._family = Family(launched)
         self._readers = [
             LineReader(self._reactor, launched.stdout, lambda line: self._line(_STDOUT, line)),
             LineReader(self._reactor, launched.stderr, lambda line: self._line(_STDERR, line)),
@@ -216,11 +226,14 @@ class Child:
 
     def _signal(self, number: int) -> None:
         """
-        Signal the group, unless it does not run yet, or its number may belong to another
-        group by now.
+        Signal the group, or all that belongs to it, unless it does not run yet.
         """
-        if self.pid and (self._result is None or groupMembers(self.pid)):
-            signalGroup(self.pid, number)
+        if self._family is None:
+            return
+        if number == signal.SIGKILL:
+            self._family.kill()
+        else:
+            self._family.signalGroup(number)
 
     def _line(self, descriptor: int, line: bytes) -> None:
         """
@@ -244,26 +257,45 @@ class Child:
             reader.drain()
         last_line = oneLine(self._last_lines[_STDERR] or self._last_lines[_STDOUT], _MAX_LAST_LINE)
         status, number = (None, -code) if code < 0 else (code, None)
-        self._result = result = Ended(status, number, last_line)
+        assert self._family is not None
+        self._family.led = False
+        background = ""
         if self._leave_on_success and code == 0 and not self._stopping:
             self.left = True
-            self.ended.callback(result)
         elif not self._stopping:
             self._killed_at = self._reactor.seconds()
+            background = self._inBackground() if code == 0 else ""
+        elif self._killed_at is None:
+            # The group got it already.
+            self._family.signalStrays(self._stop_signal)
+        self._result = result = Ended(status, number, last_line, background)
+        if self.left:
+            self.ended.callback(result)
         self._check()
+
+    def _inBackground(self) -> str:
+        """
+        Say what the leader left behind.
+        """
+        assert self._family is not None
+        for pid in [*self._family.strays(), *self._family.members()]:
+            if name := oneLine(nameOf(pid), _MAX_LAST_LINE):
+                return f"{name} went on in the background; {advice(self._argv, name)}"
+        return ""
 
     def _check(self) -> None:
         """
-        Check what is left of the group, and check again later if anything is.
+        Check what is left, and check again later if anything is.
         """
         self._check_call = None
-        if not groupMembers(self.pid):
+        assert self._family is not None
+        if not self._family.members():
             self._finish()
         elif self._killed_at is None:
             self._checkLater()
         elif self._reactor.seconds() - self._killed_at < _GIVE_UP:
             # Once more: a process that was just being forked may have been missed.
-            signalGroup(self.pid, signal.SIGKILL)
+            self._family.kill()
             self._checkLater()
         else:
             self._log.warn("SIGKILL did not end all of process group {pid}", pid=self.pid)
@@ -291,6 +323,8 @@ class Child:
         Nothing is left of the group.
         """
         self._empty = True
+        if self._family is not None:
+            self._family.close()
         if self._kill_call is not None:
             with suppress(AlreadyCalled, AlreadyCancelled):
                 self._kill_call.cancel()

@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from brxy.processes.marks import MARKS, isZombie
 from brxy.reactor.reader import Reader
 
 __all__ = ["ExitReader", "groupMembers"]
@@ -42,18 +43,13 @@ def groupMembers(group: int) -> list[int]:
 
 def _livesIn(pid: int, group: int) -> bool:
     """
-    Whether a process is in the group and not a zombie.  See proc(5), C{/proc/pid/stat}.
+    Whether a process is in the group and not a zombie.
     """
     try:
         # Reading the file of each process of the machine takes ten times longer.
-        if os.getpgid(pid) != group:
-            return False
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            # The name before the last parenthesis may hold anything.
-            state = stat.read().rpartition(b")")[2].split()[0]
-    except (OSError, IndexError):
+        return os.getpgid(pid) == group and not isZombie(pid)
+    except OSError:
         return False
-    return state not in (b"Z", b"X")
 
 
 class ExitReader(Reader):
@@ -89,6 +85,7 @@ class ExitReader(Reader):
             self._log.warn("process {pid} was reaped already", pid=self._pid)
             pid, status = self._pid, 255 << 8
         if pid:
+            MARKS.reaped(pid)
             self._reactor.removeReader(self)
             os.close(self._pidfd)
             self._pidfd = -1

@@ -25,6 +25,8 @@ from functools import cache
 from typing import NamedTuple
 
 from brxy.errors import SpawnFailed
+from brxy.processes.cgroups import Cgroup, newCgroup
+from brxy.processes.marks import MARKS
 from brxy.processes.place import HERE, Place, setpriv
 
 __all__ = ["Launch", "Launched", "findExecutable", "launch", "signalGroup"]
@@ -57,12 +59,17 @@ class Launched(NamedTuple):
     @ivar pidfd: becomes readable when the process ends.
     @ivar stdout: the reading end of its standard output.
     @ivar stderr: the reading end of its standard error.
+    @ivar mark: what its descendants are known by, see L{brxy.processes.marks}; 0 if they
+        may outlive this process.
+    @ivar cgroup: what they are in; L{None} likewise, or without such groups.
     """
 
     pid: int
     pidfd: int
     stdout: int
     stderr: int
+    mark: int = 0
+    cgroup: Cgroup | None = None
 
 
 class Launch:
@@ -89,6 +96,7 @@ class Launch:
         if not argv:
             raise SpawnFailed("cannot run an empty command")
         self._name = argv[0]
+        self._die_with_parent = die_with_parent
         self._stdin = stdin
         self._folder = None if place.folder is None else os.fsencode(place.folder)
         command = [findExecutable(argv[0], environment, place), *argv[1:]]
@@ -116,8 +124,14 @@ class Launch:
                 reading, writing = os.pipe()
                 ours.append(reading)
                 theirs.append(writing)
-            pid = self._spawn(*theirs)
-            return Launched(pid, _watch(pid), *ours)
+            with MARKS.give() as mark:
+                pid = self._spawn(*theirs)
+                MARKS.leads(pid)
+            pidfd = _watch(pid)
+            stdout, stderr = ours
+            if not self._die_with_parent:
+                return Launched(pid, pidfd, stdout, stderr)
+            return Launched(pid, pidfd, stdout, stderr, mark, newCgroup(pid, mark))
         except OSError as error:
             for descriptor in ours:
                 os.close(descriptor)
@@ -294,4 +308,5 @@ def _watch(pid: int) -> int:
     except OSError:
         signalGroup(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+        MARKS.reaped(pid)
         raise

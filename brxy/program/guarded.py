@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from twisted.application.service import Service
 
 from brxy.errors import BrxyError
+from brxy.processes.orphans import Orphans
 
 __all__ = ["CannotStart", "Guarded", "fail"]
 
@@ -40,15 +41,24 @@ class Guarded(Service):
     instead of a traceback.
     """
 
-    def __init__(self, program: str, foreground: bool, service: Service) -> None:
+    def __init__(
+        self,
+        program: str,
+        foreground: bool,
+        service: Service,
+        reactor: Any = None,
+    ) -> None:
         """
         @param program: the name of the command, for that line.
         @param foreground: whether twistd stays in the foreground.
         @param service: the service that is started and stopped.
+        @param reactor: if it is given, this process reaps the orphans that its descendants
+            leave, see L{Orphans}.
         """
         self._program = program
         self._foreground = foreground
         self._service = service
+        self._reactor = reactor
 
     def startService(self) -> None:
         """
@@ -57,6 +67,8 @@ class Guarded(Service):
         @raise CannotStart: the service can't be started.
         """
         super().startService()
+        if self._reactor is not None:
+            Orphans(self._reactor).adopt()
         try:
             self._service.startService()
         except BrxyError as error:
