@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall, ITCP
 from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-__all__ = ["Question", "answering", "siteName", "urlPath", "waitUntilReady"]
+__all__ = ["ANY", "Question", "answering", "fewReports", "siteName", "urlPath", "waitUntilReady"]
 
 # The pause between two attempts: this part of the time that the app has taken so far, so
 # that its readiness is noticed 1 % late on average; but within these limits (seconds).
@@ -30,6 +30,9 @@ _TURN = 0.0005
 # Seconds an attempt may take: to connect, and to be answered.
 _CONNECT_TIMEOUT = 1
 _ANSWER_TIMEOUT = 5.0
+
+# Texts of one app.
+_MOST_REPORTS = 5
 
 # RFC 9112, section 4.
 _GOOD_STATUS = re.compile(rb"HTTP/1\.[01] [23][0-9][0-9]\b")
@@ -96,6 +99,10 @@ class Question(NamedTuple):
         ).encode("ascii")
 
 
+#: That it accepts a connection.
+ANY = Question()
+
+
 def siteName(route: str) -> str:
     """
     @return: the C{Host} for a request that is not a client's, which the app of a route
@@ -116,13 +123,28 @@ def answering(
     Wait until an app answers at one of several hosts.
 
     @param hosts: addresses, or names.
-    @param report: called with each outcome of an attempt that differs from the one
-        before it, in words that continue "the app".
+    @param report: called with each answer that is not the right one and differs from the
+        one before it, in words that continue "the app".
     @return: fires with the host; see L{waitUntilReady}.
     """
     attempts = _Attempts(reactor, hosts, port, question, report, _COUNT)
     attempts.begin()
     return attempts.ready
+
+
+def fewReports(report: Callable[[str], None]) -> Callable[[str], None]:
+    """
+    @return: a function that passes each text on once, and only a few of them, so that an
+        app whose answers vary does not fill the log.
+    """
+    reported: set[str] = set()
+
+    def reportOnce(text: str) -> None:
+        if text not in reported and len(reported) < _MOST_REPORTS:
+            reported.add(text)
+            report(text)
+
+    return reportOnce
 
 
 class _Count:
@@ -222,8 +244,6 @@ class _Attempts(ClientFactory):
         """
         No server listens yet.
         """
-        if len(self._hosts) == 1:
-            self.note(f"accepts no connection ({reason.getErrorMessage()})")
         self.attemptOver()
 
     def attemptOver(self) -> None:

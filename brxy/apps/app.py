@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
+from brxy.apps.checks import Checks
 from brxy.apps.command import HOST, appCommand, appEnvironment
 from brxy.apps.settings import AppSettings
 from brxy.errors import SpawnFailed
@@ -20,13 +21,8 @@ from brxy.processes.child import Child, Ended
 from brxy.processes.launch import Launched
 from brxy.processes.ports import PORTS, Ports
 from brxy.processes.signalnames import signalNumber
-from brxy.readiness import Question, answering, siteName
-from brxy.wire.proxyheader import proxyHeader
 
 __all__ = ["App"]
-
-# Where an app may listen: some choose ::1 for the name localhost.
-_HOSTS = (HOST, "::1")
 
 
 class App:
@@ -54,7 +50,7 @@ class App:
         @param environ: what the app's environment is made from, see
             L{appEnvironment}.
         @param output: called with 1 or 2 and each line that the app prints.
-        @param report: called with a line about the app that the log shall have.
+        @param report: called with what is lacking while it is not ready, see L{Checks}.
         @param ports: where a free port comes from.
         """
         self.ready: Deferred[Address] = Deferred()
@@ -69,6 +65,7 @@ class App:
         self._ports = ports
         self._child: Child | None = None
         self._last_resort: object = None
+        self._checks: Checks | None = None
         self._readiness: Deferred[str] | None = None
 
     @property
@@ -77,6 +74,15 @@ class App:
         The id of its process; 0 until it runs.
         """
         return 0 if self._child is None else self._child.pid
+
+    @property
+    def lacking(self) -> str:
+        """
+        Why it is not ready, in words for a log; C{""} if it is, or was not started.
+        """
+        if self.ready.called or self._checks is None:
+            return ""
+        return self._checks.lacking
 
     @property
     def running(self) -> bool:
@@ -136,7 +142,7 @@ class App:
             self._reactor,
             appCommand(self._command, port, HOST, self._route),
             appEnvironment(self._environ, port, HOST, self._route, around),
-            self._output,
+            self._line,
             die_with_parent=True,
             place=around.place,
             stop_signal=signalNumber(settings.stop_signal),
@@ -150,14 +156,21 @@ class App:
         # If the reactor ends before the app has, for lack of time, the app is killed.
         self._last_resort = self._reactor.addSystemEventTrigger("after", "shutdown", child.kill)
         child.ended.addCallback(self._childEnded, port)
-        settings = self._settings
-        # The check is no client, so its PROXY header has no addresses.
-        header = proxyHeader(settings.send_proxy, None) if settings.send_proxy else b""
-        question = Question(settings.ready_path, siteName(self._route), header)
-        self._readiness = answering(self._reactor, _HOSTS, port, question)
+        self._checks = Checks(
+            self._reactor, self._settings, self._route, self._environ, port, self._report
+        )
+        self._readiness = Deferred.fromCoroutine(self._checks.wait())
         self._readiness.addCallbacks(
             lambda host: self.ready.callback(Address(host, port)), self._readinessCancelled
         )
+
+    def _line(self, descriptor: int, line: bytes) -> None:
+        """
+        It printed a line.
+        """
+        if self._checks is not None:
+            self._checks.line(line)
+        self._output(descriptor, line)
 
     def _takePort(self) -> int:
         """
@@ -175,7 +188,9 @@ class App:
         self._reactor.removeSystemEventTrigger(self._last_resort)
         self._cancelReadiness()
         self._ports.release(port)
-        self.ended.callback(result)
+        assert self._checks is not None
+        over = self._checks.over()
+        over.addCallback(lambda _: self.ended.callback(result))
 
     def _cancelReadiness(self) -> None:
         """

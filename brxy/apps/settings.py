@@ -61,7 +61,10 @@ def commandLine(text: str) -> Sequence[str]:
 
     @raise ValueError: it can't be split, or has no word.
     """
-    words = shlex.split(text)
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ValueError(str(error).lower()) from None
     if not words:
         raise ValueError("a command is needed")
     return words

@@ -4,6 +4,7 @@ The settings of a node that are about its app.
 
 from __future__ import annotations
 
+from brxy.apps.settings import commandLine, pattern
 from brxy.interfaces import Address
 from brxy.processes.environment import environmentFile, variable
 from brxy.processes.place import folder, user
@@ -119,6 +120,33 @@ APP = (
         help="The app is ready when a GET of this path is answered by 200 to 399.",
         field="ready_path",
         default_note="ready when it accepts a connection",
+        detail="""
+        The request has the route as its ``Host``, or ``localhost`` for the route ``default``. The
+        log says which other status the app answers with.
+        """,
+    ),
+    Setting(
+        name="ready-command",
+        group=_APP,
+        kind=Kind("COMMAND", commandLine, "a command, split into words as a shell does"),
+        help="The app is ready when this command exits with status 0.",
+        field="ready_command",
+        detail="""
+        It runs as the app does, with the same variables, ``{port}``, ``{host}`` and ``{route}``
+        replaced, from the moment when the app accepts connections. It is repeated until it
+        succeeds, and killed if it takes longer than 10 s.
+        """,
+    ),
+    Setting(
+        name="ready-log",
+        group=_APP,
+        kind=Kind("REGEX", pattern, "a regular expression of Python"),
+        help="The app is ready when a line that it prints matches this expression.",
+        field="ready_log",
+        detail="""
+        The expression may match anywhere in the line. If several of ``--ready-log``,
+        ``--ready-path`` and ``--ready-command`` are given, the app must satisfy all.
+        """,
     ),
     Setting(
         name="send-proxy",

@@ -84,6 +84,7 @@ class NodeService(Service):
                 environ,
                 output,
                 settings.running,
+                report=self._lacking,
             )
 
     # Coming up
@@ -109,6 +110,10 @@ class NodeService(Service):
         app.ready.addErrback(lambda failure: self._log.failure("while coming up", failure))
         app.ended.addCallback(self._appEnded)
         app.ended.addErrback(lambda failure: self._log.failure("after the app's end", failure))
+
+    def _lacking(self, lacking: str) -> None:
+        route = self._settings.route
+        self._log.info("{route}: not ready yet: {lacking}", route=route, lacking=lacking)
 
     def _appReady(self, address: Address) -> None:
         settings = self._settings
@@ -245,6 +250,8 @@ class NodeService(Service):
         app = self._app
         if app is None or not app.running:
             return
+        if app.lacking:
+            self._log.warn("stopped before it was ready: {lacking}", lacking=app.lacking)
         ended: Deferred[None] = Deferred()
         app.ended.addCallback(lambda result: ended.callback(None))
         grace.signalled.addCallback(lambda _: app.kill())

@@ -4,6 +4,7 @@ The settings of a node.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen
@@ -37,6 +38,8 @@ class NodeSettings:
     @ivar user: the user that the app runs as; L{None}: the user of the node.
     @ivar ready_path: the app is ready when a GET of this path is answered; L{None}: when
         it accepts a connection.
+    @ivar ready_command: what must succeed before the app is ready.
+    @ivar ready_log: what a line of its output must match before the app is ready.
     @ivar send_proxy: the version of the PROXY protocol that the app expects; L{None} if
         it expects no header.
     @ivar ticket: of the order that this node fulfils; C{""} if there is none.
@@ -62,6 +65,8 @@ class NodeSettings:
     cwd: str | None = _default("cwd")
     user: User | None = _default("user")
     ready_path: str | None = _default("ready_path")
+    ready_command: Sequence[str] | None = _default("ready_command")
+    ready_log: re.Pattern[str] | None = _default("ready_log")
     send_proxy: str | None = _default("send_proxy")
     ticket: str = _default("ticket")
     token: str = field(default=_default("token"), repr=False)
@@ -86,6 +91,8 @@ class NodeSettings:
             cwd=self.cwd,
             user=self.user,
             ready_path=self.ready_path,
+            ready_command=self.ready_command,
+            ready_log=self.ready_log,
             send_proxy=self.send_proxy,
             stop_signal=self.stop_signal,
             stop_timeout=self.stop_timeout,

@@ -4,7 +4,7 @@ The life of an instance, as every spawner reports it to the edge.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from brxy.interfaces import Address, Gone, IInstance
-from brxy.readiness import waitUntilReady
+from brxy.readiness import ANY, Question, answering, fewReports
 
 __all__ = ["BaseInstance"]
 
@@ -26,6 +26,7 @@ class BaseInstance:
 
     @ivar ready: see L{IInstance}.
     @ivar gone: see L{IInstance}.
+    @ivar lacking: why it is not ready, in words for a log; C{""} if that is not known.
     @ivar over: fires after C{gone}, when the spawner has nothing more to do with it.
     """
 
@@ -35,7 +36,8 @@ class BaseInstance:
         self.ready: Deferred[Address] = Deferred()
         self.gone: Deferred[Gone] = Deferred()
         self.over: Deferred[None] = Deferred()
-        self._answers: Deferred[None] | None = None
+        self.lacking = ""
+        self._answers: Deferred[str] | None = None
 
     def stop(self) -> None:
         """
@@ -52,18 +54,35 @@ class BaseInstance:
         """
         return self._answers is not None
 
-    def awaitReady(self, reactor: Any, address: Address, path: str | None = None) -> None:
+    def awaitReady(
+        self,
+        reactor: Any,
+        address: Address,
+        question: Question = ANY,
+        report: Callable[[str], None] = lambda lacking: None,
+    ) -> None:
         """
         Have C{ready} fire once an app answers.  Does nothing when called again.
 
-        @param path: what must be answered, see L{waitUntilReady}.
+        @param question: what must be answered.
+        @param report: called with what is lacking.
         """
-        if self._answers is None:
-            self._answers = waitUntilReady(reactor, address.host, address.port, path)
-            self._answers.addCallbacks(
-                lambda _: self.ready.callback(address),
-                lambda failure: failure.trap(CancelledError),
-            )
+        if self._answers is not None:
+            return
+        report = fewReports(report)
+
+        def note(outcome: str) -> None:
+            self.lacking = f"the app {outcome}"
+            report(self.lacking)
+
+        self._answers = answering(reactor, [address.host], address.port, question, note)
+        self._answers.addCallbacks(
+            lambda _: self._answered(address), lambda failure: failure.trap(CancelledError)
+        )
+
+    def _answered(self, address: Address) -> None:
+        self.lacking = ""
+        self.ready.callback(address)
 
     def stopWaiting(self) -> None:
         """

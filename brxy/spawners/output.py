@@ -10,7 +10,18 @@ from twisted.logger import Logger
 
 from brxy.values.text import printable
 
-__all__ = ["lineLogger"]
+__all__ = ["lackingLogger", "lineLogger"]
+
+
+def lackingLogger(log: Logger, route: str, ticket: str) -> Callable[[str], None]:
+    """
+    @return: a function that logs why an instance is not ready.
+    """
+
+    def logLacking(lacking: str) -> None:
+        log.info("{route}/{id}: not ready yet: {lacking}", route=route, id=ticket, lacking=lacking)
+
+    return logLacking
 
 
 def lineLogger(log: Logger, ticket: str) -> Callable[[int, bytes], None]:

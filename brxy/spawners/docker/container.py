@@ -4,14 +4,15 @@ An instance that is a container.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import frozen
 
 from brxy.interfaces import Address
+from brxy.readiness import ANY, Question, fewReports
 from brxy.spawners.api.errors import DaemonError, Refused
-from brxy.spawners.docker.ending import exitReason, lastLine, startFailed
+from brxy.spawners.docker.ending import exitReason, lastLine, startFailed, unhealthy
 from brxy.spawners.docker.engine import Engine
 from brxy.spawners.docker.instance import EngineInstance, insist
 from brxy.spawners.docker.pulls import Pulls
@@ -48,6 +49,8 @@ class ContainerPlan:
     @ivar pull: when its image is fetched: missing, always, never.
     @ivar port: the port of the app that the edge fronts; L{None}: a node runs in it.
     @ivar stop_timeout: seconds between SIGTERM and SIGKILL.
+    @ivar question: what the app must answer.
+    @ivar report: called with what is lacking before it is ready.
     """
 
     name: str
@@ -55,6 +58,8 @@ class ContainerPlan:
     pull: str
     port: int | None
     stop_timeout: int
+    question: Question = ANY
+    report: Callable[[str], None] = lambda lacking: None
 
 
 class Container(EngineInstance):
@@ -68,6 +73,7 @@ class Container(EngineInstance):
         self._engine = daemon.engine
         self._plan = plan
         self._path = f"/containers/{plan.name}"
+        self._report = fewReports(plan.report)
 
     async def begin(self) -> None:
         """
@@ -127,15 +133,21 @@ class Container(EngineInstance):
 
     def _front(self, found: Any) -> None:
         """
-        Begin to wait until the app answers, unless that was done.
+        Begin to wait until the app answers, unless that was done.  If the image has a
+        check of its own, the daemon must have found the container healthy before.
         """
         port = self._plan.port
         if port is None or self.awaited:
             return
+        self.lacking = unhealthy(found["State"].get("Health"))
+        if self.lacking:
+            self._report(self.lacking)
+            return
         host = _address(found["NetworkSettings"]["Networks"])
         if host is None:
             raise DaemonError("port= needs a network in which the container has an address")
-        self.awaitReady(self._daemon.reactor, Address(host, port))
+        plan = self._plan
+        self.awaitReady(self._daemon.reactor, Address(host, port), plan.question, plan.report)
 
     async def end(self) -> str:
         """
@@ -148,7 +160,8 @@ class Container(EngineInstance):
             self._daemon.reactor, lambda: stopContainer(self._engine, plan.name, plan.stop_timeout)
         )
         reason = await self.check() or "stopped"
-        return f"port {plan.port} never answered; {reason}" if never else reason
+        lacking = self.lacking or f"port {plan.port} never answered"
+        return f"{lacking}; {reason}" if never else reason
 
     async def clear(self) -> None:
         """

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Mapping
+from typing import Any
 
 from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.engine import Engine
 from brxy.values.text import oneLine
 
-__all__ = ["exitReason", "lastLine", "startFailed"]
+__all__ = ["exitReason", "lastLine", "startFailed", "unhealthy"]
 
 # Lines of the log that are requested, to find one that is not empty; the length of the
 # head of each piece, in bytes; and the numbers of the streams.
@@ -58,6 +60,25 @@ def startFailed(message: str) -> str:
 
 def _why(missing: re.Match[str]) -> str:
     return (missing["b"] or missing["d"] or "").strip()
+
+
+def unhealthy(health: Mapping[str, Any] | None) -> str:
+    """
+    Describe in one line what the HEALTHCHECK of an image lacks.
+
+    @param health: the state of the check, as the API has it; L{None} without a check.
+    @return: C{""} if it lacks nothing.
+    """
+    status = (health or {}).get("Status") or "none"
+    if health is None or status in ("none", "healthy"):
+        return ""
+    runs = health.get("Log") or []
+    if not runs:
+        return "the HEALTHCHECK of its image has not run yet"
+    last = runs[-1]
+    output = oneLine(last.get("Output") or "")
+    described = f"exit status {last.get('ExitCode')}" + (f": {output}" if output else "")
+    return f"the HEALTHCHECK of its image reports {status} ({described})"
 
 
 async def lastLine(engine: Engine, path: str) -> str:

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, SpawnOrder
+from brxy.readiness import Question, siteName, urlPath
 from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.base import (
     IMAGE,
@@ -31,7 +32,9 @@ from brxy.spawners.docker.options import ContainerOptions, oneOf
 from brxy.spawners.docker.pulls import Pulls
 from brxy.spawners.docker.removal import removeContainer, stopContainer
 from brxy.spawners.docker.watch import Watch
-from brxy.spawners.spec import portNumber
+from brxy.spawners.output import lackingLogger
+from brxy.spawners.spec import portNumber, seconds
+from brxy.wire.proxyheader import proxyHeader
 
 __all__ = ["DockerSpawner", "DockerOptions", "factory"]
 
@@ -54,6 +57,16 @@ class DockerOptions(ContainerOptions):
         default=None,
         converter=optional(portNumber),
         metadata={"help": "the port of the app in the container; without it a node runs there"},
+    )
+    ready_path: str | None = field(
+        default=None,
+        converter=optional(urlPath),
+        metadata={"help": "with port=: ready when a GET of this path is answered 2xx or 3xx"},
+    )
+    health_interval: float | None = field(
+        default=None,
+        converter=optional(seconds),
+        metadata={"help": "seconds between two runs of the image's HEALTHCHECK; 0: none"},
     )
     pull: str = field(
         default="missing",
@@ -82,6 +95,8 @@ class DockerSpawner(EngineSpawner):
                 "docker: port= needs an address of the container's own, "
                 f"which network={options.network} has not"
             )
+        if options.port is None and options.ready_path is not None:
+            raise BadSpawnSpec("docker: ready-path= needs port=; a node has --ready-path")
         self.dials_back = options.port is None
         self._pulls = Pulls(engine)
 
@@ -104,14 +119,23 @@ class DockerSpawner(EngineSpawner):
         See L{EngineSpawner}.
         """
         name = f"brxy-{token_hex(8)}"
-        return name, self._container(name, self._body(order))
+        return name, self._container(name, order, self._body(order))
 
-    def _container(self, name: str, body: Mapping[str, Any]) -> Container:
+    def _container(self, name: str, order: SpawnOrder, body: Mapping[str, Any]) -> Container:
         options = self._options
-        stop_timeout = options.stopTimeout(options.port is not None)
-        return Container(
-            self._daemon, ContainerPlan(name, body, options.pull, options.port, stop_timeout)
+        version = order.environment.get("BRXY_SEND_PROXY")
+        # The request is no client's, so its PROXY header has no addresses.
+        header = proxyHeader(version, None) if version else b""
+        plan = ContainerPlan(
+            name,
+            body,
+            options.pull,
+            options.port,
+            options.stopTimeout(options.port is not None),
+            Question(options.ready_path, siteName(order.route), header),
+            lackingLogger(self._log, order.route, order.ticket),
         )
+        return Container(self._daemon, plan)
 
     def _body(self, order: SpawnOrder) -> dict[str, Any]:
         """
@@ -136,6 +160,7 @@ class DockerSpawner(EngineSpawner):
             "HostConfig": host,
             "User": options.user or "",
             **({"Cmd": replaced} if replaced else {}),
+            **_healthcheck(options.health_interval),
         }
 
     def _surroundings(self, order: SpawnOrder) -> tuple[dict[str, str], Sequence[str], str]:
@@ -168,7 +193,7 @@ class DockerSpawner(EngineSpawner):
                 continue
             if order is not None and order.ticket not in found and mine and _runs(each):
                 # It exists, and is never created: no body is needed.
-                adopted = self._container(name, {})
+                adopted = self._container(name, order, {})
                 found[order.ticket] = self.keep(name, adopted, found=True)
             else:
                 removals.append(Deferred.fromCoroutine(self._remove(name)))
@@ -192,6 +217,15 @@ class DockerSpawner(EngineSpawner):
         self._pulls.stop()
         if self._watch is not None:
             self._watch.stop()
+
+
+def _healthcheck(interval: float | None) -> dict[str, Any]:
+    """
+    @return: what changes the HEALTHCHECK of an image, as the API takes it.
+    """
+    if interval is None:
+        return {}
+    return {"Healthcheck": {"Interval": int(interval * 1e9)} if interval else {"Test": ["NONE"]}}
 
 
 def _runs(container: Mapping[str, Any]) -> bool:

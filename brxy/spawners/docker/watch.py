@@ -102,7 +102,9 @@ class Watch:
         """
         Receive one stream to its end.
         """
-        filters = labelFilter(self._labels, type=["container"], event=["die", "destroy"])
+        filters = labelFilter(
+            self._labels, type=["container"], event=["die", "destroy", "health_status"]
+        )
         stream = await self._engine.follow("GET", "/events", self._event, filters=filters)
         self._outage.ended()
         if not self._is_up:

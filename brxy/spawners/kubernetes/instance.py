@@ -15,13 +15,15 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from brxy.interfaces import Gone, ILeaving
+from brxy.readiness import Question, siteName
 from brxy.spawners.api.errors import DaemonError, Refused, Unreachable
 from brxy.spawners.instance import BaseInstance
 from brxy.spawners.kubernetes.options import PodTimes
-from brxy.spawners.kubernetes.pod import TICKET
+from brxy.spawners.kubernetes.pod import ROUTE, TICKET
 from brxy.spawners.kubernetes.pods import KubePods
 from brxy.spawners.kubernetes.status import appAddress, endOf, hindranceOf, mainContainer, stageOf
 from brxy.spawners.kubernetes.watch import PodWatch
+from brxy.spawners.output import lackingLogger
 
 __all__ = ["PodInstance"]
 
@@ -116,7 +118,13 @@ class PodInstance(BaseInstance):
         self._hindered(pod)
         address = appAddress(pod, self._times.port) if self._times.port else None
         if address is not None and not self._end.called:
-            self.awaitReady(self._reactor, address, self._times.ready_path)
+            route = (pod["metadata"].get("annotations") or {}).get(ROUTE, "")
+            self.awaitReady(
+                self._reactor,
+                address,
+                Question(self._times.ready_path, siteName(route)),
+                lackingLogger(self._log, route, self.ticket),
+            )
 
     def vanished(self, pod: Mapping[str, Any]) -> None:
         """
@@ -184,6 +192,7 @@ class PodInstance(BaseInstance):
         if self._stopped:
             # How the app ended after SIGTERM.
             reason = (endOf(self._pod) if self._pod else None) or f"stopped while {stage}"
+            reason = f"{self.lacking}; {reason}" if self.lacking else reason
         return reason
 
     async def _explained(self, reason: str) -> str:

@@ -4,16 +4,18 @@ The spawner C{app:}, which runs the app itself on this machine, fronted by the e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from attrs import asdict, field, frozen
 from attrs.converters import optional
 from zope.interface import implementer
 
 from brxy.apps.app import App
-from brxy.apps.settings import AppSettings
+from brxy.apps.settings import AppSettings, commandLine, pattern
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Gone, IInstance, ILimited, ISpawner, SpawnOrder
+from brxy.processes.child import Ended
 from brxy.processes.environment import environmentFile, variables
 from brxy.processes.place import User, folder, user
 from brxy.processes.signalnames import signalText
@@ -21,7 +23,7 @@ from brxy.readiness import urlPath
 from brxy.spawners.command import CommandFactory
 from brxy.spawners.instance import BaseInstance
 from brxy.spawners.local.base import LocalSpawner, ownBinFirst
-from brxy.spawners.output import lineLogger
+from brxy.spawners.output import lackingLogger, lineLogger
 from brxy.spawners.spec import portNumber, seconds
 
 __all__ = ["AppSpawner", "AppOptions", "factory"]
@@ -67,6 +69,16 @@ class AppOptions:
         converter=optional(urlPath),
         metadata={"help": "the app is ready when a GET of this path is answered 2xx or 3xx"},
     )
+    ready_command: Sequence[str] | None = field(
+        default=None,
+        converter=optional(commandLine),
+        metadata={"help": "the app is ready when this command succeeds; it is repeated till then"},
+    )
+    ready_log: re.Pattern[str] | None = field(
+        default=None,
+        converter=optional(pattern),
+        metadata={"help": "the app is ready when a line of its output matches this expression"},
+    )
     stop_signal: str = field(
         default="TERM",
         converter=signalText,
@@ -99,7 +111,12 @@ class AppInstance(BaseInstance):
         self.stopping = False
         self._app = app
         app.ready.addCallback(self.ready.callback)
-        app.ended.addCallback(lambda result: self.finish(Gone(result.describe())))
+        app.ended.addCallback(self._ended)
+
+    def _ended(self, result: Ended) -> None:
+        # An app that ended by itself has most probably said why.
+        never = f"{self._app.lacking}; " if self.stopping and self._app.lacking else ""
+        self.finish(Gone(never + result.describe()))
 
     def start(self) -> None:
         """
@@ -164,6 +181,7 @@ class AppSpawner(LocalSpawner):
             {**ownBinFirst(self._environ), **order.environment},
             lineLogger(self._log, order.ticket),
             self._options.settings(order.environment.get("BRXY_SEND_PROXY")),
+            report=lackingLogger(self._log, order.route, order.ticket),
         )
         instance = AppInstance(app)
         if self.limit is None:

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.apps.app import App
 from brxy.apps.command import Surroundings, appCommand, appEnvironment
-from brxy.apps.settings import AppSettings
+from brxy.apps.settings import AppSettings, pattern
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address
 from brxy.processes.launch import launch
@@ -38,6 +38,16 @@ while True:
     print("answered", flush=True)
 """
 
+# Accepts requests for its own site only, as Django does.
+_CHOOSY = """
+import http.server, os
+class Site(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.headers["Host"] == os.environ["ROUTE"] else 400)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Site).serve_forever()
+"""
+
 # Listens at a host and a port.
 _LISTENER = """
 import socket, sys
@@ -54,7 +64,7 @@ _PARENT = f"""
 import os, sys
 from twisted.internet import reactor
 from brxy.apps.app import App
-from brxy.apps.settings import AppSettings
+from brxy.apps.settings import AppSettings, pattern
 app = App(
     reactor, [sys.executable, "-c", {_SERVER!r}], "a", os.environ, lambda fd, line: None,
     AppSettings(),
@@ -155,6 +165,7 @@ class AppTests(RealTests):
         super().setUp()
         self.ports = _OnePort()
         self.output = Output()
+        self.reports: list[str] = []
 
     def app(self, *command: str, environ: dict[str, str] | None = None, **kw: Any) -> App:
         """
@@ -163,7 +174,14 @@ class AppTests(RealTests):
         environ = {**os.environ, "BRXY_TOKEN": "secret", **(environ or {})}
         settings = AppSettings(**kw)
         return App(
-            self.reactor, command, "example.com", environ, self.output, settings, ports=self.ports
+            self.reactor,
+            command,
+            "example.com",
+            environ,
+            self.output,
+            settings,
+            report=self.reports.append,
+            ports=self.ports,
         )
 
     def started(self, *command: str, **kw: Any) -> App:
@@ -389,6 +407,101 @@ class AppTests(RealTests):
         for _ in range(3):
             await self.output.line(b"answered")
         self.assertNoResult(app.ready)
+
+    async def test_host(self) -> None:
+        """
+        An app that serves its own site only accepts the readiness request.
+        """
+        await self.started(sys.executable, "-c", _CHOOSY, ready_path="/").ready
+
+    async def test_status(self) -> None:
+        """
+        What the app answers while it is not ready is reported once, and kept.
+        """
+        app = self.server(ready_path="/health", environ={"STATUS": "503"})
+        for _ in range(3):
+            await self.output.line(b"answered")
+        lacking = "the app answers 503 to GET /health (Host: example.com)"
+        self.assertEqual(self.reports, [lacking])
+        self.assertEqual(app.lacking, lacking)
+
+    async def test_readyLog(self) -> None:
+        """
+        An app is not ready before a line of its output matches, on either stream.
+        """
+        for stream in (1, 2):
+            script = f"echo wait; {{ read x <fifo; echo '12 ready (7)'; }} >&{stream}; sleep 100"
+            folder = Path(self.mktemp()).absolute()
+            folder.mkdir()
+            os.mkfifo(folder / "fifo")
+            port = Ports().take()
+            with socket.create_server(("127.0.0.1", port)):
+                app = self.app(
+                    *("sh", "-c", script), ready_log=pattern(r"ready \(\d\)"), cwd=str(folder)
+                )
+                self.addCleanup(app.kill)
+                over = app.ended
+                waiting = self.output.line(b"wait")
+                self.adoptedAt(app, port, "sh", "-c", script, folder=folder)
+                await waiting
+                self.assertEqual(
+                    app.lacking, r"the app has printed no line that matches 'ready \\(\\d\\)'"
+                )
+                self.assertNoResult(app.ready)
+                (folder / "fifo").write_text("go\n")
+                await app.ready
+                self.assertEqual(app.lacking, "")
+                app.kill()
+                await over
+
+    def adoptedAt(self, app: App, port: int, *command: str, folder: Path) -> None:
+        """
+        Have an app adopt a process, at a port where this one listens for it.
+        """
+        app.adopt(launch(command, os.environ, True, Place(str(folder))), port)
+
+    async def test_readyCommand(self) -> None:
+        """
+        An app is ready when its command succeeds, which is repeated until then; the
+        command gets what the app gets.
+        """
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        check = 'echo "$1 $PORT $A" >>log; test -e ready || { echo no >&2; exit 3; }'
+        app = self.server(
+            ready_command=["sh", "-c", check, "sh", "{host}:{port}"],
+            env={"A": "b"},
+            cwd=str(folder),
+        )
+        await self.until(lambda: self.reports)
+        self.assertEqual(self.reports, ["sh: exit status 3: no"])
+        self.assertNoResult(app.ready)
+        (folder / "ready").touch()
+        port = (await app.ready).port
+        lines = (folder / "log").read_text().splitlines()
+        self.assertGreaterEqual(len(lines), 2)
+        self.assertEqual(set(lines), {f"127.0.0.1:{port} {port} b"})
+
+    async def test_stoppedCommand(self) -> None:
+        """
+        A command that runs when its app is stopped is ended, before the end of the app is
+        reported.
+        """
+        path = Path(self.mktemp()).absolute()
+        app = self.server(ready_command=["sh", "-c", f"echo $$ >{path}; exec sleep 1000"])
+        await self.until(lambda: path.exists() and path.read_text())
+        app.stop()
+        await app.ended
+        self.assertFalse(isAlive(int(path.read_text())))
+        self.assertNoResult(app.ready)
+
+    async def test_missingCommand(self) -> None:
+        """
+        A command that can't be run is reported.
+        """
+        app = self.server(ready_command=["no-such-check"])
+        await self.until(lambda: self.reports)
+        self.assertEqual(app.lacking, "cannot run 'no-such-check': no such executable on PATH")
 
     async def test_parentKilled(self) -> None:
         """

@@ -12,7 +12,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.readiness import waitUntilReady
+from brxy.readiness import Question, answering, siteName, waitUntilReady
 
 
 class _Transport(StringTransport):
@@ -275,3 +275,79 @@ class GetTests(_Tests):
         self.wait("::1")
         _, transport = self.accept()
         self.assertIn(b"\r\nHost: [::1]:20000\r\n", transport.value())
+
+
+class AnsweringTests(_Tests):
+    """
+    Tests of L{answering}.
+    """
+
+    def setUp(self) -> None:
+        self.outcomes: list[str] = []
+        self.reactor = MemoryReactorClock()
+
+    def answering(self, *hosts: str, path: str | None = None) -> Deferred[str]:
+        """
+        Wait for an app at one of several hosts.
+        """
+        question = Question(path, "example.com")
+        ready = answering(self.reactor, hosts, 20000, question, self.outcomes.append)
+        ready.addErrback(lambda failure: failure.trap(CancelledError))
+        self.addCleanup(ready.cancel)
+        return ready
+
+    def test_hosts(self) -> None:
+        """
+        Each host is tried before there is a pause; the one that answers counts.
+        """
+        ready = self.answering("127.0.0.1", "::1")
+        self.refuse()
+        self.reactor.advance(0)
+        self.refuse()
+        self.reactor.advance(0.001)
+        self.assertEqual(self.attempts(), 2)
+        self.reactor.advance(0.001)
+        self.refuse()
+        self.reactor.advance(0)
+        hosts = [each[0] for each in self.reactor.tcpClients]
+        self.assertEqual(hosts, ["127.0.0.1", "::1", "127.0.0.1", "::1"])
+        protocol, _ = self.accept()
+        self.close(protocol)
+        self.assertEqual(self.successResultOf(ready), "::1")
+        self.assertEqual(self.outcomes, [])
+
+    def test_authority(self) -> None:
+        """
+        The request is for the site that the app serves.
+        """
+        self.answering("127.0.0.1", path="/")
+        _, transport = self.accept()
+        self.assertIn(b"\r\nHost: example.com\r\n", transport.value())
+        self.assertEqual(siteName("example.com"), "example.com")
+        self.assertEqual(siteName("default"), "localhost")
+
+    def test_outcomes(self) -> None:
+        """
+        Each outcome that differs from the one before it is reported.
+        """
+        self.answering("127.0.0.1", path="/up")
+        self.refuse()
+        self.reactor.advance(0.1)
+        for head in (b"HTTP/1.1 400 Bad", b"HTTP/1.1 400 Bad", b"SSH-2.0-OpenSSH", b"HTTP", None):
+            protocol, _ = self.accept()
+            if head is None:
+                self.reactor.advance(5)
+            else:
+                protocol.dataReceived(head)
+            self.close(protocol)
+            self.reactor.advance(0.1)
+        to = "to GET /up (Host: example.com)"
+        self.assertEqual(
+            self.outcomes,
+            [
+                f"answers 400 {to}",
+                f"does not answer in HTTP {to}",
+                f"closes the connection without an answer {to}",
+                f"does not answer within 5 s {to}",
+            ],
+        )

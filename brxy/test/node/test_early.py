@@ -159,7 +159,7 @@ class PlainLineTests(SynchronousTestCase):
         It knows each option that needs no second look.
         """
         parameters = {parameter[0] for parameter in Options.optParameters}
-        checked = {"cwd", "env-file", "user"}
+        checked = {"cwd", "env-file", "ready-command", "ready-log", "user"}
         files = {f"edge-tls-{name}" for name in ("ca", "name", "cert", "key")}
         self.assertEqual(parameters - set(OPTIONS), {"app", "token-file", *files, *checked})
 

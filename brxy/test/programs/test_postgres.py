@@ -1,5 +1,6 @@
 """
-Tests of a real PostgreSQL behind TLS, with its own client and with TLS at once.
+Tests of a real PostgreSQL: behind TLS, with its own client and with TLS at once; and of
+cold starts.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import signal
 import socket
 import ssl
 import subprocess
+from functools import partial
 from pathlib import Path
 
 from twisted.internet.threads import deferToThread
@@ -18,7 +20,7 @@ from twisted.internet.threads import deferToThread
 from brxy.pki import Authority
 from brxy.test.support.processes.programs import ANYWHERE, TWISTD, Program, ProgramTests
 
-__all__ = ["PostgresTests"]
+__all__ = ["ColdTests", "PostgresTests"]
 
 _BINARIES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/nowhere"))
 
@@ -31,9 +33,9 @@ def _why() -> str:
     return ""
 
 
-class PostgresTests(ProgramTests):
+class _Tests(ProgramTests):
     """
-    Tests of PostgreSQL, which an edge starts.
+    Base of tests of PostgreSQL, which an edge starts.
     """
 
     skip = _why() or None
@@ -68,20 +70,6 @@ class PostgresTests(ProgramTests):
             if self.user:
                 shutil.chown(self.data / name, "postgres", "postgres")
 
-    async def serve(self, route: str, *options: str, app: str = "") -> tuple[Program, int]:
-        """
-        Start an edge before PostgreSQL.
-
-        @param app: options of PostgreSQL.
-        @return: the edge, and the port for clients.
-        """
-        server = f"{' '.join(self.user)} {_BINARIES}/postgres -D {self.data} -p {{port}}"
-        settings = f"{app} -c unix_socket_directories= -c fsync=off"
-        spawn = f"app: route={route} max=1 capacity=20 -- {server} {settings}"
-        edge = self.start(TWISTD, "-n", "brxy-edge", *self.on, *options, "--spawn", spawn)
-        factory = "SNIFactory" if "--sni-port" in options else r"TCPFactory \(TLS\)"
-        return edge, int((await self.address(edge, factory)).rpartition(":")[2])
-
     async def psql(self, port: int, options: str, *, gss: str = "disable") -> str:
         """
         @return: the output of psql, which asks whether the server's own connection is
@@ -98,6 +86,26 @@ class PostgresTests(ProgramTests):
             check=False,
         )
         return done.stdout + done.stderr
+
+
+class PostgresTests(_Tests):
+    """
+    Tests of TLS before PostgreSQL.
+    """
+
+    async def serve(self, route: str, *options: str, app: str = "") -> tuple[Program, int]:
+        """
+        Start an edge before PostgreSQL.
+
+        @param app: options of PostgreSQL.
+        @return: the edge, and the port for clients.
+        """
+        server = f"{' '.join(self.user)} {_BINARIES}/postgres -D {self.data} -p {{port}}"
+        settings = f"{app} -c unix_socket_directories= -c fsync=off"
+        spawn = f"app: route={route} max=1 capacity=20 -- {server} {settings}"
+        edge = self.start(TWISTD, "-n", "brxy-edge", *self.on, *options, "--spawn", spawn)
+        factory = "SNIFactory" if "--sni-port" in options else r"TCPFactory \(TLS\)"
+        return edge, int((await self.address(edge, factory)).rpartition(":")[2])
 
     async def direct(self, port: int, *protocols: str) -> tuple[str | None, bytes]:
         """
@@ -178,3 +186,46 @@ class PostgresTests(ProgramTests):
         self.assertEqual(await self.psql(port, "sslmode=require", gss="prefer"), "42\n")
         self.assertIn("sslmode=require", await self.psql(port, "sslmode=disable"))
         await self.stopped(edge)
+
+
+class ColdTests(_Tests):
+    """
+    Tests of cold starts.  PostgreSQL accepts connections before it can serve them, and
+    refuses its clients until it has recovered from how it ended the last time.
+    """
+
+    async def _check(self, ready: str) -> None:
+        user = "user=postgres " if self.user else ""
+        # The database ends without cleaning up, so that it has something to recover from.
+        times = "idle-timeout=0.2 stop-signal=QUIT"
+        spawn = (
+            f"app: route=db max=1 capacity=20 {times} {user}{ready} -- {_BINARIES}/postgres "
+            f"-D {self.data} -p {{port}} -c unix_socket_directories= -c fsync=off"
+        )
+        edge = self.start(
+            TWISTD, "-n", "brxy-edge", *self.on, "--tcp", f"db={ANYWHERE}", "--spawn", spawn
+        )
+        port = int((await self.address(edge, "TCPFactory")).rpartition(":")[2])
+        for _ in range(5):
+            self.assertEqual(await self.psql(port, "sslmode=disable"), "42\n", edge.out)
+            # Its instance has left by itself.
+            begun = edge.out.count(": ordered\n")
+            await self.until(partial(self._gone, edge, begun))
+        await self.stopped(edge)
+
+    def _gone(self, edge: Program, count: int) -> bool:
+        return edge.out.count(": gone: ") == count
+
+    async def test_command(self) -> None:
+        """
+        The first client of each start gets its answer after a command has found that the
+        database accepts clients.
+        """
+        await self._check("ready-command='pg_isready -q -h {host} -p {port}'")
+
+    async def test_log(self) -> None:
+        """
+        The first client of each start gets its answer after the database has printed that
+        it accepts clients.
+        """
+        await self._check("ready-log='ready to accept connections'")

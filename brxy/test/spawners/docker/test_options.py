@@ -46,6 +46,7 @@ class OptionTests(SynchronousTestCase):
         for spec, message in (
             ("docker: port=80", "docker: needs image="),
             ("docker: image=-rf", "bad value for image: '-rf' (the name of an image is needed"),
+            ("docker: image=a ready-path=/", "ready-path= needs port=; a node has --ready-path"),
             ("docker: image=a port=0", "bad value for port: '0' (a whole number from 1 to 65535"),
             ("docker: image=a env=A", "bad value for env: 'A' (NAME=VALUE,NAME=VALUE is"),
             ("docker: image=a env-file=/none", "env-file: '/none' (No such file or directory)"),

@@ -191,6 +191,58 @@ class ReasonTests(_SpawnerTests):
         )
 
 
+class ReadinessTests(_SpawnerTests):
+    """
+    When a container is ready.
+    """
+
+    async def test_path(self) -> None:
+        """
+        A path must be answered well; what else comes is a reason.
+        """
+        await self.httpd(ready_path="/index.html").spawn(self.order()).ready
+        instance = self.httpd(ready_path="/none").spawn(self.order("t2"))
+        lacking = "the app answers 404 to GET /none (Host: example.com)"
+        await self.until(lambda: cast(Any, instance).lacking == lacking)
+        self.assertNoResult(instance.ready)
+        instance.stop()
+        self.assertEqual((await instance.gone).reason, f"{lacking}; killed by SIGTERM")
+
+    def image(self) -> str:
+        """
+        @return: an image whose HEALTHCHECK succeeds once there is the file C{/tmp/up}.
+        """
+        lines = f'FROM {WEB}\nHEALTHCHECK CMD [ -e /tmp/up ] || {{ echo "no db"; exit 1; }}\n'
+        path = self.folder / "Dockerfile"
+        path.write_text(lines)
+        with path.open() as file:
+            self.dockerd.docker("build", "-t", "checked:1", "-", stdin=file)
+        return "checked:1"
+
+    async def test_healthcheck(self) -> None:
+        """
+        The HEALTHCHECK of an image must succeed; what it reports is a reason.
+        """
+        spawner = self.httpd(image=self.image(), health_interval="0.1")
+        instance, other = spawner.spawn(self.order()), spawner.spawn(self.order("t2"))
+        lacking = "the HEALTHCHECK of its image reports unhealthy (exit status 1: no db)"
+        await self.until(lambda: cast(Any, other).lacking == lacking)
+        self.assertNoResult(instance.ready)
+        [found] = await self.containers(ticket="t1")
+        self.dockerd.docker("exec", found["Id"], "sh", "-c", ">/tmp/up")
+        await instance.ready
+        self.assertNoResult(other.ready)
+        other.stop()
+        self.assertEqual((await other.gone).reason, f"{lacking}; killed by SIGTERM")
+
+    async def test_noHealthcheck(self) -> None:
+        """
+        With C{health-interval=0} the check is not run.
+        """
+        spawner = self.httpd(image=self.image(), health_interval="0")
+        await spawner.spawn(self.order()).ready
+
+
 class ContainerLookTests(_SpawnerTests):
     """
     What a container is like.

@@ -1,0 +1,194 @@
+"""
+What must be true of an app before it is ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import deferLater
+
+from brxy.apps.command import HOST, appCommand, appEnvironment
+from brxy.apps.settings import AppSettings
+from brxy.errors import SpawnFailed
+from brxy.processes.child import Child
+from brxy.processes.place import Place
+from brxy.readiness import Question, answering, fewReports, siteName
+from brxy.wire.proxyheader import proxyHeader
+
+__all__ = ["Checks", "CommandCheck"]
+
+# Where an app may listen: some choose ::1 for the name localhost.
+_HOSTS = (HOST, "::1")
+
+# Seconds that a ready-command may take; and between two of its runs: this part of the time
+# that has passed, but within these limits.  A run takes some milliseconds of processor time.
+_LONGEST_RUN = 10.0
+_PART = 1 / 10
+_SHORTEST_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+
+
+class CommandCheck:
+    """
+    Runs a command, again and again until it succeeds.
+
+    @ivar over: fires when C{wait} has ended, in any way, and nothing of the command is
+        left.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        place: Place,
+        note: Callable[[str], None],
+    ) -> None:
+        """
+        @param note: called with each outcome that is no success.
+        """
+        self.over: Deferred[None] = Deferred()
+        self._reactor = reactor
+        self._argv = argv
+        self._environment = environment
+        self._place = place
+        self._note = note
+        self._child: Child | None = None
+
+    async def wait(self) -> None:
+        """
+        Wait for success.  May be cancelled.
+        """
+        began = self._reactor.seconds()
+        try:
+            while not await self._succeeds():
+                pause = (self._reactor.seconds() - began) * _PART
+                pause = min(max(pause, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+                await deferLater(self._reactor, pause)
+        finally:
+            if self._child is None:
+                self.over.callback(None)
+            else:
+                self._child.emptied.addCallback(self.over.callback)
+                self._child.kill()
+
+    async def _succeeds(self) -> bool:
+        child = Child(
+            self._reactor,
+            self._argv,
+            self._environment,
+            lambda descriptor, line: None,
+            die_with_parent=True,
+            place=self._place,
+        )
+        try:
+            child.start()
+        except SpawnFailed as error:
+            self._note(str(error))
+            return False
+        self._child = child
+        timer = self._reactor.callLater(_LONGEST_RUN, child.kill)
+        try:
+            ended = await child.ended
+        finally:
+            if timer.active():
+                timer.cancel()
+        self._child = None
+        if ended.status != 0:
+            self._note(f"{self._argv[0]}: {ended.describe()}")
+        return ended.status == 0
+
+
+class Checks:
+    """
+    Waits until an app is ready: it has printed the line of C{ready_log}; it accepts
+    connections, or answers C{ready_path}; and C{ready_command} succeeds.
+
+    @ivar lacking: what is not true yet, in words for a log.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: AppSettings,
+        route: str,
+        environ: Mapping[str, str],
+        port: int,
+        report: Callable[[str], None],
+    ) -> None:
+        """
+        @param environ: what the environment of the app is made from, see
+            L{appEnvironment}.
+        @param report: called with what is not true yet, if that is more than that the app
+            does not listen.
+        """
+        self.lacking = f"the app does not accept connections at port {port}"
+        self._command: CommandCheck | None = None
+        self._reactor = reactor
+        self._settings = settings
+        self._route = route
+        self._environ = environ
+        self._port = port
+        self._report = fewReports(report)
+        self._printed: Deferred[None] = Deferred()
+
+    def line(self, line: bytes) -> None:
+        """
+        The app printed a line.
+        """
+        pattern = self._settings.ready_log
+        if pattern is None or self._printed.called:
+            return
+        if pattern.search(line.decode("utf-8", "backslashreplace")):
+            self._printed.callback(None)
+
+    async def wait(self) -> str:
+        """
+        Wait until all is true.  May be cancelled.
+
+        @return: the host at which the app answers.
+        """
+        settings = self._settings
+        if settings.ready_log is not None:
+            listens, self.lacking = (
+                self.lacking,
+                f"the app has printed no line that matches {settings.ready_log.pattern!r}",
+            )
+            await self._printed
+            self.lacking = listens
+        # The check is no client, so its PROXY header has no addresses.
+        header = proxyHeader(settings.send_proxy, None) if settings.send_proxy else b""
+        question = Question(settings.ready_path, siteName(self._route), header)
+        host = await answering(
+            self._reactor, _HOSTS, self._port, question, lambda what: self.note(f"the app {what}")
+        )
+        if settings.ready_command is not None:
+            await self._runCommand(settings.ready_command, host)
+        return host
+
+    async def _runCommand(self, command: Sequence[str], host: str) -> None:
+        around = self._settings.surroundings
+        self._command = CommandCheck(
+            self._reactor,
+            appCommand(command, self._port, host, self._route),
+            appEnvironment(self._environ, self._port, host, self._route, around),
+            around.place,
+            self.note,
+        )
+        await self._command.wait()
+
+    def over(self) -> Deferred[None]:
+        """
+        @return: fires when nothing of C{ready_command} is left.
+        """
+        return succeed(None) if self._command is None else self._command.over
+
+    def note(self, lacking: str) -> None:
+        """
+        A check failed.
+        """
+        self.lacking = lacking
+        self._report(lacking)
