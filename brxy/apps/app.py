@@ -43,6 +43,7 @@ class App:
         output: Callable[[int, bytes], None],
         settings: AppSettings,
         *,
+        progress: Callable[[int, bytes], None] | None = None,
         report: Callable[[str], None] = lambda what: None,
         ports: Ports = PORTS,
     ) -> None:
@@ -50,6 +51,7 @@ class App:
         @param environ: what the app's environment is made from, see
             L{appEnvironment}.
         @param output: called with 1 or 2 and each line that the app prints.
+        @param progress: likewise with lines that have no end yet, see L{Child}.
         @param report: called with what is lacking while it is not ready, see L{Checks}.
         @param ports: where a free port comes from.
         """
@@ -60,6 +62,7 @@ class App:
         self._route = route
         self._environ = environ
         self._output = output
+        self._progress = progress
         self._settings = settings
         self._report = report
         self._ports = ports
@@ -146,6 +149,7 @@ class App:
             die_with_parent=True,
             place=around.place,
             stop_signal=signalNumber(settings.stop_signal),
+            progress=self._progress,
         )
 
     def _await(self, child: Child, port: int) -> None:

@@ -17,8 +17,9 @@ from twisted.python.failure import Failure
 from brxy.errors import UsageError
 from brxy.transport.epollreactor import EpollReactor
 from brxy.transport.inherited import checkInherited
+from brxy.values.text import printable
 
-__all__ = ["checkPrivate", "edgeEndpoint", "listen", "private"]
+__all__ = ["checkPrivate", "edgeEndpoint", "listen", "private", "shown"]
 
 # How many connections may wait to be accepted; the kernel has its own limit.
 BACKLOG = 4096
@@ -71,6 +72,22 @@ def edgeEndpoint(addresses: Sequence[Any]) -> str:
             host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
             return f"tcp:{_escaped(host)}:{address.port}"
     return ""
+
+
+def shown(scheme: str, address: Any) -> str:
+    """
+    An open port as people know it: a URL, or the path of a Unix socket.
+
+    @param scheme: of the URL.
+    """
+    if isinstance(address, UNIXAddress):
+        path = address.name.decode("utf-8", "replace") if address.name else ""
+        return f"unix:{printable(path)} ({scheme})"
+    everywhere = {"0.0.0.0": "all IPv4 addresses", "::": "all addresses"}.get(address.host, "")
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    if everywhere:
+        return f"{scheme}://localhost:{address.port} ({everywhere})"
+    return f"{scheme}://{host}:{address.port}"
 
 
 def private(endpoint: str) -> str:

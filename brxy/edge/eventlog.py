@@ -40,7 +40,13 @@ from brxy.edge.events import (
     Unclaimed,
     Unresponsive,
 )
-from brxy.edge.stopevents import ClientsAbandoned, FinishingClients, StoppingSpawned
+from brxy.edge.startstop import (
+    ClientsAbandoned,
+    FinishingClients,
+    Listening,
+    NodesListening,
+    StoppingSpawned,
+)
 
 __all__ = ["TEXTS", "LogListener"]
 
@@ -91,6 +97,8 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
         LogLevel.warn,
         "{spawn} cannot find what an earlier run left: {reason}",
     ),
+    Listening: (LogLevel.info, "listening on {where}"),
+    NodesListening: (LogLevel.info, "nodes connect to {where}"),
     Reloading: (LogLevel.info, "reading certificates and tokens again"),
     ReloadFailed: (LogLevel.error, "keeping what was read before: {reason}"),
     StateNotSaved: (LogLevel.error, "cannot write the state file: {reason}"),

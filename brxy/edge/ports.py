@@ -19,11 +19,16 @@ from brxy.edge.clients.connection import ClientFactory
 from brxy.edge.clients.postgres import START_TIMEOUT, PostgresFactory
 from brxy.edge.clients.proxied import Proxied
 from brxy.edge.config.settings import EdgeSettings
-from brxy.edge.endpoints import checkPrivate, edgeEndpoint, listen, private
+from brxy.edge.endpoints import checkPrivate, edgeEndpoint, listen, private, shown
 from brxy.edge.events import Events, NoNodeAdmitted
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
-from brxy.edge.stopevents import ClientsAbandoned, FinishingClients
+from brxy.edge.startstop import (
+    ClientsAbandoned,
+    FinishingClients,
+    Listening,
+    NodesListening,
+)
 from brxy.reactor.prelude import Preludes
 from brxy.reactor.signals import Grace, firstOf
 from brxy.tls.alpn import ALPN
@@ -45,16 +50,20 @@ class ClientPort:
     One port for clients, as the settings name it.
 
     @ivar endpoint: a Twisted server endpoint.
+    @ivar scheme: what clients speak there, as a URL says it; for the log.
     @ivar factory: makes the connections of its clients.
     @ivar alpn: the protocols that it agrees to if its clients connect over TLS; else
         L{None}.
     @ivar postgres: its clients may request TLS as those of PostgreSQL do.
+    @ivar route: that of all its clients, if they have one; for the log.
     """
 
+    scheme: str
     endpoint: str
     factory: ClientFactory[Any]
     alpn: ALPN | None = None
     postgres: bool = False
+    route: str = ""
 
 
 class ClientPorts:
@@ -104,7 +113,10 @@ class ClientPorts:
         """
         for each in self._named:
             factory = self._proxied.wrap(self._secured(each))
-            self._open.append(listen(self._reactor, each.endpoint, factory))
+            port = listen(self._reactor, each.endpoint, factory)
+            self._open.append(port)
+            where = shown(each.scheme, port.getHost())
+            self._events.emit(Listening(f"{where} for {each.route}" if each.route else where))
         for port in self._open:
             self._admission.watch(port)
         if self._certificates is not None:
@@ -231,6 +243,7 @@ class NodePorts:
         tls = None if local else self._tls
         port = listen(self._reactor, endpoint, self._slots if tls is None else self._secured(tls))
         self._open.append(port)
+        self._events.emit(NodesListening(shown("tcp" if tls is None else "tls", port.getHost())))
         if tls is None and not self._settings.insecure_node_port:
             checkPrivate(endpoint, port.getHost())
 

@@ -31,7 +31,7 @@ from twisted.internet.task import deferLater
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.events import ReloadFailed, Reloading
 from brxy.edge.fleet.recovery import reportUnclaimed
-from brxy.edge.stopevents import StoppingSpawned
+from brxy.edge.startstop import StoppingSpawned
 from brxy.edge.wiring import build
 from brxy.errors import UsageError
 from brxy.program.hangup import onHangup

@@ -21,6 +21,7 @@ from brxy.edge.service import EdgeService
 from brxy.errors import UsageError
 from brxy.interfaces import ILimited, IRecovering, ISpawner
 from brxy.program.guarded import Guarded, fail
+from brxy.program.logs import logObserver
 from brxy.program.reactors import usedReactor
 from brxy.program.systemd import notifier
 from brxy.scaler.rules import Rule
@@ -112,8 +113,9 @@ def makeService(options: Options) -> IService:
     reactor = usedReactor(options["transport"])
     options.keepUmask()
     try:
+        observer = logObserver(reactor, options.parent, os.environ)
         settings = _settings(options, reactor)
         service = EdgeService(reactor, settings, notifier(os.environ))
     except UsageError as error:
         fail(options.program, error)
-    return Guarded(options.program, options.foreground(), service, reactor)
+    return Guarded(options.program, options.foreground(), service, reactor, observer)

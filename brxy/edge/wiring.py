@@ -6,7 +6,7 @@ Nothing is opened or started here: see L{brxy.edge.service}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from secrets import token_hex
 from time import time
@@ -23,6 +23,7 @@ from brxy.edge.clients.proxied import Proxied
 from brxy.edge.clients.redirect import Redirect
 from brxy.edge.clients.sni import SNIFactory
 from brxy.edge.clients.tcp import TCPFactory
+from brxy.edge.config.limits import Limits
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.dispatch import Dispatch
 from brxy.edge.eventlog import LogListener
@@ -42,6 +43,9 @@ from brxy.transport.connection import Shared
 from brxy.values.routepattern import canonical
 
 __all__ = ["Parts", "build"]
+
+# What every factory of clients' connections is made with.
+_Common = tuple[Shared, Dispatch, Limits, Addresses]
 
 # What HTTPS clients may agree on.  Those that offer others are served all the same.
 _HTTP = ALPN([b"http/1.1"])
@@ -254,17 +258,26 @@ def _clientPorts(
     )
     sni = SNIFactory(*common, routes.route)
     return [
-        *(ClientPort(each, http) for each in settings.ports),
-        *(ClientPort(each, TCPFactory(*common, name)) for name, each in settings.frontends),
-        *(ClientPort(each, https, alpn=_HTTP) for each in settings.tls_ports),
-        *(
-            ClientPort(
-                each.endpoint,
-                TCPFactory(*common, each.route),
-                alpn=ALPN([name.encode("ascii") for name in each.alpn], strict=True),
-                postgres=each.postgres,
-            )
-            for each in settings.tls_frontends
-        ),
-        *(ClientPort(each, sni) for each in settings.sni_ports),
+        *(ClientPort("http", each, http) for each in settings.ports),
+        *_frontends(settings, common),
+        *(ClientPort("https", each, https, alpn=_HTTP) for each in settings.tls_ports),
+        *_tlsFrontends(settings, common),
+        *(ClientPort("tls", each, sni) for each in settings.sni_ports),
     ]
+
+
+def _frontends(settings: EdgeSettings, common: _Common) -> Iterable[ClientPort]:
+    for name, each in settings.frontends:
+        yield ClientPort("tcp", each, TCPFactory(*common, name), route=name)
+
+
+def _tlsFrontends(settings: EdgeSettings, common: _Common) -> Iterable[ClientPort]:
+    for each in settings.tls_frontends:
+        yield ClientPort(
+            "tls",
+            each.endpoint,
+            TCPFactory(*common, each.route),
+            alpn=ALPN([name.encode("ascii") for name in each.alpn], strict=True),
+            postgres=each.postgres,
+            route=each.route,
+        )

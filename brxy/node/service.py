@@ -18,6 +18,7 @@ from brxy.apps.app import App
 from brxy.apps.idleclock import IdleClock
 from brxy.interfaces import Address
 from brxy.node.capacity import Capacity
+from brxy.node.output import PassedOn
 from brxy.node.settings import NodeSettings
 from brxy.node.uplink import Uplink
 from brxy.processes.child import Ended
@@ -27,18 +28,7 @@ from brxy.program.hangup import onHangup
 from brxy.reactor.signals import Grace, firstOf
 from brxy.transport.connection import Shared
 
-__all__ = ["NodeService", "passOn"]
-
-
-def passOn(descriptor: int, line: bytes) -> None:
-    """
-    Write a line of the app's output to our own.  If our output is closed (the edge that
-    started us is gone), the line is dropped, and the app does not notice.
-    """
-    try:
-        os.write(descriptor, line + b"\n")
-    except OSError:
-        return
+__all__ = ["NodeService"]
 
 
 class NodeService(Service):
@@ -46,7 +36,8 @@ class NodeService(Service):
     One instance of an app.
 
     @param exitWith: receives the status that the process shall end with.
-    @param output: receives the app's output: the descriptor, and one line.
+    @param output: receives the app's output: the descriptor, and one line.  Without it the
+        output is passed on to our own.
     @param early: returns the app and its port if the app was started before.
     @param exit_on_stdin_eof: end when standard input is closed: an edge that started
         this node over ssh is gone then.
@@ -59,7 +50,7 @@ class NodeService(Service):
         reactor: Any,
         settings: NodeSettings,
         exitWith: Callable[[int], None],
-        output: Callable[[int, bytes], None] = passOn,
+        output: Callable[[int, bytes], None] | None = None,
         environ: Mapping[str, str] = os.environ,
         exit_on_stdin_eof: bool = False,
         early: Callable[[Any], tuple[Launched, int] | None] = lambda reactor: None,
@@ -77,13 +68,15 @@ class NodeService(Service):
         self._idle: Deferred[None] | None = None
         self._app: App | None = None
         if settings.command:
+            passed_on = PassedOn()
             self._app = App(
                 reactor,
                 settings.command,
                 settings.route,
                 environ,
-                output,
+                output or passed_on,
                 settings.running,
+                progress=None if output else passed_on.progress,
                 report=self._lacking,
             )
 

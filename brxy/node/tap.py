@@ -21,7 +21,7 @@ from brxy.node.fields import FIELDS
 from brxy.processes.launch import findExecutable
 from brxy.processes.place import Place
 from brxy.program.exitstatus import exitWith
-from brxy.program.guarded import Guarded
+from brxy.program.guarded import Guarded, fail
 from brxy.program.options import Options as CommonOptions
 from brxy.program.reactors import usedReactor
 from brxy.program.tokenfile import readToken
@@ -154,8 +154,13 @@ def makeService(options: Options) -> IService:
     # Takes long to load, while the app starts.
     from brxy.node.service import NodeService
     from brxy.node.settings import NodeSettings
+    from brxy.program.logs import logObserver
 
     reactor = usedReactor(options["transport"])
+    try:
+        observer = logObserver(reactor, options.parent, os.environ)
+    except UsageError as error:
+        fail(options.program, error)
     settings = NodeSettings(
         **FIELDS.values(options), command=options["command"], tls=options["tls"]
     )
@@ -166,4 +171,4 @@ def makeService(options: Options) -> IService:
         exit_on_stdin_eof=bool(options["exit-on-stdin-eof"]),
         early=EARLY.takeApp,
     )
-    return Guarded(options.program, options.foreground(), service, reactor)
+    return Guarded(options.program, options.foreground(), service, reactor, observer)

@@ -23,20 +23,18 @@ from brxy.processes.family import Family
 from brxy.processes.groups import ExitReader
 from brxy.processes.launch import Launch, Launched
 from brxy.processes.launcher import LAUNCHER, Launcher
-from brxy.processes.pipes import LineReader
 from brxy.processes.place import HERE, Place
+from brxy.processes.printed import Printed
 from brxy.processes.signalnames import signalName
 from brxy.values.text import oneLine
 
 __all__ = ["Child", "Ended"]
 
-_STDOUT, _STDERR = 1, 2
-
 # The status by which shells say that a program was found and can't be run.
 _CANNOT_RUN = 126
 
-# How much of a last line is worth keeping, in characters.
-_MAX_LAST_LINE = 200
+# How much of the name of a program is worth showing, in characters.
+_MAX_NAME = 200
 
 # Seconds between two checks of what is left of a group: the first and longest
 # while it is being stopped, and the longest while it is left alone.
@@ -98,6 +96,8 @@ class Child:
     @param environment: all of the process's environment.
     @param output: called with 1 or 2, for standard output or error, and a
         line without its end; lines over 8 KiB come in pieces.
+    @param progress: likewise, with each line that has no end yet and is written over, see
+        L{Printed}.
     @param die_with_parent: the kernel ends the leader when this process dies, even by
         SIGKILL.
     @param leave_on_success: see C{left}.
@@ -121,6 +121,7 @@ class Child:
         stdin: int | None = None,
         place: Place = HERE,
         stop_signal: int = signal.SIGTERM,
+        progress: Callable[[int, bytes], None] | None = None,
         launcher: Launcher = LAUNCHER,
     ) -> None:
         self.pid = 0
@@ -130,15 +131,13 @@ class Child:
         self._reactor = reactor
         self._argv = argv
         self._environment = environment
-        self._output = output
+        self._printed = Printed(reactor, output, progress)
         self._die_with_parent = die_with_parent
         self._leave_on_success = leave_on_success
         self._stdin = stdin
         self._place = place
         self._stop_signal = stop_signal
         self._launcher = launcher
-        self._readers: list[LineReader] = []
-        self._last_lines = {_STDOUT: b"", _STDERR: b""}
         self._started = False
         self._stopping = False
         self._killed_at: float | None = None
@@ -207,10 +206,7 @@ class Child:
         """
         self.pid = launched.pid
         self._family = Family(launched)
-        self._readers = [
-            LineReader(self._reactor, launched.stdout, lambda line: self._line(_STDOUT, line)),
-            LineReader(self._reactor, launched.stderr, lambda line: self._line(_STDERR, line)),
-        ]
+        self._printed.read(launched)
         watch = ExitReader(self._reactor, self.pid, launched.pidfd, self._leaderEnded)
         self._reactor.addReader(watch)
         if self._stopping:
@@ -235,27 +231,13 @@ class Child:
         else:
             self._family.signalGroup(number)
 
-    def _line(self, descriptor: int, line: bytes) -> None:
-        """
-        The process printed a line.
-        """
-        if line.strip():
-            self._last_lines[descriptor] = line
-        try:
-            self._output(descriptor, line)
-        except Exception:
-            # The end of the child must be noticed whatever happens to its output.
-            self._log.failure("a line of process {pid} could not be passed on", pid=self.pid)
-
     def _leaderEnded(self, code: int) -> None:
         """
         The leader was reaped.
 
         @param code: its status, or the negative number of a signal.
         """
-        for reader in self._readers:
-            reader.drain()
-        last_line = oneLine(self._last_lines[_STDERR] or self._last_lines[_STDOUT], _MAX_LAST_LINE)
+        self._printed.drain()
         status, number = (None, -code) if code < 0 else (code, None)
         assert self._family is not None
         self._family.led = False
@@ -268,7 +250,7 @@ class Child:
         elif self._killed_at is None:
             # The group got it already.
             self._family.signalStrays(self._stop_signal)
-        self._result = result = Ended(status, number, last_line, background)
+        self._result = result = Ended(status, number, self._printed.last_line, background)
         if self.left:
             self.ended.callback(result)
         self._check()
@@ -279,7 +261,7 @@ class Child:
         """
         assert self._family is not None
         for pid in [*self._family.strays(), *self._family.members()]:
-            if name := oneLine(nameOf(pid), _MAX_LAST_LINE):
+            if name := oneLine(nameOf(pid), _MAX_NAME):
                 return f"{name} went on in the background; {advice(self._argv, name)}"
         return ""
 
@@ -328,12 +310,11 @@ class Child:
         if self._kill_call is not None:
             with suppress(AlreadyCalled, AlreadyCancelled):
                 self._kill_call.cancel()
-        for reader in self._readers:
-            reader.drain()
-            # A process that left the group may still write; if it was to be left alone, a
-            # closed pipe must not end it.
-            if self._stopping or not self.left:
-                reader.close()
+        self._printed.drain()
+        # A process that left the group may still write; if it was to be left alone, a
+        # closed pipe must not end it.
+        if self._stopping or not self.left:
+            self._printed.close()
         if not self.left:
             assert self._result is not None
             self.ended.callback(self._result)

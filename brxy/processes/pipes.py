@@ -55,6 +55,13 @@ class LineSplitter:
         self._rest = rest
         return lines
 
+    def progress(self) -> bytes:
+        r"""
+        @return: the line that has no end yet, if it has a C{\r}: what is written on a terminal
+            after it takes the place of what was before it.  Otherwise nothing.
+        """
+        return self._rest if b"\r" in self._rest else b""
+
     def finish(self) -> list[bytes]:
         """
         @return: the last line, if it has no end.
@@ -96,13 +103,22 @@ class LineReader(Reader):
     Reads one pipe to its end and delivers it line by line.
 
     @param descriptor: the reading end of the pipe, which this closes.
+    @param progress: called with each line that is written over and has no end yet, see
+        L{LineSplitter.progress}, as far as it goes.
     """
 
-    def __init__(self, reactor: Any, descriptor: int, deliver: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        descriptor: int,
+        deliver: Callable[[bytes], None],
+        progress: Callable[[bytes], None] | None = None,
+    ) -> None:
         super().__init__(reactor)
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
         self._deliver = deliver
+        self._progress = progress
         self._lines = LineSplitter()
         self._open = True
         reactor.addReader(self)
@@ -125,6 +141,8 @@ class LineReader(Reader):
             self._deliver(line)
         if not data:
             self.close()
+        elif self._progress is not None and (line := self._lines.progress()):
+            self._progress(line)
 
     def drain(self) -> None:
         """

@@ -9,6 +9,8 @@ import sys
 from typing import Any, NoReturn
 
 from twisted.application.service import Service
+from twisted.logger import ILogObserver
+from twisted.python.components import Componentized
 
 from brxy.errors import BrxyError
 from brxy.processes.orphans import Orphans
@@ -47,6 +49,7 @@ class Guarded(Service):
         foreground: bool,
         service: Service,
         reactor: Any = None,
+        observer: ILogObserver | None = None,
     ) -> None:
         """
         @param program: the name of the command, for that line.
@@ -54,11 +57,22 @@ class Guarded(Service):
         @param service: the service that is started and stopped.
         @param reactor: if it is given, this process reaps the orphans that its descendants
             leave, see L{Orphans}.
+        @param observer: writes the log; L{None}: twistd's own does.
         """
         self._program = program
         self._foreground = foreground
         self._service = service
         self._reactor = reactor
+        self._observer = observer
+
+    def setServiceParent(self, parent: Any) -> None:
+        """
+        Become part of an application.  twistd begins to log after this, and takes the
+        observer from the application.
+        """
+        super().setServiceParent(parent)
+        if self._observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self._observer)
 
     def startService(self) -> None:
         """

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from brxy.values.text import printable
 
-__all__ = ["lackingLogger", "lineLogger"]
+__all__ = ["OutputLogger", "lackingLogger"]
 
 
 def lackingLogger(log: Logger, route: str, ticket: str) -> Callable[[str], None]:
@@ -24,14 +24,34 @@ def lackingLogger(log: Logger, route: str, ticket: str) -> Callable[[str], None]
     return logLacking
 
 
-def lineLogger(log: Logger, ticket: str) -> Callable[[int, bytes], None]:
+class OutputLogger:
     """
-    @return: a function that logs each line of an instance's output.
+    Logs each line of an instance's output.
+
+    The text of an event is safe for a file.  For a log on a terminal, C{raw_line} has what
+    the instance printed.  An event with C{raw_progress}, a line that has no end yet, is for
+    a terminal only: its text is empty, and other logs leave it out.
     """
 
-    def logLine(descriptor: int, line: bytes) -> None:
+    def __init__(self, log: Logger, ticket: str) -> None:
+        """
+        @param ticket: of the instance.
+        """
+        self._log = log
+        self._ticket = ticket
+
+    def __call__(self, descriptor: int, line: bytes) -> None:
+        """
+        Log a line.
+        """
         # It may be text of a client that the app repeats.  Tabs do no harm.
-        parts = line.decode("utf-8", "backslashreplace").split("\t")
-        log.info("{ticket}| {line}", ticket=ticket, line="\t".join(map(printable, parts)))
+        text = line.decode("utf-8", "backslashreplace")
+        safe = "\t".join(map(printable, text.split("\t")))
+        self._log.info("{ticket}| {line}", ticket=self._ticket, line=safe, raw_line=text)
 
-    return logLine
+    def progress(self, descriptor: int, line: bytes) -> None:
+        """
+        Show a line that has no end yet, and that the instance writes over.
+        """
+        text = line.decode("utf-8", "backslashreplace")
+        self._log.info("", ticket=self._ticket, raw_progress=text)

@@ -6,7 +6,9 @@ Pure: text in, text out.
 
 from __future__ import annotations
 
-__all__ = ["oneLine", "printable"]
+import re
+
+__all__ = ["coloured", "oneLine", "printable"]
 
 #: The length that L{oneLine} cuts a message to, in characters.
 MOST = 300
@@ -33,3 +35,20 @@ def oneLine(text: object, most: int = MOST) -> str:
     if isinstance(text, bytes | bytearray):
         text = text.decode("utf-8", "backslashreplace")
     return printable(" ".join(str(text).split())[:most])[:most]
+
+
+# Select Graphic Rendition, ECMA-48: colours and the like.
+_RENDITION = re.compile(r"(\x1b\[[0-9;:]*m)")
+
+
+def coloured(text: str) -> str:
+    """
+    Like L{printable}, for a terminal: tabs and the sequences that set colours stay, and the
+    colours end with the text.
+    """
+    parts = _RENDITION.split(text)
+    safe = "".join(
+        part if number % 2 else "\t".join(map(printable, part.split("\t")))
+        for number, part in enumerate(parts)
+    )
+    return f"{safe}\x1b[0m" if len(parts) > 1 else safe

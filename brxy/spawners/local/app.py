@@ -23,7 +23,7 @@ from brxy.readiness import urlPath
 from brxy.spawners.command import CommandFactory
 from brxy.spawners.instance import BaseInstance
 from brxy.spawners.local.base import LocalSpawner, ownBinFirst
-from brxy.spawners.output import lackingLogger, lineLogger
+from brxy.spawners.output import OutputLogger, lackingLogger
 from brxy.spawners.spec import portNumber, seconds
 
 __all__ = ["AppSpawner", "AppOptions", "factory"]
@@ -174,13 +174,15 @@ class AppSpawner(LocalSpawner):
         See L{ISpawner}.
         """
         self._running.check()
+        output = OutputLogger(self._log, order.ticket)
         app = App(
             self._reactor,
             self._command,
             order.route,
             {**ownBinFirst(self._environ), **order.environment},
-            lineLogger(self._log, order.ticket),
+            output,
             self._options.settings(order.environment.get("BRXY_SEND_PROXY")),
+            progress=output.progress,
             report=lackingLogger(self._log, order.route, order.ticket),
         )
         instance = AppInstance(app)

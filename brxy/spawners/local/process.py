@@ -12,7 +12,7 @@ from brxy.processes.child import Child, Ended
 from brxy.spawners.command import CommandFactory
 from brxy.spawners.instance import BaseInstance
 from brxy.spawners.local.base import LocalSpawner, ownBinFirst
-from brxy.spawners.output import lineLogger
+from brxy.spawners.output import OutputLogger
 from brxy.spawners.spec import seconds
 
 __all__ = ["ProcessOptions", "ProcessSpawner", "factory"]
@@ -72,12 +72,14 @@ class ProcessSpawner(LocalSpawner):
         See L{ISpawner}.
         """
         self._running.check()
+        output = OutputLogger(self._log, order.ticket)
         child = Child(
             self._reactor,
             [argument.replace("{route}", order.route) for argument in self._command],
             {**ownBinFirst(self._environ), **order.environment},
-            lineLogger(self._log, order.ticket),
+            output,
             die_with_parent=False,
+            progress=output.progress,
             leave_on_success=True,
         )
         child.start()

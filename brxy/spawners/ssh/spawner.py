@@ -16,7 +16,7 @@ from brxy.errors import BadSpawnSpec, SpawnFailed
 from brxy.interfaces import Gone, IInstance, ISpawner, SpawnOrder
 from brxy.spawners.command import CommandFactory
 from brxy.spawners.instance import BaseInstance
-from brxy.spawners.output import lineLogger
+from brxy.spawners.output import OutputLogger
 from brxy.spawners.running import Running
 from brxy.spawners.ssh.client import SshClient, forwardTarget
 from brxy.spawners.ssh.folder import ControlFolder
@@ -130,7 +130,7 @@ class SshInstance(BaseInstance):
         if link.edge is not None:
             environment["BRXY_EDGE"] = link.edge
         given = instructions(environment, spawner.command(order.route), spawner.stop_timeout)
-        output = lineLogger(self._log, order.ticket)
+        output = OutputLogger(self._log, order.ticket)
         self._session = Session(spawner.reactor, link, output, spawner.stop_timeout)
         return await self._session.run(given)
 

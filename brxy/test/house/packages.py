@@ -56,8 +56,8 @@ SPAWNER_PARTS = {
 EDGE_PARTS = {
     "config": "",
     "events": "",
-    "stopevents": "events",
-    "eventlog": "events stopevents",
+    "startstop": "events",
+    "eventlog": "events startstop",
     "exchanges": "events",
     "slots": "exchanges config events",
     "clients": "exchanges config events",
@@ -66,9 +66,9 @@ EDGE_PARTS = {
     "supply": "exchanges",
     "dispatch": "supply exchanges events config",
     "endpoints": "",
-    "ports": "clients slots endpoints config events stopevents",
+    "ports": "clients slots endpoints config events startstop",
     "wiring": "ports dispatch routes fleet clients slots exchanges eventlog events config",
-    "service": "wiring ports dispatch fleet endpoints config events stopevents",
+    "service": "wiring ports dispatch fleet endpoints config events startstop",
     "tap": "service config",
     "__main__": "",
 }

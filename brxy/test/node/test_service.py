@@ -15,7 +15,8 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.interfaces import Address
-from brxy.node.service import NodeService, passOn
+from brxy.node.output import PassedOn
+from brxy.node.service import NodeService
 from brxy.node.settings import NodeSettings
 from brxy.node.uplink import REFUSED_PAUSE
 from brxy.test.support.memory.network import FakeApp, FakeReactor
@@ -524,7 +525,7 @@ class NodeServiceTests(SynchronousTestCase):
 
 class PassOnTests(SynchronousTestCase):
     """
-    Tests of L{passOn} and L{NodeSettings}.
+    Tests of L{PassedOn} and L{NodeSettings}.
     """
 
     def test_line(self) -> None:
@@ -533,9 +534,27 @@ class PassOnTests(SynchronousTestCase):
         """
         reading, writing = os.pipe()
         self.addCleanup(os.close, reading)
-        passOn(writing, b"hello")
+        PassedOn()(writing, b"hello")
         os.close(writing)
         self.assertEqual(os.read(reading, 100), b"hello\n")
+
+    def test_progress(self) -> None:
+        """
+        The bytes of a line that was shown before its end are not repeated, and lines of the
+        other descriptor come between them.
+        """
+        reading, writing = os.pipe()
+        other = os.dup(writing)
+        self.addCleanup(os.close, reading)
+        passed_on = PassedOn()
+        passed_on.progress(writing, b"\r1%")
+        passed_on(other, b"other")
+        passed_on.progress(writing, b"\r1%\r2%")
+        passed_on(writing, b"\r1%\r2%\r3%")
+        passed_on(writing, b"next")
+        os.close(writing)
+        os.close(other)
+        self.assertEqual(os.read(reading, 100), b"\r1%other\n\r2%\r3%\nnext\n")
 
     def test_nobodyReads(self) -> None:
         """
@@ -544,7 +563,7 @@ class PassOnTests(SynchronousTestCase):
         reading, writing = os.pipe()
         self.addCleanup(os.close, writing)
         os.close(reading)
-        passOn(writing, b"hello")
+        PassedOn()(writing, b"hello")
 
     def test_secret(self) -> None:
         """

@@ -57,6 +57,22 @@ class LineSplitterTests(SynchronousTestCase):
         self.assertEqual(splitter.feed(b"a" * (2 * MAX_LINE + 1)), [b"a" * MAX_LINE] * 2)
         self.assertEqual(splitter.feed(b"b\nc\n"), [b"ab", b"c"])
 
+    def test_progress(self) -> None:
+        """
+        A line that has no end yet is progress if it is written over.
+        """
+        splitter = LineSplitter()
+        for chunk, expected in (
+            (b"a", b""),
+            (b"\r", b"a\r"),
+            (b"b", b"a\rb"),
+            (b"c\nd", b""),
+            (b"\r\n", b""),
+            (b"\re", b"\re"),
+        ):
+            splitter.feed(chunk)
+            self.assertEqual(splitter.progress(), expected)
+
     @bounded(100)
     @given(
         st.lists(

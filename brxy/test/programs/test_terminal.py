@@ -212,3 +212,111 @@ class HangupTests(ScreenTests):
         except OSError:
             return False
         return ours and caught is not None and bool(int(caught[1], 16) & 1)
+
+
+class LogTests(ScreenTests):
+    """
+    Tests of what edge and node print on a terminal.
+    """
+
+    # An app that shows progress before it answers, and waits at 50% for a file.
+    _APP = """\
+import os, sys, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Request(BaseHTTPRequestHandler):
+    def do_GET(self):
+        print("\\x1b[35mpurple\\x1b[0m \\x1b[2J", flush=True)
+        sys.stderr.write("\\r 0%\\r 50%")
+        sys.stderr.flush()
+        while not os.path.exists("open"):
+            time.sleep(0.01)
+        sys.stderr.write("\\r 100%\\n")
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Request).serve_forever()
+"""
+
+    async def _shown(self, spawn: str, **environ: str) -> Screen:
+        """
+        @return: the terminal of an edge that has served one request.
+        """
+        (self.folder / "app.py").write_text(self._APP)
+        edge = self.startOnScreen(
+            *(TWISTD, "-n", "brxy-edge", *self.on, "--port", ANYWHERE),
+            *("--node-port", f"unix:{self.folder}/n", "--spawn", spawn),
+            **{"TERM": "xterm", "NO_COLOR": "", **environ},
+        )
+        match = await self.shows(edge, r"listening on http://127\.0\.0\.1:(\d+)\r\n")
+        answer = self.get(f"tcp:127.0.0.1:{match[1]}")
+        # Progress is shown before its line has an end.
+        await self.shows(edge, r"\w+\|  50%\r")
+        self.assertNotIn("100%", edge.plain)
+        self.openGate()
+        self.assertEqual((await answer).status, 200)
+        await self.shows(edge, r"\d\d:\d\d:\d\d \w+\|  100%\r\n")
+        edge.type("\x03")
+        await self.until(lambda: edge.status is not None)
+        await self.until(lambda: not self.running())
+        return edge
+
+    async def test_edge(self) -> None:
+        """
+        The log has the edge's URL, times, levels and texts, and the colours of the app, but
+        nothing of Twisted's.
+        """
+        edge = await self._shown("app: -- python app.py")
+        self.assertRegex(
+            edge.plain, r"\d\d:\d\d:\d\d info  nodes connect to unix:\S+/n \(tcp\)\r\n"
+        )
+        self.assertRegex(
+            edge.plain, r"\d\d:\d\d:\d\d info  default: holding clients until an instance is ready"
+        )
+        self.assertIn("\x1b[35mpurple\x1b[0m \\x1b[2J", edge.shown)
+        self.assertIn("\x1b[32minfo", edge.shown)
+        for twisted in ("HTTPFactory", "twistd", "Main loop", "Server Shut", "#info", "Port "):
+            self.assertNotIn(twisted, edge.plain)
+
+    async def test_twoHops(self) -> None:
+        """
+        What an app prints behind a node looks the same. The colours of the edge's own log end
+        with NO_COLOR, and so do the app's.
+        """
+        edge = await self._shown("twistd -n brxy-node -- python app.py", NO_COLOR="1")
+        self.assertIn("| purple \\x1b[2J\r\n", edge.plain)
+        self.assertNotIn("\x1b[3", edge.shown)
+
+    async def test_node(self) -> None:
+        """
+        A node in a terminal passes on what its app prints as it comes.
+        """
+        program = "printf '\\r1%%\\r2%%'; sleep 1000"
+        node = self.startOnScreen(
+            *(TWISTD, "-n", "brxy-node", "--edge", f"unix:{self.folder}/n"),
+            *("--", "sh", "-c", program),
+        )
+        await self.shows(node, "\r1%\r2%")
+        node.type("\x03")
+        await self.shows(node, r"\d\d:\d\d:\d\d info  stopping the app")
+        await self.until(lambda: not self.running())
+
+    async def test_pipe(self) -> None:
+        """
+        Without a terminal a line has the date and the part of the program, and no colours;
+        what an app prints is escaped.
+        """
+        (self.folder / "app.py").write_text(self._APP)
+        self.openGate()
+        edge = self.edge("--spawn", "app: -- python app.py")
+        await self.get(await self.address(edge))
+        await self.said(
+            edge, r"(?m)^\d{4}-\S+ \[\S+#info\] \w+\| \\x1b\[35mpurple\\x1b\[0m \\x1b\[2J$"
+        )
+        await self.said(edge, r"(?m)\| \\r 0%\\r 50%\\r 100%$")
+        await self.said(edge, r"\[brxy.edge#info\] listening on http://127.0.0.1:\d+\n")
+        self.assertNotIn("\x1b", edge.out)
+        await self.stopped(edge)

@@ -1,5 +1,5 @@
 """
-Events of an edge that is stopping.
+Events of an edge that starts or stops.
 """
 
 from __future__ import annotations
@@ -8,7 +8,33 @@ from attrs import frozen
 
 from brxy.edge.events import Event
 
-__all__ = ["ClientsAbandoned", "FinishingClients", "StoppingSpawned"]
+__all__ = [
+    "ClientsAbandoned",
+    "FinishingClients",
+    "Listening",
+    "NodesListening",
+    "StoppingSpawned",
+]
+
+
+@frozen
+class Listening(Event):
+    """
+    A port for clients is open.
+
+    @ivar where: a URL, or for a Unix socket its path.
+    """
+
+    where: str
+
+
+@frozen
+class NodesListening(Event):
+    """
+    A port for nodes is open.
+    """
+
+    where: str
 
 
 @frozen
