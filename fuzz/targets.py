@@ -211,8 +211,7 @@ def _readResponse(data: bytes, method: bytes) -> tuple[object, int] | None:
     if parsed is None:
         return None
     # The text that a head was rendered as is kept with it.
-    kept = ("usual", "undated")
-    values = astuple(parsed[0], recurse=False, filter=lambda field, _: field.name not in kept)
+    values = astuple(parsed[0], recurse=False, filter=lambda field, _: field.name != "usual")
     return values, parsed[1]
 
 

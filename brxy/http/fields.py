@@ -260,14 +260,11 @@ def offeredProtocols(fields: Sequence[Field]) -> list[bytes]:
     return [p for p in protocols if p and p.lower() != b"h2c"]
 
 
-def upgradeLines(fields: Sequence[Field], option: bytes = b"") -> bytes:
+def upgradeLines(fields: Sequence[Field]) -> bytes:
     """
     The field lines of an upgrade as they are written for the next hop.
-
-    @param option: one more option of Connection.
     """
-    options = b"upgrade, " + option if option else b"upgrade"
-    return b"Upgrade: %b\r\nConnection: %b\r\n" % (b", ".join(offeredProtocols(fields)), options)
+    return b"Upgrade: %b\r\nConnection: upgrade\r\n" % b", ".join(offeredProtocols(fields))
 
 
 # Nearly all requests use the same few dozen names.

@@ -4,12 +4,11 @@ Heads as a proxy writes them for the other side (RFC 9110 §7.6), and its own an
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from html import escape
 from http import HTTPStatus
 
-from brxy.http.fields import CHUNKED, UNTIL_CLOSE, offeredProtocols, upgradeLines
+from brxy.http.fields import CHUNKED, UNTIL_CLOSE, upgradeLines
 from brxy.http.request import RequestHead
 from brxy.http.response import ResponseHead, passedFields
 from brxy.values.text import printable
@@ -24,11 +23,6 @@ __all__ = [
 ]
 
 _ONLY_CHUNKED = frozenset((b"transfer-encoding", b"trailer"))
-
-# A response that must say what to upgrade to (RFC 9110 §15.5.22).
-_UPGRADE_REQUIRED = 426
-
-_DATE = re.compile(rb"(?im)^date:")
 
 _HSTS = b"\r\nstrict-transport-security:"
 
@@ -104,34 +98,19 @@ def renderResponse(
     """
     if http11_client and keep_alive:
         # Apps send the same head many times, and the head remembers how it is written.
-        if head.usual:
-            return head.usual
-        if head.undated:
-            return _dated(head.undated, date)
+        if not head.usual:
+            head.usual = _response(head, True, True, via)
+        text = head.usual
     elif head.status < 200 and not http11_client:
         return b""
-    text = _response(head, http11_client, keep_alive, via)
-    dated = _isDated(head.status, text)
-    if http11_client and keep_alive:
-        if dated:
-            head.usual = text
-        else:
-            head.undated = text
-    return text if dated else _dated(text, date)
+    else:
+        text = _response(head, http11_client, keep_alive, via)
+    return text if head.dated else _dated(text, date)
 
 
 def _dated(text: bytes, date: Callable[[], bytes]) -> bytes:
     line, _, rest = text.partition(b"\r\n")
     return b"%b\r\n%b%b" % (line, date(), rest)
-
-
-def _isDated(status: int, text: bytes) -> bool:
-    """
-    Whether a head goes on without a Date of ours.  That of an informational response is up
-    to its sender.
-    """
-    # The first of these is nearly always true, and much faster than the last.
-    return status < 200 or b"\r\nDate: " in text or _DATE.search(text) is not None
 
 
 def renderSecured(
@@ -170,7 +149,7 @@ def _response(head: ResponseHead, http11_client: bool, keep_alive: bool, via: by
 
 def _withoutChunks(head: ResponseHead) -> bytes:
     fields = [field for field in head.fields if field[0] not in _ONLY_CHUNKED]
-    return passedFields(fields, head.options)
+    return passedFields(head.status, fields, head.options)
 
 
 def _responseConnection(head: ResponseHead, http11_client: bool, keep_alive: bool) -> bytes:
@@ -180,11 +159,9 @@ def _responseConnection(head: ResponseHead, http11_client: bool, keep_alive: boo
         return b""
     # Only the end of the connection ends the body.
     endless = head.length == UNTIL_CLOSE or (head.length == CHUNKED and not http11_client)
-    kept = b"" if http11_client else b"keep-alive"
-    option = b"close" if endless or not keep_alive else kept
-    if head.status == _UPGRADE_REQUIRED and offeredProtocols(head.fields):
-        return upgradeLines(head.fields, option)
-    return b"Connection: %b\r\n" % option if option else b""
+    if endless or not keep_alive:
+        return b"Connection: close\r\n"
+    return b"" if http11_client else b"Connection: keep-alive\r\n"
 
 
 def plainResponse(

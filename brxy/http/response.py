@@ -31,6 +31,7 @@ from brxy.http.fields import (
     parsedLength,
     readField,
     staysOpen,
+    upgradeLines,
 )
 
 __all__ = ["ResponseHead", "isSwitchAsked", "passedFields", "responseHead"]
@@ -44,8 +45,12 @@ _PARTIAL_LINE = re.compile(rb"HTTP/1\.[01] [1-9][0-9]{2}(?: %b{0,%d}+)?\r?" % (V
 
 _BLANKS = re.compile(rb"(%b++)[ \t]++:(%b*+)" % (TOKEN, VALUE))
 
-_DECISIVE = frozenset((b"connection", b"content-length", b"transfer-encoding"))
+_FRAMING = frozenset((b"connection", b"content-length", b"transfer-encoding"))
+_DECISIVE = _FRAMING | {b"date"}
 
+
+# What it is about must be in its Upgrade (RFC 9110 §15.5.22).
+_UPGRADE_REQUIRED = 426
 
 _BODY_FIELDS = frozenset((b"content-length", b"transfer-encoding", b"trailer"))
 
@@ -55,8 +60,7 @@ _BODY_FIELDS = frozenset((b"content-length", b"transfer-encoding", b"trailer"))
 class ResponseHead:
     """
     A response without its body, or an informational response.  It does not change after
-    L{responseHead} has made it, except for C{usual} and C{undated}, and exchanges may share
-    it.
+    L{responseHead} has made it, except for C{usual}, and exchanges may share it.
 
     @ivar reason: the reason phrase, often empty.
     @ivar http11: whether the app answered in HTTP/1.1 (else 1.0).
@@ -67,10 +71,10 @@ class ResponseHead:
     @ivar fields: as they were sent, except for the spelling of Content-Length and
         Transfer-Encoding: name in lower case, name as sent, value.
     @ivar options: what Connection names, in lower case.
+    @ivar dated: no Date is missing: it has one, or is informational.
     @ivar passed: the field lines that go on to a client of HTTP/1.1.
     @ivar usual: the head as it is written to nearly all clients, once it was written to
-        one; see L{brxy.http.render.renderResponse}.
-    @ivar undated: the same for a response that gets a Date of ours, without it.
+        one, without a Date of ours; see L{brxy.http.render.renderResponse}.
     """
 
     status: int
@@ -79,11 +83,11 @@ class ResponseHead:
     length: int
     keep_alive: bool
     upgrade: bool
+    dated: bool
     fields: list[Field]
     options: tuple[bytes, ...]
     passed: bytes
     usual: bytes = b""
-    undated: bytes = b""
 
 
 def responseHead(data: bytes | bytearray, method: bytes) -> tuple[ResponseHead, int] | None:
@@ -133,18 +137,18 @@ def _head(data: bytes, bodiless: bool) -> ResponseHead:
     if line is None:
         raise BadResponse("malformed status line")
     read = _rememberedLine if len(data) <= SHORT else readField
-    lines = data[line.end() :].split(b"\r\n")[:-1]
-    fields = [read(each) for each in lines]
+    fields = [read(each) for each in data[line.end() :].split(b"\r\n")[:-1]]
     if None in fields:
-        fields = [_withoutBlanks(each) for each in lines]
+        fields = [_withoutBlanks(each) for each in data[line.end() :].split(b"\r\n")[:-1]]
     if None in fields:
         raise BadResponse("malformed header field in the response")
     if len(fields) > MAX_FIELDS:
         raise BadResponse("too many header fields in the response")
     minor, status, reason = line.groups()
-    return _interpreted(
-        int(status), reason or b"", minor == b"1", cast(list[Field], fields), bodiless
-    )
+    found = cast(list[Field], fields)
+    if status == b"101" and not offeredProtocols(found):
+        raise BadResponse("101 without a protocol to upgrade to")
+    return _interpreted(int(status), reason or b"", minor == b"1", found, bodiless)
 
 
 def _withoutBlanks(line: bytes) -> Field | None:
@@ -159,7 +163,7 @@ def _withoutBlanks(line: bytes) -> Field | None:
     if match is None:
         return readField(line)
     field = readField(b"%b:%b" % match.groups())
-    return None if field is None or field[0] in _DECISIVE else field
+    return None if field is None or field[0] in _FRAMING else field
 
 
 _remembered = lru_cache(REMEMBERED)(_head)
@@ -170,13 +174,17 @@ def _interpreted(
     status: int, reason: bytes, http11: bool, fields: list[Field], bodiless: bool
 ) -> ResponseHead:
     decisive: dict[bytes, list[bytes]] = {}
+    dated = False
     for lower, _, value in fields:
         if lower in _DECISIVE:
-            decisive.setdefault(lower, []).append(value)
-    if status == 101 and not offeredProtocols(fields):
-        raise BadResponse("101 without a protocol to upgrade to")
-    connection = decisive.get(b"connection")
-    options = connectionOptions(connection) if connection else ()
+            if lower == b"date":
+                dated = True
+            else:
+                decisive.setdefault(lower, []).append(value)
+    options: tuple[bytes, ...] = ()
+    if b"connection" in decisive:
+        options = connectionOptions(decisive[b"connection"])
+        dated = dated and b"date" not in options
     length = _bodyLength(decisive, http11)
     keep_alive = staysOpen(options, http11)
     passed = fields
@@ -184,6 +192,7 @@ def _interpreted(
         # A body, which must not be there, would be read as the next response.
         keep_alive = keep_alive and length in (0, UNTIL_CLOSE) and status != 101
         length = 0
+        dated = dated or status < 200
         passed = [field for field in fields if field[0] not in _BODY_FIELDS]
     elif bodiless or status == 304:
         length = 0
@@ -196,9 +205,10 @@ def _interpreted(
         length,
         keep_alive,
         status == 101,
+        dated,
         fields,
         options,
-        passedFields(passed, options),
+        passedFields(status, passed, options),
     )
 
 
@@ -212,20 +222,21 @@ def isSwitchAsked(response: ResponseHead, asked: Sequence[Field]) -> bool:
     return protocols.issuperset(each.lower() for each in offeredProtocols(response.fields))
 
 
-def passedFields(fields: list[Field], options: tuple[bytes, ...]) -> bytes:
+def passedFields(status: int, fields: list[Field], options: tuple[bytes, ...]) -> bytes:
     """
     The lines of the fields that are not for this hop alone.
 
     @param options: what Connection names, in lower case.
     """
     named = namedByConnection(options)
-    return b"".join(
-        [
-            b"%b: %b\r\n" % (name, value)
-            for lower, name, value in fields
-            if lower not in HOP_BY_HOP and lower not in named
-        ]
-    )
+    lines = [
+        b"%b: %b\r\n" % (name, value)
+        for lower, name, value in fields
+        if lower not in HOP_BY_HOP and lower not in named
+    ]
+    if options and status == _UPGRADE_REQUIRED and offeredProtocols(fields):
+        lines.append(upgradeLines(fields))
+    return b"".join(lines)
 
 
 def _bodyLength(decisive: dict[bytes, list[bytes]], http11: bool) -> int:
