@@ -185,6 +185,7 @@ class _Attempts(ClientFactory):
         self.reactor = reactor
         self._hosts = hosts
         self._next = 0
+        self._found = 0
         self._port = port
         self._report = report
         self._outcome = ""
@@ -254,13 +255,27 @@ class _Attempts(ClientFactory):
         self._connector = None
         if self._cancelled:
             return
-        if self._succeeded:
-            self._count.apps -= 1
-            self.ready.callback(self._hosts[self._next])
+        if self._succeeded or self._found:
+            self._finish(self._next if self._succeeded else self._found)
             return
         self._next = (self._next + 1) % len(self._hosts)
         pause = 0.0 if self._next else self._pause()
         self._waiting = self.reactor.callLater(pause, self.begin)
+
+    def _finish(self, found: int) -> None:
+        """
+        The app answered.  A server at all addresses may have begun to listen after the
+        attempt at the first host, which is checked once more: apps that trust 127.0.0.1
+        shall always be dialled from there.
+
+        @param found: the index of the host.
+        """
+        if found and not self._found:
+            self._found, self._next, self._succeeded = found, 0, False
+            self.begin()
+            return
+        self._count.apps -= 1
+        self.ready.callback(self._hosts[found])
 
     def _pause(self) -> float:
         """

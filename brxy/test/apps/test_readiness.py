@@ -313,8 +313,23 @@ class AnsweringTests(_Tests):
         self.assertEqual(hosts, ["127.0.0.1", "::1", "127.0.0.1", "::1"])
         protocol, _ = self.accept()
         self.close(protocol)
+        self.refuse()
         self.assertEqual(self.successResultOf(ready), "::1")
         self.assertEqual(self.outcomes, [])
+
+    def test_firstHost(self) -> None:
+        """
+        The first host counts if it answers by now, too.
+        """
+        ready = self.answering("127.0.0.1", "::1")
+        self.refuse()
+        self.reactor.advance(0)
+        for _ in range(2):
+            protocol, _ = self.accept()
+            self.close(protocol)
+        self.assertEqual(self.successResultOf(ready), "127.0.0.1")
+        self.assertEqual(self.attempts(), 3)
+        self.assertIdle()
 
     def test_authority(self) -> None:
         """
