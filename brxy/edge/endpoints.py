@@ -4,6 +4,7 @@ Opens ports by their endpoint strings, and forms the endpoint at which nodes dia
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -17,6 +18,7 @@ from twisted.python.failure import Failure
 from brxy.errors import UsageError
 from brxy.transport.epollreactor import EpollReactor
 from brxy.transport.inherited import checkInherited
+from brxy.transport.link import PROBES, probe
 from brxy.values.text import printable
 
 __all__ = ["checkPrivate", "edgeEndpoint", "listen", "private", "shown"]
@@ -25,11 +27,15 @@ __all__ = ["checkPrivate", "edgeEndpoint", "listen", "private", "shown"]
 BACKLOG = 4096
 
 
-def listen(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListeningPort:
+def listen(
+    reactor: Any, endpoint: str, factory: IProtocolFactory, keepalive: float = 0.0
+) -> IListeningPort:
     """
     Open a port.
 
     @param endpoint: a Twisted server endpoint.
+    @param keepalive: after how many seconds of silence the kernel probes whether a peer is
+        there; 0 for never.
     @raise UsageError: it can't be opened.
     """
     ports: list[IListeningPort] = []
@@ -48,6 +54,9 @@ def listen(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListening
         raise UsageError(f"can't listen on {endpoint}: such endpoints open too late")
     if "backlog=" not in endpoint and not inherited:
         _lengthenQueue(ports[0])
+    listening = getattr(ports[0], "socket", None)
+    if keepalive and listening is not None and listening.family != socket.AF_UNIX:
+        probe(listening, keepalive, keepalive / PROBES)
     return ports[0]
 
 

@@ -79,12 +79,15 @@ class ClientPorts:
         proxied: Proxied,
         certificates: CertificateStore | None,
         events: Events,
+        keepalive: float,
     ) -> None:
         """
         @param ports: the ports, in the order in which they are opened.
         @param admission: keeps the number of clients within its limit.
         @param proxied: reads the PROXY headers of trusted proxies.
         @param certificates: of the secured ports.
+        @param keepalive: after how many seconds of silence the kernel probes a client; 0 for
+            never.
         """
         self._reactor = reactor
         self._named = ports
@@ -97,6 +100,7 @@ class ClientPorts:
         self._events = events
         self._open: list[IListeningPort] = []
         self._checks: LoopingCall | None = None
+        self._keepalive = keepalive
 
     @property
     def addresses(self) -> list[Any]:
@@ -113,7 +117,7 @@ class ClientPorts:
         """
         for each in self._named:
             factory = self._proxied.wrap(self._secured(each))
-            port = listen(self._reactor, each.endpoint, factory)
+            port = listen(self._reactor, each.endpoint, factory, self._keepalive)
             self._open.append(port)
             where = shown(each.scheme, port.getHost())
             self._events.emit(Listening(f"{where} for {each.route}" if each.route else where))

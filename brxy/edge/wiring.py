@@ -222,6 +222,7 @@ def _makeClientPorts(
         Proxied(reactor, settings.proxy_trust, events),
         certificates,
         events,
+        settings.limits.tcp_keepalive,
     )
 
 

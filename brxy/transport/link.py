@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 import typing
+from math import ceil
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -14,15 +15,34 @@ from twisted.internet.protocol import Protocol
 
 from brxy.transport.tcpinfo import givenOf, isCut, isEnded, isSent, readInfo, takenOf
 
-__all__ = ["Link", "Transport"]
+__all__ = ["PROBES", "Link", "Transport", "probe"]
 
-# If nothing is sent on a link, the kernel probes it, and notices when it was cut (seconds,
-# seconds, probes).
-_OPTIONS = (
-    (socket.TCP_KEEPIDLE, 10),
-    (socket.TCP_KEEPINTVL, 5),
-    (socket.TCP_KEEPCNT, 3),
-)
+#: How many probes of the kernel go unanswered before it takes a link for cut.
+PROBES = 3
+
+# Of a slot's link, see L{probe}.
+_SLOT_IDLE = 10.0
+_SLOT_INTERVAL = 5.0
+
+# The most that the kernel takes for each (seconds).
+_LONGEST = 32767
+
+
+def probe(sock: socket.socket, idle: float, interval: float) -> None:
+    """
+    Have the kernel probe the peer of a socket over TCP, and notice when it is gone.
+    Connections that a listening socket accepts inherit that.
+
+    @param idle: after how many seconds without traffic.
+    @param interval: the seconds from each of the probes to the next.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        (socket.TCP_KEEPIDLE, min(ceil(idle), _LONGEST)),
+        (socket.TCP_KEEPINTVL, min(ceil(interval), _LONGEST)),
+        (socket.TCP_KEEPCNT, PROBES),
+    ):
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class Transport(typing.Protocol):
@@ -75,10 +95,7 @@ class Link(Protocol):
         """
         handle = getattr(self.transport, "getHandle", None)
         if handle is not None and self.isTCP():
-            sock: socket.socket = handle()
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in _OPTIONS:
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+            probe(handle(), _SLOT_IDLE, _SLOT_INTERVAL)
 
     def countTaken(self) -> int:
         """
@@ -106,11 +123,13 @@ class Link(Protocol):
         """
         return not self.isCounted() or isSent(readInfo(self.transport))
 
-    def isCut(self) -> bool:
+    def isCut(self, seconds: float | None = None) -> bool:
         """
         Whether the link to the peer is cut, as far as the kernel knows.
+
+        @param seconds: see L{isCut<brxy.transport.tcpinfo.isCut>}.
         """
-        return self.isCounted() and isCut(readInfo(self.transport))
+        return self.isCounted() and isCut(readInfo(self.transport), seconds)
 
     def isCounted(self) -> bool:
         """

@@ -75,11 +75,14 @@ def isSent(info: bytes) -> bool:
     return not any(info[_UNACKED] + info[_NOT_SENT])
 
 
-def isCut(info: bytes) -> bool:
+def isCut(info: bytes, seconds: float | None = None) -> bool:
     """
     Whether the peer's kernel has not acknowledged for a long time what was sent.  If just
     the peer's program reads nothing, its kernel still acknowledges probes;
     C{TCP_USER_TIMEOUT} would treat that as a cut, too.
+
+    @param seconds: how long; L{None} for L{CUT_TIME}.
     """
     silent = int.from_bytes(info[_LAST_ACK], sys.byteorder)
-    return silent >= CUT_TIME and max(info[_RETRANSMITS], info[_PROBES]) >= CUT_ATTEMPTS
+    least = CUT_TIME if seconds is None else 1000 * seconds
+    return silent >= least and max(info[_RETRANSMITS], info[_PROBES]) >= CUT_ATTEMPTS

@@ -106,8 +106,11 @@ class ClientConnection(Connection, Generic[_K]):
         """
         clients = self._clients
         timeouts = clients.timeouts
+        if self._carrier is not None and clients.cut_time and self.isCut(clients.cut_time):
+            self.abort()
+            return
         awaited = self.awaits()
-        if awaited > Awaited.REQUEST and not self.isCounted():
+        if not timeouts.limits(awaited) or awaited > Awaited.REQUEST and not self.isCounted():
             awaited = Awaited.NOTHING
         if awaited != self._awaited or not self._checks:
             self._awaited = awaited
@@ -126,7 +129,7 @@ class ClientConnection(Connection, Generic[_K]):
             return self.countGiven()
         if awaited == Awaited.READING:
             return self.countTaken()
-        return self.countGiven() + self.countTaken() if awaited == Awaited.TUNNEL else 0
+        return self.countGiven() + self.countTaken() if awaited >= Awaited.TUNNEL else 0
 
     def awaits(self) -> Awaited:
         """
@@ -205,6 +208,8 @@ class ClientFactory(Factory, Generic[_C]):
     @ivar clients: the open connections.
     @ivar addresses: counts the connections of each address.
     @ivar checks: when to check each client next, see L{Timeouts}.
+    @ivar cut_time: the seconds without an acknowledgement after which a client with bytes under
+        way is gone; 0 for no limit.
     """
 
     noisy = False
@@ -220,7 +225,9 @@ class ClientFactory(Factory, Generic[_C]):
             limits.body_timeout,
             limits.write_timeout,
             limits.tunnel_timeout,
+            limits.stream_idle_timeout,
         )
+        self.cut_time = 2 * limits.tcp_keepalive
         self.checks: Deadlines[ClientConnection[Any]] = Deadlines(
             shared.reactor, self.timeouts.pause, lambda client: client.check()
         )

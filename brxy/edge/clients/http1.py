@@ -7,14 +7,14 @@ from __future__ import annotations
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
-from brxy.edge.clients.answering import DATE, VIA, Reply
+from brxy.edge.clients.answering import DATE, VIA
 from brxy.edge.clients.connection import HOLD_COPY, ClientConnection
 from brxy.edge.clients.listener import HTTPListener
 from brxy.edge.clients.timeouts import Awaited
 from brxy.edge.exchanges import refusals
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.refusals import Refusal
-from brxy.edge.exchanges.table import HELD, TUNNEL
+from brxy.edge.exchanges.table import AT_WORK, HELD, TUNNEL
 from brxy.errors import BadRequest
 from brxy.http.body import Body, framingFor
 from brxy.http.messages import UNTIL_CLOSE, RequestHead, ResponseHead, forwardedLines, requestHead
@@ -22,8 +22,7 @@ from brxy.transport.holding import HOLD_PEER
 
 __all__ = ["HTTPClient"]
 
-# Why a client is not read from: it sends further requests while one is being
-# answered.
+# Why a client is not read from: it sends requests ahead of the answer to the one before.
 HOLD_PIPELINE = 4
 
 # Bytes that a client may send ahead of the answer that it waits for.
@@ -165,7 +164,8 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         for interceptor in self.listener.interceptors:
             reply = interceptor(head, self.scheme)
             if reply is not None:
-                self._reply(reply, head)
+                self._keep = head.length == 0 and self._mayKeep()
+                self._conclude(self.listener.answers.reply(reply, head, self._keep))
                 return True
         return False
 
@@ -204,10 +204,6 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         head = self._head
         self._keep = head is not None and head.length == 0 and self._mayKeep()
         self._conclude(self.listener.answers.refuse(refusal, head, self._keep))
-
-    def _reply(self, reply: Reply, head: RequestHead) -> None:
-        self._keep = head.length == 0 and self._mayKeep()
-        self._conclude(self.listener.answers.reply(reply, head, self._keep))
 
     def _mayKeep(self) -> bool:
         return self._keep and not self._dispatcher.leaving
@@ -257,8 +253,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
 
     def accepted(self) -> None:
         """
-        There is room for more of the request; or all that comes now goes
-        straight through.
+        There is room for more of the request, or all that comes now goes straight through.
         """
         self.release(HOLD_COPY | HOLD_PIPELINE)
         self.advance()
@@ -336,7 +331,9 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         if carrier is None:
             # Heads have a time of their own.
             return Awaited.NOTHING if self._begun else Awaited.REQUEST
-        return Awaited.BODY if self._body is not None and not self._holds else Awaited.NOTHING
+        if self._body is not None and not self._holds:
+            return Awaited.BODY
+        return Awaited.RESPONSE if carrier.exchange.progress in AT_WORK else Awaited.NOTHING
 
     def giveUp(self, awaited: Awaited) -> None:
         """
@@ -346,5 +343,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
             self.close()
         elif awaited == Awaited.BODY and self._carrier is not None:
             self._carrier.badRequest(refusals.BODY_TOO_SLOW)
+        elif awaited == Awaited.RESPONSE and self._carrier is not None:
+            self._carrier.silent()
         else:
             super().giveUp(awaited)

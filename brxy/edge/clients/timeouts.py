@@ -30,6 +30,7 @@ class Awaited(IntEnum):
     BODY = 2  # send more of the body of its request
     READING = 3  # take more of what is sent to it
     TUNNEL = 4  # send or take at least one byte
+    RESPONSE = 5  # the same, while its app is at work
 
 
 class Timeouts:
@@ -44,15 +45,17 @@ class Timeouts:
     @ivar pause: seconds between two checks.
     """
 
-    def __init__(self, request: float, body: float, reading: float, tunnel: float) -> None:
+    def __init__(
+        self, request: float, body: float, reading: float, tunnel: float, response: float = 0.0
+    ) -> None:
         """
         @param request: the seconds for each; 0 for no limit.
         """
-        times = (0.0, request, body, reading, tunnel)
+        times = (0.0, request, body, reading, tunnel, response)
         shortest = min((each for each in times if each), default=2 * LONGEST_PAUSE)
         self.pause = min(LONGEST_PAUSE, shortest / 2)
         self._checks = [ceil(each / self.pause) + 1 if each else 0 for each in times]
-        self._least = (0, 0, ceil(body * MIN_RATE), ceil(reading * MIN_RATE), 1)
+        self._least = (0, 0, ceil(body * MIN_RATE), ceil(reading * MIN_RATE), 1, 1)
 
     def limits(self, awaited: Awaited) -> bool:
         """

@@ -236,4 +236,35 @@ TIMEOUTS = (
         detail="A connection is upgraded for a WebSocket, for example.",
         see=_LIMITS_PAGE,
     ),
+    Setting(
+        name="stream-idle-timeout",
+        group=_TIMEOUTS,
+        kind=_LIMITED_SECONDS,
+        help="How long no byte may pass in either direction while an app is at work on a request.",
+        field="limits.stream_idle_timeout",
+        default="0",
+        client="504 if its response has not begun; else its connection is reset.",
+        detail="""
+        The app's connection is closed. This ends silent event streams, too, unless their app sends
+        a comment now and then. Clients on Unix sockets are not timed.
+        """,
+        see=_LIMITS_PAGE,
+    ),
+    Setting(
+        name="tcp-keepalive",
+        group=_TIMEOUTS,
+        kind=Kind("SECONDS", SECONDS.convert, SECONDS.takes, SECONDS.unit, "no probes"),
+        help="After how many seconds of silence the kernel probes whether a client is there.",
+        field="limits.tcp_keepalive",
+        default="60",
+        client="nothing, since it has vanished; its request is aborted.",
+        detail="""
+        A client that answers none of three probes has vanished: the edge knows after twice this
+        time. It is ``TCP_KEEPIDLE`` of tcp(7), a third of it is ``TCP_KEEPINTVL``, and
+        ``TCP_KEEPCNT`` is 3. This holds on all ports for clients. If bytes for the client are
+        under way, the kernel sends no probes; the edge then gives up on a client that has
+        acknowledged nothing for twice this time. Links to nodes have times of their own.
+        """,
+        see=_LIMITS_PAGE,
+    ),
 )

@@ -44,6 +44,8 @@ class Limits:
         L{brxy.edge.clients.timeouts.Timeouts}.
     @ivar write_timeout: in which a client must accept a minimum of its response.
     @ivar tunnel_timeout: without a byte on a TCP connection or an upgraded one.
+    @ivar stream_idle_timeout: without a byte while an app is at work on a request.
+    @ivar tcp_keepalive: without traffic until the kernel probes whether a client is there.
     """
 
     max_connections: int | None = _default("max_connections")
@@ -61,6 +63,8 @@ class Limits:
     body_timeout: float = _default("body_timeout")
     write_timeout: float = _default("write_timeout")
     tunnel_timeout: float = _default("tunnel_timeout")
+    stream_idle_timeout: float = _default("stream_idle_timeout")
+    tcp_keepalive: float = _default("tcp_keepalive")
 
     @property
     def held_total(self) -> int:

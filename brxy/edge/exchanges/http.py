@@ -9,7 +9,7 @@ from brxy.edge.exchanges import refusals
 from brxy.edge.exchanges.carrier import Carrier
 from brxy.edge.exchanges.ends import Dispatcher, HTTPClientEnd
 from brxy.edge.exchanges.refusals import Refusal
-from brxy.edge.exchanges.table import ANSWERING, HELD, RUNNING, TUNNEL, Exchange, Input
+from brxy.edge.exchanges.table import ANSWERING, AT_WORK, HELD, TUNNEL, Exchange, Input
 from brxy.errors import BadResponse
 from brxy.http.body import Body, LengthBody, framingFor
 from brxy.http.messages import (
@@ -94,9 +94,9 @@ class HTTPCarrier(Carrier):
 
     def silent(self) -> None:
         """
-        The app did not begin its response in time.
+        The app did not begin its response in time, or did not go on with it.
         """
-        if self.exchange.progress is RUNNING:
+        if self.exchange.progress in AT_WORK:
             self._refusal = refusals.APP_SILENT
             self._perform(Input.SILENT)
 

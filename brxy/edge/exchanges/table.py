@@ -21,6 +21,7 @@ from brxy.wire.frames import KIND_TCP
 
 __all__ = [
     "ANSWERING",
+    "AT_WORK",
     "COPY_LIMIT",
     "HELD",
     "OFFERED",
@@ -73,7 +74,7 @@ class Input(IntEnum):
     WHOLE_EARLY = 10  # the response is complete before the request is
     BAD_RESPONSE = 11  # what the app sent can't be passed on
     BAD_REQUEST = 12  # the request's body can't be passed on
-    SILENT = 13  # the app took too long for its response
+    SILENT = 13  # the app took too long for its response, or for more of it
     HANGUP = 14  # the client is gone
     ANSWERED = 15  # the complete final response, after the complete request
 
@@ -102,6 +103,9 @@ _P, _I, _A = Progress, Input, Action
 # For what is used with each exchange: looking up a member in its class takes ten times as
 # long.
 HELD, OFFERED, RUNNING, ANSWERING, TUNNEL, OVER = Progress
+
+#: The app has the request, and owes a response or the rest of it.
+AT_WORK = (RUNNING, ANSWERING)
 
 #: (state, input) → (next state, actions in their order)
 TABLE: dict[tuple[int, int], tuple[Progress, tuple[Action, ...]]] = {
@@ -134,6 +138,7 @@ TABLE: dict[tuple[int, int], tuple[Progress, tuple[Action, ...]]] = {
     (_P.ANSWERING, _I.LOST): (_P.OVER, (_A.CUT,)),
     (_P.ANSWERING, _I.BAD_RESPONSE): (_P.OVER, (_A.RESET, _A.CUT)),
     (_P.ANSWERING, _I.BAD_REQUEST): (_P.OVER, (_A.RESET, _A.CUT)),
+    (_P.ANSWERING, _I.SILENT): (_P.OVER, (_A.RESET, _A.CUT)),
     # A client that has only half-closed must not take what it has for the whole response.
     (_P.ANSWERING, _I.HANGUP): (_P.OVER, (_A.RESET, _A.CUT)),
     # Both directions pass bytes until both have ended.

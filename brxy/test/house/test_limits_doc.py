@@ -39,7 +39,7 @@ class LimitsDocTests(SynchronousTestCase):
         rows = dict(ROW.findall(readPage("limits")))
         for name in rows:
             value = options[name]
-            unit = " s" if name.endswith("timeout") else ""
+            unit = " s" if name.endswith(("timeout", "keepalive")) else ""
             expected[name] = DERIVED.get(name) or (f"{value:,.0f}{unit}" if value else "no limit")
         self.assertEqual(rows, expected)
         self.assertGreater(len(rows), 12)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import deferLater
 
+from brxy.edge.config.limits import Limits
 from brxy.edge.exchanges.table import INTERIM_LIMIT
 from brxy.test.support.loopback.edges import EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
@@ -210,6 +211,27 @@ class BadHeadTests(EdgeTests):
         while (reply := await self.ask(GET % b"/slow")).status == 504:
             pass
         self.assertEqual(reply.body, b"slow")
+
+    async def test_idle(self) -> None:
+        """
+        With C{--stream-idle-timeout}, an app that is silent for too long gets its connection
+        closed: its client gets 504, or a reset if the response has begun.
+        """
+
+        async def respond(request: Message, peer: Peer) -> None:
+            if request.target == b"/begun":
+                peer.write(answer(b"slow")[:-1])
+
+        app = webApp(respond)
+        self.launch(app, limits=Limits(stream_idle_timeout=0.2))
+        self.assertEqual((await self.ask(POST % b"/")).status, 504)
+        client = await self.connect()
+        client.write(GET % b"/begun")
+        self.assertTrue((await client.untilEnd()).endswith(b"\r\n\r\nslo"))
+        await client.untilLost()
+        self.assertFalse(client.clean)
+        for peer in app.peers:
+            await peer.untilLost()
 
 
 @onBothTransports

@@ -51,8 +51,9 @@ class TimeoutsTests(SynchronousTestCase):
         self.assertTrue(timeouts.isEnough(Awaited.BODY, 30 * MIN_RATE))
         self.assertFalse(timeouts.isEnough(Awaited.READING, 60 * MIN_RATE - 1))
         self.assertTrue(timeouts.isEnough(Awaited.READING, 60 * MIN_RATE))
-        self.assertFalse(timeouts.isEnough(Awaited.TUNNEL, 0))
-        self.assertTrue(timeouts.isEnough(Awaited.TUNNEL, 1))
+        for awaited in (Awaited.TUNNEL, Awaited.RESPONSE):
+            self.assertFalse(timeouts.isEnough(awaited, 0))
+            self.assertTrue(timeouts.isEnough(awaited, 1))
         self.assertFalse(timeouts.isEnough(Awaited.REQUEST, 10**9))
 
 
@@ -392,6 +393,84 @@ class TunnelTimeTests(ClientTimesBase):
         client, end, app = self.switched()
         self.wait(10_000)
         self.assertFalse(client.ended)
+
+
+class ResponseTimeTests(ClientTimesBase):
+    """
+    The exchange of an app at work may be silent, unless there is a limit.
+    """
+
+    limits = Limits(stream_idle_timeout=120.0)
+
+    def test_silent(self) -> None:
+        """
+        A request that gets no response gets 504 after the limit, or at most half as much later,
+        and the app's connection is closed.
+        """
+        client, _ = self.connected(get())
+        self.letIn()
+        self.wait(119)
+        self.assertEqual(client.status, 0)
+        self.wait(68)
+        self.assertEqual(client.status, 504)
+        self.assertTrue(self.reactor.apps[-1].end.other.aborted)
+
+    def test_begun(self) -> None:
+        """
+        A response that has begun breaks off.
+        """
+        _, end, app = self.begun()
+        self.wait(119)
+        self.assertFalse(app.other.aborted)
+        self.wait(70)
+        self.assertTrue(app.other.aborted)
+        self.assertTrue(end.other.aborted)
+
+    def begun(self) -> tuple[MemoryClient, PipeEnd, PipeEnd]:
+        """
+        @return: a client whose response has begun, its end of the connection and the app's.
+        """
+        client, end = self.connected(get())
+        self.letIn()
+        app = self.reactor.apps[-1].end
+        app.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        self.edge.turn()
+        self.assertEqual(client.status, 200)
+        return client, end, app
+
+    def test_heard(self) -> None:
+        """
+        A byte now and then keeps it up.
+        """
+        client, _, app = self.begun()
+        for _ in range(5):
+            self.wait(100)
+            app.write(b"1\r\nx\r\n")
+        self.wait(1)
+        app.write(b"0\r\n\r\n")
+        self.edge.turn()
+        self.assertTrue(client.received.endswith(b"1\r\nx\r\n0\r\n\r\n"))
+
+    def test_held(self) -> None:
+        """
+        The time begins when an app has the request.
+        """
+        client, _ = self.connected(get())
+        self.wait(100)
+        self.letIn()
+        self.wait(100)
+        self.respond()
+        self.assertEqual(client.status, 200)
+
+    def test_unlimited(self) -> None:
+        """
+        By default there is no limit.
+        """
+        self.limits = Limits()
+        self.setUp()
+        _, end, app = self.begun()
+        self.wait(10_000)
+        self.assertFalse(end.other.aborted or app.other.aborted)
 
 
 class OtherTimesTests(ClientTimesBase):
