@@ -77,6 +77,12 @@ class NodeRefused(PeerError):
     """
 
 
+class NodeEnded(NodeRefused):
+    """
+    A node's HELLO reports that its instance has ended.
+    """
+
+
 class UsageError(BrxyError):
     """
     Options, files or ports that can't be used as given.

@@ -18,6 +18,7 @@ from brxy.apps.app import App
 from brxy.apps.idleclock import IdleClock
 from brxy.interfaces import Address
 from brxy.node.capacity import Capacity
+from brxy.node.farewell import reportEnd
 from brxy.node.output import PassedOn
 from brxy.node.settings import NodeSettings
 from brxy.node.uplink import Uplink
@@ -28,7 +29,11 @@ from brxy.program.hangup import onHangup
 from brxy.reactor.signals import Grace, firstOf
 from brxy.transport.connection import Shared
 
-__all__ = ["NodeService"]
+__all__ = ["ENDED_EARLY", "NodeService"]
+
+#: The exit status of a node whose app ended with 0 before an edge had admitted the node;
+#: EX_UNAVAILABLE of <sysexits.h>.
+ENDED_EARLY = 69
 
 
 class NodeService(Service):
@@ -58,6 +63,8 @@ class NodeService(Service):
         self._reactor = reactor
         self._settings = settings
         self._exitWith = exitWith
+        passed_on = PassedOn()
+        self._output = output or passed_on
         self._shared = Shared(reactor)
         self._exit_on_stdin_eof = exit_on_stdin_eof
         self._early = early
@@ -68,13 +75,12 @@ class NodeService(Service):
         self._idle: Deferred[None] | None = None
         self._app: App | None = None
         if settings.command:
-            passed_on = PassedOn()
             self._app = App(
                 reactor,
                 settings.command,
                 settings.route,
                 environ,
-                output or passed_on,
+                self._output,
                 settings.running,
                 progress=None if output else passed_on.progress,
                 report=self._lacking,
@@ -186,17 +192,34 @@ class NodeService(Service):
             uplink.unready()
 
     def _leave(self) -> None:
-        # While the service stops, the reactor is already stopping.
         if self.running:
             self._log.info("nothing left to do, stopping")
+        self._end()
+
+    def _end(self) -> None:
+        # While the service stops, the reactor is already stopping.
+        if self.running:
             self._reactor.stop()
 
     def _appEnded(self, ended: Ended) -> None:
         if not self.running:
             return
-        self._log.error("the app ended by itself: {how}", how=ended.describe())
-        self._exitWith(128 + ended.signal if ended.signal is not None else ended.status or 0)
-        self._reactor.stop()
+        how = ended.describe()
+        self._log.error("the app ended by itself: {how}", how=how)
+        status = 128 + ended.signal if ended.signal is not None else ended.status or 0
+        if any(uplink.admitted for uplink in self._uplinks):
+            self._exitWith(status)
+            self._end()
+            return
+        # With 0, an edge would take this node for a command that has launched one.
+        self._exitWith(status or ENDED_EARLY)
+        if not self._settings.ticket:
+            self._end()
+            return
+        how = f"the app ended before it was ready: {how}"
+        # The last line of its standard error is what an edge logs of a process.
+        self._output(2, f"brxy-node: {how}".encode())
+        reportEnd(self._reactor, self._settings, how).addCallback(lambda _: self._end())
 
     def stopService(self) -> Deferred[None]:
         """

@@ -54,6 +54,7 @@ class Uplink:
     The slots that a node keeps open to one edge: as many as the app has places.
 
     @ivar newest: the node is the newest instance of its route, as far as this edge knows.
+    @ivar admitted: the edge has admitted the node.
     """
 
     _log = Logger()
@@ -66,6 +67,7 @@ class Uplink:
         @param app: where the app is.
         """
         self.newest = True
+        self.admitted = False
         self._host = host
         self._settings = settings
         self._name = name
@@ -128,6 +130,7 @@ class Uplink:
         """
         See L{brxy.node.edgeend.Owner}.
         """
+        self.admitted = True
         self._generation = welcome.generation
         self.setNewest(welcome.newest)
         if not self._host.leaving:

@@ -87,6 +87,7 @@ class Hello:
     @ivar generation: its start in microseconds since the epoch, as an edge reported it;
         L{None} if none has yet.
     @ivar wants_client: whether each OPEN is to have the addresses of its client.
+    @ivar ended: why the instance has ended before it was ready; C{""} if it has not.
     """
 
     version: int = field(validator=_whole(1, VERSION))
@@ -97,6 +98,7 @@ class Hello:
     ticket: str = field(default="", validator=_text(0))
     generation: int | None = field(default=None, validator=optional(_whole(0, _LATEST)))
     wants_client: bool = field(default=False, validator=_truth)
+    ended: str = field(default="", validator=_text(0))
 
     def encode(self) -> bytes:
         """

@@ -19,7 +19,7 @@ from brxy.edge.fleet.wakelimits import WakeLimits
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.front import Front, Host
 from brxy.edge.slots.reach import Greeted
-from brxy.errors import NodeRefused
+from brxy.errors import NodeEnded, NodeRefused
 from brxy.interfaces import Address, Gone
 from brxy.reactor.alarm import Alarm
 from brxy.scaler.decisions import Decision, Fail
@@ -150,6 +150,9 @@ class Scaling:
             raise NodeRefused(f"{hello.route!r} is no route")
         if self._leaving:
             raise NodeRefused("the edge is leaving")
+        if hello.ended:
+            self._endedEarly(hello)
+            raise NodeEnded(hello.ended)
         instance, decisions = self._scaler.hello(
             hello.ticket,
             hello.instance,
@@ -167,6 +170,17 @@ class Scaling:
         # From here on, since WELCOME says whether it is the newest.
         reach.slots.add(slot)
         return Welcome(VERSION, self._edge_id, instance.generation, instance.newest)
+
+    def _endedEarly(self, hello: Hello) -> None:
+        """
+        An instance has ended before it was ready.  If its spawner watches it, that reports
+        the end as well, once nothing is left.
+        """
+        for each in self._scaler.instances(hello.route):
+            if each.ticket == hello.ticket and each.state is State.ORDERED and not each.watched:
+                now = self._seconds()
+                self._perform(self._scaler.gone(each.ticket, hello.ended, False, now))
+                return
 
     def pulls(self, instance: Instance) -> bool:
         """

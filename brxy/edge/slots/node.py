@@ -22,7 +22,7 @@ from brxy.edge.slots.nodeend import (
     NodeEnd,
 )
 from brxy.edge.slots.refusals import Refusals
-from brxy.errors import SlotProtocolError
+from brxy.errors import NodeEnded, SlotProtocolError
 from brxy.reactor.deadlines import Deadlines
 from brxy.slots.framed import FramedFactory
 from brxy.tls.certificates import tlsFault
@@ -97,7 +97,11 @@ class NodeSlot(NodeEnd):
     def _hello(self, payload: bytes) -> None:
         hello = Hello.decode(payload)
         self.wants_client = hello.wants_client
-        welcome = self._host.hello(self, hello)
+        try:
+            welcome = self._host.hello(self, hello)
+        except NodeEnded:
+            self.close()
+            return
         self._phase = IDLE
         self._tcp.write(welcome.encode())
         self.greeted()

@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest import skipUnless
 
 from brxy.test.support.loopback.leftovers import isAlive
-from brxy.test.support.processes.programs import ProgramTests
+from brxy.test.support.processes.programs import PYTHON, ProgramTests
 
 _NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
 
@@ -76,6 +76,19 @@ class BackgroundTests(ProgramTests):
         # It may have answered before: nginx listens first, and goes to the background then.
         self.assertIn((await waiting).status, (200, 502, 503))
         await self.stopped(edge)
+
+    async def test_node(self) -> None:
+        """
+        The same with a node.
+        """
+        node = f"{PYTHON} -m brxy.node -- {self.serving('daemon on;')}"
+        edge = self.edge("--spawn", f"process: -- {node}")
+        address = await self.address(edge)
+        waiting = self.get(address)
+        await self.said(edge, f"gone: .*{_ADVICE}")
+        await self.noDaemon()
+        await self.stopped(edge)
+        self.assertEqual((await waiting).status, 503)
 
     async def noDaemon(self) -> None:
         """

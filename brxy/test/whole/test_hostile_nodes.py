@@ -11,7 +11,7 @@ from typing import Any
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from brxy.edge.slots import node as slot
-from brxy.interfaces import IInstance, SpawnOrder
+from brxy.interfaces import Gone, IInstance, SpawnOrder
 from brxy.slots import framed
 from brxy.test.support.loopback.edges import EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
@@ -382,6 +382,52 @@ class NodeTests(_Tests):
         # The node does not answer RESET.
         node.resume()
         await node.untilEnd()
+        await self.assertServes()
+
+    async def test_endedEarly(self) -> None:
+        """
+        A node that reports its end in HELLO is let go. The report ends no instance that is
+        ready, of another route, or of whose end the spawner will report.
+        """
+        await self.launchGood()
+        [order] = self.spawner.orders
+        for route in ("good.example", "bad.example"):
+            said = Hello(VERSION, self.token, "n", route, 1, order.ticket, ended="exit status 0")
+            await (await self.dial(said.encode())).untilEnd()
+        self.spawner.holding = True
+        peer = await self.connect()
+        peer.write(GET % (b"/", b"bad.example"))
+        await self.until(lambda: len(self.spawner.orders) == 2)
+        ticket = self.spawner.orders[1].ticket
+        said = Hello(VERSION, self.token, "n", "bad.example", 1, ticket, ended="exit status 0")
+        await (await self.dial(said.encode())).untilEnd()
+        self.assertEqual(self.warned(), [])
+        self.spawner.release()
+        self.assertEqual((await peer.answer()).status, 200)
+        await self.assertServes()
+
+    async def test_launchedAndEnded(self) -> None:
+        """
+        An instance of which only its node reports is gone at once: the start has failed, and
+        the client gets 503.
+        """
+        await self.launchGood()
+        self.spawner.holding = True
+        peer = await self.connect()
+        peer.write(GET % (b"/", b"bad.example"))
+        await self.until(lambda: len(self.spawner.orders) == 2)
+        launched = self.spawner.instances[1]
+        launched.is_gone = True
+        launched.gone.callback(Gone("exit status 0", detached=True))
+        launched.over.callback(None)
+        said = Hello(
+            *(VERSION, self.token, "n", "bad.example", 1, self.spawner.orders[1].ticket),
+            ended="exit status 0",
+        )
+        await (await self.dial(said.encode())).untilEnd()
+        self.assertEqual((await peer.answer()).status, 503)
+        [gone] = [line for line in map(formatEvent, self.events) if line and "gone: " in line]
+        self.assertTrue(gone.endswith(": gone: exit status 0"), gone)
         await self.assertServes()
 
     async def test_foreignTicket(self) -> None:
