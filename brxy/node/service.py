@@ -31,8 +31,8 @@ from brxy.transport.connection import Shared
 
 __all__ = ["ENDED_EARLY", "NodeService"]
 
-#: The exit status of a node whose app ended with 0 before an edge had admitted the node;
-#: EX_UNAVAILABLE of <sysexits.h>.
+#: The exit status of a node that an edge has ordered, and whose app ended with 0 before the
+#: edge had admitted it; EX_UNAVAILABLE of <sysexits.h>.
 ENDED_EARLY = 69
 
 
@@ -207,15 +207,12 @@ class NodeService(Service):
         how = ended.describe()
         self._log.error("the app ended by itself: {how}", how=how)
         status = 128 + ended.signal if ended.signal is not None else ended.status or 0
-        if any(uplink.admitted for uplink in self._uplinks):
+        if not self._settings.ticket or any(uplink.admitted for uplink in self._uplinks):
             self._exitWith(status)
             self._end()
             return
-        # With 0, an edge would take this node for a command that has launched one.
+        # With 0, the edge would take this node for a command that has launched one.
         self._exitWith(status or ENDED_EARLY)
-        if not self._settings.ticket:
-            self._end()
-            return
         how = f"the app ended before it was ready: {how}"
         # The last line of its standard error is what an edge logs of a process.
         self._output(2, f"brxy-node: {how}".encode())
