@@ -171,6 +171,14 @@ class ISpawner(Interface):
         """
 
 
+class ILocal(Interface):
+    """
+    Marks an L{ISpawner} whose nodes run on this machine as the edge's user, and outside of
+    containers.  Unless the edge has a C{--node-port}, its C{BRXY_EDGE} is a Unix socket that
+    only such processes can connect to.
+    """
+
+
 class ILimited(Interface):
     """
     What a spawner may provide besides L{ISpawner}, if it can't run any number of

@@ -4,36 +4,44 @@ Opens ports by their endpoint strings, and forms the endpoint at which nodes dia
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Sequence
+from errno import EADDRINUSE
 from ipaddress import ip_address
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.python.failure import Failure
 
 from brxy.errors import UsageError
+from brxy.program.owners import portOwner, socketOwner
 from brxy.transport.epollreactor import EpollReactor
 from brxy.transport.inherited import checkInherited
 from brxy.transport.link import PROBES, probe
 from brxy.values.text import printable
 
-__all__ = ["checkPrivate", "edgeEndpoint", "listen", "private", "shown"]
+__all__ = ["checkPrivate", "edgeEndpoint", "endpointText", "listen", "private", "shown"]
 
 # How many connections may wait to be accepted; the kernel has its own limit.
 BACKLOG = 4096
 
 
 def listen(
-    reactor: Any, endpoint: str, factory: IProtocolFactory, keepalive: float = 0.0
+    reactor: Any,
+    endpoint: str,
+    factory: IProtocolFactory,
+    *,
+    option: str = "",
+    keepalive: float = 0.0,
 ) -> IListeningPort:
     """
     Open a port.
 
     @param endpoint: a Twisted server endpoint.
+    @param option: the option by which another one is chosen.
     @param keepalive: after how many seconds of silence the kernel probes whether a peer is
         there; 0 for never.
     @raise UsageError: it can't be opened.
@@ -47,9 +55,8 @@ def listen(
     listening = server.listen(factory)
     listening.addCallbacks(ports.append, failures.append)
     if failures:
-        error = failures[0].check(CannotListenError) and failures[0].value
-        why = getattr(error, "socketError", None) or failures[0].getErrorMessage()
-        raise UsageError(f"can't listen on {endpoint}: {getattr(why, 'strerror', None) or why}")
+        why = _reason(failures[0], f"; give another {option}" if option else "")
+        raise UsageError(f"can't listen on {endpoint}: {why}")
     if not ports:
         raise UsageError(f"can't listen on {endpoint}: such endpoints open too late")
     if "backlog=" not in endpoint and not inherited:
@@ -58,6 +65,21 @@ def listen(
     if keepalive and listening is not None and listening.family != socket.AF_UNIX:
         probe(listening, keepalive, keepalive / PROBES)
     return ports[0]
+
+
+def _reason(failure: Failure, advice: str) -> str:
+    """
+    @param advice: what to do if the place is taken.
+    """
+    error: Any = failure.value
+    # Twisted's error for a socket that can't be bound has that of the system.
+    cause = getattr(error, "socketError", error)
+    place = getattr(error, "port", None)
+    # Twisted locks a Unix socket before it binds it.
+    if place is None or getattr(cause, "errno", EADDRINUSE) != EADDRINUSE:
+        return str(getattr(cause, "strerror", None) or cause)
+    owner = portOwner(place) if isinstance(place, int) else socketOwner(os.fsdecode(place))
+    return os.strerror(EADDRINUSE) + (f" by {owner}" if owner is not None else "") + advice
 
 
 def _lengthenQueue(port: IListeningPort) -> None:
@@ -76,10 +98,10 @@ def edgeEndpoint(addresses: Sequence[Any]) -> str:
     for address in addresses:
         if isinstance(address, UNIXAddress):
             path = address.name.decode("utf-8", "surrogateescape") if address.name else ""
-            return f"unix:{_escaped(path)}"
+            return f"unix:{endpointText(path)}"
         if isinstance(address, (IPv4Address, IPv6Address)):
             host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
-            return f"tcp:{_escaped(host)}:{address.port}"
+            return f"tcp:{endpointText(host)}:{address.port}"
     return ""
 
 
@@ -122,5 +144,8 @@ def checkPrivate(endpoint: str, address: Any) -> None:
         )
 
 
-def _escaped(text: str) -> str:
+def endpointText(text: str) -> str:
+    """
+    A text as an argument of an endpoint.
+    """
     return text.replace("\\", "\\\\").replace(":", "\\:").replace("=", "\\=")

@@ -21,6 +21,7 @@ from brxy.edge.clients.proxied import Proxied
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.endpoints import checkPrivate, edgeEndpoint, listen, private, shown
 from brxy.edge.events import Events, NoNodeAdmitted
+from brxy.edge.nodesocket import NodeSocket
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
 from brxy.edge.startstop import (
@@ -29,6 +30,7 @@ from brxy.edge.startstop import (
     Listening,
     NodesListening,
 )
+from brxy.interfaces import ILocal, ISpawner
 from brxy.reactor.prelude import Preludes
 from brxy.reactor.signals import Grace, firstOf
 from brxy.tls.alpn import ALPN
@@ -117,7 +119,7 @@ class ClientPorts:
         """
         for each in self._named:
             factory = self._proxied.wrap(self._secured(each))
-            port = listen(self._reactor, each.endpoint, factory, self._keepalive)
+            port = listen(self._reactor, each.endpoint, factory, keepalive=self._keepalive)
             self._open.append(port)
             where = shown(each.scheme, port.getHost())
             self._events.emit(Listening(f"{where} for {each.route}" if each.route else where))
@@ -221,6 +223,8 @@ class NodePorts:
         self._tls = tls
         self._handshakes = Handshakes(reactor)
         self._events = events
+        self._socket = NodeSocket(settings.state_dir)
+        self._private: IListeningPort | None = None
         self._open: list[IListeningPort] = []
 
     @property
@@ -237,6 +241,10 @@ class NodePorts:
         @raise UsageError: one of them can't be opened, or other machines could reach it
             without TLS.
         """
+        if self._settings.private_node_port:
+            self._private = self._socket.open(self._reactor, self._slots)
+            self._open.append(self._private)
+            self._events.emit(NodesListening(shown("tcp", self._private.getHost())))
         for endpoint in self._settings.node_ports:
             self._listen(private(endpoint))
         if self._open and not self._mayAdmit():
@@ -245,7 +253,8 @@ class NodePorts:
     def _listen(self, endpoint: str) -> None:
         local = endpoint.startswith("unix:") or "domain=UNIX" in endpoint
         tls = None if local else self._tls
-        port = listen(self._reactor, endpoint, self._slots if tls is None else self._secured(tls))
+        factory = self._slots if tls is None else self._secured(tls)
+        port = listen(self._reactor, endpoint, factory, option="--node-port")
         self._open.append(port)
         self._events.emit(NodesListening(shown("tcp" if tls is None else "tls", port.getHost())))
         if tls is None and not self._settings.insecure_node_port:
@@ -268,12 +277,14 @@ class NodePorts:
             or any(spawn.spawning.spawner.dials_back for spawn in settings.spawns)
         )
 
-    def dialEndpoint(self) -> str:
+    def dialEndpoint(self, spawner: ISpawner) -> str:
         """
-        Where a node that this edge spawns on this machine dials in, as a Twisted client
+        Where a node that a spawner starts dials in, from this machine, as a Twisted client
         endpoint; C{""} if there is no port.
         """
-        addresses = self.addresses
+        if self._private is not None and ILocal.providedBy(spawner):
+            return edgeEndpoint([self._private.getHost()])
+        addresses = [port.getHost() for port in self._open if port is not self._private]
         if self._tls is not None:
             # Over TLS it would need more than its token.
             addresses.sort(key=lambda address: not isinstance(address, UNIXAddress))
@@ -285,6 +296,7 @@ class NodePorts:
         """
         for port in self._open:
             await _closed(port)
+        self._socket.remove()
 
     def abort(self) -> None:
         """

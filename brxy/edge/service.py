@@ -31,6 +31,7 @@ from twisted.internet.task import deferLater
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.events import ReloadFailed, Reloading
 from brxy.edge.fleet.recovery import reportUnclaimed
+from brxy.edge.fleet.statelock import StateLock
 from brxy.edge.startstop import StoppingSpawned
 from brxy.edge.wiring import build
 from brxy.errors import UsageError
@@ -56,12 +57,18 @@ class EdgeService(Service):
     ) -> None:
         """
         @param notify: reports the state to a supervisor, see L{brxy.program.systemd}.
-        @raise UsageError: the state or another file can't be used.
+        @raise UsageError: the state or another file can't be used, or another edge has the
+            state folder.
         """
         self._reactor = reactor
         self._settings = settings
         self._notify = notify
-        self.parts = build(reactor, settings)
+        self._lock = StateLock(settings.state_dir)
+        try:
+            self.parts = build(reactor, settings)
+        except UsageError:
+            self._lock.release()
+            raise
 
     @property
     def addresses(self) -> list[Any]:
@@ -95,6 +102,7 @@ class EdgeService(Service):
             rules = [spawn.rule for spawn in self._settings.spawns]
             reportUnclaimed(parts.state.instances, rules, parts.state.edge_id, parts.events)
             parts.scaling.starter.recover(remembered)
+        parts.keeper.start()
         parts.clients.open()
         self._notify(READY)
 
@@ -143,3 +151,4 @@ class EdgeService(Service):
         parts.dispatch.stop()
         parts.scaling.stop()
         parts.shared.stop()
+        self._lock.release()

@@ -8,6 +8,7 @@ and C{makeService}.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import IService
@@ -19,7 +20,7 @@ from brxy.edge.config.settings import Allowed, EdgeSettings, NodeTLSFiles, Spawn
 from brxy.edge.config.spawnnames import SpawnNames
 from brxy.edge.service import EdgeService
 from brxy.errors import UsageError
-from brxy.interfaces import ILimited, IRecovering, ISpawner
+from brxy.interfaces import ILimited, ILocal, IRecovering, ISpawner
 from brxy.program.guarded import Guarded, fail
 from brxy.program.logs import logObserver
 from brxy.program.reactors import usedReactor
@@ -33,17 +34,12 @@ from brxy.values.routepattern import canonical
 __all__ = ["makeService"]
 
 
-def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
-    """
-    @return: the spawns, and whether one of them needs a node port.
-    """
+def _spawns(options: Options, reactor: Any) -> list[Spawn]:
     spawns = []
-    dialled = False
     names = SpawnNames()
     for each in options["spawn"]:
         spec = parseSpawn(each) if isinstance(each, str) else each
         common, spawner = buildSpawner(spec, reactor)
-        dialled = dialled or spawner.dials_back
         rule = Rule(
             None if common.route is None else canonical(common.route, options["default-route"]),
             _most(spawner, options["max-instances"] if common.max is None else common.max),
@@ -58,7 +54,7 @@ def _spawns(options: Options, reactor: Any) -> tuple[list[Spawn], bool]:
             send_proxy=common.send_proxy,
         )
         spawns.append(Spawn(rule, spawning))
-    return spawns, dialled
+    return spawns
 
 
 def _most(spawner: ISpawner, given: int) -> int:
@@ -83,15 +79,28 @@ def _nodeTLS(options: Options) -> NodeTLSFiles | None:
     return None
 
 
+def _defaultNodePorts(options: Options, spawners: Sequence[ISpawner]) -> dict[str, Any]:
+    """
+    Where nodes dial in, if no port is given.  What this edge starts on its own machine gets
+    a socket that no other edge has; all others know the default port only.
+    """
+    dialling = [each for each in spawners if each.dials_back]
+    near = [each for each in dialling if ILocal.providedBy(each)]
+    strangers = options["token-file"] or options["node-tls-cert"]
+    others = not spawners or len(near) < len(dialling) or (near and strangers)
+    ports = [FIELDS["node-port"].value] if others else []
+    return {"private_node_port": bool(near), "node_ports": ports}
+
+
 def _given(value: float | None, default: float) -> float:
     return default if value is None else value
 
 
 def _settings(options: Options, reactor: Any) -> EdgeSettings:
-    spawns, dialled = _spawns(options, reactor)
+    spawns = _spawns(options, reactor)
     values = FIELDS.values(options)
-    if not options["node-port"] and (dialled or not spawns):
-        values["node_ports"] = [FIELDS["node-port"].value]
+    if not options["node-port"]:
+        values.update(_defaultNodePorts(options, [each.spawning.spawner for each in spawns]))
     tcp = values["frontends"]
     values.update(
         frontends=[(each.route, each.endpoint) for each in tcp if not each.over_tls],

@@ -141,14 +141,17 @@ NODES = (
         help="Where nodes connect to the edge: a server endpoint.",
         field="node_ports",
         default="tcp:9080:interface=127.0.0.1",
-        default_note="unless every --spawn does without nodes",
+        default_note="or a Unix socket of the edge's own, or none",
         repeatable=True,
         detail="""
-        Nodes that the edge spawns connect to the first one. The default holds if the edge has no
-        ``--spawn``, or one that uses nodes. Otherwise, with ``app:`` alone for example, the edge
-        listens for nodes only if this option is given. A Unix socket gets the mode 600 unless the
-        endpoint has a ``mode=`` of its own; its folder must exist. A port that other machines can
-        reach needs TLS (see ``--node-tls-cert``).
+        Nodes that the edge spawns connect to the first one. Without this option, nodes of
+        ``process:`` connect to a Unix socket that no other edge has: ``nodes.sock`` in
+        ``--state-dir``, or else in a temporary folder. The default port is then opened only for
+        other nodes: if the edge has no ``--spawn``, one whose nodes run elsewhere (in containers,
+        on other hosts), or one of ``process:`` with ``--token-file`` or ``--node-tls-cert``. With
+        ``app:`` alone the edge listens for nodes only if this option is given. A Unix socket gets
+        the mode 600 unless the endpoint has a ``mode=`` of its own; its folder must exist. A port
+        that other machines can reach needs TLS (see ``--node-tls-cert``).
         """,
         see=":ref:`elsewhere`",
     ),
@@ -252,7 +255,8 @@ STATE = (
         default_note="none; the edge then keeps nothing",
         detail="""
         By the id the edge finds the containers and Pods of its last run again. By the key it makes
-        and checks the tokens of the nodes that it spawns.
+        and checks the tokens of the nodes that it spawns. Each edge needs a folder of its own: an
+        edge does not start with one that another edge uses.
         """,
         see=":ref:`state-dir`",
     ),

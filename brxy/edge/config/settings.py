@@ -89,6 +89,8 @@ class EdgeSettings:
     @ivar ports: where HTTP clients connect.
     @ivar frontends: where TCP clients connect, each with the name of its route.
     @ivar node_ports: where nodes dial in.
+    @ivar private_node_port: nodes on this machine that the edge has spawned dial in at a
+        Unix socket that no other edge has.
     @ivar routes: the only routes that are served; empty: see C{--route}.
     @ivar default_route: the route of C{localhost} and of all IP addresses.
     @ivar default_route_for_all: it is also the route of every host that is not named.
@@ -123,6 +125,7 @@ class EdgeSettings:
     ports: Sequence[str]
     frontends: Sequence[tuple[str, str]] = ()
     node_ports: Sequence[str] = ()
+    private_node_port: bool = False
     spawns: Sequence[Spawn] = ()
     routes: Sequence[str] = ()
     default_route: str = _default("default_route")

@@ -20,7 +20,7 @@ from brxy.edge.slots.access import Access
 from brxy.edge.slots.front import Front, Host
 from brxy.edge.slots.reach import Greeted
 from brxy.errors import NodeEnded, NodeRefused
-from brxy.interfaces import Address, Gone
+from brxy.interfaces import Address, Gone, ISpawner
 from brxy.reactor.alarm import Alarm
 from brxy.scaler.decisions import Decision, Fail
 from brxy.scaler.instance import Instance, State
@@ -53,7 +53,7 @@ class Scaling:
     @param edge_id: the name of this edge.
     @param access: which nodes may serve here.
     @param spawnings: by the names of the spawns.
-    @param endpoint: where spawned nodes dial in; known when the ports are open.
+    @param endpoint: where the nodes of a spawner dial in; known when the ports are open.
     @param changed: called when the instances that are alive have changed.
     """
 
@@ -67,7 +67,7 @@ class Scaling:
         access: Access,
         limits: Limits,
         spawnings: Mapping[str, Spawning],
-        endpoint: Callable[[], str],
+        endpoint: Callable[[ISpawner], str],
         changed: Callable[[], None],
         events: Events,
     ) -> None:

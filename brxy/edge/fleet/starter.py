@@ -66,14 +66,15 @@ class Starter:
         spawnings: Mapping[str, Spawning],
         owner: Owner,
         *,
-        endpoint: Callable[[], str],
+        endpoint: Callable[[ISpawner], str],
         token: Callable[[str, str], str],
         edge_id: str,
         events: Events,
     ) -> None:
         """
         @param spawnings: by the names of the spawns.
-        @param endpoint: where nodes dial the edge, as a Twisted client endpoint.
+        @param endpoint: where the nodes of a spawner dial the edge, as a Twisted client
+            endpoint.
         @param token: makes what they bring, for a route and a ticket.
         @param edge_id: the name of the edge.
         """
@@ -186,7 +187,7 @@ class Starter:
     def _environment(self, instance: Instance, spawning: Spawning) -> dict[str, str]:
         environment = {
             "ROUTE": instance.route,
-            "BRXY_EDGE": self._endpoint(),
+            "BRXY_EDGE": self._endpoint(spawning.spawner),
             "BRXY_TICKET": instance.ticket,
             "BRXY_TOKEN": self._token(instance.route, instance.ticket),
             "BRXY_CAPACITY": str(instance.capacity),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_bytes
 from types import NoneType
@@ -18,7 +19,10 @@ from twisted.internet.interfaces import IDelayedCall
 from brxy.edge.events import Events, StateNotSaved
 from brxy.errors import UsageError
 
-__all__ = ["StateFile", "StateKeeper"]
+__all__ = ["RETRY", "StateFile", "StateKeeper"]
+
+# Seconds until the file is written again after a failure.
+RETRY = 10.0
 
 # Bytes of the key: as many as the digest has.
 _KEY_SIZE = 32
@@ -65,6 +69,7 @@ class StateFile:
     @ivar key: its secret, from which the tokens of what it spawns are made.
     @ivar instances: what was alive when the edge last wrote, as
             L{brxy.scaler.scaler.Scaler.records} gave it.
+    @ivar unsaved: the file could be read but not written, as on a full disk.
     @raise UsageError: the folder or the file can't be used.
     """
 
@@ -72,15 +77,27 @@ class StateFile:
         self.edge_id = uuid4().hex
         self.key = token_bytes(_KEY_SIZE)
         self.instances: list[dict[str, Any]] = []
+        self.unsaved = False
         self._path: Path | None = None
         if folder is not None:
             try:
                 os.makedirs(folder, mode=0o700, exist_ok=True)
-                self._path = Path(folder) / "edge.json"
-                self._load(self._path)
-                self.save(self.instances)
+                # twistd's --rundir takes effect later.
+                self._path = Path(os.path.abspath(folder)) / "edge.json"
+                known = self._load(self._path)
+                self._saveFirst(known)
             except OSError as error:
                 raise UsageError(f"--state-dir {folder}: {error.strerror or error}") from None
+
+    def _saveFirst(self, known: bool) -> None:
+        try:
+            self.save(self.instances)
+        except OSError:
+            # A new edge must be able to keep its id and key: without them the next one could
+            # find nothing of what this one starts.
+            if not known:
+                raise
+            self.unsaved = True
 
     @property
     def is_kept(self) -> bool:
@@ -89,7 +106,10 @@ class StateFile:
         """
         return self._path is not None
 
-    def _load(self, path: Path) -> None:
+    def _load(self, path: Path) -> bool:
+        """
+        @return: whether there was a file.
+        """
         try:
             state = json.loads(_read(path))
             self.edge_id, self.instances = str(state["edge"]), list(state["instances"])
@@ -98,11 +118,12 @@ class StateFile:
             if not all(map(_isRecord, self.instances)) or len(self.key) != _KEY_SIZE:
                 raise ValueError
         except FileNotFoundError:
-            return
+            return False
         except (ValueError, KeyError, TypeError):
             raise UsageError(
                 f"{path}: not written by an edge of this user; remove it to start anew"
             ) from None
+        return True
 
     def save(self, instances: list[dict[str, Any]]) -> None:
         """
@@ -117,16 +138,23 @@ class StateFile:
         # Never write to a file that is left over, or that another user has put there.
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            state = {"edge": self.edge_id, "key": self.key.hex(), "instances": instances}
-            json.dump(state, file)
-        os.replace(temporary, self._path)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                state = {"edge": self.edge_id, "key": self.key.hex(), "instances": instances}
+                json.dump(state, file)
+            os.replace(temporary, self._path)
+        except OSError:
+            # On a full disk, even an empty file takes room.
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        self.unsaved = False
 
 
 class StateKeeper:
     """
     Writes the state file after instances have changed: once in a turn of the reactor,
-    however many of them change in it.
+    however many of them change in it.  If that fails, it tries again every L{RETRY} seconds.
     """
 
     def __init__(
@@ -143,7 +171,15 @@ class StateKeeper:
         self._file = file
         self._snapshot = snapshot
         self._events = events
+        self._failing = False
         self._saving: IDelayedCall | None = None
+
+    def start(self) -> None:
+        """
+        Write what could not be written when the file was read.
+        """
+        if self._file.unsaved:
+            self.changed()
 
     def changed(self) -> None:
         """
@@ -157,12 +193,20 @@ class StateKeeper:
         try:
             self._file.save(self._snapshot())
         except OSError as error:
-            self._events.emit(StateNotSaved(str(error)))
+            if not self._failing:
+                self._events.emit(StateNotSaved(error.strerror or str(error)))
+            self._failing = True
+            self._saving = self._clock.callLater(RETRY, self._save)
+        else:
+            self._failing = False
 
     def stop(self) -> None:
         """
-        Write now what the next turn would write.
+        Write now what was to be written later.
         """
         if self._saving is not None:
             self._saving.cancel()
             self._save()
+        if self._saving is not None:
+            self._saving.cancel()
+            self._saving = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 from attrs import field, frozen
 from zope.interface import implementer
 
-from brxy.interfaces import Gone, IInstance, ISpawner, SpawnOrder
+from brxy.interfaces import Gone, IInstance, ILocal, ISpawner, SpawnOrder
 from brxy.processes.child import Child, Ended
 from brxy.spawners.command import CommandFactory
 from brxy.spawners.instance import BaseInstance
@@ -56,7 +56,7 @@ class ProcessInstance(BaseInstance):
         self.report(Gone(result.describe(), self._child.left))
 
 
-@implementer(ISpawner)
+@implementer(ISpawner, ILocal)
 class ProcessSpawner(LocalSpawner):
     """
     Runs the same command for each instance.

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+from pathlib import Path
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import ConnectionRefusedError
@@ -297,11 +298,16 @@ class RefusalTests(ProgramTests):
         Ports that are taken are named.
         """
         taken = f"tcp:{self.taken}:interface=127.0.0.1"
-        why = f"brxy-edge: can't listen on {taken}: Address already in use"
+        name = Path("/proc/self/comm").read_text().strip()
+        why = f"brxy-edge: can't listen on {taken}: Address already in use by process "
+        why += f"{os.getpid()} ({name})"
         await self._refused(
             why, "-n", "--pidfile=mine.pid", "brxy-edge", "-p", taken, "--spawn", _APP
         )
-        await self._refused(why, "-n", "brxy-edge", "-p", ANYWHERE, "--node-port", taken)
+        await self._refused(
+            f"{why}; give another --node-port",
+            *("-n", "brxy-edge", "-p", ANYWHERE, "--node-port", taken),
+        )
         await self._refused(
             f"brxy-node: port {self.taken} is taken already",
             *("-n", "brxy-node", "--app-port", self.taken, "--", "true"),
@@ -321,7 +327,7 @@ class RefusalTests(ProgramTests):
         await self.until(lambda: not self.running())
         log = (self.folder / "twistd.log").read_text()
         self.assertEqual(log.count("can't listen"), 1)
-        self.assertTrue(log.endswith("Address already in use\n"), log)
+        self.assertRegex(log, r"Address already in use by process \d+ \(.*\)\n$")
         self.assertNotIn("Traceback", log + edge.err)
         self.assertFalse((self.folder / "twistd.pid").exists())
 

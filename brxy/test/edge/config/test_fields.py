@@ -29,6 +29,7 @@ DERIVED = {
     "limits": "limits.",
     "node_tls": "node_tls.",
     "tls_frontends": "frontends",
+    "private_node_port": "node_ports",
     # By each spawn string, with the settings as its defaults.
     "spawns.rule.pattern": "spawns",
     "spawns.rule.name": "spawns",

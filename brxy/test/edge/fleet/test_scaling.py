@@ -156,7 +156,7 @@ class ScalingTests(SynchronousTestCase):
             access=self.access,
             limits=Limits(**limits),
             spawnings={"spawn": Spawning(spawner, 300.0, 10.0)},
-            endpoint=lambda: "tcp:127.0.0.1:9080",
+            endpoint=lambda spawner: "tcp:127.0.0.1:9080",
             changed=self.change,
             events=Events([self.events.append]),
         )

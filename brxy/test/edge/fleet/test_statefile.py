@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from brxy.edge.events import Event, Events, StateNotSaved
-from brxy.edge.fleet.statefile import StateFile, StateKeeper
+from brxy.edge.fleet.statefile import RETRY, StateFile, StateKeeper
 from brxy.errors import UsageError
 from brxy.test.support.memory.fleets import FakeEdge
 
@@ -216,6 +216,28 @@ class StateTests(SynchronousTestCase):
         self.folder = self.folder / "below"
         self.assertRaises(UsageError, self.state)
 
+    def test_fullAtStart(self) -> None:
+        """
+        What is there is used although it can't be written.  A new edge does not start
+        without a file: it would lose its key.
+        """
+        self.folder.mkdir()
+        (self.folder / "edge.new").mkdir()
+        error = self.assertRaises(UsageError, self.state)
+        self.assertTrue(str(error).startswith(f"--state-dir {self.folder}: "))
+        (self.folder / "edge.new").rmdir()
+        first = self.state()
+        self.assertFalse(first.unsaved)
+        first.save([INSTANCE])
+        (self.folder / "edge.new").mkdir()
+        second = self.state()
+        self.assertTrue(second.unsaved)
+        self.assertEqual((second.edge_id, second.key), (first.edge_id, first.key))
+        self.assertEqual(second.instances, [INSTANCE])
+        (self.folder / "edge.new").rmdir()
+        second.save([])
+        self.assertFalse(second.unsaved)
+
     def test_full(self) -> None:
         """
         A failure to save is the caller's to report, and what was saved before
@@ -311,3 +333,48 @@ class KeeperTests(SynchronousTestCase):
         keeper.changed()
         self.clock.advance(0)
         self.assertEqual([type(each) for each in self.emitted], [StateNotSaved])
+
+    def test_retried(self) -> None:
+        """
+        It is written when that is possible again.  Until then there is one event.
+        """
+        keeper = self.keeper(str(self.folder))
+        (self.folder / "edge.new").mkdir()
+        keeper.changed()
+        self.clock.advance(0)
+        keeper.changed()
+        for _ in range(3):
+            self.clock.advance(RETRY)
+        self.assertEqual(len(self.emitted), 1)
+        (self.folder / "edge.new").rmdir()
+        self.clock.advance(RETRY)
+        self.assertEqual(self.remembered(), [INSTANCE])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        # The next failure is reported again.
+        (self.folder / "edge.new").mkdir()
+        keeper.changed()
+        self.clock.advance(0)
+        self.assertEqual(len(self.emitted), 2)
+        keeper.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_unsaved(self) -> None:
+        """
+        A file that could be read but not written at the start is written later.
+        """
+        StateFile(str(self.folder))
+        (self.folder / "edge.new").mkdir()
+        keeper = self.keeper(str(self.folder))
+        keeper.start()
+        self.clock.advance(0)
+        self.assertEqual([type(each) for each in self.emitted], [StateNotSaved])
+        (self.folder / "edge.new").rmdir()
+        self.clock.advance(RETRY)
+        self.assertEqual(self.remembered(), [INSTANCE])
+
+    def test_saved(self) -> None:
+        """
+        At other starts there is nothing to write.
+        """
+        self.keeper(str(self.folder)).start()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
