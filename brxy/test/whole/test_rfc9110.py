@@ -307,6 +307,26 @@ class SemanticsTests(PassingTests):
         _, received = await self.passed(request(), b"HTTP/1.1 199 X\r\n\r\n" + answer())
         self.assertEqual(received.status, 199)
 
+    async def test_expect(self) -> None:
+        """
+        §10.1.1: a request whose client waits for a 100 goes to the app, which sends it.
+        """
+        body = bytes(100_000)
+
+        async def serve(peer: Peer) -> None:
+            head = await peer.head()
+            self.assertEqual(head[b"expect"], b"100-continue")
+            peer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            peer.write(answer(b"%d" % len((await peer.body(head, 0)).body)))
+
+        self.launch(App(serve))
+        client = await self.connect()
+        data = request(b"Expect: 100-continue\r\n", b"POST / HTTP/1.1", body)
+        client.write(data[: -len(body)])
+        self.assertEqual((await client.answer()).status, 100)
+        client.write(body)
+        self.assertEqual((await client.answer()).body, b"100000")
+
     async def test_finalBehindContinue(self) -> None:
         """
         §10.1.1: behind a 100 comes a final response, even if the app sends none.

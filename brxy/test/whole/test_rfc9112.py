@@ -79,6 +79,7 @@ class SyntaxTests(PassingTests):
         ):
             sent, _ = await self.passed(request(line=line))
             self.assertEqual((sent.target, sent[b"host"]), (target, host), line)
+            self.assertEqual(sent[b"x-forwarded-proto"], b"http")
 
     async def test_blanks(self) -> None:
         """

@@ -67,6 +67,7 @@ REFUSED_HEADS = (
     Hostile(
         3, "TE chunked,identity", _post(b"Transfer-Encoding: chunked, identity\r\n", _EMPTY), 400
     ),
+    Hostile(3, "TE empty member", _post(b"Transfer-Encoding: chunked,\r\n", _EMPTY), 501),
     Hostile(3, "TE empty", _post(b"Transfer-Encoding: \r\n"), 400),
     Hostile(
         3,
