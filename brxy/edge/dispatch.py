@@ -22,6 +22,7 @@ from brxy.edge.exchanges.refusals import (
     TOO_MANY_HELD_FOR_ADDRESS,
     Refusal,
 )
+from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import Exchange
 from brxy.edge.supply import Supply
 from brxy.reactor.alarm import Alarm
@@ -58,6 +59,8 @@ class DispatchSnapshot:
     """
     What a L{Dispatch} is doing, and what it has done since it was made.
 
+    @ivar collecting: how many requests are not waiting yet, while their bodies come.
+    @ivar buffered: the bytes of request bodies that are buffered.
     @ivar held: how many exchanges wait, by route.
     @ivar total_matched: matches of an exchange and a slot; an exchange that is offered
         again has several.
@@ -69,6 +72,8 @@ class DispatchSnapshot:
         that waited for too long are among them.
     """
 
+    collecting: int
+    buffered: int
     held: Mapping[str, int]
     total_matched: int
     total_held: int
@@ -94,6 +99,7 @@ class Dispatch:
     @ivar responses: the exchanges that wait for the head of their response; L{None}
         without a limit on that time.
     @ivar events: receives the events of exchanges.
+    @ivar buffer: the bodies of requests that are collected before these wait for a slot.
     """
 
     supply: Supply
@@ -106,6 +112,7 @@ class Dispatch:
         retries: int,
         response_timeout: float | None,
         events: Events,
+        buffer: RequestBuffer,
     ) -> None:
         self._seconds = shared.reactor.seconds
         self._broker = broker
@@ -115,6 +122,7 @@ class Dispatch:
         self._rejected: Counter[str] = Counter()
         self.retries = retries
         self.events = events
+        self.buffer = buffer
         self.leaving = False
         self.responses: Deadlines[HTTPCarrier] | None = None
         if response_timeout is not None:
@@ -185,8 +193,10 @@ class Dispatch:
 
     def rejectAll(self) -> None:
         """
-        Answer every exchange that waits, since the edge is stopping.
+        Answer every exchange that waits, or will, since the edge is stopping.
         """
+        for exchange in self.buffer.collecting():
+            self._reject(exchange, LEAVING)
         for route in self._broker.routes():
             self.reject(route, LEAVING)
 
@@ -304,6 +314,8 @@ class Dispatch:
         What it is doing and has done.
         """
         return DispatchSnapshot(
+            len(self.buffer.collecting()),
+            self.buffer.size,
             self._broker.snapshot().held,
             self._matched,
             self._held,

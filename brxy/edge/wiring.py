@@ -28,6 +28,7 @@ from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.dispatch import Dispatch
 from brxy.edge.eventlog import LogListener
 from brxy.edge.events import Events
+from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import Exchange
 from brxy.edge.fleet.scaling import Scaling
 from brxy.edge.fleet.statefile import StateFile, StateKeeper
@@ -195,6 +196,7 @@ def _makeDispatch(
         retries=settings.retries,
         response_timeout=settings.response_timeout,
         events=events,
+        buffer=RequestBuffer(settings.limits.request_buffer, settings.limits.request_buffer_total),
     )
 
 

@@ -12,7 +12,13 @@ from brxy.http.render import (
     renderResponse,
     renderSecured,
 )
-from brxy.http.request import MAX_TARGET, RequestHead, requestHead, withForwardedHost
+from brxy.http.request import (
+    MAX_TARGET,
+    RequestHead,
+    requestHead,
+    withForwardedHost,
+    withoutExpect,
+)
 from brxy.http.response import ResponseHead, isSwitchAsked, responseHead
 
 __all__ = [
@@ -34,4 +40,5 @@ __all__ = [
     "requestHead",
     "responseHead",
     "withForwardedHost",
+    "withoutExpect",
 ]

@@ -26,7 +26,7 @@ from brxy.http.requestfields import (
     rememberedSection,
 )
 
-__all__ = ["MAX_TARGET", "RequestHead", "requestHead", "withForwardedHost"]
+__all__ = ["MAX_TARGET", "RequestHead", "requestHead", "withForwardedHost", "withoutExpect"]
 
 MAX_TARGET = 8 * 1024
 _MAX_METHOD = 32
@@ -47,6 +47,9 @@ _OTHER_VERSION = re.compile(
     rb"%b{1,%d}+ %b++ HTTP/[0-9]\.[0-9]\r\n" % (TOKEN, _MAX_METHOD, _TARGET)
 )
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*+)(.*+)")
+
+# The line as it goes on to the app; its value can be nothing but 100-continue.
+_EXPECT = re.compile(rb"(?im)^expect: [^\n]*+\n")
 
 # RFC 9110 §9.2.2, without the methods that a proxy may have to answer itself.
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE"))
@@ -197,6 +200,13 @@ def withForwardedHost(head: RequestHead, host: bytes) -> RequestHead:
     """
     others = head.passed[len(placed(head.authority, head.authority, b"")) :]
     return evolve(head, passed=placed(head.authority, host, others))
+
+
+def withoutExpect(head: RequestHead) -> RequestHead:
+    """
+    The same request for an app without C{Expect}, whose 100 the client has got already.
+    """
+    return evolve(head, passed=_EXPECT.sub(b"", head.passed))
 
 
 def _otherForm(

@@ -8,7 +8,8 @@ from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
 from brxy.edge.clients.answering import DATE, VIA
-from brxy.edge.clients.connection import HOLD_COPY, ClientConnection
+from brxy.edge.clients.bodies import HOLD_PIPELINE, BodyReader
+from brxy.edge.clients.connection import HOLD_COPY
 from brxy.edge.clients.listener import HTTPListener
 from brxy.edge.clients.timeouts import Awaited
 from brxy.edge.exchanges import refusals
@@ -16,26 +17,21 @@ from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import AT_WORK, HELD, TUNNEL
 from brxy.errors import BadRequest
-from brxy.http.body import Body, framingFor
 from brxy.http.messages import UNTIL_CLOSE, RequestHead, ResponseHead, forwardedLines, requestHead
 from brxy.transport.holding import HOLD_PEER
 
 __all__ = ["HTTPClient"]
 
-# Why a client is not read from: it sends requests ahead of the answer to the one before.
-HOLD_PIPELINE = 4
-
 # Bytes that a client may send ahead of the answer that it waits for.
 PIPELINE_LIMIT = 65536
 
 
-class HTTPClient(ClientConnection[HTTPCarrier]):
+class HTTPClient(BodyReader):
     """
     One client's connection: requests one after another, answered in order.
 
     It is also the L{brxy.edge.exchanges.ends.HTTPClientEnd} of each of its requests.
 
-    @ivar listener: what it shares with others.
     @ivar scheme: by which the client connected, as far as we know: a trusted proxy may
         name another scheme than its own.
     @ivar forwarded: see L{brxy.edge.exchanges.ends.HTTPClientEnd}.
@@ -44,20 +40,16 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
 
     def __init__(self, listener: HTTPListener, peer: IAddress | None = None) -> None:
         super().__init__(listener, peer)
-        self.listener = listener
         self.scheme = listener.scheme
         self.serves_half_closed = listener.serves_half_closed
-        self._dispatcher = listener.dispatcher
         self._render = listener.answers.render
         self._head: RequestHead | None = None
-        self._body: Body | None = None
         # The connection is kept after the current request.
         self._keep = False
         self._advancing = False
         # Some bytes of a head have come.
         self._begun = False
         self._requests = 0
-        self._room = 0
         self.forwarded = b""
 
     def connectionMade(self) -> None:
@@ -69,7 +61,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
 
     def advance(self) -> None:
         """
-        See L{ClientConnection}.
+        See L{brxy.edge.clients.connection.ClientConnection}.
         """
         # An answer of our own leads to the next request at once: a loop instead of a
         # recursion, for any number of requests that were sent ahead.
@@ -90,7 +82,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         @return: whether there may be more to do.
         """
         if self._body is not None:
-            return self._readBody(self._body, carrier)
+            return self.readBody(self._body, carrier)
         if carrier.exchange.progress is TUNNEL:
             data, self._inbox = self._inbox, b""
             if data:
@@ -150,14 +142,8 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
                 self._keep = False
         if head.length == 0:
             carrier.exchange.complete = True
-        else:
-            self._body = framingFor(head.length, head.fields)
-            self._room = listener.max_body
-            # What has come with the head goes to the app in one write with it.
-            while self._body is not None and self._readBody(self._body, carrier):
-                pass
-            if self._carrier is not carrier:
-                return
+        elif not self.beginBody(head, carrier):
+            return
         self._dispatcher.wait(carrier.exchange)
 
     def _intercepted(self, head: RequestHead) -> bool:
@@ -168,32 +154,6 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
                 self._conclude(self.listener.answers.reply(reply, head, self._keep))
                 return True
         return False
-
-    def _readBody(self, body: Body, carrier: HTTPCarrier) -> bool:
-        room = carrier.exchange.room()
-        if room <= 0:
-            self.hold(HOLD_COPY)
-            return False
-        data, later = self._inbox[:room], self._inbox[room:]
-        if not data:
-            return False
-        try:
-            out, rest = body.feed(data)
-        except BadRequest as error:
-            carrier.badRequest(Refusal(error.status, str(error)))
-            return False
-        self._inbox = rest + later if later else rest
-        if self.listener.max_body:
-            self._room -= len(out)
-            if self._room < 0:
-                carrier.badRequest(refusals.BODY_TOO_LARGE)
-                return False
-        if out:
-            carrier.received(out)
-        if body.done and self._body is body:
-            self._body = None
-            carrier.exchange.complete = True
-        return True
 
     # Answers of the edge's own
 
@@ -251,13 +211,6 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
         self._keep = self._body is None and self._mayKeep()
         self._conclude(self.listener.answers.refuse(refusal, self._head, self._keep))
 
-    def accepted(self) -> None:
-        """
-        There is room for more of the request, or all that comes now goes straight through.
-        """
-        self.release(HOLD_COPY | HOLD_PIPELINE)
-        self.advance()
-
     def next(self) -> None:
         """
         The exchange is over, and the next request may follow if the connection is kept.
@@ -280,7 +233,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
 
     def exchangeOver(self) -> None:
         """
-        See L{ClientConnection}.
+        See L{brxy.edge.clients.connection.ClientConnection}.
         """
         self._carrier = self._head = self._body = None
 
@@ -308,7 +261,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
 
     def leave(self) -> None:
         """
-        See L{ClientConnection}.
+        See L{brxy.edge.clients.connection.ClientConnection}.
         """
         if self._carrier is None and not self._inbox:
             self.close()
@@ -321,7 +274,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
 
     def awaits(self) -> Awaited:
         """
-        See L{ClientConnection}.
+        See L{brxy.edge.clients.connection.ClientConnection}.
         """
         carrier = self._carrier
         if carrier is not None and carrier.exchange.progress is TUNNEL:
@@ -337,7 +290,7 @@ class HTTPClient(ClientConnection[HTTPCarrier]):
 
     def giveUp(self, awaited: Awaited) -> None:
         """
-        See L{ClientConnection}.
+        See L{brxy.edge.clients.connection.ClientConnection}.
         """
         if awaited == Awaited.REQUEST:
             self.close()

@@ -127,6 +127,35 @@ LIMITS = (
         see=_LIMITS_PAGE,
     ),
     Setting(
+        name="request-buffer",
+        group=_LIMITS,
+        kind=count("bytes", "no body is collected", "BYTES"),
+        help="How large a request body may be that the edge collects before it uses an instance.",
+        field="limits.request_buffer",
+        default="65536",
+        client="nothing; the edge passes a larger body on while it comes.",
+        detail="""
+        A request whose body is collected waits for an instance only when the body is complete. So
+        a client that sends slowly holds no instance, and the edge starts none for it. The edge
+        answers ``Expect: 100-continue`` for these bodies. A body of unknown length
+        (``Transfer-Encoding: chunked``) is collected up to this size, and passed on from then on;
+        the framing of its chunks counts, too. The bodies of requests with ``Upgrade`` are not
+        collected.
+        """,
+        see=":ref:`slow-clients`",
+    ),
+    Setting(
+        name="request-buffer-total",
+        group=_LIMITS,
+        kind=count("bytes", placeholder="BYTES"),
+        help="How many bytes of collected request bodies the edge keeps at once.",
+        field="limits.request_buffer_total",
+        default="67108864",
+        client="nothing; the edge passes its body on while it comes.",
+        detail="Only bytes that have come count. See ``--request-buffer``.",
+        see=":ref:`slow-clients`",
+    ),
+    Setting(
         name="max-requests",
         group=_LIMITS,
         kind=count("requests", _NO_LIMIT),

@@ -21,8 +21,8 @@ def _default(name: str) -> Any:
 class Limits:
     """
     How much clients may use of an edge.  Times are in seconds.  0 means no limit, except
-    for C{max_connections}, C{max_held}, C{max_held_total}, C{wake_burst} and
-    C{head_timeout}.
+    for C{max_connections}, C{max_held}, C{max_held_total}, C{wake_burst}, C{head_timeout} and
+    C{request_buffer_total}.
 
     @ivar max_connections: clients that are connected at once, on all ports together.
         L{None}: as many as the limit of open files allows, which is never exceeded.
@@ -38,6 +38,9 @@ class Limits:
     @ivar wake_rate: routes beyond C{wake_burst} that one address may wake per minute.
     @ivar max_body: bytes of the body of a request.
     @ivar max_requests: requests on one connection.
+    @ivar request_buffer: bytes of the largest body that is collected before its request
+        waits for a slot; 0 for none.
+    @ivar request_buffer_total: bytes of all these bodies together.
     @ivar head_timeout: for the head of a request, from its first byte.
     @ivar keep_alive_timeout: without a request on a connection.
     @ivar body_timeout: in which a minimum of a request's body must arrive, see
@@ -58,6 +61,8 @@ class Limits:
     wake_rate: int = _default("wake_rate")
     max_body: int = _default("max_body")
     max_requests: int = _default("max_requests")
+    request_buffer: int = _default("request_buffer")
+    request_buffer_total: int = _default("request_buffer_total")
     head_timeout: float = _default("head_timeout")
     keep_alive_timeout: float = _default("keep_alive_timeout")
     body_timeout: float = _default("body_timeout")

@@ -50,8 +50,10 @@ class Carrier(Relay):
             Action.RELEASE: cls._release,
             Action.RESET: cls._reset,
             Action.NEXT: cls._next,
-            Action.LINGER: cls._linger,
-            Action.CLOSE: cls._close,
+            Action.LINGER: lambda carrier: carrier.near.linger(),
+            Action.CLOSE: lambda carrier: carrier.near.close(),
+            Action.WAIT: cls._wait,
+            Action.DISCARD: cls._discard,
         }
         cls._performers = tuple(performers[action] for action in Action)
 
@@ -160,6 +162,12 @@ class Carrier(Relay):
     def _withdraw(self) -> None:
         self._dispatcher.cancel(self.exchange)
 
+    def _wait(self) -> None:
+        self._dispatcher.wait(self.exchange)
+
+    def _discard(self) -> None:
+        self._dispatcher.buffer.discard(self.exchange)
+
     def _fail(self) -> None:
         self.near.fail(self._refusal)
 
@@ -186,9 +194,3 @@ class Carrier(Relay):
 
     def _next(self) -> None:
         self.near.next()
-
-    def _linger(self) -> None:
-        self.near.linger()
-
-    def _close(self) -> None:
-        self.near.close()

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from brxy.edge.events import Events
 from brxy.edge.exchanges.refusals import Refusal
+from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import Exchange
 from brxy.http.messages import ResponseHead
 from brxy.reactor.deadlines import Deadlines
@@ -135,6 +136,7 @@ class Dispatcher(Protocol):
     @ivar responses: the exchanges that wait for the head of their response; L{None}
         without a limit on that time.
     @ivar events: receives the events of exchanges.
+    @ivar buffer: the bodies of requests that are collected before these wait for a slot.
     """
 
     @property
@@ -148,6 +150,9 @@ class Dispatcher(Protocol):
 
     @property
     def events(self) -> Events: ...
+
+    @property
+    def buffer(self) -> RequestBuffer: ...
 
     def wait(self, exchange: Exchange) -> None:
         """

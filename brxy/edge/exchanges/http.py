@@ -9,7 +9,15 @@ from brxy.edge.exchanges import refusals
 from brxy.edge.exchanges.carrier import Carrier
 from brxy.edge.exchanges.ends import Dispatcher, HTTPClientEnd
 from brxy.edge.exchanges.refusals import Refusal
-from brxy.edge.exchanges.table import ANSWERING, AT_WORK, HELD, TUNNEL, Exchange, Input
+from brxy.edge.exchanges.table import (
+    ANSWERING,
+    AT_WORK,
+    COPY_LIMIT,
+    HELD,
+    TUNNEL,
+    Exchange,
+    Input,
+)
 from brxy.errors import BadResponse
 from brxy.http.body import Body, LengthBody, framingFor
 from brxy.http.messages import (
@@ -21,6 +29,7 @@ from brxy.http.messages import (
     renderOldRequest,
     renderRequest,
     responseHead,
+    withoutExpect,
 )
 from brxy.transport.splice import Move
 from brxy.wire.frames import KIND_HTTP
@@ -69,7 +78,30 @@ class HTTPCarrier(Carrier):
             text = renderRequest(head, forwarded, number)
         else:
             text = renderOldRequest(head, forwarded, number, exchange.route)
-        return b"".join((text, *exchange.copy)) if exchange.copy else text
+        if not exchange.copy:
+            return text
+        self._discard()
+        return b"".join((text, *exchange.copy))
+
+    def collect(self) -> None:
+        """
+        Collect the body of the request before it waits for a slot.
+        """
+        # The edge has answered the expectation: an app need not do it once more.
+        if self.head.expect_continue:
+            self.head = withoutExpect(self.head)
+        self._dispatcher.buffer.begin(self.exchange)
+
+    def collected(self) -> None:
+        """
+        More of a body that is collected has come.
+        """
+        exchange = self.exchange
+        goes_on = self._dispatcher.buffer.keep(exchange)
+        if exchange.complete or not goes_on:
+            # What still comes is kept as for any other request.
+            exchange.limit = COPY_LIMIT
+            self._perform(Input.COLLECTED)
 
     def badRequest(self, refusal: Refusal) -> None:
         """

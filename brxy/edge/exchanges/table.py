@@ -7,9 +7,14 @@ raises.  L{brxy.edge.exchanges.carrier} feeds the inputs and performs the action
 
 ::
 
+    BUFFERING ──collected──▶ HELD
+
     HELD ──matched──▶ OFFERED ──accepted──▶ RUNNING ──head──▶ ANSWERING ──whole──▶ OVER
       ▲                  │                     │  └──switched──▶ TUNNEL ──whole──▶ OVER
       └── refused, lost (if it may be offered again) ──┘
+
+Most exchanges begin as HELD.  One whose body is still to come and is small enough begins as
+BUFFERING: a slow client holds no slot, and nothing is started for it.
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ from brxy.wire.frames import KIND_TCP
 __all__ = [
     "ANSWERING",
     "AT_WORK",
+    "BUFFERING",
     "COPY_LIMIT",
     "HELD",
     "OFFERED",
@@ -36,8 +42,12 @@ __all__ = [
 ]
 
 # Bytes of a request that are kept for offering it again; no more than this is sent before
-# an instance has accepted it.
+# an instance has accepted it.  A body that is collected may be larger.
 COPY_LIMIT = 65536
+
+# Pieces of the copy are joined up to this size (bytes): a client that sends single bytes
+# would take many times their memory.
+_PIECE = 4096
 
 # Informational responses that an app may send for one request.
 INTERIM_LIMIT = 32
@@ -48,12 +58,13 @@ class Progress(IntEnum):
     How far an exchange has come.
     """
 
-    HELD = 0
-    OFFERED = 1
-    RUNNING = 2
-    ANSWERING = 3
-    TUNNEL = 4
-    OVER = 5
+    BUFFERING = 0
+    HELD = 1
+    OFFERED = 2
+    RUNNING = 3
+    ANSWERING = 4
+    TUNNEL = 5
+    OVER = 6
 
 
 class Input(IntEnum):
@@ -77,6 +88,7 @@ class Input(IntEnum):
     SILENT = 13  # the app took too long for its response, or for more of it
     HANGUP = 14  # the client is gone
     ANSWERED = 15  # the complete final response, after the complete request
+    COLLECTED = 16  # the body is complete, or no more of it can be kept
 
 
 class Action(IntEnum):
@@ -96,23 +108,31 @@ class Action(IntEnum):
     NEXT = 9  # the client may go on with its next request
     LINGER = 10  # close to the client without cutting off what was sent
     CLOSE = 11  # close the client's connection
+    WAIT = 12  # wait for a slot
+    DISCARD = 13  # the memory of a collected body is free again
 
 
 _P, _I, _A = Progress, Input, Action
 
 # For what is used with each exchange: looking up a member in its class takes ten times as
 # long.
-HELD, OFFERED, RUNNING, ANSWERING, TUNNEL, OVER = Progress
+BUFFERING, HELD, OFFERED, RUNNING, ANSWERING, TUNNEL, OVER = Progress
 
 #: The app has the request, and owes a response or the rest of it.
 AT_WORK = (RUNNING, ANSWERING)
 
 #: (state, input) → (next state, actions in their order)
 TABLE: dict[tuple[int, int], tuple[Progress, tuple[Action, ...]]] = {
+    # Its body is being collected: no slot, no instance and no queue knows of it.
+    (_P.BUFFERING, _I.COLLECTED): (_P.HELD, (_A.WAIT,)),
+    (_P.BUFFERING, _I.REJECTED): (_P.OVER, (_A.DISCARD, _A.FAIL)),
+    (_P.BUFFERING, _I.BAD_REQUEST): (_P.OVER, (_A.DISCARD, _A.FAIL)),
+    (_P.BUFFERING, _I.HANGUP): (_P.OVER, (_A.DISCARD, _A.CLOSE)),
+    # Sending it frees the memory, too.
     (_P.HELD, _I.MATCHED): (_P.OFFERED, (_A.SEND,)),
-    (_P.HELD, _I.REJECTED): (_P.OVER, (_A.FAIL,)),
-    (_P.HELD, _I.BAD_REQUEST): (_P.OVER, (_A.WITHDRAW, _A.FAIL)),
-    (_P.HELD, _I.HANGUP): (_P.OVER, (_A.WITHDRAW, _A.CLOSE)),
+    (_P.HELD, _I.REJECTED): (_P.OVER, (_A.DISCARD, _A.FAIL)),
+    (_P.HELD, _I.BAD_REQUEST): (_P.OVER, (_A.WITHDRAW, _A.DISCARD, _A.FAIL)),
+    (_P.HELD, _I.HANGUP): (_P.OVER, (_A.WITHDRAW, _A.DISCARD, _A.CLOSE)),
     # Sent to an instance that has not accepted it yet.
     (_P.OFFERED, _I.ACCEPTED): (_P.RUNNING, ()),
     (_P.OFFERED, _I.SWITCHED): (_P.TUNNEL, ()),
@@ -167,20 +187,23 @@ class Exchange:
     @ivar complete: the whole request has come in.
     @ivar copy: what has come of the request's body (or of the TCP connection), while it
         can be sent again; L{None} once it can't.
+    @ivar limit: bytes that may be kept of the request before an instance has accepted it.
+    @ivar copied: the bytes that have come while there was a copy.
     """
 
     __slots__ = (
-        "_copied",
         "_interims",
         "_retries",
         "address",
         "carrier",
         "complete",
+        "copied",
         "copy",
         "deadline",
         "held",
         "idempotent",
         "kind",
+        "limit",
         "number",
         "progress",
         "route",
@@ -206,7 +229,8 @@ class Exchange:
         self.number = 0
         self.deadline = 0.0
         self.held = False
-        self._copied = 0
+        self.copied = 0
+        self.limit = COPY_LIMIT
         self._interims = 0
         self._retries = retries
 
@@ -220,13 +244,22 @@ class Exchange:
         self.progress, actions = TABLE[self.progress, event]
         return actions
 
+    def buffer(self, limit: int) -> None:
+        """
+        Begin by collecting the body.
+
+        @param limit: see L{Exchange}.
+        """
+        self.progress = BUFFERING
+        self.limit = limit
+
     def room(self) -> int:
         """
         How many more bytes of the request may be taken now: before an
         instance has accepted it, only what fits into the copy.
         """
         if self.progress <= OFFERED:
-            return COPY_LIMIT - self._copied
+            return self.limit - self.copied
         return COPY_LIMIT
 
     def keep(self, data: bytes) -> None:
@@ -234,13 +267,16 @@ class Exchange:
         Keep bytes of the request for offering it again.  Once they don't fit into the
         copy, there is no copy any more.
         """
-        if self.copy is None:
+        copy = self.copy
+        if copy is None:
             return
-        self._copied += len(data)
-        if self._copied > COPY_LIMIT:
+        self.copied += len(data)
+        if self.copied > self.limit:
             self.copy = None
+        elif copy and len(copy[-1]) < _PIECE:
+            copy[-1] += data
         else:
-            self.copy.append(data)
+            copy.append(data)
 
     def interim(self) -> bool:
         """
@@ -262,7 +298,7 @@ class Exchange:
             app it is then the same as a new one.
         """
         repeatable = self.idempotent or (
-            self.kind == KIND_TCP and self.progress is OFFERED and self._copied == 0
+            self.kind == KIND_TCP and self.progress is OFFERED and self.copied == 0
         )
         if (
             repeatable

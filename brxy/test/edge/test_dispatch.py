@@ -19,6 +19,7 @@ from brxy.edge.exchanges.refusals import (
     TOO_MANY_WOKEN,
     Refusal,
 )
+from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import Exchange
 from brxy.scaler.instance import Change, Instance, State
 from brxy.test.support.memory.network import FakeReactor
@@ -121,6 +122,7 @@ class DispatchTests(SynchronousTestCase):
             retries=3,
             response_timeout=None,
             events=Events([self.events.append]),
+            buffer=RequestBuffer(1000, 10_000),
         )
         self.dispatch.supply = self.supply
         self.instance = Instance("t", "r", 2, 1, state=State.READY)
@@ -272,6 +274,20 @@ class DispatchTests(SynchronousTestCase):
         self.assertEqual(self.log, [("a", LEAVING)])
         self.dispatch.stop()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_collecting(self) -> None:
+        """
+        Exchanges whose bodies are collected are in the snapshot, and are rejected when the edge
+        stops, as those that wait.
+        """
+        exchange = _Carrier("a", self.log).exchange
+        exchange.keep(bytes(7))
+        self.dispatch.buffer.begin(exchange)
+        found = self.dispatch.snapshot()
+        self.assertEqual((found.collecting, found.buffered, found.held), (1, 7, {}))
+        self.wait("b")
+        self.dispatch.rejectAll()
+        self.assertEqual(self.log, [("a", LEAVING), ("b", LEAVING)])
 
     def test_snapshot(self) -> None:
         """

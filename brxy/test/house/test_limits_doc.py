@@ -24,6 +24,16 @@ ANSWER = re.compile(r"^``(\d{3}) ([^`]+)``$", re.MULTILINE)
 DERIVED = {"max-connections": "by open files", "max-held-total": "10,000"}
 
 
+def size(value: int) -> str:
+    """
+    @return: a number of bytes in the largest unit that leaves it whole.
+    """
+    for unit, many in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if value % many == 0:
+            return f"{value // many} {unit}"
+    return f"{value} bytes"
+
+
 class LimitsDocTests(SynchronousTestCase):
     """
     Tests of the two pages.
@@ -40,7 +50,10 @@ class LimitsDocTests(SynchronousTestCase):
         for name in rows:
             value = options[name]
             unit = " s" if name.endswith(("timeout", "keepalive")) else ""
-            expected[name] = DERIVED.get(name) or (f"{value:,.0f}{unit}" if value else "no limit")
+            given = DERIVED.get(name)
+            if given is None and value:
+                given = size(value) if "-buffer" in name else f"{value:,.0f}{unit}"
+            expected[name] = given or "no limit"
         self.assertEqual(rows, expected)
         self.assertGreater(len(rows), 12)
 

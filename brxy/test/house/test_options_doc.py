@@ -70,7 +70,7 @@ class OptionsDocTests(SynchronousTestCase):
             if name in flags:
                 self.assertEqual(default(texts[name]), "off", name)
             elif value is not None and not isinstance(value, list):
-                named = value if isinstance(value, str) else f"{value:g}"
+                named = f"{value:g}" if isinstance(value, float) else str(value)
                 self.assertEqual(default(texts[name]), named, name)
         return texts
 

@@ -222,14 +222,21 @@ class RequestTests(EdgeTests):
     async def badBodies(self, line: int) -> None:
         """
         Each body of a line is refused, whether it comes with its head or
-        later.
+        later, and whether it is collected or streams.
         """
-        spawner = self.launch(self.app)
+        spawner = self.launch(webApp(answer()))
         cases = [case for case in REFUSED_BODIES if case.line == line]
         for case in cases:
             self.assertRefused(await self.talk(case.data), case)
+            head, body = case.data.split(b"\r\n\r\n", 1)
+            client = await self.connect()
+            client.write(head + b"\r\n\r\n3\r\nabc\r\n")
+            await self.untilRead()
+            client.write(body)
+            self.assertRefused(await client.untilEnd(), case)
         self.assertTrue(cases)
         self.assertEqual(spawner.orders, [])
+        spawner = self.launch(self.app, limits=Limits(request_buffer=0))
         for case in cases:
             await self.badBody(case)
         self.assertEqual(len(spawner.orders), 1)
@@ -638,7 +645,8 @@ class LeavingTests(EdgeTests):
     async def test_17_leavesInBody(self) -> None:
         """
         When the client leaves in the middle of a request's body, the
-        connection to the app breaks and is not used again.
+        connection to the app breaks and is not used again, if the app has got
+        any of it.
         """
         for leave in (Peer.abort, Peer.end):
             await self.breakOff(POST % (b"/", 1000) + b"x" * 500, leave)
@@ -657,7 +665,7 @@ class LeavingTests(EdgeTests):
             await peer.untilEnd()
 
         app = App(serve)
-        self.launch(app)
+        self.launch(app, limits=Limits(request_buffer=0))
         client = await self.connect()
         client.write(data)
         await client.untilLost()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from brxy.edge.config.limits import Limits
 from brxy.test.support.loopback.edges import EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.peers import App, Message, Peer, answer, webApp
@@ -312,7 +313,8 @@ class BodyTests(EdgeTests):
 
     async def test_expectContinue(self) -> None:
         """
-        100 Continue comes from the app: a held client gets none.
+        For a body that is not collected, 100 Continue comes from the app: a held client gets
+        none.
         """
 
         async def expecting(peer: Peer) -> None:
@@ -321,7 +323,7 @@ class BodyTests(EdgeTests):
             peer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             peer.write(answer((await peer.body(head, 0)).body))
 
-        spawner = self.launch(App(expecting))
+        spawner = self.launch(App(expecting), limits=Limits(request_buffer=0))
         spawner.holding = True
         peer = await self.connect()
         peer.write(

@@ -14,6 +14,7 @@ from brxy.edge.clients.httpfactory import HTTPFactory
 from brxy.edge.config.limits import Limits
 from brxy.edge.events import Events
 from brxy.edge.exchanges.refusals import Refusal
+from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import Exchange
 from brxy.http.messages import RequestHead
 from brxy.test.support.loopback.crowds import MemoryClient, get
@@ -29,6 +30,7 @@ class _Dispatcher:
     leaving = False
     responses = None
     events = Events()
+    buffer = RequestBuffer(65536, 65536)
 
     def wait(self, exchange: Exchange) -> None:
         exchange.carrier.reject(Refusal(503, "no app", 7))

@@ -54,7 +54,7 @@ class RequestLimitTests(EdgeTests):
         breaks. Only its contents count.
         """
         app = App(Peer.untilLost)
-        self.launch(app, limits=Limits(max_body=1000))
+        self.launch(app, limits=Limits(max_body=1000, request_buffer=0))
         chunk = b"64\r\n" + b"x" * 100 + b"\r\n"
         peer = await self.connect()
         peer.write(POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 9)

@@ -15,6 +15,7 @@ from brxy.edge.events import BadResponse, Event, Events, ExchangeLost
 from brxy.edge.exchanges.carrier import Carrier
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.refusals import Refusal
+from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import (
     COPY_LIMIT,
     INTERIM_LIMIT,
@@ -73,7 +74,7 @@ class TableTests(SynchronousTestCase):
         rejected.
         """
         for state in set(Progress) - {Progress.OVER}:
-            loss = Input.REJECTED if state == Progress.HELD else Input.LOST
+            loss = Input.REJECTED if state <= Progress.HELD else Input.LOST
             for event in (Input.HANGUP, loss):
                 self.assertEqual(TABLE[state, event][0], Progress.OVER)
 
@@ -111,8 +112,23 @@ class TableTests(SynchronousTestCase):
         for (state, event), (after, actions) in TABLE.items():
             withdrawn = state == Progress.HELD and event in (Input.HANGUP, Input.BAD_REQUEST)
             self.assertEqual(Action.WITHDRAW in actions, withdrawn)
-            self.assertEqual(Action.REQUEUE in actions, after == Progress.HELD)
+            collected = state == Progress.BUFFERING and after == Progress.HELD
+            self.assertEqual(Action.WAIT in actions, collected)
+            self.assertEqual(Action.REQUEUE in actions, after == Progress.HELD and not collected)
             self.assertEqual(Action.SEND in actions, event == Input.MATCHED)
+
+    def test_buffered(self) -> None:
+        """
+        While its body is collected, an exchange has no slot and is in no queue, and it never
+        comes back to that.  Its memory is free again when it is over without a slot.
+        """
+        for (state, event), (after, actions) in TABLE.items():
+            self.assertNotEqual(after, Progress.BUFFERING)
+            if state == Progress.BUFFERING:
+                unwanted = {Action.SEND, Action.RELEASE, Action.RESET, Action.WITHDRAW}
+                self.assertEqual(unwanted.intersection(actions), set(), event)
+            freed = state <= Progress.HELD and after == Progress.OVER
+            self.assertEqual(Action.DISCARD in actions, freed, (state, event))
 
     def test_neverAgainOnceAnswered(self) -> None:
         """
@@ -120,7 +136,7 @@ class TableTests(SynchronousTestCase):
         by a loss that may be repeated.
         """
         for (state, event), (after, _) in TABLE.items():
-            if after == Progress.HELD:
+            if after == Progress.HELD and event != Input.COLLECTED:
                 self.assertIn(state, (Progress.OFFERED, Progress.RUNNING))
                 self.assertTrue(event == Input.LOST_AGAIN or state == Progress.OFFERED)
 
@@ -160,6 +176,26 @@ class ExchangeTests(SynchronousTestCase):
         self.assertIsNone(exchange.copy)
         exchange.keep(b"d")
         self.assertIsNone(exchange.copy)
+
+    def test_joined(self) -> None:
+        """
+        Small pieces are joined, so that their number stays small.
+        """
+        exchange = self.make()
+        for _ in range(COPY_LIMIT):
+            exchange.keep(b"x")
+        self.assertEqual(b"".join(exchange.copy or ()), b"x" * COPY_LIMIT)
+        self.assertLessEqual(len(exchange.copy or ()), 16)
+
+    def test_buffer(self) -> None:
+        """
+        A body that is collected may have a larger copy.
+        """
+        exchange = self.make()
+        exchange.buffer(100_000)
+        exchange.keep(bytes(90_000))
+        self.assertEqual(exchange.room(), 10_000)
+        self.assertIsNotNone(exchange.copy)
 
     def test_loss(self) -> None:
         """
@@ -326,12 +362,21 @@ class _World:
     leaving = False
     responses = None
 
-    def __init__(self, what: str, retries: int, serves_half_closed: bool = False) -> None:
+    def __init__(
+        self,
+        what: str,
+        retries: int,
+        serves_half_closed: bool = False,
+        buffer: tuple[int, int] = (0, 0),
+    ) -> None:
         self.retries = retries
         self.reported: list[Event] = []
         self.events = Events([self.reported.append])
         self.client = _Client(serves_half_closed)
         self.slots: list[_Slot] = []
+        self.buffer = RequestBuffer(*buffer)
+        self.most = min(buffer)
+        self.collects = False
         self.queued = True
         self.cancelled = 0
         self.client_ended = False
@@ -349,13 +394,19 @@ class _World:
             self.carrier = HTTPCarrier(self.client, self, "r", parsed[0], b"id")
             if not self.size:
                 self.carrier.exchange.complete = True
+            elif self.buffer.takes(parsed[0]):
+                self.carrier.collect()
+                self.collects = True
+                self.queued = False
         self.exchange = self.carrier.exchange
         self.http = self.carrier if isinstance(self.carrier, HTTPCarrier) else None
 
     # As the dispatcher
 
     def wait(self, exchange: Exchange) -> None:
-        raise NotImplementedError
+        assert not self.queued
+        assert not self.slots
+        self.queued = True
 
     def requeue(self, exchange: Exchange) -> None:
         assert not self.queued
@@ -387,6 +438,13 @@ class _World:
         if self.slots and not self.slots[-1].fate:
             return self.slots[-1]
         return None
+
+    @property
+    def full(self) -> bool:
+        """
+        No more of its body may be kept.
+        """
+        return self.exchange.copied >= self.most
 
     def possible(self) -> list[Callable[[int], object]]:
         """
@@ -433,6 +491,8 @@ class _World:
             self.carrier.received(self.body[-size:])
             if len(self.body) == self.size and self.http is not None:
                 self.http.exchange.complete = True
+            if self.http is not None and self.exchange.progress == Progress.BUFFERING:
+                self.http.collected()
 
     def accept(self, choice: int) -> None:
         self.slots[-1].accepted = True
@@ -498,16 +558,20 @@ class CarriedTests(SynchronousTestCase):
         st.sampled_from(["GET", "PUT", "POST", "TCP"]),
         st.integers(0, 3),
         st.booleans(),
+        st.sampled_from([(0, 0), (100_000, 30_000), (100_000, 10**6), (150_000, 10**6)]),
         st.lists(st.integers(0, 999), min_size=20, max_size=40),
     )
-    def test_model(self, what: str, retries: int, serves: bool, choices: list[int]) -> None:
+    def test_model(
+        self, what: str, retries: int, serves: bool, buffer: tuple[int, int], choices: list[int]
+    ) -> None:
         """
-        A request that is not idempotent is never sent twice once an app may have seen a byte;
-        one that is, is sent at most C{retries} times more, with everything that has come of it
-        and before any byte of a response, and while its client is there; and every history
-        ends, once.
+        A body that is collected is complete, or has filled the memory for such bodies, before
+        its exchange is queued.  A request that is not idempotent is never sent twice once an
+        app may have seen a byte; one that is, is sent at most C{retries} times more, with
+        everything that has come of it and before any byte of a response, and while its client
+        is there; and every history ends, once.
         """
-        world = _World(what, retries, serves)
+        world = _World(what, retries, serves, buffer)
         for choice in choices:
             possible = world.possible()
             before = len(world.slots), len(world.client.written), world.client.ends[:]
@@ -552,10 +616,19 @@ class CarriedTests(SynchronousTestCase):
         self.assertEqual(world.queued, exchange.progress == Progress.HELD)
         on_slot = Progress.OFFERED <= exchange.progress <= Progress.TUNNEL
         self.assertEqual(world.slot is not None, on_slot)
-        self.assertLessEqual(sum(map(len, exchange.copy or ())), COPY_LIMIT)
+        largest = max(COPY_LIMIT, world.size if world.collects else 0)
+        self.assertLessEqual(sum(map(len, exchange.copy or ())), largest)
+        if not world.collects or world.slots or over:
+            self.assertEqual(world.buffer.size, 0)
+        elif exchange.progress == Progress.BUFFERING or exchange.complete:
+            self.assertEqual(world.buffer.size, exchange.copied)
+        buffering = exchange.progress == Progress.BUFFERING
+        self.assertEqual(world.buffer.collecting(), [exchange] if buffering else [])
+        if world.collects and world.queued and not world.slots:
+            self.assertTrue(exchange.complete or world.full)
         slot = world.slot
         if slot is not None and not slot.accepted:
-            self.assertLessEqual(len(slot.written), COPY_LIMIT + 1000)
+            self.assertLessEqual(len(slot.written), largest + 1000)
         if slot is not None:
             self.assertTrue(slot.written.endswith(world.body))
             if world.http is None:
