@@ -374,7 +374,7 @@ class SemanticsTests(PassingTests):
 
     async def test_partial(self) -> None:
         """
-        §14.2, §15.3.7: ranges and preconditions are passed on as they are, and so is what they
+        §13.2.1, §14.2, §15.3.7: ranges and preconditions are passed on as they are, and so is what they
         get.
         """
         asked = [b"Range: bytes=0-1,5-", b'If-Range: "x"', b"If-Match: *"]
@@ -407,7 +407,8 @@ class SemanticsTests(PassingTests):
             b"Content-Length: 7",
         ]
         reply = b"\r\n".join((b"HTTP/1.1 304 Not Modified", *fields, b"", b""))
-        _, received = await self.passed(request(b'If-None-Match: "x"\r\n'), reply)
+        sent, received = await self.passed(request(b'If-None-Match: "x"\r\n'), reply)
+        self.assertEqual(sent[b"if-none-match"], b'"x"')
         for line in fields:
             self.assertIn(b"\r\n%b\r\n" % line, received.raw)
 
