@@ -110,7 +110,9 @@ def readSection(section: bytes, http11: bool) -> Section:
     connection = decisive.get(b"connection")
     options = connectionOptions(connection) if connection else ()
     upgrade = http11 and b"upgrade" in options and bool(offeredProtocols(fields))
-    others = _passed(fields, passed, options, upgrade, http11)
+    expects = b"expect" in decisive and _expectsContinue(decisive[b"expect"])
+    waits = expects and http11 and length != 0
+    others = _passed(fields, passed, options, upgrade, http11, expects and not waits)
     return Section(
         fields,
         host,
@@ -118,7 +120,7 @@ def readSection(section: bytes, http11: bool) -> Section:
         length,
         staysOpen(options, http11),
         upgrade,
-        b"expect" in decisive and _expectsContinue(decisive[b"expect"], http11),
+        waits,
         _requestID(decisive.get(b"x-request-id", [])),
         placed(authority, authority, others),
         others,
@@ -188,17 +190,19 @@ def _passed(
     options: tuple[bytes, ...],
     upgrade: bool,
     http11: bool,
+    vain: bool,
 ) -> bytes:
     """
+    @param vain: it expects a 100 that its client can't wait for: one of HTTP/1.0, or one
+        without a body (RFC 9110 §10.1.1).
     @return: the lines that go on to the app, without those that name the host.
         Connection is among them for upgrades and trailers only: the version of HTTP says
         that the app's connection is kept.
     """
-    if not options and http11:
+    if not options and not vain:
         return b"".join(lines)
     named = namedByConnection(options)
-    if not http11:
-        # A client of HTTP/1.0 can receive no 100.
+    if vain:
         named |= {b"expect"}
     kept = [line for field, line in zip(fields, lines, strict=True) if field[0] not in named]
     if upgrade:
@@ -281,11 +285,11 @@ def _checkCoding(codings: list[bytes], http11: bool) -> None:
     raise BadRequest(501, "unknown transfer coding")
 
 
-def _expectsContinue(values: list[bytes], http11: bool) -> bool:
+def _expectsContinue(values: list[bytes]) -> bool:
     """
-    Whether the client waits for a 100; one of HTTP/1.0 can't (RFC 9110 §10.1.1).
+    Whether a request expects a 100 (RFC 9110 §10.1.1).
     """
     members = listMembers(values)
     if any(member != b"100-continue" for member in members):
         raise BadRequest(417, "unknown expectation")
-    return http11 and bool(members)
+    return bool(members)

@@ -117,13 +117,27 @@ class RequestHeadTests(SynchronousTestCase):
 
     def test_expect(self) -> None:
         """
-        A client of HTTP/1.1 can wait for a 100 response.
+        A client of HTTP/1.1 can wait for a 100 response with a body. The app of another does
+        not see that it expects one.
         """
-        self.assertTrue(get(b"Expect: 100-Continue\r\n").expect_continue)
-        self.assertFalse(get(b"Expect: 100-continue\r\n", b"1.0").expect_continue)
+        post = POST + b"Content-Length: 1\r\n%b\r\n"
+        old = post.replace(b"HTTP/1.1", b"HTTP/1.0")
+        chunked = POST + b"Transfer-Encoding: chunked\r\n%b\r\n"
         # Empty members of a list count for nothing (RFC 9110 §5.6.1.2).
-        self.assertTrue(get(b"Expect: , 100-continue ,\r\n").expect_continue)
-        self.assertFalse(get(b"Expect: ,\r\n").expect_continue)
+        for data, value, expected in (
+            (post, b"100-Continue", True),
+            (chunked, b", 100-continue ,", True),
+            (post, b",", False),
+            (old, b"100-continue", False),
+            (POST + b"%b\r\n", b"100-continue", False),
+            (POST + b"Content-Length: 0\r\n%b\r\n", b"100-continue", False),
+        ):
+            head = request(data % (b"Expect: %b\r\nX: y\r\n" % value))
+            self.assertEqual(head.expect_continue, expected, (data, value))
+            sent = lines(forwarded(head))
+            self.assertIn(b"X: y", sent)
+            if value != b",":
+                self.assertEqual(b"Expect: " + value in sent, expected, (data, value))
 
     def test_upgrade(self) -> None:
         """

@@ -374,8 +374,8 @@ class SemanticsTests(PassingTests):
 
     async def test_partial(self) -> None:
         """
-        §13.2.1, §14.2, §15.3.7: ranges and preconditions are passed on as they are, and so is what they
-        get.
+        §13.2.1, §14.2, §15.3.7: ranges and preconditions are passed on as they are, and so is
+        what they get.
         """
         asked = [b"Range: bytes=0-1,5-", b'If-Range: "x"', b"If-Match: *"]
         for status, fields in (
