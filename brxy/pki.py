@@ -3,10 +3,12 @@ C{python -m brxy.pki}: a certificate authority for edges and their nodes, in a
 folder.
 
     python -m brxy.pki init DIR
-    python -m brxy.pki issue DIR NAME [NAME...]
+    python -m brxy.pki issue DIR NAME [NAME...] [--for nodes|clients]
 
 C{init} writes C{DIR/ca.pem} and C{DIR/ca.key}.  C{issue} writes C{DIR/NAME.pem} and
-C{DIR/NAME.key}, for all these names and addresses; an edge or a node can use them.
+C{DIR/NAME.key}, for all these names and addresses; an edge or a node can use them for the
+connections between them.  With C{--for clients} it writes C{DIR/clients/NAME.crt} and
+C{DIR/clients/NAME.key}, and C{DIR/clients} is a folder for the edge's C{--tls-certs}.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ DAYS = 730
 _EARLIER = timedelta(hours=1)
 
 _PEM = serialization.Encoding.PEM
+
+_USAGE = "usage: init DIR, or issue DIR NAME [NAME...] [--for nodes|clients]"
 
 _USAGES = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
 
@@ -170,12 +174,13 @@ def _issued(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> I
 # Files
 
 
-def _write(folder: Path, name: str, issued: Issued) -> None:
+def _write(folder: Path, name: str, issued: Issued, suffix: str = "pem") -> None:
     """
+    @param suffix: of the certificate's file.
     @raise UsageError: the files can't be written, or exist already.
     """
     files: Mapping[Path, tuple[bytes, int]] = {
-        folder / f"{name}.pem": (issued.certificate, 0o644),
+        folder / f"{name}.{suffix}": (issued.certificate, 0o644),
         folder / f"{name}.key": (issued.key, 0o600),
     }
     for path in files:
@@ -191,19 +196,32 @@ def _write(folder: Path, name: str, issued: Issued) -> None:
     print(*files)
 
 
-def _init(folder: Path) -> None:
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{folder}: {error.strerror}") from None
+
+
+def _init(folder: Path) -> None:
+    _make(folder)
     _write(folder, "ca", Authority.make().issued)
 
 
-def _issue(folder: Path, names: Sequence[str]) -> None:
+def _issue(folder: Path, names: Sequence[str], clients: bool) -> None:
+    """
+    @param clients: the certificate is for connections of clients; so it may be for all
+        names below another one, and is kept apart from those of nodes.
+    """
     for name in names:
-        if not _isName(name):
+        if not _isName(name.removeprefix("*.") if clients else name):
             raise UsageError(f"{name!r} is neither a host name in lower case nor an address")
-    _write(folder, names[0], Authority.load(folder).issue(*names))
+    issued = Authority.load(folder).issue(*names)
+    if clients:
+        _make(folder / "clients")
+        _write(folder / "clients", names[0].replace("*", "_"), issued, "crt")
+    else:
+        _write(folder, names[0], issued)
 
 
 def _isName(text: str) -> bool:
@@ -224,10 +242,12 @@ def main(arguments: Sequence[str]) -> None:
         match arguments:
             case ["init", folder]:
                 _init(Path(folder))
-            case ["issue", folder, *names] if names:
-                _issue(Path(folder), names)
+            case ["issue", folder, *names, "--for", "nodes" | "clients" as users] if names:
+                _issue(Path(folder), names, users == "clients")
+            case ["issue", folder, *names] if names and "--for" not in names:
+                _issue(Path(folder), names, False)
             case _:
-                raise UsageError("usage: init DIR, or issue DIR NAME [NAME...]")
+                raise UsageError(_USAGE)
     except UsageError as error:
         fail("brxy.pki", error)
 

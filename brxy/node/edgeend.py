@@ -30,7 +30,7 @@ from brxy.wire.frames import (
 )
 from brxy.wire.greeting import Hello, Welcome
 
-__all__ = ["UNACCEPTED_LIMIT", "EdgeEnd", "NotWelcome", "Owner", "Places"]
+__all__ = ["UNACCEPTED_LIMIT", "EdgeEnd", "NotWelcome", "Owner", "Places", "Refused"]
 
 # The edge sends at most this much of a request before ACCEPT (bytes).
 UNACCEPTED_LIMIT = 65536
@@ -43,6 +43,12 @@ GREETING, IDLE, BUSY, ENDING, RESETTING = range(5)
 class NotWelcome(BrxyError):
     """
     The edge did not admit the node, or the slot was lost before it did.
+    """
+
+
+class Refused(NotWelcome):
+    """
+    The edge refused the node, and gave its reason.
     """
 
 
@@ -258,7 +264,8 @@ class EdgeEnd(Framed):
         """
         self._times.forget(self)
         self.pulling = False
-        self._notAdmitted(tlsFault(reason.value) or "the edge closed the connection")
+        why = tlsFault(reason.value) or "the edge closed the connection"
+        self._notAdmitted(NotWelcome(why))
         busy = self._phase >= BUSY
         self._phase, self._relay = IDLE, None
         self._backend.reset()
@@ -266,6 +273,6 @@ class EdgeEnd(Framed):
             self._places.exchangeOver()
         self._settled()
 
-    def _notAdmitted(self, why: str) -> None:
+    def _notAdmitted(self, error: NotWelcome) -> None:
         if not self.welcomed.called:
-            self.welcomed.errback(NotWelcome(why))
+            self.welcomed.errback(error)

@@ -21,6 +21,7 @@ from twisted.logger import Logger, LogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from brxy.node.edgeend import Refused
 from brxy.node.slot import EdgeSlot, EdgeSlotFactory
 
 __all__ = ["Link", "WatchedEndpoint"]
@@ -40,6 +41,8 @@ class Link(ClientService):
 
     @param up: called whenever the edge has admitted the node.
     @param down: called with the reason whenever an attempt failed.
+    @param refused: called with the reason whenever the edge refused the node; without it,
+        C{down} is.
     """
 
     # The owner logs failures, once; ClientService would log each attempt.
@@ -52,10 +55,12 @@ class Link(ClientService):
         clock: Any,
         up: Callable[[], None],
         down: Callable[[str], None],
+        refused: Callable[[str], None] | None = None,
     ) -> None:
         self._failures = 0
         self._up = up
         self._down = down
+        self._refused = refused or down
         super().__init__(
             WatchedEndpoint(endpoint, self._failed),
             _Greeted(slots, self._welcomed, self._failed),
@@ -74,7 +79,8 @@ class Link(ClientService):
     def _failed(self, failure: Failure) -> None:
         # Being stopped is no failure.
         if self.running:
-            self._down(failure.getErrorMessage())
+            report = self._refused if failure.check(Refused) else self._down
+            report(failure.getErrorMessage())
 
 
 @implementer(IStreamClientEndpoint)

@@ -24,6 +24,7 @@ from brxy.node.edgeend import (
     NotWelcome,
     Owner,
     Places,
+    Refused,
 )
 from brxy.node.exchange import Exchange
 from brxy.slots.framed import FramedFactory
@@ -89,7 +90,8 @@ class EdgeSlot(EdgeEnd):
         self._owner.welcomed(self, welcome)
 
     def _notWelcome(self, payload: bytes) -> None:
-        self._notAdmitted(reasonText(payload) or "the edge is leaving")
+        why = reasonText(payload)
+        self._notAdmitted(Refused(why) if why else NotWelcome("the edge is leaving"))
 
     def _open(self, number: int, payload: bytes) -> None:
         if self._phase != IDLE or number != nextExchange(self._number):

@@ -73,6 +73,7 @@ class Uplink:
         self._name = name
         self._generation = settings.generation
         self._connected: bool | None = None
+        self._refused = False
         self._resting = Deadlines(shared.reactor, REFUSED_PAUSE, self._rested)
         self._slots = EdgeSlotFactory(shared, self, host, app, settings.send_proxy)
         self._dialer = Dialer(
@@ -85,7 +86,9 @@ class Uplink:
         self._links = [self._link(shared.reactor) for _ in range(settings.capacity)]
 
     def _link(self, reactor: Any) -> Link:
-        return Link(self._dialer, self._slots, reactor, self._linkUp, self._linkDown)
+        return Link(
+            self._dialer, self._slots, reactor, self._linkUp, self._linkDown, self._linkRefused
+        )
 
     def start(self) -> None:
         """
@@ -96,7 +99,7 @@ class Uplink:
 
     def _linkUp(self) -> None:
         if self._connected is not True:
-            self._connected = True
+            self._connected, self._refused = True, False
             self._log.info("connected to the edge at {edge}", edge=self._settings.edge)
 
     def _linkDown(self, why: str) -> None:
@@ -104,6 +107,16 @@ class Uplink:
             self._connected = False
             self._log.warn(
                 "no connection to the edge at {edge}: {reason}; retrying",
+                edge=self._settings.edge,
+                reason=why,
+            )
+
+    def _linkRefused(self, why: str) -> None:
+        # Also after the edge could not be reached: this has another remedy.
+        if not self._refused:
+            self._connected, self._refused = False, True
+            self._log.warn(
+                "the edge at {edge} refuses this node: {reason}; retrying",
                 edge=self._settings.edge,
                 reason=why,
             )

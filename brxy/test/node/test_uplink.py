@@ -4,6 +4,7 @@ Tests of L{brxy.node.uplink}: one capacity that serves two edges.
 
 from __future__ import annotations
 
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.interfaces import Address
@@ -11,7 +12,7 @@ from brxy.node.capacity import Capacity
 from brxy.node.settings import NodeSettings
 from brxy.node.uplink import REFUSED_PAUSE, Uplink
 from brxy.test.support.memory.network import FakeApp, FakeReactor
-from brxy.wire.frames import DONE, HELLO, KIND_HTTP, READY, REFUSE, UNREADY, VERSION, frame
+from brxy.wire.frames import DONE, GOAWAY, HELLO, KIND_HTTP, READY, REFUSE, UNREADY, VERSION, frame
 from brxy.wire.greeting import Hello, Open, Welcome
 
 
@@ -115,6 +116,33 @@ class UplinkTests(SynchronousTestCase):
         self.assertEqual([kind for kind, _, _ in other.heard()], [READY])
         self.assertEqual(other.open(2), [])
         self.assertEqual(self.reactor.dialling(), 1)
+
+    def test_refused(self) -> None:
+        """
+        A node whose edge refuses it logs that, also if it has logged before that it can't
+        reach the edge; each of the two once.
+        """
+        settings = NodeSettings("tcp:127.0.0.1:3", "r", 1)
+        uplink = Uplink(
+            self.reactor.shared, self.node, settings, "node", Address("127.0.0.1", 20000)
+        )
+        self.node.uplinks.append(uplink)
+        logged = self.enterContext(capturedLogs())
+        uplink.start()
+        self.reactor.refuse()
+        self.reactor.pump([0.5] * 4)
+        self.reactor.refuse()
+        self.reactor.pump([0.5] * 4)
+        edge = _Edge(self.reactor.accept())
+        edge.say(frame(GOAWAY, 0, b"a node must bring a token"))
+        self.reactor.pump([0.5] * 2)
+        warnings = [formatEvent(each) for each in logged if each["log_level"] == LogLevel.warn]
+        self.assertEqual(len(warnings), 2, warnings)
+        self.assertIn("no connection to the edge at tcp:127.0.0.1:3: ", warnings[0] or "")
+        self.assertEqual(
+            warnings[1],
+            "the edge at tcp:127.0.0.1:3 refuses this node: a node must bring a token; retrying",
+        )
 
     def test_leaving(self) -> None:
         """

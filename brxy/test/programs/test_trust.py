@@ -37,7 +37,7 @@ class TokenTests(ProgramTests):
         stranger = self.start(PYTHON, "-m", "brxy.node", *place, "--route", "a", *app)
         why = "a node must bring a token: give it the edge's --token-file"
         await self.said(
-            stranger, f"no connection to the edge at {place[1]}: {re.escape(why)}; retrying"
+            stranger, f"the edge at {place[1]} refuses this node: {re.escape(why)}; retrying"
         )
         node = self.start(PYTHON, "-m", "brxy.node", *place, *token, *app)
         answer = await self.get(await self.address(edge), "/env")
@@ -127,23 +127,23 @@ class CertificateTests(ProgramTests):
             (
                 self.node("web1", "--route", "b.example"),
                 "no --node-allow lets it serve b.example",
-                "no --node-allow lets it serve b.example",
+                f"the edge at {self.place} refuses this node: no --node-allow lets it serve "
+                "b.example",
             ),
             (
                 self.node("other/web1", "--route", "a.example"),
                 "its certificate is of no authority that is trusted here",
-                "TLS: the other side says: unknown ca",
+                f"no connection to the edge at {self.place}: TLS: the other side says: unknown ca",
             ),
             (
                 self.node("web1", "--edge-tls-name", "other.example"),
                 "TLS: the other side says: ",
-                "its certificate is not for other.example",
+                f"no connection to the edge at {self.place}: its certificate is not for "
+                "other.example",
             ),
         ):
             await self.said(edge, f"refused a node from 127.0.0.1: {at_edge}")
-            await self.said(
-                node, f"no connection to the edge at {self.place}: {at_node}; retrying"
-            )
+            await self.said(node, f"{at_node}; retrying")
             self.assertEqual(node.out.count("retrying"), 1)
             self.assertNotIn("Traceback", node.out)
         self.assertEqual(edge.out.count("refused a node from"), 3)

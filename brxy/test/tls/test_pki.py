@@ -12,6 +12,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from brxy.edge.clients.certificates import CertificateStore
 from brxy.pki import main
 from brxy.test.support.loopback.papers import Papers
 
@@ -141,8 +142,12 @@ class PKITests(SynchronousTestCase):
             ("issue",),
             ("--help",),
             ("init", "a", "b"),
+            ("issue", folder, "--for", "clients"),
+            ("issue", folder, "web1", "--for"),
+            ("issue", folder, "web1", "--for", "all"),
         ):
-            self.assertEqual(self.refused(*words), "usage: init DIR, or issue DIR NAME [NAME...]")
+            usage = "usage: init DIR, or issue DIR NAME [NAME...] [--for nodes|clients]"
+            self.assertEqual(self.refused(*words), usage)
         self.assertIn("python -m brxy.pki init makes one", self.refused("issue", folder, "web1"))
         self.run_("init", folder)
         for name in (
@@ -162,6 +167,37 @@ class PKITests(SynchronousTestCase):
         self.assertIn("are not what init made", self.refused("issue", folder, "web1"))
         (self.folder / "file").touch()
         self.assertIn("File exists", self.refused("init", f"{folder}/file"))
+
+    def test_clients(self) -> None:
+        """
+        What is issued for clients is in a folder for C{--tls-certs}, and can be for all names
+        below one.
+        """
+        folder = str(self.folder)
+        self.run_("init", folder)
+        self.run_("issue", folder, "shop.example.net", "127.0.0.1", "--for", "clients")
+        self.run_("issue", folder, "*.example.net", "--for", "clients")
+        self.run_("issue", folder, "web1", "--for", "nodes")
+        clients = self.folder / "clients"
+        for name, mode in (
+            ("shop.example.net.crt", 0o644),
+            ("shop.example.net.key", 0o600),
+            ("_.example.net.crt", 0o644),
+            ("_.example.net.key", 0o600),
+        ):
+            self.assertEqual((clients / name).stat().st_mode & 0o777, mode)
+        self.assertTrue((self.folder / "web1.pem").exists())
+        CertificateStore(str(clients))
+        for name in ("shop.example.net", "x.example.net"):
+            options = ("-CAfile", "ca.pem", "-purpose", "sslserver", "-verify_hostname", name)
+            file = "shop.example.net.crt" if name[0] == "s" else "_.example.net.crt"
+            self.openssl("verify", "-x509_strict", *options, f"clients/{file}")
+        self.assertIn(
+            "is there already", self.refused("issue", folder, "*.example.net", "--for", "clients")
+        )
+        for name in ("*", "*.", "x.*.net", "**.net"):
+            words = ("issue", folder, name, "--for", "clients")
+            self.assertIn("is neither a host name", self.refused(*words))
 
     def test_distinct(self) -> None:
         """
