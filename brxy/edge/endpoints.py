@@ -48,7 +48,7 @@ def listen(
     """
     ports: list[IListeningPort] = []
     failures: list[Failure] = []
-    server = serverFromString(reactor, endpoint)
+    server = serverFromString(reactor, _everywhere(endpoint))
     inherited = isinstance(server, AdoptedStreamServerEndpoint)
     if inherited:
         checkInherited(endpoint, server, isinstance(reactor, EpollReactor))
@@ -82,6 +82,26 @@ def _reason(failure: Failure, advice: str) -> str:
     return os.strerror(EADDRINUSE) + (f" by {owner}" if owner is not None else "") + advice
 
 
+def _everywhere(endpoint: str) -> str:
+    """
+    An endpoint without an address means all addresses, those of IPv6 too.
+    """
+    if endpoint.startswith("tcp:") and ":interface=" not in endpoint and _takesBoth():
+        return rf"{endpoint}:interface=\:\:"
+    return endpoint
+
+
+def _takesBoth() -> bool:
+    """
+    Whether a socket for all IPv6 addresses takes IPv4 clients too, see ipv6(7).
+    """
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock:
+            return not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    except OSError:
+        return False
+
+
 def _lengthenQueue(port: IListeningPort) -> None:
     # Twisted's queue has 50 places.  The kernel drops a connection that finds it full, and
     # its client or node would try again after a second.
@@ -100,9 +120,15 @@ def edgeEndpoint(addresses: Sequence[Any]) -> str:
             path = address.name.decode("utf-8", "surrogateescape") if address.name else ""
             return f"unix:{endpointText(path)}"
         if isinstance(address, (IPv4Address, IPv6Address)):
-            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
-            return f"tcp:{endpointText(host)}:{address.port}"
+            return f"tcp:{endpointText(_dialled(address.host))}:{address.port}"
     return ""
+
+
+def _dialled(host: str) -> str:
+    if host == "::":
+        # Not every machine that can use IPv6 has an address of it.
+        return "127.0.0.1" if _takesBoth() else "::1"
+    return "127.0.0.1" if host == "0.0.0.0" else host
 
 
 def shown(scheme: str, address: Any) -> str:

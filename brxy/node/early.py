@@ -23,7 +23,7 @@ from brxy.processes.ports import PORTS
 
 __all__ = ["EARLY", "OPTIONS", "Early", "PlainLine", "isPlain", "plainLine"]
 
-_SECONDS = r"\d{1,9}(\.\d{1,9})?"
+_SECONDS = r"\d{1,9}(\.\d{1,9})?(ms|[smhd])?"
 
 #: Options, and patterns of values that are surely good.  Other options and values may be
 #: good too: the node's own parser decides.

@@ -50,8 +50,8 @@ _EDGE_SETTINGS = (
     Setting(
         name="edge",
         group=_EDGE,
-        kind=Kind("ENDPOINT", _endpoint, "a client endpoint"),
-        help="Where the node dials the edge, at its --node-port: a client endpoint.",
+        kind=Kind("ENDPOINT", _endpoint, "``HOST:PORT`` or a client endpoint"),
+        help="Where the node dials the edge, at its --node-port, such as edge.example.net:9080.",
         field="edge",
         default="tcp:127.0.0.1:9080",
         environment="BRXY_EDGE",

@@ -30,6 +30,7 @@ __all__ = [
     "Table",
     "atLeastOne",
     "count",
+    "size",
 ]
 
 
@@ -38,11 +39,11 @@ class Kind:
     """
     What the value of a setting looks like.
 
-    @ivar placeholder: stands for the value in C{--help}: C{SECONDS}; C{""} if the
+    @ivar placeholder: stands for the value in C{--help}: C{TIME}; C{""} if the
         setting takes no value.
     @ivar convert: makes the value of its text, or raises L{ValueError} with what is
         needed instead.
-    @ivar takes: the values that are accepted, for the reference: C{"seconds, 0 or more"}.
+    @ivar takes: the values that are accepted, for the reference: C{"a time, 0 or more"}.
     @ivar unit: of the value; L{None} if it has none, as names and files have not.
     @ivar zero: what 0 means, if it does not mean the number 0.
     """
@@ -75,8 +76,8 @@ FLAG = Kind("", _noValue, "a flag")
 #: Does something at once and ends the program, by an C{opt_} method of its options.
 ACTION = Kind("", _noValue, "no value")
 
-SECONDS = Kind("SECONDS", converters.seconds, "seconds, 0 or more", "seconds")
-POSITIVE = Kind("SECONDS", converters.positive, "seconds, more than 0", "seconds")
+SECONDS = Kind("TIME", converters.seconds, "a time, 0 or more", "seconds")
+POSITIVE = Kind("TIME", converters.positive, "a time, more than 0", "seconds")
 CAPACITY = Kind("N", converters.capacity, "exchanges, from 1 to 10000", "exchanges")
 PORT = Kind("PORT", converters.port, "a port, from 1 to 65535")
 ROUTE = Kind("NAME", converters.route, "a host name or an IP address")
@@ -84,13 +85,22 @@ FILE = Kind("FILE", _path, "a file")
 FOLDER = Kind("FOLDER", _path, "a folder")
 
 
-def count(unit: str, zero: str = "", placeholder: str = "N") -> Kind:
+def count(unit: str, zero: str = "") -> Kind:
     """
     A number of things, 0 or more.
 
     @param zero: see L{Kind}.
     """
-    return Kind(placeholder, converters.count, f"{unit}, 0 or more", unit, zero)
+    return Kind("N", converters.count, f"{unit}, 0 or more", unit, zero)
+
+
+def size(zero: str = "") -> Kind:
+    """
+    A number of bytes, 0 or more.
+
+    @param zero: see L{Kind}.
+    """
+    return Kind("SIZE", converters.size, "a size, 0 or more", "bytes", zero)
 
 
 def atLeastOne(unit: str) -> Kind:

@@ -15,8 +15,9 @@ __all__ = ["helpText"]
 _COLUMN = 27
 
 _NOTATION = (
-    "Times are in seconds and may be fractions. Endpoints are in Twisted's notation, such as "
-    "tcp:8080:interface=127.0.0.1 or unix:/run/brxy/http."
+    "A TIME is a number of seconds, or has units: 1.5, 90s, 5m, 1h30m. A SIZE is a number of "
+    "bytes, or has a unit: 64K, 512M, 2G. An ENDPOINT is 8080 or *:8080 (all addresses), "
+    "127.0.0.1:8080, [::1]:8080, unix:/run/brxy/http, or any other in Twisted's notation."
 )
 
 

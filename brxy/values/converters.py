@@ -23,23 +23,61 @@ __all__ = [
     "route",
     "routePattern",
     "seconds",
+    "size",
     "spawnName",
+    "wholeSeconds",
 ]
 
 # With the id of an edge it is the value of a label, for which Kubernetes has these rules.
 _SPAWN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,28}[A-Za-z0-9])?")
 
 
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+_PART = r"(\d+(?:\.\d+)?)(ms|[smhd])"
+_TIME = re.compile(f"(?:{_PART})+", re.ASCII)
+
+_SIZE = re.compile(r"(\d+)([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
+
+_TIMES = "such as 90s, 5m or 1h30m"
+
+
 def seconds(text: str | float) -> float:
     """
-    Convert a time in seconds, 0 or more.  Numbers are for defaults.
+    Convert a time, 0 or more, to seconds: a number of them, or numbers with the units
+    C{ms}, C{s}, C{m}, C{h} and C{d}.  Numbers are for defaults.
 
     @raise ValueError: it is not a time.
     """
-    value = _number(text)
+    value = _time(text)
     if not 0 <= value < math.inf:
-        raise ValueError("a number of seconds, 0 or more, is needed")
+        raise ValueError(f"a number of seconds, 0 or more, is needed, or a time {_TIMES}")
     return value
+
+
+def wholeSeconds(text: str) -> int:
+    """
+    Convert a time of whole seconds, 0 or more, to seconds.
+
+    @raise ValueError: it is not one.
+    """
+    value = _time(text)
+    if not (0 <= value < math.inf and value == int(value)):
+        raise ValueError("a whole number of seconds is needed, or a time such as 5m, 1h or 365d")
+    return int(value)
+
+
+def size(text: str) -> int:
+    """
+    Convert a number of bytes, with or without one of the units C{K}, C{M}, C{G} and C{T},
+    of 1024 bytes and so on.
+
+    @raise ValueError: it is not one.
+    """
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError("a number of bytes, 0 or more, is needed, such as 1000, 64K, 512M or 2G")
+    return int(match[1]) << 10 * " kmgt".index(match[2].lower() or " ")
 
 
 def positive(text: str | float) -> float:
@@ -48,13 +86,15 @@ def positive(text: str | float) -> float:
 
     @raise ValueError: it is not a time, or 0.
     """
-    value = _number(text)
+    value = _time(text)
     if not 0 < value < math.inf:
-        raise ValueError("a number of seconds, more than 0, is needed")
+        raise ValueError(f"a number of seconds, more than 0, is needed, or a time {_TIMES}")
     return value
 
 
-def _number(text: str | float) -> float:
+def _time(text: str | float) -> float:
+    if isinstance(text, str) and _TIME.fullmatch(text):
+        return sum(float(each) * _UNITS[unit] for each, unit in re.findall(_PART, text))
     try:
         return float(text)
     except ValueError:

@@ -5,7 +5,8 @@ Settings of an edge: where clients connect, and which hosts are served.
 from __future__ import annotations
 
 from brxy.edge.config.kinds import ENDPOINT, FRONTEND, HALF_CLOSED, NETWORK
-from brxy.program.fields import FLAG, FOLDER, PORT, ROUTE, Kind, Setting, count
+from brxy.program.fields import FLAG, FOLDER, PORT, ROUTE, Kind, Setting
+from brxy.values.converters import wholeSeconds
 
 __all__ = ["CLIENTS", "ROUTES", "TLS"]
 
@@ -19,7 +20,7 @@ CLIENTS = (
         short="p",
         group=_CLIENTS,
         kind=ENDPOINT,
-        help="Where HTTP clients connect: a port number or a server endpoint.",
+        help="Where HTTP clients connect, such as 8080, 127.0.0.1:8080 or unix:/run/brxy/http.",
         field="ports",
         default="8080",
         default_note="if no other port for clients is given",
@@ -106,7 +107,7 @@ TLS = (
         name="tls-port",
         group=_TLS,
         kind=ENDPOINT,
-        help="Where HTTPS clients connect: a port number or a server endpoint.",
+        help="Where HTTPS clients connect, such as 443 or [::1]:8443.",
         field="tls_ports",
         repeatable=True,
         detail="TLS ends at the edge. This needs ``--tls-certs``.",
@@ -144,7 +145,7 @@ TLS = (
     Setting(
         name="hsts",
         group=_TLS,
-        kind=count("seconds", placeholder="SECONDS"),
+        kind=Kind("TIME", wholeSeconds, "a time of whole seconds, 0 or more", "seconds"),
         help="HSTS: tell browsers to use only HTTPS for this long.",
         field="hsts",
         default_note="off",

@@ -4,7 +4,7 @@ Settings of an edge: its instances, its nodes, and how it starts and stops.
 
 from __future__ import annotations
 
-from brxy.edge.config.kinds import ALLOWED, NODE_ENDPOINT, SPAWN
+from brxy.edge.config.kinds import ALLOWED, ENDPOINT, SPAWN
 from brxy.program.fields import (
     ACTION,
     CAPACITY,
@@ -137,8 +137,8 @@ NODES = (
     Setting(
         name="node-port",
         group=_NODES,
-        kind=NODE_ENDPOINT,
-        help="Where nodes connect to the edge: a server endpoint.",
+        kind=ENDPOINT,
+        help="Where nodes connect to the edge, such as 127.0.0.1:9080 or unix:/run/brxy/nodes.",
         field="node_ports",
         default="tcp:9080:interface=127.0.0.1",
         default_note="or a Unix socket of the edge's own, or none",

@@ -22,7 +22,6 @@ __all__ = [
     "FRONTEND",
     "HALF_CLOSED",
     "NETWORK",
-    "NODE_ENDPOINT",
     "SPAWN",
     "Frontend",
 ]
@@ -55,10 +54,6 @@ _OVER_TLS: Mapping[str, Sequence[str]] = {"tls:": (), "tls-postgres:": ("postgre
 _ALPN = re.compile(r"(?<!\\):alpn=([^:\\]*)(?=:|$)")
 
 
-def _portEndpoint(text: str) -> str:
-    return _endpoint(f"tcp:{text}" if text.isdigit() else text)
-
-
 def _endpoint(text: str) -> str:
     return serverEndpoint(text, "use --tls-port, or --node-tls-cert for nodes")
 
@@ -73,7 +68,7 @@ def _frontend(text: str) -> Frontend:
         raise ValueError("alpn= is for TLS only: use tls:ENDPOINT")
     alpn = alpn or _OVER_TLS.get(kind, ())
     postgres = kind == "tls-postgres:"
-    return Frontend(route(name), _portEndpoint(endpoint), bool(kind), alpn, postgres)
+    return Frontend(route(name), _endpoint(endpoint), bool(kind), alpn, postgres)
 
 
 def _withoutALPN(endpoint: str) -> tuple[str, Sequence[str]]:
@@ -108,10 +103,9 @@ def _network(text: str) -> str:
     return text
 
 
-_SERVER = "a server endpoint or a port number"
+_SERVER = "a port, ``ADDRESS:PORT`` or a server endpoint"
 
-ENDPOINT = Kind("ENDPOINT", _portEndpoint, _SERVER)
-NODE_ENDPOINT = Kind("ENDPOINT", _endpoint, "a server endpoint")
+ENDPOINT = Kind("ENDPOINT", _endpoint, _SERVER)
 FRONTEND = Kind(
     "NAME=ENDPOINT",
     _frontend,

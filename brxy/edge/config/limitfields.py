@@ -4,7 +4,9 @@ Settings of an edge: how much clients may use, and how long things may take.
 
 from __future__ import annotations
 
-from brxy.program.fields import POSITIVE, SECONDS, Kind, Setting, atLeastOne, count
+from attrs import evolve
+
+from brxy.program.fields import POSITIVE, SECONDS, Setting, atLeastOne, count, size
 
 __all__ = ["LIMITS", "TIMEOUTS"]
 
@@ -12,7 +14,7 @@ _LIMITS = "Limits"
 _TIMEOUTS = "Timeouts"
 
 _NO_LIMIT = "no limit"
-_LIMITED_SECONDS = Kind("SECONDS", SECONDS.convert, SECONDS.takes, SECONDS.unit, _NO_LIMIT)
+_LIMITED_SECONDS = evolve(SECONDS, zero=_NO_LIMIT)
 
 _ONE_ADDRESS = "One address is an IPv4 address or an IPv6 network of 64 bits (/64)."
 _BY_ADDRESS = ":ref:`limits-by-address`"
@@ -118,7 +120,7 @@ LIMITS = (
     Setting(
         name="max-body",
         group=_LIMITS,
-        kind=count("bytes", _NO_LIMIT, "BYTES"),
+        kind=size(_NO_LIMIT),
         help="How large the body of a request may be.",
         field="limits.max_body",
         default="0",
@@ -129,7 +131,7 @@ LIMITS = (
     Setting(
         name="request-buffer",
         group=_LIMITS,
-        kind=count("bytes", "no body is collected", "BYTES"),
+        kind=size("no body is collected"),
         help="How large a request body may be that the edge collects before it uses an instance.",
         field="limits.request_buffer",
         default="65536",
@@ -147,7 +149,7 @@ LIMITS = (
     Setting(
         name="request-buffer-total",
         group=_LIMITS,
-        kind=count("bytes", placeholder="BYTES"),
+        kind=size(),
         help="How many bytes of collected request bodies the edge keeps at once.",
         field="limits.request_buffer_total",
         default="67108864",
@@ -282,7 +284,7 @@ TIMEOUTS = (
     Setting(
         name="tcp-keepalive",
         group=_TIMEOUTS,
-        kind=Kind("SECONDS", SECONDS.convert, SECONDS.takes, SECONDS.unit, "no probes"),
+        kind=evolve(SECONDS, zero="no probes"),
         help="After how many seconds of silence the kernel probes whether a client is there.",
         field="limits.tcp_keepalive",
         default="60",

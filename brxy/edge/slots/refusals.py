@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.interfaces import IAddress
 
 from brxy.edge.events import Events, NodeRefused
+from brxy.values.networks import plainAddress
 
 __all__ = ["MOST", "PAUSE", "Refusals"]
 
@@ -37,7 +38,7 @@ class Refusals:
         """
         A node was refused.
         """
-        where = getattr(peer, "host", "a unix socket")
+        where = plainAddress(getattr(peer, "host", "a unix socket"))
         now = self._clock.seconds()
         if now < self._reported.get((where, why), -math.inf) + PAUSE:
             return

@@ -14,6 +14,7 @@ from attrs.converters import optional
 from brxy.processes.environment import environmentFile, variables
 from brxy.reactor.endpoints import clientEndpoint
 from brxy.spawners.spec import seconds
+from brxy.values.converters import size
 
 __all__ = [
     "ContainerOptions",
@@ -28,7 +29,6 @@ __all__ = [
 # through, the message of the daemon is worse.
 _IMAGE = re.compile(r"[a-z0-9][a-zA-Z0-9._/:-]*(@sha256:[0-9a-f]{64})?")
 _WORD = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.:-]*")
-_MEMORY = re.compile(r"([0-9]+)([kmg]?)b?", re.IGNORECASE)
 
 # Bytes; the daemon accepts no less.
 _LEAST_MEMORY = 6 << 20
@@ -66,10 +66,7 @@ def memory(text: str) -> int:
 
     @raise ValueError: it is not an amount, or too little for a container.
     """
-    match = _MEMORY.fullmatch(text)
-    if not match:
-        raise ValueError("an amount is needed, as 512m or 2g")
-    amount = int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[match[2].lower()]
+    amount = size(text)
     if amount < _LEAST_MEMORY:
         raise ValueError("6m is the least")
     return amount

@@ -40,14 +40,22 @@ no pidfile is written unless ``--pidfile`` is given.
 
 :doc:`concepts` explains the words of this page: route, instance, exchange, hold, roll, wake.
 
-Times are in seconds and may be fractions. Endpoints are in `Twisted's notation
-<https://docs.twisted.org/en/stable/core/howto/endpoints.html#endpoint-types-included-with-twisted>`_:
+A *time* is a number of seconds, which may be a fraction, or has units: ``90``, ``1.5``,
+``250ms``, ``90s``, ``5m``, ``1h30m``, ``2d``. A *size* is a number of bytes, or has a unit:
+``1000``, ``64K``, ``512M``, ``2G``; ``K`` is 1024. The same holds for the keys of spawn strings.
 
-* A *server endpoint* says where to listen: ``tcp:8080``,
-  ``tcp:8080:interface=127.0.0.1``, ``tcp6:8080``, ``unix:/run/brxy/nodes:mode=660``, or
-  ``systemd:domain=INET:name=http`` for a socket that systemd passes (see :ref:`systemd`).
-* A *client endpoint* says where to connect: ``tcp:edge.example.net:9080`` or
-  ``unix:/run/brxy/nodes``.
+An *endpoint* says where to listen or to connect:
+
+* ``8080``, ``:8080`` and ``*:8080`` listen at all addresses of the machine, IPv6 and IPv4;
+  ``127.0.0.1:8080`` and ``[::1]:8080`` at one of them, and ``0.0.0.0:8080`` at those of IPv4.
+* ``edge.example.net:9080`` and ``[2001:db8::1]:9080`` say where to connect.
+* ``unix:/run/brxy/nodes`` is a Unix socket, for both.
+* Any other is in `Twisted's notation
+  <https://docs.twisted.org/en/stable/core/howto/endpoints.html#endpoint-types-included-with-twisted>`_.
+  A *server endpoint* is for example ``tcp:8080:interface=127.0.0.1:backlog=100``,
+  ``unix:/run/brxy/nodes:mode=660``, or ``systemd:domain=INET:name=http`` for a socket that
+  systemd passes (see :ref:`systemd`). Without ``interface=``, ``tcp:8080`` listens at all
+  addresses, too. A *client endpoint* is for example ``tcp:edge.example.net:9080``.
 
 If a value is bad, the program writes one line to standard error and exits with status 1.
 """

@@ -199,7 +199,7 @@ class NodeOptionsTests(RefusalTests):
             (["--user", "no-such", "--", "true"], "bad --user 'no-such': there is no such user"),
             (["--stop-signal", "X"], "bad --stop-signal 'X': the name of a signal is needed"),
             (["--edge", "", "--", "true"], "bad --edge '': it is not a client endpoint"),
-            (["--edge", "a:1", "--", "true"], "bad --edge 'a:1': it is not a client endpoint"),
+            (["--edge", "a:1:2", "--", "true"], "bad --edge 'a:1:2': it is not a client endpoint"),
             (["--edge", "tcp:a", "--", "true"], "bad --edge 'tcp:a': it is not a client"),
             (["--edge", "ssl:a:1", "--", "true"], "bad --edge 'ssl:a:1': for TLS use --edge-tls-"),
             (["--edge", "tls:a:1", "--", "true"], "bad --edge 'tls:a:1': for TLS use --edge-tls-"),

@@ -97,7 +97,7 @@ class HelpTextTests(SynchronousTestCase):
             lines[start:],
             [
                 "Times:",
-                "  -w, --wait SECONDS       How long. [default: 1.5]",
+                "  -w, --wait TIME          How long. [default: 1.5]",
                 "      --fast               Hurry.",
                 "",
                 "Numbers:",

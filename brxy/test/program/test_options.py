@@ -22,7 +22,17 @@ from brxy.errors import SpawnFailed, UsageError
 from brxy.program.fields import COMMON, FLAG, SECONDS, Kind, Setting, Table
 from brxy.program.guarded import CannotStart, Guarded, fail
 from brxy.program.options import Options
-from brxy.values.converters import atLeastOne, capacity, count, port, positive, route, seconds
+from brxy.values.converters import (
+    atLeastOne,
+    capacity,
+    count,
+    port,
+    positive,
+    route,
+    seconds,
+    size,
+    wholeSeconds,
+)
 
 
 class ValueTests(SynchronousTestCase):
@@ -41,7 +51,49 @@ class ValueTests(SynchronousTestCase):
         Seconds are any number that is not negative.
         """
         self.assertEqual([seconds(text) for text in ("0", "0.5", "1e3")], [0.0, 0.5, 1000.0])
-        self.refuses(seconds, "-1", "-0.001", "nan", "inf", "1e999", "", "5s", "x")
+        self.refuses(seconds, "-1", "-0.001", "nan", "inf", "1e999", "", "x")
+
+    def test_times(self) -> None:
+        """
+        A time may have units. What is no time is refused with examples.
+        """
+        for text, expected in (
+            ("90s", 90.0),
+            ("5m", 300.0),
+            ("1h", 3600.0),
+            ("1h30m", 5400.0),
+            ("1.5h", 5400.0),
+            ("250ms", 0.25),
+            ("2d", 172800.0),
+            ("0s", 0.0),
+        ):
+            self.assertEqual(seconds(text), expected)
+        self.refuses(seconds, "5 m", "m", "5M", "5min", "-5m", "1h30", "5m!", "\u0665m", ".5m")
+        self.assertEqual(positive("1m"), 60.0)
+        self.refuses(positive, "0m", "0")
+        self.assertEqual([wholeSeconds(each) for each in ("0", "1.5m", "365d")], [0, 90, 31536000])
+        self.refuses(wholeSeconds, "1.5", "-1", "inf", "nan", "1e999", "500ms", "x", "")
+        for convert in (seconds, positive, wholeSeconds):
+            self.assertIn("5m", str(self.assertRaises(ValueError, convert, "soon")))
+
+    def test_sizes(self) -> None:
+        """
+        A size is a number of bytes, or has a unit of 1024 bytes and so on.
+        """
+        for text, expected in (
+            ("0", 0),
+            ("1000", 1000),
+            ("64K", 65536),
+            ("64k", 65536),
+            ("64KiB", 65536),
+            ("512M", 512 << 20),
+            ("2gb", 2 << 30),
+            ("1T", 1 << 40),
+            ("7b", 7),
+        ):
+            self.assertEqual(size(text), expected)
+        self.refuses(size, "", "K", "-1", "1.5M", "1 M", "1P", "\u0665", "1Mi!")
+        self.assertIn("512M", str(self.assertRaises(ValueError, size, "much")))
 
     def test_count(self) -> None:
         """
@@ -187,7 +239,7 @@ class OptionsTests(SynchronousTestCase):
         A bad value of a variable is reported like one of an option, except
         that a secret is not repeated.
         """
-        why = "a number of seconds, 0 or more, is needed"
+        why = "a number of seconds, 0 or more, is needed, or a time such as 90s, 5m or 1h30m"
         self.assertEqual(self.refuse(WAIT="x"), f"brxy-some: bad WAIT 'x': {why}\n")
         self.stderr.truncate(0)
         self.stderr.seek(0)
@@ -258,7 +310,8 @@ class OptionsTests(SynchronousTestCase):
         """
         self.assertEqual(
             self.refuse("--wait", "long"),
-            "brxy-some: bad --wait 'long': a number of seconds, 0 or more, is needed\n",
+            "brxy-some: bad --wait 'long': a number of seconds, 0 or more, is needed, "
+            "or a time such as 90s, 5m or 1h30m\n",
         )
 
     def test_unknown(self) -> None:

@@ -26,6 +26,41 @@ class EndpointTests(SynchronousTestCase):
         for text in ("tcp:8080", "tcp:8080:interface=127.0.0.1", "unix:/run/x:mode=600"):
             self.assertEqual(serverEndpoint(text), text)
 
+    def test_hostPort(self) -> None:
+        """
+        An endpoint may be written as people do: as a host and a port, and for a server as a
+        port alone or with C{*} for all addresses.
+        """
+        for text, server, client in (
+            ("8080", "tcp:8080", None),
+            ("0", "tcp:0", None),
+            (":8080", "tcp:8080", None),
+            ("*:8080", "tcp:8080", None),
+            ("127.0.0.1:80", "tcp:80:interface=127.0.0.1", "tcp:127.0.0.1:80"),
+            ("0.0.0.0:80", "tcp:80:interface=0.0.0.0", "tcp:0.0.0.0:80"),
+            ("[::1]:80", r"tcp:80:interface=\:\:1", r"tcp:\:\:1:80"),
+            ("[::]:80", r"tcp:80:interface=\:\:", r"tcp:\:\::80"),
+            ("[fe80::1%eth0]:80", r"tcp:80:interface=fe80\:\:1%eth0", r"tcp:fe80\:\:1%eth0:80"),
+            ("localhost:80", "tcp:80:interface=127.0.0.1", "tcp:localhost:80"),
+            ("edge.example.net:9080", None, "tcp:edge.example.net:9080"),
+            ("edge:9080", None, "tcp:edge:9080"),
+        ):
+            for check, expected in ((serverEndpoint, server), (clientEndpoint, client)):
+                if expected is None:
+                    error = self.assertRaises(ValueError, check, text)
+                    self.assertIn("; write ", str(error))
+                else:
+                    self.assertEqual(check(text), expected)
+
+    def test_ports(self) -> None:
+        """
+        A port that can't be is named.
+        """
+        for text in ("*:65536", "127.0.0.1:99999", "[::1]:70000"):
+            for check in (clientEndpoint, serverEndpoint):
+                error = self.assertRaises(ValueError, check, text)
+                self.assertIn("a port is a number from 1 to 65535, and not ", str(error))
+
     def assertRefused(self, text: str, why: str) -> None:
         """
         Both kinds are refused for the same reason.
@@ -39,8 +74,9 @@ class EndpointTests(SynchronousTestCase):
         Anything else is refused, with the reason.
         """
         self.assertRefused("", "Unknown endpoint type: ''")
-        self.assertRefused("9080", "Unknown endpoint type: '9080'")
-        self.assertRefused("no:1", "Unknown endpoint type: 'no'")
+        self.assertRefused("x", "Unknown endpoint type: 'x'")
+        self.assertRefused("no:1:2", "Unknown endpoint type: 'no'")
+        self.assertRefused("::1:80", "Unknown endpoint type: ''")
         self.assertRefused("tcp:a", "")
         self.assertRefused("tcp", "")
         self.assertRefused("tcp:a:b", "")

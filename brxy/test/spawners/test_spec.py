@@ -135,7 +135,7 @@ class ConverterTests(SynchronousTestCase):
         Finite times, not below 0.
         """
         self.assertEqual([seconds("0"), seconds("1.5"), seconds(30)], [0, 1.5, 30])
-        for text in ("-1", "inf", "nan", "", "5s"):
+        for text in ("-1", "inf", "nan", "", "5 s"):
             self.assertRaises(ValueError, seconds, text)
 
     def test_routePattern(self) -> None:
@@ -220,10 +220,15 @@ class SplitTests(SynchronousTestCase):
         """
         A bad value is named with its key.
         """
+        time = "0 or more, is needed, or a time such as 90s, 5m or 1h30m"
         for key, value, reason in (
             ("max", "x", "a whole number, 1 or more, is needed"),
             ("route", "a b", "a host name, or one with *. before it, is needed"),
-            ("stop-timeout", "soon", "a number of seconds, 0 or more, is needed"),
+            (
+                "stop-timeout",
+                "soon",
+                f"a number of seconds, {time}",
+            ),
             ("send-proxy", "2", "v1 or v2 is needed"),
         ):
             self.assertBad(

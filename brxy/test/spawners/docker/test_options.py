@@ -53,7 +53,10 @@ class OptionTests(SynchronousTestCase):
             ("docker: image=a volume=/a", "(SOURCE:TARGET or SOURCE:TARGET:ro is needed"),
             ("docker: image=a volume=/a:/b:xx", "(SOURCE:TARGET or SOURCE:TARGET:ro is needed"),
             ("docker: image=a memory=1k", "bad value for memory: '1k' (6m is the least)"),
-            ("docker: image=a memory=much", "(an amount is needed, as 512m or 2g)"),
+            (
+                "docker: image=a memory=much",
+                "(a number of bytes, 0 or more, is needed, such as 1000, 64K",
+            ),
             ("docker: image=a cpus=nan", "(a number of processors is needed, as 1.5)"),
             ("docker: image=a network=-a", "bad value for network: '-a' (a name is needed)"),
             ("docker: image=a user=..", "bad value for user: '..' (a name is needed)"),
