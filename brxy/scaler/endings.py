@@ -93,7 +93,7 @@ class Endings:
         An order is not ready in time.
         """
         instance.startBy(None)
-        reason = f"not ready within {self._start_timeout:g} s"
+        reason = self._lateness(instance)
         if not instance.watched and not instance.slots:
             return self.bury(instance, reason, now)
         if instance.retired:
@@ -106,6 +106,13 @@ class Endings:
             *self._lifecycle.drain(instance, Change.GIVEN_UP),
             *self._rolls.failed(instance, reason),
         ]
+
+    def _lateness(self, instance: Instance) -> str:
+        # Only one of an earlier run has had a node, or is adopted, before it is reached.
+        earlier = instance.adopted or instance.node_id is not None
+        if earlier and instance.state is State.ORDERED:
+            return "not back after the restart of the edge"
+        return f"not ready within {self._start_timeout:g} s"
 
 
 def isSettled(what: Instance | Fleet) -> bool:

@@ -155,6 +155,8 @@ class RestartTests(SynchronousTestCase):
         self.assertEqual(len(self.edge.spawned), 3)
         self.assertEqual(self.edge.failures, [])
         self.assertEqual(self.edge.stopped, [])
+        # They had 5 s, and not the 50 s of an order.
+        self.assertEqual(self.edge.buried, ["not back after the restart of the edge"] * 3)
 
     def test_sought(self) -> None:
         """
@@ -262,6 +264,7 @@ class RestartTests(SynchronousTestCase):
         missing.scaler.restore([record], 0.0)
         missing.advance(5.0)
         self.assertEqual((missing.scaler.total(), missing.failures), (0, []))
+        self.assertEqual(missing.buried, ["not back after the restart of the edge"])
 
     def test_byName(self) -> None:
         """

@@ -11,6 +11,7 @@ from itertools import count
 from attrs import evolve
 
 from brxy.scaler.decisions import (
+    Buried,
     Decision,
     Fail,
     Newest,
@@ -44,6 +45,7 @@ class FakeEdge:
     @ivar recounted: the routes whose waiters the scaler has counted, in order.
     @ivar spawned: the orders.
     @ivar newest: the last NEWEST of each instance.
+    @ivar buried: why instances are gone.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class FakeEdge:
         self.retired: list[Instance] = []
         self.stopped: list[Stop] = []
         self.failures: list[Fail] = []
+        self.buried: list[str] = []
         self.roll_failures: list[RollFailed] = []
         self.newest: dict[Instance, bool] = {}
 
@@ -85,6 +88,8 @@ class FakeEdge:
                     self.stopped.append(decision)
                 case Newest(instance, newest):
                     self.newest[instance] = newest
+                case Buried(_, reason):
+                    self.buried.append(reason)
                 case RollFailed():
                     self.roll_failures.append(decision)
                 case Fail(route):
