@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall, ITCP
 from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-__all__ = ["ANY", "Question", "answering", "fewReports", "siteName", "urlPath", "waitUntilReady"]
+__all__ = ["ANY", "Question", "answering", "siteName", "urlPath", "waitUntilReady"]
 
 # The pause between two attempts: this part of the time that the app has taken so far, so
 # that its readiness is noticed 1 % late on average; but within these limits (seconds).
@@ -30,9 +30,6 @@ _TURN = 0.0005
 # Seconds an attempt may take: to connect, and to be answered.
 _CONNECT_TIMEOUT = 1
 _ANSWER_TIMEOUT = 5.0
-
-# Texts of one app.
-_MOST_REPORTS = 5
 
 # RFC 9112, section 4.
 _GOOD_STATUS = re.compile(rb"HTTP/1\.[01] [23][0-9][0-9]\b")
@@ -130,21 +127,6 @@ def answering(
     attempts = _Attempts(reactor, hosts, port, question, report, _COUNT)
     attempts.begin()
     return attempts.ready
-
-
-def fewReports(report: Callable[[str], None]) -> Callable[[str], None]:
-    """
-    @return: a function that passes each text on once, and only a few of them, so that an
-        app whose answers vary does not fill the log.
-    """
-    reported: set[str] = set()
-
-    def reportOnce(text: str) -> None:
-        if text not in reported and len(reported) < _MOST_REPORTS:
-            reported.add(text)
-            report(text)
-
-    return reportOnce
 
 
 class _Count:

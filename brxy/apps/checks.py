@@ -15,10 +15,11 @@ from brxy.apps.settings import AppSettings
 from brxy.errors import SpawnFailed
 from brxy.processes.child import Child
 from brxy.processes.place import Place
-from brxy.readiness import Question, answering, fewReports, siteName
+from brxy.readiness import Question, answering, siteName
+from brxy.values.reports import fewReports
 from brxy.wire.proxyheader import proxyHeader
 
-__all__ = ["Checks", "CommandCheck"]
+__all__ = ["Checks", "CommandCheck", "siteQuestion"]
 
 # Where an app may listen: some choose ::1 for the name localhost.
 _HOSTS = (HOST, "::1")
@@ -29,6 +30,17 @@ _LONGEST_RUN = 10.0
 _PART = 1 / 10
 _SHORTEST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
+
+
+def siteQuestion(path: str | None, route: str, send_proxy: str | None) -> Question:
+    """
+    @param path: what the app must answer; L{None}: a connection is enough.
+    @param send_proxy: the version of the PROXY protocol that it expects.
+    @return: what the app of a route must answer before it is ready.
+    """
+    # The check is no client, so its PROXY header has no addresses.
+    header = proxyHeader(send_proxy, None) if send_proxy else b""
+    return Question(path, siteName(route), header)
 
 
 class CommandCheck:
@@ -159,9 +171,7 @@ class Checks:
             )
             await self._printed
             self.lacking = listens
-        # The check is no client, so its PROXY header has no addresses.
-        header = proxyHeader(settings.send_proxy, None) if settings.send_proxy else b""
-        question = Question(settings.ready_path, siteName(self._route), header)
+        question = siteQuestion(settings.ready_path, self._route, settings.send_proxy)
         host = await answering(
             self._reactor, _HOSTS, self._port, question, lambda what: self.note(f"the app {what}")
         )

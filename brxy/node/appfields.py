@@ -55,6 +55,11 @@ APP = (
         kind=Kind("HOST:PORT", _address, "a host and a port"),
         help="The address of an app that runs already, in place of a command.",
         field="app",
+        detail="""
+        The node waits until the app answers (with ``--ready-path``, until that is answered). If
+        the app cannot be reached later, the node takes no exchanges until it answers again, and
+        the log says so; clients are held meanwhile, or served by other instances.
+        """,
     ),
     Setting(
         name="app-port",

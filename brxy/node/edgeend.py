@@ -90,6 +90,11 @@ class Owner(Protocol):
         A slot takes no exchanges for a moment, and then shall be ready again.
         """
 
+    def refused(self, slot: EdgeEnd) -> None:
+        """
+        The app could not be reached for the exchange of a slot, which shall rest.
+        """
+
     def setNewest(self, newest: bool) -> None:
         """
         The edge reports whether the node is the newest instance of its route.
@@ -172,7 +177,7 @@ class EdgeEnd(Framed):
         self._endExchange()
         self._sendRefuse(reasonPayload(reason))
         self._finish()
-        self._owner.rest(self)
+        self._owner.refused(self)
 
     def _sendRefuse(self, reason: bytes) -> None:
         self.pulling = False

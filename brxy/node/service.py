@@ -15,7 +15,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from brxy.apps.app import App
+from brxy.apps.checks import siteQuestion
 from brxy.apps.idleclock import IdleClock
+from brxy.apps.target import Target
 from brxy.interfaces import Address
 from brxy.node.capacity import Capacity
 from brxy.node.farewell import reportEnd
@@ -74,6 +76,7 @@ class NodeService(Service):
         self._idle_clock: IdleClock | None = None
         self._idle: Deferred[None] | None = None
         self._app: App | None = None
+        self._target = None if settings.app is None else self._makeTarget(settings.app)
         if settings.command:
             self._app = App(
                 reactor,
@@ -85,6 +88,17 @@ class NodeService(Service):
                 progress=None if output else passed_on.progress,
                 report=self._lacking,
             )
+
+    def _makeTarget(self, address: Address) -> Target:
+        settings = self._settings
+        return Target(
+            self._reactor,
+            settings.route,
+            address,
+            siteQuestion(settings.ready_path, settings.route, settings.send_proxy),
+            lambda: self._targetAnswers(address),
+            self._drain,
+        )
 
     # Coming up
 
@@ -98,14 +112,14 @@ class NodeService(Service):
             EndReader(self._reactor, 0, self._reactor.stop)
         app = self._app
         if app is None:
-            assert self._settings.app is not None, "neither a command nor an app"
-            self._appReady(self._settings.app)
+            assert self._target is not None, "neither a command nor an app"
+            self._target.start()
             return
         if started := self._early(self._reactor):
             app.adopt(*started)
         else:
             app.start()
-        app.ready.addCallback(self._appReady)
+        app.ready.addCallback(self._started)
         app.ready.addErrback(lambda failure: self._log.failure("while coming up", failure))
         app.ended.addCallback(self._appEnded)
         app.ended.addErrback(lambda failure: self._log.failure("after the app's end", failure))
@@ -114,11 +128,20 @@ class NodeService(Service):
         route = self._settings.route
         self._log.info("{route}: not ready yet: {lacking}", route=route, lacking=lacking)
 
+    def _started(self, address: Address) -> None:
+        route = self._settings.route
+        self._log.info("{route}: the app answers at {address}", route=route, address=address)
+        self._appReady(address)
+
+    def _targetAnswers(self, address: Address) -> None:
+        if self._idle_clock is None:
+            self._appReady(address)
+        elif self.pulls:
+            for uplink in self._uplinks:
+                uplink.ready()
+
     def _appReady(self, address: Address) -> None:
         settings = self._settings
-        self._log.info(
-            "{route}: the app answers at {address}", route=settings.route, address=address
-        )
         self._idle_clock = IdleClock(
             self._reactor,
             settings.idle_timeout,
@@ -139,6 +162,20 @@ class NodeService(Service):
         See L{brxy.node.uplink.Host}.
         """
         return self._idle_clock is None or self._idle_clock.leaving
+
+    @property
+    def pulls(self) -> bool:
+        """
+        See L{brxy.node.uplink.Host}.
+        """
+        return not self.leaving and (self._target is None or self._target.up)
+
+    def appRefused(self) -> None:
+        """
+        See L{brxy.node.uplink.Host}.
+        """
+        if self._target is not None:
+            self._target.lose()
 
     def claim(self) -> bool:
         """
@@ -229,6 +266,8 @@ class NodeService(Service):
 
     async def _stop(self) -> None:
         grace = Grace(self._reactor, self._settings.drain_timeout)
+        if self._target is not None:
+            self._target.stop()
         if self._idle_clock is not None:
             self._idle_clock.retire()
         await self._finishRunning(grace)

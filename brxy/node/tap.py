@@ -29,6 +29,10 @@ from brxy.program.tokenfile import readToken
 __all__ = ["Options", "makeService"]
 
 
+# Options that concern an app which the node starts, without those that have a default.
+_OF_COMMANDS = ("app-port", "env", "env-file", "cwd", "user", "ready-command", "ready-log")
+
+
 class Options(CommonOptions):
     """
     The options of the node.  What the edge passes to it in the environment is the
@@ -117,6 +121,13 @@ class Options(CommonOptions):
         command = self["command"]
         if (self["app"] is None) == (not command):
             raise usage.UsageError("give the app's command after --, or --app HOST:PORT")
+        if self["app"] is not None:
+            useless = [name for name in _OF_COMMANDS if self[name]]
+            if useless:
+                raise usage.UsageError(
+                    f"--{useless[0]} is for an app that the node starts: "
+                    "give a command after -- in place of --app"
+                )
         if command:
             around = self.surroundings()
             environment = appEnvironment(os.environ, 0, HOST, self["route"], around)

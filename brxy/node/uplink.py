@@ -38,6 +38,17 @@ class Host(Places, Protocol):
         The node takes no more exchanges.
         """
 
+    @property
+    def pulls(self) -> bool:
+        """
+        The node takes exchanges now.
+        """
+
+    def appRefused(self) -> None:
+        """
+        The app could not be reached for an exchange.
+        """
+
     def newestChanged(self) -> None:
         """
         C{newest} of an uplink may have changed.
@@ -146,7 +157,7 @@ class Uplink:
         self.admitted = True
         self._generation = welcome.generation
         self.setNewest(welcome.newest)
-        if not self._host.leaving:
+        if self._host.pulls:
             slot.ready()
 
     def rest(self, slot: EdgeEnd) -> None:
@@ -155,8 +166,15 @@ class Uplink:
         """
         self._resting.start(slot)
 
+    def refused(self, slot: EdgeEnd) -> None:
+        """
+        See L{brxy.node.edgeend.Owner}.
+        """
+        self.rest(slot)
+        self._host.appRefused()
+
     def _rested(self, slot: EdgeEnd) -> None:
-        if not self._host.leaving:
+        if self._host.pulls:
             slot.ready()
 
     def setNewest(self, newest: bool) -> None:
@@ -173,6 +191,13 @@ class Uplink:
         self._host.retire()
 
     # What the node decides
+
+    def ready(self) -> None:
+        """
+        Take exchanges again.
+        """
+        for slot in self._slots.slots:
+            slot.ready()
 
     def unready(self) -> None:
         """

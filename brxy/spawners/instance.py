@@ -13,7 +13,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from brxy.interfaces import Address, Gone, IInstance
-from brxy.readiness import ANY, Question, answering, fewReports
+from brxy.readiness import ANY, Question, answering
+from brxy.values.reports import fewReports
 
 __all__ = ["BaseInstance"]
 

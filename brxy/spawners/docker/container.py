@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from brxy.interfaces import Address
-from brxy.readiness import ANY, Question, fewReports
+from brxy.readiness import ANY, Question
 from brxy.spawners.api.errors import DaemonError, Refused
 from brxy.spawners.docker.ending import exitReason, lastLine, startFailed, unhealthy
 from brxy.spawners.docker.engine import Engine
@@ -18,6 +18,7 @@ from brxy.spawners.docker.instance import EngineInstance, insist
 from brxy.spawners.docker.pulls import Pulls
 from brxy.spawners.docker.removal import removeContainer, stopContainer
 from brxy.spawners.docker.watch import Watch
+from brxy.values.reports import fewReports
 
 __all__ = ["Container", "Daemon", "ContainerPlan"]
 

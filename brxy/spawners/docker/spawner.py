@@ -12,9 +12,10 @@ from attrs import field, frozen
 from attrs.converters import optional
 from twisted.internet.defer import Deferred, gatherResults
 
+from brxy.apps.checks import siteQuestion
 from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, SpawnOrder
-from brxy.readiness import Question, siteName, urlPath
+from brxy.readiness import urlPath
 from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.base import (
     IMAGE,
@@ -34,7 +35,6 @@ from brxy.spawners.docker.removal import removeContainer, stopContainer
 from brxy.spawners.docker.watch import Watch
 from brxy.spawners.output import lackingLogger
 from brxy.spawners.spec import portNumber, seconds
-from brxy.wire.proxyheader import proxyHeader
 
 __all__ = ["DockerSpawner", "DockerOptions", "factory"]
 
@@ -124,15 +124,13 @@ class DockerSpawner(EngineSpawner):
     def _container(self, name: str, order: SpawnOrder, body: Mapping[str, Any]) -> Container:
         options = self._options
         version = order.environment.get("BRXY_SEND_PROXY")
-        # The request is no client's, so its PROXY header has no addresses.
-        header = proxyHeader(version, None) if version else b""
         plan = ContainerPlan(
             name,
             body,
             options.pull,
             options.port,
             options.stopTimeout(options.port is not None),
-            Question(options.ready_path, siteName(order.route), header),
+            siteQuestion(options.ready_path, order.route, version),
             lackingLogger(self._log, order.route, order.ticket),
         )
         return Container(self._daemon, plan)

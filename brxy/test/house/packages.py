@@ -24,7 +24,7 @@ ROOT = {
     "slots": "wire transport reactor errors",
     "processes": "reactor values errors",
     "readiness": "",
-    "apps": "processes transport wire readiness errors interfaces",
+    "apps": "processes transport wire readiness values errors interfaces",
     "program": "processes transport reactor values errors",
     "pki": "program values errors",
     "spawners": "apps processes tls reactor readiness wire values errors interfaces",

@@ -186,6 +186,8 @@ class NodeOptionsTests(RefusalTests):
         for arguments, why in (
             ([], app),
             (["--app", "a:1", "--", "true"], app),
+            (["--app", "a:1", "--cwd", "/"], "--cwd is for an app that the node starts: give a"),
+            (["--app", "a:1", "--env", "A=1"], "--env is for an app that the node starts"),
             (["--app", "a"], "bad --app 'a': HOST:PORT is needed"),
             (["--app", ":1"], "bad --app ':1': HOST:PORT is needed"),
             (["--app", "a:65536"], "bad --app 'a:65536': HOST:PORT is needed"),

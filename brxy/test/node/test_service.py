@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.interfaces import Address
@@ -19,7 +19,7 @@ from brxy.node.output import PassedOn
 from brxy.node.service import NodeService
 from brxy.node.settings import NodeSettings
 from brxy.node.uplink import REFUSED_PAUSE
-from brxy.test.support.memory.network import FakeApp, FakeReactor
+from brxy.test.support.memory.network import FakeApp, FakeReactor, settle
 from brxy.wire.frames import (
     ACCEPT,
     DATA,
@@ -105,11 +105,25 @@ class NodeServiceTests(SynchronousTestCase):
         settings = evolve(SETTINGS, **changes)
         self.service = NodeService(self.reactor, settings, self.exits.append, environ={})
 
+    def begin(self) -> None:
+        """
+        Start the node, whose app answers.
+        """
+        self.service.startService()
+        self.answer()
+
+    def answer(self) -> None:
+        """
+        Have the app accept the connection that is attempted.
+        """
+        self.reactor.accept()
+        settle(self.reactor, lambda: self.reactor.ends)
+
     def start(self, newest: bool = True) -> list[_Edge]:
         """
         Start the node, and let it in.
         """
-        self.service.startService()
+        self.begin()
         edges = [_Edge(self.reactor.accept()) for _ in range(self.reactor.dialling())]
         for edge in edges:
             edge.welcome(newest)
@@ -143,7 +157,7 @@ class NodeServiceTests(SynchronousTestCase):
         A node opens as many slots as its app takes exchanges, and introduces itself on
         each.
         """
-        self.service.startService()
+        self.begin()
         self.assertEqual(self.reactor.dialling(), 2)
         edges = [_Edge(self.reactor.accept()) for _ in range(2)]
         first, second = [self.hello(edge) for edge in edges]
@@ -160,7 +174,7 @@ class NodeServiceTests(SynchronousTestCase):
         names = set()
         for _ in range(2):
             self.make()
-            self.service.startService()
+            self.begin()
             names.add(self.hello(_Edge(self.reactor.accept())).instance)
             self.reactor.accept()
         self.assertEqual(len(names), 2)
@@ -169,11 +183,63 @@ class NodeServiceTests(SynchronousTestCase):
         """
         A slot that was let in pulls.
         """
-        self.service.startService()
+        self.begin()
         edge = _Edge(self.reactor.accept())
         self.assertEqual(edge.heard(), [HELLO])
         edge.welcome()
         self.assertEqual(edge.heard(), [READY])
+
+    def test_waits(self) -> None:
+        """
+        A node waits until the app answers, and says so in one line.
+        """
+        with capturedLogs() as events:
+            self.service.startService()
+            for _ in range(20):
+                self.assertEqual(self.reactor.dialling(), 1)
+                self.reactor.refuse()
+                self.advance(1)
+            self.assertEqual(
+                [formatEvent(event) for event in events],
+                ["r: waiting until the app at 127.0.0.1:20000 answers"],
+            )
+        self.answer()
+        self.assertEqual(self.reactor.dialling(), 2)
+
+    def test_readyPath(self) -> None:
+        """
+        The app must answer the path that is given, for its route; what else it answers
+        is logged.
+        """
+        self.make(ready_path="/up", route="a.example")
+        with capturedLogs() as events:
+            self.service.startService()
+            for status in (b"503", b"200"):
+                self.advance(0.2)
+                app = self.reactor.accept()
+                settle(self.reactor, lambda: self.reactor.ends)
+                self.assertIn(b"GET /up HTTP/1.1\r\nHost: a.example\r\n", app.received)
+                app.end.write(b"HTTP/1.1 %b X\r\n\r\n" % status)
+                settle(self.reactor, lambda: self.reactor.ends)
+        self.assertEqual(
+            [formatEvent(event) for event in events],
+            [
+                "a.example: not ready yet: the app answers 503 to GET /up (Host: a.example)",
+                "a.example: the app answers at 127.0.0.1:20000",
+            ],
+        )
+        self.assertEqual(self.reactor.dialling(), 2)
+
+    def test_stopWaiting(self) -> None:
+        """
+        A node that waits can be stopped.
+        """
+        self.service.startService()
+        self.reactor.refuse()
+        stopped = self.service.stopService()
+        self.reactor.advance(1)
+        self.successResultOf(stopped)
+        self.assertEqual((self.reactor.dialling(), self.reactor.getDelayedCalls()), (0, []))
 
     def test_redials(self) -> None:
         """
@@ -196,7 +262,7 @@ class NodeServiceTests(SynchronousTestCase):
         Without an edge the node tries on, and says so once.
         """
         with capturedLogs() as events:
-            self.service.startService()
+            self.begin()
             for _ in range(20):
                 for _ in range(self.reactor.dialling()):
                     self.reactor.refuse()
@@ -209,7 +275,7 @@ class NodeServiceTests(SynchronousTestCase):
         """
         A node without an edge is idle, and leaves in its time.
         """
-        self.service.startService()
+        self.begin()
         self.advance(299)
         self.assertFalse(self.isStopped())
         self.advance(2)
@@ -232,16 +298,28 @@ class NodeServiceTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        A slot whose app took no connection pulls again in a moment.
+        When the app can't be reached the node takes nothing more on any slot, until the
+        app answers again.  The log has a line of each.
         """
-        edge, _ = self.start()
-        edge.open()
-        self.reactor.refuse()
-        self.assertEqual(edge.heard(), [REFUSE])
-        self.reactor.advance(REFUSED_PAUSE * 0.9)
-        self.assertEqual(edge.heard(), [])
-        self.reactor.advance(REFUSED_PAUSE * 0.4)
-        self.assertEqual(edge.heard(), [READY])
+        edge, other = self.start()
+        with capturedLogs() as events:
+            edge.open()
+            self.reactor.refuse()
+            self.assertEqual((edge.heard(), other.heard()), ([REFUSE], [UNREADY]))
+            for _ in range(20):
+                self.reactor.refuse()
+                self.reactor.advance(REFUSED_PAUSE * 1.5)
+            self.assertEqual((edge.heard(), other.heard()), ([], []))
+            self.answer()
+        self.assertEqual((edge.heard(), other.heard()), ([READY], [READY]))
+        where = "the app at 127.0.0.1:20000"
+        self.assertEqual(
+            [formatEvent(event) for event in events],
+            [
+                f"r: {where} cannot be reached any more: waiting until it answers",
+                "r: the app answers at 127.0.0.1:20000",
+            ],
+        )
 
     def test_refusedWhileLeaving(self) -> None:
         """
@@ -252,6 +330,7 @@ class NodeServiceTests(SynchronousTestCase):
         self.reactor.refuse()
         edge.say(frame(RETIRE))
         edge.heard()
+        self.answer()
         self.reactor.advance(1)
         self.assertEqual(edge.heard(), [])
 
@@ -324,7 +403,7 @@ class NodeServiceTests(SynchronousTestCase):
         """
         A slot that is let in when the node is leaving does not pull.
         """
-        self.service.startService()
+        self.begin()
         edge, other = [_Edge(self.reactor.accept()) for _ in range(2)]
         edge.welcome()
         edge.say(frame(RETIRE))
@@ -347,7 +426,7 @@ class NodeServiceTests(SynchronousTestCase):
         """
         Without an edge that is just said.
         """
-        self.service.startService()
+        self.begin()
         with capturedLogs() as events:
             os.kill(os.getpid(), signal.SIGHUP)
             self.reactor.advance(0)
@@ -517,7 +596,7 @@ class NodeServiceTests(SynchronousTestCase):
         """
         A node without an edge stops at once.
         """
-        self.service.startService()
+        self.begin()
         self.successResultOf(self.stop())
         self.assertEqual(self.reactor.timers(), 0)
         self.assertEqual(self.reactor.dialling(), 0)

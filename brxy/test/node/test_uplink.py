@@ -40,6 +40,13 @@ class _Node:
     def retire(self) -> None:
         self.retired += 1
 
+    @property
+    def pulls(self) -> bool:
+        return not self.leaving
+
+    def appRefused(self) -> None:
+        pass
+
 
 class _Edge:
     """

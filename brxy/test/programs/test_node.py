@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+from functools import partial
 
 from twisted.internet.defer import Deferred
 
@@ -102,6 +103,32 @@ class NodeTests(ProgramTests):
         second.signal(signal.SIGTERM)
         self.assertEqual(await self.ended(second), -signal.SIGTERM)
         self.assertEqual((await self.get(self.clients, "/env", "a")).status, 200)
+
+    async def test_appComesAndGoes(self) -> None:
+        """
+        A node with C{--app} stands ready while the app is there: a client that comes
+        before the app, or after it has gone, is held until it is back.
+        """
+        edge = await self._edge()
+        port = PORTS.take()
+        self.addCleanup(PORTS.release, port)
+        node = self._node("--app", f"localhost:{port}")
+        held = self.get(self.clients, "/env")
+        await self.said(node, f"waiting until the app at localhost:{port} answers")
+        self.assertNotIn("dialled in", edge.out)
+        for times in (1, 2):
+            app = self.start(*self.gate().split(), PORT=str(port))
+            self.assertEqual((await held).status, 200)
+            app.signal(signal.SIGTERM)
+            await self.ended(app)
+            held = self.get(self.clients, "/env")
+            await self.until(partial(self._lost, node, times))
+        self.assertNoResult(held)
+        self.assertEqual(node.out.count(f"default: the app answers at localhost:{port}"), 2)
+        held.addErrback(lambda failure: None)
+
+    def _lost(self, node: Program, times: int) -> bool:
+        return node.out.count("cannot be reached any more") == times
 
     async def test_appExits(self) -> None:
         """

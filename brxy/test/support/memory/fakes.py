@@ -214,6 +214,9 @@ class FakeOwner:
     def rest(self, slot: Any) -> None:
         self.resting.append(slot)
 
+    def refused(self, slot: Any) -> None:
+        self.resting.append(slot)
+
     def setNewest(self, newest: bool) -> None:
         self.newest.append(newest)
 

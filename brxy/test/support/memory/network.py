@@ -36,6 +36,9 @@ __all__ = [
     "settle",
 ]
 
+# Of connections that are made here.
+_OURS = IPv4Address("TCP", "127.0.0.1", 50000)
+
 TCP_ADDRESS = IPv4Address("TCP", "127.0.0.1", 20000)
 UNIX_ADDRESS = UNIXAddress("/slot")
 
@@ -94,7 +97,7 @@ class PipeEnd:
 
     disconnecting = False
 
-    def __init__(self, clock: Any, address: Any, limit: int) -> None:
+    def __init__(self, clock: Any, address: Any, limit: int, own: Any = None) -> None:
         self.other: PipeEnd = self
         self.protocol: Any = None
         self.writes: list[bytes] = []
@@ -103,6 +106,7 @@ class PipeEnd:
         self.reading = True
         self._clock = clock
         self._address = address
+        self._own = own or address
         self._limit = limit
         self._outbox = bytearray()
         self._producer: Any = None
@@ -255,7 +259,7 @@ class PipeEnd:
         return self._address
 
     def getHost(self) -> Any:
-        return self._address
+        return self._own
 
     def fileno(self) -> int:
         return id(self)
@@ -277,15 +281,21 @@ class PipeEnd:
 
 
 def connect(
-    clock: Any, one: Any, other: Any, address: Any = UNIX_ADDRESS, limit: int = 65536
+    clock: Any,
+    one: Any,
+    other: Any,
+    address: Any = UNIX_ADDRESS,
+    limit: int = 65536,
+    own: Any = None,
 ) -> tuple[PipeEnd, PipeEnd]:
     """
     Connect two protocols.
 
     @param limit: how many bytes are buffered before a producer is paused.
+    @param own: the address of the first one's own end.
     @return: the transport of each.
     """
-    ends = PipeEnd(clock, address, limit), PipeEnd(clock, address, limit)
+    ends = PipeEnd(clock, address, limit, own), PipeEnd(clock, address, limit)
     ends[0].other, ends[1].other = ends[1], ends[0]
     for end, protocol in zip(ends, (one, other), strict=True):
         end.protocol = protocol
@@ -379,7 +389,7 @@ class FakeReactor(MemoryReactorClock):
         """
         app = FakeApp()
         protocol = self._next().buildProtocol(TCP_ADDRESS)
-        _, app.end = ends = connect(self, protocol, app, TCP_ADDRESS, limit)
+        _, app.end = ends = connect(self, protocol, app, TCP_ADDRESS, limit, _OURS)
         self.apps.append(app)
         self.ends += ends
         return app

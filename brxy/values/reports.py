@@ -1,0 +1,28 @@
+"""
+Reports of what varies, few enough for a log.
+
+Pure: it only counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+__all__ = ["fewReports"]
+
+_MOST_REPORTS = 5
+
+
+def fewReports(report: Callable[[str], None]) -> Callable[[str], None]:
+    """
+    @return: a function that passes each text on once, and only a few of them, so that an
+        app whose answers vary does not fill the log.
+    """
+    reported: set[str] = set()
+
+    def reportOnce(text: str) -> None:
+        if text not in reported and len(reported) < _MOST_REPORTS:
+            reported.add(text)
+            report(text)
+
+    return reportOnce
