@@ -50,7 +50,7 @@ _EDGE_SETTINGS = (
     Setting(
         name="edge",
         group=_EDGE,
-        kind=Kind("ENDPOINT", _endpoint, "``HOST:PORT`` or a client endpoint"),
+        kind=Kind("ADDRESS", _endpoint, "``HOST:PORT`` or a client endpoint"),
         help="Where the node dials the edge, at its --node-port, such as edge.example.net:9080.",
         field="edge",
         default="tcp:127.0.0.1:9080",

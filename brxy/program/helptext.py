@@ -14,11 +14,15 @@ __all__ = ["helpText"]
 # Where descriptions begin.  A longer option has its description on the next line.
 _COLUMN = 27
 
-_NOTATION = (
-    "A TIME is a number of seconds, or has units: 1.5, 90s, 5m, 1h30m. A SIZE is a number of "
-    "bytes, or has a unit: 64K, 512M, 2G. An ENDPOINT is 8080 or *:8080 (all addresses), "
-    "127.0.0.1:8080, [::1]:8080, unix:/run/brxy/http, or any other in Twisted's notation."
-)
+# How the values are written for which these words stand.
+_NOTATION = {
+    "TIME": "A TIME is a number of seconds, or has units: 1.5, 90s, 5m, 1h30m.",
+    "SIZE": "A SIZE is a number of bytes, or has a unit: 64K, 512M, 2G.",
+    "ENDPOINT": "An ENDPOINT is 8080 or *:8080 (all addresses), 127.0.0.1:8080, [::1]:8080, "
+    "unix:/run/brxy/http, or any other in Twisted's notation.",
+    "ADDRESS": "An ADDRESS is edge.example.net:9080, [::1]:9080, unix:/run/brxy/nodes, or a "
+    "client endpoint in Twisted's notation.",
+}
 
 
 def helpText(table: Table, description: str, examples: Sequence[str], width: int) -> str:
@@ -28,7 +32,7 @@ def helpText(table: Table, description: str, examples: Sequence[str], width: int
     @param description: what the program does.
     @param width: of a line at most, in characters.
     """
-    lines = ["", *wrap(description, width), "", *wrap(_NOTATION, width)]
+    lines = ["", *wrap(description, width), *_notation(table, width)]
     for group, settings in table.groups().items():
         lines += ["", f"{group}:"]
         for each in settings:
@@ -36,6 +40,12 @@ def helpText(table: Table, description: str, examples: Sequence[str], width: int
     if examples:
         lines += ["", "Examples:", *(indent(each, "  ") for each in examples)]
     return "\n".join(lines)
+
+
+def _notation(table: Table, width: int) -> list[str]:
+    used = {each.kind.placeholder for each in table.options()}
+    texts = [text for placeholder, text in _NOTATION.items() if placeholder in used]
+    return ["", *wrap(" ".join(texts), width)] if texts else []
 
 
 def _head(setting: Setting) -> str:

@@ -105,6 +105,14 @@ class HelpTextTests(SynchronousTestCase):
             ],
         )
 
+    def test_notation(self) -> None:
+        """
+        How times are written is said where there are times.
+        """
+        self.assertIn("\n\nA TIME is a number of seconds", helpText(TABLE, "Does it.", (), 80))
+        self.assertNotIn("SIZE", helpText(TABLE, "Does it.", (), 80))
+        self.assertNotIn("TIME", helpText(Table(COMMON), "Does it.", (), 80))
+
     def test_examples(self) -> None:
         """
         Examples come last, as they are.
