@@ -96,6 +96,25 @@ class InterruptTests(ScreenTests):
         answer.addErrback(lambda failure: None)
         answer.cancel()
 
+    async def test_stubbornInstance(self) -> None:
+        """
+        An edge waits for an app that ignores SIGTERM. A second Ctrl-C ends both.
+        """
+        app = f"sh -c 'trap \"\" TERM; exec {self.gate()}'"
+        edge = self.startOnScreen(
+            *(TWISTD, "-n", "brxy-edge", *self.on, "--port", ANYWHERE),
+            *("--spawn", f"app: stop-timeout=500 -- {app}"),
+        )
+        match = await self.shows(edge, r"listening on http://127\.0\.0\.1:(\d+)")
+        self.assertEqual((await self.get(f"tcp:127.0.0.1:{match[1]}", "/env")).status, 200)
+        edge.type("\x03")
+        await self.shows(
+            edge, r"stopping what was spawned; a second signal \(Ctrl-C\) stops at once"
+        )
+        self.assertIs(edge.status, None)
+        edge.type("\x03")
+        await self.until(lambda: not self.running())
+
     async def test_stubbornApp(self) -> None:
         """
         A node says how long it waits for its app, which a second Ctrl-C kills.
