@@ -10,15 +10,13 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
-import brxy
 from brxy.edge.config.options import Options as EdgeOptions
 from brxy.node.tap import Options as NodeOptions
 from brxy.spawners.registry import findSpawner
 from brxy.spawners.spec import SpawnSpec, parseSpawn, splitCommon
-
-ROOT = Path(brxy.__file__).parents[1]
+from brxy.test.support.pages import ROOT, allLines, codeLines, pages
 
 # Wider lines are cut off on a screen of the usual width.
 WIDEST = 88
@@ -29,46 +27,8 @@ LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
 # A path of the sources, in either markup. Patterns and placeholders don't match.
 PATH = re.compile(r"`((?:doc|examples|fuzz|newsfragments)/[\w./-]+|[A-Z]+\.(?:md|rst))`")
 
-# The end of a paragraph before a block of code. Directives and comments don't match.
-CODE = re.compile(r"^(?!\.\. ).*::$")
-
 # A command line that runs twistd. A quoted part may continue on the next line.
 COMMAND = re.compile(r'^ *(twistd (?:"[^"]*"|[^"\n])*)$', re.MULTILINE)
-
-
-def pages(*patterns: str) -> list[Path]:
-    """
-    @return: the pages of these names, of which there must be some.
-    """
-    found = [page for pattern in patterns for page in sorted(ROOT.glob(pattern))]
-    if not found:
-        raise SkipTest("needs doc/: run the tests in a checkout")
-    return found
-
-
-def allLines(page: Path) -> Iterator[tuple[int, str]]:
-    """
-    @return: the lines of a page, by their numbers.
-    """
-    return enumerate(page.read_text().splitlines(), 1)
-
-
-def codeLines(page: Path) -> Iterator[tuple[int, str]]:
-    """
-    @return: the literal lines of a page of reStructuredText: those that are
-        indented below a paragraph that ends with two colons, or below
-        C{code-block}.
-    """
-    margin: int | None = None
-    for number, line in allLines(page):
-        text = line.strip()
-        indent = len(line) - len(line.lstrip())
-        if margin is not None and text and indent <= margin:
-            margin = None
-        if margin is not None:
-            yield number, line
-        elif text.startswith(".. code-block::") or CODE.search(text):
-            margin = indent
 
 
 def commands(page: Path, program: str) -> Iterator[list[str]]:

@@ -6,15 +6,31 @@ code.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
 import brxy
 
-__all__ = ["listTables", "pagePath", "readPage", "section"]
+__all__ = [
+    "ROOT",
+    "allLines",
+    "codeLines",
+    "listTables",
+    "pagePath",
+    "pages",
+    "readPage",
+    "section",
+]
 
-_DOC = Path(brxy.__file__).parents[1] / "doc"
+#: The checkout.
+ROOT = Path(brxy.__file__).parents[1]
+
+_DOC = ROOT / "doc"
+
+# The end of a paragraph before a block of code. Directives and comments don't match.
+_CODE = re.compile(r"^(?!\.\. ).*::$")
 
 # The characters that underline the titles of a page, from the highest level down.
 _LEVELS = "=-~"
@@ -62,3 +78,38 @@ def listTables(text: str) -> list[list[list[str]]]:
         cells = [re.split(r"^     - ", row, flags=re.MULTILINE) for row in rows]
         tables.append([[" ".join(cell.split()) for cell in row] for row in cells[1:]])
     return tables
+
+
+def pages(*patterns: str) -> list[Path]:
+    """
+    @return: the pages of these names, of which there must be some.
+    """
+    found = [page for pattern in patterns for page in sorted(ROOT.glob(pattern))]
+    if not found:
+        raise SkipTest("needs doc/: run the tests in a checkout")
+    return found
+
+
+def allLines(page: Path) -> Iterator[tuple[int, str]]:
+    """
+    @return: the lines of a page, by their numbers.
+    """
+    return enumerate(page.read_text().splitlines(), 1)
+
+
+def codeLines(page: Path) -> Iterator[tuple[int, str]]:
+    """
+    @return: the literal lines of a page of reStructuredText: those that are
+        indented below a paragraph that ends with two colons, or below
+        C{code-block}.
+    """
+    margin: int | None = None
+    for number, line in allLines(page):
+        text = line.strip()
+        indent = len(line) - len(line.lstrip())
+        if margin is not None and text and indent <= margin:
+            margin = None
+        if margin is not None:
+            yield number, line
+        elif text.startswith(".. code-block::") or _CODE.search(text):
+            margin = indent

@@ -1,0 +1,2 @@
+document.body.textContent = "Hello from vite";
+import.meta.hot?.accept();
