@@ -14,16 +14,26 @@ from typing import Any
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from brxy.errors import UsageError
 from brxy.program.owners import portOwner, socketOwner
+from brxy.reactor.prober import Prober
 from brxy.transport.epollreactor import EpollReactor
 from brxy.transport.inherited import checkInherited
 from brxy.transport.link import PROBES, probe
 from brxy.values.text import printable
 
-__all__ = ["checkPrivate", "edgeEndpoint", "endpointText", "listen", "private", "shown"]
+__all__ = [
+    "checkOpenable",
+    "checkPrivate",
+    "edgeEndpoint",
+    "endpointText",
+    "listen",
+    "private",
+    "shown",
+]
 
 # How many connections may wait to be accepted; the kernel has its own limit.
 BACKLOG = 4096
@@ -65,6 +75,19 @@ def listen(
     if keepalive and listening is not None and listening.family != socket.AF_UNIX:
         probe(listening, keepalive, keepalive / PROBES)
     return ports[0]
+
+
+def checkOpenable(endpoint: str, option: str = "") -> None:
+    """
+    Check that a port can be opened, and open none.
+
+    @param endpoint: as for L{listen}.
+    @param option: as for L{listen}.
+    @raise UsageError: it can't be.
+    """
+    # An inherited socket is open already.
+    if not endpoint.startswith("systemd:"):
+        listen(Prober(), endpoint, Factory(), option=option)
 
 
 def _reason(failure: Failure, advice: str) -> str:

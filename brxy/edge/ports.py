@@ -19,7 +19,7 @@ from brxy.edge.clients.connection import ClientFactory
 from brxy.edge.clients.postgres import START_TIMEOUT, PostgresFactory
 from brxy.edge.clients.proxied import Proxied
 from brxy.edge.config.settings import EdgeSettings
-from brxy.edge.endpoints import checkPrivate, edgeEndpoint, listen, private, shown
+from brxy.edge.endpoints import checkOpenable, checkPrivate, edgeEndpoint, listen, private, shown
 from brxy.edge.events import Events, NoNodeAdmitted
 from brxy.edge.nodesocket import NodeSocket
 from brxy.edge.slots.node import SlotFactory
@@ -110,6 +110,15 @@ class ClientPorts:
         Where clients connect: one address for each port, in their order.
         """
         return [port.getHost() for port in self._open]
+
+    def check(self) -> None:
+        """
+        Check that all ports can be opened.
+
+        @raise UsageError: one of them can't be.
+        """
+        for each in self._named:
+            checkOpenable(each.endpoint)
 
     def open(self) -> None:
         """
@@ -233,6 +242,13 @@ class NodePorts:
         Where nodes dial in: one address for each port, in their order.
         """
         return [port.getHost() for port in self._open]
+
+    def check(self) -> None:
+        """
+        See L{ClientPorts.check}.
+        """
+        for endpoint in self._settings.node_ports:
+            checkOpenable(private(endpoint), "--node-port")
 
     def open(self) -> None:
         """

@@ -84,6 +84,16 @@ class EdgeService(Service):
         """
         return self.parts.nodes.addresses
 
+    def check(self) -> None:
+        """
+        Check that the ports can be opened, before the process goes to the background: what
+        fails there, twistd reports at the terminal in its own words.
+
+        @raise UsageError: one of them can't be.
+        """
+        self.parts.nodes.check()
+        self.parts.clients.check()
+
     def startService(self) -> None:
         """
         Open the ports, and look for what an earlier run has left.

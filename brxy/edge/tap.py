@@ -23,6 +23,7 @@ from brxy.errors import UsageError
 from brxy.interfaces import ILimited, ILocal, IRecovering, ISpawner
 from brxy.program.guarded import Guarded, fail
 from brxy.program.logs import logObserver
+from brxy.program.places import checkPlaces
 from brxy.program.reactors import usedReactor
 from brxy.program.systemd import notifier
 from brxy.scaler.rules import Rule
@@ -122,9 +123,12 @@ def makeService(options: Options) -> IService:
     reactor = usedReactor(options["transport"])
     options.keepUmask()
     try:
+        checkPlaces(options.parent)
         observer = logObserver(reactor, options.parent, os.environ)
         settings = _settings(options, reactor)
         service = EdgeService(reactor, settings, notifier(os.environ))
+        if not options.foreground():
+            service.check()
     except UsageError as error:
         fail(options.program, error)
     return Guarded(options.program, options.foreground(), service, reactor, observer)

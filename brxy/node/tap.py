@@ -20,9 +20,11 @@ from brxy.node.early import EARLY
 from brxy.node.fields import FIELDS
 from brxy.processes.launch import findExecutable
 from brxy.processes.place import Place
+from brxy.processes.ports import PORTS
 from brxy.program.exitstatus import exitWith
 from brxy.program.guarded import Guarded, fail
 from brxy.program.options import Options as CommonOptions
+from brxy.program.places import checkPlaces
 from brxy.program.reactors import usedReactor
 from brxy.program.tokenfile import readToken
 
@@ -169,8 +171,13 @@ def makeService(options: Options) -> IService:
 
     reactor = usedReactor(options["transport"])
     try:
+        checkPlaces(options.parent)
+        if not options.foreground() and options["app-port"]:
+            # In the background twistd would report it in its own words.
+            PORTS.claim(options["app-port"])
+            PORTS.release(options["app-port"])
         observer = logObserver(reactor, options.parent, os.environ)
-    except UsageError as error:
+    except (UsageError, SpawnFailed) as error:
         fail(options.program, error)
     settings = NodeSettings(
         **FIELDS.values(options), command=options["command"], tls=options["tls"]

@@ -316,13 +316,62 @@ class RefusalTests(ProgramTests):
 
     async def test_daemonPort(self) -> None:
         """
+        What can be known before the process goes to the background is reported as in the
+        foreground, and nothing is left.
+        """
+        taken = f"tcp:{self.taken}:interface=127.0.0.1"
+        name = Path("/proc/self/comm").read_text().strip()
+        by = f"Address already in use by process {os.getpid()} ({name})"
+        for arguments, why in (
+            (("-p", taken), f"can't listen on {taken}: {by}"),
+            (
+                ("-p", ANYWHERE, "--node-port", taken),
+                f"can't listen on {taken}: {by}; give another --node-port",
+            ),
+            (
+                ("-p", "unix:nowhere/socket"),
+                "can't listen on unix:nowhere/socket: No such file or directory",
+            ),
+            (
+                ("-p", "unix:" + "x" * 120),
+                f"can't listen on unix:{'x' * 120}: AF_UNIX path too long",
+            ),
+        ):
+            await self._refused(f"brxy-edge: {why}", "brxy-edge", *arguments, "--spawn", _APP)
+        await self._refused(
+            f"brxy-node: port {self.taken} is taken already",
+            *("brxy-node", "--app-port", self.taken, "--", "true"),
+        )
+        self.assertEqual(list(self.folder.glob("*.pid")), [])
+
+    async def test_places(self) -> None:
+        """
+        So are a pidfile and a working folder that can't be used.
+        """
+        why = "No such file or directory"
+        for program in (("brxy-edge", "--spawn", _APP), ("brxy-node", "--", "true")):
+            for mode in (("-n",), ()):
+                await self._refused(
+                    f"{program[0]}: --pidfile {self.folder}/nowhere/pid: {why}",
+                    *(*mode, "--pidfile=nowhere/pid", *program),
+                )
+                await self._refused(
+                    f"{program[0]}: --rundir nowhere: {why}",
+                    *(*mode, "--rundir=nowhere", *program),
+                )
+
+    async def test_daemonLate(self) -> None:
+        """
         A failure that occurs only in the background is reported by twistd in
         its own words. The log has one line for it, and no pidfile is left.
         """
-        taken = f"tcp:{self.taken}:interface=127.0.0.1"
-        edge = self.start(TWISTD, "brxy-edge", "-p", taken, "--spawn", _APP)
+        # It is the edge itself that takes the place.
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            place = f"tcp:{free.getsockname()[1]}:interface=127.0.0.1"
+        edge = self.start(TWISTD, "brxy-edge", "-p", place, "-p", place, "--spawn", _APP)
         self.assertEqual(await self.ended(edge), 1)
-        self.assertIn(f"can't listen on tcp:{self.taken}", edge.err)
+        self.assertIn(f"can't listen on {place}"[:40], edge.err)
         # The process at the terminal ends before the one in the background.
         await self.until(lambda: not self.running())
         log = (self.folder / "twistd.log").read_text()
