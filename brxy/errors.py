@@ -7,6 +7,22 @@ demands something impossible; one line on stderr, exit status 1.
 Anything else that is raised is a bug in brxy.
 """
 
+import errno
+
+#: What the kernel answers when descriptors, memory, processes or room on a disk have run out.
+#: That may pass.
+EXHAUSTED = frozenset(
+    (
+        errno.EAGAIN,
+        errno.EDQUOT,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOBUFS,
+        errno.ENOMEM,
+        errno.ENOSPC,
+    )
+)
+
 
 class BrxyError(Exception):
     """

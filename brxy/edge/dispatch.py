@@ -255,12 +255,14 @@ class Dispatch:
             self._free.remove(slot)
         self._broker.withdraw(slot)
 
-    def unready(self, slot: Slot) -> None:
+    def unready(self, slot: Slot, refusal: str = "") -> None:
         """
         A slot takes no more exchanges.
+
+        @param refusal: see L{Supply.unready}.
         """
         self.leaves(slot)
-        self.supply.unready(slot.instance)
+        self.supply.unready(slot.instance, refusal)
 
     def closed(self, slot: Slot) -> None:
         """

@@ -40,6 +40,7 @@ from brxy.edge.events import (
     Unclaimed,
     Unresponsive,
 )
+from brxy.edge.shortages import Refuses
 from brxy.edge.startstop import (
     ClientsAbandoned,
     FinishingClients,
@@ -62,6 +63,7 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
     DialledIn: (LogLevel.info, "{route}/{ticket}: node {node} dialled in"),
     Ready: (LogLevel.info, "{route}/{ticket}: ready after {seconds:.3f} s"),
     Drains: (LogLevel.info, "{route}/{ticket}: draining"),
+    Refuses: (LogLevel.info, "{route}/{ticket}: refuses exchanges for now: {reason}"),
     Retires: (LogLevel.info, "{route}/{ticket}: retiring"),
     Unresponsive: (LogLevel.info, "{route}/{ticket}: unresponsive, gets no more exchanges"),
     Responsive: (LogLevel.info, "{route}/{ticket}: responsive again"),

@@ -59,9 +59,11 @@ class Supply(Protocol):
         @raise brxy.errors.NodeRefused: it can't serve here.
         """
 
-    def unready(self, instance: Instance) -> None:
+    def unready(self, instance: Instance, refusal: str = "") -> None:
         """
         A slot of an instance takes no more exchanges.
+
+        @param refusal: why no connection to the app could be made, if that is the reason.
         """
 
     def closed(self, slot: Any) -> None:

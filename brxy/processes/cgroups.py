@@ -13,6 +13,7 @@ import re
 from contextlib import suppress
 from errno import EACCES, ENOENT, EPERM, EROFS
 
+from brxy.errors import EXHAUSTED
 from brxy.processes.marks import marked
 
 __all__ = ["Cgroup", "newCgroup"]
@@ -92,8 +93,12 @@ class _Maker:
         @return: a new one; L{None} if this process may not make one.
         """
         if not self._found:
+            try:
+                self._home = _home()
+            except OSError as error:
+                self._found = error.errno not in EXHAUSTED
+                return None
             self._found = True
-            self._home = _home()
             self._removeOld()
         if self._home is None:
             return None
@@ -124,14 +129,13 @@ class _Maker:
 def _home() -> str | None:
     """
     Find the folder of this process's own control group.
+
+    @raise OSError: what the kernel says about that can't be read.
     """
-    try:
-        with open("/proc/self/cgroup", encoding="utf-8") as groups:
-            own = next((line[3:].rstrip("\n") for line in groups if line.startswith("0::")), None)
-        with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
-            lines = [line.split() for line in mounts]
-    except (OSError, UnicodeError):
-        return None
+    with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as groups:
+        own = next((line[3:].rstrip("\n") for line in groups if line.startswith("0::")), None)
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+        lines = [line.split() for line in mounts]
     for words in lines:
         # See proc(5): the fields after a single dash describe the file system.
         if own is None or words[words.index("-") + 1] != "cgroup2":
@@ -162,10 +166,21 @@ def newCgroup(pid: int, mark: int) -> Cgroup | None:
         return None
     # What those start that are in it is in it, too.
     for _ in range(_ROUNDS if mark else 0):
-        outside = set(marked(mark)).difference(made.members())
-        if not outside:
+        if not _moveRest(made, mark):
             break
-        for each in outside:
+    return made
+
+
+def _moveRest(made: Cgroup, mark: int) -> bool:
+    """
+    Move the children of a process that was moved.
+
+    @return: whether there were any.
+    """
+    moved = False
+    with suppress(OSError):
+        for each in set(marked(mark)).difference(made.members()):
+            moved = True
             with suppress(OSError):
                 made.add(each)
-    return made
+    return moved

@@ -260,9 +260,10 @@ class Child:
         Say what the leader left behind.
         """
         assert self._family is not None
-        for pid in [*self._family.strays(), *self._family.members()]:
-            if name := oneLine(nameOf(pid), _MAX_NAME):
-                return f"{name} went on in the background; {advice(self._argv, name)}"
+        with suppress(OSError):
+            for pid in [*self._family.strays(), *self._family.members()]:
+                if name := oneLine(nameOf(pid), _MAX_NAME):
+                    return f"{name} went on in the background; {advice(self._argv, name)}"
         return ""
 
     def _check(self) -> None:
@@ -271,7 +272,13 @@ class Child:
         """
         self._check_call = None
         assert self._family is not None
-        if not self._family.members():
+        try:
+            left = self._family.members()
+        except OSError:
+            # Out of descriptors: what is left will be known later.
+            self._checkLater()
+            return
+        if not left:
             self._finish()
         elif self._killed_at is None:
             self._checkLater()

@@ -8,6 +8,7 @@ import os
 import signal
 from contextlib import suppress
 
+from brxy.errors import EXHAUSTED
 from brxy.processes.groups import groupMembers
 from brxy.processes.launch import Launched, signalGroup
 from brxy.processes.marks import isZombie, marked, markOf
@@ -32,12 +33,14 @@ class Family:
     def members(self) -> list[int]:
         """
         @return: what is left of it after its leader.
+        @raise OSError: that can't be found out now, see L{EXHAUSTED}.
         """
         return [*groupMembers(self._group), *self.strays()]
 
     def strays(self) -> list[int]:
         """
         @return: its processes that have left the group.
+        @raise OSError: as for L{members}.
         """
         found = set(marked(self._mark)) if self._mark else set()
         if self._cgroup is not None:
@@ -48,15 +51,17 @@ class Family:
         """
         Signal the group, unless its number may belong to another group by now.
         """
-        if self.led or groupMembers(self._group):
-            signalGroup(self._group, number)
+        with suppress(OSError):
+            if self.led or groupMembers(self._group):
+                signalGroup(self._group, number)
 
     def signalStrays(self, number: int) -> None:
         """
         Signal its processes that have left the group.
         """
-        for pid in self.strays():
-            self._signalStray(pid, number)
+        with suppress(OSError):
+            for pid in self.strays():
+                self._signalStray(pid, number)
 
     def kill(self) -> None:
         """
@@ -79,13 +84,18 @@ class Family:
         Signal one process.  It is checked again after it is held by a descriptor, because
         its number may belong to another process by now.
         """
-        with suppress(OSError):
+        try:
             descriptor = os.pidfd_open(pid)
-            try:
-                if markOf(pid) == self._mark or self._contains(pid):
+        except OSError as error:
+            if error.errno in EXHAUSTED and markOf(pid) == self._mark:
+                os.kill(pid, number)
+            return
+        try:
+            if markOf(pid) == self._mark or self._contains(pid):
+                with suppress(ProcessLookupError, PermissionError):
                     signal.pidfd_send_signal(descriptor, number)
-            finally:
-                os.close(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _contains(self, pid: int) -> bool:
         return self._cgroup is not None and pid in self._cgroup.members()

@@ -26,6 +26,8 @@ def groupMembers(group: int) -> list[int]:
     Zombies don't count: orphans wait for process 1 to reap them, which may
     take seconds, or for ever in a container.  When this process is process 1, they are
     reaped here.
+
+    @raise OSError: that can't be found out now, see L{brxy.errors.EXHAUSTED}.
     """
     with suppress(ChildProcessError):
         while os.waitpid(-group, os.WNOHANG)[0]:
@@ -48,7 +50,7 @@ def _livesIn(pid: int, group: int) -> bool:
     try:
         # Reading the file of each process of the machine takes ten times longer.
         return os.getpgid(pid) == group and not isZombie(pid)
-    except OSError:
+    except ProcessLookupError:
         return False
 
 

@@ -157,8 +157,6 @@ class Launch:
                 _check(_libc.posix_spawn_file_actions_adddup2(actions, self._stdin, 0))
             _check(_libc.posix_spawn_file_actions_adddup2(actions, stdout, 1))
             _check(_libc.posix_spawn_file_actions_adddup2(actions, stderr, 2))
-            for descriptor in _INHERITED:
-                _check(_libc.posix_spawn_file_actions_addclose(actions, descriptor))
             if self._folder is not None:
                 _check(_libc.posix_spawn_file_actions_addchdir_np(actions, self._folder))
             _check(
@@ -248,22 +246,23 @@ def _strings(texts: Sequence[str]) -> ctypes.Array[ctypes.c_char_p]:
     return (ctypes.c_char_p * (len(encoded) + 1))(*encoded, None)
 
 
-def _inherited() -> list[int]:
+def _closeOnExec() -> None:
     """
-    Return the descriptors that this process inherited.  They are not close-on-exec, as
-    those that Python makes are.
+    Have no child inherit the descriptors that this process has inherited, as those that
+    Python makes.
+
+    C{posix_spawn} could close them too, but refuses to close one above the limit of
+    descriptors, which may be lower than when it was opened.
     """
-    inheritable = []
     for descriptor in map(int, os.listdir("/proc/self/fd")):
         # One of them was open for the listing only.
         with suppress(OSError):
-            if descriptor > 2 and os.get_inheritable(descriptor):
-                inheritable.append(descriptor)
-    return inheritable
+            if descriptor > 2:
+                os.set_inheritable(descriptor, False)
 
 
-# Looked up before there are connections; with 5,000 connections it takes 25 ms.
-_INHERITED = _inherited()
+# Before there are connections; with 5,000 connections it takes 25 ms.
+_closeOnExec()
 
 
 @cache

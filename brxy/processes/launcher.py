@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from brxy.errors import SpawnFailed
 from brxy.processes.launch import Launch, Launched
 
 __all__ = ["LAUNCHER", "Launcher"]
@@ -42,12 +43,17 @@ class Launcher:
         Have the thread start a process.
 
         @return: fires when the process runs, or fails with L{brxy.errors.SpawnFailed}.
+        @raise brxy.errors.SpawnFailed: the thread can't be started.
         """
         if not self._runs:
             # Not earlier, because threads are lost when a daemon forks.  And not with
             # C{threading}, which would wait until the new thread runs.
+            try:
+                start_new_thread(self._work, ())
+            except RuntimeError as error:
+                # Out of threads or memory: an order later may do better.
+                raise SpawnFailed(str(error)) from error
             self._runs = True
-            start_new_thread(self._work, ())
         launched: Deferred[Launched] = Deferred()
         self._orders.put((reactor, launch, launched))
         return launched

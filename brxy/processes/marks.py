@@ -17,6 +17,8 @@ from _thread import allocate_lock
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from brxy.errors import EXHAUSTED
+
 __all__ = ["MARKS", "Marks", "isZombie", "marked", "markOf"]
 
 # <bits/resource.h>; the module C{resource} has no name for it.
@@ -127,6 +129,8 @@ def markOf(pid: int) -> int | None:
 def _readMark(pid: int) -> int | None:
     """
     Read the soft limit from proc(5).
+
+    @raise OSError: that is not possible now, see L{EXHAUSTED}.
     """
     try:
         with open(f"/proc/{pid}/limits", "rb") as limits:
@@ -134,14 +138,16 @@ def _readMark(pid: int) -> int | None:
                 if line.startswith(_LIMITS_LINE):
                     soft = line[len(_LIMITS_LINE) :].split()[0]
                     return int(soft) if soft.isdigit() else resource.RLIM_INFINITY
-    except OSError:
-        pass
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
     return None
 
 
 def marked(mark: int) -> list[int]:
     """
     @return: the processes with this mark, without zombies.
+    @raise OSError: that can't be found out now, see L{EXHAUSTED}.
     """
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     return [pid for pid in pids if markOf(pid) == mark and not isZombie(pid) and _apart(pid)]
@@ -162,12 +168,14 @@ def isZombie(pid: int) -> bool:
     """
     Whether a process has ended and waits to be reaped, or was.  See proc(5),
     C{/proc/pid/stat}.
+
+    @raise OSError: that can't be found out now, see L{EXHAUSTED}.
     """
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
             # The name before the last parenthesis may hold anything.
             state = stat.read().rpartition(b")")[2].split()[0]
-    except (OSError, IndexError):
+    except (FileNotFoundError, ProcessLookupError, IndexError):
         return True
     return state in (b"Z", b"X")
 

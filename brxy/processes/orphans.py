@@ -70,12 +70,17 @@ class Orphans:
         self._call = None
         if not _anyEnded():
             return
-        for pid in _endedChildren():
-            if MARKS.isOrphan(pid):
-                with suppress(ChildProcessError):
-                    os.waitpid(pid, os.WNOHANG)
-        if MARKS.launching:
-            # Until then, the leader may look like an orphan.
+        # Until a launch is over, its leader may look like an orphan.
+        again = MARKS.launching
+        try:
+            for pid in _endedChildren():
+                if MARKS.isOrphan(pid):
+                    with suppress(ChildProcessError):
+                        os.waitpid(pid, os.WNOHANG)
+        except OSError:
+            # Out of descriptors.
+            again = True
+        if again:
             self._soon()
 
 

@@ -4,6 +4,7 @@ Reports an error at the start of a program in one line, and ends it with status 
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401  The first connection would load it, if it then can.
 import gc
 import sys
 from typing import Any, NoReturn

@@ -4,7 +4,7 @@ Ports that accept connections with our own transport, and at most as many as a g
 
 from __future__ import annotations
 
-import errno
+import math
 import select
 import typing
 from typing import Any, cast
@@ -13,6 +13,7 @@ from twisted.internet import tcp, unix
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from brxy.errors import EXHAUSTED
 from brxy.transport.poller import Poller
 from brxy.transport.socketend import addressOf
 from brxy.transport.stream import EVERYTHING, EpollTransport
@@ -27,8 +28,10 @@ _MOST_ACCEPTS = 8
 
 # Out of descriptors or memory: connections wait in the queue, and the port tries again
 # after this many seconds.
-_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _EXHAUSTED_PAUSE = 0.25
+
+# That is logged again only after it did not happen for this long (seconds).
+_QUIET = 60.0
 
 
 class Gate(typing.Protocol):
@@ -99,6 +102,7 @@ class TCPPort(tcp.Port):
     gate: Gate | None = None
     _accepts = 1
     _open = False
+    _exhausted_at = -math.inf
 
     def __init__(self, poller: Poller, *arguments: Any) -> None:
         self._poller = poller
@@ -148,7 +152,7 @@ class TCPPort(tcp.Port):
             return False
         except OSError as error:
             # Any other error is that of one connection, which is gone now.
-            return error.errno not in _EXHAUSTED or self._rest(error)
+            return error.errno not in EXHAUSTED or self._rest(error)
         sock.setblocking(False)
         peer = addressOf(self.addressFamily, name)
         protocol = cast(Any, self.factory).buildProtocol(peer)
@@ -169,7 +173,10 @@ class TCPPort(tcp.Port):
             self.gate.connectionLeft()
 
     def _rest(self, error: OSError) -> bool:
-        _log.warn("can't accept connections for now: {why}", why=error.strerror)
+        now = cast(Any, self.reactor).seconds()
+        if now > self._exhausted_at + _QUIET:
+            _log.warn("can't accept connections for now: {why}", why=error.strerror)
+        self._exhausted_at = now
         # Keep the port registered: to register it again could need memory.
         self._poller.again(self.socket.fileno(), 0)
         cast(Any, self.reactor).callLater(_EXHAUSTED_PAUSE, self._goOn)

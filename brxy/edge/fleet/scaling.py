@@ -16,6 +16,7 @@ from brxy.edge.fleet.performer import Performer, Waiters
 from brxy.edge.fleet.reaches import Reaches
 from brxy.edge.fleet.starter import Starter
 from brxy.edge.fleet.wakelimits import WakeLimits
+from brxy.edge.shortages import Refusing
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.front import Front, Host
 from brxy.edge.slots.reach import Greeted
@@ -79,6 +80,7 @@ class Scaling:
         self._access = access
         self._wake_limits = WakeLimits(scaler, limits)
         self._events = events
+        self._refusing = Refusing(events)
         self._changed = changed
         self._reaches = Reaches()
         self._alarm = Alarm(shared.reactor, self._tick)
@@ -196,13 +198,16 @@ class Scaling:
             self._events.emit(happened.Ready(instance.route, instance.ticket, seconds))
         return pulls
 
-    def unready(self, instance: Instance) -> None:
+    def unready(self, instance: Instance, refusal: str = "") -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
+        if refusal:
+            self._refusing.note(instance, refusal, self._seconds())
         reach = self._reaches.get(instance)
         if reach is not None and not reach.pulling and instance.state == State.READY:
-            self._events.emit(happened.Drains(instance.route, instance.ticket))
+            if not refusal:
+                self._events.emit(happened.Drains(instance.route, instance.ticket))
             self._perform(self._scaler.unready(instance, self._seconds()))
 
     def closed(self, slot: Greeted) -> None:

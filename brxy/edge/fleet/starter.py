@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from brxy.edge.config.settings import Spawning
 from brxy.edge.events import Events, Ordered
 from brxy.edge.fleet.recovery import Recovery, labelOf
-from brxy.errors import SpawnFailed
+from brxy.errors import EXHAUSTED, SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
 from brxy.reactor.turns import TurnQueue
 from brxy.scaler.instance import Instance, State
@@ -155,11 +155,20 @@ class Starter:
         except SpawnFailed as error:
             self._owner.failed(instance, str(error))
             return
+        except OSError as error:
+            if error.errno not in EXHAUSTED:
+                self._broken(instance)
+            else:
+                self._owner.failed(instance, str(error.strerror))
+            return
         except Exception:
-            self._log.failure("the spawner of {route} is broken", route=instance.route)
-            self._owner.failed(instance, "its spawner is broken")
+            self._broken(instance)
             return
         self._watch(instance, handle, spawning)
+
+    def _broken(self, instance: Instance) -> None:
+        self._log.failure("the spawner of {route} is broken", route=instance.route)
+        self._owner.failed(instance, "its spawner is broken")
 
     def _order(self, instance: Instance, spawning: Spawning) -> SpawnOrder:
         assert instance.spawn is not None, "an order without a spawn"

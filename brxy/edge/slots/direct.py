@@ -37,9 +37,9 @@ class Host(Protocol):
         event is over.
         """
 
-    def rest(self, slot: DirectSlot) -> None:
+    def rest(self, slot: DirectSlot, reason: str) -> None:
         """
-        A slot takes no exchanges for a moment.
+        A slot takes no exchanges for a moment, since its app took no connection.
         """
 
 
@@ -91,7 +91,7 @@ class DirectSlot(Backend):
         The app took no connection: the slot rests.
         """
         self._host.exchangeOver(self)
-        self._host.rest(self)
+        self._host.rest(self, reason)
         relay.refused(reason)
 
     def broke(self, relay: Relay, reason: str) -> None:

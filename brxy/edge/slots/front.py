@@ -40,9 +40,11 @@ class Host(Protocol):
         A slot can take an exchange now.
         """
 
-    def unready(self, slot: DirectSlot) -> None:
+    def unready(self, slot: DirectSlot, refusal: str = "") -> None:
         """
         A slot takes no exchanges until it is free again.
+
+        @param refusal: why no connection to the app could be made, if that is the reason.
         """
 
     def exchangeOver(self, slot: DirectSlot) -> None:
@@ -114,14 +116,14 @@ class Front:
             self._cut.cancel()
             self._closeSlots()
 
-    def rest(self, slot: DirectSlot) -> None:
+    def rest(self, slot: DirectSlot, reason: str) -> None:
         """
         See L{brxy.edge.slots.direct.Host}.
         """
         slot.pulling = False
         if not self._idle_clock.leaving:
             self._resting[slot] = self._reactor.callLater(REFUSED_PAUSE, self._rested, slot)
-        self._host.unready(slot)
+        self._host.unready(slot, reason)
 
     def _rested(self, slot: DirectSlot) -> None:
         del self._resting[slot]

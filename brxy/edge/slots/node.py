@@ -126,11 +126,13 @@ class NodeSlot(NodeEnd):
     def _refuse(self, payload: bytes) -> None:
         relay = self._endExchange()
         self._accepts.stop(self)
-        self.pulling = False
+        pulled, self.pulling = self.pulling, False
         self._host.exchangeOver(self)
-        self._host.unready(self)
+        reason = reasonText(payload)
+        # A node that drains has sent UNREADY before.
+        self._host.unready(self, reason if pulled else "")
         if relay is not None:
-            relay.refused(reasonText(payload))
+            relay.refused(reason)
 
     def _refuseLate(self, _: bytes) -> None:
         # It crossed our RESET, which the node answers nevertheless.

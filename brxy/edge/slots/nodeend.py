@@ -46,9 +46,11 @@ class Host(Protocol):
         A slot can take an exchange now.
         """
 
-    def unready(self, slot: NodeEnd) -> None:
+    def unready(self, slot: NodeEnd, refusal: str = "") -> None:
         """
         A slot takes no exchanges until it is free again.
+
+        @param refusal: why it refused one, if it did.
         """
 
     def exchangeOver(self, slot: NodeEnd) -> None:

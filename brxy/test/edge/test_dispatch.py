@@ -61,7 +61,7 @@ class _Supply:
     def hello(self, slot: Any, hello: Hello) -> Welcome:
         raise NotImplementedError
 
-    def unready(self, instance: Instance) -> None:
+    def unready(self, instance: Instance, refusal: str = "") -> None:
         self.calls.append(("unready", instance))
 
     def closed(self, slot: Any) -> None:

@@ -5,6 +5,7 @@ Tests of L{brxy.processes.family}: what an app starts ends with it, wherever it 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from unittest import skipUnless
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from brxy.processes.background import advice
 from brxy.processes.child import Child, Ended
@@ -163,6 +165,26 @@ class FamilyTests(RealTests):
         self.assertTrue(isAlive(self.pid()))
         first.kill()
         await first.ended
+
+    async def test_exhausted(self) -> None:
+        """
+        While there are no descriptors it can't be known what is left. Afterwards it is, and
+        ends.
+        """
+        child = self.daemon("print('up', flush=True); time.sleep(1000)")
+        await self.output.line(b"up")
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # Any descriptor that is free is above the limit.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            child.kill()
+            await self.until(lambda: not isAlive(child.pid))
+            await deferLater(self.reactor, 0.2)
+            self.assertFalse(child.ended.called)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        self.assertEqual((await child.ended).signal, signal.SIGKILL)
+        self.assertFalse(isAlive(self.pid()))
 
     async def test_left(self) -> None:
         """

@@ -65,6 +65,18 @@ class LaunchTests(SynchronousTestCase):
     Tests of L{launch}.
     """
 
+    def test_aboveTheLimit(self) -> None:
+        """
+        A descriptor that this process inherited, and that is above its limit of descriptors,
+        is not inherited further, and prevents no start.
+        """
+        script = 'exec 100</dev/zero; ulimit -S -n 50; exec "$@"'
+        command = ["bash", "-c", script, "bash", sys.executable, "-c", _LAUNCH]
+        command += [sys.executable, "-c", _LIST_DESCRIPTORS]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+        self.assertNotIn("/dev/zero", done.stdout)
+        self.assertIn("0 /dev/null\n", done.stdout)
+
     def assertFails(self, expected: str, *argv: str, **kw: Any) -> None:
         """
         It can't be launched, and no descriptor is lost by that.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from brxy.errors import SpawnFailed
+from brxy.processes import launcher
 from brxy.processes.launch import Launch, Launched
 from brxy.processes.launcher import Launcher
 from brxy.test.support.loopback.leftovers import RealTests
@@ -70,6 +71,21 @@ class LauncherTests(RealTests):
         self.assertEqual([self.reap(await each) for each in started], [0, 1, 2, 3, 4])
         self.assertEqual(len(set(self.threads)), 1)
         self.assertNotIn(threading.get_ident(), self.threads)
+
+    async def test_noThread(self) -> None:
+        """
+        When there can be no more threads a start fails, and a later one may succeed.
+        """
+
+        def refuse(*arguments: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        with self.subTest("exhausted"):
+            patch = self.patch(launcher, "start_new_thread", refuse)
+            error = self.assertRaises(SpawnFailed, self.start, "true")
+            self.assertEqual(str(error), "can't start new thread")
+            patch.restore()
+        self.assertEqual(self.reap(await self.start("sh", "-c", "exit 4")), 4)
 
     async def test_failed(self) -> None:
         """

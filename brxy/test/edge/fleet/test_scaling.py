@@ -21,6 +21,7 @@ from brxy.edge.config.settings import Spawning
 from brxy.edge.events import Event, Events
 from brxy.edge.exchanges.refusals import APP_NOT_STARTED, TOO_MANY_ROUTES, TOO_MANY_WOKEN, Refusal
 from brxy.edge.fleet.scaling import Scaling
+from brxy.edge.shortages import Refuses
 from brxy.edge.slots.access import Access
 from brxy.errors import NodeRefused, SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
@@ -50,7 +51,7 @@ class _Demand:
     def free(self, slot: Any) -> None:
         raise NotImplementedError
 
-    def unready(self, slot: Any) -> None:
+    def unready(self, slot: Any, refusal: str = "") -> None:
         raise NotImplementedError
 
     def exchangeOver(self, slot: Any) -> None:
@@ -214,6 +215,26 @@ class ScalingTests(SynchronousTestCase):
         self.assertEqual(slot.instance.state, State.GONE)
         self.assertTrue(slot.let_go)
         self.assertEqual(self.changes, 3)
+
+    def test_refusing(self) -> None:
+        """
+        An instance that refuses exchanges, and tries again and again, is one event with the
+        reason until it has refused none for a minute.
+        """
+        self.hold()
+        slot = self.hello()
+        self.assertTrue(self.scaling.pulls(slot.instance))
+        del self.events[:]
+        reason = "Too many open files"
+        for pause, times in ((0.1, 1), (0.1, 1), (59.0, 1), (1.5, 1), (61.0, 1), (0.1, 2)):
+            self.scaling.unready(slot.instance, reason)
+            self.assertEqual(
+                [each for each in self.events if type(each) is Refuses],
+                [Refuses("r", "t1", reason)] * times,
+            )
+            self.reactor.advance(pause)
+            self.scaling.pulls(slot.instance)
+        self.assertNotIn(events.Drains, [type(each) for each in self.events])
 
     def test_retired(self) -> None:
         """

@@ -4,6 +4,8 @@ Tests of L{brxy.edge.fleet.starter}.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -185,6 +187,23 @@ class StarterTests(SynchronousTestCase):
         self.starter.start(self.instance)
         self.assertEqual([each[0] for each in self.told], ["failed"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_exhausted(self) -> None:
+        """
+        A spawner that has met the end of a resource is not broken: its order has failed, with
+        the kernel's reason. With any other error of the kernel it is.
+        """
+        for number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EAGAIN):
+            self.told.clear()
+            self.spawners[0].error = OSError(number, os.strerror(number))
+            self.starter.start(self.instance)
+            self.clock.advance(0)
+            self.assertEqual(self.told, [("failed", self.instance, os.strerror(number))])
+        self.spawners[0].error = PermissionError(errno.EPERM, "no")
+        self.starter.start(self.instance)
+        self.clock.advance(0)
+        self.assertEqual(self.told[-1], ("failed", self.instance, "its spawner is broken"))
+        self.assertEqual(len(self.flushLoggedErrors(PermissionError)), 1)
 
     def test_ready(self) -> None:
         """

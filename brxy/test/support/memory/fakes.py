@@ -144,7 +144,7 @@ class FakeHost:
     def drain(self) -> None:
         pass
 
-    def unready(self, slot: Any) -> None:
+    def unready(self, slot: Any, refusal: str = "") -> None:
         self.leaves(slot)
         self.events.append("unready")
 
