@@ -35,8 +35,6 @@ MOUNTED = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 # Ways to authenticate that a kubeconfig can name and brxy does not support.
 _UNKNOWN_WAYS = ("auth-provider", "username", "password", "as", "as-uid", "as-groups")
 
-_NO_LINES = str.maketrans("", "", "\r\n")
-
 
 @frozen
 class ClusterAccess:
@@ -138,13 +136,9 @@ def _data(entry: Entry, name: str) -> bytes | None:
     """
     Read data that is in an entry itself, or in a file that it names.
     """
-    encoded, path = entry.text(f"{name}-data"), entry.path(name)
-    if encoded:
-        try:
-            # It may have several lines, as kubectl permits.
-            return base64.b64decode(encoded.translate(_NO_LINES), validate=True)
-        except ValueError:
-            raise entry.error(f"{name}-data is not base64") from None
+    inline, path = entry.data(f"{name}-data"), entry.path(name)
+    if inline:
+        return inline
     try:
         return None if path is None else path.read_bytes()
     except OSError as error:
@@ -159,7 +153,7 @@ def _credentials(
             raise user.error(f"{each} is not supported")
     if user.value.get("exec"):
         return _program(reactor, environ, user, cluster)
-    inline = {name: user.text(f"{name}-data") for name in ("client-certificate", "client-key")}
+    inline = {name: user.data(f"{name}-data") for name in ("client-certificate", "client-key")}
     # Read now, so that a missing file is reported when the edge starts.
     certificate, key = _data(user, "client-certificate"), _data(user, "client-key")
     if bool(certificate) != bool(key):

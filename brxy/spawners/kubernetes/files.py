@@ -4,6 +4,7 @@ Kubeconfig files and templates of Pods.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from brxy.spawners.kubernetes.pod import checkTemplate
 from brxy.values.text import oneLine
 
 __all__ = ["Entry", "Kubeconfig", "loadKubeconfig", "loadTemplate"]
+
+
+_NO_LINES = str.maketrans("", "", "\r\n")
 
 
 @frozen
@@ -40,6 +44,21 @@ class Entry:
             raise self.error(f"{key} is not text")
         return value or ""
 
+    def data(self, key: str) -> bytes:
+        """
+        @return: a value that is data, as base64 or as a list of numbers; C{b""} if there is
+            none.
+        @raise BadSpawnSpec: it is neither.
+        """
+        value = self.value.get(key)
+        try:
+            if isinstance(value, list):
+                return bytes(map(_byte, value))
+            # It may have several lines, as kubectl permits.
+            return base64.b64decode(self.text(key).translate(_NO_LINES), validate=True)
+        except (ValueError, OverflowError):
+            raise self.error(f"{key} is not base64") from None
+
     def path(self, key: str) -> Path | None:
         """
         @return: a value that is a path, as an absolute path.
@@ -62,6 +81,15 @@ class Entry:
         @return: an error that names this entry.
         """
         return BadSpawnSpec(f"kubernetes: kubeconfig: the {self.kind} {self.name!r}: {what}")
+
+
+def _byte(value: Any) -> int:
+    # As the reader of kubectl does, which is Go's.
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+        raise ValueError
+    return int(value)
 
 
 @frozen

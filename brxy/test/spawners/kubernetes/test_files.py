@@ -65,6 +65,25 @@ _FILES: tuple[tuple[Sequence[str | bytes], tuple[str, bool] | None], ...] = (
     ([_withCluster(_DATA + json.dumps("\r\n".join(_LINES) + "\n\n"))], ("t", True)),
     ([_withCluster(_DATA + json.dumps("\t".join(_LINES)))], None),
     ([_withCluster(f"{_DATA}\u00e4")], None),
+    ([_withCluster(f"{_DATA}{list(range(200))}")], ("t", True)),
+    ([_withCluster(f"{_DATA}{[0, 1.0, *range(2, 200)]}")], ("t", True)),
+    ([_withCluster(f"{_DATA}{[None, *range(1, 200)]}".replace("None", "~"))], ("t", True)),
+    ([_withCluster(f"{_DATA}[]")], ("t", False)),
+    *(
+        ([_withCluster(f"{_DATA}{wrong}")], None)
+        for wrong in (
+            "[256]",
+            "[-1]",
+            "[1.5]",
+            '["1"]',
+            "[true]",
+            "[[]]",
+            "[{}]",
+            "[.inf]",
+            "7",
+            "{}",
+        )
+    ),
     ([_withCluster(f"{_DATA}~")], ("t", False)),
     *(
         (files, ("t", False))
