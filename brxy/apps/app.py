@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from brxy.apps.checks import Checks
 from brxy.apps.command import HOST, appCommand, appEnvironment
+from brxy.apps.listening import listeners, sessionMembers
 from brxy.apps.settings import AppSettings
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address
@@ -23,6 +25,10 @@ from brxy.processes.ports import PORTS, Ports
 from brxy.processes.signalnames import signalNumber
 
 __all__ = ["App"]
+
+
+# Seconds until a look at where an app listens that is not ready.
+_FIRST_LOOK = 3.0
 
 
 class App:
@@ -70,6 +76,7 @@ class App:
         self._last_resort: object = None
         self._checks: Checks | None = None
         self._readiness: Deferred[str] | None = None
+        self._looking: IDelayedCall | None = None
 
     @property
     def pid(self) -> int:
@@ -161,12 +168,27 @@ class App:
         self._last_resort = self._reactor.addSystemEventTrigger("after", "shutdown", child.kill)
         child.ended.addCallback(self._childEnded, port)
         self._checks = Checks(
-            self._reactor, self._settings, self._route, self._environ, port, self._report
+            self._reactor,
+            self._settings,
+            self._route,
+            self._environ,
+            port,
+            self._command,
+            lambda: listeners([*sessionMembers(child.pid), *child.strays()]),
+            self._report,
         )
+        self._lookLater(_FIRST_LOOK)
         self._readiness = Deferred.fromCoroutine(self._checks.wait())
         self._readiness.addCallbacks(
-            lambda host: self.ready.callback(Address(host, port)), self._readinessCancelled
+            lambda host: self._isReady(Address(host, port)), self._readinessCancelled
         )
+
+    def _isReady(self, address: Address) -> None:
+        """
+        All checks have succeeded.
+        """
+        self._lookNoMore()
+        self.ready.callback(address)
 
     def _line(self, descriptor: int, line: bytes) -> None:
         """
@@ -196,10 +218,32 @@ class App:
         over = self._checks.over()
         over.addCallback(lambda _: self.ended.callback(result))
 
+    def _lookLater(self, delay: float) -> None:
+        """
+        Find out where it listens if it is not ready in time, later each time.
+        """
+
+        def look() -> None:
+            self._looking = None
+            if self._checks is not None and not self.ready.called:
+                self._checks.look()
+                self._lookLater(2 * delay)
+
+        self._looking = self._reactor.callLater(delay, look)
+
+    def _lookNoMore(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
     def _cancelReadiness(self) -> None:
         """
         Stop waiting for its readiness.
         """
+        if self._looking is not None and self._checks is not None:
+            # Its processes are not there any more when the reason is needed.
+            self._checks.look()
+        self._lookNoMore()
         if self._readiness is not None:
             self._readiness.cancel()
 

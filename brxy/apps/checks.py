@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
 
 from brxy.apps.command import HOST, appCommand, appEnvironment
+from brxy.apps.listening import Listener
 from brxy.apps.settings import AppSettings
 from brxy.errors import SpawnFailed
 from brxy.processes.child import Child
@@ -19,7 +20,7 @@ from brxy.readiness import Question, answering, siteName
 from brxy.values.reports import fewReports
 from brxy.wire.proxyheader import proxyHeader
 
-__all__ = ["Checks", "CommandCheck", "siteQuestion"]
+__all__ = ["Checks", "CommandCheck", "misplaced", "siteQuestion"]
 
 # Where an app may listen: some choose ::1 for the name localhost.
 _HOSTS = (HOST, "::1")
@@ -114,6 +115,25 @@ class CommandCheck:
         return ended.status == 0
 
 
+def misplaced(found: Sequence[Listener], port: int, command: Sequence[str]) -> str:
+    """
+    @param found: where an app listens.
+    @param port: where it should.
+    @param command: the app's command, with placeholders.
+    @return: what is wrong with that, and what to write instead.
+    """
+    where = f"it listens at {', '.join(map(str, found))}"
+    if any(each.port == port for each in found):
+        return f"{where}; have it listen at 127.0.0.1, which is in HOST and {{host}}"
+    [first, *_] = found
+    if any(str(first.port) in word for word in command):
+        return f"{where}; write {{port}} in place of {first.port} in its command"
+    return (
+        f"{where}; have it take the port from PORT or {{port}}, or say app-port={first.port} "
+        f"(of a node: --app-port {first.port})"
+    )
+
+
 class Checks:
     """
     Waits until an app is ready: it has printed the line of C{ready_log}; it accepts
@@ -129,21 +149,27 @@ class Checks:
         route: str,
         environ: Mapping[str, str],
         port: int,
+        command: Sequence[str],
+        listens: Callable[[], list[Listener]],
         report: Callable[[str], None],
     ) -> None:
         """
         @param environ: what the environment of the app is made from, see
             L{appEnvironment}.
+        @param command: that of the app, with placeholders.
+        @param listens: returns where the processes of the app listen.
         @param report: called with what is not true yet, if that is more than that the app
             does not listen.
         """
-        self.lacking = f"the app does not accept connections at port {port}"
+        self.lacking = self._deaf = f"the app does not accept connections at port {port}"
         self._command: CommandCheck | None = None
         self._reactor = reactor
         self._settings = settings
         self._route = route
         self._environ = environ
         self._port = port
+        self._command_line = command
+        self._listens = listens
         self._report = fewReports(report)
         self._printed: Deferred[None] = Deferred()
 
@@ -165,12 +191,10 @@ class Checks:
         """
         settings = self._settings
         if settings.ready_log is not None:
-            listens, self.lacking = (
-                self.lacking,
-                f"the app has printed no line that matches {settings.ready_log.pattern!r}",
-            )
+            pattern = settings.ready_log.pattern
+            self.lacking = f"the app has printed no line that matches {pattern!r}"
             await self._printed
-            self.lacking = listens
+            self.lacking = self._deaf
         question = siteQuestion(settings.ready_path, self._route, settings.send_proxy)
         host = await answering(
             self._reactor, _HOSTS, self._port, question, lambda what: self.note(f"the app {what}")
@@ -189,6 +213,16 @@ class Checks:
             self.note,
         )
         await self._command.wait()
+
+    def look(self) -> None:
+        """
+        Find out where the app listens, if it does not where it should.
+        """
+        if self.lacking != self._deaf:
+            return
+        others = self._listens()
+        if others:
+            self.note(f"{self._deaf}: {misplaced(others, self._port, self._command_line)}")
 
     def over(self) -> Deferred[None]:
         """

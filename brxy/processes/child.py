@@ -53,7 +53,7 @@ class Ended:
 
     @ivar status: its exit status; L{None} if a signal killed it.
     @ivar signal: the number of that signal; L{None} if it exited.
-    @ivar last_line: the last line that it printed on its standard error, or
+    @ivar last_line: the last line that says why it failed, on its standard error, or
         on its standard output if it printed none there; printable, and short.
     @ivar background: what went on in the background and was killed, and what to do about
         it; empty if nothing did, or if it was left there.
@@ -169,6 +169,12 @@ class Child:
         """
         self._started = True
         self._watch(launched)
+
+    def strays(self) -> list[int]:
+        """
+        @return: the ids of its processes that have left the leader's group.
+        """
+        return [] if self._family is None else self._family.strays()
 
     def stop(self, timeout: float) -> None:
         """

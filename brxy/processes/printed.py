@@ -4,6 +4,7 @@ What a child prints: read from its pipes, and passed on line by line.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,15 @@ from twisted.logger import Logger
 
 from brxy.processes.launch import Launched
 from brxy.processes.pipes import LineReader
+from brxy.values.causes import LINES, cause
 from brxy.values.text import oneLine
 
 __all__ = ["STDERR", "STDOUT", "Printed"]
 
 STDOUT, STDERR = 1, 2
+
+# How much of each of the last lines is kept, in bytes.
+_LONGEST_KEPT = 800
 
 # How much of a last line is worth keeping, in characters.
 _MAX_LAST_LINE = 200
@@ -43,15 +48,21 @@ class Printed:
         self._output = output
         self._progress = progress
         self._readers: list[LineReader] = []
-        self._last_lines = {STDOUT: b"", STDERR: b""}
+        self._last_lines: dict[int, deque[bytes]] = {
+            STDOUT: deque(maxlen=LINES),
+            STDERR: deque(maxlen=LINES),
+        }
 
     @property
     def last_line(self) -> str:
         """
-        The last line on standard error, or on standard output if there is none there;
-        printable, and short.
+        The last line on standard error that says why the child failed, or that on
+        standard output if there is none there; printable, and short.
         """
-        return oneLine(self._last_lines[STDERR] or self._last_lines[STDOUT], _MAX_LAST_LINE)
+        lines = self._last_lines[STDERR] or self._last_lines[STDOUT]
+        return oneLine(
+            cause([line.decode("utf-8", "backslashreplace") for line in lines]), _MAX_LAST_LINE
+        )
 
     def read(self, launched: Launched) -> None:
         """
@@ -73,7 +84,7 @@ class Printed:
 
     def _line(self, number: int, line: bytes) -> None:
         if line.strip():
-            self._last_lines[number] = line
+            self._last_lines[number].append(line[:_LONGEST_KEPT])
         try:
             self._output(number, line)
         except Exception:

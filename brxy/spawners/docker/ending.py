@@ -11,13 +11,14 @@ from typing import Any
 
 from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.docker.engine import Engine
+from brxy.values.causes import LINES, cause
 from brxy.values.text import oneLine
 
 __all__ = ["exitReason", "lastLine", "startFailed", "unhealthy"]
 
 # Lines of the log that are requested, to find one that is not empty; the length of the
 # head of each piece, in bytes; and the numbers of the streams.
-_TAIL = 20
+_TAIL = LINES
 _HEAD = 8
 _STDOUT, _STDERR = 1, 2
 
@@ -83,7 +84,7 @@ def unhealthy(health: Mapping[str, Any] | None) -> str:
 
 async def lastLine(engine: Engine, path: str) -> str:
     """
-    Fetch the last line that a container or service printed.
+    Fetch the last line of what a container or service printed that says why it failed.
 
     @param path: the path of its logs in the API.
     @return: the last line on standard error, or on standard output if there is
@@ -102,7 +103,7 @@ async def lastLine(engine: Engine, path: str) -> str:
         data = data[end:]
     for stream in (_STDERR, _STDOUT):
         text = texts[stream].decode("utf-8", "backslashreplace")
-        lines = [line for line in text.splitlines() if line.strip()]
-        if lines:
-            return oneLine(lines[-1])
+        line = cause(text.splitlines())
+        if line:
+            return oneLine(line)
     return ""

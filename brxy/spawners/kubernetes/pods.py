@@ -9,6 +9,7 @@ from typing import Any
 
 from brxy.spawners.api.errors import DaemonError, Refused, Unreachable
 from brxy.spawners.kubernetes.api import KubeAPI
+from brxy.values.causes import LINES, cause
 from brxy.values.text import oneLine
 
 __all__ = ["KubePods"]
@@ -18,7 +19,7 @@ __all__ = ["KubePods"]
 _GRACE = 15.0
 
 # How much is read of an app's last line, in bytes.
-_MAX_LOG = 1000
+_MAX_LOG = 64 * 1024
 
 _NOT_FOUND, _CONFLICT = 404, 409
 
@@ -107,20 +108,21 @@ class KubePods:
 
     async def lastLine(self, name: str, container: str) -> str:
         """
-        @return: the last line that a container printed; C{""} if it can't be read.
+        @return: the last line that a container printed that says why it failed; C{""} if it
+            can't be read.
         """
         try:
             data = await self._api.read(
                 "GET",
                 f"{self._path}/{name}/log",
                 container=container,
-                tailLines=1,
+                tailLines=LINES,
                 limitBytes=_MAX_LOG,
             )
         except DaemonError:
             # The line only explains the end of the app.
             return ""
-        return oneLine(data.decode("utf-8", "replace"))
+        return oneLine(cause(data.decode("utf-8", "replace").splitlines()))
 
 
 def _isPod(answer: Any) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from brxy.processes.child import Ended
 from brxy.spawners.ssh.client import explain
 from brxy.spawners.ssh.link import Piped, SshLink
 from brxy.spawners.ssh.remote import readStatus
+from brxy.values.causes import LINES, cause
 from brxy.values.text import oneLine
 
 __all__ = ["Session"]
@@ -58,7 +59,10 @@ class Session:
         self._timer: IDelayedCall | None = None
         self._stopping = False
         self._status: int | None = None
-        self._last_lines = {1: "", _STDERR: ""}
+        self._last_lines: dict[int, deque[str]] = {
+            1: deque(maxlen=LINES),
+            _STDERR: deque(maxlen=LINES),
+        }
         self._complaints: deque[str] = deque(maxlen=5)
 
     async def run(self, instructions: bytes) -> str:
@@ -107,7 +111,8 @@ class Session:
             self._endBy(_LEFTOVERS)
         elif line:
             text = oneLine(line)
-            self._last_lines[descriptor] = text or self._last_lines[descriptor]
+            if text:
+                self._last_lines[descriptor].append(line.decode("utf-8", "backslashreplace"))
             if descriptor == _STDERR:
                 self._complaints.append(text)
             self._output(descriptor, line)
@@ -122,7 +127,7 @@ class Session:
         if status is not None and 128 < status <= 128 + _SIGNALS:
             return Ended(None, status - 128).describe()
         if status is not None:
-            last_line = self._last_lines[_STDERR] or self._last_lines[1]
+            last_line = oneLine(cause(self._last_lines[_STDERR] or self._last_lines[1]))
             return Ended(status, None, last_line).describe()
         if ended.signal is not None and self._link.lost is None:
             return f"its ssh was {ended.describe()}"

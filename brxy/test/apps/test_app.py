@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.apps.app import App
 from brxy.apps.command import Surroundings, appCommand, appEnvironment
+from brxy.apps.listening import listeners
 from brxy.apps.settings import AppSettings, pattern
 from brxy.errors import SpawnFailed
 from brxy.interfaces import Address
@@ -64,6 +65,7 @@ _PARENT = f"""
 import os, sys
 from twisted.internet import reactor
 from brxy.apps.app import App
+from brxy.apps.listening import listeners
 from brxy.apps.settings import AppSettings, pattern
 app = App(
     reactor, [sys.executable, "-c", {_SERVER!r}], "a", os.environ, lambda fd, line: None,
@@ -424,6 +426,23 @@ class AppTests(RealTests):
         lacking = "the app answers 503 to GET /health (Host: example.com)"
         self.assertEqual(self.reports, [lacking])
         self.assertEqual(app.lacking, lacking)
+
+    async def test_wrongPort(self) -> None:
+        """
+        An app that listens elsewhere is never ready; where it listens is said when it
+        is stopped.
+        """
+        port = Ports().take()
+        app = self.started(sys.executable, "-c", _LISTENER, "127.0.0.1", str(port))
+        await self.until(lambda: listeners([app.pid]) if app.pid else None)
+        app.stop()
+        await app.ended
+        self.assertRegex(
+            app.lacking,
+            r"^the app does not accept connections at port \d+: it listens at "
+            rf"127\.0\.0\.1:{port}; write {{port}} in place of {port} in its command$",
+        )
+        self.assertEqual(self.reports, [app.lacking])
 
     async def test_readyLog(self) -> None:
         """
