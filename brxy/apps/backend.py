@@ -193,7 +193,8 @@ class Backend:
         if connection is None:
             self._abandon()
             return
-        if keep and connection.alive and not connection.read_ended and not self._end_wanted:
+        open_still = connection.alive and not (connection.read_ended or connection.broken)
+        if keep and open_still and not self._end_wanted:
             if self._paused:
                 connection.resume()
             connection.idle_since = self._shared.seconds()

@@ -12,6 +12,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from brxy.transport.connection import IDLE_PROOF, Connection, Shared
+from brxy.transport.stream import EpollTransport
 
 __all__ = ["AppConnection", "AppFactory", "KeepAliveGuess"]
 
@@ -57,15 +58,34 @@ class AppConnection(Connection):
 
     @ivar exchanges: the number of exchanges that it has carried.
     @ivar idle_since: when the last of them was over, in the clock's seconds.
+    @ivar broken: the app has reset it, although there may be bytes to read.
     """
 
     exchanges = 0
     idle_since = 0.0
+    broken = False
 
     def __init__(self, shared: Shared, backend: _Owner) -> None:
         super().__init__(shared)
         self._backend = backend
         self._tried: KeepAliveGuess | None = None
+
+    def connectionMade(self) -> None:
+        """
+        See L{twisted.internet.protocol.Protocol}.
+        """
+        super().connectionMade()
+        if type(self.transport) is EpollTransport:
+            # An app may reset the connection while a request is sent to it, and what it has
+            # answered still goes to the client.
+            self.transport.patient = True
+
+    def hungUp(self, broken: bool) -> None:
+        """
+        The app has ended or reset the connection while the client can take no more.  What it
+        has sent before that is read first, as the client takes it.
+        """
+        self.broken = broken
 
     def idleFor(self) -> float:
         """
@@ -110,14 +130,6 @@ class AppConnection(Connection):
         The app half-closed.
         """
         self._backend.appEnded(self)
-
-    def hungUp(self, broken: bool) -> None:
-        """
-        The app reset the connection while the client could take no more.  What it sent
-        before is useless: the exchange can't be completed.
-        """
-        if broken:
-            self.abort()
 
     def closed(self, reason: Failure) -> None:
         """

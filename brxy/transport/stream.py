@@ -69,11 +69,13 @@ class EpollTransport(Moving):
     are still delivered.
 
     @ivar protocol: what receives the bytes that come in.
+    @ivar patient: while reading is paused, a failed write loses nothing that came in: it is
+        delivered once reading is resumed, and then the connection is lost.
     """
 
     _log = Logger()
 
-    __slots__ = ("_aborted", "_deliver", "_lost", "_read_ended")
+    __slots__ = ("_aborted", "_deliver", "_lost", "_read_ended", "patient")
 
     def __init__(self, poller: Poller, sock: socket.socket, peer: IAddress) -> None:
         """
@@ -84,6 +86,7 @@ class EpollTransport(Moving):
         # The peer has half-closed.
         self._read_ended = False
         self._aborted = False
+        self.patient = False
         self._deliver: Callable[[bytes], object] = _discard
 
     def start(self, protocol: IProtocol, lost: Callable[[Failure], object] | None = None) -> None:
@@ -185,14 +188,20 @@ class EpollTransport(Moving):
             self._lose(_ABORTED)
         elif self._broken:
             # Bytes that came before the error are still delivered.
-            self._unread = False
+            self._unread = paused = self._isPatient()
+            if paused:
+                return
             if self._reading:
                 self._read(_ENDING)
-            # A move may have to wait for room.
-            if not (self._reading and self._unread):
+            # A move may have to wait for room, and a patient protocol may have paused.
+            if not (self._unread and (self._reading or self._isPatient())):
                 self._lose(LOST)
         elif not self.pending():
             self._sent()
+
+    def _isPatient(self) -> bool:
+        paused = not (self._reading or self._read_ended or self.disconnecting)
+        return self.patient and paused
 
     def failed(self, failure: Failure) -> None:
         """

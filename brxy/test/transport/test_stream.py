@@ -211,6 +211,23 @@ class BrokenTests(TransportTests):
         await self.untilLost(server)
         self.assertEqual((server.told, server.reason), (["made", "lost"], ConnectionLost))
 
+    async def test_patient(self) -> None:
+        """
+        A paused protocol whose transport is patient gets all bytes as it reads again, even if
+        it pauses in between, and then the loss.
+        """
+        server = Recorder(made=pause, data=pause)
+        size = await self.breakOff(server)
+        server.transport.patient = True
+        server.transport.write(b"to a lost peer")
+        await self.turns()
+        self.assertEqual(server.told, ["made"])
+        while server.reason is None:
+            server.transport.resumeProducing()
+            await self.turns()
+        self.assertReceived(server, MUCH[:size])
+        self.assertEqual(server.reason, ConnectionLost)
+
     async def test_pausing(self) -> None:
         """
         A protocol that pauses in C{dataReceived} is notified of the loss

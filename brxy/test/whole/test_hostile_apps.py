@@ -5,6 +5,7 @@ is never taken for the end of a response. See C{doc/hostile.rst}.
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import deferLater
 
@@ -14,6 +15,7 @@ from brxy.test.support.loopback.edges import EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.peers import App, Broken, Message, Peer, answer, webApp
 from brxy.test.support.loopback.spawning import NodeSpawner
+from brxy.transport.tcpinfo import readInfo, takenOf
 
 GET = b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n"
 POST = b"POST %b HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello"
@@ -308,6 +310,66 @@ class BadBodyTests(EdgeTests):
         await client.untilLost()
         self.assertFalse(client.clean)
         self.assertTrue(client.received.endswith(b"\r\n\r\n" + part))
+        await self.edge.stopService()
+
+    async def test_resetUnread(self) -> None:
+        """
+        An app resets its connection while the client takes nothing: the client gets all bytes
+        that had left the app by then, and then its connection breaks.
+        """
+        await self.resetUnread(b"Content-Length: %d\r\n\r\n" % (1 << 40))
+        await self.resetUnread(b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % (1 << 40))
+
+    async def test_resetWhileUploading(self) -> None:
+        """
+        So does a client that still sends its request then; but not on Twisted's transport, which
+        reads nothing more after a write has failed.
+        """
+        pieces = (b"x" * 4, b"x" * 4)
+        await self.resetUnread(b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % (1 << 40), *pieces)
+
+    async def resetUnread(self, start: bytes, *later: bytes) -> None:
+        """
+        Have an app send more than all buffers on the way hold, and then reset its connection.
+        The client reads only after that.
+
+        @param start: of its response, behind the first line.
+        @param later: what the client sends after the reset.
+        """
+        sent = 0
+
+        async def serve(peer: Peer) -> None:
+            nonlocal sent
+            await peer.head()
+            peer.write(OK + start)
+            await client.until(lambda: client.received)
+            client.pause()
+            sending = Deferred.fromCoroutine(peer.send(b"x" * 65536, 1 << 20))
+            sending.addErrback(lambda failure: failure.trap(Broken))
+            while (taken := takenOf(readInfo(peer.transport))) > sent:
+                sent = taken
+                await deferLater(self.reactor, 0.1)
+            peer.abort()
+
+        app = App(serve)
+        self.launch(app)
+        client = await self.connect()
+        # A long body goes to the app as it comes.
+        length = 1_000_000 if later else 0
+        client.write(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: %d\r\n\r\n" % length)
+        await self.until(lambda: app.peers and app.peers[0].lost is not None)
+        await self.untilRead()
+        for piece in later:
+            client.write(piece)
+            await self.untilRead()
+        client.resume()
+        await client.untilLost()
+        self.assertFalse(client.clean)
+        body = len(client.received) - client.received.find(b"\r\n\r\n")
+        self.assertGreater(body, 1_000_000)
+        if self.transport == "epoll" or not later:
+            begun = len(start) - start.find(b"\r\n\r\n")
+            self.assertEqual(body, sent - len(OK + start) + begun)
         await self.edge.stopService()
 
     async def test_lastChunkMissing(self) -> None:
