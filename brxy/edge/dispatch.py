@@ -282,8 +282,10 @@ class Dispatch:
         An instance took an exchange and did not accept it: it gets no more until it
         answers.
         """
-        self._broker.suspend(instance.offer)
-        self.supply.silent(instance)
+        if not instance.offer.suspended:
+            # Its other slots may have taken exchanges that it does not accept either.
+            self._broker.suspend(instance.offer)
+            self.supply.silent(instance)
 
     def answers(self, instance: Instance) -> None:
         """

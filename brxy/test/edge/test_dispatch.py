@@ -263,6 +263,17 @@ class DispatchTests(SynchronousTestCase):
         self.dispatch.answers(self.instance)
         self.assertEqual(self.log, [("a", self.slot)])
 
+    def test_silentSlots(self) -> None:
+        """
+        An instance that did not accept several exchanges is reported once.
+        """
+        for _ in range(3):
+            self.dispatch.silent(self.instance)
+        self.assertEqual(self.supply.calls, [("silent", self.instance)])
+        self.dispatch.answers(self.instance)
+        self.dispatch.silent(self.instance)
+        self.assertEqual([name for name, _ in self.supply.calls], ["silent", "answers", "silent"])
+
     def test_stopping(self) -> None:
         """
         When the edge stops, all that wait are answered, and no timer is left.
