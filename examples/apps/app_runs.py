@@ -291,12 +291,16 @@ def copyFiles(folder: Path) -> None:
 
 def mostAtOnce(log: str) -> int:
     """
-    @return: how many instances there were at once at most.
+    @return: how many instances there were at once at most, without those that were leaving.
     """
-    now = most = 0
-    for found in re.finditer(r": (ordered|gone)\b", log):
-        now += 1 if found[1] == "ordered" else -1
-        most = max(most, now)
+    running: set[str] = set()
+    most = 0
+    for found in re.finditer(r"/([0-9a-f]{16}): (ordered|draining|gone)\b", log):
+        if found[2] == "ordered":
+            running.add(found[1])
+        else:
+            running.discard(found[1])
+        most = max(most, len(running))
     return most
 
 

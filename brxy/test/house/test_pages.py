@@ -84,6 +84,19 @@ class CommandsTests(SynchronousTestCase):
                 seen += 1
         self.assertGreater(seen, 3)
 
+    def test_strangers(self) -> None:
+        """
+        No command line finds processes by their names, which other programs
+        of the machine may have too: it uses a pidfile.
+        """
+        found = [
+            f"{page.name}:{number}"
+            for page in pages("*.md", "doc/**/*.rst", "examples/**/*.service", "examples/**/*.rst")
+            for number, line in allLines(page)
+            if re.search(r"\b(pgrep|killall|pkill)\b", line) and not re.search(r" -[PF] ", line)
+        ]
+        self.assertEqual(found, [])
+
 
 class LinksTests(SynchronousTestCase):
     """
