@@ -16,6 +16,7 @@ from twisted.application.service import IService
 from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.limits import Limits
 from brxy.edge.config.options import Options
+from brxy.edge.config.served import checkServed
 from brxy.edge.config.settings import Allowed, EdgeSettings, NodeTLSFiles, Spawn, Spawning
 from brxy.edge.config.spawnnames import SpawnNames
 from brxy.edge.service import EdgeService
@@ -103,6 +104,11 @@ def _settings(options: Options, reactor: Any) -> EdgeSettings:
     if not options["node-port"]:
         values.update(_defaultNodePorts(options, [each.spawning.spawner for each in spawns]))
     tcp = values["frontends"]
+    if spawns and not (options["node-port"] or options["token-file"] or options["node-tls-cert"]):
+        # No node of another origin can come.
+        patterns = [each.rule.pattern for each in spawns]
+        checkServed("--tcp", [each.route for each in tcp], patterns)
+        checkServed("--route", values["routes"], patterns)
     values.update(
         frontends=[(each.route, each.endpoint) for each in tcp if not each.over_tls],
         tls_frontends=[each for each in tcp if each.over_tls],

@@ -44,10 +44,12 @@ class Stop:
     Have the spawner end this instance.
 
     @ivar reason: one line for the log.
+    @ivar late: it was not ready in time.
     """
 
     instance: Instance
     reason: str
+    late: bool = False
 
 
 @frozen

@@ -99,7 +99,7 @@ class Endings:
         if instance.retired:
             return []
         self._lifecycle.fail(instance, reason, now)
-        order = Stop(instance, reason) if instance.watched else Retire(instance)
+        order = Stop(instance, reason, True) if instance.watched else Retire(instance)
         self._orders.recount(instance.route)
         return [
             order,

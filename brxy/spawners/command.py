@@ -35,5 +35,7 @@ class CommandFactory:
         See L{ISpawnerFactory}.
         """
         if not command:
-            raise BadSpawnSpec(f"{self.name}: needs a command after --")
+            raise BadSpawnSpec(
+                f"{self.name}: needs a command after --; the whole string must be in quotes"
+            )
         return self.make(options, command, reactor)

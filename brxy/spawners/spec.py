@@ -36,8 +36,8 @@ __all__ = [
 _NAME = re.compile(r"[a-z][a-z0-9-]*:")
 _KEY = re.compile(r"[a-z][a-z0-9-]*")
 
-# Matches "app:max=2", which is a typing error and never the name of a program.
-_GLUED = re.compile(r"[a-z][a-z0-9-]*:[a-z][a-z0-9-]*=")
+# Matches "app:max=2" and "app:--", which are typing errors and never the names of programs.
+_GLUED = re.compile(r"[a-z][a-z0-9-]*:(--|[a-z][a-z0-9-]*=)")
 
 _Options = TypeVar("_Options")
 

@@ -79,7 +79,9 @@ class Performer:
                     self._waiters.withdrawAll(instance)
                     self._events.emit(happened.Retires(instance.route, instance.ticket))
                     self._reaches.retire(instance)
-                case Stop(instance, reason):
+                case Stop(instance, reason, late):
+                    if late and self._reaches.get(instance) is None:
+                        reason += self._starter.lacking(instance)
                     self._events.emit(happened.GivenUp(instance.route, instance.ticket, reason))
                     self._starter.stop(instance)
                 case Newest(instance, newest):

@@ -231,6 +231,20 @@ class Starter:
                 each.waiting.pop(instance, None)
             self._owner.gone(instance, Gone("not started"))
 
+    def lacking(self, instance: Instance) -> str:
+        """
+        @return: more of the reason for which an instance that has never been reached is not
+            ready.
+        """
+        spawning = self._spawnings.get(instance.spawn or "")
+        if spawning is None or not spawning.spawner.dials_back:
+            return ""
+        where = self._endpoint(spawning.spawner)
+        return (
+            f": no node has dialled in at {where}; the command must run "
+            "'twistd -n brxy-node -- COMMAND' in the end, and reach the edge there"
+        )
+
     def forget(self, instance: Instance) -> None:
         """
         An instance is gone that its spawner had detached.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -18,7 +18,7 @@ from brxy.errors import BadSpawnSpec
 from brxy.interfaces import IInstance, IRecovering, ISpawner, ISpawnerFactory, SpawnOrder
 from brxy.spawners.api.errors import DaemonError
 from brxy.spawners.api.outage import Outage
-from brxy.spawners.docker.engine import DEFAULT_HOST, Engine
+from brxy.spawners.docker.engine import DEFAULT_HOST, Engine, socketFault
 from brxy.spawners.docker.instance import EngineInstance
 from brxy.spawners.running import Running
 
@@ -172,6 +172,8 @@ class EngineFactory:
     make: Callable[[Any, Sequence[str], Any, Engine], ISpawner]
     environ: Mapping[str, str] = os.environ
 
+    _log: ClassVar[Logger] = Logger()
+
     def create(self, options: Any, command: Sequence[str], reactor: Any) -> ISpawner:
         """
         See L{ISpawnerFactory}.
@@ -180,5 +182,15 @@ class EngineFactory:
             raise BadSpawnSpec(
                 f"{self.name}: no TLS to the daemon (DOCKER_TLS_VERIFY); forward its socket by ssh"
             )
-        engine = Engine(reactor, self.environ.get("DOCKER_HOST") or DEFAULT_HOST)
+        host = self.environ.get("DOCKER_HOST") or DEFAULT_HOST
+        engine = Engine(reactor, host)
+        fault = socketFault(host)
+        if fault:
+            self._log.warn(
+                "{name}: no Docker daemon at {host} ({fault}): every start fails until it is "
+                "there; DOCKER_HOST may name another one",
+                name=self.name,
+                host=host,
+                fault=fault,
+            )
         return self.make(options, command, reactor, engine)

@@ -10,6 +10,7 @@ common.
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from operator import call
@@ -31,6 +32,7 @@ __all__ = [
     "DEFAULT_HOST",
     "Engine",
     "labelFilter",
+    "socketFault",
 ]
 
 #: Where the daemon is, unless C{DOCKER_HOST} says otherwise.
@@ -67,6 +69,28 @@ def _endpoint(reactor: Any, host: str) -> IStreamClientEndpoint:
     except ValueError:
         pass
     raise BadSpawnSpec(f"DOCKER_HOST {host!r} is neither unix:///PATH nor tcp://HOST:PORT")
+
+
+def socketFault(host: str) -> str:
+    """
+    Find out at once whether a daemon with a Unix socket is there.
+
+    @param host: see L{Engine}.
+    @return: why it can't be reached; C{""} if it can, or is not on a Unix socket.
+    """
+    url = urlsplit(host)
+    if url.scheme != "unix":
+        return ""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(url.path)
+        except BlockingIOError:
+            # It is busy.
+            pass
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
 
 
 class Engine(DaemonClient):

@@ -17,7 +17,7 @@ from brxy.errors import SpawnFailed
 from brxy.interfaces import Gone, IInstance, ILimited, ISpawner, SpawnOrder
 from brxy.processes.child import Ended
 from brxy.processes.environment import environmentFile, variables
-from brxy.processes.place import User, folder, user
+from brxy.processes.place import Place, User, folder, user
 from brxy.processes.signalnames import signalText
 from brxy.readiness import urlPath
 from brxy.spawners.command import CommandFactory
@@ -161,6 +161,17 @@ class AppSpawner(LocalSpawner):
 
     # The latest instance, if all must listen on the same port.
     _latest: AppInstance | None = None
+
+    def checkCommand(
+        self, command: Sequence[str], environment: Mapping[str, str], place: Place
+    ) -> None:
+        """
+        See L{LocalSpawner}.
+        """
+        around = self._options.settings(None).surroundings
+        given = {**environment, **around.file, **around.env}
+        for each in (command, self._options.ready_command or ()):
+            super().checkCommand(each, given, around.place)
 
     @property
     def limit(self) -> int | None:

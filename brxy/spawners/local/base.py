@@ -12,6 +12,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from brxy.errors import SpawnFailed
+from brxy.processes.launch import findExecutable
+from brxy.processes.place import HERE, Place
 from brxy.spawners.running import Running
 
 __all__ = ["LocalSpawner", "ownBinFirst"]
@@ -48,6 +51,19 @@ class LocalSpawner:
         self._reactor = reactor
         self._environ = environ
         self._running = Running()
+        self.checkCommand(command, ownBinFirst(environ), HERE)
+
+    def checkCommand(
+        self, command: Sequence[str], environment: Mapping[str, str], place: Place
+    ) -> None:
+        """
+        Log it at the start of the edge if a command can't be run.  It may be installed later.
+        """
+        try:
+            if command and "{" not in command[0]:
+                findExecutable(command[0], environment, place)
+        except SpawnFailed as error:
+            self._log.warn("{error}: every start fails until it is there", error=error)
 
     def stop(self) -> Deferred[None]:
         """

@@ -280,6 +280,12 @@ class RefusalTests(ProgramTests):
             *("-n", "brxy-edge", "--spawn", "nope: -- true"),
         )
         await self._refused(
+            "brxy-edge: --tcp: no --spawn serves the route redis: write route=redis in place of "
+            "route=rediss, or add a --spawn for it",
+            *("-n", "brxy-edge", "--tcp", "redis=127.0.0.1:0"),
+            *("--spawn", "app: route=rediss -- true"),
+        )
+        await self._refused(
             "brxy-edge: for TLS on the node port give --node-tls-cert and --node-tls-key",
             *("-n", "brxy-edge", "--node-tls-ca", "ca.pem"),
         )

@@ -281,9 +281,10 @@ class BuildTests(SynchronousTestCase):
         """
         Errors are reported in one line.
         """
+        needs = "needs a command after --; the whole string must be in quotes"
         for text, message in (
-            ("process:", "process: needs a command after --"),
-            ("app: max=2 --", "app: needs a command after --"),
+            ("process:", f"process: {needs}"),
+            ("app: max=2 --", f"app: {needs}"),
             (
                 "app: ready-path=x -- y",
                 "app: bad value for ready-path: 'x' (a path that begins with / is needed)",

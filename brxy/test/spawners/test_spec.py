@@ -104,6 +104,9 @@ class ParseTests(SynchronousTestCase):
             "app:max=2 -- x",
             "bad --spawn 'app:max=2 -- x': a space belongs after the colon of the name",
         )
+        for text in ("app:-- x", "app:--"):
+            why = f"bad --spawn {text!r}: a space belongs after the colon of the name"
+            self.assertBad(text, why)
 
     @bounded(200)
     @given(st.text(st.sampled_from("ab:=-'\" \\\n"), max_size=20))

@@ -313,10 +313,26 @@ class ScalingTests(SynchronousTestCase):
         """
         self.hold()
         self.reactor.advance(51.0)
-        self.assertIn(events.GivenUp("r", "t1", "not ready within 50 s"), self.events)
+        [given_up] = [each for each in self.events if isinstance(each, events.GivenUp)]
+        self.assertEqual((given_up.route, given_up.ticket), ("r", "t1"))
+        self.assertRegex(
+            given_up.reason,
+            r"^not ready within 50 s: no node has dialled in at \S+; the command must run "
+            "'twistd -n brxy-node -- COMMAND' in the end, and reach the edge there$",
+        )
         self.assertEqual(self.spawner.handles[0].stops, 1)
         self.scaling.stop()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_lateFronted(self) -> None:
+        """
+        Of an instance that the edge is to front, its spawner says what is lacking.
+        """
+        self.patch(type(self.spawner), "dials_back", False)
+        self.hold()
+        self.reactor.advance(51.0)
+        self.assertIn(events.GivenUp("r", "t1", "not ready within 50 s"), self.events)
+        self.scaling.stop()
 
     def test_snapshot(self) -> None:
         """

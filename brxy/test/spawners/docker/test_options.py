@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import socketserver
 import subprocess
 import tempfile
@@ -19,6 +20,7 @@ from typing import Any
 from unittest import SkipTest
 
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import BadSpawnSpec, SpawnFailed
@@ -26,6 +28,7 @@ from brxy.processes.environment import environmentFile
 from brxy.spawners.docker import spawner as docker
 from brxy.spawners.docker.base import EngineFactory
 from brxy.spawners.docker.dialback import DialBack, dialBack
+from brxy.spawners.docker.engine import socketFault
 from brxy.spawners.docker.options import ContainerOptions, memory
 from brxy.spawners.registry import buildSpawner
 
@@ -38,6 +41,29 @@ class OptionTests(SynchronousTestCase):
     """
     Tests of the keys.
     """
+
+    def test_noDaemon(self) -> None:
+        """
+        That no daemon is there is reported at the start.
+        """
+        path = os.path.abspath(self.mktemp())
+        environ = {"DOCKER_HOST": f"unix://{path}"}
+        factory = EngineFactory("docker", "", docker.DockerOptions, docker.DockerSpawner, environ)
+        with capturedLogs() as logged:
+            factory.create(docker.DockerOptions(image="a", port="80"), [], Clock())
+        self.assertEqual(
+            [formatEvent(event) for event in logged],
+            [
+                f"docker: no Docker daemon at unix://{path} (No such file or directory): every "
+                "start fails until it is there; DOCKER_HOST may name another one"
+            ],
+        )
+        with socket.socket(socket.AF_UNIX) as daemon:
+            daemon.bind(path)
+            daemon.listen()
+            self.assertEqual(socketFault(f"unix://{path}"), "")
+        self.assertEqual(socketFault(f"unix://{path}"), "Connection refused")
+        self.assertEqual(socketFault("tcp://127.0.0.1:1"), "")
 
     def test_bad(self) -> None:
         """

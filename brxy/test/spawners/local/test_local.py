@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import globalLogPublisher
+from twisted.logger import capturedLogs, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -343,6 +343,31 @@ class AppTests(_Tests):
         spawner = self.spawner("no-such-thing")
         error = self.assertRaises(SpawnFailed, spawner.spawn, self.order())
         self.assertEqual(str(error), "cannot run 'no-such-thing': no such executable on PATH")
+
+    def test_missingAtStart(self) -> None:
+        """
+        What can't be run is reported when the spawner is made, too: it is looked for where
+        the app will run.
+        """
+        path = Path(self.mktemp()).absolute()
+        path.mkdir()
+        (path / "run").write_text("#!/bin/sh\n")
+        (path / "run").chmod(0o700)
+        with capturedLogs() as logged:
+            self.spawner("./run", cwd=str(path))
+            self.spawner("run", env=f"PATH={path}")
+            self.spawner("{route}")
+            self.assertEqual(logged, [])
+            self.spawner("no-such-thing")
+            self.spawner("true", ready_command="no-such-check {port}")
+        self.assertEqual(
+            [formatEvent(event) for event in logged],
+            [
+                f"cannot run {name!r}: no such executable on PATH: every start fails until it is "
+                "there"
+                for name in ("no-such-thing", "no-such-check")
+            ],
+        )
 
     async def test_options(self) -> None:
         """
