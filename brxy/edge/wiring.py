@@ -40,6 +40,7 @@ from brxy.edge.slots.tls import NodeTLS
 from brxy.program.tokenfile import makeToken, readToken
 from brxy.scaler.scaler import Scaler
 from brxy.tls.alpn import ALPN
+from brxy.transport.buffering import WriteBuffer
 from brxy.transport.connection import Shared
 from brxy.values.routepattern import canonical
 
@@ -250,9 +251,13 @@ def _clientPorts(
     by_host = (*common, routes.route, settings.forwarded_trust)
     redirect = [] if settings.https_redirect is None else [Redirect(settings.https_redirect)]
     serves = settings.half_closed == "serve"
-    http = HTTPFactory(*by_host, serves_half_closed=serves, interceptors=redirect)
+    buffer = None
+    if limits.response_buffer:
+        buffer = WriteBuffer(limits.response_buffer, limits.response_buffer_total)
+    http = HTTPFactory(*by_host, serves_half_closed=serves, interceptors=redirect, buffer=buffer)
     https = HTTPFactory(
         *by_host,
+        buffer=buffer,
         secured=True,
         serves_half_closed=serves,
         hsts=settings.hsts,

@@ -13,8 +13,8 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
 from twisted.python.failure import Failure
 
+from brxy.transport.buffering import Buffering
 from brxy.transport.poller import Poller
-from brxy.transport.socketend import SocketEnd
 from brxy.transport.splice import Pipe, Source
 
 __all__ = ["Sending"]
@@ -22,14 +22,11 @@ __all__ = ["Sending"]
 # At most this many bytes are collected for the end of the turn.  To copy more together
 # would cost more than it saves.
 _TOGETHER = 16 * 1024
-# A producer is paused when this much is buffered; at once if many connections are
-# congested (L{Poller.isShort}).
-_FULL = 64 * 1024
 
 _DONE = Failure(ConnectionDone())
 
 
-class Sending(SocketEnd):
+class Sending(Buffering):
     """
     The part of L{brxy.transport.stream.EpollTransport} that sends.
 
@@ -43,9 +40,7 @@ class Sending(SocketEnd):
     """
 
     __slots__ = (
-        "_behind",
         "_broken",
-        "_buffer",
         "_clear",
         "_ended",
         "_ending",
@@ -53,10 +48,6 @@ class Sending(SocketEnd):
         "_head",
         "_moved_from",
         "_pipe",
-        "_poller",
-        "_producer",
-        "_producer_paused",
-        "_pulls",
         "_send",
         "_watched",
         "_writable",
@@ -69,21 +60,15 @@ class Sending(SocketEnd):
         """
         @param sock: non-blocking; of a stream type.
         """
-        super().__init__(sock, peer)
-        self._poller = poller
+        super().__init__(poller, sock, peer)
         self._send = sock.send
         # Bytes written in this turn; only used while the buffer is empty.
         self._fresh = b""
-        self._buffer = bytearray()
-        self._behind = False
         # Sent before the buffer: these bytes, then the content of the pipe.
         self._head = b""
         self._pipe: Pipe | None = None
         # The connection that moves bytes here.
         self._moved_from: Source | None = None
-        self._producer: Any = None
-        self._producer_paused = False
-        self._pulls = False
         # Our direction is to be shut when all is sent; it is shut.
         self._ending = False
         self._ended = False
@@ -171,33 +156,6 @@ class Sending(SocketEnd):
         """
         self.write(b"".join(data))
 
-    def _keep(self, data: bytes | memoryview) -> None:
-        """
-        Buffer bytes that the peer does not take yet.
-        """
-        if not self._behind:
-            self._behind = True
-            self._poller.behind += 1
-        self._buffer += data
-        self._limitProducer()
-
-    def _forget(self) -> None:
-        """
-        Empty the buffer.
-        """
-        if self._behind:
-            self._behind = False
-            self._poller.behind -= 1
-        # A new one, since an emptied bytearray keeps its memory.
-        self._buffer = bytearray()
-
-    def _limitProducer(self) -> None:
-        if self._producer is None or self._pulls or self._producer_paused:
-            return
-        if len(self._buffer) > _FULL or (self._buffer and self._poller.isShort()):
-            self._producer_paused = True
-            self._producer.pauseProducing()
-
     def pending(self) -> bool:
         """
         Whether something waits to be sent.
@@ -209,7 +167,7 @@ class Sending(SocketEnd):
             if self._pipe is not None and not self._emptyPipe(self._pipe):
                 return
             if self._buffer:
-                del self._buffer[: self._send(self._buffer)]
+                self._drop(self._send(self._buffer))
         except BlockingIOError:
             return
         except OSError:
@@ -305,6 +263,13 @@ class Sending(SocketEnd):
         if self._pipe is not None:
             self._poller.pipes.give(self._pipe)
             self._pipe = None
+
+    def pauseIfBehind(self) -> None:
+        """
+        Pause the producer until all is sent, if the peer does not take it at once.
+        """
+        if self._behind or self._pipe is not None:
+            self._pauseProducer()
 
     def moveFrom(self, source: Source | None) -> None:
         """

@@ -135,6 +135,11 @@ class Target(Protocol):
         @return: whether something waits to be sent.
         """
 
+    def fits(self, size: int) -> bool:
+        """
+        @return: whether this many more bytes may be buffered.
+        """
+
     def write(self, data: bytes) -> None:
         """
         Send bytes that could not be moved unread.

@@ -18,7 +18,9 @@ from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import AT_WORK, HELD, TUNNEL
 from brxy.errors import BadRequest
 from brxy.http.messages import UNTIL_CLOSE, RequestHead, ResponseHead, forwardedLines, requestHead
+from brxy.tls.transport import TLSTransport
 from brxy.transport.holding import HOLD_PEER
+from brxy.transport.stream import EpollTransport
 
 __all__ = ["HTTPClient"]
 
@@ -50,6 +52,8 @@ class HTTPClient(BodyReader):
         # Some bytes of a head have come.
         self._begun = False
         self._requests = 0
+        # The connection itself, below TLS.
+        self._below: EpollTransport | None = None
         self.forwarded = b""
 
     def connectionMade(self) -> None:
@@ -57,6 +61,12 @@ class HTTPClient(BodyReader):
         See L{twisted.internet.protocol.Protocol}.
         """
         super().connectionMade()
+        transport = self.transport
+        below = transport.transport if isinstance(transport, TLSTransport) else transport
+        if type(below) is EpollTransport:
+            self._below = below
+            if self.listener.buffer is not None:
+                below.limitBuffer(self.listener.buffer)
         self.forwarded = forwardedLines(self.address.encode(), self.scheme, VIA)
 
     def advance(self) -> None:
@@ -97,6 +107,12 @@ class HTTPClient(BodyReader):
 
         @return: whether there may be more to do.
         """
+        if self._below is not None:
+            self._below.pauseIfBehind()
+        if self.congested:
+            # A slot would be held for a client that still has to take the last response.
+            self.hold(HOLD_PIPELINE)
+            return False
         try:
             parsed = requestHead(self._inbox)
         except BadRequest as error:
@@ -229,6 +245,15 @@ class HTTPClient(BodyReader):
         if self._holds:
             self.release(HOLD_PEER | HOLD_COPY | HOLD_PIPELINE)
         if self._inbox:
+            self.advance()
+
+    def emptied(self) -> None:
+        """
+        See L{brxy.edge.clients.connection.ClientConnection}.
+        """
+        super().emptied()
+        if self._carrier is None:
+            self.release(HOLD_PIPELINE)
             self.advance()
 
     def exchangeOver(self) -> None:

@@ -16,6 +16,7 @@ from brxy.edge.config.limits import Limits
 from brxy.edge.exchanges.ends import Dispatcher
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.reactor.deadlines import Deadlines
+from brxy.transport.buffering import WriteBuffer
 from brxy.transport.connection import Shared
 from brxy.values.networks import NOBODY, Networks
 
@@ -32,6 +33,8 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
     @ivar answers: writes the answers.
     @ivar serves_half_closed: see L{brxy.edge.exchanges.ends.HTTPClientEnd}.
     @ivar interceptors: what may answer requests instead of an app, in order.
+    @ivar buffer: the memory for what the clients have not taken yet of their responses;
+        L{None} if the transport's own limits hold.
     @ivar heads: clients that have begun to send the head of a request.
     @ivar request_ids: ids for requests that have none.
     @ivar max_body: see L{Limits}.
@@ -51,6 +54,7 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         hsts: int | None = None,
         serves_half_closed: bool = False,
         interceptors: Sequence[Interceptor] = (),
+        buffer: WriteBuffer | None = None,
     ) -> None:
         """
         @param secured: clients connect over TLS.
@@ -63,6 +67,7 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         self.answers = Answers(hsts)
         self.serves_half_closed = serves_half_closed
         self.interceptors = tuple(interceptors)
+        self.buffer = buffer
         self.max_body = limits.max_body
         self.max_requests = limits.max_requests
         self.heads: Deadlines[Any] = Deadlines(

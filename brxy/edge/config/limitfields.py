@@ -158,6 +158,35 @@ LIMITS = (
         see=":ref:`slow-clients`",
     ),
     Setting(
+        name="response-buffer",
+        group=_LIMITS,
+        kind=size("as little as possible while many clients are slow"),
+        help="How much of a response the edge takes from the app before the client takes it.",
+        field="limits.response_buffer",
+        default="65536",
+        client="nothing; its response comes as fast as it reads.",
+        detail="""
+        These bytes are beyond those that the kernel keeps for the client. A response that fits
+        frees its instance while the client still reads. With ``--transport reactor`` it is always
+        65536.
+        """,
+        see=":ref:`slow-clients`",
+    ),
+    Setting(
+        name="response-buffer-total",
+        group=_LIMITS,
+        kind=size(),
+        help="How many bytes of responses the edge keeps at once that clients have not taken.",
+        field="limits.response_buffer_total",
+        default="67108864",
+        client="nothing; its response comes as fast as it reads.",
+        detail="""
+        Beyond that, the edge takes from the apps only what clients can take at once. See
+        ``--response-buffer``.
+        """,
+        see=":ref:`slow-clients`",
+    ),
+    Setting(
         name="max-requests",
         group=_LIMITS,
         kind=count("requests", _NO_LIMIT),

@@ -21,8 +21,8 @@ def _default(name: str) -> Any:
 class Limits:
     """
     How much clients may use of an edge.  Times are in seconds.  0 means no limit, except
-    for C{max_connections}, C{max_held}, C{max_held_total}, C{wake_burst}, C{head_timeout} and
-    C{request_buffer_total}.
+    for C{max_connections}, C{max_held}, C{max_held_total}, C{wake_burst}, C{head_timeout},
+    C{request_buffer_total} and C{response_buffer_total}.
 
     @ivar max_connections: clients that are connected at once, on all ports together.
         L{None}: as many as the limit of open files allows, which is never exceeded.
@@ -41,6 +41,9 @@ class Limits:
     @ivar request_buffer: bytes of the largest body that is collected before its request
         waits for a slot; 0 for none.
     @ivar request_buffer_total: bytes of all these bodies together.
+    @ivar response_buffer: bytes of a response that are taken from the app before its
+        client takes them; 0 for the transport's own limits.
+    @ivar response_buffer_total: bytes of all responses together.
     @ivar head_timeout: for the head of a request, from its first byte.
     @ivar keep_alive_timeout: without a request on a connection.
     @ivar body_timeout: in which a minimum of a request's body must arrive, see
@@ -63,6 +66,8 @@ class Limits:
     max_requests: int = _default("max_requests")
     request_buffer: int = _default("request_buffer")
     request_buffer_total: int = _default("request_buffer_total")
+    response_buffer: int = _default("response_buffer")
+    response_buffer_total: int = _default("response_buffer_total")
     head_timeout: float = _default("head_timeout")
     keep_alive_timeout: float = _default("keep_alive_timeout")
     body_timeout: float = _default("body_timeout")

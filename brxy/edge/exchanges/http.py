@@ -242,7 +242,8 @@ class HTTPCarrier(Carrier):
     def _moveBody(self, body: LengthBody) -> None:
         source = None if self.far is None else self.far.stream
         target = self.near.stream
-        if source is not None and target is not None:
+        # What is moved keeps the slot until the client has taken it.
+        if source is not None and target is not None and not target.fits(body.remaining):
             source.moveTo(Move(target, body.remaining, lambda: self._whole(b"")))
 
     def _whole(self, rest: bytes) -> None:

@@ -32,12 +32,14 @@ class SlowClientTests(FloodTests):
             raise SkipTest("needs slowhttptest (apt-get install slowhttptest)")
         super().setUp()
 
-    async def attack(self, mode: str, path: str, *arguments: str) -> None:
+    async def attack(self, most: int, mode: str, path: str, *arguments: str) -> None:
         """
         Have many slow clients, and another one whose requests are all answered meanwhile, by
         the same instance.
+
+        @param most: how many instances there may be.
         """
-        app = f"app: max=3 capacity=1 -- {sys.executable} -I -S {PATIENT}"
+        app = f"app: max={most} capacity=1 -- {sys.executable} -I -S {PATIENT}"
         edge = await self.launch("--hold-timeout", "20", "--spawn", app)
         other = await self.client("127.0.0.2")
         self.assertEqual(await self.ask(other), 200)
@@ -62,4 +64,13 @@ class SlowClientTests(FloodTests):
         """
         Clients whose bodies come a few bytes at a time.
         """
-        await self.attack("-B", "/", "-i", "1", "-x", "8", "-s", "8192")
+        await self.attack(3, "-B", "/", "-i", "1", "-x", "8", "-s", "8192")
+
+    async def test_readers(self) -> None:
+        """
+        Clients that send requests ahead, which are a demand like any other, and read a few
+        bytes of their responses at a time.
+        """
+        await self.attack(
+            1, "-X", "/50000", "-n", "1", "-z", "8", "-w", "8", "-y", "64", "-k", "3"
+        )
