@@ -8,20 +8,20 @@ and C{makeService}.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import IService
 
 from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.limits import Limits
+from brxy.edge.config.nodeports import defaultNodePorts
 from brxy.edge.config.options import Options
 from brxy.edge.config.served import checkServed
 from brxy.edge.config.settings import Allowed, EdgeSettings, NodeTLSFiles, Spawn, Spawning
 from brxy.edge.config.spawnnames import SpawnNames
 from brxy.edge.service import EdgeService
 from brxy.errors import UsageError
-from brxy.interfaces import ILimited, ILocal, IRecovering, ISpawner
+from brxy.interfaces import ILimited, IRecovering, ISpawner
 from brxy.program.guarded import Guarded, fail
 from brxy.program.logs import logObserver
 from brxy.program.places import checkPlaces
@@ -81,19 +81,6 @@ def _nodeTLS(options: Options) -> NodeTLSFiles | None:
     return None
 
 
-def _defaultNodePorts(options: Options, spawners: Sequence[ISpawner]) -> dict[str, Any]:
-    """
-    Where nodes dial in, if no port is given.  What this edge starts on its own machine gets
-    a socket that no other edge has; all others know the default port only.
-    """
-    dialling = [each for each in spawners if each.dials_back]
-    near = [each for each in dialling if ILocal.providedBy(each)]
-    strangers = options["token-file"] or options["node-tls-cert"]
-    others = not spawners or len(near) < len(dialling) or (near and strangers)
-    ports = [FIELDS["node-port"].value] if others else []
-    return {"private_node_port": bool(near), "node_ports": ports}
-
-
 def _given(value: float | None, default: float) -> float:
     return default if value is None else value
 
@@ -102,7 +89,12 @@ def _settings(options: Options, reactor: Any) -> EdgeSettings:
     spawns = _spawns(options, reactor)
     values = FIELDS.values(options)
     if not options["node-port"]:
-        values.update(_defaultNodePorts(options, [each.spawning.spawner for each in spawns]))
+        values["private_node_port"], default = defaultNodePorts(
+            [each.spawning.spawner for each in spawns],
+            strangers=bool(options["token-file"]),
+            over_tls=bool(options["node-tls-cert"]),
+        )
+        values["node_ports"] = [FIELDS["node-port"].value] if default else []
     tcp = values["frontends"]
     if spawns and not (options["node-port"] or options["token-file"] or options["node-tls-cert"]):
         # No node of another origin can come.

@@ -144,11 +144,11 @@ NODES = (
         default_note="or a Unix socket of the edge's own, or none",
         repeatable=True,
         detail="""
-        Nodes that the edge spawns connect to the first one. Without this option, nodes of
-        ``process:`` connect to a Unix socket that no other edge has: ``nodes.sock`` in
-        ``--state-dir``, or else in a temporary folder. The default port is then opened only for
-        other nodes: if the edge has no ``--spawn``, one whose nodes run elsewhere (in containers,
-        on other hosts), or one of ``process:`` with ``--token-file`` or ``--node-tls-cert``. With
+        Nodes that the edge spawns connect to the first one. Without this option and
+        ``--node-tls-cert``, nodes of ``process:`` connect to a Unix socket that no other edge has:
+        ``nodes.sock`` in ``--state-dir``, or else in a temporary folder. The default port is then
+        opened only for other nodes: if the edge has no ``--spawn``, one whose nodes run elsewhere
+        (in containers, on other hosts), or one of ``process:`` and a ``--token-file``. With
         ``app:`` alone the edge listens for nodes only if this option is given. A Unix socket gets
         the mode 600 unless the endpoint has a ``mode=`` of its own; its folder must exist. A port
         that other machines can reach needs TLS (see ``--node-tls-cert``).
