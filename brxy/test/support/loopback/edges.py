@@ -135,6 +135,7 @@ class EdgeTests(RealTests):
 
         @param port: its port; 0 for any.
         """
+        app.probed = self.spawner_type.dials_back
         address = app.listen(self.reactor, port)
         self.addCleanup(lambda: Deferred.fromCoroutine(app.stop()))
         return address

@@ -410,7 +410,9 @@ class App(Factory):
 
     @ivar serve_by: serves each new connection, which is closed afterwards; a
         connection that ends early is no error.
-    @ivar peers: all connections so far.
+    @ivar peers: all connections so far, without those of a node that only finds out whether
+        the app answers.
+    @ivar probed: there may be such.
     @ivar requests: for use by C{serve_by}.
     """
 
@@ -420,6 +422,7 @@ class App(Factory):
     def __init__(self, serve: Serve) -> None:
         self.serve_by = serve
         self.peers: list[Peer] = []
+        self.probed = False
         self.requests: list[Message] = []
         self._port: IListeningPort | None = None
 
@@ -444,14 +447,13 @@ class App(Factory):
         """
         See L{Factory}.
         """
-        peer = _AppPeer(self)
-        self.peers.append(peer)
-        return peer
+        return _AppPeer(self)
 
     def serve(self, peer: Peer) -> None:
         """
         Serve a new connection.
         """
+        self.peers.append(peer)
         serving = Deferred.fromCoroutine(self.serve_by(peer))
         serving.addErrback(lambda failure: failure.trap(Broken) and None)
         serving.addErrback(lambda failure: self._log.failure("a test's app failed", failure))
@@ -485,6 +487,10 @@ class App(Factory):
                 await peer.untilLost()
 
 
+# The turns of the reactor in which a node that has only tried to connect closes.
+_TURNS = 5
+
+
 class _AppPeer(Peer):
     """
     A connection from brxy to an app.
@@ -493,13 +499,42 @@ class _AppPeer(Peer):
     def __init__(self, app: App) -> None:
         super().__init__()
         self._app = app
+        self._served = False
 
     def connectionMade(self) -> None:
         """
         See L{Protocol}.
         """
         super().connectionMade()
-        self._app.serve(self)
+        if self._app.probed:
+            self._wait(_TURNS)
+        else:
+            self._serve()
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        See L{Protocol}.
+        """
+        self._serve()
+        super().dataReceived(data)
+
+    def _wait(self, turns: int) -> None:
+        """
+        Serve it after some turns of the reactor, unless its other end closes at once.
+        """
+        from twisted.internet import reactor
+
+        if self.ended:
+            return
+        if turns == 0:
+            self._serve()
+        else:
+            reactor.callLater(0, self._wait, turns - 1)  # type: ignore[attr-defined]
+
+    def _serve(self) -> None:
+        if not self._served:
+            self._served = True
+            self._app.serve(self)
 
 
 Respond = Callable[[Message, Peer], Coroutine[Any, Any, None]]
