@@ -529,7 +529,7 @@ class _AppPeer(Peer):
         if turns == 0:
             self._serve()
         else:
-            reactor.callLater(0, self._wait, turns - 1)  # type: ignore[attr-defined]
+            reactor.callLater(0, self._wait, turns - 1)
 
     def _serve(self) -> None:
         if not self._served:
