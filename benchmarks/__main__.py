@@ -21,6 +21,7 @@ _PARTS = {
     "broker": "benchmarks.broker",
     "queueing": "benchmarks.queueing.queueing",
     "coldstart": "benchmarks.coldstart.coldstart",
+    "leaving": "benchmarks.leaving",
 }
 
 # The programs that benchmarks need besides Python. Debian's packages have the same names.

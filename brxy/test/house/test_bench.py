@@ -24,6 +24,7 @@ from benchmarks.http.ours import ours
 from benchmarks.http.servers import ROOT, BenchError
 from benchmarks.http.syscalls import Calls, parseSummary
 from benchmarks.http.wrk import Outcome
+from benchmarks.leaving import Cell
 from benchmarks.report.command import sayLeftOut
 from benchmarks.report.figures import Row, Window, lowerQuartile, summary
 from benchmarks.report.results import Results
@@ -295,3 +296,16 @@ class ResultsTests(SynchronousTestCase):
         self.assertEqual(found["windows"][0]["cpu"], {"proxy": 0.05})
         self.assertEqual(found["windows"][0]["load"], "c16")
         self.assertEqual({row["contender"] for row in found["summary"]}, {"a", "direct"})
+
+
+class LeavingTests(SynchronousTestCase):
+    """
+    Tests of L{Cell}.
+    """
+
+    def test_text(self) -> None:
+        """
+        The median and the worst of the times, unless an app never knew.
+        """
+        self.assertEqual(Cell("slow", "close", [3.0, 1.0, 11.04]).text, "3.0 (11.0)")
+        self.assertEqual(Cell("slow", "close", [3.0, None]).text, "never")
