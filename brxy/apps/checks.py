@@ -5,6 +5,7 @@ What must be true of an app before it is ready.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -220,7 +221,10 @@ class Checks:
         """
         if self.lacking != self._deaf:
             return
-        others = self._listens()
+        others: list[Listener] = []
+        # Out of descriptors, that can't be found out.
+        with suppress(OSError):
+            others = self._listens()
         if others:
             self.note(f"{self._deaf}: {misplaced(others, self._port, self._command_line)}")
 

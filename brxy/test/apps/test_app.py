@@ -5,6 +5,7 @@ Tests of L{brxy.apps.app}, with real processes.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 from unittest import SkipTest
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.apps.app import App
@@ -197,6 +199,27 @@ class AppTests(RealTests):
         self.addCleanup(lambda: self.over)
         self.addCleanup(app.kill)
         return app
+
+    async def test_exhausted(self) -> None:
+        """
+        An app that can't be started for want of descriptors has ended at once, though where it
+        listens can't be found out either.
+        """
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        app = self.app("sleep", "1000")
+        # Trial needs some descriptors to start the reactor.
+        await deferLater(self.reactor, 0)
+        # Any descriptor that is free is above the limit.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            app.start()
+            self.addCleanup(app.kill)
+            ended = await app.ended
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        self.assertEqual(
+            ended.describe(), "exit status 126: cannot run 'sleep': Too many open files"
+        )
 
     def note(self, result: Any) -> Any:
         """

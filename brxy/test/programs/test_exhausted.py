@@ -62,6 +62,7 @@ class _Tests(ProgramTests):
     def setUp(self) -> None:
         super().setUp()
         (self.folder / "app.py").write_text(_APP)
+        (self.folder / "state").mkdir(0o700)
 
     async def launch(self, spawn: str) -> tuple[Program, str]:
         """
@@ -69,7 +70,8 @@ class _Tests(ProgramTests):
         """
         edge = self.edge(
             *("--idle-timeout", "1", "--start-timeout", "20", "--hold-timeout", "20"),
-            *("--wake-burst", "10000", "--wake-rate", "10000", "--spawn", spawn),
+            *("--wake-burst", "10000", "--wake-rate", "10000", "--state-dir", "state"),
+            *("--spawn", spawn),
         )
         return edge, await self.address(edge)
 
