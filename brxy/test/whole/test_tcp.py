@@ -23,6 +23,11 @@ TIMES = 512
 SIZE = len(PIECE) * TIMES
 SUM = md5(PIECE * TIMES).hexdigest()
 
+# 128 MiB, more than the kernel buffers of all connections on the way can hold, of which each
+# may grow to tcp_rmem's 32 MiB and tcp_wmem's 4 MiB.
+FLOOD_TIMES = 4 * TIMES
+FLOOD_SUM = md5(PIECE * FLOOD_TIMES).hexdigest()
+
 
 async def digest(peer: Peer) -> str:
     """
@@ -155,6 +160,10 @@ class TCPTests(EdgeTests):
         self.assertEqual(await digest(peer), SUM)
         await sending
 
+    async def _flood(self, peer: Peer) -> None:
+        await peer.send(PIECE, FLOOD_TIMES)
+        peer.end()
+
     async def _sendAndEnd(self, peer: Peer) -> None:
         await peer.send(PIECE, TIMES)
         peer.end()
@@ -175,25 +184,25 @@ class TCPTests(EdgeTests):
 
         self.front(App(read))
         peer = await self.connect()
-        sending = self.begin(self._sendAndEnd(peer))
+        sending = self.begin(self._flood(peer))
         await self._untilStalled(peer)
         go.callback(None)
         await sending
         await self.until(lambda: sums)
-        self.assertEqual(sums, [SUM])
+        self.assertEqual(sums, [FLOOD_SUM])
 
     async def test_slowClient(self) -> None:
         """
         A client that does not read stops the app.
         """
-        app = App(self._sendAndEnd)
+        app = App(self._flood)
         self.front(app)
         peer = await self.connect()
         peer.pause()
         await self.until(lambda: app.peers)
         await self._untilStalled(app.peers[0])
         peer.resume()
-        self.assertEqual(await digest(peer), SUM)
+        self.assertEqual(await digest(peer), FLOOD_SUM)
 
     async def _untilStalled(self, peer: Peer) -> None:
         """
