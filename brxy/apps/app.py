@@ -88,7 +88,7 @@ class App:
     @property
     def lacking(self) -> str:
         """
-        Why it is not ready, in words for a log; C{""} if it is, or was not started.
+        Why the app is not ready, in words for a log; C{""} if it is ready, or was not started.
         """
         if self.ready.called or self._checks is None:
             return ""

@@ -123,9 +123,9 @@ def misplaced(found: Sequence[Listener], port: int, command: Sequence[str]) -> s
     @param command: the app's command, with placeholders.
     @return: what is wrong with that, and what to write instead.
     """
-    where = f"it listens at {', '.join(map(str, found))}"
+    where = f"it listens on {', '.join(map(str, found))}"
     if any(each.port == port for each in found):
-        return f"{where}; have it listen at 127.0.0.1, which is in HOST and {{host}}"
+        return f"{where}; have it listen on 127.0.0.1, which is in HOST and {{host}}"
     [first, *_] = found
     if any(str(first.port) in word for word in command):
         return f"{where}; write {{port}} in place of {first.port} in its command"
@@ -162,7 +162,7 @@ class Checks:
         @param report: called with what is not true yet, if that is more than that the app
             does not listen.
         """
-        self.lacking = self._deaf = f"the app does not accept connections at port {port}"
+        self.lacking = self._deaf = f"the app does not accept connections on port {port}"
         self._command: CommandCheck | None = None
         self._reactor = reactor
         self._settings = settings
@@ -217,7 +217,7 @@ class Checks:
 
     def look(self) -> None:
         """
-        Find out where the app listens, if it does not where it should.
+        Find out where the app listens, if it does not accept connections on its port.
         """
         if self.lacking != self._deaf:
             return

@@ -1,5 +1,5 @@
 """
-An app that runs already: whether it answers.
+Finds out whether an app answers that the node has not started.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _PATIENCE = 0.5
 
 class Target:
     """
-    Waits until an app answers that the node has not started; again when it is lost.
+    Waits until an app answers that the node has not started, and again whenever it can't be
+    reached.
 
     @ivar up: it answers, as far as is known.
     @param question: what it must answer.
@@ -55,14 +56,14 @@ class Target:
 
     def start(self) -> None:
         """
-        Begin to wait for it.
+        Begin to wait for the app.
         """
         self._saying = self._reactor.callLater(_PATIENCE, self._sayWaiting)
         self._wait()
 
     def lose(self) -> None:
         """
-        It could not be reached for an exchange.  Does nothing if that is known.
+        The app could not be reached for an exchange. Does nothing if that is known.
         """
         if not self.up:
             return

@@ -60,7 +60,7 @@ class DispatchSnapshot:
     What a L{Dispatch} is doing, and what it has done since it was made.
 
     @ivar collecting: how many requests are not waiting yet, while their bodies come.
-    @ivar buffered: the bytes of request bodies that are buffered.
+    @ivar collected: the bytes of request bodies that are collected.
     @ivar held: how many exchanges wait, by route.
     @ivar total_matched: matches of an exchange and a slot; an exchange that is offered
         again has several.
@@ -73,7 +73,7 @@ class DispatchSnapshot:
     """
 
     collecting: int
-    buffered: int
+    collected: int
     held: Mapping[str, int]
     total_matched: int
     total_held: int

@@ -1,5 +1,5 @@
 """
-Events of what is short for a while.
+Events about instances that refuse exchanges for a while.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class FinishingClients(Event):
 @frozen
 class ClientsAbandoned(Event):
     """
-    The time for finishing is over, and clients are still connected.
+    The time to finish with clients is over, and some are still connected.
     """
 
     count: int

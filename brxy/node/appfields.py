@@ -104,7 +104,7 @@ APP = (
         help="The working directory of the app.",
         field="cwd",
         default_note="that of the node",
-        detail="A relative path of the command itself begins there.",
+        detail="If the command itself is a relative path, it is relative to this folder.",
     ),
     Setting(
         name="user",
@@ -115,7 +115,7 @@ APP = (
         default_note="that of the node",
         detail="""
         Only root can use this. The app finds ``HOME``, ``USER`` and ``LOGNAME`` of that user in
-        its environment. With ``:GROUP``, that group is the main one.
+        its environment. With ``:GROUP``, that group is the primary one.
         """,
     ),
     Setting(
@@ -138,8 +138,8 @@ APP = (
         field="ready_command",
         detail="""
         It runs as the app does, with the same variables, ``{port}``, ``{host}`` and ``{route}``
-        replaced, from the moment when the app accepts connections. It is repeated until it
-        succeeds, and killed if it takes longer than 10 s.
+        replaced, once the app accepts connections. It is repeated until it succeeds, and killed if
+        it takes longer than 10 s.
         """,
     ),
     Setting(

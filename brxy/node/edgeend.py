@@ -92,7 +92,7 @@ class Owner(Protocol):
 
     def refused(self, slot: EdgeEnd) -> None:
         """
-        The app could not be reached for the exchange of a slot, which shall rest.
+        The app could not be reached for the exchange of a slot, which takes none for a moment.
         """
 
     def setNewest(self, newest: bool) -> None:

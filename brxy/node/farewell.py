@@ -32,8 +32,8 @@ _log = Logger()
 
 class _Farewell(Protocol):
     """
-    A slot that says why no other one will come.  An edge closes it; an older one admits the
-    node.
+    A slot that reports why the node will offer no other one. An edge closes it; an older edge
+    admits the node.
     """
 
     transport: ITransport
@@ -55,7 +55,7 @@ class _Farewell(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        The edge has read it, or can't.
+        The edge has read the report, or the connection was lost before.
         """
         self._done()
 
@@ -68,7 +68,7 @@ def reportEnd(reactor: Any, settings: NodeSettings, reason: str) -> Deferred[Non
     """
     Report to the edge that the app has ended.
 
-    @return: fires when that is done, or can't be.
+    @return: fires when the edge has the report, or can't get it.
     """
     reporting = Deferred.fromCoroutine(_report(reactor, settings, reason))
     reporting.addTimeout(_TIMEOUT, reactor)

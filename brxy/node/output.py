@@ -11,8 +11,8 @@ __all__ = ["PassedOn"]
 
 class PassedOn:
     """
-    Writes the app's output to our own.  If our output is closed (the edge that started us
-    is gone), it is dropped, and the app does not notice.
+    Writes the app's output to this process's own. If that is closed (the edge that started the
+    node is gone), the app's output is dropped, and the app does not notice.
     """
 
     def __init__(self) -> None:

@@ -41,7 +41,7 @@ class Host(Places, Protocol):
     @property
     def pulls(self) -> bool:
         """
-        The node takes exchanges now.
+        Whether the node takes exchanges now.
         """
 
     def appRefused(self) -> None:
@@ -123,7 +123,7 @@ class Uplink:
             )
 
     def _linkRefused(self, why: str) -> None:
-        # Also after the edge could not be reached: this has another remedy.
+        # Logged also if the edge could not be reached before, because this needs another remedy.
         if not self._refused:
             self._connected, self._refused = False, True
             self._log.warn(

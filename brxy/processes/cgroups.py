@@ -55,8 +55,8 @@ class Cgroup:
 
     def kill(self) -> None:
         """
-        Send SIGKILL to all of its processes at once, those included that are just being
-        forked.  Linux before 5.14 can't do that.
+        Send SIGKILL to all of its processes at once, including those that are being forked. Linux
+        before 5.14 can't do that.
         """
         with suppress(OSError):
             self._write("cgroup.kill", "1")

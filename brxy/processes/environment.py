@@ -51,9 +51,9 @@ def environmentFile(path: str, environ: Mapping[str, str] = os.environ) -> Mappi
     """
     Read a file of lines C{NAME=VALUE} or C{NAME}, as C{docker run --env-file} does.
 
-    A value is everything behind the first C{=}, with its blanks and quotes.  A C{NAME}
-    alone takes its value from the environment, and is ignored if it isn't there.  Empty
-    lines and lines that begin with C{#} are ignored.
+    A value is everything after the first C{=}, with its blanks and quotes.  A C{NAME} alone takes
+    its value from the environment, and is ignored if it isn't there.  Empty lines and lines that
+    begin with C{#} are ignored.
 
     @param environ: the environment of this process.
     @raise ValueError: the file can't be read, or a line is something else.

@@ -1,5 +1,5 @@
 """
-Marks, by which a process is known as one of an app's, wherever it has gone.
+Marks that show to which launch a process belongs, even if it has left its parent and its session.
 
 A program that goes to the background leaves its parent, its group, its session and its folder,
 and may overwrite its environment.  It keeps its resource limits.  The limit RLIMIT_LOCKS has

@@ -20,7 +20,7 @@ class User(NamedTuple):
     """
     The user that a process runs as.
 
-    @ivar group: the id of the main group.
+    @ivar group: the id of the primary group.
     """
 
     number: int

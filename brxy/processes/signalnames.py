@@ -31,7 +31,7 @@ def signalNumber(text: str) -> int:
     try:
         return int(signal.Signals[f"SIG{name}"])
     except KeyError:
-        raise ValueError("the name of a signal is needed, as INT or QUIT") from None
+        raise ValueError("the name of a signal is needed, such as INT or QUIT") from None
 
 
 def signalText(text: str) -> str:

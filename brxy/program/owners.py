@@ -1,5 +1,5 @@
 """
-Finds the process that has a port, a socket or a lock, for messages: what Linux shows of it in
+Finds the process that has a port, a socket or a lock, for messages, from what Linux shows in
 C{/proc}.
 """
 
@@ -37,7 +37,7 @@ class Owner:
 
 def portOwner(port: int) -> Owner | None:
     """
-    @return: the process that listens at a TCP port; L{None} if it is not known, as that of
+    @return: the process that listens on a TCP port; L{None} if it is not known, as that of
         another user.
     """
     inodes = set()
@@ -51,7 +51,7 @@ def portOwner(port: int) -> Owner | None:
 
 def socketOwner(path: str) -> Owner | None:
     """
-    @return: the process that listens at a Unix socket.
+    @return: the process that listens on a Unix socket.
     """
     inodes = set()
     for line in _lines(_PROC / "net" / "unix"):

@@ -81,7 +81,7 @@ def serverEndpoint(text: str, for_tls: str = _FOR_TLS) -> str:
 
 def _reason(error: Exception) -> object:
     # Of a missing or surplus argument Python says what function of Twisted's has none.
-    return "its arguments are others" if isinstance(error, TypeError) else error
+    return "its arguments are wrong" if isinstance(error, TypeError) else error
 
 
 def _split(text: str) -> tuple[str, str, str | None]:
@@ -94,7 +94,7 @@ def _split(text: str) -> tuple[str, str, str | None]:
     if match is None or match[2] in _TYPES:
         return "", "", None
     if int(match[3]) > 65_535:
-        raise ValueError(f"a port is a number from 1 to 65535, and not {match[3]}")
+        raise ValueError(f"a port is a number from 1 to 65535, not {match[3]}")
     return match[1] or "", match[2] or "", match[3]
 
 

@@ -1,5 +1,5 @@
 """
-What comes on a connection before its protocol begins, such as a PROXY header.
+Preludes: bytes that a connection has before its protocol begins, such as a PROXY header.
 """
 
 from __future__ import annotations

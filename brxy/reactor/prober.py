@@ -1,5 +1,5 @@
 """
-Finds out whether ports could be opened, without opening them.
+Finds out whether ports could be opened, without keeping them open.
 """
 
 from __future__ import annotations

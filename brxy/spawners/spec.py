@@ -71,7 +71,7 @@ def parseSpawn(text: str) -> SpawnSpec:
         raise BadSpawnSpec("bad --spawn: it is empty")
     first, *rest = words
     if _GLUED.match(first):
-        raise BadSpawnSpec(f"bad --spawn {text!r}: a space belongs after the colon of the name")
+        raise BadSpawnSpec(f"bad --spawn {text!r}: a space is missing after the colon")
     if not _NAME.fullmatch(first):
         return SpawnSpec("process", {}, tuple(words))
     end = rest.index("--") if "--" in rest else len(rest)

@@ -65,7 +65,7 @@ class Buffering(SocketEnd):
 
     def limitBuffer(self, limits: WriteBuffer) -> None:
         """
-        From now on the buffer counts as a part of this memory.
+        Count the buffer as a part of this memory from now on.
         """
         self._limits = limits
         limits.size += len(self._buffer)

@@ -1,5 +1,5 @@
 """
-Finds in what a program printed last why it failed.
+Finds the reason for a program's failure in the last lines that it printed.
 
 Pure: lines in, a line out.
 """
@@ -38,7 +38,7 @@ _OTHERS = (
 # Rust: the text is on the line behind it, or before 1.73 on the same one.
 _PANIC = re.compile(r"thread '.*' (\(\d+\) )?panicked at .+")
 
-# What is behind the report of an exception, and says nothing.
+# Lines after the report of an exception that say nothing more about it.
 _NOISE = re.compile(
     r"\s*(Node\.js v[\d.]+|[\]\[(){}<>,;.^~\s]*|exit status \d+|at .+|from .+:in .+|#\d+ .+"
     r"|\.\.\. \d+ .+|note: run with .+|goroutine \d+ .+|Stack trace:|thrown in .+ on line \d+)"

@@ -1,5 +1,5 @@
 """
-Reports of what varies, few enough for a log.
+Limits how many different reports of one thing go into a log.
 
 Pure: it only counts.
 """
@@ -15,8 +15,8 @@ _MOST_REPORTS = 5
 
 def fewReports(report: Callable[[str], None]) -> Callable[[str], None]:
     """
-    @return: a function that passes each text on once, and only a few of them, so that an
-        app whose answers vary does not fill the log.
+    @return: a function that passes each text on once, and only a few of them: an app whose
+        answers vary must not fill the log.
     """
     reported: set[str] = set()
 

@@ -69,7 +69,7 @@ ANSWERS = {Start.SSL_REQUEST: YES, Start.GSS_REQUEST: b"N", Start.PLAIN: _REFUSA
 
 class StartReader:
     """
-    Reads what a client sends until it begins, in pieces of any size.
+    Reads what a client sends before its session or handshake begins, in pieces of any size.
 
     @ivar data: the bytes with which it begins.
     """

@@ -27,7 +27,7 @@ VIA = b"1.1 brxy"
 
 class DateLine:
     """
-    The line of a Date of now, made once in a second.
+    The header line C{Date} with the present time, made at most once a second.
     """
 
     def __init__(self, seconds: Callable[[], float] = time) -> None:

@@ -11,7 +11,7 @@ from brxy.edge.clients.listener import HTTPListener
 from brxy.edge.exchanges import refusals
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.refusals import Refusal
-from brxy.edge.exchanges.table import BUFFERING
+from brxy.edge.exchanges.table import COLLECTING
 from brxy.errors import BadRequest
 from brxy.http.body import Body, framingFor
 from brxy.http.messages import RequestHead
@@ -36,7 +36,7 @@ class BodyReader(ClientConnection[HTTPCarrier]):
         super().__init__(listener, peer)
         self.listener = listener
         self._dispatcher = listener.dispatcher
-        # What still comes of the body of the current request.
+        # The rest of the body of the current request, which has not come yet.
         self._body: Body | None = None
         self._room = 0
 
@@ -64,12 +64,12 @@ class BodyReader(ClientConnection[HTTPCarrier]):
 
     def readBody(self, body: Body, carrier: HTTPCarrier) -> bool:
         """
-        Use what has come of a body.
+        Pass on what has come of a body, or keep it.
 
         @return: whether there may be more to do.
         """
         more = self._feed(body, carrier)
-        if carrier.exchange.progress is BUFFERING:
+        if carrier.exchange.progress is COLLECTING:
             carrier.collected()
         return more
 
@@ -101,8 +101,8 @@ class BodyReader(ClientConnection[HTTPCarrier]):
 
     def accepted(self) -> None:
         """
-        There is room for more of the request; or all that comes now goes
-        straight through.
+        Read from the client again: there is room for more of the request, or everything that comes
+        now goes straight through.
         """
         self.release(HOLD_COPY | HOLD_PIPELINE)
         self.advance()

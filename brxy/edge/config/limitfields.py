@@ -132,7 +132,7 @@ LIMITS = (
         name="request-buffer",
         group=_LIMITS,
         kind=size("no body is collected"),
-        help="How large a request body may be that the edge collects before it uses an instance.",
+        help="How large a request body the edge collects before the request uses an instance.",
         field="limits.request_buffer",
         default="65536",
         client="nothing; the edge passes a larger body on while it comes.",
@@ -232,8 +232,8 @@ TIMEOUTS = (
         default_note=_NO_LIMIT,
         client="504.",
         detail="""
-        The time counts from the moment at which the app has accepted the connection for the
-        request. So it includes the upload of the body.
+        The time counts from when the app has accepted the connection for the request. So it
+        includes the upload of the body.
         """,
         see=_LIMITS_PAGE,
     ),

@@ -50,7 +50,7 @@ class Limits:
         L{brxy.edge.clients.timeouts.Timeouts}.
     @ivar write_timeout: in which a client must accept a minimum of its response.
     @ivar tunnel_timeout: without a byte on a TCP connection or an upgraded one.
-    @ivar stream_idle_timeout: without a byte while an app is at work on a request.
+    @ivar stream_idle_timeout: without a byte on an exchange while its app is at work.
     @ivar tcp_keepalive: without traffic until the kernel probes whether a client is there.
     """
 

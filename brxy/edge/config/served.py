@@ -1,5 +1,5 @@
 """
-Checks that the routes which an edge names can be served.
+Checks that every route of a C{--tcp} or C{--route} can be served.
 """
 
 from __future__ import annotations

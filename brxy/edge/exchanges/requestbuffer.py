@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from brxy.edge.exchanges.table import BUFFERING, COPY_LIMIT, Exchange
+from brxy.edge.exchanges.table import COLLECTING, COPY_LIMIT, Exchange
 
 __all__ = ["RequestBuffer"]
 
@@ -57,7 +57,7 @@ class RequestBuffer:
         """
         Begin to collect the body of an exchange.
         """
-        exchange.buffer(max(self._each, COPY_LIMIT))
+        exchange.collect(max(self._each, COPY_LIMIT))
         self._sizes[exchange] = 0
         self.keep(exchange)
 
@@ -82,4 +82,4 @@ class RequestBuffer:
         """
         @return: the exchanges whose bodies are not complete.
         """
-        return [each for each in self._sizes if each.progress is BUFFERING]
+        return [each for each in self._sizes if each.progress is COLLECTING]

@@ -7,14 +7,14 @@ raises.  L{brxy.edge.exchanges.carrier} feeds the inputs and performs the action
 
 ::
 
-    BUFFERING ──collected──▶ HELD
+    COLLECTING ──collected──▶ HELD
 
     HELD ──matched──▶ OFFERED ──accepted──▶ RUNNING ──head──▶ ANSWERING ──whole──▶ OVER
       ▲                  │                     │  └──switched──▶ TUNNEL ──whole──▶ OVER
       └── refused, lost (if it may be offered again) ──┘
 
 Most exchanges begin as HELD.  One whose body is still to come and is small enough begins as
-BUFFERING: a slow client holds no slot, and nothing is started for it.
+COLLECTING: a slow client holds no slot, and nothing is started for it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from brxy.wire.frames import KIND_TCP
 __all__ = [
     "ANSWERING",
     "AT_WORK",
-    "BUFFERING",
+    "COLLECTING",
     "COPY_LIMIT",
     "HELD",
     "OFFERED",
@@ -58,7 +58,7 @@ class Progress(IntEnum):
     How far an exchange has come.
     """
 
-    BUFFERING = 0
+    COLLECTING = 0
     HELD = 1
     OFFERED = 2
     RUNNING = 3
@@ -116,7 +116,7 @@ _P, _I, _A = Progress, Input, Action
 
 # For what is used with each exchange: looking up a member in its class takes ten times as
 # long.
-BUFFERING, HELD, OFFERED, RUNNING, ANSWERING, TUNNEL, OVER = Progress
+COLLECTING, HELD, OFFERED, RUNNING, ANSWERING, TUNNEL, OVER = Progress
 
 #: The app has the request, and owes a response or the rest of it.
 AT_WORK = (RUNNING, ANSWERING)
@@ -124,10 +124,10 @@ AT_WORK = (RUNNING, ANSWERING)
 #: (state, input) → (next state, actions in their order)
 TABLE: dict[tuple[int, int], tuple[Progress, tuple[Action, ...]]] = {
     # Its body is being collected: no slot, no instance and no queue knows of it.
-    (_P.BUFFERING, _I.COLLECTED): (_P.HELD, (_A.WAIT,)),
-    (_P.BUFFERING, _I.REJECTED): (_P.OVER, (_A.DISCARD, _A.FAIL)),
-    (_P.BUFFERING, _I.BAD_REQUEST): (_P.OVER, (_A.DISCARD, _A.FAIL)),
-    (_P.BUFFERING, _I.HANGUP): (_P.OVER, (_A.DISCARD, _A.CLOSE)),
+    (_P.COLLECTING, _I.COLLECTED): (_P.HELD, (_A.WAIT,)),
+    (_P.COLLECTING, _I.REJECTED): (_P.OVER, (_A.DISCARD, _A.FAIL)),
+    (_P.COLLECTING, _I.BAD_REQUEST): (_P.OVER, (_A.DISCARD, _A.FAIL)),
+    (_P.COLLECTING, _I.HANGUP): (_P.OVER, (_A.DISCARD, _A.CLOSE)),
     # Sending it frees the memory, too.
     (_P.HELD, _I.MATCHED): (_P.OFFERED, (_A.SEND,)),
     (_P.HELD, _I.REJECTED): (_P.OVER, (_A.DISCARD, _A.FAIL)),
@@ -244,13 +244,13 @@ class Exchange:
         self.progress, actions = TABLE[self.progress, event]
         return actions
 
-    def buffer(self, limit: int) -> None:
+    def collect(self, limit: int) -> None:
         """
         Begin by collecting the body.
 
         @param limit: see L{Exchange}.
         """
-        self.progress = BUFFERING
+        self.progress = COLLECTING
         self.limit = limit
 
     def room(self) -> int:

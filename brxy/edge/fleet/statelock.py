@@ -20,8 +20,7 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.E
 
 class StateLock:
     """
-    Holds a folder for one edge, from now until L{release} or the end of the process, however
-    it ends.
+    Holds a folder for one edge, until L{release} or the end of the process, however it ends.
 
     It is C{flock} on the folder itself: that needs neither room on the disk nor a writable
     folder, passes to the process in the background when twistd makes one, and leaves nothing

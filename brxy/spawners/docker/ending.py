@@ -65,10 +65,10 @@ def _why(missing: re.Match[str]) -> str:
 
 def unhealthy(health: Mapping[str, Any] | None) -> str:
     """
-    Describe in one line what the HEALTHCHECK of an image lacks.
+    Describe in one line why the HEALTHCHECK of an image has not succeeded.
 
     @param health: the state of the check, as the API has it; L{None} without a check.
-    @return: C{""} if it lacks nothing.
+    @return: C{""} if it has succeeded, or there is none.
     """
     status = (health or {}).get("Status") or "none"
     if health is None or status in ("none", "healthy"):

@@ -128,7 +128,7 @@ class AppInstance(BaseInstance):
 
     def startAfter(self, other: BaseInstance) -> None:
         """
-        Start the app when another instance is over.
+        Start the app when another instance has ended.
         """
         other.over.addCallback(lambda _: self._startLate())
 

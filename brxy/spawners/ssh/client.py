@@ -83,7 +83,7 @@ class SshClient:
 
     def forward(self, control: str, path: str, target: str) -> list[str]:
         """
-        Return the command that has the master listen at C{path} on the host, for
+        Return the command that has the master listen on C{path} on the host, for
         C{target} on this machine.
 
         @param target: see L{forwardTarget}.

@@ -1,7 +1,7 @@
 """
 A stand-in for systemd with socket units, for tests.
 
-C{python activate.py ADDRESS... -- COMMAND...} listens at each address
+C{python activate.py ADDRESS... -- COMMAND...} listens on each address
 (C{HOST:PORT}, or the path of a Unix socket), runs the command with the sockets
 by LISTEN_FDS, and prints their addresses. SIGHUP restarts the command:
 SIGTERM, wait for its end, start again. SIGTERM ends both.
@@ -33,7 +33,7 @@ def listening(address: str) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host.strip("[]"), int(port)))
     sock.listen(4096)
-    print("listens at", sock.getsockname(), flush=True)
+    print("listens on", sock.getsockname(), flush=True)
     return sock
 
 

@@ -1,7 +1,7 @@
 """
 An app that starts fast and uses little memory, for tests of many instances.
 
-C{python light.py [LOG]} listens at C{PORT}. C{/50} is answered after 50 ms
+C{python light.py [LOG]} listens on C{PORT}. C{/50} is answered after 50 ms
 with the id of the process. The target of each POST is first appended to LOG.
 """
 

@@ -51,7 +51,7 @@ class Site(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Site).serve_forever()
 """
 
-# Listens at a host and a port.
+# Listens on a host and a port.
 _LISTENER = """
 import socket, sys
 host, port = sys.argv[1:]
@@ -462,7 +462,7 @@ class AppTests(RealTests):
         await app.ended
         self.assertRegex(
             app.lacking,
-            r"^the app does not accept connections at port \d+: it listens at "
+            r"^the app does not accept connections on port \d+: it listens on "
             rf"127\.0\.0\.1:{port}; write {{port}} in place of {port} in its command$",
         )
         self.assertEqual(self.reports, [app.lacking])

@@ -65,18 +65,18 @@ class MisplacedTests(SynchronousTestCase):
             (
                 here,
                 ["gunicorn", "-b", ":8000"],
-                "it listens at 0.0.0.0:8000; write {port} in place of 8000 in its command",
+                "it listens on 0.0.0.0:8000; write {port} in place of 8000 in its command",
             ),
             (
                 here,
                 ["gunicorn", "{port}"],
-                "it listens at 0.0.0.0:8000; have it take the port from PORT or {port}, or say "
+                "it listens on 0.0.0.0:8000; have it take the port from PORT or {port}, or say "
                 "app-port=8000 (of a node: --app-port 8000)",
             ),
             (
                 elsewhere,
                 ["serve"],
-                "it listens at 192.0.2.1:20000; have it listen at 127.0.0.1, which is in HOST "
+                "it listens on 192.0.2.1:20000; have it listen on 127.0.0.1, which is in HOST "
                 "and {host}",
             ),
         ):

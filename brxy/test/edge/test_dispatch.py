@@ -295,7 +295,7 @@ class DispatchTests(SynchronousTestCase):
         exchange.keep(bytes(7))
         self.dispatch.buffer.begin(exchange)
         found = self.dispatch.snapshot()
-        self.assertEqual((found.collecting, found.buffered, found.held), (1, 7, {}))
+        self.assertEqual((found.collecting, found.collected, found.held), (1, 7, {}))
         self.wait("b")
         self.dispatch.rejectAll()
         self.assertEqual(self.log, [("a", LEAVING), ("b", LEAVING)])

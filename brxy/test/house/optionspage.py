@@ -46,15 +46,15 @@ A *time* is a number of seconds, which may be a fraction, or has units: ``90``, 
 
 An *endpoint* says where to listen or to connect:
 
-* ``8080``, ``:8080`` and ``*:8080`` listen at all addresses of the machine, IPv6 and IPv4;
-  ``127.0.0.1:8080`` and ``[::1]:8080`` at one of them, and ``0.0.0.0:8080`` at those of IPv4.
+* ``8080``, ``:8080`` and ``*:8080`` listen on all addresses of the machine, IPv6 and IPv4;
+  ``127.0.0.1:8080`` and ``[::1]:8080`` on one of them, and ``0.0.0.0:8080`` on those of IPv4.
 * ``edge.example.net:9080`` and ``[2001:db8::1]:9080`` say where to connect.
 * ``unix:/run/brxy/nodes`` is a Unix socket, for both.
 * Any other is in `Twisted's notation
   <https://docs.twisted.org/en/stable/core/howto/endpoints.html#endpoint-types-included-with-twisted>`_.
   A *server endpoint* is for example ``tcp:8080:interface=127.0.0.1:backlog=100``,
   ``unix:/run/brxy/nodes:mode=660``, or ``systemd:domain=INET:name=http`` for a socket that
-  systemd passes (see :ref:`systemd`). Without ``interface=``, ``tcp:8080`` listens at all
+  systemd passes (see :ref:`systemd`). Without ``interface=``, ``tcp:8080`` listens on all
   addresses, too. A *client endpoint* is for example ``tcp:edge.example.net:9080``.
 
 If a value is bad, the program writes one line to standard error and exits with status 1.
@@ -196,7 +196,8 @@ def _linked(text: str, setting: Setting, table: Table) -> str:
         return f":option:`{name}`" if name in names else f"``{name}``"
 
     text = re.sub(r'"([^"]+)"', r"``\1``", text)
-    return re.sub(r"``--[a-z-]+``|(?<![`\w-])--[a-z-]+\b", link, text)
+    # The second alternative keeps command lines as they are.
+    return re.sub(r"``--[a-z-]+``|``[^`]+``|(?<![`\w-])--[a-z-]+\b", link, text)
 
 
 def _filled(text: str) -> str:

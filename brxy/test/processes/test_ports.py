@@ -54,7 +54,7 @@ class PortsTests(SynchronousTestCase):
 
     def test_bindable(self) -> None:
         """
-        A server can listen at the port.
+        A server can listen on the port.
         """
         with socket.create_server(("127.0.0.1", Ports().take())):
             pass

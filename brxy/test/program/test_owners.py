@@ -20,7 +20,7 @@ class OwnerTests(SynchronousTestCase):
 
     def test_port(self) -> None:
         """
-        The process that listens at a port is found, with either family.
+        The process that listens on a port is found, with either family.
         """
         for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
             with socket.socket(family) as taken:

@@ -28,12 +28,12 @@ HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Request).serve_forever()
 @onBothTransports
 class EndpointTests(ProgramTests):
     """
-    Tests of edges that listen at such endpoints.
+    Tests of edges that listen on such endpoints.
     """
 
     async def test_both(self) -> None:
         """
-        A port alone listens at the addresses of both families, and an app gets the address
+        A port alone listens on the addresses of both families, and an app gets the address
         of an IPv4 client as such. Nodes reach such a port, too.
         """
         (self.folder / "app.py").write_text(_APP)

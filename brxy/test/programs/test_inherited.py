@@ -103,7 +103,7 @@ class ActivatedTests(ProgramTests):
         """
         edge = [TWISTD, "-n", "brxy-edge", *self.on, *arguments]
         program = self.start(PYTHON, "-u", ACTIVATE, *addresses, "--", *edge)
-        pattern = r"listens at (?:\('(.*)', (\d+).*\)|(/.*))\n"
+        pattern = r"listens on (?:\('(.*)', (\d+).*\)|(/.*))\n"
         await self.said(program, rf"(?:{pattern}){{{len(addresses)}}}")
         found = re.findall(pattern, program.out)
         return program, [

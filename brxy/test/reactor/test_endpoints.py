@@ -59,7 +59,7 @@ class EndpointTests(SynchronousTestCase):
         for text in ("*:65536", "127.0.0.1:99999", "[::1]:70000"):
             for check in (clientEndpoint, serverEndpoint):
                 error = self.assertRaises(ValueError, check, text)
-                self.assertIn("a port is a number from 1 to 65535, and not ", str(error))
+                self.assertIn("a port is a number from 1 to 65535, not ", str(error))
 
     def assertRefused(self, text: str, why: str) -> None:
         """

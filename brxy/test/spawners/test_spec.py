@@ -102,10 +102,10 @@ class ParseTests(SynchronousTestCase):
         """
         self.assertBad(
             "app:max=2 -- x",
-            "bad --spawn 'app:max=2 -- x': a space belongs after the colon of the name",
+            "bad --spawn 'app:max=2 -- x': a space is missing after the colon",
         )
         for text in ("app:-- x", "app:--"):
-            why = f"bad --spawn {text!r}: a space belongs after the colon of the name"
+            why = f"bad --spawn {text!r}: a space is missing after the colon"
             self.assertBad(text, why)
 
     @bounded(200)

@@ -379,7 +379,7 @@ class ListeningTests(TransportTests):
     async def test_stopped(self) -> None:
         """
         A port that has stopped listening accepts no connections, but accepted
-        ones stay. Another port may listen at its address.
+        ones stay. Another port may listen on its address.
         """
         client, server = await self.pair()
         (port,) = self.ports
@@ -396,7 +396,7 @@ class ListeningTests(TransportTests):
 
     async def test_taken(self) -> None:
         """
-        Two ports can't listen at one address.
+        Two ports can't listen on one address.
         """
         port = self.listen()
         self.assertRaises(CannotListenError, self.relisten, port.getHost())

@@ -73,7 +73,7 @@ class SlowUploadTests(EdgeTests):
         @return: how many requests are collected, with how many bytes, and how many are held.
         """
         found = self.edge.parts.dispatch.snapshot()
-        return found.collecting, found.buffered, sum(found.held.values())
+        return found.collecting, found.collected, sum(found.held.values())
 
     async def test_startsNothing(self) -> None:
         """

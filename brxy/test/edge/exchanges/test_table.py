@@ -112,7 +112,7 @@ class TableTests(SynchronousTestCase):
         for (state, event), (after, actions) in TABLE.items():
             withdrawn = state == Progress.HELD and event in (Input.HANGUP, Input.BAD_REQUEST)
             self.assertEqual(Action.WITHDRAW in actions, withdrawn)
-            collected = state == Progress.BUFFERING and after == Progress.HELD
+            collected = state == Progress.COLLECTING and after == Progress.HELD
             self.assertEqual(Action.WAIT in actions, collected)
             self.assertEqual(Action.REQUEUE in actions, after == Progress.HELD and not collected)
             self.assertEqual(Action.SEND in actions, event == Input.MATCHED)
@@ -123,8 +123,8 @@ class TableTests(SynchronousTestCase):
         comes back to that.  Its memory is free again when it is over without a slot.
         """
         for (state, event), (after, actions) in TABLE.items():
-            self.assertNotEqual(after, Progress.BUFFERING)
-            if state == Progress.BUFFERING:
+            self.assertNotEqual(after, Progress.COLLECTING)
+            if state == Progress.COLLECTING:
                 unwanted = {Action.SEND, Action.RELEASE, Action.RESET, Action.WITHDRAW}
                 self.assertEqual(unwanted.intersection(actions), set(), event)
             freed = state <= Progress.HELD and after == Progress.OVER
@@ -192,7 +192,7 @@ class ExchangeTests(SynchronousTestCase):
         A body that is collected may have a larger copy.
         """
         exchange = self.make()
-        exchange.buffer(100_000)
+        exchange.collect(100_000)
         exchange.keep(bytes(90_000))
         self.assertEqual(exchange.room(), 10_000)
         self.assertIsNotNone(exchange.copy)
@@ -491,7 +491,7 @@ class _World:
             self.carrier.received(self.body[-size:])
             if len(self.body) == self.size and self.http is not None:
                 self.http.exchange.complete = True
-            if self.http is not None and self.exchange.progress == Progress.BUFFERING:
+            if self.http is not None and self.exchange.progress == Progress.COLLECTING:
                 self.http.collected()
 
     def accept(self, choice: int) -> None:
@@ -620,9 +620,9 @@ class CarriedTests(SynchronousTestCase):
         self.assertLessEqual(sum(map(len, exchange.copy or ())), largest)
         if not world.collects or world.slots or over:
             self.assertEqual(world.buffer.size, 0)
-        elif exchange.progress == Progress.BUFFERING or exchange.complete:
+        elif exchange.progress == Progress.COLLECTING or exchange.complete:
             self.assertEqual(world.buffer.size, exchange.copied)
-        buffering = exchange.progress == Progress.BUFFERING
+        buffering = exchange.progress == Progress.COLLECTING
         self.assertEqual(world.buffer.collecting(), [exchange] if buffering else [])
         if world.collects and world.queued and not world.slots:
             self.assertTrue(exchange.complete or world.full)

@@ -368,7 +368,7 @@ class ProgramTests(RealTests):
 
     async def listening(self, address: str) -> None:
         """
-        Wait until a server listens at an address: Twisted logs that it starts
+        Wait until a server listens on an address: Twisted logs that it starts
         a moment before that.
         """
         await self.until(lambda: isListenedAt(address))
