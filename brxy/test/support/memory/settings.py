@@ -15,8 +15,8 @@ __all__ = ["SettingTests"]
 
 # Kinds of which each value is a name, a file or the like, and so has no unit.
 _NO_UNIT = re.compile(
-    "|FILE|FOLDER|PORT|PATH|NAME|HOST|SIGNAL|COMMAND|REGEX|ENDPOINT|NETWORK|SPAWN|TICKET|TOKEN|N"
-    r"|HOST:PORT|NAME=(ENDPOINT|ROUTE|VALUE)|USER\[:GROUP\]|v1\|v2|epoll\|reactor|abort\|serve"
+    "|ADDRESS|FILE|FOLDER|PORT|PATH|NAME|HOST|SIGNAL|COMMAND|REGEX|ENDPOINT|NETWORK|SPAWN|TICKET"
+    r"|TOKEN|N|HOST:PORT|NAME=(ENDPOINT|ROUTE|VALUE)|USER\[:GROUP\]|v1\|v2|epoll\|reactor|abort\|serve"
 )
 
 
