@@ -1,5 +1,5 @@
 """
-What must be true of an app before it is ready.
+Readiness checks of an app: the conditions that must hold before it is ready.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class CommandCheck:
         note: Callable[[str], None],
     ) -> None:
         """
-        @param note: called with each outcome that is no success.
+        @param note: called with the reason of each failure.
         """
         self.over: Deferred[None] = Deferred()
         self._reactor = reactor
@@ -119,7 +119,7 @@ class CommandCheck:
 def misplaced(found: Sequence[Listener], port: int, command: Sequence[str]) -> str:
     """
     @param found: where an app listens.
-    @param port: where it should.
+    @param port: the port on which it should listen.
     @param command: the app's command, with placeholders.
     @return: what is wrong with that, and what to write instead.
     """
@@ -140,7 +140,7 @@ class Checks:
     Waits until an app is ready: it has printed the line of C{ready_log}; it accepts
     connections, or answers C{ready_path}; and C{ready_command} succeeds.
 
-    @ivar lacking: what is not true yet, in words for a log.
+    @ivar lacking: the condition that does not hold yet, in words for a log.
     """
 
     def __init__(
@@ -157,10 +157,10 @@ class Checks:
         """
         @param environ: what the environment of the app is made from, see
             L{appEnvironment}.
-        @param command: that of the app, with placeholders.
+        @param command: the app's command, with placeholders.
         @param listens: returns where the processes of the app listen.
-        @param report: called with what is not true yet, if that is more than that the app
-            does not listen.
+        @param report: called with the condition that does not hold yet, unless it is only that the
+            app does not listen.
         """
         self.lacking = self._deaf = f"the app does not accept connections on port {port}"
         self._command: CommandCheck | None = None
@@ -186,7 +186,7 @@ class Checks:
 
     async def wait(self) -> str:
         """
-        Wait until all is true.  May be cancelled.
+        Wait until all conditions hold.  May be cancelled.
 
         @return: the host at which the app answers.
         """

@@ -58,7 +58,7 @@ class AppConnection(Connection):
 
     @ivar exchanges: the number of exchanges that it has carried.
     @ivar idle_since: when the last of them was over, in the clock's seconds.
-    @ivar broken: the app has reset it, although there may be bytes to read.
+    @ivar broken: the app has reset the connection, although there may be bytes to read.
     """
 
     exchanges = 0
@@ -82,8 +82,8 @@ class AppConnection(Connection):
 
     def hungUp(self, broken: bool) -> None:
         """
-        The app has ended or reset the connection while the client can take no more.  What it
-        has sent before that is read first, as the client takes it.
+        The app has ended or reset the connection while the client can take no more.  What the app
+        has sent before is read first, at the client's pace.
         """
         self.broken = broken
 

@@ -1,5 +1,5 @@
 """
-Where processes listen, see proc(5), C{/proc/net/tcp} and C{/proc/pid/fd}.
+Finds the addresses on which processes listen: see proc(5), C{/proc/net/tcp} and C{/proc/pid/fd}.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LISTENING = "0A"
 
 class Listener(NamedTuple):
     """
-    Where a server accepts TCP connections.
+    An address on which a server accepts TCP connections.
     """
 
     host: str

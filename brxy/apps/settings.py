@@ -32,7 +32,7 @@ class AppSettings:
     @ivar send_proxy: the version of the PROXY protocol that it expects; L{None} if it
         does not.
     @ivar stop_signal: the signal that has it end.
-    @ivar stop_timeout: seconds between that signal and SIGKILL.
+    @ivar stop_timeout: seconds between the stop signal and SIGKILL.
     """
 
     port: int | None = None

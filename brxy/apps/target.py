@@ -29,8 +29,8 @@ class Target:
 
     @ivar up: it answers, as far as is known.
     @param question: what it must answer.
-    @param answers: called each time when it answers, after it did not.
-    @param lost: called each time when it is lost.
+    @param answers: called each time the app answers after it did not.
+    @param lost: called each time the app can't be reached any more.
     """
 
     _log = Logger()
@@ -63,7 +63,7 @@ class Target:
 
     def lose(self) -> None:
         """
-        The app could not be reached for an exchange. Does nothing if that is known.
+        The app could not be reached for an exchange.  Does nothing if that is known.
         """
         if not self.up:
             return

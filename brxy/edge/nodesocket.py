@@ -1,5 +1,5 @@
 """
-The Unix socket at which nodes dial in that the edge starts on its own machine.
+The Unix socket where the nodes that the edge starts on its own machine dial in.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _LONGEST = 107
 
 class NodeSocket:
     """
-    A socket that no other edge has, and that only the edge's user can connect to.  It is in
-    the state folder, where nodes of an edge that was killed find the next one; without such a
-    folder, or if there can be no socket in it, it is in a temporary one.
+    A socket of this edge only, to which only the edge's user can connect.  It is in the state
+    folder, so nodes of an edge that was killed can find the next edge.  Without a state folder, or
+    if no socket can be made in it, it is in a temporary folder.
     """
 
     def __init__(self, state_dir: str | None) -> None:
@@ -42,7 +42,7 @@ class NodeSocket:
         """
         Open the port.
 
-        @raise UsageError: that is not possible anywhere.
+        @raise UsageError: no folder can have the socket.
         """
         if self._kept is not None and _isShort(self._kept):
             # The disk may be full, or the folder on one that knows no sockets.

@@ -32,7 +32,7 @@ _log = Logger()
 
 class _Farewell(Protocol):
     """
-    A slot that reports why the node will offer no other one. An edge closes it; an older edge
+    A slot that reports why the node will offer no other one.  An edge closes it; an older edge
     admits the node.
     """
 
@@ -49,7 +49,7 @@ class _Farewell(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        The edge has read it.
+        The edge has read the report.
         """
         self._done()
 
@@ -74,7 +74,7 @@ def reportEnd(reactor: Any, settings: NodeSettings, reason: str) -> Deferred[Non
     reporting.addTimeout(_TIMEOUT, reactor)
     return reporting.addErrback(
         lambda failure: _log.warn(
-            "can't report that to the edge at {edge}: {reason}",
+            "can't report the end of the app to the edge at {edge}: {reason}",
             edge=settings.edge,
             reason=failure.getErrorMessage(),
         )

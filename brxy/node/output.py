@@ -11,7 +11,7 @@ __all__ = ["PassedOn"]
 
 class PassedOn:
     """
-    Writes the app's output to this process's own. If that is closed (the edge that started the
+    Writes the app's output to this process's own.  If that is closed (the edge that started the
     node is gone), the app's output is dropped, and the app does not notice.
     """
 

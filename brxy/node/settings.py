@@ -50,7 +50,7 @@ class NodeSettings:
     @ivar idle_timeout: how long the newest instance of a route stays idle.
     @ivar old_idle_timeout: how long an older instance stays idle.
     @ivar stop_signal: the signal that stops the app.
-    @ivar stop_timeout: how long the app may take to end after that signal.
+    @ivar stop_timeout: how long the app may take to end after the stop signal.
     @ivar drain_timeout: how long running exchanges may continue when the node is stopped.
     """
 

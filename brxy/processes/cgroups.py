@@ -55,7 +55,7 @@ class Cgroup:
 
     def kill(self) -> None:
         """
-        Send SIGKILL to all of its processes at once, including those that are being forked. Linux
+        Send SIGKILL to all of its processes at once, including those that are being forked.  Linux
         before 5.14 can't do that.
         """
         with suppress(OSError):

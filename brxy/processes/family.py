@@ -21,7 +21,7 @@ class Family:
     A leader, its group, and the processes that have left the group, if the launch marked
     them.
 
-    @ivar led: the leader runs still.
+    @ivar led: the leader is still running.
     """
 
     def __init__(self, launched: Launched) -> None:
@@ -32,14 +32,14 @@ class Family:
 
     def members(self) -> list[int]:
         """
-        @return: what is left of it after its leader.
+        @return: the processes that are left when the leader has ended.
         @raise OSError: that can't be found out now, see L{EXHAUSTED}.
         """
         return [*groupMembers(self._group), *self.strays()]
 
     def strays(self) -> list[int]:
         """
-        @return: its processes that have left the group.
+        @return: the processes that have left the group.
         @raise OSError: as for L{members}.
         """
         found = set(marked(self._mark)) if self._mark else set()
@@ -57,7 +57,7 @@ class Family:
 
     def signalStrays(self, number: int) -> None:
         """
-        Signal its processes that have left the group.
+        Signal the processes that have left the group.
         """
         with suppress(OSError):
             for pid in self.strays():
@@ -65,7 +65,7 @@ class Family:
 
     def kill(self) -> None:
         """
-        Send SIGKILL to all of it.
+        Send SIGKILL to all these processes.
         """
         if self._cgroup is not None:
             self._cgroup.kill()
@@ -74,7 +74,7 @@ class Family:
 
     def close(self) -> None:
         """
-        Nothing is left of it.
+        Release the control group: no process is left.
         """
         if self._cgroup is not None:
             self._cgroup.remove()

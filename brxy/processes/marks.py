@@ -67,8 +67,8 @@ class Marks:
 
     def markSelf(self) -> None:
         """
-        Mark this process, and the children of its libraries with it, as others than those
-        that come from outside.
+        Mark this process, and with it the children of its libraries: this distinguishes them from
+        processes that come from outside.
         """
         hard = resource.prlimit(0, _RLIMIT_LOCKS)[1]
         if hard == resource.RLIM_INFINITY:
@@ -82,19 +82,19 @@ class Marks:
     @property
     def launching(self) -> bool:
         """
-        Whether a process is being launched, whose id is not known yet.
+        Whether a launch is under way: a process whose id is not known yet.
         """
         return bool(self._launching)
 
     def leads(self, pid: int) -> None:
         """
-        This process is a leader.  To be called before L{give} ends.
+        Note that this process is a leader.  To be called before L{give} ends.
         """
         self._leaders.add(pid)
 
     def reaped(self, pid: int) -> None:
         """
-        This leader was reaped.
+        Note that this leader was reaped.
         """
         self._leaders.discard(pid)
 

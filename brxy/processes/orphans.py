@@ -38,8 +38,8 @@ class Orphans:
 
     def adopt(self) -> None:
         """
-        Begin.  A process that becomes a daemon begins afterwards, because a fork undoes
-        this.
+        Begin to adopt orphans.  A process that becomes a daemon calls this afterwards, because a
+        fork undoes it.
         """
         # Process 1 is the parent of all orphans anyway.
         if os.getpid() == 1:

@@ -1,5 +1,5 @@
 """
-Where, and as which user, a process runs.
+The folder and the user of a process.
 
 This module imports no more than it needs, see L{brxy.processes.launch}.
 """
@@ -31,7 +31,7 @@ class User(NamedTuple):
 
 class Place(NamedTuple):
     """
-    Where and as which user a process runs.
+    The folder and the user of a process.
 
     @ivar folder: its working directory, an absolute path; L{None}: that of this process.
     @ivar user: L{None}: the user of this process.
@@ -104,8 +104,8 @@ def user(text: str) -> User:
 
 def setpriv(place: Place, die_with_parent: bool) -> list[str]:
     """
-    Return what comes before a command so that the kernel ends it with its parent, and
-    that it runs as its user.
+    Return what to put before a command to have it run as its user, and have the kernel end it with
+    its parent.
 
     For a millisecond between fork and the system call of C{setpriv}, an end of the parent
     goes unnoticed.  A shell could check once more, but C{dash} drops variables such as

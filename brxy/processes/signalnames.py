@@ -11,7 +11,7 @@ __all__ = ["signalName", "signalNumber", "signalText"]
 
 def signalName(number: int) -> str:
     """
-    A signal as people write it.
+    @return: the name of a signal.
     """
     try:
         return signal.Signals(number).name

@@ -23,9 +23,9 @@ def onHangup(reactor: Any, call: Callable[[], object]) -> None:
     Call a function whenever SIGHUP arrives, or stop the reactor if the terminal in which
     this process was started has ended.
 
-    When a terminal ends, the kernel sends SIGHUP to the process that leads the session,
-    and a shell sends it on to its jobs as kill(1) would.  So the sender says nothing, but
-    a session whose terminal has ended has none.  A process that nohup(1) has started
+    When a terminal ends, the kernel sends SIGHUP to the process that leads the session, and a
+    shell sends it on to its jobs as kill(1) would.  So the sender does not show which it was, but
+    a session whose terminal has ended has no terminal.  A process that nohup(1) has started
     ignores SIGHUP at first: it outlives its terminal.
     """
     stays = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN or not _hasTerminal()

@@ -15,8 +15,8 @@ __all__ = ["checkPlaces"]
 
 def checkPlaces(twistd: Mapping[str, Any] | None) -> None:
     """
-    Check the options of twistd that name a folder or file.  It would report them by a
-    traceback, or in the background by half a line.
+    Check the options of twistd that name a folder or file.  twistd itself reports errors in them
+    with a traceback, or in the background with half a line.
 
     @param twistd: its options; L{None} if the program runs without it.
     @raise UsageError: one of them can't be used.

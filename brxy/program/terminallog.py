@@ -27,7 +27,7 @@ _COLOURS = {
 _TIME = "2"
 _TICKET = "36"
 
-# What Twisted and twistd say of their own start and end.  The edge says where it listens.
+# What Twisted and twistd log of their own start and end.  The edge logs where it listens.
 _TWISTED = re.compile(r"\S+ starting on .*|\(\w+ Port .* Closed\)|\(Port .* Closed\)")
 _QUIET = ("twisted.scripts.", "twisted.application.")
 _LOOP = "Main loop terminated."
@@ -57,9 +57,9 @@ class TerminalLog:
     """
     Writes events to a terminal: the time of day, the level and the text of each.
 
-    Output of instances keeps its colours, and progress that an app shows by C{\\r} is shown
-    as the last line, over which the next one is written; see L{brxy.spawners.output} for
-    the fields of these events.
+    Output of instances keeps its colours.  A progress bar for which an app writes C{\\r} is the
+    last line, and the next message replaces it; see L{brxy.spawners.output} for the fields of
+    these events.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class TerminalLog:
 
 def _last(line: str) -> str:
     """
-    What a terminal shows in the end of a line that was written over several times.
+    @return: what a terminal shows of a line that was overwritten several times.
     """
     return line.rstrip("\r").rpartition("\r")[2]
 

@@ -33,7 +33,7 @@ class Preludes:
 
     def begin(self, prelude: Prelude) -> None:
         """
-        A connection was accepted.
+        Count a connection that was accepted.
         """
         self._reading.add(prelude)
         self._deadlines.start(prelude)

@@ -1,5 +1,5 @@
 """
-What is written to a connection and not sent yet, and the limits on it.
+The buffer of a connection: what is written to it and not sent yet, and the limits on that.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ _NOISE = re.compile(
 
 def cause(lines: Sequence[str]) -> str:
     """
-    Find the line that says why a program failed: the last exception or panic that is
-    reported, else the last line that is more than decoration.
+    Find the line that says why a program failed: the last exception or panic that is reported,
+    else the last line that is more than punctuation or a part of a stack.
 
     @param lines: the last lines that it printed, without their ends.
     @return: one of them, or two that belong together; C{""} if there is none.

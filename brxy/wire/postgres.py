@@ -24,7 +24,7 @@ __all__ = [
 
 class Start(Enum):
     """
-    What a client can begin with.
+    The messages with which a client can begin.
     """
 
     #: A TLS handshake.

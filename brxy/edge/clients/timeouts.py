@@ -30,7 +30,7 @@ class Awaited(IntEnum):
     BODY = 2  # send more of the body of its request
     READING = 3  # take more of what is sent to it
     TUNNEL = 4  # send or take at least one byte
-    RESPONSE = 5  # the same, while its app is at work
+    RESPONSE = 5  # the same, while the app of its request is at work
 
 
 class Timeouts:

@@ -134,7 +134,7 @@ LIMITS = (
         kind=size("no body is collected"),
         help="How large a request body the edge collects before the request uses an instance.",
         field="limits.request_buffer",
-        default="65536",
+        default="64K",
         client="nothing; the edge passes a larger body on while it comes.",
         detail="""
         A request whose body is collected waits for an instance only when the body is complete. So
@@ -152,7 +152,7 @@ LIMITS = (
         kind=size(),
         help="How many bytes of collected request bodies the edge keeps at once.",
         field="limits.request_buffer_total",
-        default="67108864",
+        default="64M",
         client="nothing; the edge passes its body on while it comes.",
         detail="Only bytes that have come count. See ``--request-buffer``.",
         see=":ref:`slow-clients`",
@@ -163,12 +163,12 @@ LIMITS = (
         kind=size("as little as possible while many clients are slow"),
         help="How much of a response the edge takes from the app before the client takes it.",
         field="limits.response_buffer",
-        default="65536",
+        default="64K",
         client="nothing; its response comes as fast as it reads.",
         detail="""
         These bytes are beyond those that the kernel keeps for the client. A response that fits
         frees its instance while the client still reads. With ``--transport reactor`` it is always
-        65536.
+        64K.
         """,
         see=":ref:`slow-clients`",
     ),
@@ -178,7 +178,7 @@ LIMITS = (
         kind=size(),
         help="How many bytes of responses the edge keeps at once that clients have not taken.",
         field="limits.response_buffer_total",
-        default="67108864",
+        default="64M",
         client="nothing; its response comes as fast as it reads.",
         detail="""
         Beyond that, the edge takes from the apps only what clients can take at once. See

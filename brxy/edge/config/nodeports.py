@@ -1,5 +1,5 @@
 """
-Where nodes dial in if no C{--node-port} is given.
+The ports where nodes dial in if no C{--node-port} is given.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
-Bodies of requests that are collected before their exchanges wait for a slot, so that a
-client that sends slowly holds no instance.
+Bodies of requests that are collected before their exchanges wait for a slot: a client that sends
+slowly holds no instance.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class RequestBuffer:
 
     def keep(self, exchange: Exchange) -> bool:
         """
-        More of a body has come.
+        Count what has come of a body.
 
         @return: whether still more of it may be kept.
         """
@@ -74,7 +74,7 @@ class RequestBuffer:
 
     def discard(self, exchange: Exchange) -> None:
         """
-        An exchange is on a slot, or over.  Does nothing if its body was not collected.
+        Forget an exchange that is on a slot, or over.  Does nothing if its body was not collected.
         """
         self.size -= self._sizes.pop(exchange, 0)
 

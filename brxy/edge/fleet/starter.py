@@ -233,8 +233,7 @@ class Starter:
 
     def lacking(self, instance: Instance) -> str:
         """
-        @return: more of the reason for which an instance that has never been reached is not
-            ready.
+        @return: more about why an instance that has never been reached is not ready.
         """
         spawning = self._spawnings.get(instance.spawn or "")
         if spawning is None or not spawning.spawner.dials_back:

@@ -1,6 +1,6 @@
 """
-The lock on the state folder: two edges with the same id would take each other's instances for
-left over, and end them.
+The lock on the state folder.  Without it, two edges could have the same id, and each would end the
+instances of the other as left over from an earlier run.
 """
 
 from __future__ import annotations

@@ -187,7 +187,7 @@ class EngineFactory:
         fault = socketFault(host)
         if fault:
             self._log.warn(
-                "{name}: no Docker daemon at {host} ({fault}): every start fails until it is "
+                "{name}: no Docker daemon at {host} ({fault}); every start fails until it is "
                 "there; DOCKER_HOST may name another one",
                 name=self.name,
                 host=host,

@@ -61,12 +61,12 @@ class DockerOptions(ContainerOptions):
     ready_path: str | None = field(
         default=None,
         converter=optional(urlPath),
-        metadata={"help": "with port=: ready when a GET of this path is answered 2xx or 3xx"},
+        metadata={"help": "with port=: ready when a GET of this path is answered with 2xx or 3xx"},
     )
     health_interval: float | None = field(
         default=None,
         converter=optional(seconds),
-        metadata={"help": "seconds between two runs of the image's HEALTHCHECK; 0: none"},
+        metadata={"help": "seconds between two runs of the image's HEALTHCHECK; 0: never"},
     )
     pull: str = field(
         default="missing",

@@ -63,7 +63,7 @@ class PodOptions:
     ready_path: str | None = field(
         default=None,
         converter=optional(urlPath),
-        metadata={"help": "with port=: ready when a GET of this path is answered 2xx or 3xx"},
+        metadata={"help": "with port=: ready when a GET of this path is answered with 2xx or 3xx"},
     )
     namespace: str | None = field(
         default=None,

@@ -67,12 +67,12 @@ class AppOptions:
     ready_path: str | None = field(
         default=None,
         converter=optional(urlPath),
-        metadata={"help": "the app is ready when a GET of this path is answered 2xx or 3xx"},
+        metadata={"help": "the app is ready when a GET of this path is answered with 2xx or 3xx"},
     )
     ready_command: Sequence[str] | None = field(
         default=None,
         converter=optional(commandLine),
-        metadata={"help": "the app is ready when this command succeeds; it is repeated till then"},
+        metadata={"help": "the app is ready when this command succeeds; it is repeated"},
     )
     ready_log: re.Pattern[str] | None = field(
         default=None,
@@ -87,7 +87,7 @@ class AppOptions:
     stop_timeout: float = field(
         default=10.0,
         converter=seconds,
-        metadata={"help": "seconds between that signal and SIGKILL"},
+        metadata={"help": "seconds between the stop signal and SIGKILL"},
     )
 
     def settings(self, send_proxy: str | None) -> AppSettings:

@@ -63,7 +63,7 @@ class LocalSpawner:
             if command and "{" not in command[0]:
                 findExecutable(command[0], environment, place)
         except SpawnFailed as error:
-            self._log.warn("{error}: every start fails until it is there", error=error)
+            self._log.warn("{error}; every start fails until it is there", error=error)
 
     def stop(self) -> Deferred[None]:
         """

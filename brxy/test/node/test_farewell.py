@@ -87,7 +87,7 @@ class ReportTests(SynchronousTestCase):
         self.reactor.refuse()
         self.assertIsNone(self.successResultOf(self.reported))
         [line] = self.warned()
-        self.assertIn("can't report that to the edge at tcp:edge:1: ", line or "")
+        self.assertIn("can't report the end of the app to the edge at tcp:edge:1: ", line or "")
 
     def test_silentEdge(self) -> None:
         """

@@ -54,7 +54,7 @@ class OptionTests(SynchronousTestCase):
         self.assertEqual(
             [formatEvent(event) for event in logged],
             [
-                f"docker: no Docker daemon at unix://{path} (No such file or directory): every "
+                f"docker: no Docker daemon at unix://{path} (No such file or directory); every "
                 "start fails until it is there; DOCKER_HOST may name another one"
             ],
         )

@@ -363,7 +363,7 @@ class AppTests(_Tests):
         self.assertEqual(
             [formatEvent(event) for event in logged],
             [
-                f"cannot run {name!r}: no such executable on PATH: every start fails until it is "
+                f"cannot run {name!r}: no such executable on PATH; every start fails until it is "
                 "there"
                 for name in ("no-such-thing", "no-such-check")
             ],
