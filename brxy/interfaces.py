@@ -20,6 +20,7 @@ __all__ = [
     "IInstance",
     "ILeaving",
     "ILimited",
+    "ILocal",
     "IRecovering",
     "ISpawner",
     "ISpawnerFactory",
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 #: The version of what a spawner is to implement and may rely on: here
-#: L{ISpawnerFactory}, L{ISpawner}, L{IInstance}, L{ILeaving}, L{ILimited},
+#: L{ISpawnerFactory}, L{ISpawner}, L{IInstance}, L{ILeaving}, L{ILimited}, L{ILocal},
 #: L{IRecovering} and the values that cross them, L{brxy.errors.SpawnFailed} and
 #: L{brxy.errors.BadSpawnSpec}, L{brxy.readiness.waitUntilReady}, the converters of
 #: L{brxy.spawners.spec}, and all that L{brxy.spawners.testing} offers.
@@ -181,8 +182,7 @@ class ILocal(Interface):
 
 class ILimited(Interface):
     """
-    What a spawner may provide besides L{ISpawner}, if it can't run any number of
-    instances.
+    What a spawner may provide besides L{ISpawner}: a limit on the number of its instances.
     """
 
     limit: int | None = Attribute(

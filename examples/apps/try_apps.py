@@ -1,9 +1,9 @@
 """
-C{python3 try_apps.py FOLDER [NAME…]}: install apps into a folder, start each by
-its line of C{apps.toml}, check it by a real client, and print a table.
+C{python3 try_apps.py FOLDER [NAME…]}: install apps into a folder, start each with its line of
+C{apps.toml}, check it with a real client, and print a table.
 
-All apps are tried if none is named. Packages come from PyPI and npm. A program of Debian that
-is missing is named, and its app left out. FOLDER is kept: remove it when you are done.
+All apps are tried if none is named. Packages come from PyPI and npm. If a program of Debian is
+missing, it is named, and its app is left out. FOLDER is kept: remove it when you are done.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from brxy.node.tap import Options as NodeOptions
 from brxy.program.options import Options
 from brxy.spawners.spec import Common, optionKeys
 from brxy.test.house.optionspage import COMMAND, PAGE, pageText
+from brxy.values.converters import size
 
 
 def described(program: str) -> dict[str, str]:
@@ -71,7 +72,10 @@ class OptionsDocTests(SynchronousTestCase):
                 self.assertEqual(default(texts[name]), "off", name)
             elif value is not None and not isinstance(value, list):
                 named = f"{value:g}" if isinstance(value, float) else str(value)
-                self.assertEqual(default(texts[name]), named, name)
+                text = default(texts[name])
+                if re.fullmatch("[0-9]+[KMG]", text):
+                    text = str(size(text))
+                self.assertEqual(text, named, name)
         return texts
 
     def test_edge(self) -> None:
