@@ -106,10 +106,10 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
     StateNotSaved: (LogLevel.error, "cannot write the state file: {reason}"),
     FinishingClients: (
         LogLevel.info,
-        "finishing with {count} clients, for at most {seconds:g} s; a second signal (Ctrl-C) "
-        "stops at once",
+        "waiting for clients to finish ({count}), for at most {seconds:g} s; a second signal "
+        "(Ctrl-C) stops at once",
     ),
-    ClientsAbandoned: (LogLevel.warn, "no longer waiting for {count} clients"),
+    ClientsAbandoned: (LogLevel.warn, "no longer waiting for clients ({count})"),
     StoppingSpawned: (
         LogLevel.info,
         "stopping what was spawned; a second signal (Ctrl-C) stops at once",

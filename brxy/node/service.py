@@ -287,7 +287,7 @@ class NodeService(Service):
         ):
             return
         self._log.info(
-            "draining: {busy} exchanges are running, for at most {seconds:g} s; a second signal "
+            "waiting for exchanges to finish ({busy}), for at most {seconds:g} s; a second signal "
             "(Ctrl-C) stops at once",
             busy=clock.lifetime.busy,
             seconds=grace.timeout,
@@ -296,7 +296,7 @@ class NodeService(Service):
         self._idle = idle
         await firstOf(idle, grace.now)
         if clock.lifetime.busy:
-            self._log.warn("no longer waiting for {busy} exchanges", busy=clock.lifetime.busy)
+            self._log.warn("no longer waiting for exchanges ({busy})", busy=clock.lifetime.busy)
 
     async def _stopApp(self, grace: Grace) -> None:
         app = self._app

@@ -168,7 +168,7 @@ class StopTests(ProgramTests):
         """
         edge, address, answers = await self._asked()
         edge.signal(signal.SIGTERM)
-        await self.said(edge, "finishing with 3 clients")
+        await self.said(edge, r"waiting for clients to finish \(3\)")
         with self.assertRaises(ConnectionRefusedError):
             await self.get(address)
         self.assertIs(edge.status, None)
@@ -183,7 +183,7 @@ class StopTests(ProgramTests):
         The held requests are rejected, the one that is being served is cut
         off, and no process is left.
         """
-        await self.said(edge, "no longer waiting for 3 clients")
+        await self.said(edge, r"no longer waiting for clients \(3\)")
         statuses = sorted([each.status for each in await answers])
         # The request that was cut off is a GET, so it is offered again if there is time for it
         # before the edge ends.
@@ -206,7 +206,7 @@ class StopTests(ProgramTests):
         """
         edge, _, answers = await self._asked("--drain-timeout", "1000")
         edge.signal(signal.SIGTERM)
-        await self.said(edge, "finishing with 3 clients")
+        await self.said(edge, r"waiting for clients to finish \(3\)")
         edge.signal(signal.SIGTERM)
         await self._cutOff(edge, answers)
 
@@ -219,7 +219,7 @@ class StopTests(ProgramTests):
         edge.signal(signal.SIGTERM)
         edge.signal(signal.SIGINT)
         edge.signal(signal.SIGCONT)
-        await self.said(edge, "finishing with 3 clients")
+        await self.said(edge, r"waiting for clients to finish \(3\)")
         self.openGate()
         await answers
         self.assertIn(await self.ended(edge), (-signal.SIGTERM, -signal.SIGINT))

@@ -178,7 +178,7 @@ class InheritedTests(ActivatedTests):
         # A request that comes after them is refused: so the edge has read all of them.
         self.assertEqual((await self.get(address, host="..")).status, 400)
         program.signal(signal.SIGHUP)
-        await self.said(program, "finishing with 3 clients")
+        await self.said(program, r"waiting for clients to finish \(3\)")
         late = self.get(address, "/late")
         self.openGate()
         self.assertEqual([each.status for each in await gatherResults(held)], [200] * 3)

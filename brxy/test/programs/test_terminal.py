@@ -59,7 +59,7 @@ class InterruptTests(ScreenTests):
         edge.type("\x03")
         await self.shows(
             edge,
-            r"finishing with 1 clients, for at most 500 s; a second signal \(Ctrl-C\) "
+            r"waiting for clients to finish \(1\), for at most 500 s; a second signal \(Ctrl-C\) "
             "stops at once",
         )
         self.assertIs(edge.status, None)
@@ -86,7 +86,7 @@ class InterruptTests(ScreenTests):
         node.type("\x03")
         await self.shows(
             node,
-            r"draining: 1 exchanges are running, for at most 500 s; "
+            r"waiting for exchanges to finish \(1\), for at most 500 s; "
             r"a second signal \(Ctrl-C\) stops at once",
         )
         node.type("\x03")
