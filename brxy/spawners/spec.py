@@ -184,22 +184,23 @@ def _build(spec: SpawnSpec, options: type[_Options], texts: Mapping[str, str]) -
     try:
         return options(**{keys[key].alias or keys[key].name: text for key, text in texts.items()})
     except ValueError as error:
-        culprit = next((key for key in texts if _isRefused(keys[key], texts[key])), None)
-        if culprit is None:
-            raise BadSpawnSpec(f"{spec.name}: {error}") from None
-        raise BadSpawnSpec(
-            f"{spec.name}: bad value for {culprit}: {texts[culprit]!r} ({error})"
-        ) from None
+        # The text's first bad value, whatever order the converters ran in.
+        for key, text in texts.items():
+            reason = _refusal(keys[key], text)
+            if reason is not None:
+                raise BadSpawnSpec(
+                    f"{spec.name}: bad value for {key}: {text!r} ({reason})"
+                ) from None
+        raise BadSpawnSpec(f"{spec.name}: {error}") from None
 
 
-def _isRefused(each: attrs.Attribute[Any], text: str) -> bool:
+def _refusal(each: attrs.Attribute[Any], text: str) -> ValueError | None:
     """
-    Whether the converter of a field refuses a value.
+    @return: why the converter of a field refuses a value; L{None} if it does not.
     """
-    if not callable(each.converter):
-        return False
-    try:
-        each.converter(text)
-    except ValueError:
-        return True
-    return False
+    if callable(each.converter):
+        try:
+            each.converter(text)
+        except ValueError as error:
+            return error
+    return None

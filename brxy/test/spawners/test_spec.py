@@ -238,6 +238,16 @@ class SplitTests(SynchronousTestCase):
                 {"host": "h", key: value}, f"ssh: bad value for {key}: '{value}' ({reason})"
             )
 
+    def test_twoBad(self) -> None:
+        """
+        Of two bad values the first is named, with its own reason, in whatever order the
+        fields are.
+        """
+        send_proxy = "ssh: bad value for send-proxy: '2' (v1 or v2 is needed)"
+        limit = "ssh: bad value for max: 'x' (a whole number, 1 or more, is needed)"
+        self.assertBad({"host": "h", "send-proxy": "2", "max": "x"}, send_proxy)
+        self.assertBad({"host": "h", "max": "x", "send-proxy": "2"}, limit)
+
     def test_validator(self) -> None:
         """
         An error that concerns no single value has the words of the class.
