@@ -103,8 +103,7 @@ class LightTests(ProgramTests):
 
     async def test_background(self) -> None:
         """
-        An app that goes to the background is not served, and leaves nothing
-        behind.
+        An app that goes to the background is ended, and leaves nothing behind.
         """
         await self._try("an app that goes to the background")
 

@@ -369,7 +369,8 @@ class BadBodyTests(EdgeTests):
         self.assertGreater(body, 1_000_000)
         if self.transport == "epoll" or not later:
             begun = len(start) - start.find(b"\r\n\r\n")
-            self.assertEqual(body, sent - len(OK + start) + begun)
+            # The app knows only what was acknowledged: more may have arrived on a busy machine.
+            self.assertGreaterEqual(body, sent - len(OK + start) + begun)
         await self.edge.stopService()
 
     async def test_lastChunkMissing(self) -> None:
