@@ -93,12 +93,15 @@ def _words(line: str) -> list[str]:
     return shlex.split(line, comments=True)
 
 
+# In a random order. Neither connections nor apps get one of these ports by chance.
+_PORTS = iter(random.sample(range(10000, 16384), 16384 - 10000))
+
+
 def _freePort() -> int:
     """
-    @return: a port that stays free until the edge listens there: neither connections nor apps
-        get one of these by chance.
+    @return: a port that stays free until the edge listens there; another one each time.
     """
-    return next(port for port in iter(lambda: random.randrange(10000, 16384), 0) if isFree(port))
+    return next(port for port in _PORTS if isFree(port))
 
 
 class _Scene:
