@@ -29,10 +29,6 @@ from brxy.spawners.spec import portNumber, seconds
 __all__ = ["AppSpawner", "AppOptions", "factory"]
 
 
-def _file(path: str) -> Mapping[str, str]:
-    return environmentFile(path)
-
-
 @frozen(kw_only=True)
 class AppOptions:
     """
@@ -51,7 +47,7 @@ class AppOptions:
     )
     env_file: Mapping[str, str] | None = field(
         default=None,
-        converter=optional(_file),
+        converter=optional(environmentFile),
         metadata={"help": "a file of lines NAME=VALUE or NAME: additions to the environment"},
     )
     cwd: str | None = field(
