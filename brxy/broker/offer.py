@@ -6,11 +6,15 @@ Pure: a record.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Protocol
 
 from attrs import define, field
 
-__all__ = ["Offer", "Slot"]
+__all__ = ["UNLIMITED", "Offer", "Slot"]
+
+#: The capacity of an instance that takes whatever its ready slots take.
+UNLIMITED = sys.maxsize
 
 
 @define(eq=False)
@@ -22,6 +26,8 @@ class Offer:
     @ivar route: the route that the instance serves.
     @ivar place: orders the instances of a route, the lowest first.
     @ivar ticket: decides between instances of the same place.
+    @ivar capacity: how many exchanges the instance is sure to take at once; what it gets
+        beyond that are probes.
     @ivar ready: the slots that can take an exchange, in the order in which they became
         ready.
     @ivar in_flight: exchanges that the instance has now.
@@ -34,6 +40,7 @@ class Offer:
     ticket: str
     ready: dict[Any, None] = field(factory=dict, repr=False)
     in_flight: int = 0
+    capacity: int = UNLIMITED
     suspended: bool = False
 
 

@@ -49,8 +49,14 @@ MAX_CONTROL: Final = 4096
 MAX_TEXT: Final = 255
 """For names, addresses and reasons, which get into log lines."""
 
+MAX_CAPACITY: Final = 10_000
+"""The largest capacity of an instance, in exchanges."""
+
 FLAGS: Final = (b"\x00", b"\x01")
-"""The payloads of NEWEST and DONE: C{FLAGS[keep]}."""
+"""The payloads of NEWEST, and of DONE at the end of an exchange: C{FLAGS[keep]}."""
+
+RECALL: Final = b"\x02"
+"""The payload of DONE that takes an exchange back unless the app has taken it up."""
 
 _HEADER: Final = Struct(">BBH")
 _HEADER_SIZE: Final = _HEADER.size
@@ -63,7 +69,7 @@ _FRAMES: Final[dict[int, tuple[str, int, int, bool]]] = {
     WELCOME: ("WELCOME", 2, MAX_CONTROL, False),
     NEWEST: ("NEWEST", 1, 1, False),
     RETIRE: ("RETIRE", 0, MAX_TEXT, False),
-    READY: ("READY", 0, 0, False),
+    READY: ("READY", 0, 2, False),
     UNREADY: ("UNREADY", 0, 0, False),
     OPEN: ("OPEN", 2, 2 + MAX_TEXT, True),
     ACCEPT: ("ACCEPT", 0, 0, True),
@@ -136,6 +142,29 @@ def doneFrame(exchange: int, keep: bool) -> bytes:
     Encode DONE; cached, since an edge sends one for each exchange.
     """
     return frame(DONE, exchange, FLAGS[keep])
+
+
+def readyFrame(capacity: int | None) -> bytes:
+    """
+    Encode READY.
+
+    @param capacity: how many exchanges the app takes now; L{None} if HELLO said it for good.
+    """
+    return frame(READY, 0, b"" if capacity is None else capacity.to_bytes(2, "big"))
+
+
+def readyCapacity(payload: bytes) -> int | None:
+    """
+    The capacity that READY carries; L{None} if it carries none.
+
+    @raise SlotProtocolError: it is no capacity.
+    """
+    if not payload:
+        return None
+    capacity = int.from_bytes(payload, "big")
+    if len(payload) != 2 or not 1 <= capacity <= MAX_CAPACITY:
+        raise SlotProtocolError(f"READY says a capacity that is not 1..{MAX_CAPACITY}")
+    return capacity
 
 
 def nextExchange(exchange: int) -> int:
@@ -231,8 +260,9 @@ class Decoder:
                 break
             payload = data[body:end]
             # If the longest payload of a type is one byte, that byte is a flag.
-            if longest == 1 and payload > b"\x01":
-                raise SlotProtocolError(f"{NAMES[type]} says {payload[0]}, not 0 or 1")
+            if longest == 1 and payload > b"\x01" and not (type == DONE and payload == RECALL):
+                known = "0, 1 or 2" if type == DONE else "0 or 1"
+                raise SlotProtocolError(f"{NAMES[type]} says {payload[0]}, not {known}")
             frames.append((type, exchange, payload))
             start = end
         if start < size:

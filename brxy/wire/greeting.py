@@ -18,6 +18,7 @@ from brxy.wire.frames import (
     HELLO,
     KIND_HTTP,
     KIND_TCP,
+    MAX_CAPACITY,
     MAX_TEXT,
     NAMES,
     OPEN,
@@ -87,6 +88,8 @@ class Hello:
     @ivar generation: its start in microseconds since the epoch, as an edge reported it;
         L{None} if none has yet.
     @ivar wants_client: whether each OPEN is to have the addresses of its client.
+    @ivar learns: the capacity is an estimate for now, and each READY carries what it has
+        become.
     @ivar ended: why the instance has ended before it was ready; C{""} if it has not.
     """
 
@@ -94,10 +97,11 @@ class Hello:
     token: str = field(validator=_text(0), repr=False)
     instance: str = field(validator=_text(1))
     route: str = field(validator=_text(1))
-    capacity: int = field(validator=_whole(1, 10_000))
+    capacity: int = field(validator=_whole(1, MAX_CAPACITY))
     ticket: str = field(default="", validator=_text(0))
     generation: int | None = field(default=None, validator=optional(_whole(0, _LATEST)))
     wants_client: bool = field(default=False, validator=_truth)
+    learns: bool = field(default=False, validator=_truth)
     ended: str = field(default="", validator=_text(0))
 
     def encode(self) -> bytes:

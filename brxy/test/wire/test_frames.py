@@ -29,14 +29,14 @@ _LEGAL = {
     wire.WELCOME: (_JSON, False),
     wire.NEWEST: (_FLAG, False),
     wire.RETIRE: (_REASON, False),
-    wire.READY: (_NOTHING, False),
+    wire.READY: (st.binary(max_size=2), False),
     wire.UNREADY: (_NOTHING, False),
     wire.OPEN: (st.binary(min_size=2, max_size=257), True),
     wire.ACCEPT: (_NOTHING, True),
     wire.REFUSE: (_REASON, True),
     wire.DATA: (st.binary(min_size=1, max_size=1000), True),
     wire.END: (_NOTHING, True),
-    wire.DONE: (_FLAG, True),
+    wire.DONE: (_FLAG | st.just(wire.RECALL), True),
     wire.RESET: (_REASON, True),
     wire.SPAWN: (_NOTHING, False),
     wire.GOAWAY: (_REASON, False),
@@ -101,6 +101,19 @@ class FrameTests(SynchronousTestCase):
         self.assertEqual(sorted(wire.NAMES), list(range(1, 18)))
         for number, name in wire.NAMES.items():
             self.assertEqual(getattr(wire, name), number)
+
+    def test_readyWithCapacity(self) -> None:
+        """
+        READY carries the capacity of a node that learns it, and nothing otherwise.
+        """
+        self.assertEqual(wire.readyFrame(None), b"\x05\x00\x00\x00")
+        self.assertEqual(wire.readyFrame(10_000), b"\x05\x00\x00\x02\x27\x10")
+        self.assertEqual(wire.readyCapacity(b""), None)
+        self.assertEqual(wire.readyCapacity(b"\x27\x10"), 10_000)
+        for payload in (b"\x01", b"\x00\x00", b"\x27\x11"):
+            complaint = "READY says a capacity that is not 1..10000"
+            error = self.assertRaises(SlotProtocolError, wire.readyCapacity, payload)
+            self.assertEqual(str(error), complaint)
 
     def test_dataInOneFrame(self) -> None:
         """
@@ -278,7 +291,7 @@ class DecoderTests(SynchronousTestCase):
             (wire.WELCOME, 4096),
             (wire.NEWEST, 1),
             (wire.RETIRE, 255),
-            (wire.READY, 0),
+            (wire.READY, 2),
             (wire.UNREADY, 0),
             (wire.OPEN, 257),
             (wire.ACCEPT, 0),
@@ -339,7 +352,7 @@ class DecoderTests(SynchronousTestCase):
         The payload byte of NEWEST and DONE must be 0 or 1.
         """
         self.assertBreach(frame(wire.NEWEST, 0, b"\x02"), "NEWEST says 2, not 0 or 1")
-        self.assertBreach(frame(wire.DONE, 1, b"\xff"), "DONE says 255, not 0 or 1")
+        self.assertBreach(frame(wire.DONE, 1, b"\xff"), "DONE says 255, not 0, 1 or 2")
 
 
 def goodHello(**changes: Any) -> dict[str, Any]:
