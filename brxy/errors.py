@@ -116,3 +116,9 @@ class SpawnFailed(BrxyError):
     A spawner could not start an instance at all, such as for a missing
     executable.
     """
+
+
+class Unseen(BrxyError):
+    """
+    The sockets of an app can't be seen.  C{str()} says why.
+    """

@@ -24,14 +24,15 @@ ROOT = {
     "slots": "wire transport reactor errors",
     "processes": "reactor values errors",
     "readiness": "",
+    "uptake": "transport reactor values errors interfaces",
     "apps": "processes transport wire readiness values errors interfaces",
     "program": "processes transport reactor values errors",
     "pki": "program values errors",
     "spawners": "apps processes tls reactor readiness wire values errors interfaces",
-    "node": "apps slots tls processes program readiness wire transport reactor values errors"
-    " interfaces",
-    "edge": "spawners.registry spawners.spec spawners.describe program apps slots tls transport"
-    " reactor scaler broker http wire values errors interfaces",
+    "node": "apps uptake slots tls processes program readiness wire transport reactor values"
+    " errors interfaces",
+    "edge": "spawners.registry spawners.spec spawners.describe program apps uptake slots tls"
+    " transport reactor scaler broker http wire values errors interfaces",
 }
 
 #: The parts of brxy.spawners, and what each may import besides the package's own imports.

@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.uptake}.
+"""
+
+__all__: list[str] = []
