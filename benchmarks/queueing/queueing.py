@@ -139,7 +139,7 @@ def _app(place: Place) -> int:
     """
     Start an edge that starts the instances itself.
     """
-    spawn = f"app: max={place.instances} -- {shlex.join(_APP)}"
+    spawn = f"app: max={place.instances} capacity=1 -- {shlex.join(_APP)}"
     return _edge(place, "app", "--spawn", spawn)
 
 
@@ -152,7 +152,7 @@ def _nodes(place: Place) -> int:
     port = _edge(place, "edge", "--node-port", f"tcp:{inner}:interface=127.0.0.1", *token)
     for app in place.apps:
         dial = ["--edge", f"tcp:127.0.0.1:{inner}", *token]
-        options = [*dial, "--app", f"127.0.0.1:{app}", *_STAY]
+        options = [*dial, "--app", f"127.0.0.1:{app}", "--capacity", "1", *_STAY]
         place.servers.start("node", [sys.executable, "-m", "brxy.node", *options])
     return port
 

@@ -8,7 +8,7 @@ and C{makeService}.
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.application.service import IService
 
@@ -30,10 +30,13 @@ from brxy.program.systemd import notifier
 from brxy.scaler.rules import Rule
 from brxy.spawners.registry import buildSpawner
 from brxy.spawners.spec import parseSpawn
+from brxy.values.capacity import UNSEEN
 from brxy.values.networks import Networks
 from brxy.values.routepattern import canonical
 
 __all__ = ["makeService"]
+
+_Number = TypeVar("_Number", int, float)
 
 
 def _spawns(options: Options, reactor: Any) -> list[Spawn]:
@@ -45,15 +48,17 @@ def _spawns(options: Options, reactor: Any) -> list[Spawn]:
         rule = Rule(
             None if common.route is None else canonical(common.route, options["default-route"]),
             _most(spawner, options["max-instances"] if common.max is None else common.max),
-            options["capacity"] if common.capacity is None else common.capacity,
+            _given(common.capacity, options["capacity"]) or UNSEEN,
             names.add(spec.name, common.name),
             IRecovering.providedBy(spawner),
+            _given(common.max_capacity, options["max-capacity"]),
         )
         spawning = Spawning(
             spawner,
             _given(common.idle_timeout, options["idle-timeout"]),
             _given(common.old_idle_timeout, options["old-idle-timeout"]),
             send_proxy=common.send_proxy,
+            speaks_first=common.speaks_first,
         )
         spawns.append(Spawn(rule, spawning))
     return spawns
@@ -81,7 +86,7 @@ def _nodeTLS(options: Options) -> NodeTLSFiles | None:
     return None
 
 
-def _given(value: float | None, default: float) -> float:
+def _given(value: _Number | None, default: _Number) -> _Number:
     return default if value is None else value
 
 

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from brxy.broker.broker import Broker
 from brxy.broker.quota import Addresses
-from brxy.edge.clients.admission import Admission, clientsAllowed
+from brxy.edge.clients.admission import LEARNED_SLOTS, Admission, clientsAllowed
 from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.clients.httpfactory import HTTPFactory
 from brxy.edge.clients.proxied import Proxied
@@ -230,10 +230,12 @@ def _makeClientPorts(
 
 
 def _makeAdmission(reactor: Any, settings: EdgeSettings, events: Events) -> Admission:
-    capacity = max((spawn.rule.capacity for spawn in settings.spawns), default=1)
+    slots = max(
+        (each.rule.capacity or LEARNED_SLOTS for each in settings.spawns), default=LEARNED_SLOTS
+    )
     return Admission(
         settings.limits.max_connections,
-        lambda files: clientsAllowed(files, settings.max_total, capacity),
+        lambda files: clientsAllowed(files, settings.max_total, slots),
         reactor.seconds,
         events,
     )

@@ -9,7 +9,16 @@ from brxy.interfaces import Address
 from brxy.processes.environment import environmentFile, variable
 from brxy.processes.place import folder, user
 from brxy.processes.signalnames import signalText
-from brxy.program.fields import CAPACITY, PORT, ROUTE, SECONDS, Kind, Setting
+from brxy.program.fields import (
+    CAPACITY,
+    MAX_CAPACITY,
+    PORT,
+    ROUTE,
+    SECONDS,
+    SPEAKER,
+    Kind,
+    Setting,
+)
 from brxy.readiness import urlPath
 from brxy.wire.proxyheader import proxyVersion
 
@@ -45,8 +54,38 @@ APP = (
         kind=CAPACITY,
         help="How many exchanges the app takes at once.",
         field="capacity",
-        default="1",
+        default="auto",
         environment="BRXY_CAPACITY",
+        detail="""
+        With ``auto`` the node learns the number from what the app takes up. Where that cannot be
+        seen, it takes one exchange at a time.
+        """,
+        see=":ref:`which-capacity`",
+    ),
+    Setting(
+        name="max-capacity",
+        group=_APP,
+        kind=MAX_CAPACITY,
+        help="The highest capacity that is learned.",
+        field="max_capacity",
+        default="100",
+        environment="BRXY_MAX_CAPACITY",
+        detail="A capacity that is given as a number may be higher.",
+        see=":ref:`which-capacity`",
+    ),
+    Setting(
+        name="speaks-first",
+        group=_APP,
+        kind=SPEAKER,
+        help="Which end of a TCP connection sends first.",
+        field="speaks_first",
+        default="client",
+        environment="BRXY_SPEAKS_FIRST",
+        detail="""
+        This matters only while the capacity is learned, and not for HTTP. With ``server``, as for
+        SMTP, FTP and MySQL, the app has taken a connection up when it has accepted it; with
+        ``client``, when it has also read the first byte.
+        """,
         see=":ref:`which-capacity`",
     ),
     Setting(

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from brxy.node.dial import Dialer
 from brxy.node.settings import NodeSettings
+from brxy.values.capacity import UNSEEN
 from brxy.wire.frames import MAX_TEXT, VERSION
 from brxy.wire.greeting import Hello
 
@@ -91,7 +92,7 @@ async def _report(reactor: Any, settings: NodeSettings, reason: str) -> None:
             dialer.token,
             uuid4().hex,
             settings.route,
-            settings.capacity,
+            settings.capacity or UNSEEN,
             settings.ticket,
             settings.generation,
             ended=reason.encode("ascii", "backslashreplace").decode("ascii")[:MAX_TEXT],

@@ -30,6 +30,7 @@ from brxy.processes.pipes import EndReader
 from brxy.program.hangup import onHangup
 from brxy.reactor.signals import Grace, firstOf
 from brxy.transport.connection import Shared
+from brxy.values.capacity import UNSEEN
 
 __all__ = ["ENDED_EARLY", "NodeService"]
 
@@ -70,7 +71,7 @@ class NodeService(Service):
         self._shared = Shared(reactor)
         self._exit_on_stdin_eof = exit_on_stdin_eof
         self._early = early
-        self._capacity = Capacity(settings.capacity)
+        self._capacity = Capacity(settings.capacity or UNSEEN)
         self._uplinks: list[Uplink] = []
         # From the moment when the app is ready.
         self._idle_clock: IdleClock | None = None

@@ -28,7 +28,11 @@ class NodeSettings:
 
     @ivar edge: where the node port of the edge is, as a Twisted client endpoint.
     @ivar route: the route that the app serves.
-    @ivar capacity: how many exchanges the app takes at once.
+    @ivar capacity: how many exchanges the app takes at once, or
+        L{brxy.values.capacity.AUTO}.
+    @ivar max_capacity: the highest capacity that is learned.
+    @ivar speaks_first: the end of a TCP connection that sends first: C{"client"} or
+        C{"server"}.
     @ivar command: starts the app; empty if an app runs already, at C{app}.
     @ivar app: where a running app listens; L{None} if C{command} starts one.
     @ivar app_port: the port that the app listens on; L{None} for a free one.
@@ -58,6 +62,8 @@ class NodeSettings:
     route: str
     capacity: int
     command: Sequence[str] = ()
+    max_capacity: int = _default("max_capacity")
+    speaks_first: str = _default("speaks_first")
     app: Address | None = _default("app")
     app_port: int | None = _default("app_port")
     env: Sequence[tuple[str, str]] | None = _default("env")

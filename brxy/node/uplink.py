@@ -18,6 +18,7 @@ from brxy.node.settings import NodeSettings
 from brxy.node.slot import EdgeSlotFactory
 from brxy.reactor.deadlines import Deadlines
 from brxy.transport.connection import Shared
+from brxy.values.capacity import UNSEEN
 from brxy.wire.frames import VERSION
 from brxy.wire.greeting import Hello, Welcome
 
@@ -94,7 +95,7 @@ class Uplink:
             settings.token_file,
             settings.tls,
         )
-        self._links = [self._link(shared.reactor) for _ in range(settings.capacity)]
+        self._links = [self._link(shared.reactor) for _ in range(settings.capacity or UNSEEN)]
 
     def _link(self, reactor: Any) -> Link:
         return Link(
@@ -144,7 +145,7 @@ class Uplink:
             self._dialer.token,
             self._name,
             settings.route,
-            settings.capacity,
+            settings.capacity or UNSEEN,
             settings.ticket,
             self._generation,
             settings.send_proxy is not None,

@@ -21,10 +21,12 @@ __all__ = [
     "FILE",
     "FLAG",
     "FOLDER",
+    "MAX_CAPACITY",
     "PORT",
     "POSITIVE",
     "ROUTE",
     "SECONDS",
+    "SPEAKER",
     "Kind",
     "Setting",
     "Table",
@@ -78,7 +80,11 @@ ACTION = Kind("", _noValue, "no value")
 
 SECONDS = Kind("TIME", converters.seconds, "a time, 0 or more", "seconds")
 POSITIVE = Kind("TIME", converters.positive, "a time, more than 0", "seconds")
-CAPACITY = Kind("N", converters.capacity, "exchanges, from 1 to 10000", "exchanges")
+CAPACITY = Kind(
+    "N|auto", converters.capacity, "``auto``, or exchanges, from 1 to 10000", "exchanges"
+)
+MAX_CAPACITY = Kind("N", converters.maxCapacity, "exchanges, from 1 to 10000", "exchanges")
+SPEAKER = Kind("client|server", converters.firstSpeaker, "``client`` or ``server``")
 PORT = Kind("PORT", converters.port, "a port, from 1 to 65535")
 ROUTE = Kind("NAME", converters.route, "a host name or an IP address")
 FILE = Kind("FILE", _path, "a file")

@@ -23,7 +23,9 @@ class Rule:
 
     @ivar pattern: the routes that it serves, see L{brxy.values.routepattern.covers}.
     @ivar max_instances: how many instances of it a route may have.
-    @ivar capacity: how many exchanges each instance is expected to take at once.
+    @ivar capacity: how many exchanges each instance is expected to take at once, or
+        L{brxy.values.capacity.AUTO}.
+    @ivar max_capacity: the highest capacity that is learned.
     @ivar name: of the spawn, by which its instances are known, also over a restart of
         the edge; no other spawn has it.
     @ivar recovers: its spawner finds them again then.
@@ -34,6 +36,7 @@ class Rule:
     capacity: int
     name: str = ""
     recovers: bool = False
+    max_capacity: int = 100
 
 
 def byName(rules: Iterable[Rule]) -> dict[str, Rule]:

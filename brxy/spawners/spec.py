@@ -16,8 +16,15 @@ from attrs.converters import optional
 
 from brxy.errors import BadSpawnSpec
 from brxy.values.converters import atLeastOne as positiveInt
+from brxy.values.converters import (
+    capacity,
+    firstSpeaker,
+    maxCapacity,
+    routePattern,
+    seconds,
+    spawnName,
+)
 from brxy.values.converters import port as portNumber
-from brxy.values.converters import routePattern, seconds, spawnName
 from brxy.wire.proxyheader import proxyVersion
 
 __all__ = [
@@ -101,11 +108,15 @@ class Common:
 
     @ivar route: the route, or pattern of routes, it serves; L{None}: all.
     @ivar max: instances of one route at most; L{None}: as C{--max-instances}.
-    @ivar capacity: exchanges an instance takes at once; L{None}: as
-        C{--capacity}.
+    @ivar capacity: exchanges an instance takes at once, or
+        L{brxy.values.capacity.AUTO}; L{None}: as C{--capacity}.
+    @ivar max_capacity: the highest capacity that is learned; L{None}: as
+        C{--max-capacity}.
     @ivar idle_timeout: seconds that the newest instance stays without work.
     @ivar old_idle_timeout: seconds that an older one does.
     @ivar send_proxy: the version of the PROXY protocol that the app expects.
+    @ivar speaks_first: the end of a TCP connection that sends first: C{"client"} or
+        C{"server"}.
     @ivar name: the name of the spawn, by which the edge finds its instances again after a
         restart; L{None} for its kind.
     """
@@ -122,8 +133,13 @@ class Common:
     )
     capacity: int | None = field(
         default=None,
-        converter=optional(positiveInt),
-        metadata={"help": "the highest number of exchanges at once on an instance"},
+        converter=optional(capacity),
+        metadata={"help": "auto, or the highest number of exchanges at once on an instance"},
+    )
+    max_capacity: int | None = field(
+        default=None,
+        converter=optional(maxCapacity),
+        metadata={"help": "the highest capacity that is learned"},
     )
     idle_timeout: float | None = field(
         default=None,
@@ -139,6 +155,11 @@ class Common:
         default=None,
         converter=optional(proxyVersion),
         metadata={"help": "v1 or v2: the version of the PROXY header that the app expects"},
+    )
+    speaks_first: str = field(
+        default="client",
+        converter=firstSpeaker,
+        metadata={"help": "client or server: which end of a TCP connection sends first"},
     )
     name: str | None = field(
         default=None,

@@ -12,12 +12,15 @@ from __future__ import annotations
 import math
 import re
 
+from brxy.values.capacity import AUTO
 from brxy.values.routename import routeName
 
 __all__ = [
     "atLeastOne",
     "capacity",
     "count",
+    "firstSpeaker",
+    "maxCapacity",
     "port",
     "positive",
     "route",
@@ -121,11 +124,33 @@ def atLeastOne(text: str) -> int:
 
 def capacity(text: str) -> int:
     """
-    Convert a number of exchanges that an instance takes at once.
+    Convert a number of exchanges that an instance takes at once; C{auto} is L{AUTO}.
+
+    @raise ValueError: it is neither C{auto} nor a whole number from 1 to 10,000.
+    """
+    if text == "auto":
+        return AUTO
+    return _whole(text, 1, 10_000, "auto or a whole number from 1 to 10000 is needed")
+
+
+def maxCapacity(text: str) -> int:
+    """
+    Convert the highest number of exchanges that an instance may be found to take at once.
 
     @raise ValueError: it is not a whole number from 1 to 10,000.
     """
     return _whole(text, 1, 10_000, "a whole number from 1 to 10000 is needed")
+
+
+def firstSpeaker(text: str) -> str:
+    """
+    Convert the end of a TCP connection that sends first: C{client} or C{server}.
+
+    @raise ValueError: it is neither.
+    """
+    if text not in ("client", "server"):
+        raise ValueError("client or server is needed")
+    return text
 
 
 def port(text: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from brxy.edge.events import ClientsFull, Events
 from brxy.transport.accepting import watch
 
-__all__ = ["FILES_PER_INSTANCE", "OWN_FILES", "Admission", "clientsAllowed"]
+__all__ = ["FILES_PER_INSTANCE", "LEARNED_SLOTS", "OWN_FILES", "Admission", "clientsAllowed"]
 
 # Closed ports open again when one in this many clients has left: else they would be opened
 # and closed for each client.
@@ -122,14 +122,19 @@ OWN_FILES = 120
 FILES_PER_INSTANCE = 3
 
 
-def clientsAllowed(files: int, instances: int, capacity: int) -> int:
+# Slots that are counted for an instance whose capacity is learned. It may have up to
+# C{--max-capacity} of them, but opens no more than it needs.
+LEARNED_SLOTS = 10
+
+
+def clientsAllowed(files: int, instances: int, slots: int) -> int:
     """
     The number of clients that leaves enough descriptors for everything else, for which at
     most half of them are reserved.
 
     @param files: the limit of descriptors of this process.
     @param instances: the maximum of instances.
-    @param capacity: the slots of each.
+    @param slots: of each, at most; for one whose capacity is learned, L{LEARNED_SLOTS}.
     """
-    reserved = OWN_FILES + instances * (capacity + FILES_PER_INSTANCE)
+    reserved = OWN_FILES + instances * (slots + FILES_PER_INSTANCE)
     return max(1, files - min(reserved, files // 2))

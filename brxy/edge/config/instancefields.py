@@ -11,6 +11,7 @@ from brxy.program.fields import (
     FILE,
     FLAG,
     FOLDER,
+    MAX_CAPACITY,
     SECONDS,
     Setting,
     count,
@@ -61,11 +62,29 @@ SCALING = (
         kind=CAPACITY,
         help="How many exchanges an instance takes at once.",
         field="spawns.rule.capacity",
-        default="1",
+        default="auto",
         spawn_key="capacity",
         detail="""
-        A node that the edge has spawned finds the value in its environment (``BRXY_CAPACITY``),
-        and uses it unless its own ``--capacity`` is given.
+        With ``auto`` the edge, or the node beside the app, learns the number from what the app
+        takes up. Where that cannot be seen, an instance takes one exchange at a time. A node that
+        the edge has spawned finds the value in its environment (``BRXY_CAPACITY``), and uses it
+        unless its own ``--capacity`` is given.
+        """,
+        see=":ref:`which-capacity`",
+    ),
+    Setting(
+        name="max-capacity",
+        group=_SCALING,
+        kind=MAX_CAPACITY,
+        help="The highest capacity that is learned.",
+        field="spawns.rule.max_capacity",
+        default="100",
+        spawn_key="max-capacity",
+        detail="""
+        It limits apps that take up any number of exchanges, as event loops do. A capacity that is
+        given as a number may be higher. A node that the edge has spawned finds the value in its
+        environment (``BRXY_MAX_CAPACITY``), and uses it unless its own ``--max-capacity`` is
+        given.
         """,
         see=":ref:`which-capacity`",
     ),

@@ -62,12 +62,15 @@ class Spawning:
     @ivar old_idle_timeout: how long an older instance stays idle, in seconds.
     @ivar send_proxy: the version of the PROXY protocol in which apps are sent the
         addresses of clients; L{None} if they are not.
+    @ivar speaks_first: the end of a TCP connection that sends first: C{"client"} or
+        C{"server"}.
     """
 
     spawner: ISpawner
     idle_timeout: float
     old_idle_timeout: float
     send_proxy: str | None = None
+    speaks_first: str = "client"
 
 
 @frozen

@@ -206,6 +206,8 @@ class Starter:
         }
         if spawning.send_proxy:
             environment["BRXY_SEND_PROXY"] = spawning.send_proxy
+        if spawning.speaks_first != "client":
+            environment["BRXY_SPEAKS_FIRST"] = spawning.speaks_first
         return environment
 
     def _unready(self, failure: Failure) -> None:

@@ -19,6 +19,7 @@ from brxy.edge.slots.direct import AnnouncingSlot, DirectSlot
 from brxy.interfaces import Address
 from brxy.scaler.instance import Instance
 from brxy.transport.connection import Shared
+from brxy.values.capacity import UNSEEN
 
 __all__ = ["LAST_WORDS", "REFUSED_PAUSE", "Front", "Host"]
 
@@ -86,7 +87,9 @@ class Front:
         self._cut: IDelayedCall | None = None
         keep_alive = KeepAliveGuess()
         make = DirectSlot if send_proxy is None else partial(AnnouncingSlot, send_proxy)
-        self._slots = [make(self, shared, address, keep_alive) for _ in range(instance.capacity)]
+        self._slots = [
+            make(self, shared, address, keep_alive) for _ in range(instance.capacity or UNSEEN)
+        ]
 
     @property
     def pulling(self) -> bool:

@@ -226,6 +226,9 @@ _OWN_KEYS = {
     "version, ``v1`` or ``v2``, as :option:`brxy-node --send-proxy` does, also where the edge "
     "fronts the app itself. The requests that ``kubernetes:`` makes for ``ready-path=`` have "
     "no header. Default: no header.",
+    "speaks-first": "Which end of a TCP connection sends first, ``client`` or ``server``, as "
+    ":option:`brxy-node --speaks-first` says, also where the edge fronts the app itself. "
+    "Default: ``client``.",
     "name": "The name of this spawn, by which the edge finds its instances again after a "
     "restart: 1 to 30 letters, digits, ``-`` and ``_``, with a letter or digit at both ends. "
     "Two spawns must not have the same name. Default: the spawner's name, and ``docker-2``, "

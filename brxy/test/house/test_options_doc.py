@@ -15,6 +15,7 @@ from brxy.node.tap import Options as NodeOptions
 from brxy.program.options import Options
 from brxy.spawners.spec import Common, optionKeys
 from brxy.test.house.optionspage import COMMAND, PAGE, pageText
+from brxy.values.capacity import AUTO
 from brxy.values.converters import size
 
 
@@ -75,6 +76,8 @@ class OptionsDocTests(SynchronousTestCase):
                 text = default(texts[name])
                 if re.fullmatch("[0-9]+[KMG]", text):
                     text = str(size(text))
+                if text == "auto":
+                    text = str(AUTO)
                 self.assertEqual(text, named, name)
         return texts
 

@@ -145,7 +145,9 @@ class PlainLineTests(SynchronousTestCase):
         for name, values in (
             ("edge", ["a:1", "tcp:a", "tcp:a:123456", "tcp:[::1]:1", "unix:", "unix:a:b"]),
             ("route", ["", "A", "a..b", "-a", "a-", "\u00e4", "a" * 61]),
-            ("capacity", ["0", "10000", "1.5", "\u0661", "1\n"]),
+            ("capacity", ["0", "10000", "1.5", "\u0661", "1\n", "Auto", "auto1"]),
+            ("max-capacity", ["0", "auto"]),
+            ("speaks-first", ["", "clients"]),
             ("app-port", ["0", "60000"]),
             ("ready-path", ["a", "/a b", "/\u00e4"]),
             ("idle-timeout", ["", "-1", "nan", "1e3", "1."]),

@@ -48,6 +48,8 @@ class NodeOptionsTests(RefusalTests):
         "BRXY_EDGE": "tcp:edge.example.net:9080",
         "ROUTE": "Example.com",
         "BRXY_CAPACITY": "3",
+        "BRXY_MAX_CAPACITY": "30",
+        "BRXY_SPEAKS_FIRST": "server",
         "BRXY_IDLE_TIMEOUT": "1.5",
         "BRXY_OLD_IDLE_TIMEOUT": "0",
         "BRXY_SEND_PROXY": "v2",
@@ -63,7 +65,8 @@ class NodeOptionsTests(RefusalTests):
         options = parse("--", "true", **self._HANDED_OVER)
         self.assertEqual(options["edge"], "tcp:edge.example.net:9080")
         self.assertEqual(options["route"], "example.com")
-        self.assertEqual(options["capacity"], 3)
+        self.assertEqual((options["capacity"], options["max-capacity"]), (3, 30))
+        self.assertEqual(options["speaks-first"], "server")
         self.assertEqual((options["idle-timeout"], options["old-idle-timeout"]), (1.5, 0.0))
         self.assertEqual(options["send-proxy"], "v2")
         self.assertEqual((options["ticket"], options["generation"]), ("t1", 123))
@@ -206,7 +209,9 @@ class NodeOptionsTests(RefusalTests):
             (["--edge", "ssl:a:1", "--", "true"], "bad --edge 'ssl:a:1': for TLS use --edge-tls-"),
             (["--edge", "tls:a:1", "--", "true"], "bad --edge 'tls:a:1': for TLS use --edge-tls-"),
             (["--route", "a b", "--", "true"], "bad --route 'a b': a host name or an IP address"),
-            (["--capacity", "0"], "bad --capacity '0': a whole number from 1 to 10000"),
+            (["--capacity", "0"], "bad --capacity '0': auto or a whole number from 1 to 10000"),
+            (["--max-capacity", "auto"], "bad --max-capacity 'auto': a whole number from 1 to"),
+            (["--speaks-first", "app"], "bad --speaks-first 'app': client or server is needed"),
             (["--app-port", "65536"], "bad --app-port '65536': a whole number from 1 to 65535"),
             (["--app-port", "0"], "bad --app-port '0': a whole number from 1 to 65535"),
             (["--ready-path", "x"], "bad --ready-path 'x': a path that begins with /"),
@@ -245,6 +250,8 @@ class NodeOptionsTests(RefusalTests):
             ("BRXY_EDGE", "x"),
             ("ROUTE", "a b"),
             ("BRXY_CAPACITY", "0"),
+            ("BRXY_MAX_CAPACITY", "0"),
+            ("BRXY_SPEAKS_FIRST", "both"),
             ("BRXY_IDLE_TIMEOUT", "x"),
             ("BRXY_OLD_IDLE_TIMEOUT", "-1"),
             ("BRXY_SEND_PROXY", "v3"),

@@ -22,10 +22,13 @@ from brxy.errors import SpawnFailed, UsageError
 from brxy.program.fields import COMMON, FLAG, SECONDS, Kind, Setting, Table
 from brxy.program.guarded import CannotStart, Guarded, fail
 from brxy.program.options import Options
+from brxy.values.capacity import AUTO
 from brxy.values.converters import (
     atLeastOne,
     capacity,
     count,
+    firstSpeaker,
+    maxCapacity,
     port,
     positive,
     route,
@@ -108,8 +111,25 @@ class ValueTests(SynchronousTestCase):
         """
         self.assertEqual([capacity("1"), capacity("10000")], [1, 10_000])
         self.refuses(capacity, "0", "10001", "-1", "")
+        self.assertEqual([maxCapacity("1"), maxCapacity("10000")], [1, 10_000])
+        self.refuses(maxCapacity, "0", "10001", "auto", "")
         self.assertEqual([port("1"), port("65535")], [1, 65_535])
         self.refuses(port, "0", "65536", "-1", "http")
+
+    def test_auto(self) -> None:
+        """
+        A capacity may also be learned, and the text that refuses another word says so.
+        """
+        self.assertEqual(capacity("auto"), AUTO)
+        self.refuses(capacity, "Auto", "auto ", "automatic")
+        self.assertRegex(str(self.assertRaises(ValueError, capacity, "0")), "^auto or a whole")
+
+    def test_firstSpeaker(self) -> None:
+        """
+        One of two ends of a connection sends first.
+        """
+        self.assertEqual([firstSpeaker("client"), firstSpeaker("server")], ["client", "server"])
+        self.refuses(firstSpeaker, "", "Client", "both")
 
     def test_positive(self) -> None:
         """

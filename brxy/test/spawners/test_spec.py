@@ -22,6 +22,7 @@ from brxy.spawners.spec import (
     splitCommon,
 )
 from brxy.test.support.memory.examples import bounded
+from brxy.values.capacity import AUTO
 
 
 class ParseTests(SynchronousTestCase):
@@ -179,13 +180,38 @@ class SplitTests(SynchronousTestCase):
         Each key goes where it belongs, converted.
         """
         spec = parseSpawn(
-            "ssh: host=h stop-timeout=2 route=*.Example.com max=3 capacity=50"
-            " idle-timeout=0 old-idle-timeout=1.5 send-proxy=v2 name=Big_one-2"
+            "ssh: host=h stop-timeout=2 route=*.Example.com max=3 capacity=50 max-capacity=60"
+            " idle-timeout=0 old-idle-timeout=1.5 send-proxy=v2 speaks-first=server name=Big_one-2"
         )
         self.assertEqual(
             splitCommon(spec, _Own),
-            (Common("*.example.com", "3", "50", "0", "1.5", "v2", "Big_one-2"), _Own("h", 2)),
+            (
+                Common(
+                    *("*.example.com", "3", "50", "60", "0", "1.5", "v2", "server", "Big_one-2")
+                ),
+                _Own("h", 2),
+            ),
         )
+
+    def test_auto(self) -> None:
+        """
+        A capacity may be learned, which is a value of its own and not the default; what
+        is neither that nor a number is refused, and the message says what is needed.
+        """
+        for text, capacity in (("auto", AUTO), ("10000", 10_000)):
+            common, _ = splitCommon(SpawnSpec("ssh", {"host": "h", "capacity": text}), _Own)
+            self.assertEqual(common.capacity, capacity)
+        needed = "a whole number from 1 to 10000 is needed"
+        for key, text, why in (
+            ("capacity", "0", f"auto or {needed}"),
+            ("capacity", "10001", f"auto or {needed}"),
+            ("capacity", "AUTO", f"auto or {needed}"),
+            ("max-capacity", "auto", needed),
+            ("max-capacity", "0", needed),
+            ("speaks-first", "both", "client or server is needed"),
+        ):
+            bad = f"ssh: bad value for {key}: {text!r} ({why})"
+            self.assertBad({"host": "h", key: text}, bad)
 
     def test_defaults(self) -> None:
         """
@@ -202,7 +228,7 @@ class SplitTests(SynchronousTestCase):
         self.assertBad(
             {"host": "h", "port": "1"},
             "ssh: does not know port= (known: host, stop-timeout, route, max, capacity,"
-            " idle-timeout, old-idle-timeout, send-proxy, name)",
+            " max-capacity, idle-timeout, old-idle-timeout, send-proxy, speaks-first, name)",
         )
 
     def test_names(self) -> None:

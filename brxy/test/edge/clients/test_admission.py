@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.clients.admission import Admission, clientsAllowed
+from brxy.edge.clients.admission import LEARNED_SLOTS, Admission, clientsAllowed
 from brxy.edge.events import ClientsFull, Event, Events
 
 
@@ -38,6 +38,7 @@ class DescriptorsTests(SynchronousTestCase):
         """
         self.assertEqual(clientsAllowed(2048, 100, 1), 2048 - 520)
         self.assertEqual(clientsAllowed(20_000, 100, 50), 20_000 - 5420)
+        self.assertEqual(clientsAllowed(4096, 100, LEARNED_SLOTS), 4096 - 1420)
         self.assertEqual(clientsAllowed(256, 100, 1), 128)
         self.assertEqual(clientsAllowed(1, 100, 1), 1)
 

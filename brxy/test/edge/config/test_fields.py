@@ -36,6 +36,7 @@ DERIVED = {
     "spawns.rule.recovers": "spawns",
     "spawns.spawning.spawner": "spawns",
     "spawns.spawning.send_proxy": "spawns",
+    "spawns.spawning.speaks_first": "spawns",
 }
 
 
@@ -75,7 +76,8 @@ class EdgeSettingTests(SettingTests):
         What spawn strings set for some routes is a key that every spawner has.
         """
         keys = {each.spawn_key for each in FIELDS if each.spawn_key}
-        self.assertEqual(set(optionKeys(Common)) - keys, {"route", "send-proxy", "name"})
+        own = {"route", "send-proxy", "speaks-first", "name"}
+        self.assertEqual(set(optionKeys(Common)) - keys, own)
         self.assertEqual(keys - set(optionKeys(Common)), set())
         for each in FIELDS:
             self.assertEqual(each.scope, "route" if each.spawn_key in keys else "edge")

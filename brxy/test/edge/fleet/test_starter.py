@@ -111,7 +111,7 @@ class StarterTests(SynchronousTestCase):
         spawners: list[Any] = list(self.spawners)
         self.spawnings = {
             "one": Spawning(spawners[0], 300.0, 10.0),
-            "two": Spawning(spawners[1], 0.5, 0.25),
+            "two": Spawning(spawners[1], 0.5, 0.25, speaks_first="server"),
         }
         self.told: list[tuple[Any, ...]] = []
         self.starter = self.make()
@@ -161,13 +161,14 @@ class StarterTests(SynchronousTestCase):
 
     def test_otherSpawner(self) -> None:
         """
-        Each spawner has its own idle times.
+        Each spawner has its own idle times, and its own kind of app.
         """
         self.instance.spawn = "two"
         self.starter.start(self.instance)
         [order] = self.spawners[1].orders
         self.assertEqual(order.environment["BRXY_IDLE_TIMEOUT"], "0.5")
         self.assertEqual(order.environment["BRXY_OLD_IDLE_TIMEOUT"], "0.25")
+        self.assertEqual(order.environment["BRXY_SPEAKS_FIRST"], "server")
 
     def test_failed(self) -> None:
         """
