@@ -2,9 +2,10 @@
 """
 A small web app, such as brxy may stand in front of.
 
-It listens on C{HOST} and C{PORT} from its environment and answers one request
-at a time, as a copy of an app with one worker does. With C{-d} each request
-takes that long. Send several at once and see how many copies answer.
+It listens on C{HOST} and C{PORT} from its environment and has one thread: it
+accepts a connection, answers its request, closes it, and only then accepts
+the next. With C{-d} each request takes that long. Send several at once and see
+how many copies answer.
 """
 
 from __future__ import annotations
@@ -16,28 +17,24 @@ import sys
 import time
 from http.server import BaseHTTPRequestHandler
 from socket import AF_INET, AF_INET6
-from socketserver import ThreadingTCPServer
-from threading import Lock
+from socketserver import TCPServer
 from typing import Any
 
 
-class Demo(ThreadingTCPServer):
+class Demo(TCPServer):
     """
-    The app. Each connection has a thread, so that an idle connection delays no
-    other. The lock admits one request at a time.
+    The app. While it works, further connections wait in the kernel's queue.
 
     @ivar delay: how long each request takes, in seconds.
     """
 
     allow_reuse_address = True
-    daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, host: str, port: int, delay: float) -> None:
         self.delay = delay
         self.started = time.monotonic()
         self.requests = 0
-        self.turn = Lock()
         self.address_family = AF_INET6 if ":" in host else AF_INET
         super().__init__((host, port), Request)
 
@@ -47,26 +44,28 @@ class Demo(ThreadingTCPServer):
 
         @return: a line that names this process.
         """
-        with self.turn:
-            self.requests += 1
-            time.sleep(self.delay)
-            up = time.monotonic() - self.started
-            return f"Hello from process {os.getpid()}, request {self.requests}, up {up:.1f} s."
+        self.requests += 1
+        time.sleep(self.delay)
+        up = time.monotonic() - self.started
+        return f"Hello from process {os.getpid()}, request {self.requests}, up {up:.1f} s."
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """
-        Report an error, unless the client has only closed its connection.
+        Report an error, unless the client has only closed its connection or sent
+        nothing for too long.
         """
-        if not isinstance(sys.exc_info()[1], ConnectionError):
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
 
 class Request(BaseHTTPRequestHandler):
     """
-    The requests of one connection.
+    The one request of a connection.
     """
 
     server: Demo
+    # A client that sends nothing delays all others (seconds).
+    timeout = 10
     protocol_version = "HTTP/1.1"
     server_version = "brxy-demo"
     # Head and body are sent in one write.
@@ -134,6 +133,7 @@ class Request(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
@@ -167,8 +167,7 @@ def main() -> None:
     )
     delay = parser.parse_args().delay
     host, port = os.environ.get("HOST", "127.0.0.1"), portNumber(os.environ.get("PORT", "8000"))
-    # Python runs handlers between two steps of the main thread, which only waits here. As a
-    # container's first process this program has no default action of SIGTERM to rely on.
+    # As a container's first process this program has no default action of SIGTERM to rely on.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     try:
         server = Demo(host, port, delay)

@@ -20,6 +20,7 @@ from brxy.test.support.processes.programs import (
     Program,
     ProgramTests,
 )
+from brxy.uptake.sockdiag import openDiag
 
 
 class DemoTests(ProgramTests):
@@ -45,6 +46,22 @@ class DemoTests(ProgramTests):
         who, what, host = answer.body.splitlines()
         self.assertRegex(who, rf"Hello from process {demo.pid}, request 2, up \d+\.\d s\.")
         self.assertEqual((what, host), ("GET /a?b", "Host: example.com"))
+
+    async def test_oneAtATime(self) -> None:
+        """
+        The app accepts no connection before it has answered the one before and closed it.
+        """
+        _, address = await self._listening("-d", "0.3")
+        app = ("127.0.0.1", int(address.rpartition(":")[2]))
+        diag = openDiag()
+        self.addCleanup(diag.close)
+        with socket.create_connection(app) as first, socket.create_connection(app) as second:
+            first.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            ours = second.getsockname()
+            await self.until(lambda: (seen := diag.look(app, ours)) and seen.accepted)
+            first.setblocking(False)
+            self.assertIn(b"\r\nConnection: close\r\n", first.recv(1000))
+            self.assertEqual(first.recv(1000), b"")
 
     async def test_bodies(self) -> None:
         """
@@ -141,7 +158,7 @@ class ScalingTests(ProgramTests):
         """
         edge = self.edge(
             *("--idle-timeout", "2", "--old-idle-timeout", "2"),
-            *("--spawn", f"twistd -n brxy-node -- {self.gate()}"),
+            *("--capacity", "1", "--spawn", f"twistd -n brxy-node -- {self.gate()}"),
         )
         address = await self.address(edge)
         answers = gatherResults([self.get(address) for _ in range(4)])
