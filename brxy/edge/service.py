@@ -105,7 +105,7 @@ class EdgeService(Service):
         onHangup(self._reactor, self._reload)
         # twistd takes SIGUSR1 to rotate its log.
         onSignal(self._reactor, signal.SIGUSR2, parts.scaling.rollAll)
-        remembered = parts.scaler.restore(parts.state.instances, self._reactor.seconds())
+        remembered = parts.scaler.restarts.restore(parts.state.instances, self._reactor.seconds())
         parts.nodes.open()
         # Without a state folder this edge is a new one, and has left nothing.
         if parts.state.is_kept:

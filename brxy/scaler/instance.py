@@ -303,32 +303,3 @@ class Instance:
         Whether it is the newest of its route.
         """
         self.newest = newest
-
-    def violations(self) -> list[str]:
-        """
-        @return: what is true of it and must not be, by L{MAY} and L{MUST}; nothing, if
-            all is well.
-        """
-        found = [
-            f"{name} while {self.state.name}"
-            for name, states in MAY.items()
-            if self._has(name) and self.state not in states
-        ]
-        found += [
-            f"not {name} while {self.state.name}"
-            for name, states in MUST.items()
-            if not self._has(name) and self.state in states
-        ]
-        if self.stage not in {stage for stage, _ in TABLE}:
-            found.append(f"no such stage: {self.stage}")
-        if self.lost_at is not None and self.slots:
-            found.append("lost its last slot, and has some")
-        if self.answered and not self.judged:
-            found.append("answered, and not judged")
-        if self.watched and self.spawn is None:
-            found.append("watched, but of no spawn")
-        return found
-
-    def _has(self, name: str) -> bool:
-        value = getattr(self, name)
-        return value is not None and value is not False and (name != "slots" or value > 0)

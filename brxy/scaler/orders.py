@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from brxy.scaler.decisions import Decision, Fail, Spawn
 from brxy.scaler.fleet import Fleet
 from brxy.scaler.instance import Instance
-from brxy.scaler.knownroutes import KnownRoutes
 from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import Lifecycle
 from brxy.scaler.rules import Rule
-from brxy.scaler.shortage import Shortage
+from brxy.scaler.shortage import KnownRoutes, Shortage
 
 __all__ = ["Orders"]
 

@@ -29,7 +29,7 @@ class Restarts:
 
     def records(self) -> list[dict[str, Any]]:
         """
-        See L{brxy.scaler.scaler.Scaler.records}.
+        What L{restore} needs after a restart, as plain values for JSON.
         """
         return [
             {
@@ -52,7 +52,11 @@ class Restarts:
 
     def restore(self, records: Iterable[Mapping[str, Any]], now: float) -> list[Instance]:
         """
-        See L{brxy.scaler.scaler.Scaler.restore}.
+        Expect the instances of L{records} back until the grace is over, and those that a
+        spawner can find until it has looked for them.
+
+        @return: the latter.  Call L{brxy.scaler.scaler.Scaler.gone} or
+            L{brxy.scaler.scaler.Scaler.unfound} for each that is not found.
         """
         sought = []
         for record in records:

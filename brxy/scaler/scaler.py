@@ -7,22 +7,21 @@ seconds of any clock that only goes forward.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from secrets import token_hex
-from typing import Any
 
 from brxy.scaler.agenda import Agenda
 from brxy.scaler.decisions import Decision, Retire
 from brxy.scaler.endings import Endings, isSettled
 from brxy.scaler.fleet import Fleet
 from brxy.scaler.instance import Change, Instance, State
-from brxy.scaler.knownroutes import KnownRoutes
 from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import PROVEN, Lifecycle
 from brxy.scaler.orders import Orders
 from brxy.scaler.restarts import Restarts
 from brxy.scaler.rolls import Rolls
 from brxy.scaler.rules import Rule, byName
+from brxy.scaler.shortage import KnownRoutes
 from brxy.scaler.snapshot import ScalerSnapshot, routeSnapshot
 
 __all__ = ["Scaler"]
@@ -36,6 +35,7 @@ class Scaler:
     that they return, in order.
 
     @ivar waiting: how many exchanges wait for a route now.
+    @ivar restarts: what there is to remember over a restart of the edge.
     @param rules: one for each spawn, first choice first.
     @param max_total: how many instances there may be of all routes.
     @param epoch: the time in seconds since 1970 when C{now} was 0.
@@ -78,7 +78,7 @@ class Scaler:
         parts = (self._ledger, self._lifecycle, self._orders)
         self._rolls = Rolls(*parts)
         self._endings = Endings(*parts, self._rolls, start_timeout)
-        self._restarts = Restarts(named_rules, self._ledger, start_timeout, grace)
+        self.restarts = Restarts(named_rules, self._ledger, start_timeout, grace)
 
     # What there is
 
@@ -315,21 +315,6 @@ class Scaler:
         return ScalerSnapshot(routes, rolling, self._ledger.total(), len(self._agenda))
 
     # Restarts of the edge
-
-    def records(self) -> list[dict[str, Any]]:
-        """
-        What L{restore} needs after a restart, as plain values for JSON.
-        """
-        return self._restarts.records()
-
-    def restore(self, records: Iterable[Mapping[str, Any]], now: float) -> list[Instance]:
-        """
-        Expect the instances of L{records} back until the grace is over, and those that a
-        spawner can find until it has looked for them.
-
-        @return: the latter.  Call L{gone} or L{unfound} for each that is not found.
-        """
-        return self._restarts.restore(records, now)
 
     def unfound(self, ticket: str, now: float) -> list[Decision]:
         """

@@ -1,21 +1,65 @@
 """
-The routes that need more instances than the global maximum allows.
+The routes that need more instances than the global maximum allows, and those of them for
+which instances of others have to go.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import chain, islice
 
 from brxy.scaler.instance import Instance
 
-__all__ = ["Shortage"]
+__all__ = ["KnownRoutes", "Shortage"]
+
+
+class KnownRoutes:
+    """
+    Distinguishes routes that are wanted from names that a scanner made up.
+
+    A route is known if the settings name it, or if it has served before.  At the global
+    maximum, idle instances are retired only for a known route, or for one of the same
+    client.
+    """
+
+    #: The maximum of routes that are remembered because they have served.  Beyond it, the
+    #: one that served longest ago is forgotten.
+    MOST = 1000
+
+    def __init__(self, named: Collection[str]) -> None:
+        """
+        @param named: the routes that the settings name.
+        """
+        self._named = frozenset(named)
+        self._served: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._served)
+
+    def __contains__(self, route: str) -> bool:
+        return route in self._named or route in self._served
+
+    def isNamed(self, route: str) -> bool:
+        """
+        Whether the settings name this route.
+        """
+        return route in self._named
+
+    def served(self, route: str) -> None:
+        """
+        An instance of this route is gone that had served.
+        """
+        self._served.pop(route, None)
+        self._served[route] = None
+        if len(self._served) > self.MOST:
+            del self._served[next(iter(self._served))]
 
 
 class Shortage:
     """
     The routes that lack room, and the instances that were retired to make room.
 
-    Known routes (see L{brxy.scaler.knownroutes}) come before the others, and each kind in
+    Known routes (see L{KnownRoutes}) come before the others, and each kind in
     order of its coming.
     """
 

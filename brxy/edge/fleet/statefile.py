@@ -68,7 +68,7 @@ class StateFile:
     @ivar edge_id: the name of this edge.
     @ivar key: its secret, from which the tokens of what it spawns are made.
     @ivar instances: what was alive when the edge last wrote, as
-            L{brxy.scaler.scaler.Scaler.records} gave it.
+            L{brxy.scaler.restarts.Restarts.records} gave it.
     @ivar unsaved: the file could be read but not written, as on a full disk.
     @raise UsageError: the folder or the file can't be used.
     """

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import brxy.scaler
 from brxy.scaler.instance import MAY, MUST, TABLE, Change, Instance, Stage, State
-from brxy.test.support.memory.fleets import FakeEdge
+from brxy.test.support.memory.fleets import FakeEdge, violations
 
 STAGES = {stage for stage, _ in TABLE}
 
@@ -110,7 +110,7 @@ class LegalTests(SynchronousTestCase):
             for state in State:
                 instance = at(Stage(state))
                 setattr(instance, name, self.VALUES.get(name, True))
-                found = f"{name} while {state.name}" in instance.violations()
+                found = f"{name} while {state.name}" in violations(instance)
                 self.assertEqual(found, state not in states, (name, state))
 
     def test_must(self) -> None:
@@ -119,7 +119,7 @@ class LegalTests(SynchronousTestCase):
         """
         for name, states in MUST.items():
             for state in State:
-                found = f"not {name} while {state.name}" in at(Stage(state)).violations()
+                found = f"not {name} while {state.name}" in violations(at(Stage(state)))
                 self.assertEqual(found, state in states, (name, state))
 
     def test_together(self) -> None:
@@ -136,7 +136,7 @@ class LegalTests(SynchronousTestCase):
             instance = at(Stage(State.READY))
             for name, value in {**fine, **wrong}.items():
                 setattr(instance, name, value)
-            self.assertEqual(len(instance.violations()), 1 + ("retired" in wrong), wrong)
+            self.assertEqual(len(violations(instance)), 1 + ("retired" in wrong), wrong)
 
 
 class WriterTests(SynchronousTestCase):

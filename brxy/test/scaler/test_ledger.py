@@ -111,9 +111,9 @@ class RestartTests(SynchronousTestCase):
         before.ready(self.spawned[0])
         before.ready(self.spawned[2])
         before.perform(before.scaler.unready(self.spawned[2], before.now))
-        self.records = json.loads(json.dumps(before.scaler.records()))
+        self.records = json.loads(json.dumps(before.scaler.restarts.records()))
         self.edge = FakeEdge([Rule(None, 4, 2)])
-        self.edge.scaler.restore(self.records, 0.0)
+        self.edge.scaler.restarts.restore(self.records, 0.0)
 
     def test_snapshot(self) -> None:
         """
@@ -174,15 +174,15 @@ class RestartTests(SynchronousTestCase):
         before.waiting.clear()
         before.perform(before.scaler.unready(draining, before.now))
         before.hold(route="s")
-        [record] = json.loads(json.dumps(before.scaler.records()))
+        [record] = json.loads(json.dumps(before.scaler.restarts.records()))
         self.assertEqual((record["ticket"], record["spawner"]), (ordered.ticket, "docker-2"))
         edge = FakeEdge(rules)
-        [sought] = edge.scaler.restore([record], 0.0)
+        [sought] = edge.scaler.restarts.restore([record], 0.0)
         self.assertEqual((sought.spawn, sought.watched, sought.adopted), ("docker-2", True, True))
         self.assertEqual(edge.hold(), [])
         for other in ([Rule("r", 4, 1, "docker", True)], [Rule("x", 4, 1, "docker-2", True)]):
             edge = FakeEdge(other)
-            self.assertEqual(edge.scaler.restore([record], 0.0), [])
+            self.assertEqual(edge.scaler.restarts.restore([record], 0.0), [])
             self.assertEqual(edge.scaler.total(), 0)
 
     def seek(self, node_id: str | None) -> tuple[FakeEdge, Instance]:
@@ -193,9 +193,9 @@ class RestartTests(SynchronousTestCase):
         rules = [Rule(None, 1, 1, "docker", True)]
         before = FakeEdge(rules)
         before.hold()
-        [record] = before.scaler.records()
+        [record] = before.scaler.restarts.records()
         edge = FakeEdge(rules)
-        [sought] = edge.scaler.restore([{**record, "node_id": node_id}], 0.0)
+        [sought] = edge.scaler.restarts.restore([{**record, "node_id": node_id}], 0.0)
         self.assertEqual(edge.hold(), [])
         return edge, sought
 
@@ -250,9 +250,9 @@ class RestartTests(SynchronousTestCase):
         before = FakeEdge(rules)
         [_, second] = before.hold(2)
         before.start(second)
-        [record] = json.loads(json.dumps(before.scaler.records()))
+        [record] = json.loads(json.dumps(before.scaler.restarts.records()))
         edge = FakeEdge(rules)
-        self.assertEqual(edge.scaler.restore([record], 0.0), [])
+        self.assertEqual(edge.scaler.restarts.restore([record], 0.0), [])
         instance = edge.dial(second.ticket, second.node_id or "", capacity=1)
         self.assertEqual(
             (instance.spawn, instance.rank, instance.watched), ("process-2", 1, False)
@@ -261,7 +261,7 @@ class RestartTests(SynchronousTestCase):
         edge.advance(10.0)
         self.assertEqual(instance.state, State.CONNECTED)
         missing = FakeEdge(rules)
-        missing.scaler.restore([record], 0.0)
+        missing.scaler.restarts.restore([record], 0.0)
         missing.advance(5.0)
         self.assertEqual((missing.scaler.total(), missing.failures), (0, []))
         self.assertEqual(missing.buried, ["not back after the restart of the edge"])
@@ -275,7 +275,7 @@ class RestartTests(SynchronousTestCase):
         before = FakeEdge([one, two])
         before.hold(route="r")
         before.hold(route="s")
-        records = json.loads(json.dumps(before.scaler.records()))
+        records = json.loads(json.dumps(before.scaler.restarts.records()))
         self.assertEqual([each["spawner"] for each in records], ["one", "two"])
         for rules, expected in (
             ([two, one], {"r": "one", "s": "two"}),
@@ -284,7 +284,7 @@ class RestartTests(SynchronousTestCase):
             ([evolve(one, name="two"), evolve(two, name="one")], {}),
         ):
             edge = FakeEdge(rules)
-            sought = edge.scaler.restore(records, 0.0)
+            sought = edge.scaler.restarts.restore(records, 0.0)
             found = {each.route: each.spawn for each in sought}
             self.assertEqual(found, {key: name for key, name in expected.items() if name})
 

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.rules import Rule, byName
-from brxy.test.support.memory.fleets import FakeEdge
+from brxy.test.support.memory.fleets import FakeEdge, violations
 
 RULES = (Rule("r", 1, 2, "first"), Rule(None, 3, 1, "second"))
 BY_NAME = byName(RULES)
@@ -231,7 +231,7 @@ class ScalerMachine(RuleBasedStateMachine):
         what may be.
         """
         for each in {*self.all, *self.edge.spawned}:
-            assert each.violations() == [], each
+            assert violations(each) == [], each
 
     @invariant()
     def retiredServeNobody(self) -> None:

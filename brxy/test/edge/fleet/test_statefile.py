@@ -171,11 +171,11 @@ class StateTests(SynchronousTestCase):
         edge = FakeEdge()
         edge.start(edge.hold()[0])
         edge.dial(node_id="came by itself")
-        snapshot = edge.scaler.records()
+        snapshot = edge.scaler.restarts.records()
         self.assertEqual(len(snapshot), 2)
         self.state().save(snapshot)
         self.assertEqual(self.state().instances, snapshot)
-        FakeEdge().scaler.restore(self.state().instances, 0.0)
+        FakeEdge().scaler.restarts.restore(self.state().instances, 0.0)
 
     def test_strange(self) -> None:
         """

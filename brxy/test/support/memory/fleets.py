@@ -20,12 +20,12 @@ from brxy.scaler.decisions import (
     Spawn,
     Stop,
 )
-from brxy.scaler.instance import Instance, State
+from brxy.scaler.instance import MAY, MUST, TABLE, Instance, State
 from brxy.scaler.rules import Rule
 from brxy.scaler.scaler import Scaler
 from brxy.scaler.snapshot import ScalerSnapshot
 
-__all__ = ["EPOCH", "FakeEdge", "named"]
+__all__ = ["EPOCH", "FakeEdge", "named", "violations"]
 
 EPOCH = 1_000_000.0
 
@@ -212,3 +212,34 @@ class FakeEdge:
             self.now = max(self.now, due)
             self.perform(self.scaler.tick(self.now))
         self.now = until
+
+
+def violations(instance: Instance) -> list[str]:
+    """
+    @return: what is true of an instance and must not be, by L{MAY} and L{MUST}; nothing, if
+        all is well.
+    """
+    found = [
+        f"{name} while {instance.state.name}"
+        for name, states in MAY.items()
+        if _has(instance, name) and instance.state not in states
+    ]
+    found += [
+        f"not {name} while {instance.state.name}"
+        for name, states in MUST.items()
+        if not _has(instance, name) and instance.state in states
+    ]
+    if instance.stage not in {stage for stage, _ in TABLE}:
+        found.append(f"no such stage: {instance.stage}")
+    if instance.lost_at is not None and instance.slots:
+        found.append("lost its last slot, and has some")
+    if instance.answered and not instance.judged:
+        found.append("answered, and not judged")
+    if instance.watched and instance.spawn is None:
+        found.append("watched, but of no spawn")
+    return found
+
+
+def _has(instance: Instance, name: str) -> bool:
+    value = getattr(instance, name)
+    return value is not None and value is not False and (name != "slots" or value > 0)

@@ -1,12 +1,12 @@
 """
-Tests of L{brxy.scaler.knownroutes}, and of what it means at the global maximum.
+Tests of L{brxy.scaler.shortage}: what is done at the global maximum.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.scaler.knownroutes import KnownRoutes
+from brxy.scaler.shortage import KnownRoutes
 from brxy.test.support.memory.fleets import FakeEdge
 
 
