@@ -65,13 +65,16 @@ class SpawnOrder:
     @ivar ticket: the identity of this order, unique for the edge.
     @ivar route: the validated route it shall serve; safe in an environment,
         as one element of an argument list, and as a label of a host name.
-    @ivar capacity: how many exchanges at once the edge counts on.
+    @ivar capacity: how many exchanges the instance takes at once; 0: that is learned.
     @ivar environment: what the spawned thing must find in its environment
         for a node to find back: C{ROUTE}, C{BRXY_EDGE}, C{BRXY_TICKET},
-        C{BRXY_CAPACITY}, C{BRXY_GENERATION} and C{BRXY_TOKEN}.
+        C{BRXY_CAPACITY}, C{BRXY_GENERATION} and C{BRXY_TOKEN}, and
+        C{BRXY_MAX_CAPACITY} if the capacity is learned.
     @ivar edge: the id of the edge and the name of the spawn: letters, digits, C{-} and
         C{_}, at most 96.  With C{--state-dir} it is the same after a restart.
         Spawners label with it what they start where that can outlive the edge.
+    @ivar max_capacity: how many exchanges an instance whose capacity is learned may
+        take at once.
     """
 
     ticket: str
@@ -79,6 +82,7 @@ class SpawnOrder:
     capacity: int
     environment: Mapping[str, str] = field(factory=dict)
     edge: str = ""
+    max_capacity: int = 100
 
 
 @frozen

@@ -40,6 +40,7 @@ from brxy.edge.events import (
     Unclaimed,
     Unresponsive,
 )
+from brxy.edge.learning import CapacityLearned
 from brxy.edge.shortages import Refuses
 from brxy.edge.startstop import (
     ClientsAbandoned,
@@ -62,6 +63,7 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
     Ordered: (LogLevel.info, "{route}/{ticket}: ordered"),
     DialledIn: (LogLevel.info, "{route}/{ticket}: node {node} dialled in"),
     Ready: (LogLevel.info, "{route}/{ticket}: ready after {seconds:.3f} s"),
+    CapacityLearned: (LogLevel.info, "{route}/{ticket}: learned its capacity: {capacity}"),
     Drains: (LogLevel.info, "{route}/{ticket}: draining"),
     Refuses: (LogLevel.info, "{route}/{ticket}: refuses exchanges for now: {reason}"),
     Retires: (LogLevel.info, "{route}/{ticket}: retiring"),

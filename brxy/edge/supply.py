@@ -52,9 +52,20 @@ class Supply(Protocol):
         An instance has served its first complete exchange.
         """
 
+    def resized(self, instance: Instance, capacity: int) -> None:
+        """
+        An instance that learns is sure to take another number of exchanges at once.
+        """
+
+    def full(self, instance: Instance) -> None:
+        """
+        An instance did not take up an exchange beyond its capacity.
+        """
+
     def hello(self, slot: Any, hello: Hello) -> Welcome:
         """
-        A node introduces itself on a slot.
+        A node introduces itself on a slot.  From then on, C{instance.sure} is the capacity
+        that the slot's offer must have.
 
         @raise brxy.errors.NodeRefused: it can't serve here.
         """

@@ -12,9 +12,11 @@ __all__ = [
     "Buried",
     "Decision",
     "Fail",
+    "Learned",
     "Newest",
     "Retire",
     "RollFailed",
+    "Settled",
     "Spawn",
     "Stop",
 ]
@@ -100,4 +102,23 @@ class RollFailed:
     reason: str
 
 
-Decision = Spawn | Retire | Stop | Fail | Newest | Buried | RollFailed
+@frozen
+class Settled:
+    """
+    An instance that learns was found full for the first time.
+
+    @ivar capacity: how many exchanges it takes at once.
+    """
+
+    instance: Instance
+    capacity: int
+
+
+@frozen
+class Learned:
+    """
+    There is news of capacities to be remembered over a restart of the edge.
+    """
+
+
+Decision = Spawn | Retire | Stop | Fail | Newest | Buried | RollFailed | Settled | Learned

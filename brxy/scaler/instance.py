@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from attrs import define, field
 
-from brxy.broker.offer import Offer
+from brxy.broker.offer import UNLIMITED, Offer
 
 __all__ = ["MAY", "MUST", "TABLE", "Change", "Instance", "Stage", "State"]
 
@@ -153,7 +153,14 @@ class Instance:
 
     @ivar ticket: its identity in this edge: of its order, or made up for an
         instance that came by itself.
-    @ivar capacity: exchanges it takes at once.
+    @ivar capacity: exchanges it takes at once; if it learns, those that it is sure to take.
+    @ivar learns: its capacity is learned from what its app takes up, and changes.
+    @ivar expected: of one that learns: how many exchanges it is counted on to take at once,
+        see L{brxy.scaler.learned}; L{None}: any number.
+    @ivar max_capacity: of one that learns: how many exchanges it may take at once.
+    @ivar settled: it learns, and has been found full.
+    @ivar doubted_at: since when more waiters count on it than it is sure to take, though it
+        took up no more; L{None} if that is not so.
     @ivar generation: its start by the edge's clock, in microseconds since the
         epoch, made to rise strictly.
     @ivar spawn: the name of the spawn that ordered it, see L{brxy.scaler.rules.Rule};
@@ -200,12 +207,25 @@ class Instance:
     start_by: float | None = None
     ready_since: float | None = None
     lost_at: float | None = None
+    learns: bool = False
+    expected: int | None = None
+    max_capacity: int = UNLIMITED
+    settled: bool = False
+    doubted_at: float | None = None
     offer: Offer = field(init=False)
 
     @offer.default
     def _newOffer(self) -> Offer:
         # As one number it is compared as fast as the generation alone.
-        return Offer(self.route, (self.rank << 64) - self.generation, self.ticket)
+        place = (self.rank << 64) - self.generation
+        return Offer(self.route, place, self.ticket, capacity=self.sure)
+
+    @property
+    def sure(self) -> int:
+        """
+        How many exchanges it gets without a probe: what its offer is to have as capacity.
+        """
+        return self.capacity if self.learns else UNLIMITED
 
     @property
     def stage(self) -> Stage:
@@ -240,7 +260,32 @@ class Instance:
         @return: whether those are fewer than before.
         """
         before, self.capacity = self.capacity, capacity
+        self.doubted_at = None
         return capacity < before
+
+    def learn(self, learns: bool) -> None:
+        """
+        Its node says whether its capacity is learned.
+        """
+        self.learns = learns
+
+    def expect(self, expected: int | None) -> None:
+        """
+        It is counted on for this many exchanges at once; L{None}: any number.
+        """
+        self.expected = expected
+
+    def doubt(self, since: float | None) -> None:
+        """
+        More waiters count on it than it is sure to take; L{None}: they do not.
+        """
+        self.doubted_at = since
+
+    def settle(self) -> None:
+        """
+        It was found full.
+        """
+        self.settled, self.expected = True, self.capacity
 
     def openSlot(self) -> None:
         """

@@ -129,10 +129,14 @@ class Ledger:
         """
         Enter an order.
         """
+        learns = self._rules[rule].learns
         instance = Instance(
             ticket=self._new_ticket(),
             route=fleet.route,
-            capacity=self._rules[rule].capacity,
+            # One that learns is sure to take one exchange, as every app.
+            capacity=1 if learns else self._rules[rule].capacity,
+            learns=learns,
+            max_capacity=self._rules[rule].max_capacity,
             generation=self._nextGeneration(now),
             spawn=rule,
             rank=fleet.rules.index(rule),

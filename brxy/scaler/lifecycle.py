@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from brxy.scaler.decisions import Decision, Newest, Retire, Stop
 from brxy.scaler.instance import Change, Instance, State
+from brxy.scaler.learned import Capacities
 from brxy.scaler.ledger import Ledger
 
 __all__ = ["PROVEN", "Lifecycle"]
@@ -20,11 +21,13 @@ class Lifecycle:
     Changes the states of the instances of a ledger.
     """
 
-    def __init__(self, ledger: Ledger, grace: float) -> None:
+    def __init__(self, ledger: Ledger, capacities: Capacities, grace: float) -> None:
         """
+        @param capacities: what instances take that learn.
         @param grace: how long an instance without slots still counts.
         """
         self._ledger = ledger
+        self._capacities = capacities
         self._grace = grace
 
     # What it offers
@@ -36,7 +39,7 @@ class Lifecycle:
         """
         if instance.offer.suspended or not self.isAlive(instance, now):
             return 0
-        return max(0, instance.capacity - instance.offer.in_flight)
+        return self._capacities.offers(instance)
 
     def isAlive(self, instance: Instance, now: float) -> bool:
         """
@@ -80,6 +83,7 @@ class Lifecycle:
         An instance serves.
         """
         instance.change(Change.READY)
+        self._capacities.ready(instance)
         instance.serves(now)
         return [*self._flag(instance.route)]
 

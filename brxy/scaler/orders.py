@@ -6,15 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from brxy.broker.offer import UNLIMITED
 from brxy.scaler.decisions import Decision, Fail, Spawn
 from brxy.scaler.fleet import Fleet
-from brxy.scaler.instance import Instance
+from brxy.scaler.instance import Instance, State
+from brxy.scaler.learned import Capacities
 from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import Lifecycle
 from brxy.scaler.rules import Rule
 from brxy.scaler.shortage import KnownRoutes, Shortage
 
-__all__ = ["Orders"]
+__all__ = ["DOUBT", "Orders"]
+
+# Seconds after which an instance that has waiters, and takes up no more exchanges than
+# before, counts as full, though it was not found so.
+DOUBT = 0.25
 
 
 class Orders:
@@ -31,6 +37,7 @@ class Orders:
         rules: Mapping[str, Rule],
         ledger: Ledger,
         lifecycle: Lifecycle,
+        capacities: Capacities,
         max_total: int,
         start_timeout: float,
         known_routes: KnownRoutes,
@@ -44,6 +51,7 @@ class Orders:
         self._rules = rules
         self._ledger = ledger
         self._lifecycle = lifecycle
+        self._capacities = capacities
         self._max_total = max_total
         self._start_timeout = start_timeout
         self._shortage = Shortage()
@@ -89,6 +97,28 @@ class Orders:
         """
         self._worklist[route] = None
 
+    def resized(self, instance: Instance, capacity: int) -> list[Decision]:
+        """
+        An instance takes another number of exchanges at once than before.
+        """
+        if not instance.learns:
+            if instance.resize(capacity):
+                self.recount(instance.route)
+            return []
+        if capacity == instance.capacity or instance.state is State.GONE:
+            return []
+        self.recount(instance.route)
+        return self._capacities.resized(instance, capacity)
+
+    def full(self, instance: Instance) -> list[Decision]:
+        """
+        An instance did not take up an exchange beyond its capacity.
+        """
+        if not instance.learns or instance.state is not State.READY:
+            return []
+        self.recount(instance.route)
+        return self._capacities.full(instance)
+
     def settle(self, now: float) -> list[Decision]:
         """
         Compare demand and supply of every route on the worklist; that may add others.
@@ -113,7 +143,10 @@ class Orders:
         fleet = self._ledger.fleetFor(route)
         decisions: list[Decision] = []
         # If no rule has room, as under overload, there is nothing to count.
-        if waiters and self._mayGrow(fleet):
+        may_grow = self._mayGrow(fleet)
+        if may_grow or not waiters:
+            decisions += self._doubt(fleet, waiters, now)
+        if waiters and may_grow:
             offered = sum(self._lifecycle.offers(each, now) for each in fleet.instances.values())
             if waiters > offered:
                 decisions += self._order(fleet, waiters - offered, now)
@@ -183,7 +216,7 @@ class Orders:
             orders = min(wanted, self._room())
             decisions += [self.spawn(fleet, rule, now) for _ in range(orders)]
             lacking += wanted - orders
-            missing -= wanted * self._rules[rule].capacity
+            missing -= wanted * self._takes(fleet, rule)
             if missing <= 0:
                 break
         if lacking:
@@ -199,10 +232,43 @@ class Orders:
         """
         How many orders one rule would allow without the global maximum.
         """
-        wanted = -(-missing // self._rules[rule].capacity)
+        wanted = -(-missing // self._takes(fleet, rule))
         wanted = min(wanted, self._rules[rule].max_instances - fleet.number(rule))
         allowed = fleet.breaker(rule).mayOrder(now)
         return max(0, wanted if allowed is None else min(wanted, allowed))
+
+    def _takes(self, fleet: Fleet, rule: str) -> int:
+        """
+        How many exchanges one more instance is expected to take at once.  While that is
+        unknown it may be any number, so no second one is ordered before it is.
+        """
+        if not self._rules[rule].learns:
+            return self._rules[rule].capacity
+        expected = self._capacities.expected(rule, fleet.route)
+        return UNLIMITED if expected is None else expected
+
+    def _doubt(self, fleet: Fleet, waiters: int, now: float) -> list[Decision]:
+        """
+        Waiters may count on what instances have not shown, but not for long: an app that
+        takes more does so within milliseconds.
+        """
+        growing = []
+        offered = 0
+        for each in fleet.instances.values():
+            if self._capacities.mayGrow(each) and self._lifecycle.isAlive(each, now):
+                growing.append(each)
+                offered += each.capacity - min(each.capacity, each.offer.in_flight)
+            else:
+                offered += self._lifecycle.offers(each, now)
+        decisions: list[Decision] = []
+        for each in growing:
+            since = now if each.doubted_at is None else each.doubted_at
+            each.doubt(since if waiters > offered else None)
+            if waiters > offered and now < since + DOUBT:
+                self._ledger.lookAt(fleet, since + DOUBT, now)
+            elif waiters > offered:
+                decisions += self._capacities.stalled(each)
+        return decisions
 
     def _isDoomed(self, fleet: Fleet, now: float) -> bool:
         """

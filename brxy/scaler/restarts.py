@@ -7,9 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from brxy.broker.offer import UNLIMITED
 from brxy.scaler.instance import Instance, State
+from brxy.scaler.learned import Capacities
 from brxy.scaler.ledger import Ledger
 from brxy.scaler.rules import Rule, ruleOf
+from brxy.values.capacity import AUTO
 
 __all__ = ["Restarts"]
 
@@ -17,13 +20,21 @@ __all__ = ["Restarts"]
 class Restarts:
     """
     Writes the instances of a ledger down as plain values, and reads them back.
+
+    @ivar capacities: what instances that learn have shown, to be remembered as well.
     """
 
     def __init__(
-        self, rules: Mapping[str, Rule], ledger: Ledger, start_timeout: float, grace: float
+        self,
+        rules: Mapping[str, Rule],
+        ledger: Ledger,
+        capacities: Capacities,
+        start_timeout: float,
+        grace: float,
     ) -> None:
         self._rules = rules
         self._ledger = ledger
+        self.capacities = capacities
         self._start_timeout = start_timeout
         self._grace = grace
 
@@ -36,7 +47,7 @@ class Restarts:
                 "ticket": each.ticket,
                 "node_id": each.node_id,
                 "route": each.route,
-                "capacity": each.capacity,
+                "capacity": AUTO if each.learns else each.capacity,
                 "generation": each.generation,
                 "adopted": each.adopted or each.spawn is not None,
                 "spawner": each.spawn,
@@ -61,18 +72,37 @@ class Restarts:
         sought = []
         for record in records:
             spawn = ruleOf(record, self._rules)
+            rule = None if spawn is None else self._rules[spawn]
+            capacity, learns = _capacityOf(record["capacity"], rule)
             instance = Instance(
-                **{key: value for key, value in record.items() if key != "spawner"},
+                ticket=record["ticket"],
+                route=record["route"],
+                capacity=capacity,
+                generation=record["generation"],
                 spawn=spawn,
                 rank=0 if spawn is None else self._ledger.rank(record["route"], spawn),
+                node_id=record["node_id"],
+                adopted=record["adopted"],
                 ordered_at=now,
                 # Whatever becomes of it, it says nothing about new orders.
                 judged=spawn is not None,
+                learns=learns,
+                max_capacity=UNLIMITED if rule is None else rule.max_capacity,
             )
-            if spawn is not None and self._rules[spawn].recovers:
+            if rule is not None and rule.recovers:
                 instance.watch(True)
                 self._ledger.expect(instance, now + self._start_timeout)
                 sought.append(instance)
             elif instance.node_id is not None:
                 self._ledger.expect(instance, now + self._grace)
         return sought
+
+
+def _capacityOf(recorded: int, rule: Rule | None) -> tuple[int, bool]:
+    """
+    @return: the capacity that an instance has after a restart, and whether it learns.
+    """
+    if recorded != AUTO:
+        return recorded, False
+    # What it had learned has to be shown again; its node says what it is.
+    return (1, True) if rule is None or rule.learns else (rule.capacity, False)

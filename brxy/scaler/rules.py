@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
+from brxy.values.capacity import AUTO
 from brxy.values.routepattern import covers
 
 __all__ = ["Rule", "byName", "ruleOf"]
@@ -37,6 +38,13 @@ class Rule:
     name: str = ""
     recovers: bool = False
     max_capacity: int = 100
+
+    @property
+    def learns(self) -> bool:
+        """
+        Whether the capacity of its instances is learned.
+        """
+        return self.capacity == AUTO
 
 
 def byName(rules: Iterable[Rule]) -> dict[str, Rule]:

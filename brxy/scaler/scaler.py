@@ -15,6 +15,7 @@ from brxy.scaler.decisions import Decision, Retire
 from brxy.scaler.endings import Endings, isSettled
 from brxy.scaler.fleet import Fleet
 from brxy.scaler.instance import Change, Instance, State
+from brxy.scaler.learned import Capacities
 from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import PROVEN, Lifecycle
 from brxy.scaler.orders import Orders
@@ -62,7 +63,8 @@ class Scaler:
         self._grace = grace
         self._agenda: Agenda[Instance | Fleet] = Agenda()
         self._ledger = Ledger(named_rules, self._agenda, new_ticket, epoch)
-        self._lifecycle = Lifecycle(self._ledger, grace)
+        self._capacities = Capacities()
+        self._lifecycle = Lifecycle(self._ledger, self._capacities, grace)
         patterns = [rule.pattern for rule in named_rules.values() if rule.pattern is not None]
         exact = [pattern for pattern in patterns if not pattern.startswith("*.")]
         self._known_routes = KnownRoutes([*named, *exact])
@@ -70,6 +72,7 @@ class Scaler:
             named_rules,
             self._ledger,
             self._lifecycle,
+            self._capacities,
             max_total,
             start_timeout,
             self._known_routes,
@@ -78,7 +81,7 @@ class Scaler:
         parts = (self._ledger, self._lifecycle, self._orders)
         self._rolls = Rolls(*parts)
         self._endings = Endings(*parts, self._rolls, start_timeout)
-        self.restarts = Restarts(named_rules, self._ledger, start_timeout, grace)
+        self.restarts = Restarts(named_rules, self._ledger, self._capacities, start_timeout, grace)
 
     # What there is
 
@@ -163,22 +166,36 @@ class Scaler:
         capacity: int,
         generation: int | None,
         now: float,
+        learns: bool = False,
     ) -> tuple[Instance, list[Decision]]:
         """
         A node opens a slot.
 
         @param ticket: of its order; without a known one it came by itself.
         @param generation: its own, if it has one.
+        @param learns: its capacity is learned, and this is what it is now.
         @return: its instance, and what to do.
         @raise brxy.errors.NodeRefused: the ticket is another node's or another
             route's.
         """
         instance = self._ledger.admit(ticket, node_id, route, generation, now)
-        if instance.resize(capacity):
-            self._orders.recount(route)
-        decisions = self._lifecycle.connect(instance)
+        instance.learn(learns)
+        decisions = self._orders.resized(instance, capacity)
+        decisions += self._lifecycle.connect(instance)
         instance.openSlot()
         return instance, [*decisions, *self._orders.settle(now)]
+
+    def resized(self, instance: Instance, capacity: int, now: float) -> list[Decision]:
+        """
+        An instance that learns is sure to take another number of exchanges at once.
+        """
+        return [*self._orders.resized(instance, capacity), *self._orders.settle(now)]
+
+    def full(self, instance: Instance, now: float) -> list[Decision]:
+        """
+        An instance that learns did not take up an exchange beyond its capacity.
+        """
+        return [*self._orders.full(instance), *self._orders.settle(now)]
 
     def fronted(self, ticket: str) -> list[Decision]:
         """

@@ -32,7 +32,9 @@ class InstanceSnapshot:
     @ivar node_id: the name of its node; L{None} as long as none has dialled in.
     @ivar retired: it has to end.
     @ivar newest: it is the newest of its route.
-    @ivar capacity: exchanges it takes at once.
+    @ivar capacity: exchanges it takes at once; if it learns, those that it is sure to take.
+    @ivar learns: its capacity is learned.
+    @ivar settled: it learns, and has been found full.
     @ivar in_flight: exchanges that it has now.
     @ivar free: its slots that can take an exchange now.
     @ivar suspended: it did not accept an exchange, and gets no more until it answers.
@@ -47,6 +49,8 @@ class InstanceSnapshot:
     retired: bool
     newest: bool
     capacity: int
+    learns: bool
+    settled: bool
     in_flight: int
     free: int
     suspended: bool
@@ -135,6 +139,8 @@ def _instance(instance: Instance, now: float) -> InstanceSnapshot:
         instance.retired,
         instance.newest,
         instance.capacity,
+        instance.learns,
+        instance.settled,
         offer.in_flight,
         len(offer.ready),
         offer.suspended,

@@ -13,13 +13,16 @@ from brxy.edge.events import Events
 from brxy.edge.exchanges.refusals import APP_NOT_STARTED, Refusal
 from brxy.edge.fleet.reaches import Reaches
 from brxy.edge.fleet.starter import Starter
+from brxy.edge.learning import CapacityLearned
 from brxy.scaler.decisions import (
     Buried,
     Decision,
     Fail,
+    Learned,
     Newest,
     Retire,
     RollFailed,
+    Settled,
     Spawn,
     Stop,
 )
@@ -58,7 +61,7 @@ class Performer:
         changed: Callable[[], None],
     ) -> None:
         """
-        @param changed: called when the instances that are alive have changed.
+        @param changed: called when there is another state to be remembered.
         """
         self._waiters = waiters
         self._reaches = reaches
@@ -92,6 +95,10 @@ class Performer:
                     self._waiters.reject(route, APP_NOT_STARTED.after(max(1, ceil(retry_after))))
                 case RollFailed(route, reason):
                     self._events.emit(happened.RollFailed(route, reason))
+                case Settled(instance, capacity):
+                    self._events.emit(CapacityLearned(instance.route, instance.ticket, capacity))
+                case Learned():
+                    self._changed()
 
     def _bury(self, instance: Instance, reason: str) -> None:
         self._waiters.withdrawAll(instance)

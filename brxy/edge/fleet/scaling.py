@@ -113,13 +113,11 @@ class Scaling:
         decisions = self._scaler.demand(route, now, waker)
         # While the breaker is open, no exchange is held for long.
         doomed = any(type(each) is Fail for each in decisions)
-        if first and not doomed and not self._hasReady(route):
+        instances = self._scaler.instances(route)
+        if first and not doomed and not any(each.state is State.READY for each in instances):
             self._events.emit(happened.Holding(route))
         self._perform(decisions)
         return None
-
-    def _hasReady(self, route: str) -> bool:
-        return any(each.state is State.READY for each in self._scaler.instances(route))
 
     def waiterLeft(self, route: str) -> None:
         """
@@ -141,6 +139,18 @@ class Scaling:
         """
         self._perform(self._scaler.answered(instance, self._seconds()))
 
+    def resized(self, instance: Instance, capacity: int) -> None:
+        """
+        See L{brxy.edge.supply.Supply}.
+        """
+        self._perform(self._scaler.resized(instance, capacity, self._seconds()))
+
+    def full(self, instance: Instance) -> None:
+        """
+        See L{brxy.edge.supply.Supply}.
+        """
+        self._perform(self._scaler.full(instance, self._seconds()))
+
     # Slots
 
     def hello(self, slot: Greeted, hello: Hello) -> Welcome:
@@ -153,7 +163,7 @@ class Scaling:
         if self._leaving:
             raise NodeRefused("the edge is leaving")
         if hello.ended:
-            self._endedEarly(hello)
+            self._perform(_endedEarly(self._scaler, hello, self._seconds()))
             raise NodeEnded(hello.ended)
         instance, decisions = self._scaler.hello(
             hello.ticket,
@@ -162,6 +172,7 @@ class Scaling:
             hello.capacity,
             hello.generation,
             self._seconds(),
+            hello.learns,
         )
         slot.instance, slot.offer = instance, instance.offer
         if self._reaches.isNew(instance):
@@ -172,17 +183,6 @@ class Scaling:
         # From here on, since WELCOME says whether it is the newest.
         reach.slots.add(slot)
         return Welcome(VERSION, self._edge_id, instance.generation, instance.newest)
-
-    def _endedEarly(self, hello: Hello) -> None:
-        """
-        An instance has ended before it was ready.  If its spawner watches it, that reports
-        the end as well, once nothing is left.
-        """
-        for each in self._scaler.instances(hello.route):
-            if each.ticket == hello.ticket and each.state is State.ORDERED and not each.watched:
-                now = self._seconds()
-                self._perform(self._scaler.gone(each.ticket, hello.ended, False, now))
-                return
 
     def pulls(self, instance: Instance) -> bool:
         """
@@ -332,3 +332,14 @@ class Scaling:
         Leave no timer behind.
         """
         self._alarm.stop()
+
+
+def _endedEarly(scaler: Scaler, hello: Hello, now: float) -> list[Decision]:
+    """
+    An instance has ended before it was ready.  If its spawner watches it, that reports the
+    end as well, once nothing is left.
+    """
+    for each in scaler.instances(hello.route):
+        if each.ticket == hello.ticket and each.state is State.ORDERED and not each.watched:
+            return scaler.gone(each.ticket, hello.ended, False, now)
+    return []

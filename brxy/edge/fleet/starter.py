@@ -18,6 +18,7 @@ from brxy.errors import EXHAUSTED, SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
 from brxy.reactor.turns import TurnQueue
 from brxy.scaler.instance import Instance, State
+from brxy.values.capacity import AUTO
 
 __all__ = ["Owner", "Starter"]
 
@@ -175,9 +176,10 @@ class Starter:
         return SpawnOrder(
             instance.ticket,
             instance.route,
-            instance.capacity,
+            AUTO if instance.learns else instance.capacity,
             self._environment(instance, spawning),
             labelOf(self._edge_id, instance.spawn),
+            instance.max_capacity,
         )
 
     def _watch(self, instance: Instance, handle: IInstance, spawning: Spawning) -> None:
@@ -199,11 +201,13 @@ class Starter:
             "BRXY_EDGE": self._endpoint(spawning.spawner),
             "BRXY_TICKET": instance.ticket,
             "BRXY_TOKEN": self._token(instance.route, instance.ticket),
-            "BRXY_CAPACITY": str(instance.capacity),
+            "BRXY_CAPACITY": "auto" if instance.learns else str(instance.capacity),
             "BRXY_GENERATION": str(instance.generation),
             "BRXY_IDLE_TIMEOUT": f"{spawning.idle_timeout:g}",
             "BRXY_OLD_IDLE_TIMEOUT": f"{spawning.old_idle_timeout:g}",
         }
+        if instance.learns:
+            environment["BRXY_MAX_CAPACITY"] = str(instance.max_capacity)
         if spawning.send_proxy:
             environment["BRXY_SEND_PROXY"] = spawning.send_proxy
         if spawning.speaks_first != "client":

@@ -55,6 +55,12 @@ class _Supply:
     def idled(self, instance: Instance) -> None:
         self.calls.append(("idled", instance))
 
+    def resized(self, instance: Instance, capacity: int) -> None:
+        self.calls.append(("resized", capacity))
+
+    def full(self, instance: Instance) -> None:
+        self.calls.append(("full", instance))
+
     def answered(self, instance: Instance) -> None:
         self.calls.append(("answered", instance))
 

@@ -1,0 +1,22 @@
+"""
+Events about capacities that are learned.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from brxy.edge.events import InstanceEvent
+
+__all__ = ["CapacityLearned"]
+
+
+@frozen
+class CapacityLearned(InstanceEvent):
+    """
+    An instance was found full for the first time.
+
+    @ivar capacity: how many exchanges it takes at once.
+    """
+
+    capacity: int

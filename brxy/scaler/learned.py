@@ -1,0 +1,159 @@
+"""
+How many exchanges instances take at once, where that is learned and not set.
+
+An instance that learns grows for as long as its app takes up more than it has taken up
+before.  At some point it is found full; from then on the ledger counts it like one whose
+capacity is set.  What is found is remembered for the spawn and the route, so that the next
+instances are ordered in the right number at once.
+
+Pure: a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from brxy.broker.offer import UNLIMITED
+from brxy.scaler.decisions import Decision, Learned, Settled
+from brxy.scaler.instance import Instance, State
+
+__all__ = ["Capacities"]
+
+
+class Capacities:
+    """
+    The capacities at which instances were last found full, by spawn and route.
+
+    An entry goes when an instance takes more than it says: how much the others take is
+    unknown then, until one is found full again.
+    """
+
+    #: The maximum of entries.  Beyond it, the one goes that was confirmed longest ago.
+    MOST = 1000
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], int] = {}
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    # What an instance takes
+
+    def expected(self, spawn: str | None, route: str) -> int | None:
+        """
+        How many exchanges an instance is expected to take at once; L{None}: that is
+        unknown.
+        """
+        return self._found.get((spawn or "", route))
+
+    def offers(self, instance: Instance) -> int:
+        """
+        How many more exchanges an instance can take, now or once it is ready.  One of which
+        it is unknown how many it takes can take all there are.
+        """
+        busy = instance.offer.in_flight
+        if not instance.learns:
+            return max(0, instance.capacity - busy)
+        expected = instance.expected
+        if expected is None and instance.state < State.READY:
+            expected = self.expected(instance.spawn, instance.route)
+        if expected is None:
+            return UNLIMITED
+        # Those beyond its capacity are not taken up yet, and still count as waiters.
+        return max(0, expected - min(busy, instance.capacity))
+
+    def mayGrow(self, instance: Instance) -> bool:
+        """
+        Whether an instance is counted on for more than it has shown lately.
+        """
+        return (
+            instance.learns
+            and instance.state is State.READY
+            and not instance.offer.suspended
+            and (instance.expected is None or instance.expected > instance.capacity)
+        )
+
+    # What happens to an instance
+
+    def ready(self, instance: Instance) -> None:
+        """
+        An instance is ready: from now on it counts by what it shows itself.
+        """
+        if instance.learns and instance.ready_since is None and instance.expected is None:
+            instance.expect(self.expected(instance.spawn, instance.route))
+
+    def resized(self, instance: Instance, capacity: int) -> list[Decision]:
+        """
+        An instance that learns has another capacity now.
+        """
+        instance.resize(capacity)
+        decisions: list[Decision] = []
+        if instance.expected is not None and capacity > instance.expected:
+            instance.expect(None)
+        key = instance.spawn or "", instance.route
+        if capacity > self._found.get(key, UNLIMITED):
+            del self._found[key]
+            decisions.append(Learned())
+        if capacity >= instance.max_capacity:
+            decisions += self.full(instance)
+        return decisions
+
+    def full(self, instance: Instance) -> list[Decision]:
+        """
+        An instance that learns was found full: it takes no more than its capacity now.
+        """
+        decisions: list[Decision] = []
+        known = (instance.spawn or "", instance.route) in self._found
+        if known and instance.settled and instance.expected == instance.capacity:
+            return decisions
+        if not instance.settled:
+            decisions.append(Settled(instance, instance.capacity))
+        instance.settle()
+        if self._note(instance):
+            decisions.append(Learned())
+        return decisions
+
+    def stalled(self, instance: Instance) -> list[Decision]:
+        """
+        An instance was counted on, and has taken up no more for a while.
+        """
+        instance.doubt(None)
+        if instance.offer.in_flight >= instance.capacity:
+            return self.full(instance)
+        # It takes not even what it is sure to take, which says nothing of others.
+        instance.expect(instance.capacity)
+        return []
+
+    def _note(self, instance: Instance) -> bool:
+        """
+        Remember at what capacity an instance was found full.
+
+        @return: whether that is news.
+        """
+        key = instance.spawn or "", instance.route
+        before = self._found.pop(key, None)
+        after = instance.capacity
+        if before is not None and before > after:
+            # Once may be by chance: a worker that was busy, or a pause of the app.
+            after = (before + after) // 2
+        self._found[key] = after
+        if len(self._found) > self.MOST:
+            del self._found[next(iter(self._found))]
+        return after != before
+
+    # Restarts of the edge
+
+    def records(self) -> list[list[str | int]]:
+        """
+        What L{restore} needs after a restart, as plain values for JSON.
+        """
+        return [[spawn, route, capacity] for (spawn, route), capacity in self._found.items()]
+
+    def restore(self, records: Iterable[tuple[str, str, int]]) -> None:
+        """
+        Remember what an earlier run of the edge has found.
+        """
+        for spawn, route, capacity in records:
+            self._found[spawn, route] = capacity
+        for key in list(self._found)[: -self.MOST]:
+            del self._found[key]
