@@ -21,6 +21,7 @@ __all__ = [
     "ILeaving",
     "ILimited",
     "ILocal",
+    "INamespaced",
     "IRecovering",
     "ISpawner",
     "ISpawnerFactory",
@@ -30,7 +31,7 @@ __all__ = [
 
 #: The version of what a spawner is to implement and may rely on: here
 #: L{ISpawnerFactory}, L{ISpawner}, L{IInstance}, L{ILeaving}, L{ILimited}, L{ILocal},
-#: L{IRecovering} and the values that cross them, L{brxy.errors.SpawnFailed} and
+#: L{INamespaced}, L{IRecovering} and the values that cross them, L{brxy.errors.SpawnFailed} and
 #: L{brxy.errors.BadSpawnSpec}, L{brxy.readiness.waitUntilReady}, the converters of
 #: L{brxy.spawners.spec}, and all that L{brxy.spawners.testing} offers.
 #:
@@ -142,6 +143,21 @@ class ILeaving(Interface):
         Fires when the instance is to get nothing new.  The edge lets what runs end,
         and calls C{stop()} then.  It is not fired before C{ready}, and need not be.
         The edge is its only listener.
+        """
+    )
+
+
+class INamespaced(Interface):
+    """
+    What an L{IInstance} may provide as well that the edge fronts, and whose app is in
+    another network namespace of the edge's machine, as in a container.
+    """
+
+    pid: int | None = Attribute(
+        """
+        A process in that namespace, by its number on the edge's machine.  It is read once,
+        when C{ready} fires.  L{None} if it is not known, or on another machine; then the
+        edge can't see by itself how much the app takes up.
         """
     )
 

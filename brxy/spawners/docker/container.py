@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import frozen
+from zope.interface import implementer
 
-from brxy.interfaces import Address
+from brxy.interfaces import Address, INamespaced
 from brxy.readiness import ANY, Question
 from brxy.spawners.api.errors import DaemonError, Refused
 from brxy.spawners.docker.ending import exitReason, lastLine, startFailed, unhealthy
@@ -63,10 +64,15 @@ class ContainerPlan:
     report: Callable[[str], None] = lambda lacking: None
 
 
+@implementer(INamespaced)
 class Container(EngineInstance):
     """
     One container.
+
+    @ivar pid: see L{INamespaced}.
     """
+
+    pid: int | None = None
 
     def __init__(self, daemon: Daemon, plan: ContainerPlan) -> None:
         super().__init__()
@@ -147,6 +153,8 @@ class Container(EngineInstance):
         host = _address(found["NetworkSettings"]["Networks"])
         if host is None:
             raise DaemonError("port= needs a network in which the container has an address")
+        if self._engine.local:
+            self.pid = found["State"]["Pid"]
         plan = self._plan
         self.awaitReady(self._daemon.reactor, Address(host, port), plan.question, plan.report)
 

@@ -99,6 +99,7 @@ class Engine(DaemonClient):
 
     @param host: its address in the form of C{DOCKER_HOST}: C{unix:///PATH} or
         C{tcp://HOST:PORT}.
+    @ivar local: it is on a Unix socket, so most probably on this machine.
     @raise BadSpawnSpec: C{host} is not such an address.
     """
 
@@ -112,6 +113,7 @@ class Engine(DaemonClient):
             longest_line=_LONGEST,
         )
         self._endpoint = _endpoint(reactor, host)
+        self.local = urlsplit(host).scheme == "unix"
         # A request takes a third of a millisecond to make, and its answer half of one to
         # take; twenty at once would keep all clients waiting.
         self._turns: TurnQueue[Callable[[], object]] = TurnQueue(reactor, call)

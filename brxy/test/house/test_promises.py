@@ -19,7 +19,7 @@ CHECKOUT = Path(brxy.__file__).parents[1]
 #: What a spawner may import, see L{brxy.interfaces.SPAWNER_VERSION}.  Names may be added
 #: here, and none goes away.
 PROMISED = {
-    "brxy.interfaces": "Address Gone IInstance ILeaving ILimited IRecovering ISpawner"
+    "brxy.interfaces": "Address Gone IInstance ILeaving ILimited INamespaced IRecovering ISpawner"
     " ISpawnerFactory SPAWNER_VERSION SpawnOrder",
     "brxy.errors": "BadSpawnSpec BrxyError SpawnFailed UsageError",
     "brxy.readiness": "urlPath waitUntilReady",

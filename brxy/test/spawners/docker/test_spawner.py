@@ -75,7 +75,7 @@ class _Registry(Factory):
         return _Visitor(self)
 
 
-class _SpawnerTests(ContainerTests):
+class DockerSpawnerTests(ContainerTests):
     """
     Base of tests of a spawner in this process.
     """
@@ -111,7 +111,7 @@ class _SpawnerTests(ContainerTests):
         return (await self.spawner(*command, **options).spawn(self.order()).gone).reason
 
 
-class ReasonTests(_SpawnerTests):
+class ReasonTests(DockerSpawnerTests):
     """
     The reason for which an instance ended is one clear line.
     """
@@ -191,7 +191,7 @@ class ReasonTests(_SpawnerTests):
         )
 
 
-class ReadinessTests(_SpawnerTests):
+class ReadinessTests(DockerSpawnerTests):
     """
     When a container is ready.
     """
@@ -243,7 +243,7 @@ class ReadinessTests(_SpawnerTests):
         await spawner.spawn(self.order()).ready
 
 
-class ContainerLookTests(_SpawnerTests):
+class ContainerLookTests(DockerSpawnerTests):
     """
     What a container is like.
     """
@@ -302,7 +302,7 @@ class ContainerLookTests(_SpawnerTests):
         return address, await self.engine.request("GET", f"/containers/{found['Id']}/json")
 
 
-class ManyTests(_SpawnerTests):
+class ManyTests(DockerSpawnerTests):
     """
     Many instances, and such as are stopped early.
     """
