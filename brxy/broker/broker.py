@@ -9,16 +9,14 @@ O(log n) comparisons.  A route without waiters and ready slots takes no memory.
 
 from __future__ import annotations
 
-from collections import deque
-from heapq import heapify, heappop, heappush
 from typing import Generic
 
-from brxy.broker.decisions import Expire, Held, Match, Reject, S, W
+from brxy.broker.decisions import Expire, Held, Match, Probe, Recall, Reject, S, W
 from brxy.broker.line import Line
 from brxy.broker.offer import Offer
-from brxy.broker.pool import Pool
-from brxy.broker.quota import Addresses
+from brxy.broker.pool import Pools
 from brxy.broker.snapshot import BrokerSnapshot
+from brxy.broker.waiters import Waiters
 
 __all__ = ["Broker"]
 
@@ -27,10 +25,15 @@ class Broker(Generic[W, S]):
     """
     Matches waiters, first come first served, with the ready slots of their route.
 
-    The slots of the lowest place come first (see L{brxy.broker.offer.Offer}), then those
-    of the instance with the most exchanges in flight (so that the others become idle and
-    can leave), then the ticket decides.  No waiter is held while a slot of its route is
-    ready.
+    The slots of instances below their capacity come first, then those of the lowest place
+    (see L{brxy.broker.offer.Offer}), then those of the instance with the most exchanges in
+    flight (so that the others become idle and can leave), then the ticket decides.
+
+    An exchange on a slot beyond the capacity is a probe.  It remains a waiter, with its
+    place and its deadline, until the instance has taken it up.  No other waiter is held
+    while a slot of its route is ready.  A slot below the capacity is for the oldest waiter:
+    if that is probed on another instance, it is recalled.  Until it comes back, the slot is
+    free for any other waiter.
     """
 
     def __init__(
@@ -48,23 +51,17 @@ class Broker(Generic[W, S]):
         @param max_held_per_address: maximum number of waiters of one address; 0: no
             limit.
         """
-        self._max_held = max_held
-        self._max_held_total = max_held_total
-        self._addresses = Addresses(max_held_per_address) if max_held_per_address else None
         self._hold_timeout = hold_timeout
         self._number = 0
-        self._held_total = 0
-        # Only routes with waiters, and only routes with a ready slot.
-        self._lines: dict[str, Line[W]] = {}
-        self._pools: dict[str, Pool[S]] = {}
-        # Waiters by deadline, lazily cleaned: in order of arrival, and a heap of those
-        # that were offered again.
-        self._arrived: deque[W] = deque()
-        self._again: list[tuple[int, W]] = []
+        self._waiters = waiters = Waiters[W, S](max_held, max_held_total, max_held_per_address)
+        self._lines = waiters.lines
+        self._probes = waiters.probes
+        # Only routes with a ready slot.
+        self._pools: Pools[S] = Pools()
 
     # Demand
 
-    def wait(self, waiter: W, now: float) -> Match[W, S] | Held[W] | Reject[W]:
+    def wait(self, waiter: W, now: float) -> Match[W, S] | Probe[W, S] | Held[W] | Reject[W]:
         """
         A new exchange needs a slot: it gets one, waits, or is rejected.
         """
@@ -73,61 +70,84 @@ class Broker(Generic[W, S]):
         waiter.deadline = now + self._hold_timeout
         pool = self._pools.get(route)
         if pool is not None:
-            return self._take(waiter, route, pool)
-        line = self._lines.get(route)
-        if (0 if line is None else line.count) >= self._max_held:
-            return Reject(waiter, "full")
-        if 0 < self._max_held_total <= self._held_total:
-            return Reject(waiter, "full")
-        if self._addresses is not None and not self._addresses.add(waiter.address):
-            return Reject(waiter, "address")
-        if line is None:
-            line = self._lines[route] = Line()
-        line.add(waiter)
-        self._arrived.append(waiter)
-        self._held_total += 1
+            slot = self._pools.take(route, pool)
+            offer = slot.offer
+            if offer.in_flight <= offer.capacity:
+                return Match(waiter, slot)
+            if reason := self._waiters.admit(waiter):
+                self.finish(slot)
+                self._enter(slot)
+                return Reject(waiter, reason)
+            self._waiters.probe(waiter, slot)
+            return Probe(waiter, slot)
+        if reason := self._waiters.admit(waiter):
+            return Reject(waiter, reason)
+        self._waiters.add(waiter)
         return Held(waiter)
 
-    def requeue(self, waiter: W, now: float) -> Match[W, S] | Held[W]:
+    def requeue(self, waiter: W, now: float) -> Match[W, S] | Probe[W, S] | Held[W]:
         """
-        An exchange that had been matched is offered again.  It has its former place,
+        An exchange that was matched or probed is offered again.  It has its former place,
         before all that came later, and its former deadline, and is never rejected.
         """
+        self._waiters.unprobe(waiter)
         pool = self._pools.get(waiter.route)
+        slot = None
         if pool is not None:
-            return self._take(waiter, waiter.route, pool)
-        self._lines.setdefault(waiter.route, Line()).addAgain(waiter)
-        if self._addresses is not None:
-            self._addresses.addAgain(waiter.address)
-        heappush(self._again, (waiter.number, waiter))
-        self._held_total += 1
-        return Held(waiter)
+            slot = self._pools.take(waiter.route, pool)
+            if slot.offer.in_flight <= slot.offer.capacity:
+                return Match(waiter, slot)
+        self._waiters.admitAgain(waiter)
+        if slot is None:
+            self._waiters.addAgain(waiter)
+            return Held(waiter)
+        self._waiters.probe(waiter, slot)
+        return Probe(waiter, slot)
 
-    def cancel(self, waiter: W) -> None:
+    def cancel(self, waiter: W) -> Recall[W] | None:
         """
-        An exchange waits no longer.  Does nothing for one that does not wait.
+        An exchange needs no slot any more.  Does nothing for one that neither waits nor is
+        probed.
+
+        @return: see L{taken}.
         """
+        if self._waiters.isProbed(waiter):
+            return self.taken(waiter)
         if waiter.held:
-            line = self._lines[waiter.route]
-            line.drop(waiter)
-            self._uncount(waiter)
-            self._shorten(waiter.route, line, 1)
+            self._waiters.drop(waiter)
+        return None
+
+    def taken(self, waiter: W) -> Recall[W] | None:
+        """
+        The instance has taken up the exchange of a probe: it waits no longer.
+
+        @return: the next waiter to recall, for the slot for which this one was.
+        """
+        recalled = not waiter.held
+        self._waiters.unprobe(waiter)
+        return self._recall(waiter.route) if recalled else None
+
+    def stands(self, waiter: W) -> Recall[W] | None:
+        """
+        A waiter has been probed for some time: from now on it is recalled for any slot of
+        another instance, unless another waiter gets that.
+        """
+        if not waiter.held or not self._waiters.isProbed(waiter):
+            return None
+        self._probes[waiter.route].stand(waiter)
+        return self._recall(waiter.route)
 
     def expire(self, now: float) -> list[Expire[W]]:
         """
         Remove the waiters whose deadline has come, earliest first.
         """
-        expired: list[Expire[W]] = []
-        while (oldest := self._oldest()) is not None and oldest.deadline <= now:
-            route = oldest.route
-            expired.append(Expire(self._first(route, self._lines[route])))
-        return expired
+        return self._waiters.expire(now)
 
     def nextDeadline(self) -> float | None:
         """
         When L{expire} has something to do next; L{None} without waiters.
         """
-        oldest = self._oldest()
+        oldest = self._waiters.ages.oldest()
         return None if oldest is None else oldest.deadline
 
     def takeAll(self, route: str) -> list[W]:
@@ -136,60 +156,68 @@ class Broker(Generic[W, S]):
 
         @return: the waiters in order of arrival.
         """
-        line = self._lines.get(route)
-        if line is None:
-            return []
-        waiters = line.clear()
-        for waiter in waiters:
-            self._uncount(waiter)
-        self._shorten(route, line, len(waiters))
-        return waiters
+        return self._waiters.takeAll(route)
 
     def held(self, route: str) -> int:
         """
         The number of waiters of a route.
         """
-        line = self._lines.get(route)
-        return 0 if line is None else line.count
+        return self._waiters.held(route)
 
     def routes(self) -> list[str]:
         """
         The routes that have waiters.
         """
-        return list(self._lines)
+        return list(self._waiters.heldByRoute())
 
     def snapshot(self) -> BrokerSnapshot:
         """
         What it knows.
         """
+        lines, probes, pools = self._lines, self._probes, self._pools
         return BrokerSnapshot(
-            {route: line.count for route, line in self._lines.items()},
-            {route: pool.offering for route, pool in self._pools.items()},
-            len(self._arrived) + len(self._again),
-            sum(map(len, self._lines.values())),
-            sum(map(len, self._pools.values())),
+            self._waiters.heldByRoute(),
+            {route: len(each.held) for route, each in probes.items() if each.held},
+            {route: pool.offering for route, pool in pools.items()},
+            len(self._waiters.ages),
+            sum(map(len, lines.values())) + sum(map(len, probes.values())),
+            sum(map(len, pools.values())),
         )
 
     # Supply
 
-    def ready(self, slot: S) -> Match[W, S] | None:
+    def ready(self, slot: S) -> Match[W, S] | Probe[W, S] | Recall[W] | None:
         """
         A slot can take an exchange.
 
-        @return: the match, if the route has a waiter.
+        @return: what becomes of a waiter of the route.  After a L{Recall} was performed,
+            see L{more}.
         """
         offer = slot.offer
         if offer.suspended:
             offer.ready[slot] = None
+        elif self._probes and offer.route in self._probes:
+            self._enter(slot)
+            return self._recall(offer.route) or self.more(offer.route)
         elif (line := self._lines.get(offer.route)) is not None:
             offer.in_flight += 1
-            return Match(self._first(offer.route, line), slot)
+            return self._match(offer.route, line, slot)
         elif offer.ready:
             offer.ready[slot] = None
         else:
             offer.ready[slot] = None
-            self._offer(offer)
+            self._pools.enter(offer)
         return None
+
+    def more(self, route: str) -> Match[W, S] | Probe[W, S] | None:
+        """
+        Match a waiter of a route with a ready slot, if there are both: after a L{Recall}
+        was performed the slot for it may still be ready.
+        """
+        line, pool = self._lines.get(route), self._pools.get(route)
+        if line is None or pool is None:
+            return None
+        return self._match(route, line, self._pools.take(route, pool))
 
     def withdraw(self, slot: S) -> None:
         """
@@ -200,7 +228,7 @@ class Broker(Generic[W, S]):
         if slot in offer.ready:
             del offer.ready[slot]
             if not offer.ready and not offer.suspended:
-                self._leave(offer)
+                self._pools.leave(offer)
 
     def withdrawAll(self, offer: Offer) -> None:
         """
@@ -209,14 +237,46 @@ class Broker(Generic[W, S]):
         if offer.ready:
             offer.ready.clear()
             if not offer.suspended:
-                self._leave(offer)
+                self._pools.leave(offer)
 
     def finish(self, slot: S) -> None:
         """
-        The exchange of a match is over: done, refused or lost.  The slot is not ready
-        until the next call of L{ready}.
+        The exchange of a match or a probe is over: done, refused or lost.  The slot is not
+        ready until the next call of L{ready}.  The waiter of a probe is not held until it
+        is offered again.
         """
-        slot.offer.in_flight -= 1
+        offer = slot.offer
+        was_full = offer.in_flight == offer.capacity
+        offer.in_flight -= 1
+        if was_full and offer.ready and not offer.suspended:
+            self._pools[offer.route].improve(offer)
+        if self._probes and (probes := self._probes.get(offer.route)) is not None:
+            waiter = probes.on(slot)
+            if waiter is not None:
+                self._waiters.release(waiter)
+
+    def hasLapsed(self, slot: S) -> bool:
+        """
+        @return: whether the last exchange on a slot was a probe that was over, by
+            L{finish}, before it was recalled, and has not been offered again yet.
+        """
+        probes = self._probes.get(slot.offer.route)
+        waiter = None if probes is None else probes.on(slot)
+        if probes is None or waiter is None:
+            return False
+        return not waiter.held and not probes.isRecalled(waiter)
+
+    def resize(self, offer: Offer, capacity: int) -> Recall[W] | None:
+        """
+        The capacity of an instance has changed.
+
+        @return: a waiter to recall, for a slot that is no longer beyond the capacity.
+        """
+        was_full, offer.capacity = offer.full, capacity
+        if was_full and not offer.full and offer.ready and not offer.suspended:
+            self._pools[offer.route].improve(offer)
+            return self._recall(offer.route)
+        return None
 
     def suspend(self, offer: Offer) -> None:
         """
@@ -225,82 +285,55 @@ class Broker(Generic[W, S]):
         if not offer.suspended:
             offer.suspended = True
             if offer.ready:
-                self._leave(offer)
+                self._pools.leave(offer)
 
-    def restore(self, offer: Offer) -> list[Match[W, S]]:
+    def restore(self, offer: Offer) -> Match[W, S] | Probe[W, S] | Recall[W] | None:
         """
         Match the slots of a suspended instance again.
+
+        @return: as that of L{ready}.  After any decision was performed, see L{more}.
         """
-        matches: list[Match[W, S]] = []
         if offer.suspended:
             offer.suspended = False
-            route = offer.route
-            while offer.ready and (line := self._lines.get(route)) is not None:
-                slot = offer.ready.popitem()[0]
-                offer.in_flight += 1
-                matches.append(Match(self._first(route, line), slot))
             if offer.ready:
-                self._offer(offer)
-        return matches
+                self._pools.enter(offer)
+                return self._recall(offer.route) or self.more(offer.route)
+        return None
 
     # Lines and pools
 
-    def _first(self, route: str, line: Line[W]) -> W:
+    def _match(self, route: str, line: Line[W], slot: S) -> Match[W, S] | Probe[W, S]:
         """
-        Remove the first waiter of a line.
+        Match the first waiter of a line with a slot that was taken.
         """
-        waiter = line.pop()
-        if self._addresses is not None:
-            self._addresses.remove(waiter.address)
-        self._shorten(route, line, 1)
-        return waiter
+        waiter = self._waiters.pop(route, line)
+        if slot.offer.in_flight <= slot.offer.capacity:
+            return Match(waiter, slot)
+        self._waiters.admitAgain(waiter)
+        self._waiters.probe(waiter, slot)
+        return Probe(waiter, slot)
 
-    def _uncount(self, waiter: W) -> None:
-        if self._addresses is not None:
-            self._addresses.remove(waiter.address)
-
-    def _shorten(self, route: str, line: Line[W], left: int) -> None:
+    def _recall(self, route: str) -> Recall[W] | None:
         """
-        Waiters have left a line.
-
-        @param left: how many.
+        Recall the oldest waiter, if it is probed, for a slot below the capacity of another
+        instance.  For a slot beyond that, only what stands is recalled, and only if no
+        waiter is without a slot.
         """
-        self._held_total -= left
-        if not line.count:
-            del self._lines[route]
-        if len(self._arrived) + len(self._again) > 2 * self._held_total:
-            self._arrived = deque(each for each in self._arrived if each.held)
-            self._again = [each for each in self._again if each[1].held]
-            heapify(self._again)
+        probes, pool = self._probes.get(route), self._pools.get(route)
+        if probes is None or pool is None:
+            return None
+        line, best = self._lines.get(route), pool.best()
+        if best.full and line is not None:
+            return None
+        waiter = probes.oldest(best, standing=best.full)
+        if waiter is None or (line is not None and line.first().number < waiter.number):
+            return None
+        probes.recall(waiter)
+        self._waiters.release(waiter)
+        return Recall(waiter)
 
-    def _oldest(self) -> W | None:
-        """
-        The waiter that has waited longest, on any route.  Its deadline is the next, and
-        it is the first of its line.
-        """
-        arrived, again = self._arrived, self._again
-        while arrived and not arrived[0].held:
-            arrived.popleft()
-        while again and not again[0][1].held:
-            heappop(again)
-        if again and (not arrived or again[0][0] < arrived[0].number):
-            return again[0][1]
-        return arrived[0] if arrived else None
-
-    def _take(self, waiter: W, route: str, pool: Pool[S]) -> Match[W, S]:
-        match = Match(waiter, pool.take())
-        if not pool.offering:
-            del self._pools[route]
-        return match
-
-    def _offer(self, offer: Offer) -> None:
-        pool = self._pools.get(offer.route)
-        if pool is None:
-            pool = self._pools[offer.route] = Pool()
-        pool.enter(offer)
-
-    def _leave(self, offer: Offer) -> None:
-        pool = self._pools[offer.route]
-        pool.leave()
-        if not pool.offering:
-            del self._pools[offer.route]
+    def _enter(self, slot: S) -> None:
+        offer = slot.offer
+        offer.ready[slot] = None
+        if len(offer.ready) == 1:
+            self._pools.enter(offer)

@@ -12,7 +12,7 @@ from attrs import define
 
 from brxy.broker.offer import Slot
 
-__all__ = ["S", "W", "Expire", "Held", "Match", "Reject", "Waiter"]
+__all__ = ["S", "W", "Expire", "Held", "Match", "Probe", "Recall", "Reject", "Waiter"]
 
 
 class Waiter(Protocol):
@@ -52,6 +52,27 @@ class Match(Generic[W, S]):
 
     waiter: W
     slot: S
+
+
+@define
+class Probe(Generic[W, S]):
+    """
+    A waiter gets a slot beyond the capacity of the slot's instance, which has one exchange
+    more in flight.  It remains a waiter until L{brxy.broker.broker.Broker.taken}.
+    """
+
+    waiter: W
+    slot: S
+
+
+@define
+class Recall(Generic[W]):
+    """
+    A waiter that is probed is to be taken back, unless the app has taken it up, since a slot
+    of another instance is ready.  It is not held until it is offered again.
+    """
+
+    waiter: W
 
 
 @define

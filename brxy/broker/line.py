@@ -53,6 +53,15 @@ class Line(Generic[W]):
         self.count += 1
         insort(self._elder, waiter, key=_youngestFirst)
 
+    def first(self) -> W:
+        """
+        The first waiter.  There must be one.
+        """
+        for waiter in reversed(self._elder):
+            if waiter.held:
+                return waiter
+        return next(waiter for waiter in self._others if waiter.held)
+
     def pop(self) -> W:
         """
         Remove the first waiter.  There must be one.

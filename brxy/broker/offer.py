@@ -43,6 +43,14 @@ class Offer:
     capacity: int = UNLIMITED
     suspended: bool = False
 
+    @property
+    def full(self) -> bool:
+        """
+        The instance has as many exchanges as it is sure to take: what it gets now is a
+        probe.
+        """
+        return self.in_flight >= self.capacity
+
 
 class Slot(Protocol):
     """

@@ -19,6 +19,7 @@ class BrokerSnapshot:
     What waits, what is free, and how much the broker keeps for that.
 
     @ivar held: how many exchanges wait, by route.
+    @ivar probed: how many of them are probed, by route.
     @ivar offering: how many instances have a free slot, by route.
     @ivar deadlines: entries that it keeps for the deadlines of waiters.
     @ivar places: entries that it keeps for their order; more than there are waiters, if
@@ -27,6 +28,7 @@ class BrokerSnapshot:
     """
 
     held: Mapping[str, int]
+    probed: Mapping[str, int]
     offering: Mapping[str, int]
     deadlines: int
     places: int

@@ -193,11 +193,11 @@ class BrokerTests(SynchronousTestCase):
         first = self.wait()
         self.assertIsNone(self.broker.ready(other))
         second = self.wait()
-        matches = self.broker.restore(instance.offer)
-        self.assertEqual([match.waiter for match in matches], [first, second])
-        self.assertEqual({match.slot for match in matches}, {self.slot, other})
+        matches = [self.broker.restore(instance.offer), self.broker.more("r")]
+        self.assertEqual(matches, [Match(first, other), Match(second, self.slot)])
         self.assertEqual(instance.offer.in_flight, 2)
-        self.assertEqual(self.broker.restore(instance.offer), [])
+        self.assertIsNone(self.broker.more("r"))
+        self.assertIsNone(self.broker.restore(instance.offer))
 
     def test_restoreIdle(self) -> None:
         """
@@ -216,7 +216,7 @@ class BrokerTests(SynchronousTestCase):
         self.broker.ready(self.slot)
         self.broker.suspend(self.slot.instance.offer)
         self.broker.withdraw(self.slot)
-        self.assertEqual(self.broker.restore(self.slot.instance.offer), [])
+        self.assertIsNone(self.broker.restore(self.slot.instance.offer))
         self.wait()
 
     def test_nothingLeft(self) -> None:
@@ -228,7 +228,7 @@ class BrokerTests(SynchronousTestCase):
             self.broker.cancel(waiter)
         self.broker.expire(60.0)
         self.assertEqual(list(self.broker.routes()), [])
-        self.assertEqual(self.broker.snapshot(), BrokerSnapshot({}, {}, 0, 0, 0))
+        self.assertEqual(self.broker.snapshot(), BrokerSnapshot({}, {}, {}, 0, 0, 0))
 
     def test_cancelledAreDropped(self) -> None:
         """

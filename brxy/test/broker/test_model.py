@@ -168,7 +168,12 @@ class BrokerMachine(RuleBasedStateMachine):
         instance = self.instances[choice]
         waiting = self.waiting(instance.route)
         mine = [slot for slot in self.idle if slot.instance is instance]
-        matches = self.broker.restore(instance.offer)
+        matches: list[Match[FakeWaiter, FakeSlot]] = []
+        match = self.broker.restore(instance.offer)
+        while match is not None:
+            assert isinstance(match, Match)
+            matches.append(match)
+            match = self.broker.more(instance.route)
         for match, waiter in zip(matches, waiting, strict=False):
             assert match.waiter is waiter
             self.line.remove(waiter)
