@@ -74,7 +74,8 @@ class Supply(Protocol):
         """
         A slot of an instance takes no more exchanges.
 
-        @param refusal: why no connection to the app could be made, if that is the reason.
+        @param refusal: why no connection to the app could be made, if that is the reason;
+            L{brxy.wire.frames.NOT_TAKEN_UP} if the app is full.
         """
 
     def closed(self, slot: Any) -> None:

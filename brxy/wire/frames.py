@@ -58,6 +58,9 @@ FLAGS: Final = (b"\x00", b"\x01")
 RECALL: Final = b"\x02"
 """The payload of DONE that takes an exchange back unless the app has taken it up."""
 
+NOT_TAKEN_UP: Final = "not taken up yet"
+"""The reason of a REFUSE whose app is full: it is no failure of the app."""
+
 _HEADER: Final = Struct(">BBH")
 _HEADER_SIZE: Final = _HEADER.size
 _pack = _HEADER.pack

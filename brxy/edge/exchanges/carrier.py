@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from brxy.edge.exchanges import refusals
 from brxy.edge.exchanges.ends import Client, Dispatcher, SlotEnd
 from brxy.edge.exchanges.refusals import Refusal
-from brxy.edge.exchanges.table import OVER, Action, Exchange, Input
+from brxy.edge.exchanges.table import OVER, PROBING, Action, Exchange, Input
 from brxy.transport.relay import Relay
 
 __all__ = ["Carrier"]
@@ -46,7 +46,7 @@ class Carrier(Relay):
             Action.PASS_INTERIM: cls._passInterim,
             Action.ANSWER: cls._answer,
             Action.FAIL: cls._fail,
-            Action.CUT: cls._cut,
+            Action.CUT: lambda carrier: carrier.near.reset(),
             Action.RELEASE: cls._release,
             Action.RESET: cls._reset,
             Action.NEXT: cls._next,
@@ -54,6 +54,7 @@ class Carrier(Relay):
             Action.CLOSE: lambda carrier: carrier.near.close(),
             Action.WAIT: cls._wait,
             Action.DISCARD: cls._discard,
+            Action.TAKEN: lambda carrier: carrier._dispatcher.taken(carrier.exchange),
         }
         cls._performers = tuple(performers[action] for action in Action)
 
@@ -94,12 +95,19 @@ class Carrier(Relay):
 
     # From the dispatcher
 
-    def matched(self, slot: SlotEnd) -> None:
+    def matched(self, slot: SlotEnd, event: Input = _MATCHED) -> None:
         """
-        A slot takes the exchange.
+        A slot takes the exchange; or tries whether its app does, if that is the input.
         """
         self.far = slot
-        self._perform(_MATCHED)
+        self._perform(event)
+
+    def recall(self) -> None:
+        """
+        Another slot may take the exchange, unless the app has taken it up.
+        """
+        if self.far is not None and self.exchange.progress is PROBING:
+            self.far.recall()
 
     def reject(self, refusal: Refusal) -> None:
         """
@@ -170,9 +178,6 @@ class Carrier(Relay):
 
     def _fail(self) -> None:
         self.near.fail(self._refusal)
-
-    def _cut(self) -> None:
-        self.near.reset()
 
     def _release(self) -> None:
         far, self.far = self.far, None

@@ -47,6 +47,12 @@ class SlotEnd(End, Protocol):
         @param keep: the app's connection can serve the next exchange.
         """
 
+    def recall(self) -> None:
+        """
+        Take the exchange back, unless the app has taken it up: then
+        L{Relay.refused<brxy.transport.relay.Relay.refused>} follows, at once or later.
+        """
+
 
 class Client(End, Protocol):
     """
@@ -164,9 +170,14 @@ class Dispatcher(Protocol):
         An exchange was refused or lost, and is offered again.
         """
 
+    def taken(self, exchange: Exchange) -> None:
+        """
+        The app has taken up an exchange that was a probe.
+        """
+
     def cancel(self, exchange: Exchange) -> None:
         """
-        A held exchange needs no slot any more.
+        An exchange that is held or probed needs no slot any more.
         """
 
     def lost(self, exchange: Exchange, reason: str) -> None:

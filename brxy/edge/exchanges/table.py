@@ -15,6 +15,9 @@ raises.  L{brxy.edge.exchanges.carrier} feeds the inputs and performs the action
 
 Most exchanges begin as HELD.  One whose body is still to come and is small enough begins as
 COLLECTING: a slow client holds no slot, and nothing is started for it.
+
+PROBING is as OFFERED, to an instance that may be full: of the exchange only the first byte is
+sent to the app until that reads it, and the exchange still waits.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ __all__ = [
     "HELD",
     "OFFERED",
     "OVER",
+    "PROBING",
     "RUNNING",
     "TABLE",
     "TUNNEL",
@@ -60,11 +64,12 @@ class Progress(IntEnum):
 
     COLLECTING = 0
     HELD = 1
-    OFFERED = 2
-    RUNNING = 3
-    ANSWERING = 4
-    TUNNEL = 5
-    OVER = 6
+    PROBING = 2
+    OFFERED = 3
+    RUNNING = 4
+    ANSWERING = 5
+    TUNNEL = 6
+    OVER = 7
 
 
 class Input(IntEnum):
@@ -89,6 +94,7 @@ class Input(IntEnum):
     HANGUP = 14  # the client is gone
     ANSWERED = 15  # the complete final response, after the complete request
     COLLECTED = 16  # the body is complete, or no more of it can be kept
+    PROBED = 17  # a slot tries whether the app takes it up
 
 
 class Action(IntEnum):
@@ -110,13 +116,14 @@ class Action(IntEnum):
     CLOSE = 11  # close the client's connection
     WAIT = 12  # wait for a slot
     DISCARD = 13  # the memory of a collected body is free again
+    TAKEN = 14  # it waits no longer, since the app has taken it up
 
 
 _P, _I, _A = Progress, Input, Action
 
 # For what is used with each exchange: looking up a member in its class takes ten times as
 # long.
-COLLECTING, HELD, OFFERED, RUNNING, ANSWERING, TUNNEL, OVER = Progress
+COLLECTING, HELD, PROBING, OFFERED, RUNNING, ANSWERING, TUNNEL, OVER = Progress
 
 #: The app has the request, and owes a response or the rest of it.
 AT_WORK = (RUNNING, ANSWERING)
@@ -133,6 +140,16 @@ TABLE: dict[tuple[int, int], tuple[Progress, tuple[Action, ...]]] = {
     (_P.HELD, _I.REJECTED): (_P.OVER, (_A.DISCARD, _A.FAIL)),
     (_P.HELD, _I.BAD_REQUEST): (_P.OVER, (_A.WITHDRAW, _A.DISCARD, _A.FAIL)),
     (_P.HELD, _I.HANGUP): (_P.OVER, (_A.WITHDRAW, _A.DISCARD, _A.CLOSE)),
+    # Sent to an instance that may be full; it is still in the queue, unless it was rejected.
+    (_P.HELD, _I.PROBED): (_P.PROBING, (_A.SEND,)),
+    (_P.PROBING, _I.ACCEPTED): (_P.RUNNING, (_A.TAKEN,)),
+    (_P.PROBING, _I.SWITCHED): (_P.TUNNEL, (_A.TAKEN,)),
+    (_P.PROBING, _I.REFUSED): (_P.HELD, (_A.REQUEUE,)),
+    (_P.PROBING, _I.LOST_AGAIN): (_P.HELD, (_A.REQUEUE,)),
+    (_P.PROBING, _I.LOST): (_P.OVER, (_A.WITHDRAW, _A.FAIL)),
+    (_P.PROBING, _I.REJECTED): (_P.OVER, (_A.RESET, _A.FAIL)),
+    (_P.PROBING, _I.BAD_REQUEST): (_P.OVER, (_A.RESET, _A.WITHDRAW, _A.FAIL)),
+    (_P.PROBING, _I.HANGUP): (_P.OVER, (_A.RESET, _A.WITHDRAW, _A.CLOSE)),
     # Sent to an instance that has not accepted it yet.
     (_P.OFFERED, _I.ACCEPTED): (_P.RUNNING, ()),
     (_P.OFFERED, _I.SWITCHED): (_P.TUNNEL, ()),
@@ -298,13 +315,13 @@ class Exchange:
             app it is then the same as a new one.
         """
         repeatable = self.idempotent or (
-            self.kind == KIND_TCP and self.progress is OFFERED and self.copied == 0
+            self.kind == KIND_TCP and self.progress <= OFFERED and self.copied == 0
         )
         if (
             repeatable
             and self.copy is not None
             and self._retries > 0
-            and self.progress in (OFFERED, RUNNING)
+            and self.progress in (PROBING, OFFERED, RUNNING)
         ):
             self._retries -= 1
             return Input.LOST_AGAIN

@@ -29,7 +29,7 @@ from brxy.scaler.scaler import Scaler
 from brxy.scaler.snapshot import ScalerSnapshot
 from brxy.transport.connection import Shared
 from brxy.values.routename import routeName
-from brxy.wire.frames import VERSION
+from brxy.wire.frames import NOT_TAKEN_UP, VERSION
 from brxy.wire.greeting import Hello, Welcome
 
 __all__ = ["Demand", "Scaling"]
@@ -202,7 +202,7 @@ class Scaling:
         """
         See L{brxy.edge.supply.Supply}.
         """
-        if refusal:
+        if refusal and refusal != NOT_TAKEN_UP:
             self._refusing.note(instance, refusal, self._seconds())
         reach = self._reaches.get(instance)
         if reach is not None and not reach.pulling and instance.state == State.READY:

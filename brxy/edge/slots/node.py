@@ -42,6 +42,7 @@ from brxy.wire.frames import (
     SPAWN,
     UNREADY,
     frame,
+    readyCapacity,
     reasonPayload,
     reasonText,
 )
@@ -106,10 +107,13 @@ class NodeSlot(NodeEnd):
         self._tcp.write(welcome.encode())
         self.greeted()
 
-    def _ready(self, _: bytes) -> None:
+    def _ready(self, payload: bytes) -> None:
         if self.pulling:
             raise SlotProtocolError("READY, which stands already")
+        capacity = readyCapacity(payload)
         self.pulling = True
+        if capacity is not None:
+            self._host.resized(self, capacity)
         if self._phase == IDLE:
             self._host.free(self)
 

@@ -16,7 +16,17 @@ from brxy.scaler.instance import Instance
 from brxy.slots.framed import Framed, FramedFactory
 from brxy.tls.certificates import bears
 from brxy.transport.relay import Relay
-from brxy.wire.frames import END, OPEN, RESET, dataFrames, doneFrame, frame, nextExchange
+from brxy.wire.frames import (
+    DONE,
+    END,
+    OPEN,
+    RECALL,
+    RESET,
+    dataFrames,
+    doneFrame,
+    frame,
+    nextExchange,
+)
 from brxy.wire.greeting import Hello, Welcome, openPayload
 
 __all__ = ["ACCEPT_TIMEOUT", "Host", "NodeEnd"]
@@ -44,6 +54,11 @@ class Host(Protocol):
     def free(self, slot: NodeEnd) -> None:
         """
         A slot can take an exchange now.
+        """
+
+    def resized(self, slot: NodeEnd, capacity: int) -> None:
+        """
+        The capacity of the instance of a slot is another one now.
         """
 
     def unready(self, slot: NodeEnd, refusal: str = "") -> None:
@@ -150,6 +165,13 @@ class NodeEnd(Framed):
         self._owe(keep)
         self._times.owing.start(self)
         self._host.exchangeOver(self)
+
+    def recall(self) -> None:
+        """
+        Take the exchange back, unless the app has taken it up: the node sends REFUSE then.
+        """
+        if self._phase == OFFERED:
+            self._tcp.write(frame(DONE, self._number, RECALL))
 
     def reset(self) -> None:
         """

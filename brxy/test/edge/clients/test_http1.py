@@ -41,6 +41,9 @@ class _Dispatcher:
     def cancel(self, exchange: Exchange) -> None:
         raise NotImplementedError
 
+    def taken(self, exchange: Exchange) -> None:
+        raise NotImplementedError
+
     def lost(self, exchange: Exchange, reason: str) -> None:
         raise NotImplementedError
 

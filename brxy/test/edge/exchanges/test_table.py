@@ -99,7 +99,7 @@ class TableTests(SynchronousTestCase):
         loss, and is released or reset otherwise.
         """
         for (state, event), (after, actions) in TABLE.items():
-            has_slot = Progress.OFFERED <= state <= Progress.TUNNEL
+            has_slot = Progress.PROBING <= state <= Progress.TUNNEL
             leaves = has_slot and after in (Progress.HELD, Progress.OVER)
             let_go = sum(each in (Action.RELEASE, Action.RESET) for each in actions)
             self.assertEqual(let_go, int(leaves and event not in LOSSES), (state, event))
@@ -110,12 +110,15 @@ class TableTests(SynchronousTestCase):
         it; one that is held again is queued again.
         """
         for (state, event), (after, actions) in TABLE.items():
-            withdrawn = state == Progress.HELD and event in (Input.HANGUP, Input.BAD_REQUEST)
+            waits = state in (Progress.HELD, Progress.PROBING)
+            withdrawn = waits and after == Progress.OVER and event != Input.REJECTED
             self.assertEqual(Action.WITHDRAW in actions, withdrawn)
+            taken = state == Progress.PROBING and after > Progress.OFFERED and not withdrawn
+            self.assertEqual(Action.TAKEN in actions, taken and event != Input.REJECTED)
             collected = state == Progress.COLLECTING and after == Progress.HELD
             self.assertEqual(Action.WAIT in actions, collected)
             self.assertEqual(Action.REQUEUE in actions, after == Progress.HELD and not collected)
-            self.assertEqual(Action.SEND in actions, event == Input.MATCHED)
+            self.assertEqual(Action.SEND in actions, event in (Input.MATCHED, Input.PROBED))
 
     def test_buffered(self) -> None:
         """
@@ -137,8 +140,9 @@ class TableTests(SynchronousTestCase):
         """
         for (state, event), (after, _) in TABLE.items():
             if after == Progress.HELD and event != Input.COLLECTED:
-                self.assertIn(state, (Progress.OFFERED, Progress.RUNNING))
-                self.assertTrue(event == Input.LOST_AGAIN or state == Progress.OFFERED)
+                unaccepted = (Progress.PROBING, Progress.OFFERED)
+                self.assertIn(state, (*unaccepted, Progress.RUNNING))
+                self.assertTrue(event == Input.LOST_AGAIN or state in unaccepted)
 
 
 class ExchangeTests(SynchronousTestCase):
@@ -418,6 +422,9 @@ class _World:
         assert self.queued
         self.queued = False
         self.cancelled += 1
+
+    def taken(self, exchange: Exchange) -> None:
+        raise NotImplementedError
 
     def lost(self, exchange: Exchange, reason: str) -> None:
         self.events.emit(ExchangeLost(exchange.route, reason))

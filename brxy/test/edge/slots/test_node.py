@@ -222,7 +222,7 @@ class EdgeSideTests(SynchronousTestCase):
             (frame(GOAWAY), "GOAWAY came out of turn"),
             (frame(RETIRE), "RETIRE came out of turn"),
             (frame(200), "no type of frame"),
-            (b"\x05\x00\x00\x01x", "READY is too long"),
+            (b"\x05\x00\x00\x03xyz", "READY is too long"),
         ]:
             self.dial()
             self.greet()

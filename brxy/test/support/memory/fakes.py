@@ -141,6 +141,9 @@ class FakeHost:
         assert slot not in self.busy, "free with an exchange on it"
         self.free_slots.append(slot)
 
+    def resized(self, slot: Any, capacity: int) -> None:
+        self.events.append(f"resized {capacity}")
+
     def drain(self) -> None:
         pass
 

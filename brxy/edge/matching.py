@@ -1,0 +1,322 @@
+"""
+Which exchange gets which slot, and which have to wait: performs what the broker decides.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from attrs import frozen
+
+from brxy.broker.broker import Broker
+from brxy.broker.decisions import Match, Probe, Recall, Reject
+from brxy.broker.offer import Offer
+from brxy.edge.events import Events, ExchangeLost
+from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.exchanges.refusals import (
+    HELD_TOO_LONG,
+    LEAVING,
+    TOO_MANY_HELD,
+    TOO_MANY_HELD_FOR_ADDRESS,
+    Refusal,
+)
+from brxy.edge.exchanges.requestbuffer import RequestBuffer
+from brxy.edge.exchanges.table import Exchange, Input
+from brxy.edge.supply import Supply
+from brxy.reactor.alarm import Alarm
+from brxy.reactor.deadlines import Deadlines
+from brxy.scaler.instance import Instance, State
+from brxy.transport.connection import Shared
+
+__all__ = ["DispatchSnapshot", "Matching", "Slot"]
+
+_READY = State.READY
+
+#: The answer to an exchange that the broker rejects, see L{Reject}.
+_REJECTED = {"full": TOO_MANY_HELD, "address": TOO_MANY_HELD_FOR_ADDRESS}
+
+_Decision = Match[Exchange, Any] | Probe[Exchange, Any] | Recall[Exchange]
+
+# A probe that was not taken up within this (seconds) finds its instance full.
+PATIENCE = 0.02
+
+
+class Slot(Protocol):
+    """
+    A slot, as it is matched with exchanges.
+    """
+
+    instance: Instance
+    offer: Offer
+
+    @property
+    def pulling(self) -> bool:
+        """
+        It takes exchanges.
+        """
+
+
+@frozen
+class DispatchSnapshot:
+    """
+    What a L{Matching} is doing, and what it has done since it was made.
+
+    @ivar collecting: how many requests are not waiting yet, while their bodies come.
+    @ivar collected: the bytes of request bodies that are collected.
+    @ivar held: how many exchanges wait, by route.
+    @ivar total_matched: matches of an exchange and a slot; an exchange that is offered
+        again has several.
+    @ivar total_probes: how many times an exchange was sent to an instance that might be
+        full.
+    @ivar total_held: exchanges that had to wait.
+    @ivar total_requeued: how many times an exchange was offered again.
+    @ivar total_lost: exchanges that were broken off and not offered again.
+    @ivar total_expired: exchanges that waited for too long.
+    @ivar total_rejected: exchanges that were not served, by the text of the answer; those
+        that waited for too long are among them.
+    """
+
+    collecting: int
+    collected: int
+    held: Mapping[str, int]
+    total_matched: int
+    total_probes: int
+    total_held: int
+    total_requeued: int
+    total_lost: int
+    total_expired: int
+    total_rejected: Mapping[str, int]
+
+
+class Matching:
+    """
+    Brings exchanges and slots together: the side of the exchanges.
+
+    Free slots stand in one queue, which is drained when the event that freed them is
+    over: nothing of one exchange happens in the midst of another's step.  An exchange
+    that is offered again therefore is back in its place before the slot that it lost
+    is offered to the waiters.
+
+    @ivar supply: provides the instances.  It needs this object to be made itself, and
+        is set when it is.
+    @ivar retries: how many times an exchange that was lost is offered again.
+    @ivar leaving: the edge is stopping: no client keeps its connection.
+    @ivar responses: the exchanges that wait for the head of their response; L{None}
+        without a limit on that time.
+    @ivar events: receives the events of exchanges.
+    @ivar buffer: the bodies of requests that are collected before these wait for a slot.
+    """
+
+    supply: Supply
+
+    def __init__(
+        self,
+        shared: Shared,
+        broker: Broker[Exchange, Any],
+        *,
+        retries: int,
+        response_timeout: float | None,
+        events: Events,
+        buffer: RequestBuffer,
+    ) -> None:
+        self._seconds = shared.reactor.seconds
+        self._broker = broker
+        self._free: deque[Slot] = deque()
+        self._alarm = Alarm(shared.reactor, self._expire)
+        self._matched = self._probes = self._held = self._requeued = self._lost = self._expired = 0
+        self._patience: Deadlines[Exchange] = Deadlines(shared.reactor, PATIENCE, self._stands)
+        self._rejected: Counter[str] = Counter()
+        self.retries = retries
+        self.events = events
+        self.buffer = buffer
+        self.leaving = False
+        self.responses: Deadlines[HTTPCarrier] | None = None
+        if response_timeout is not None:
+            self.responses = Deadlines(shared.reactor, response_timeout, HTTPCarrier.silent)
+
+    # Exchanges
+
+    def wait(self, exchange: Exchange) -> None:
+        """
+        An exchange needs a slot: it is matched now, or held, or rejected.
+        """
+        if self._free:
+            self.drain()
+        decision = self._broker.wait(exchange, self._seconds())
+        if type(decision) is Match:
+            self._matched += 1
+            exchange.carrier.matched(decision.slot)
+        elif type(decision) is Reject:
+            self._reject(exchange, _REJECTED[decision.reason])
+        elif type(decision) is Probe:
+            self._probe(decision)
+        elif (refusal := self.supply.needed(exchange.route, exchange.address)) is not None:
+            self._broker.cancel(exchange)
+            self._reject(exchange, refusal)
+        else:
+            self._held += 1
+            self._alarm.set(self._broker.nextDeadline())
+
+    def requeue(self, exchange: Exchange) -> None:
+        """
+        An exchange was refused or lost, and is offered again.
+        """
+        self._requeued += 1
+        self._patience.stop(exchange)
+        decision = self._broker.requeue(exchange, self._seconds())
+        if type(decision) is Match:
+            self._match(decision)
+        elif type(decision) is Probe:
+            self._probe(decision)
+        else:
+            self.supply.needed(exchange.route, None)
+            self._alarm.set(self._broker.nextDeadline())
+        self.drain()
+
+    def taken(self, exchange: Exchange) -> None:
+        """
+        The app has taken up an exchange that was a probe.
+        """
+        self._matched += 1
+        self._patience.stop(exchange)
+        self.perform(exchange.route, self._broker.taken(exchange))
+
+    def cancel(self, exchange: Exchange) -> None:
+        """
+        An exchange that is held or probed needs no slot any more.
+        """
+        self._patience.stop(exchange)
+        recall = self._broker.cancel(exchange)
+        self.supply.waiterLeft(exchange.route)
+        self.perform(exchange.route, recall)
+
+    def lost(self, exchange: Exchange, reason: str) -> None:
+        """
+        The slot or the app broke an exchange off, and it can't be offered again.
+
+        @param reason: one line for the log.
+        """
+        self._lost += 1
+        self.events.emit(ExchangeLost(exchange.route, reason))
+
+    def answered(self, instance: Instance) -> None:
+        """
+        An instance has served its first complete exchange.
+        """
+        self.supply.answered(instance)
+
+    def reject(self, route: str, refusal: Refusal) -> None:
+        """
+        Answer every exchange that waits for a route.
+        """
+        for exchange in self._broker.takeAll(route):
+            self._reject(exchange, refusal)
+
+    def rejectAll(self) -> None:
+        """
+        Answer every exchange that waits, or will, since the edge is stopping.
+        """
+        for exchange in self.buffer.collecting():
+            self._reject(exchange, LEAVING)
+        for route in self._broker.routes():
+            self.reject(route, LEAVING)
+
+    def _reject(self, exchange: Exchange, refusal: Refusal) -> None:
+        self._patience.stop(exchange)
+        self._rejected[refusal.text] += 1
+        exchange.carrier.reject(refusal)
+
+    def _expire(self) -> None:
+        for expire in self._broker.expire(self._seconds()):
+            self._expired += 1
+            self._reject(expire.waiter, HELD_TOO_LONG)
+            self.supply.waiterLeft(expire.waiter.route)
+        self._alarm.set(self._broker.nextDeadline())
+
+    def drain(self) -> None:
+        """
+        The current event is over: offer the free slots to the exchanges that wait.
+        """
+        free = self._free
+        while free:
+            slot = free.popleft()
+            instance = slot.instance
+            # A retired instance may not know yet that it is.
+            if instance.state is not _READY and not self.supply.pulls(instance):
+                continue
+            decision = self._broker.ready(slot)
+            if type(decision) is Match:
+                self._match(decision)
+            elif decision is not None:
+                self.perform(instance.route, decision)
+            elif self.supply.short:
+                self.supply.idled(instance)
+
+    def perform(self, route: str, decision: _Decision | None) -> None:
+        """
+        Perform a decision of the broker, and those that follow from it.
+        """
+        while decision is not None:
+            if type(decision) is Match:
+                self._match(decision)
+            elif type(decision) is Probe:
+                self._probe(decision)
+            else:
+                decision.waiter.carrier.recall()
+            decision = self._broker.more(route)
+
+    def _match(self, match: Match[Exchange, Any]) -> None:
+        self._matched += 1
+        match.waiter.carrier.matched(match.slot)
+
+    def _probe(self, probe: Probe[Exchange, Any]) -> None:
+        exchange = probe.waiter
+        self._probes += 1
+        self._patience.start(exchange)
+        exchange.carrier.matched(probe.slot, Input.PROBED)
+        # It may have been taken up, or be over, already.
+        if exchange.held:
+            self.supply.needed(exchange.route, None)
+            self._alarm.set(self._broker.nextDeadline())
+
+    def _stands(self, exchange: Exchange) -> None:
+        # One that is not held was recalled, which says nothing about its instance.
+        if exchange.held:
+            self.supply.full(exchange.carrier.far.instance)
+            self.perform(exchange.route, self._broker.stands(exchange))
+
+    # All of it
+
+    def snapshot(self) -> DispatchSnapshot:
+        """
+        What it is doing and has done.
+        """
+        return DispatchSnapshot(
+            len(self.buffer.collecting()),
+            self.buffer.size,
+            self._broker.snapshot().held,
+            self._matched,
+            self._probes,
+            self._held,
+            self._requeued,
+            self._lost,
+            self._expired,
+            dict(self._rejected),
+        )
+
+    def leave(self) -> None:
+        """
+        The edge is stopping: no client keeps its connection from now on.
+        """
+        self.leaving = True
+
+    def stop(self) -> None:
+        """
+        Leave no timer behind.
+        """
+        self._alarm.stop()
+        self._patience.stopAll()
+        if self.responses is not None:
+            self.responses.stopAll()
