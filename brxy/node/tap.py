@@ -55,7 +55,7 @@ class Options(CommonOptions):
     examples = (
         "twistd -n brxy-node --route shop.example.com -- python app.py --port {port}",
         "twistd -n brxy-node --edge tcp:edge.example.net:9080 --edge-tls-ca ca.pem \\\n"
-        "    --token-file token -c 8 -- gunicorn --threads 8 app:app",
+        "    --token-file token -- gunicorn --threads 8 app:app",
         "twistd -n brxy-node --route redis --app 127.0.0.1:6379",
     )
 

@@ -38,7 +38,7 @@ class Options(CommonOptions):
         'twistd -n brxy-edge --spawn "app: -- python app.py --port {port}"',
         'twistd -n brxy-edge --spawn "docker: image=nginx port=80 max=4"',
         "twistd -n brxy-edge --port 80 --tls-port 443 --tls-certs /etc/certs \\\n"
-        '    --https-redirect 443 --spawn "app: capacity=8 -- gunicorn app:app"',
+        '    --https-redirect 443 --spawn "app: max=4 -- gunicorn app:app"',
     )
 
     def opt_help_spawners(self) -> None:
