@@ -105,7 +105,9 @@ class EdgeService(Service):
         onHangup(self._reactor, self._reload)
         # twistd takes SIGUSR1 to rotate its log.
         onSignal(self._reactor, signal.SIGUSR2, parts.scaling.rollAll)
-        remembered = parts.scaler.restarts.restore(parts.state.instances, self._reactor.seconds())
+        restarts = parts.scaler.restarts
+        restarts.capacities.restore(parts.state.capacities)
+        remembered = restarts.restore(parts.state.instances, self._reactor.seconds())
         parts.nodes.open()
         # Without a state folder this edge is a new one, and has left nothing.
         if parts.state.is_kept:

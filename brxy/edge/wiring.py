@@ -107,7 +107,8 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
     files = _readFiles(settings, state, events)
     broker = _makeBroker(settings)
     scaler = _makeScaler(reactor, settings, broker)
-    keeper = StateKeeper(reactor, state, scaler.restarts.records, events)
+    restarts = scaler.restarts
+    keeper = StateKeeper(reactor, state, restarts.records, restarts.capacities.records, events)
     dispatch = _makeDispatch(settings, shared, broker, events)
     slots = SlotFactory(shared, dispatch, events)
     nodes = NodePorts(reactor, settings, slots, files.node_tls, events)

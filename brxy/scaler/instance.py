@@ -154,13 +154,11 @@ class Instance:
     @ivar ticket: its identity in this edge: of its order, or made up for an
         instance that came by itself.
     @ivar capacity: exchanges it takes at once; if it learns, those that it is sure to take.
-    @ivar learns: its capacity is learned from what its app takes up, and changes.
-    @ivar expected: of one that learns: how many exchanges it is counted on to take at once,
-        see L{brxy.scaler.learned}; L{None}: any number.
-    @ivar max_capacity: of one that learns: how many exchanges it may take at once.
+    @ivar learns: its capacity is learned from what its app takes up.
+    @ivar expected: how many exchanges one that learns is counted on for; L{None}: any number.
+    @ivar max_capacity: how many exchanges one that learns may take at once.
     @ivar settled: it learns, and has been found full.
-    @ivar doubted_at: since when more waiters count on it than it is sure to take, though it
-        took up no more; L{None} if that is not so.
+    @ivar doubted_at: since when waiters have counted on more than it is sure to take.
     @ivar generation: its start by the edge's clock, in microseconds since the
         epoch, made to rise strictly.
     @ivar spawn: the name of the spawn that ordered it, see L{brxy.scaler.rules.Rule};
@@ -183,8 +181,7 @@ class Instance:
     @ivar slots: how many slots its node has open.
     @ivar start_by: when it must have become ready, or L{None} if it need not.
     @ivar ready_since: when it first became ready.
-    @ivar lost_at: when its last slot was lost, or L{None} while it has one or
-        has not had any yet.
+    @ivar lost_at: when its last slot was lost; L{None} if it has one, or has had none yet.
     """
 
     ticket: str
@@ -223,7 +220,7 @@ class Instance:
     @property
     def sure(self) -> int:
         """
-        How many exchanges it gets without a probe: what its offer is to have as capacity.
+        How many exchanges it gets without a probe: the capacity of its offer.
         """
         return self.capacity if self.learns else UNLIMITED
 
@@ -263,11 +260,14 @@ class Instance:
         self.doubted_at = None
         return capacity < before
 
-    def learn(self, learns: bool) -> None:
+    def learn(self, learns: bool) -> bool:
         """
         Its node says whether its capacity is learned.
+
+        @return: whether that is news.
         """
-        self.learns = learns
+        before, self.learns = self.learns, learns
+        return learns is not before
 
     def expect(self, expected: int | None) -> None:
         """
@@ -277,7 +277,7 @@ class Instance:
 
     def doubt(self, since: float | None) -> None:
         """
-        More waiters count on it than it is sure to take; L{None}: they do not.
+        Waiters count on more than it is sure to take; L{None}: they do not.
         """
         self.doubted_at = since
 

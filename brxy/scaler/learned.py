@@ -11,11 +11,13 @@ Pure: a record.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from brxy.broker.offer import UNLIMITED
 from brxy.scaler.decisions import Decision, Learned, Settled
 from brxy.scaler.instance import Instance, State
+from brxy.scaler.rules import Rule
 
 __all__ = ["Capacities"]
 
@@ -45,6 +47,14 @@ class Capacities:
         unknown.
         """
         return self._found.get((spawn or "", route))
+
+    def ofNext(self, rule: Rule, route: str) -> int:
+        """
+        How many exchanges one more instance is expected to take at once.  While that is
+        unknown it may be any number, so that no second one is ordered.
+        """
+        expected = self.expected(rule.name, route) if rule.learns else rule.capacity
+        return UNLIMITED if expected is None else expected
 
     def offers(self, instance: Instance) -> int:
         """
@@ -109,9 +119,7 @@ class Capacities:
         if not instance.settled:
             decisions.append(Settled(instance, instance.capacity))
         instance.settle()
-        if self._note(instance):
-            decisions.append(Learned())
-        return decisions
+        return decisions + self._note(instance)
 
     def stalled(self, instance: Instance) -> list[Decision]:
         """
@@ -124,32 +132,41 @@ class Capacities:
         instance.expect(instance.capacity)
         return []
 
-    def _note(self, instance: Instance) -> bool:
+    def fixed(self, instance: Instance) -> list[Decision]:
+        """
+        The capacity of an instance was to be learned, and its node knows it, or can't learn
+        it: so it will be with the next ones.
+        """
+        key = instance.spawn or "", instance.route
+        if self._found.get(key) == instance.capacity:
+            return []
+        self._found.pop(key, None)
+        return self._note(instance)
+
+    def _note(self, instance: Instance) -> list[Decision]:
         """
         Remember at what capacity an instance was found full.
-
-        @return: whether that is news.
         """
         key = instance.spawn or "", instance.route
         before = self._found.pop(key, None)
         after = instance.capacity
-        if before is not None and before > after:
+        if before is not None and before > after < instance.max_capacity:
             # Once may be by chance: a worker that was busy, or a pause of the app.
             after = (before + after) // 2
         self._found[key] = after
         if len(self._found) > self.MOST:
             del self._found[next(iter(self._found))]
-        return after != before
+        return [Learned()] if after != before else []
 
     # Restarts of the edge
 
-    def records(self) -> list[list[str | int]]:
+    def records(self) -> list[list[Any]]:
         """
         What L{restore} needs after a restart, as plain values for JSON.
         """
         return [[spawn, route, capacity] for (spawn, route), capacity in self._found.items()]
 
-    def restore(self, records: Iterable[tuple[str, str, int]]) -> None:
+    def restore(self, records: Iterable[Sequence[Any]]) -> None:
         """
         Remember what an earlier run of the edge has found.
         """

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from brxy.broker.offer import UNLIMITED
 from brxy.scaler.decisions import Decision, Fail, Spawn
 from brxy.scaler.fleet import Fleet
 from brxy.scaler.instance import Instance, State
@@ -97,15 +96,25 @@ class Orders:
         """
         self._worklist[route] = None
 
+    def greeted(self, instance: Instance, capacity: int, learns: bool) -> list[Decision]:
+        """
+        The node of an instance says how many exchanges it takes at once.
+        """
+        if instance.learn(learns):
+            self.recount(instance.route)
+        if learns:
+            return self.resized(instance, capacity)
+        if instance.resize(capacity):
+            self.recount(instance.route)
+        if instance.spawn is not None and self._rules[instance.spawn].learns:
+            return self._capacities.fixed(instance)
+        return []
+
     def resized(self, instance: Instance, capacity: int) -> list[Decision]:
         """
-        An instance takes another number of exchanges at once than before.
+        An instance that learns takes another number of exchanges at once than before.
         """
-        if not instance.learns:
-            if instance.resize(capacity):
-                self.recount(instance.route)
-            return []
-        if capacity == instance.capacity or instance.state is State.GONE:
+        if not instance.learns or instance.state is State.GONE or capacity == instance.capacity:
             return []
         self.recount(instance.route)
         return self._capacities.resized(instance, capacity)
@@ -212,11 +221,12 @@ class Orders:
         decisions: list[Decision] = []
         lacking = 0
         for rule in fleet.rules:
-            wanted = self._wanted(fleet, rule, missing, now)
+            capacity = self._capacities.ofNext(self._rules[rule], fleet.route)
+            wanted = self._wanted(fleet, rule, -(-missing // capacity), now)
             orders = min(wanted, self._room())
             decisions += [self.spawn(fleet, rule, now) for _ in range(orders)]
             lacking += wanted - orders
-            missing -= wanted * self._takes(fleet, rule)
+            missing -= wanted * capacity
             if missing <= 0:
                 break
         if lacking:
@@ -228,24 +238,13 @@ class Orders:
             self._lookAgain(fleet, now)
         return decisions
 
-    def _wanted(self, fleet: Fleet, rule: str, missing: int, now: float) -> int:
+    def _wanted(self, fleet: Fleet, rule: str, wanted: int, now: float) -> int:
         """
-        How many orders one rule would allow without the global maximum.
+        How many of these orders one rule would allow without the global maximum.
         """
-        wanted = -(-missing // self._takes(fleet, rule))
         wanted = min(wanted, self._rules[rule].max_instances - fleet.number(rule))
         allowed = fleet.breaker(rule).mayOrder(now)
         return max(0, wanted if allowed is None else min(wanted, allowed))
-
-    def _takes(self, fleet: Fleet, rule: str) -> int:
-        """
-        How many exchanges one more instance is expected to take at once.  While that is
-        unknown it may be any number, so no second one is ordered before it is.
-        """
-        if not self._rules[rule].learns:
-            return self._rules[rule].capacity
-        expected = self._capacities.expected(rule, fleet.route)
-        return UNLIMITED if expected is None else expected
 
     def _doubt(self, fleet: Fleet, waiters: int, now: float) -> list[Decision]:
         """

@@ -179,8 +179,7 @@ class Scaler:
             route's.
         """
         instance = self._ledger.admit(ticket, node_id, route, generation, now)
-        instance.learn(learns)
-        decisions = self._orders.resized(instance, capacity)
+        decisions = self._orders.greeted(instance, capacity, learns)
         decisions += self._lifecycle.connect(instance)
         instance.openSlot()
         return instance, [*decisions, *self._orders.settle(now)]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_bytes
@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from brxy.edge.events import Events, StateNotSaved
 from brxy.errors import UsageError
+from brxy.wire.frames import MAX_CAPACITY
 
 __all__ = ["RETRY", "StateFile", "StateKeeper"]
 
@@ -38,12 +39,23 @@ _RECORD: dict[str, tuple[type, ...]] = {
     "spawner": (str, NoneType),
 }
 
+# A capacity that was learned: of the instances of a spawn for a route.
+_CAPACITY = (str, str, int)
+
 
 def _isRecord(value: object) -> bool:
     return (
         isinstance(value, dict)
         and value.keys() | {"spawner"} == _RECORD.keys()
         and all(type(value.get(key)) in kinds for key, kinds in _RECORD.items())
+    )
+
+
+def _isCapacity(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and tuple(map(type, value)) == _CAPACITY
+        and 0 < value[2] <= MAX_CAPACITY
     )
 
 
@@ -62,13 +74,16 @@ def _read(path: Path) -> str:
 
 class StateFile:
     """
-    The edge's name, key and instances, in a folder that only its user can read.
+    The edge's name, key, instances and learned capacities, in a folder that only its user
+    can read.
 
     @param folder: where; L{None}: nothing is remembered.
     @ivar edge_id: the name of this edge.
     @ivar key: its secret, from which the tokens of what it spawns are made.
     @ivar instances: what was alive when the edge last wrote, as
             L{brxy.scaler.restarts.Restarts.records} gave it.
+    @ivar capacities: what was learned then, as
+            L{brxy.scaler.learned.Capacities.records} gave it.
     @ivar unsaved: the file could be read but not written, as on a full disk.
     @raise UsageError: the folder or the file can't be used.
     """
@@ -77,6 +92,7 @@ class StateFile:
         self.edge_id = uuid4().hex
         self.key = token_bytes(_KEY_SIZE)
         self.instances: list[dict[str, Any]] = []
+        self.capacities: list[list[Any]] = []
         self.unsaved = False
         self._path: Path | None = None
         if folder is not None:
@@ -91,7 +107,7 @@ class StateFile:
 
     def _saveFirst(self, known: bool) -> None:
         try:
-            self.save(self.instances)
+            self.save(self.instances, self.capacities)
         except OSError:
             # A new edge must be able to keep its id and key: without them the next one could
             # find nothing of what this one starts.
@@ -113,9 +129,12 @@ class StateFile:
         try:
             state = json.loads(_read(path))
             self.edge_id, self.instances = str(state["edge"]), list(state["instances"])
-            # Older files have no key.
+            # Older files have no key, and no capacities.
             self.key = bytes.fromhex(state.get("key", self.key.hex()))
+            self.capacities = list(state.get("capacities", []))
             if not all(map(_isRecord, self.instances)) or len(self.key) != _KEY_SIZE:
+                raise ValueError
+            if not all(map(_isCapacity, self.capacities)):
                 raise ValueError
         except FileNotFoundError:
             return False
@@ -125,10 +144,10 @@ class StateFile:
             ) from None
         return True
 
-    def save(self, instances: list[dict[str, Any]]) -> None:
+    def save(self, instances: list[dict[str, Any]], capacities: Sequence[list[Any]] = ()) -> None:
         """
-        Write these instances to the file.  A reader sees the old file or the new one,
-        never a part of one.
+        Write these instances and capacities to the file.  A reader sees the old file or the
+        new one, never a part of one.
 
         @raise OSError: it can't be written.
         """
@@ -140,7 +159,12 @@ class StateFile:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "w") as file:
-                state = {"edge": self.edge_id, "key": self.key.hex(), "instances": instances}
+                state = {
+                    "edge": self.edge_id,
+                    "key": self.key.hex(),
+                    "instances": instances,
+                    "capacities": capacities,
+                }
                 json.dump(state, file)
             os.replace(temporary, self._path)
         except OSError:
@@ -153,8 +177,9 @@ class StateFile:
 
 class StateKeeper:
     """
-    Writes the state file after instances have changed: once in a turn of the reactor,
-    however many of them change in it.  If that fails, it tries again every L{RETRY} seconds.
+    Writes the state file after instances or capacities have changed: once in a turn of the
+    reactor, however many of them change in it.  If that fails, it tries again every L{RETRY}
+    seconds.
     """
 
     def __init__(
@@ -162,14 +187,17 @@ class StateKeeper:
         clock: Any,
         file: StateFile,
         snapshot: Callable[[], list[dict[str, Any]]],
+        capacities: Callable[[], list[list[Any]]],
         events: Events,
     ) -> None:
         """
         @param snapshot: returns the instances to remember.
+        @param capacities: returns the capacities to remember.
         """
         self._clock = clock
         self._file = file
         self._snapshot = snapshot
+        self._capacities = capacities
         self._events = events
         self._failing = False
         self._saving: IDelayedCall | None = None
@@ -191,7 +219,7 @@ class StateKeeper:
     def _save(self) -> None:
         self._saving = None
         try:
-            self._file.save(self._snapshot())
+            self._file.save(self._snapshot(), self._capacities())
         except OSError as error:
             if not self._failing:
                 self._events.emit(StateNotSaved(error.strerror or str(error)))

@@ -21,6 +21,7 @@ from brxy.edge.config.settings import Spawning
 from brxy.edge.events import Event, Events
 from brxy.edge.exchanges.refusals import APP_NOT_STARTED, TOO_MANY_ROUTES, TOO_MANY_WOKEN, Refusal
 from brxy.edge.fleet.scaling import Scaling
+from brxy.edge.learning import CapacityLearned
 from brxy.edge.shortages import Refuses
 from brxy.edge.slots.access import Access
 from brxy.errors import NodeRefused, SpawnFailed
@@ -29,8 +30,11 @@ from brxy.scaler.instance import Instance, State
 from brxy.scaler.rules import Rule
 from brxy.scaler.scaler import Scaler
 from brxy.test.support.memory.network import FakeReactor
+from brxy.values.capacity import AUTO
 from brxy.wire.frames import NEWEST, RETIRE, VERSION
 from brxy.wire.greeting import Hello
+
+RULE = Rule(None, 2, 1, "spawn")
 
 
 class _Demand:
@@ -136,13 +140,13 @@ class ScalingTests(SynchronousTestCase):
         self.access = Access(b"key")
         self.make()
 
-    def make(self, **limits: int) -> None:
+    def make(self, rule: Rule = RULE, **limits: int) -> None:
         """
         Make a new one.
         """
         tickets = count(1)
         scaler = Scaler(
-            [Rule(None, 2, 1, "spawn")],
+            [rule],
             max_total=100,
             epoch=1e6,
             new_ticket=lambda: f"t{next(tickets)}",
@@ -172,13 +176,15 @@ class ScalingTests(SynchronousTestCase):
         self.waiting[route] += 1
         return self.scaling.needed(route, waker)
 
-    def hello(self, ticket: str = "t1", route: str = "r") -> _Slot:
+    def hello(self, ticket: str = "t1", route: str = "r", learns: bool = False) -> _Slot:
         """
         Have the node of an order open a slot.
         """
         slot = _Slot()
         token = self.access.tokenFor(route, ticket)
-        self.scaling.hello(slot, Hello(VERSION, token, "node", route, 1, ticket=ticket))
+        self.scaling.hello(
+            slot, Hello(VERSION, token, "node", route, 1, ticket=ticket, learns=learns)
+        )
         return slot
 
     def test_fakes(self) -> None:
@@ -215,6 +221,30 @@ class ScalingTests(SynchronousTestCase):
         self.assertEqual(slot.instance.state, State.GONE)
         self.assertTrue(slot.let_go)
         self.assertEqual(self.changes, 3)
+
+    def test_learned(self) -> None:
+        """
+        What a node has learned counts for the orders.  It is an event when its instance is
+        found full for the first time.
+        """
+        self.make(Rule(None, 10, AUTO, "spawn"))
+        for _ in range(7):
+            self.hold()
+        slot = self.hello(learns=True)
+        self.assertTrue(self.scaling.pulls(slot.instance))
+        slot.instance.offer.in_flight = 2
+        self.waiting["r"] = 5
+        self.scaling.resized(slot.instance, 2)
+        self.assertEqual(len(self.spawner.orders), 1)
+        changes = self.changes
+        for _ in range(2):
+            self.scaling.full(slot.instance)
+        self.reactor.advance(0)
+        self.assertEqual(len(self.spawner.orders), 4)
+        found = [each for each in self.events if type(each) is CapacityLearned]
+        self.assertEqual(found, [CapacityLearned("r", "t1", 2)])
+        # Of three orders, and of what is to be remembered.
+        self.assertEqual(self.changes, changes + 4)
 
     def test_refusing(self) -> None:
         """

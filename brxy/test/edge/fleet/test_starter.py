@@ -159,6 +159,17 @@ class StarterTests(SynchronousTestCase):
         )
         self.assertEqual(self.told, [])
 
+    def test_learns(self) -> None:
+        """
+        The order of an instance whose capacity is learned says so, and its maximum.
+        """
+        learns = Instance("t1", "r", 1, 7, spawn="one", learns=True, max_capacity=20)
+        self.starter.start(learns)
+        [order] = self.spawners[0].orders
+        self.assertEqual((order.capacity, order.max_capacity), (0, 20))
+        self.assertEqual(order.environment["BRXY_CAPACITY"], "auto")
+        self.assertEqual(order.environment["BRXY_MAX_CAPACITY"], "20")
+
     def test_otherSpawner(self) -> None:
         """
         Each spawner has its own idle times, and its own kind of app.

@@ -15,7 +15,9 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from brxy.edge.events import Event, Events, StateNotSaved
 from brxy.edge.fleet.statefile import RETRY, StateFile, StateKeeper
 from brxy.errors import UsageError
+from brxy.scaler.rules import Rule
 from brxy.test.support.memory.fleets import FakeEdge
+from brxy.values.capacity import AUTO
 
 INSTANCE = {
     "ticket": "t1",
@@ -25,6 +27,7 @@ INSTANCE = {
     "node_id": "n",
     "adopted": True,
 }
+CAPACITY = ["s", "r", 4]
 
 
 class StateTests(SynchronousTestCase):
@@ -177,6 +180,28 @@ class StateTests(SynchronousTestCase):
         self.assertEqual(self.state().instances, snapshot)
         FakeEdge().scaler.restarts.restore(self.state().instances, 0.0)
 
+    def test_capacities(self) -> None:
+        """
+        What was learned of capacities can be remembered and restored.  Older files have
+        nothing of the kind.
+        """
+        edge = FakeEdge([Rule(None, 10, AUTO)])
+        instance = edge.start(edge.hold()[0])
+        edge.serve(instance)
+        edge.full(instance)
+        records = edge.scaler.restarts.capacities.records()
+        self.assertEqual(len(records), 1)
+        self.state().save([], records)
+        # An edge writes the file once when it has read it.
+        self.assertEqual([self.state().capacities for _ in range(2)], [records, records])
+        after = FakeEdge()
+        after.scaler.restarts.capacities.restore(self.state().capacities)
+        self.assertEqual(after.scaler.restarts.capacities.records(), records)
+        older = json.loads(self.file.read_text())
+        del older["capacities"]
+        self.file.write_text(json.dumps(older))
+        self.assertEqual(self.state().capacities, [])
+
     def test_strange(self) -> None:
         """
         A file that no edge has written is not overwritten: one line says so.
@@ -198,6 +223,23 @@ class StateTests(SynchronousTestCase):
             '{"edge": "e", "key": "00", "instances": []}',
             '{"edge": "e", "key": "x", "instances": []}',
             '{"edge": "e", "key": 1, "instances": []}',
+            *(
+                json.dumps({"edge": "e", "instances": [], "capacities": capacities})
+                for capacities in (
+                    1,
+                    [1],
+                    ["abc"],
+                    [["s", "r"]],
+                    [["s", "r", 1, 1]],
+                    [["s", 1, 1]],
+                    [[None, "r", 1]],
+                    [["s", "r", "1"]],
+                    [["s", "r", True]],
+                    [["s", "r", 0]],
+                    [["s", "r", 10001]],
+                    [["s", "r", 1], ["s", "r", 1.5]],
+                )
+            ),
             "\xff",
         ):
             self.file.write_text(text, "latin-1")
@@ -268,7 +310,11 @@ class KeeperTests(SynchronousTestCase):
 
     def keeper(self, folder: str | None) -> StateKeeper:
         return StateKeeper(
-            self.clock, StateFile(folder), self.snapshot, Events([self.emitted.append])
+            self.clock,
+            StateFile(folder),
+            self.snapshot,
+            lambda: [CAPACITY],
+            Events([self.emitted.append]),
         )
 
     def remembered(self) -> list[dict[str, Any]]:
@@ -285,6 +331,7 @@ class KeeperTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(self.snapshots, 1)
         self.assertEqual(self.remembered(), [INSTANCE])
+        self.assertEqual(StateFile(str(self.folder)).capacities, [CAPACITY])
 
     def test_again(self) -> None:
         """

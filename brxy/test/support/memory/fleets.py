@@ -14,9 +14,11 @@ from brxy.scaler.decisions import (
     Buried,
     Decision,
     Fail,
+    Learned,
     Newest,
     Retire,
     RollFailed,
+    Settled,
     Spawn,
     Stop,
 )
@@ -46,6 +48,8 @@ class FakeEdge:
     @ivar spawned: the orders.
     @ivar newest: the last NEWEST of each instance.
     @ivar buried: why instances are gone.
+    @ivar settled: the instances that were found full for the first time.
+    @ivar learned: how many times there was news of capacities.
     """
 
     def __init__(
@@ -69,6 +73,8 @@ class FakeEdge:
         self.buried: list[str] = []
         self.roll_failures: list[RollFailed] = []
         self.newest: dict[Instance, bool] = {}
+        self.settled: list[Settled] = []
+        self.learned = 0
 
     def _count(self, route: str) -> int:
         self.recounted.append(route)
@@ -92,6 +98,10 @@ class FakeEdge:
                     self.buried.append(reason)
                 case RollFailed():
                     self.roll_failures.append(decision)
+                case Settled():
+                    self.settled.append(decision)
+                case Learned():
+                    self.learned += 1
                 case Fail(route):
                     self.failures.append(decision)
                     del self.waiting[route]
@@ -138,12 +148,13 @@ class FakeEdge:
         route: str = "r",
         capacity: int = 1,
         generation: int | None = None,
+        learns: bool = False,
     ) -> Instance:
         """
         Have a node open a slot.
         """
         instance, decisions = self.scaler.hello(
-            ticket, node_id or f"node of {ticket}", route, capacity, generation, self.now
+            ticket, node_id or f"node of {ticket}", route, capacity, generation, self.now, learns
         )
         self.perform(decisions)
         return instance
@@ -152,7 +163,12 @@ class FakeEdge:
         """
         Have the node of an order open its first slot.
         """
-        self.dial(instance.ticket, route=instance.route, capacity=instance.capacity)
+        self.dial(
+            instance.ticket,
+            route=instance.route,
+            capacity=instance.capacity,
+            learns=instance.learns,
+        )
 
     def ready(self, instance: Instance) -> None:
         """
@@ -177,6 +193,23 @@ class FakeEdge:
         self.waiting[instance.route] -= number
         instance.offer.in_flight += number
         instance.offer.ready.clear()
+
+    def grow(self, instance: Instance, capacity: int) -> None:
+        """
+        Have an instance take up as many waiters as this capacity allows.
+        """
+        self.serve(instance, capacity - instance.offer.in_flight)
+        self.perform(self.scaler.resized(instance, capacity, self.now))
+
+    def full(self, instance: Instance) -> list[Instance]:
+        """
+        Have an instance not take up a probe.
+
+        @return: the orders for what waits.
+        """
+        before = len(self.spawned)
+        self.perform(self.scaler.full(instance, self.now))
+        return self.spawned[before:]
 
     def finish(self, instance: Instance) -> None:
         """
