@@ -1,64 +1,24 @@
 """
-A slot's connection to the app, kept from one exchange to the next.
+An app as an end of exchanges.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from brxy.apps.connection import AppConnection, AppFactory, KeepAliveGuess
-from brxy.interfaces import Address
-from brxy.transport.connection import Shared
+from brxy.apps.connection import AppConnection
+from brxy.apps.probing import Probing
 from brxy.transport.relay import Relay
-from brxy.transport.splice import MovableStream
 
-__all__ = ["Backend", "clientEndpoint"]
-
-# Seconds.  An app on the same machine accepts at once, unless it is in trouble.
-CONNECT_TIMEOUT = 5.0
+__all__ = ["Backend"]
 
 
-class Backend:
+class Backend(Probing):
     """
     An app as an end of exchanges, one after another.
 
-    @param address: where the app accepts connections.
-    @param keep_alive: shared by all backends of the app.
     @ivar congested: the connection to the app can take no more bytes for now.
     """
-
-    _log = Logger()
-
-    def __init__(self, shared: Shared, address: Address, keep_alive: KeepAliveGuess) -> None:
-        self._shared = shared
-        self._address = address
-        self._keep_alive = keep_alive
-        self._connection: AppConnection | None = None
-        self._dialing: Deferred[Any] | None = None
-        self._outbox: list[bytes] = []
-        self._end_wanted = False
-        self._paused = False
-        self._relay: Relay | None = None
-
-    @property
-    def congested(self) -> bool:
-        """
-        See L{brxy.transport.relay.End}.
-        """
-        return self._connection is not None and self._connection.congested
-
-    @property
-    def stream(self) -> MovableStream | None:
-        """
-        See L{brxy.transport.relay.End}.
-        """
-        return None if self._connection is None else self._connection.stream
 
     def begin(self, relay: Relay, once: bool, client: str, first: bytes) -> None:
         """
@@ -73,10 +33,21 @@ class Backend:
         """
         self._relay = relay
         self._end_wanted = self._paused = False
+        estimate = self._estimate
+        if estimate is not None:
+            self.sent = len(first)
+            if not estimate.begin() and not self._beginProbe():
+                return
         connection = self._connection
+        if connection is None and estimate is not None:
+            connection = self._adopt()
         if connection is not None:
             if not once or self._keep_alive.isSure(connection):
                 connection.exchanges += 1
+                if self._probing:
+                    self._outbox = [first]
+                    self._sendByte(connection)
+                    return
                 if first:
                     connection.write(first)
                 relay.accepted()
@@ -85,54 +56,22 @@ class Backend:
         self._outbox = [first]
         self._dial()
 
-    def _setAside(self, connection: AppConnection) -> None:
-        """
-        Stop using a connection that the app might be closing.
-
-        When requests that must not be sent twice follow one another closely, no
-        connection is ever idle for long enough to prove that the app keeps it open, and
-        each request would need a new one.  So one connection is left idle to find out.
-        """
-        if self._keep_alive.keeps_open or self._keep_alive.trial is not None:
-            self._drop()
-        else:
-            self._connection = None
-            connection.tryOut(self._keep_alive)
-
-    def _dial(self) -> None:
-        endpoint = clientEndpoint(self._shared.reactor, self._address)
-        self._dialing = dialing = endpoint.connect(AppFactory(self._shared, self))
-        dialing.addCallbacks(self._connected, self._unreachable)
-        dialing.addErrback(lambda failure: self._log.failure("while dialling the app", failure))
-
     def _connected(self, connection: AppConnection) -> None:
         self._dialing = None
         self._connection = connection
         connection.exchanges = 1
-        relay = self._relay
-        assert relay is not None, "a connection attempt outlived its exchange"
-        first = b"".join(self._outbox)
-        self._outbox = []
-        if first:
-            connection.write(first)
-        if self._paused:
-            connection.pause()
-        if self._end_wanted:
-            self.end()
-        relay.accepted()
+        if self._probing:
+            self._sendByte(connection)
+        else:
+            self._sendRest(connection).accepted()
 
     def _unreachable(self, failure: Failure) -> None:
         self._dialing = None
         relay, self._relay = self._relay, None
         if relay is not None:
+            self._release()
             # Whatever the reason is: without a connection, no byte reached the app.
             self.refused(relay, failure.getErrorMessage())
-
-    def refused(self, relay: Relay, reason: str) -> None:
-        """
-        The app could not be reached: no byte of the exchange got there.
-        """
-        relay.refused(reason)
 
     def broke(self, relay: Relay, reason: str) -> None:
         """
@@ -147,17 +86,23 @@ class Backend:
         See L{brxy.transport.relay.End}.  What is written before the app is connected is
         kept: the edge sends no more than it has a copy of until the app has accepted.
         """
-        if self._connection is not None:
-            self._connection.write(data)
-        else:
+        connection = self._connection
+        if connection is None:
             self._outbox.append(data)
+        elif self._probing:
+            self._outbox.append(data)
+            if not self.sent:
+                self._sendByte(connection)
+        else:
+            self.sent += len(data)
+            connection.write(data)
 
     def end(self) -> None:
         """
         See L{brxy.transport.relay.End}.
         """
         self._end_wanted = True
-        if self._connection is not None:
+        if self._connection is not None and not self._probing:
             self._connection.end()
 
     def reset(self) -> None:
@@ -192,6 +137,7 @@ class Backend:
         connection = self._connection
         if connection is None:
             self._abandon()
+            self._release()
             return
         open_still = connection.alive and not (connection.read_ended or connection.broken)
         if keep and open_still and not self._end_wanted:
@@ -200,8 +146,12 @@ class Backend:
             connection.idle_since = self._shared.seconds()
             if connection.exchanges > 1:
                 self._keep_alive.keeps_open = True
+            if self._estimate is not None:
+                self._probed.backends.kept = True
         else:
             self._drop()
+        if self._estimate is not None:
+            self._release()
 
     def close(self, reason: str) -> None:
         """
@@ -217,23 +167,13 @@ class Backend:
         in_use, self._relay = self._relay is not None, None
         self._abandon()
         connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        if in_use:
-            connection.abort()
-        else:
-            connection.close()
-
-    def _abandon(self) -> None:
-        if self._dialing is not None:
-            self._dialing.cancel()
-            self._dialing = None
-        self._outbox = []
-
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            if in_use:
+                connection.abort()
+            else:
+                connection.close()
+        if in_use:
+            self._release()
 
     # What the connection reports
 
@@ -246,6 +186,8 @@ class Backend:
         if self._relay is None:
             # No request is on: these bytes could be taken for the next response.
             self._letGo()
+        elif self._probing:
+            self._probed.answered()
         else:
             self._relay.data(self, data)
 
@@ -259,6 +201,8 @@ class Backend:
         elif self._relay is None:
             self._keep_alive.closed(connection)
             self._letGo()
+        elif self._probing:
+            self._closedByApp(connection)
         else:
             self._relay.ended(self)
 
@@ -271,8 +215,12 @@ class Backend:
             if connection.read_ended and self._end_wanted:
                 # Both directions ended before: the exchange is over by itself.
                 return
+            if self._probing:
+                self._closedByApp(connection)
+                return
             relay, self._relay = self._relay, None
             if relay is not None:
+                self._release()
                 self.broke(relay, reason)
             else:
                 self._keep_alive.closed(connection)
@@ -290,14 +238,3 @@ class Backend:
         """
         if connection is self._connection and self._relay is not None:
             self._relay.drained(self)
-
-
-def clientEndpoint(reactor: Any, address: Address) -> IStreamClientEndpoint:
-    """
-    @return: what dials an app at this address.
-    """
-    if address.host.replace(".", "").isdigit():
-        return TCP4ClientEndpoint(reactor, address.host, address.port, timeout=CONNECT_TIMEOUT)
-    if ":" in address.host:
-        return TCP6ClientEndpoint(reactor, address.host, address.port, timeout=CONNECT_TIMEOUT)
-    return HostnameEndpoint(reactor, address.host, address.port, timeout=CONNECT_TIMEOUT)

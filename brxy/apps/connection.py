@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from brxy.transport.connection import IDLE_PROOF, Connection, Shared
 from brxy.transport.stream import EpollTransport
+from brxy.uptake.backends import Ends
 
 __all__ = ["AppConnection", "AppFactory", "KeepAliveGuess"]
 
@@ -86,6 +87,22 @@ class AppConnection(Connection):
         has sent before is read first, at the client's pace.
         """
         self.broken = broken
+
+    def changeOwner(self, backend: _Owner) -> None:
+        """
+        It belongs to another slot from now on.
+        """
+        self._backend = backend
+
+    def ends(self) -> Ends | None:
+        """
+        @return: the address of the app's end, and of ours; L{None} if this is no TCP
+            connection.
+        """
+        ours, app = self._tcp.getHost(), self._tcp.getPeer()
+        if not self.isTCP():
+            return None
+        return (app.host, app.port), (ours.host, ours.port)
 
     def idleFor(self) -> float:
         """

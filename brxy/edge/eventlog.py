@@ -40,7 +40,7 @@ from brxy.edge.events import (
     Unclaimed,
     Unresponsive,
 )
-from brxy.edge.learning import CapacityLearned
+from brxy.edge.learning import CapacityLearned, CapacityUnknown
 from brxy.edge.shortages import Refuses
 from brxy.edge.startstop import (
     ClientsAbandoned,
@@ -64,6 +64,11 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
     DialledIn: (LogLevel.info, "{route}/{ticket}: node {node} dialled in"),
     Ready: (LogLevel.info, "{route}/{ticket}: ready after {seconds:.3f} s"),
     CapacityLearned: (LogLevel.info, "{route}/{ticket}: learned its capacity: {capacity}"),
+    CapacityUnknown: (
+        LogLevel.warn,
+        "{route}/{ticket}: can't learn its capacity, which counts as 1: {reason}; set capacity= "
+        "to the number of exchanges that an instance takes at once",
+    ),
     Drains: (LogLevel.info, "{route}/{ticket}: draining"),
     Refuses: (LogLevel.info, "{route}/{ticket}: refuses exchanges for now: {reason}"),
     Retires: (LogLevel.info, "{route}/{ticket}: retiring"),

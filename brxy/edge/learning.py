@@ -8,7 +8,7 @@ from attrs import frozen
 
 from brxy.edge.events import InstanceEvent
 
-__all__ = ["CapacityLearned"]
+__all__ = ["CapacityLearned", "CapacityUnknown"]
 
 
 @frozen
@@ -20,3 +20,12 @@ class CapacityLearned(InstanceEvent):
     """
 
     capacity: int
+
+
+@frozen
+class CapacityUnknown(InstanceEvent):
+    """
+    The capacity of an instance can't be learned.
+    """
+
+    reason: str

@@ -30,7 +30,6 @@ from brxy.program.systemd import notifier
 from brxy.scaler.rules import Rule
 from brxy.spawners.registry import buildSpawner
 from brxy.spawners.spec import parseSpawn
-from brxy.values.capacity import UNSEEN
 from brxy.values.networks import Networks
 from brxy.values.routepattern import canonical
 
@@ -48,7 +47,7 @@ def _spawns(options: Options, reactor: Any) -> list[Spawn]:
         rule = Rule(
             None if common.route is None else canonical(common.route, options["default-route"]),
             _most(spawner, options["max-instances"] if common.max is None else common.max),
-            _given(common.capacity, options["capacity"]) or UNSEEN,
+            _given(common.capacity, options["capacity"]),
             names.add(spec.name, common.name),
             IRecovering.providedBy(spawner),
             _given(common.max_capacity, options["max-capacity"]),

@@ -18,7 +18,7 @@ from brxy.transport.splice import MovableStream
 from brxy.transport.stream import EpollTransport
 from brxy.wire.frames import (
     END,
-    READY,
+    NOT_TAKEN_UP,
     REFUSE,
     RESET,
     SPAWN,
@@ -26,6 +26,7 @@ from brxy.wire.frames import (
     acceptFrame,
     dataFrames,
     frame,
+    readyFrame,
     reasonPayload,
 )
 from brxy.wire.greeting import Hello, Welcome
@@ -78,6 +79,11 @@ class Owner(Protocol):
     def hello(self) -> Hello:
         """
         @return: what introduces the node to the edge.
+        """
+
+    def capacity(self) -> int | None:
+        """
+        @return: what READY is to report to the edge; L{None} if the capacity is fixed.
         """
 
     def welcomed(self, slot: EdgeEnd, welcome: Welcome) -> None:
@@ -170,14 +176,22 @@ class EdgeEnd(Framed):
         else:
             self._times.owing.start(self)
 
+    def accept(self) -> None:
+        """
+        The app has taken a probe up: send ACCEPT at once, since others wait to be probed.
+        """
+        self.oweAccept()
+        self.payOwed()
+
     def refuse(self, reason: str) -> None:
         """
-        No byte reached the app: another instance may have the exchange.
+        The app got no more than the first byte: another instance may have the exchange.
         """
         self._endExchange()
         self._sendRefuse(reasonPayload(reason))
         self._finish()
-        self._owner.refused(self)
+        if reason != NOT_TAKEN_UP:
+            self._owner.refused(self)
 
     def _sendRefuse(self, reason: bytes) -> None:
         self.pulling = False
@@ -216,13 +230,20 @@ class EdgeEnd(Framed):
 
     # As what the node reaches the edge by
 
+    @property
+    def mayPull(self) -> bool:
+        """
+        The edge has admitted the node on this slot, and is not leaving.
+        """
+        return not self._going and self._phase != GREETING and self.alive
+
     def ready(self) -> None:
         """
         Pull: from now on this slot takes exchanges.
         """
-        if not self.pulling and not self._going and self._phase != GREETING and self.alive:
+        if not self.pulling and self.mayPull:
             self.pulling = True
-            self._tcp.write(frame(READY))
+            self._tcp.write(readyFrame(self._owner.capacity()))
 
     def unready(self) -> None:
         """
@@ -274,6 +295,7 @@ class EdgeEnd(Framed):
         busy = self._phase >= BUSY
         self._phase, self._relay = IDLE, None
         self._backend.reset()
+        self._backend.discard()
         if busy:
             self._places.exchangeOver()
         self._settled()

@@ -36,9 +36,14 @@ class SlotSide(End, Protocol):
         Report to the edge that the app's connection is up.
         """
 
+    def accept(self) -> None:
+        """
+        Report to the edge that the app has taken a probe up.
+        """
+
     def refuse(self, reason: str) -> None:
         """
-        Give the exchange back to the edge: no byte of it reached the app.
+        Give the exchange back to the edge: no more than its first byte reached the app.
         """
 
     def resetByApp(self, reason: str) -> None:
@@ -69,6 +74,12 @@ class Exchange(Relay):
         The app's connection is up.
         """
         self.near.oweAccept()
+
+    def takenUp(self) -> None:
+        """
+        The app has taken the exchange up.
+        """
+        self.near.accept()
 
     def refused(self, reason: str) -> None:
         """

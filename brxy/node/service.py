@@ -21,6 +21,7 @@ from brxy.apps.target import Target
 from brxy.interfaces import Address
 from brxy.node.capacity import Capacity
 from brxy.node.farewell import reportEnd
+from brxy.node.learner import learn
 from brxy.node.output import PassedOn
 from brxy.node.settings import NodeSettings
 from brxy.node.uplink import Uplink
@@ -30,7 +31,8 @@ from brxy.processes.pipes import EndReader
 from brxy.program.hangup import onHangup
 from brxy.reactor.signals import Grace, firstOf
 from brxy.transport.connection import Shared
-from brxy.values.capacity import UNSEEN
+from brxy.uptake.uptake import Uptake
+from brxy.values.capacity import AUTO
 
 __all__ = ["ENDED_EARLY", "NodeService"]
 
@@ -71,7 +73,8 @@ class NodeService(Service):
         self._shared = Shared(reactor)
         self._exit_on_stdin_eof = exit_on_stdin_eof
         self._early = early
-        self._capacity = Capacity(settings.capacity or UNSEEN)
+        self._capacity = Capacity(settings.capacity or settings.max_capacity)
+        self._uptake: Uptake | None = None
         self._uplinks: list[Uplink] = []
         # From the moment when the app is ready.
         self._idle_clock: IdleClock | None = None
@@ -151,9 +154,15 @@ class NodeService(Service):
             self._leave,
         )
         self._idle_clock.reconsider()
-        uplink = Uplink(self._shared, self, settings, uuid4().hex, address)
+        if settings.capacity == AUTO:
+            self._uptake = learn(self._reactor, address, settings, self._capacityChanged)
+        uplink = Uplink(self._shared, self, settings, uuid4().hex, address, self._uptake)
         self._uplinks.append(uplink)
         uplink.start()
+
+    def _capacityChanged(self) -> None:
+        for uplink in self._uplinks:
+            uplink.adjust()
 
     # As the host of its uplinks
 
@@ -275,6 +284,8 @@ class NodeService(Service):
         await firstOf(gatherResults([uplink.settle() for uplink in self._uplinks]), grace.now)
         await self._stopApp(grace)
         grace.stop()
+        if self._uptake is not None:
+            self._uptake.stop()
         for uplink in self._uplinks:
             await uplink.stop()
         self._shared.stop()

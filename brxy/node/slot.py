@@ -29,6 +29,7 @@ from brxy.node.edgeend import (
 from brxy.node.exchange import Exchange
 from brxy.slots.framed import FramedFactory
 from brxy.transport.connection import Shared
+from brxy.uptake.uptake import Uptake
 from brxy.wire.frames import (
     DATA,
     DONE,
@@ -39,6 +40,7 @@ from brxy.wire.frames import (
     OPEN,
     PING,
     PONG,
+    RECALL,
     RESET,
     RETIRE,
     WELCOME,
@@ -126,6 +128,11 @@ class EdgeSlot(EdgeEnd):
         self._relay.ended(self)  # type: ignore[union-attr]
 
     def _done(self, payload: bytes) -> None:
+        if payload == RECALL:
+            # If the app has taken the exchange up, the edge learns that from ACCEPT.
+            self.payOwed()
+            self._backend.recall()
+            return
         self._endExchange()
         self._backend.done(payload == b"\x01")
         self._finish()
@@ -135,6 +142,15 @@ class EdgeSlot(EdgeEnd):
         self._backend.reset()
         self._tcp.write(frame(RESET, self._number))
         self._finish()
+
+    def _recalledLate(self, payload: bytes) -> None:
+        # It crossed our REFUSE or RESET.
+        if payload != RECALL:
+            raise SlotProtocolError("DONE came out of turn")
+
+    def _doneAfterReset(self, payload: bytes) -> None:
+        if payload != RECALL:
+            self._resetAnswered(payload)
 
     def _resetAnswered(self, _: bytes) -> None:
         self._times.resets.stop(self)
@@ -180,6 +196,7 @@ RECEIVED: dict[tuple[int, int], _Received] = {
     # Sent before the edge knew of our REFUSE.
     (IDLE, DATA): EdgeSlot.ignored,
     (IDLE, END): EdgeSlot.ignored,
+    (IDLE, DONE): EdgeSlot._recalledLate,
     (BUSY, DATA): EdgeSlot._data,
     (BUSY, END): EdgeSlot._endOfClient,
     (BUSY, DONE): EdgeSlot._done,
@@ -188,7 +205,7 @@ RECEIVED: dict[tuple[int, int], _Received] = {
     (ENDING, RESET): EdgeSlot._resetByEdge,
     (RESETTING, DATA): EdgeSlot.ignored,
     (RESETTING, END): EdgeSlot.ignored,
-    (RESETTING, DONE): EdgeSlot._resetAnswered,
+    (RESETTING, DONE): EdgeSlot._doneAfterReset,
     (RESETTING, RESET): EdgeSlot._resetAnswered,
 }
 
@@ -209,6 +226,7 @@ class EdgeSlotFactory(FramedFactory[EdgeSlot]):
     @param app: where the app is.
     @param send_proxy: the version of the PROXY protocol that the app expects; L{None}
         if it does not.
+    @param uptake: learns the capacity of the app; L{None} if that is fixed.
     """
 
     def __init__(
@@ -218,21 +236,24 @@ class EdgeSlotFactory(FramedFactory[EdgeSlot]):
         places: Places,
         app: Address,
         send_proxy: str | None = None,
+        uptake: Uptake | None = None,
     ) -> None:
         super().__init__(shared)
         self.owner = owner
         self.places = places
         self._app = app
         self._send_proxy = send_proxy
+        self._uptake = uptake
         self._keep_alive = KeepAliveGuess()
 
     def backend(self) -> Backend:
         """
         @return: what connects one slot to the app.
         """
+        app = (self.shared, self._app, self._keep_alive, self._uptake)
         if self._send_proxy is None:
-            return Backend(self.shared, self._app, self._keep_alive)
-        return Announcing(self._send_proxy, self.shared, self._app, self._keep_alive)
+            return Backend(*app)
+        return Announcing(self._send_proxy, *app)
 
     def buildProtocol(self, addr: IAddress | None) -> EdgeSlot:
         """

@@ -18,6 +18,8 @@ from brxy.node.settings import NodeSettings
 from brxy.node.slot import EdgeSlotFactory
 from brxy.reactor.deadlines import Deadlines
 from brxy.transport.connection import Shared
+from brxy.uptake.pull import pull
+from brxy.uptake.uptake import Uptake
 from brxy.values.capacity import UNSEEN
 from brxy.wire.frames import VERSION
 from brxy.wire.greeting import Hello, Welcome
@@ -26,6 +28,11 @@ __all__ = ["REFUSED_PAUSE", "Host", "Uplink"]
 
 # A slot whose app refused a connection takes no exchanges for this long (seconds).
 REFUSED_PAUSE = 0.1
+
+
+# Slots that a node has open beyond those that pull, so that it need not dial when the app
+# turns out to take more.
+SPARE = 1
 
 
 class Host(Places, Protocol):
@@ -72,11 +79,18 @@ class Uplink:
     _log = Logger()
 
     def __init__(
-        self, shared: Shared, host: Host, settings: NodeSettings, name: str, app: Address
+        self,
+        shared: Shared,
+        host: Host,
+        settings: NodeSettings,
+        name: str,
+        app: Address,
+        uptake: Uptake | None = None,
     ) -> None:
         """
         @param name: the id of the node.
         @param app: where the app is.
+        @param uptake: learns the capacity of the app; L{None} if that is fixed.
         """
         self.newest = True
         self.admitted = False
@@ -87,7 +101,10 @@ class Uplink:
         self._connected: bool | None = None
         self._refused = False
         self._resting = Deadlines(shared.reactor, REFUSED_PAUSE, self._rested)
-        self._slots = EdgeSlotFactory(shared, self, host, app, settings.send_proxy)
+        self._uptake = uptake
+        self._told = 0
+        self._reactor = shared.reactor
+        self._slots = EdgeSlotFactory(shared, self, host, app, settings.send_proxy, uptake)
         self._dialer = Dialer(
             shared.reactor,
             clientFromString(shared.reactor, settings.edge),
@@ -95,18 +112,31 @@ class Uplink:
             settings.token_file,
             settings.tls,
         )
-        self._links = [self._link(shared.reactor) for _ in range(settings.capacity or UNSEEN)]
-
-    def _link(self, reactor: Any) -> Link:
-        return Link(
-            self._dialer, self._slots, reactor, self._linkUp, self._linkDown, self._linkRefused
-        )
+        self._links: list[Link] = []
 
     def start(self) -> None:
         """
         Begin to dial.
         """
-        for link in self._links:
+        if self._uptake is None:
+            self._dial(self._settings.capacity or UNSEEN)
+        else:
+            self._dial(self._uptake.estimate.pulls + SPARE)
+
+    def _dial(self, number: int) -> None:
+        """
+        Have this number of slots, or more.
+        """
+        while len(self._links) < number:
+            link = Link(
+                self._dialer,
+                self._slots,
+                self._reactor,
+                self._linkUp,
+                self._linkDown,
+                self._linkRefused,
+            )
+            self._links.append(link)
             link.startService()
 
     def _linkUp(self) -> None:
@@ -145,11 +175,21 @@ class Uplink:
             self._dialer.token,
             self._name,
             settings.route,
-            settings.capacity or UNSEEN,
+            self.capacity() or settings.capacity or UNSEEN,
             settings.ticket,
             self._generation,
             settings.send_proxy is not None,
+            learns=self._uptake is not None,
         )
+
+    def capacity(self) -> int | None:
+        """
+        See L{brxy.node.edgeend.Owner}.
+        """
+        if self._uptake is None:
+            return None
+        self._told = self._uptake.estimate.capacity
+        return self._told
 
     def welcomed(self, slot: EdgeEnd, welcome: Welcome) -> None:
         """
@@ -158,7 +198,9 @@ class Uplink:
         self.admitted = True
         self._generation = welcome.generation
         self.setNewest(welcome.newest)
-        if self._host.pulls:
+        if self._uptake is not None:
+            self.adjust()
+        elif self._host.pulls:
             slot.ready()
 
     def rest(self, slot: EdgeEnd) -> None:
@@ -175,7 +217,9 @@ class Uplink:
         self._host.appRefused()
 
     def _rested(self, slot: EdgeEnd) -> None:
-        if self._host.pulls:
+        if self._uptake is not None:
+            self.adjust()
+        elif self._host.pulls:
             slot.ready()
 
     def setNewest(self, newest: bool) -> None:
@@ -197,8 +241,31 @@ class Uplink:
         """
         Take exchanges again.
         """
+        if self._uptake is not None:
+            self.adjust()
+            return
         for slot in self._slots.slots:
             slot.ready()
+
+    def adjust(self) -> None:
+        """
+        What is learned of the capacity may have changed: pull as many exchanges as that says,
+        and report it to the edge.
+        """
+        uptake = self._uptake
+        if uptake is None or not self._host.pulls:
+            return
+        number = uptake.estimate.pulls
+        slots = [each for each in self._slots.slots if each.mayPull and each not in self._resting]
+        pull(slots, number)
+        if self._told != uptake.estimate.capacity:
+            # READY reports it, and none was due.
+            for slot in slots:
+                if slot.pulling and slot.isBetweenExchanges():
+                    slot.unready()
+                    slot.ready()
+                    break
+        self._dial(min(number + SPARE, self._settings.max_capacity))
 
     def unready(self) -> None:
         """

@@ -83,6 +83,12 @@ class Relay:
         The far end is up, and what is written to it goes to the app.
         """
 
+    def takenUp(self) -> None:
+        """
+        The far end was a probe until now, and is accepted: more are waiting for that.
+        """
+        self.accepted()
+
     def refused(self, reason: str) -> None:
         """
         The far end could not be reached; no byte got there.

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from brxy.errors import Unseen
 
-__all__ = ["Seen", "SockDiag", "openDiag", "unseen"]
+__all__ = ["Queue", "Seen", "SockDiag", "openDiag", "unseen"]
 
 # <linux/netlink.h>, <linux/sock_diag.h>
 _NETLINK_SOCK_DIAG = 4
@@ -58,6 +58,19 @@ class Seen:
 
     accepted: bool
     unread: int
+
+
+@frozen
+class Queue:
+    """
+    What waits for an app.
+
+    @ivar waiting: how many connections were not accepted yet.
+    @ivar listeners: how many listeners share the address, each with a part of them.
+    """
+
+    waiting: int
+    listeners: int
 
 
 class _Found(NamedTuple):
@@ -115,7 +128,7 @@ class SockDiag:
         """
         return self._find(app, ours) is not None
 
-    def queued(self, app: tuple[str, int]) -> int | None:
+    def queue(self, app: tuple[str, int]) -> Queue | None:
         """
         Count the connections to an app that wait to be accepted, by any of the listeners that
         share the address (C{SO_REUSEPORT}).
@@ -164,23 +177,24 @@ class SockDiag:
                 return _Found(*_SOCKET.unpack_from(self._answer, _HEADER.size))
         return None
 
-    def _count(self, like: _Found) -> int | None:
+    def _count(self, like: _Found) -> Queue | None:
         """
         Count the connections that were not accepted by the listeners with one address.
         """
         nowhere = bytes(16)
         sequence = self._query(_DUMP, like.family, 1 << _LISTEN, like.port, nowhere, 0, nowhere)
-        count = 0
+        waiting = listeners = 0
         for _ in range(_MOST_PARTS):
             size = self._netlink.recv_into(self._answer)
             for kind, answered, at in self._messages(size):
                 if answered != sequence:
                     continue
                 if kind != _BY_FAMILY:
-                    return count if kind == _DONE else None
+                    return Queue(waiting, listeners) if kind == _DONE else None
                 found = _Found(*_SOCKET.unpack_from(self._answer, at))
                 if found.own == like.own:
-                    count += found.unread
+                    waiting += found.unread
+                    listeners += 1
         return None
 
     def _messages(self, size: int) -> Iterator[tuple[int, int, int]]:
@@ -232,7 +246,7 @@ def openDiag() -> SockDiag:
     try:
         # Without inet_diag the kernel answers as it does for sockets that don't exist.
         with socket.create_server(("127.0.0.1", 0)) as known:
-            works = diag.queued(known.getsockname()) is not None
+            works = diag.queue(known.getsockname()) is not None
     except OSError as error:
         diag.close()
         raise Unseen(f"no socket to look at: {error.strerror}") from None

@@ -12,6 +12,7 @@ from brxy.edge.config.limits import Limits
 from brxy.edge.config.settings import Spawning
 from brxy.edge.events import Events
 from brxy.edge.exchanges.refusals import Refusal
+from brxy.edge.fleet.learner import Learner
 from brxy.edge.fleet.performer import Performer, Waiters
 from brxy.edge.fleet.reaches import Reaches
 from brxy.edge.fleet.starter import Starter
@@ -81,6 +82,7 @@ class Scaling:
         self._wake_limits = WakeLimits(scaler, limits)
         self._events = events
         self._refusing = Refusing(events)
+        self._learner = Learner(shared.reactor, events)
         self._changed = changed
         self._reaches = Reaches()
         self._alarm = Alarm(shared.reactor, self._tick)
@@ -262,6 +264,7 @@ class Scaling:
             spawning.old_idle_timeout,
             lambda: self.starter.stop(instance),
             spawning.send_proxy,
+            self._learner.learn(instance, address, spawning),
         )
         self._reaches.front(instance, front)
         self._changed()

@@ -14,6 +14,8 @@ from brxy.interfaces import Address
 from brxy.scaler.instance import Instance
 from brxy.transport.connection import Shared
 from brxy.transport.relay import Relay
+from brxy.uptake.uptake import Uptake
+from brxy.wire.frames import NOT_TAKEN_UP
 
 __all__ = ["AnnouncingSlot", "DirectSlot", "Host"]
 
@@ -42,6 +44,16 @@ class Host(Protocol):
         A slot takes no exchanges for a moment, since its app took no connection.
         """
 
+    def ready(self, slot: DirectSlot) -> None:
+        """
+        A slot pulls from now on.
+        """
+
+    def unready(self, slot: DirectSlot) -> None:
+        """
+        A slot takes no more exchanges.
+        """
+
 
 class DirectSlot(Backend):
     """
@@ -56,14 +68,39 @@ class DirectSlot(Backend):
     wants_client = False
 
     def __init__(
-        self, host: Host, shared: Shared, address: Address, keep_alive: KeepAliveGuess
+        self,
+        host: Host,
+        shared: Shared,
+        address: Address,
+        keep_alive: KeepAliveGuess,
+        uptake: Uptake | None,
     ) -> None:
-        super().__init__(shared, address, keep_alive)
+        super().__init__(shared, address, keep_alive, uptake)
         self._host = host
         self._lifetime = host.lifetime
         self.instance = host.instance
         self.offer = host.instance.offer
+        self.pulling = False
+
+    def isBetweenExchanges(self) -> bool:
+        """
+        See L{brxy.uptake.pull.Slot}.
+        """
+        return self._relay is None
+
+    def ready(self) -> None:
+        """
+        See L{brxy.uptake.pull.Slot}.
+        """
         self.pulling = True
+        self._host.ready(self)
+
+    def unready(self) -> None:
+        """
+        See L{brxy.uptake.pull.Slot}.
+        """
+        self.pulling = False
+        self._host.unready(self)
 
     def open(self, relay: Relay, kind: int, once: bool, client: str, first: bytes) -> None:
         """
@@ -88,10 +125,14 @@ class DirectSlot(Backend):
 
     def refused(self, relay: Relay, reason: str) -> None:
         """
-        The app took no connection: the slot rests.
+        The app has not taken the exchange up.  If it did not even take the connection, the
+        slot rests.
         """
         self._host.exchangeOver(self)
-        self._host.rest(self, reason)
+        if reason == NOT_TAKEN_UP:
+            self.unready()
+        else:
+            self._host.rest(self, reason)
         relay.refused(reason)
 
     def broke(self, relay: Relay, reason: str) -> None:

@@ -15,11 +15,12 @@ from twisted.internet.interfaces import IDelayedCall
 
 from brxy.apps.connection import KeepAliveGuess
 from brxy.apps.idleclock import IdleClock
+from brxy.apps.learning import Learn
 from brxy.edge.slots.direct import AnnouncingSlot, DirectSlot
 from brxy.interfaces import Address
 from brxy.scaler.instance import Instance
 from brxy.transport.connection import Shared
-from brxy.values.capacity import UNSEEN
+from brxy.uptake.pull import pull
 
 __all__ = ["LAST_WORDS", "REFUSED_PAUSE", "Front", "Host"]
 
@@ -54,6 +55,11 @@ class Host(Protocol):
         event is over.
         """
 
+    def resized(self, instance: Instance, capacity: int) -> None:
+        """
+        An instance that learns its capacity has another one now.
+        """
+
 
 class Front:
     """
@@ -63,6 +69,7 @@ class Front:
     @param exit: called once when the instance shall be stopped.
     @param send_proxy: the version of the PROXY protocol that the app expects; L{None}
         if it does not.
+    @param learn: makes what learns the capacity; L{None} if that is fixed.
     """
 
     def __init__(
@@ -75,6 +82,7 @@ class Front:
         old_idle_timeout: float,
         exit: Callable[[], None],
         send_proxy: str | None = None,
+        learn: Learn | None = None,
     ) -> None:
         self.instance = instance
         self._reactor = shared.reactor
@@ -85,11 +93,15 @@ class Front:
         self.lifetime = self._idle_clock.lifetime
         self._resting: dict[DirectSlot, IDelayedCall] = {}
         self._cut: IDelayedCall | None = None
+        self._uptake = None if learn is None else learn(self._capacityChanged)
         keep_alive = KeepAliveGuess()
         make = DirectSlot if send_proxy is None else partial(AnnouncingSlot, send_proxy)
-        self._slots = [
-            make(self, shared, address, keep_alive) for _ in range(instance.capacity or UNSEEN)
-        ]
+        self._slot = partial(make, self, shared, address, keep_alive, self._uptake)
+        self._slots: list[DirectSlot] = []
+        self._openSlots(instance.capacity if self._uptake is None else self._uptake.estimate.pulls)
+
+    def _openSlots(self, number: int) -> None:
+        self._slots += [self._slot() for _ in range(number - len(self._slots))]
 
     @property
     def pulling(self) -> bool:
@@ -103,9 +115,8 @@ class Front:
         The app is ready.
         """
         self._idle_clock.reconsider()
-        for slot in self._slots:
-            if slot.pulling:
-                self._host.free(slot)
+        for slot in list(self._slots):
+            slot.ready()
 
     # What its slots report
 
@@ -132,6 +143,29 @@ class Front:
         del self._resting[slot]
         slot.pulling = True
         self._host.free(slot)
+
+    def ready(self, slot: DirectSlot) -> None:
+        """
+        See L{brxy.edge.slots.direct.Host}.
+        """
+        self._host.free(slot)
+
+    def unready(self, slot: DirectSlot) -> None:
+        """
+        See L{brxy.edge.slots.direct.Host}.
+        """
+        self._host.unready(slot)
+
+    # What is learned of its capacity
+
+    def _capacityChanged(self) -> None:
+        uptake = self._uptake
+        if uptake is None or self._idle_clock.leaving:
+            return
+        self._host.resized(self.instance, uptake.estimate.capacity)
+        number = uptake.estimate.pulls
+        self._openSlots(number)
+        pull([slot for slot in self._slots if slot not in self._resting], number)
 
     # What the edge decides
 
@@ -165,6 +199,8 @@ class Front:
 
     def _closeSlots(self) -> None:
         self._cut = None
+        if self._uptake is not None:
+            self._uptake.stop()
         for slot in self._slots:
             slot.close("the app is gone")
 
@@ -174,5 +210,4 @@ class Front:
         self._resting.clear()
         for slot in self._slots:
             if slot.pulling:
-                slot.pulling = False
-                self._host.unready(slot)
+                slot.unready()

@@ -11,8 +11,9 @@ from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import DNSLookupError, TimeoutError
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.apps.backend import CONNECT_TIMEOUT, Backend, clientEndpoint
+from brxy.apps.backend import Backend
 from brxy.apps.connection import IDLE_SURE, KeepAliveGuess
+from brxy.apps.keeper import CONNECT_TIMEOUT, clientEndpoint
 from brxy.interfaces import Address
 from brxy.test.support.memory.ends import verifyEnd
 from brxy.test.support.memory.fakes import FakeEnd

@@ -15,7 +15,7 @@ from unittest.mock import patch
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from brxy.errors import Unseen
-from brxy.uptake.sockdiag import Seen, SockDiag, openDiag, unseen
+from brxy.uptake.sockdiag import Queue, Seen, SockDiag, openDiag, unseen
 
 # NETLINK_SOCK_DIAG
 _PROTOCOL = 4
@@ -153,7 +153,7 @@ class LookTests(DiagTests):
         for host in ("192.0.2.1", "localhost", "", "/run/app"):
             self.assertIsNone(self.diag.look((host, 80), ("127.0.0.1", 9)))
             self.assertFalse(self.diag.knows((host, 80), ("127.0.0.1", 9)))
-            self.assertIsNone(self.diag.queued((host, 80)))
+            self.assertIsNone(self.diag.queue((host, 80)))
 
     def test_deferred(self) -> None:
         """
@@ -195,8 +195,15 @@ class LookTests(DiagTests):
 
 class QueuedTests(DiagTests):
     """
-    Tests of L{SockDiag.queued}.
+    Tests of L{SockDiag.queue}.
     """
+
+    def waiting(self, app: tuple[str, int]) -> int:
+        """
+        @return: how many connections to an app were not accepted.
+        """
+        queue = self.diag.queue(app)
+        return -1 if queue is None else queue.waiting
 
     def test_counted(self) -> None:
         """
@@ -204,16 +211,16 @@ class QueuedTests(DiagTests):
         """
         listening = self.listen()
         app = listening.getsockname()
-        self.assertEqual(self.diag.queued(app), 0)
+        self.assertEqual(self.waiting(app), 0)
         self.dial(*app)
         other = self.dial(*app)
-        self.assertEqual(self.diag.queued(app), 2)
+        self.assertEqual(self.waiting(app), 2)
         other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         other.close()
-        self.assertEqual(self.diag.queued(app), 2)
+        self.assertEqual(self.waiting(app), 2)
         for _ in range(2):
             listening.accept()[0].close()
-        self.assertEqual(self.diag.queued(app), 0)
+        self.assertEqual(self.waiting(app), 0)
 
     def test_bothVersions(self) -> None:
         """
@@ -223,7 +230,7 @@ class QueuedTests(DiagTests):
         port = listening.getsockname()[1]
         self.dial("127.0.0.1", port)
         for host in ("127.0.0.1", "::1", "127.8.9.10"):
-            self.assertEqual(self.diag.queued((host, port)), 1)
+            self.assertEqual(self.waiting((host, port)), 1)
 
     def test_others(self) -> None:
         """
@@ -233,8 +240,8 @@ class QueuedTests(DiagTests):
         port = first.getsockname()[1]
         second = self.enterContext(socket.create_server(("127.0.0.2", port)))
         self.dial(*first.getsockname())
-        self.assertEqual(self.diag.queued(first.getsockname()), 1)
-        self.assertEqual(self.diag.queued(second.getsockname()), 0)
+        self.assertEqual(self.waiting(first.getsockname()), 1)
+        self.assertEqual(self.waiting(second.getsockname()), 0)
 
     def share(self, number: int) -> tuple[str, int]:
         """
@@ -254,7 +261,7 @@ class QueuedTests(DiagTests):
         app = self.share(5)
         for _ in range(20):
             self.dial(*app)
-        self.assertEqual(self.diag.queued(app), 20)
+        self.assertEqual(self.diag.queue(app), Queue(20, 5))
 
     def test_thousands(self) -> None:
         """
@@ -268,10 +275,10 @@ class QueuedTests(DiagTests):
         listening = self.listen()
         client = self.dial(*listening.getsockname())
         app = self.share(8_000)
-        self.assertIsNone(self.diag.queued(app))
+        self.assertIsNone(self.diag.queue(app))
         self.assertEqual(self.look(client), Seen(False, 0))
-        self.assertIsNone(self.diag.queued(app))
-        until(lambda: self.diag.queued(listening.getsockname()) == 1, "the queue is known again")
+        self.assertIsNone(self.diag.queue(app))
+        until(lambda: self.waiting(listening.getsockname()) == 1, "the queue is known again")
 
 
 class OpenTests(SynchronousTestCase):

@@ -61,6 +61,9 @@ class _Demand:
     def exchangeOver(self, slot: Any) -> None:
         raise NotImplementedError
 
+    def resized(self, instance: Instance, capacity: int) -> None:
+        raise NotImplementedError
+
 
 @implementer(IInstance)
 class _Handle:

@@ -199,6 +199,9 @@ class FakeOwner:
     def hello(self) -> Hello:
         return Hello(VERSION, self.token, "node", "r", 1)
 
+    def capacity(self) -> int | None:
+        return None
+
     def welcomed(self, slot: Any, welcome: Welcome) -> None:
         self.newest.append(welcome.newest)
         if self.eager:

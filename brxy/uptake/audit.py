@@ -1,0 +1,101 @@
+"""
+Looks from time to time at the exchanges that an app has whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall
+
+from brxy.uptake.backends import Backends
+from brxy.uptake.estimate import WINDOW, Estimate
+
+__all__ = ["AUDIT", "AUDIT_PAUSE", "Audit"]
+
+# How often the exchanges of a busy app are looked at (seconds).
+AUDIT = 1.0
+
+# An exchange that the app has not begun to read at two looks, with this pause between them
+# (seconds), waits within the app's queue.
+AUDIT_PAUSE = 0.05
+
+
+class Audit:
+    """
+    Lowers the capacity of an app that has more exchanges than it works on, and forgets what
+    was proven long ago.  An idle app costs nothing: its audit sleeps.
+
+    @ivar awake: it looks; if not, call L{wake} when an exchange begins.
+    @param stopped: whether the app is stopped: then it says nothing that it reads nothing.
+    @param changed: called when the capacity has changed.
+    """
+
+    def __init__(
+        self,
+        clock: Any,
+        estimate: Estimate,
+        backends: Backends,
+        stopped: Callable[[], bool],
+        changed: Callable[[], None],
+    ) -> None:
+        self.awake = False
+        self._clock = clock
+        self._estimate = estimate
+        self._backends = backends
+        self._stopped = stopped
+        self._changed = changed
+        self._timer: IDelayedCall | None = None
+        self._suspects: set[object] = set()
+        self._begun = 0
+
+    def wake(self) -> None:
+        """
+        An exchange begins.
+        """
+        self.awake = True
+        self._after(AUDIT, self._look)
+
+    def stop(self) -> None:
+        """
+        Leave no timer behind.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _after(self, seconds: float, call: Callable[[], None]) -> None:
+        self.stop()
+        self._timer = self._clock.callLater(seconds, self._expired, call)
+
+    def _expired(self, call: Callable[[], None]) -> None:
+        self._timer = None
+        call()
+
+    def _look(self) -> None:
+        if self._estimate.working > 1:
+            self._suspects = self._backends.survey()[1]
+            if self._suspects:
+                self._after(AUDIT_PAUSE, self._lookAgain)
+                return
+        self._rest()
+
+    def _lookAgain(self) -> None:
+        at_work, unread = self._backends.survey()
+        if unread & self._suspects and not self._stopped() and self._estimate.unread(at_work):
+            self._changed()
+        self._suspects = set()
+        self._rest()
+
+    def _rest(self) -> None:
+        estimate = self._estimate
+        if estimate.expire(self._clock.seconds()):
+            self._changed()
+        before, self._begun = self._begun, estimate.begun
+        self.awake = estimate.begun != before
+        if self.awake:
+            self._after(AUDIT, self._look)
+        elif estimate.capacity > 1:
+            # Long enough for the proof to expire.
+            self._after(WINDOW, self._look)

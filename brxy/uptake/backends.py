@@ -1,0 +1,142 @@
+"""
+The connections to an app that its slots have.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from brxy.uptake.sockdiag import Queue, Seen
+
+__all__ = ["Backend", "Backends", "Diag", "Ends"]
+
+#: The address of the app's end of a connection, and of ours.
+Ends = tuple[tuple[str, int], tuple[str, int]]
+
+
+class Diag(Protocol):
+    """
+    What shows the app's sockets, see L{brxy.uptake.sockdiag}.
+    """
+
+    def look(self, app: tuple[str, int], ours: tuple[str, int]) -> Seen | None: ...
+
+    def knows(self, app: tuple[str, int], ours: tuple[str, int]) -> bool: ...
+
+    def queue(self, app: tuple[str, int]) -> Queue | None: ...
+
+    def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """
+    A slot's connection to the app, as it is needed here.
+
+    @ivar sent: how many bytes of its exchange were written to the app.
+    """
+
+    sent: int
+
+    @property
+    def exchange(self) -> object | None:
+        """
+        The exchange that it has; L{None} if it has none.
+        """
+
+    @property
+    def ends(self) -> tuple[tuple[str, int], tuple[str, int]] | None:
+        """
+        The app's end of the connection, and ours; L{None} without a connection.
+        """
+
+    def isSent(self) -> bool:
+        """
+        @return: whether the app's kernel has all that was written.
+        """
+
+    def takenUp(self) -> None:
+        """
+        The app gets the rest of the exchange.
+        """
+
+    def takeBack(self) -> None:
+        """
+        The exchange goes elsewhere: reset the connection.
+        """
+
+    def giveKept(self) -> Any:
+        """
+        @return: the connection, if there is one and no exchange is on it; it is given away.
+        """
+
+    def closeIdle(self) -> None:
+        """
+        Close the connection if no exchange is on it.
+        """
+
+
+class Backends:
+    """
+    The backends of one app, and what can be seen of their connections.
+
+    @ivar kept: a backend has kept its connection lately.
+    """
+
+    def __init__(self, diag: Diag) -> None:
+        """
+        @param diag: shows the app's sockets.
+        """
+        self.kept = False
+        self._diag = diag
+        self._backends: list[Backend] = []
+
+    def add(self, backend: Backend) -> None:
+        """
+        A backend of the app is made.
+        """
+        self._backends.append(backend)
+
+    def remove(self, backend: Backend) -> None:
+        """
+        A backend is not used any more.
+        """
+        self._backends.remove(backend)
+
+    def takeKept(self) -> Any:
+        """
+        @return: a connection that is kept, if there is one.  It belongs to the caller now.
+        """
+        if self.kept:
+            for backend in self._backends:
+                connection = backend.giveKept()
+                if connection is not None:
+                    return connection
+            self.kept = False
+        return None
+
+    def survey(self) -> tuple[int, set[object]]:
+        """
+        Look at every connection with an exchange.
+
+        @return: how many exchanges the app has begun to read, and the others.
+        """
+        at_work, unread = 0, set()
+        for backend in self._backends:
+            exchange = backend.exchange
+            if exchange is None:
+                continue
+            ends = backend.ends
+            seen = None if ends is None else self._diag.look(*ends)
+            if seen is not None and seen.accepted and seen.unread < backend.sent:
+                at_work += 1
+            elif backend.sent:
+                unread.add(exchange)
+        return at_work, unread
+
+    def closeIdle(self) -> None:
+        """
+        Close the connections that are kept: an app that serves one connection at a time may be
+        waiting on one, and accepts no other.
+        """
+        for backend in self._backends:
+            backend.closeIdle()

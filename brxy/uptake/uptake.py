@@ -1,0 +1,281 @@
+"""
+Finds out whether an app takes an exchange up, and takes back what it does not.
+
+The app gets the first byte of a probe.  The kernel shows whether the app has accepted the
+connection and read that byte: then the app is at work on it, and gets the rest.  Otherwise the
+connection is reset.  To an app, one byte is no request, so a probe that was taken back ran
+nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall
+
+from brxy.uptake.audit import Audit
+from brxy.uptake.backends import Backend, Backends, Diag
+from brxy.uptake.estimate import Estimate
+from brxy.uptake.sockdiag import Queue, Seen
+
+__all__ = ["BOUND", "LOOKS", "SILENCE", "UNREAD_LIMIT", "Uptake"]
+
+# The pauses between looks at a probe (seconds); the last one repeats.  Most apps take an
+# exchange up within some tenths of a millisecond.
+LOOKS = (0.0,) * 8 + (0.001, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
+
+# A probe that was accepted and is not read within this (seconds) is one too many: the app has
+# accepted more than it works on.
+UNREAD_LIMIT = 0.01
+
+# A probe that the app does not accept is taken back after this (seconds).
+BOUND = 2.0
+
+# A client that sends nothing for this long (seconds) may be waiting for the server to speak.
+SILENCE = 0.1
+
+# A connection of ours that can't be found for this long (seconds) can't be seen.
+UNSEEN_LIMIT = 0.05
+
+# After this (seconds) without an answer, an app that serves one connection at a time may be
+# waiting on an idle one.
+IDLE_LIMIT = 0.004
+
+# An app that closes this many probes in a row can't be probed.
+CLOSES = 3
+
+
+class Uptake:
+    """
+    What one app takes up; all its backends share it.
+
+    @ivar estimate: the capacity.
+    @ivar backends: the connections to the app.
+    @ivar audit: looks at what the app has whole.
+    @param most: the capacity never exceeds this.
+    @param diag: shows the app's sockets.
+    @param changed: called when the capacity of the app, or the number of exchanges to pull,
+        may have changed.
+    @param unknown: called with the reason if the capacity can't be learned; it is 1 then.
+    @param server_first: the app speaks first, so that a probe is taken up when it is accepted.
+    @param stopped: whether the app is stopped, as by SIGSTOP: then nothing is learned.
+    """
+
+    def __init__(
+        self,
+        clock: Any,
+        most: int,
+        diag: Diag,
+        *,
+        changed: Callable[[], None],
+        unknown: Callable[[str], None],
+        server_first: bool = False,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.estimate = Estimate(most, clock.seconds())
+        self.backends = Backends(diag)
+        self.audit = Audit(clock, self.estimate, self.backends, stopped, changed)
+        self._clock = clock
+        self._diag = diag
+        self._changed = changed
+        self._unknown = unknown
+        self._server_first = server_first
+        self._stopped = stopped
+        self._probe: _Probe | None = None
+        self._timers: dict[Callable[[], None], IDelayedCall] = {}
+        self._app: tuple[str, int] | None = None
+        self._closes = 0
+
+    def stop(self) -> None:
+        """
+        Leave no timer and no socket behind.
+        """
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self.audit.stop()
+        self._diag.close()
+
+    def _after(self, seconds: float, call: Callable[[], None]) -> None:
+        timer = self._timers.pop(call, None)
+        if timer is not None:
+            timer.cancel()
+
+        def expired() -> None:
+            del self._timers[call]
+            call()
+
+        self._timers[call] = self._clock.callLater(seconds, expired)
+
+    # The probe
+
+    def probe(self, backend: Backend) -> bool:
+        """
+        An exchange begins that does not fit into the capacity.
+
+        @return: whether it may be a probe; L{sent} follows when the app has the first byte.
+        """
+        if not self.estimate.probe():
+            # Its slot pulls no longer, and another one may have to.
+            self._after(0.0, self._changed)
+            return False
+        self._probe = _Probe(backend, self._clock.seconds())
+        # The app may not even take the connection.
+        self._after(BOUND, self._look)
+        return True
+
+    def sent(self) -> None:
+        """
+        The connection of the probe is up, and the app has the first byte, if the client has
+        sent one.
+        """
+        probe = self._probe
+        assert probe is not None, "bytes of no probe"
+        probe.began = self._clock.seconds()
+        probe.looks = 0
+        self._lookAgain(probe)
+
+    def _lookAgain(self, probe: _Probe) -> None:
+        pause = LOOKS[min(probe.looks, len(LOOKS) - 1)]
+        probe.looks += 1
+        self._after(pause, self._look)
+
+    def _look(self) -> None:
+        probe = self._probe
+        if probe is None:
+            return
+        ends = probe.backend.ends
+        if ends is None:
+            self._refuse(probe)
+            return
+        self._app = ends[0]
+        now = self._clock.seconds()
+        seen = self._diag.look(*ends)
+        if seen is None and now - probe.began > UNSEEN_LIMIT and not self._diag.knows(*ends):
+            self._giveUp("its connections can't be seen")
+        elif seen is not None and self._isTakenUp(probe, seen, now):
+            self._takenUp(probe)
+        elif self._isTooLong(probe, seen, now):
+            self._refuse(probe)
+        else:
+            self.estimate.waits = seen is None or not seen.accepted
+            if self.estimate.waits and now - probe.began > IDLE_LIMIT:
+                self.backends.closeIdle()
+            self._lookAgain(probe)
+
+    def _isTakenUp(self, probe: _Probe, seen: Seen, now: float) -> bool:
+        if not seen.accepted:
+            return False
+        if not probe.backend.sent:
+            return self._server_first or now - probe.began > SILENCE
+        # Bytes that are still on their way are not in the app's queue either.
+        return self._server_first or (not seen.unread and probe.backend.isSent())
+
+    def _isTooLong(self, probe: _Probe, seen: Seen | None, now: float) -> bool:
+        if seen is not None and seen.accepted and probe.backend.sent:
+            if probe.accepted is None:
+                probe.accepted = now
+            late = now - probe.accepted > UNREAD_LIMIT
+        else:
+            waited = now - probe.began
+            # With several listeners, it may be in the queue of one that is busy.
+            late = waited > BOUND or (waited > UNREAD_LIMIT and self._isShared(probe))
+        return late and not self._stopped()
+
+    def _isShared(self, probe: _Probe) -> bool:
+        if probe.shared is None:
+            queue = self._queue()
+            probe.shared = queue is not None and queue.listeners > 1
+        return probe.shared
+
+    def _takenUp(self, probe: _Probe) -> None:
+        self._probe = None
+        self._closes = 0
+        at_work, _ = self.backends.survey()
+        self.estimate.takenUp(at_work)
+        probe.backend.takenUp()
+        self._changed()
+
+    def promote(self) -> None:
+        """
+        An exchange is over, and its place goes to the probe.
+        """
+        probe, self._probe = self._probe, None
+        assert probe is not None, "a place for no probe"
+        # An app that serves one connection at a time waits on the last one, if that is kept.
+        self.backends.closeIdle()
+        probe.backend.takenUp()
+
+    def recall(self) -> None:
+        """
+        The probe is wanted elsewhere.
+        """
+        if self._probe is not None:
+            self._refuse(self._probe)
+
+    def over(self) -> None:
+        """
+        The probe is over, and was not taken up.  The app may still have its connection in the
+        accept queue: there is no other probe before that is gone.
+        """
+        self._probe = None
+        self.estimate.refused()
+        self._after(self.estimate.pause, self._pauseOver)
+        # When the slot of the probe is free again.
+        self._after(0.0, self._changed)
+
+    def answered(self) -> None:
+        """
+        The app has answered a probe, of which it has one byte.
+        """
+        self._giveUp("it answers before it has a whole request")
+
+    def closed(self, fresh: bool) -> None:
+        """
+        The app has closed the connection of a probe.
+
+        @param fresh: the connection was made for the probe.
+        """
+        self._closes += fresh
+        if self._closes >= CLOSES:
+            self._giveUp("it closes connections before it has a whole request")
+        else:
+            self.recall()
+
+    def _refuse(self, probe: _Probe) -> None:
+        self.over()
+        probe.backend.takeBack()
+
+    def _giveUp(self, reason: str) -> None:
+        self.estimate.fix()
+        self._unknown(reason)
+        self.recall()
+
+    def _queue(self) -> Queue | None:
+        return None if self._app is None else self._diag.queue(self._app)
+
+    def _pauseOver(self) -> None:
+        queue = self._queue()
+        if self.estimate.pauseOver(queue is not None and queue.waiting >= queue.listeners):
+            self._changed()
+        else:
+            self._after(self.estimate.pause, self._pauseOver)
+
+
+class _Probe:
+    """
+    An exchange of which the app has one byte.
+
+    @ivar began: when it began.
+    @ivar accepted: when the app was first seen to have accepted its connection.
+    @ivar shared: several listeners share the app's address, if that is known.
+    @ivar looks: how many times it was looked at.
+    """
+
+    def __init__(self, backend: Backend, began: float) -> None:
+        self.backend = backend
+        self.began = began
+        self.accepted: float | None = None
+        self.shared: bool | None = None
+        self.looks = 0
