@@ -13,9 +13,10 @@ __all__ = ["PAUSE_LEAST", "PAUSE_MOST", "WINDOW", "Estimate"]
 WINDOW = 60.0
 
 # After a probe that was not taken up, the next one waits: the pause grows from the first to the
-# second (seconds), by a half each time.
-PAUSE_LEAST = 0.005
+# second (seconds) by the third each time.
+PAUSE_LEAST = 0.002
 PAUSE_MOST = 1.0
+GROWTH = 1.3
 
 
 class Estimate:
@@ -158,7 +159,7 @@ class Estimate:
         @return: whether there may be a probe now; else there is another pause.
         """
         self.paused = queued
-        self.pause = min(PAUSE_MOST, 1.5 * self.pause)
+        self.pause = min(PAUSE_MOST, GROWTH * self.pause)
         return not self.paused
 
     # What else is observed

@@ -27,7 +27,7 @@ LOOKS = (0.0,) * 8 + (0.001, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
 
 # A probe that was accepted and is not read within this (seconds) is one too many: the app has
 # accepted more than it works on.
-UNREAD_LIMIT = 0.01
+UNREAD_LIMIT = 0.005
 
 # A probe that the app does not accept is taken back after this (seconds).
 BOUND = 2.0
