@@ -84,12 +84,6 @@ class Dispatch(Matching):
         """
         self._broker.withdrawAll(instance.offer)
 
-    def resized(self, instance: Instance, capacity: int) -> None:
-        """
-        See L{Supply.resized}.
-        """
-        self.supply.resized(instance, capacity)
-
     def silent(self, instance: Instance) -> None:
         """
         An instance took an exchange and did not accept it: it gets no more until it

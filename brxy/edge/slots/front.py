@@ -55,9 +55,9 @@ class Host(Protocol):
         event is over.
         """
 
-    def resized(self, instance: Instance, capacity: int) -> None:
+    def resized(self, slot: DirectSlot, capacity: int) -> None:
         """
-        An instance that learns its capacity has another one now.
+        The instance of a slot learns its capacity, and has another one now.
         """
 
 
@@ -162,7 +162,7 @@ class Front:
         uptake = self._uptake
         if uptake is None or self._idle_clock.leaving:
             return
-        self._host.resized(self.instance, uptake.estimate.capacity)
+        self._host.resized(self._slots[0], uptake.estimate.capacity)
         number = uptake.estimate.pulls
         self._openSlots(number)
         pull([slot for slot in self._slots if slot not in self._resting], number)

@@ -16,7 +16,7 @@ from brxy.errors import Unseen
 from brxy.test.support.processes.netlinks import MISSING, Elsewhere
 from brxy.test.uptake.test_sockdiag import until
 from brxy.uptake.namespaces import diagIn
-from brxy.uptake.sockdiag import Seen
+from brxy.uptake.sockdiag import Queue, Seen
 
 # An app with a connection of its own: which it accepts, and reads from, when a line comes in.
 _APP = """
@@ -45,7 +45,7 @@ class OursTests(SynchronousTestCase):
         with socket.create_server(("127.0.0.1", 0)) as listening:
             diag = diagIn(os.getpid(), "127.0.0.1")
             self.addCleanup(diag.close)
-            self.assertEqual(diag.queued(listening.getsockname()), 0)
+            self.assertEqual(diag.queue(listening.getsockname()), Queue(0, 1))
 
     def test_noProcess(self) -> None:
         """
@@ -123,7 +123,7 @@ class ElsewhereTests(SynchronousTestCase):
             client.send(b"P")
             ours = client.getsockname()
             until(lambda: diag.look(app, ours) == Seen(False, 1), "the byte arrives")
-            self.assertEqual(diag.queued(app), 1)
+            self.assertEqual(diag.queue(app), Queue(1, 1))
             self.go("accepted")
             self.assertEqual(diag.look(app, ours), Seen(True, 1))
             self.go("read")
@@ -136,9 +136,9 @@ class ElsewhereTests(SynchronousTestCase):
         diag = diagIn(self.pid(), self.elsewhere.address)
         self.addCleanup(diag.close)
         app = self.elsewhere.address, 8000
-        self.assertEqual(diag.queued(app), 0)
+        self.assertEqual(diag.queue(app), Queue(0, 1))
         self.end()
-        until(lambda: diag.queued(app) is None, "the app ends")
+        until(lambda: diag.queue(app) is None, "the app ends")
 
     def test_otherAddress(self) -> None:
         """

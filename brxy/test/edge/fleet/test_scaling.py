@@ -61,7 +61,7 @@ class _Demand:
     def exchangeOver(self, slot: Any) -> None:
         raise NotImplementedError
 
-    def resized(self, instance: Instance, capacity: int) -> None:
+    def resized(self, slot: Any, capacity: int) -> None:
         raise NotImplementedError
 
 
