@@ -183,7 +183,9 @@ class SpawnerTests(SpawnerBed):
         """
         Four requests at once are served by four instances.
         """
-        edge = await self.startEdge("--max-instances", "4", "--old-idle-timeout", "300")
+        edge = await self.startEdge(
+            *("--capacity", "1", "--max-instances", "4", "--old-idle-timeout", "300")
+        )
         clients = [await self.begin(edge, "/hold") for _ in range(4)]
         answers = [await self.answered(edge, each) for each in clients]
         self.assertEqual([each.status for each in answers], [200] * 4, edge.log)

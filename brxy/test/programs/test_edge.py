@@ -153,7 +153,8 @@ class StopTests(ProgramTests):
 
         @return: the edge, its address, and the pending answers.
         """
-        edge = self.edge("--max-instances", "1", "--spawn", f"app: -- {self.gate()}", *arguments)
+        spawn = f"app: max=1 capacity=1 -- {self.gate()}"
+        edge = self.edge("--spawn", spawn, *arguments)
         address = await self.address(edge)
         answers = gatherResults([self.get(address, f"/{n}") for n in range(3)])
         await self.said(edge, "asked")

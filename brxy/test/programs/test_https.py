@@ -269,9 +269,9 @@ class TLSPortTests(_CertifiedTests):
         """
         When a client is killed while it is held, the edge drops its request.
         """
-        command = f"{self.gate()}"
         tls = ("--tls-port", ANYWHERE, "--tls-certs", str(self.certs))
-        edge = self.edge(*tls, "--max-held", "1", "--spawn", f"app: max=1 -- {command}")
+        spawn = f"app: max=1 capacity=1 -- {self.gate()}"
+        edge = self.edge(*tls, "--max-held", "1", "--spawn", spawn)
         port = await self.portOf(edge, r"HTTPFactory \(TLS\)")
         url = f"https://localhost:{port}"
         curl = ("curl", "-sSv", "--cacert", "ca.pem", "-w", "%{http_code}")

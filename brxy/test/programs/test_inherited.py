@@ -171,7 +171,8 @@ class InheritedTests(ActivatedTests):
         """
         program, [address] = await self.activated(
             ["127.0.0.1:0"],
-            *("--port", "systemd:domain=INET:index=0", "--spawn", f"app: max=1 -- {self.gate()}"),
+            *("--port", "systemd:domain=INET:index=0"),
+            *("--spawn", f"app: max=1 capacity=1 -- {self.gate()}"),
         )
         held = [self.get(address, f"/{index}") for index in range(3)]
         await self.said(program, "asked /")

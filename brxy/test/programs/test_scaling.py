@@ -127,7 +127,7 @@ class ManyTests(_Clients):
         edge = self.edge(
             *("--max-instances", "100", "--max-held", "5000"),
             *("--idle-timeout", "300", "--old-idle-timeout", "300"),
-            *("--spawn", f"app: -- {sys.executable} -I -S {LIGHT}"),
+            *("--spawn", f"app: capacity=1 -- {sys.executable} -I -S {LIGHT}"),
         )
         answers = await self.ask(edge, 5000, "/20")
         self.assertEqual({answer.status for answer in answers}, {200})

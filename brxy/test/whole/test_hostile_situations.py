@@ -285,7 +285,7 @@ class CutLinkTests(_ProcessTests):
         twistd = f"{TWISTD} -n brxy-node -- {self.light}"
         edge = await self.launch(
             *("--node-port", f"tcp:{NODE_PORT}:interface=127.0.0.1", "--spawn", twistd),
-            *("--max-instances", "2", "--old-idle-timeout", "300"),
+            *("--capacity", "1", "--max-instances", "2", "--old-idle-timeout", "300"),
             before="ip link set lo up;",
         )
         both = [self.get(self.clients, "/300") for _ in range(2)]

@@ -33,7 +33,8 @@ class EdgeTests(ContainerTests):
         """
         From zero, four at once, and back to zero.
         """
-        edge = self.dockerEdge(f"docker: max=4 idle-timeout=1 old-idle-timeout=0.5 {WEB_SPEC}")
+        keys = "max=4 capacity=1 idle-timeout=1 old-idle-timeout=0.5"
+        edge = self.dockerEdge(f"docker: {keys} {WEB_SPEC}")
         address = await self.address(edge)
         answers = await gatherResults([self.get(address) for _ in range(4)])
         self.assertEqual([each.body for each in answers], ["hello\n"] * 4)

@@ -26,7 +26,9 @@ class ServingTests(SshEdgeTests):
         Four requests at once are answered by four instances on the host; when
         these were idle they go, and with the edge goes all the rest.
         """
-        edge, address = await self.launch("--idle-timeout", "0.5", "--old-idle-timeout", "0.5")
+        edge, address = await self.launch(
+            *("--capacity", "1", "--idle-timeout", "0.5", "--old-idle-timeout", "0.5")
+        )
         asked = gatherResults([self.ask(address, "/") for _ in range(4)])
         await self.until(lambda: edge.out.count("asked /") == 4)
         self.openGate()

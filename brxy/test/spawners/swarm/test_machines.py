@@ -90,7 +90,7 @@ class _HostNetworkTests(_Bed):
         @return: an edge, and four clients of it that four instances have.
         """
         edge = await self.startEdge(
-            *("--insecure-node-port", "--max-instances", "4"),
+            *("--insecure-node-port", "--capacity", "1", "--max-instances", "4"),
             *("--idle-timeout", "1", "--old-idle-timeout", "1"),
         )
         clients = [await self.begin(edge, "/hold") for _ in range(4)]
@@ -242,7 +242,8 @@ class OverlayTests(_Bed, TestCase):
             *("--workdir", str(self.folder), NODE),
             *(TWISTD, "-n", "--pidfile=", "brxy-edge", "--port", "tcp:8080"),
             *("--node-port", "tcp:9080", "--insecure-node-port", "--spawn", spawn),
-            *("--max-instances", "4", "--idle-timeout", "1", "--old-idle-timeout", "1"),
+            *("--capacity", "1", "--max-instances", "4"),
+            *("--idle-timeout", "1", "--old-idle-timeout", "1"),
         )
         self.addCleanup(manager.docker, "rm", "--force", "edge", check=False)
 
