@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 import urllib.request
@@ -44,6 +45,42 @@ def process(pid: str) -> dict[str, str]:
     return {name: told[name] for name in ("CapBnd", "NoNewPrivs", "Seccomp", "Uid")}
 
 
+def journal(unit: str) -> str:
+    """
+    @return: what a unit has logged.
+    """
+    command = ["journalctl", "--no-pager", "--output=cat", "-u", unit]
+    return subprocess.run(command, stdout=subprocess.PIPE).stdout.decode()
+
+
+def printed(unit: str, what: str) -> str:
+    """
+    Wait until the app of a unit has printed a line that begins with C{what} and a colon.
+
+    @return: the rest of the first such line.
+    """
+    while not (found := re.search(rf"\b{what}: (.*)", journal(unit))):
+        time.sleep(0.05)
+    return found[1]
+
+
+def inside() -> str:
+    """
+    Have a unit look into a network namespace of its own, as that of a container is.
+
+    @return: C{ok}, or the log of the unit.
+    """
+    script = "ip link set lo up; echo; exec sleep 60"
+    with subprocess.Popen(["unshare", "--net", "sh", "-c", script], stdout=subprocess.PIPE) as own:
+        assert own.stdout is not None
+        own.stdout.readline()
+        Path("/opt/check/pid").write_text(str(own.pid))
+        systemctl("start", "inside")
+        own.kill()
+    result = systemctl("show", "--property=Result", "--value", "inside")
+    return "ok" if result == "success" else journal("inside")
+
+
 def restarted() -> dict[str, int]:
     """
     @return: how often each kind of answer was received while the edge
@@ -71,11 +108,13 @@ def main() -> None:
     node = systemctl("show", "--property=MainPID", "--value", "brxy-node")
     while not Path(f"/proc/{node}/task/{node}/children").read_text():
         time.sleep(0.05)
+    units = "brxy-edge", "brxy-node"
+    told["openDiag"] = {unit: printed(unit, "openDiag") for unit in units}
+    told["inside"] = inside()
     systemctl("stop", "brxy-node", "brxy-edge.socket", "brxy-edge.service")
-    for unit in ("brxy-edge", "brxy-node"):
+    for unit in units:
         told[unit] = systemctl("show", "--property=Result", "--value", unit)
-    journal = ["journalctl", "--no-pager", "--output=cat", "-u", "brxy-*"]
-    told["journal"] = subprocess.run(journal, stdout=subprocess.PIPE).stdout.decode()
+    told["journal"] = journal("brxy-*")
     print(json.dumps(told))
 
 

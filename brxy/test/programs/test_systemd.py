@@ -18,6 +18,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import brxy
 from brxy.test.support.loopback.storms import LIGHT
+from brxy.test.support.processes.docexamples import allBlocks
 from brxy.test.support.processes.programs import TWISTD
 
 UNITS = Path(brxy.__file__).parents[1] / "examples" / "systemd"
@@ -80,7 +81,23 @@ exec /usr/bin/python3 -c 'from twisted.scripts.twistd import run; run()' "$@"
 """
 _APP = """\
 #!/bin/sh
+/usr/bin/python3 -c 'from brxy.uptake.sockdiag import openDiag; openDiag()'
+echo openDiag: $?
 exec /usr/bin/python3 /opt/hello/light.py
+"""
+# With what doc/containers.rst adds to the edge's unit.
+_INSIDE = """\
+Type=oneshot
+Restart=no
+Environment=PYTHONPATH=/opt/brxy/source:/opt/brxy/lib
+ExecStart=
+ExecStart=/usr/bin/python3 /opt/hello/inside.py
+ExecReload=
+"""
+_INSIDE_PROGRAM = """\
+from brxy.uptake.namespaces import diagIn
+with open("/opt/check/pid") as file:
+    diagIn(int(file.read()), "127.0.0.1")
 """
 _CHECK = """\
 [Service]
@@ -114,7 +131,9 @@ class BootTests(SynchronousTestCase):
         """
         The edge starts with its first client. Neither the edge nor its app has
         privileges. The edge reloads, and of 400 probes while it restarts all
-        are answered. The node starts too, and both stop.
+        are answered. The node starts too, and both stop. In both sandboxes the sockets
+        of the app are seen, and in the edge's, with what the page about containers adds,
+        those in another network namespace.
         """
         told = self.boot()
         for who in ("edge", "app"):
@@ -126,6 +145,8 @@ class BootTests(SynchronousTestCase):
         self.assertEqual(told["reload"], "ok")
         self.assertEqual(told["answers"], {"ok": 400})
         self.assertEqual((told["brxy-edge"], told["brxy-node"]), ("success", "success"))
+        self.assertEqual(told["openDiag"], {"brxy-edge": "0", "brxy-node": "0"})
+        self.assertEqual(told["inside"], "ok")
         self.assertNotIn("Traceback", told["journal"])
         self.assertNotIn("not permitted", told["journal"])
 
@@ -167,6 +188,8 @@ class BootTests(SynchronousTestCase):
             (self.folder / name).mkdir()
         for unit in UNITS.iterdir():
             self.write(f"units/{unit.name}", unit.read_text())
+        self.write("hello/inside.py", _INSIDE_PROGRAM)
+        self.write("units/inside.service", self.inside())
         root = str(UNITS.parents[1])
         return [
             *(f"--bind-ro={self.folder}/{name}:/opt/{name}" for name in ("brxy", "hello")),
@@ -179,6 +202,16 @@ class BootTests(SynchronousTestCase):
                 for unit in (self.folder / "units").iterdir()
             ),
         ]
+
+    def inside(self) -> str:
+        """
+        @return: the unit of an edge with C{docker:}, which runs a check in its place.
+        """
+        [addition] = [each.text for each in allBlocks() if "AmbientCapabilities=" in each.text]
+        unit = (UNITS / "brxy-edge.service").read_text().partition("[Install]")[0]
+        # There are neither clients nor a daemon.
+        unit = unit.replace("Requires=brxy-edge.socket\n", "")
+        return unit + addition.replace("SupplementaryGroups=docker\n", "") + "\n" + _INSIDE
 
     def write(self, name: str, text: str) -> None:
         """

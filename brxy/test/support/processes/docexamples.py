@@ -91,6 +91,7 @@ ELSEWHERE = {
     ("concepts.rst", "client ──▶ edge"): _DRAWING,
     ("containers.rst", "FROM python"): "needs an image of a registry",
     ("containers.rst", "docker build"): "needs an image of a registry",
+    ("containers.rst", "AmbientCapabilities="): _SYSTEMD,
     ("contributing.rst", "./dev test"): _CHECKOUT,
     ("https.rst", "certbot renew"): "needs certbot and a public name",
     ("index.rst", "./dev demo"): _CHECKOUT,
