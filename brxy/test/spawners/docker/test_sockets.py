@@ -30,7 +30,7 @@ def look(awaited):
     end, seen = time.monotonic() + 20, None
     while seen != awaited and time.monotonic() < end:
         seen = diag.look(app, client.getsockname())
-    print(seen, diag.queued(app), flush=True)
+    print(seen, diag.queue(app), flush=True)
 
 look(Seen(False, 1))
 sys.stdin.readline()
@@ -62,11 +62,17 @@ class SocketsTests(DockerSpawnerTests):
         )
         with looking:
             assert looking.stdout is not None and looking.stdin is not None
-            self.assertEqual(looking.stdout.readline(), "Seen(accepted=False, unread=1) 1\n")
+            self.assertEqual(
+                looking.stdout.readline(),
+                "Seen(accepted=False, unread=1) Queue(waiting=1, listeners=1)\n",
+            )
             self.dockerd.docker("unpause", found["Id"])
             looking.stdin.write("\n")
             looking.stdin.flush()
-            self.assertEqual(looking.stdout.readline(), "Seen(accepted=True, unread=0) 0\n")
+            self.assertEqual(
+                looking.stdout.readline(),
+                "Seen(accepted=True, unread=0) Queue(waiting=0, listeners=1)\n",
+            )
 
     async def test_otherNumber(self) -> None:
         """
