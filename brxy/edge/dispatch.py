@@ -56,7 +56,7 @@ class Dispatch(Matching):
             # The app is full, which is no failure.
             refusal = NOT_TAKEN_UP
             if instance.state is State.READY:
-                self.supply.full(instance)
+                self.supply.full(instance, refused=True)
         self.supply.unready(instance, refusal)
 
     def resized(self, slot: Slot, capacity: int) -> None:

@@ -57,9 +57,11 @@ class Supply(Protocol):
         An instance that learns is sure to take another number of exchanges at once.
         """
 
-    def full(self, instance: Instance) -> None:
+    def full(self, instance: Instance, refused: bool = False) -> None:
         """
         An instance did not take up an exchange beyond its capacity.
+
+        @param refused: it has refused the exchange; else it lets it wait.
         """
 
     def hello(self, slot: Any, hello: Hello) -> Welcome:

@@ -13,13 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from brxy.broker.offer import UNLIMITED
 from brxy.scaler.decisions import Decision, Learned, Settled
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.rules import Rule
 
-__all__ = ["Capacities"]
+__all__ = ["MISSES", "Capacities"]
+
+# An instance that refuses this many probes in a row is full.  Fewer may have come to the busy
+# workers of a server that has others.
+MISSES = 8
 
 
 class Capacities:
@@ -35,6 +40,7 @@ class Capacities:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], int] = {}
+        self._misses: WeakKeyDictionary[Instance, int] = WeakKeyDictionary()
 
     def __len__(self) -> int:
         return len(self._found)
@@ -97,6 +103,7 @@ class Capacities:
         An instance that learns has another capacity now.
         """
         instance.resize(capacity)
+        self._misses.pop(instance, None)
         decisions: list[Decision] = []
         if instance.expected is not None and capacity > instance.expected:
             instance.expect(None)
@@ -107,6 +114,15 @@ class Capacities:
         if capacity >= instance.max_capacity:
             decisions += self.full(instance)
         return decisions
+
+    def refused(self, instance: Instance) -> bool:
+        """
+        An instance has refused an exchange beyond its capacity.
+
+        @return: whether it is full.  One refusal may come from one busy worker of several.
+        """
+        misses = self._misses[instance] = self._misses.get(instance, 0) + 1
+        return misses >= MISSES
 
     def full(self, instance: Instance) -> list[Decision]:
         """

@@ -119,11 +119,13 @@ class Orders:
         self.recount(instance.route)
         return self._capacities.resized(instance, capacity)
 
-    def full(self, instance: Instance) -> list[Decision]:
+    def full(self, instance: Instance, refused: bool) -> list[Decision]:
         """
         An instance did not take up an exchange beyond its capacity.
         """
         if not instance.learns or instance.state is not State.READY:
+            return []
+        if refused and not self._capacities.refused(instance):
             return []
         self.recount(instance.route)
         return self._capacities.full(instance)

@@ -190,11 +190,13 @@ class Scaler:
         """
         return [*self._orders.resized(instance, capacity), *self._orders.settle(now)]
 
-    def full(self, instance: Instance, now: float) -> list[Decision]:
+    def full(self, instance: Instance, refused: bool, now: float) -> list[Decision]:
         """
         An instance that learns did not take up an exchange beyond its capacity.
+
+        @param refused: it has refused the exchange; else it lets it wait.
         """
-        return [*self._orders.full(instance), *self._orders.settle(now)]
+        return [*self._orders.full(instance, refused), *self._orders.settle(now)]
 
     def fronted(self, ticket: str) -> list[Decision]:
         """

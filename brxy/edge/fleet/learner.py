@@ -12,7 +12,7 @@ from brxy.edge.config.settings import Spawning
 from brxy.edge.events import Events
 from brxy.edge.learning import CapacityUnknown
 from brxy.errors import Unseen
-from brxy.interfaces import Address
+from brxy.interfaces import Address, IInstance, INamespaced
 from brxy.scaler.instance import Instance
 
 __all__ = ["Learner"]
@@ -29,8 +29,11 @@ class Learner:
         self._events = events
         self._reported: set[str | None] = set()
 
-    def learn(self, instance: Instance, address: Address, spawning: Spawning) -> Learn | None:
+    def learn(
+        self, instance: Instance, handle: IInstance, address: Address, spawning: Spawning
+    ) -> Learn | None:
         """
+        @param handle: what the spawner returned for the instance.
         @return: what learns the capacity of an instance; L{None} if that is fixed, or can't be
             learned.
         """
@@ -42,6 +45,7 @@ class Learner:
                 address,
                 instance.max_capacity,
                 partial(self._unlearned, instance),
+                pid=_namespace(handle),
                 server_first=spawning.speaks_first == "server",
             )
         except Unseen as error:
@@ -53,3 +57,16 @@ class Learner:
         if instance.spawn not in self._reported:
             self._reported.add(instance.spawn)
             self._events.emit(CapacityUnknown(instance.route, instance.ticket, reason))
+
+
+def _namespace(handle: IInstance) -> int | None:
+    """
+    @return: a process in the network namespace of an instance; L{None} if that is our own.
+    @raise Unseen: the namespace is another one, and not known.
+    """
+    if not INamespaced.providedBy(handle):
+        return None
+    pid = INamespaced(handle).pid
+    if pid is None:
+        raise Unseen("it may be on another machine")
+    return pid

@@ -22,7 +22,7 @@ from brxy.edge.slots.access import Access
 from brxy.edge.slots.front import Front, Host
 from brxy.edge.slots.reach import Greeted
 from brxy.errors import NodeEnded, NodeRefused
-from brxy.interfaces import Address, Gone, ISpawner
+from brxy.interfaces import Address, Gone, IInstance, ISpawner
 from brxy.reactor.alarm import Alarm
 from brxy.scaler.decisions import Decision, Fail
 from brxy.scaler.instance import Instance, State
@@ -147,11 +147,11 @@ class Scaling:
         """
         self._perform(self._scaler.resized(instance, capacity, self._seconds()))
 
-    def full(self, instance: Instance) -> None:
+    def full(self, instance: Instance, refused: bool = False) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
-        self._perform(self._scaler.full(instance, self._seconds()))
+        self._perform(self._scaler.full(instance, refused, self._seconds()))
 
     # Slots
 
@@ -249,7 +249,9 @@ class Scaling:
 
     # Instances, as their spawners see them
 
-    def fronted(self, instance: Instance, address: Address, spawning: Spawning) -> None:
+    def fronted(
+        self, instance: Instance, handle: IInstance, address: Address, spawning: Spawning
+    ) -> None:
         """
         See L{brxy.edge.fleet.starter.Owner}.
         """
@@ -264,7 +266,7 @@ class Scaling:
             spawning.old_idle_timeout,
             lambda: self.starter.stop(instance),
             spawning.send_proxy,
-            self._learner.learn(instance, address, spawning),
+            self._learner.learn(instance, handle, address, spawning),
         )
         self._reaches.front(instance, front)
         self._changed()

@@ -28,7 +28,9 @@ class Owner(Protocol):
     What a L{Starter} needs of its owner: it reports there.
     """
 
-    def fronted(self, instance: Instance, address: Address, spawning: Spawning) -> None:
+    def fronted(
+        self, instance: Instance, handle: IInstance, address: Address, spawning: Spawning
+    ) -> None:
         """
         An instance can be reached at an address: the edge fronts it.
         """
@@ -185,7 +187,7 @@ class Starter:
     def _watch(self, instance: Instance, handle: IInstance, spawning: Spawning) -> None:
         self._handles[instance] = handle
         handle.ready.addCallbacks(
-            lambda address: self._owner.fronted(instance, address, spawning), self._unready
+            lambda address: self._owner.fronted(instance, handle, address, spawning), self._unready
         )
         handle.gone.addCallback(lambda gone: self._ended(instance, gone))
         heard: list[Deferred[Any]] = [handle.ready, handle.gone]

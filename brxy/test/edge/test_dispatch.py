@@ -58,7 +58,7 @@ class _Supply:
     def resized(self, instance: Instance, capacity: int) -> None:
         self.calls.append(("resized", capacity))
 
-    def full(self, instance: Instance) -> None:
+    def full(self, instance: Instance, refused: bool = False) -> None:
         self.calls.append(("full", instance))
 
     def answered(self, instance: Instance) -> None:

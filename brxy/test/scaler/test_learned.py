@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.offer import UNLIMITED
 from brxy.scaler.instance import Instance, State
-from brxy.scaler.learned import Capacities
+from brxy.scaler.learned import MISSES, Capacities
 from brxy.scaler.orders import DOUBT
 from brxy.scaler.rules import Rule
 from brxy.test.support.memory.fleets import FakeEdge
@@ -49,6 +49,19 @@ class FirstTests(SynchronousTestCase):
         self.assertEqual(self.edge.waiting["r"], 12)
         self.assertEqual(len(self.edge.hold(1)), 1)
         self.assertEqual(self.edge.hold(3), [])
+
+    def test_refusals(self) -> None:
+        """
+        One that refuses is full after some refusals in a row: another worker may be free.
+        """
+        [instance] = self.edge.hold(16)
+        self.edge.start(instance)
+        for _ in range(MISSES - 1):
+            self.assertEqual(self.edge.full(instance, refused=True), [])
+        self.edge.grow(instance, 2)
+        for _ in range(MISSES - 1):
+            self.assertEqual(self.edge.full(instance, refused=True), [])
+        self.assertEqual(len(self.edge.full(instance, refused=True)), 7)
 
     def test_takesAll(self) -> None:
         """
@@ -374,7 +387,7 @@ class NodeTests(SynchronousTestCase):
         edge.end(instance)
         self.assertIs(instance.state, State.GONE)
         edge.perform(edge.scaler.resized(instance, 3, edge.now))
-        edge.perform(edge.scaler.full(instance, edge.now))
+        edge.perform(edge.scaler.full(instance, False, edge.now))
         self.assertEqual((edge.settled, instance.capacity), ([], 1))
 
 

@@ -84,7 +84,9 @@ class _Owner:
     def __init__(self, told: list[tuple[Any, ...]]) -> None:
         self._told = told
 
-    def fronted(self, instance: Instance, address: Address, spawning: Spawning) -> None:
+    def fronted(
+        self, instance: Instance, handle: IInstance, address: Address, spawning: Spawning
+    ) -> None:
         self._told.append(("ready", instance, address, spawning))
 
     def gone(self, instance: Instance, gone: Gone) -> None:

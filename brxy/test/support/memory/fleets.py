@@ -201,14 +201,15 @@ class FakeEdge:
         self.serve(instance, capacity - instance.offer.in_flight)
         self.perform(self.scaler.resized(instance, capacity, self.now))
 
-    def full(self, instance: Instance) -> list[Instance]:
+    def full(self, instance: Instance, refused: bool = False) -> list[Instance]:
         """
         Have an instance not take up a probe.
 
+        @param refused: it refuses the probe; else it lets it wait.
         @return: the orders for what waits.
         """
         before = len(self.spawned)
-        self.perform(self.scaler.full(instance, self.now))
+        self.perform(self.scaler.full(instance, refused, self.now))
         return self.spawned[before:]
 
     def finish(self, instance: Instance) -> None:
