@@ -231,9 +231,7 @@ def _makeClientPorts(
 
 
 def _makeAdmission(reactor: Any, settings: EdgeSettings, events: Events) -> Admission:
-    slots = max(
-        (each.rule.capacity or LEARNED_SLOTS for each in settings.spawns), default=LEARNED_SLOTS
-    )
+    slots = max((each.rule.capacity or LEARNED_SLOTS for each in settings.spawns), default=1)
     return Admission(
         settings.limits.max_connections,
         lambda files: clientsAllowed(files, settings.max_total, slots),

@@ -216,7 +216,7 @@ class RestartTests(_Clients):
         """
         return self.start(
             *(PYTHON, "-m", "brxy.edge", "--port", ANYWHERE, "--node-port", "unix:nodes"),
-            *("--state-dir", "state", "--max-instances", "3"),
+            *("--state-dir", "state", "--capacity", "1", "--max-instances", "3"),
             *("--", "twistd", "-n", "brxy-node", "--", PYTHON, "-I", "-S", LIGHT),
         )
 
