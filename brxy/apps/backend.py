@@ -35,7 +35,7 @@ class Backend(Probing):
         self._end_wanted = self._paused = False
         estimate = self._estimate
         if estimate is not None:
-            self.sent = len(first)
+            self.sent = 0
             if not estimate.begin() and not self._beginProbe():
                 return
         connection = self._connection
@@ -49,6 +49,7 @@ class Backend(Probing):
                     self._sendByte(connection)
                     return
                 if first:
+                    self.sent = len(first)
                     connection.write(first)
                 relay.accepted()
                 return

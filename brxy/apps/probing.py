@@ -102,6 +102,7 @@ class Probing(Keeper):
         rest = b"".join(self._outbox)
         self._outbox = []
         if rest:
+            self.sent += len(rest)
             connection.write(rest)
         if self._paused:
             connection.pause()
@@ -144,7 +145,6 @@ class Probing(Keeper):
         connection = self._connection
         assert connection is not None, "taken up without a connection"
         self._probing = False
-        self.sent += sum(map(len, self._outbox))
         self._sendRest(connection).takenUp()
 
     def takeBack(self) -> None:

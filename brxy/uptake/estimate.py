@@ -15,7 +15,7 @@ WINDOW = 60.0
 # After a probe that was not taken up, the next one waits: the pause grows from the first to the
 # second (seconds) by the third each time.
 PAUSE_LEAST = 0.002
-PAUSE_MOST = 1.0
+PAUSE_MOST = 0.25
 GROWTH = 1.3
 
 
@@ -126,17 +126,21 @@ class Estimate:
         self.probing = self.waits = False
         self.working += 1
 
-    def takenUp(self, at_work: int) -> bool:
+    def takenUp(self) -> None:
         """
         The app has taken the probe up.
-
-        @param at_work: how many exchanges the app has taken up and not finished, this one
-            included.  Those that it has whole may be more: some may wait within its queue.
-        @return: whether the capacity is higher than before.
         """
         self.promote()
         self.begun += 1
         self.pause = PAUSE_LEAST
+
+    def prove(self, at_work: int) -> bool:
+        """
+        The app is at work on a number of exchanges.  It may have more: some may wait within
+        its queue.
+
+        @return: whether the capacity is higher than before.
+        """
         self._high = max(self._high, at_work)
         if at_work <= self._proven:
             return False

@@ -27,7 +27,7 @@ LOOKS = (0.0,) * 8 + (0.001, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
 
 # A probe that was accepted and is not read within this (seconds) is one too many: the app has
 # accepted more than it works on.
-UNREAD_LIMIT = 0.005
+UNREAD_LIMIT = 0.01
 
 # A probe that the app does not accept is taken back after this (seconds).
 BOUND = 2.0
@@ -41,6 +41,10 @@ UNSEEN_LIMIT = 0.05
 # After this (seconds) without an answer, an app that serves one connection at a time may be
 # waiting on an idle one.
 IDLE_LIMIT = 0.004
+
+# When to count again what the app is at work on, if it has more than that (seconds); the pause
+# doubles each time.
+PROOF_PAUSE = 0.004
 
 # An app that closes this many probes in a row can't be probed.
 CLOSES = 3
@@ -83,7 +87,7 @@ class Uptake:
         self._server_first = server_first
         self._stopped = stopped
         self._probe: _Probe | None = None
-        self._timers: dict[Callable[[], None], IDelayedCall] = {}
+        self._timers: dict[str, IDelayedCall] = {}
         self._app: tuple[str, int] | None = None
         self._closes = 0
 
@@ -97,16 +101,19 @@ class Uptake:
         self.audit.stop()
         self._diag.close()
 
-    def _after(self, seconds: float, call: Callable[[], None]) -> None:
-        timer = self._timers.pop(call, None)
+    def _after(self, seconds: float, what: str, call: Callable[[], None]) -> None:
+        """
+        Have this happen later, in place of what was to happen for the same purpose.
+        """
+        timer = self._timers.pop(what, None)
         if timer is not None:
             timer.cancel()
 
         def expired() -> None:
-            del self._timers[call]
+            del self._timers[what]
             call()
 
-        self._timers[call] = self._clock.callLater(seconds, expired)
+        self._timers[what] = self._clock.callLater(seconds, expired)
 
     # The probe
 
@@ -118,11 +125,11 @@ class Uptake:
         """
         if not self.estimate.probe():
             # Its slot pulls no longer, and another one may have to.
-            self._after(0.0, self._changed)
+            self._after(0.0, "change", self._changed)
             return False
         self._probe = _Probe(backend, self._clock.seconds())
         # The app may not even take the connection.
-        self._after(BOUND, self._look)
+        self._after(BOUND, "look", self._look)
         return True
 
     def sent(self) -> None:
@@ -139,7 +146,7 @@ class Uptake:
     def _lookAgain(self, probe: _Probe) -> None:
         pause = LOOKS[min(probe.looks, len(LOOKS) - 1)]
         probe.looks += 1
-        self._after(pause, self._look)
+        self._after(pause, "look", self._look)
 
     def _look(self) -> None:
         probe = self._probe
@@ -192,10 +199,22 @@ class Uptake:
     def _takenUp(self, probe: _Probe) -> None:
         self._probe = None
         self._closes = 0
-        at_work, _ = self.backends.survey()
-        self.estimate.takenUp(at_work)
+        self.estimate.takenUp()
         probe.backend.takenUp()
+        self._prove(PROOF_PAUSE)
         self._changed()
+
+    def _prove(self, pause: float) -> None:
+        """
+        Count the exchanges that the app is at work on.  If it has not begun to read all that
+        it has, count again: it may have got one just before, or not be up to speed yet.
+        """
+        estimate = self.estimate
+        at_work, _ = self.backends.survey()
+        if estimate.prove(at_work):
+            self._changed()
+        if at_work < estimate.working and estimate.working > estimate.capacity:
+            self._after(pause, "proof", lambda: self._prove(2 * pause))
 
     def promote(self) -> None:
         """
@@ -221,9 +240,9 @@ class Uptake:
         """
         self._probe = None
         self.estimate.refused()
-        self._after(self.estimate.pause, self._pauseOver)
+        self._after(self.estimate.pause, "pause", self._pauseOver)
         # When the slot of the probe is free again.
-        self._after(0.0, self._changed)
+        self._after(0.0, "change", self._changed)
 
     def answered(self) -> None:
         """
@@ -260,7 +279,7 @@ class Uptake:
         if self.estimate.pauseOver(queue is not None and queue.waiting >= queue.listeners):
             self._changed()
         else:
-            self._after(self.estimate.pause, self._pauseOver)
+            self._after(self.estimate.pause, "pause", self._pauseOver)
 
 
 class _Probe:
