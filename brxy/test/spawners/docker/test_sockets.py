@@ -7,11 +7,15 @@ from __future__ import annotations
 import subprocess
 from typing import cast
 
+from twisted.internet.defer import gatherResults
+
 from brxy.errors import Unseen
 from brxy.interfaces import INamespaced
 from brxy.spawners.docker.engine import Engine
 from brxy.test.spawners.docker.test_spawner import DockerSpawnerTests
-from brxy.test.support.processes.programs import PYTHON
+from brxy.test.support.docker.containers import ContainerTests
+from brxy.test.support.docker.dockerd import MISSING, MOUNTS, NODE
+from brxy.test.support.processes.programs import ANYWHERE, DEMO, PYTHON, TWISTD
 from brxy.uptake.namespaces import diagIn
 
 # Prints what is seen of a connection to an app, a byte having been sent: while the app is paused,
@@ -91,3 +95,43 @@ class SocketsTests(DockerSpawnerTests):
         """
         self.assertTrue(self.engine.local)
         self.assertFalse(Engine(self.reactor, "tcp://127.0.0.1:2375").local)
+
+
+class EdgeTests(ContainerTests):
+    """
+    Tests of an edge with containers whose app takes one request at once.
+    """
+
+    if MISSING:
+        skip = MISSING
+
+    SPAWN = (
+        f"docker: image={NODE} volume={MOUNTS} port=8000 max=2"
+        f" -- /usr/bin/python3 {DEMO} -d 0.5"
+    )
+
+    async def test_learned(self) -> None:
+        """
+        In the daemon's process namespace the edge learns the capacity.
+        """
+        edge = self.start(
+            *(*self.dockerd.within(), TWISTD, "-n", "brxy-edge", "--port", ANYWHERE),
+            *("--spawn", self.SPAWN),
+            DOCKER_HOST=self.dockerd.host,
+        )
+        address = await self.address(edge)
+        answers = await gatherResults([self.get(address) for _ in range(3)])
+        self.assertEqual([each.status for each in answers], [200] * 3, edge.out)
+        await self.said(edge, "learned its capacity: 1")
+        self.assertNotIn("can't learn", edge.out)
+
+    async def test_unknown(self) -> None:
+        """
+        Elsewhere it reports once that it can't, and gives each container one request.
+        """
+        edge = self.dockerEdge(self.SPAWN)
+        address = await self.address(edge)
+        answers = await gatherResults([self.get(address) for _ in range(3)])
+        self.assertEqual([each.status for each in answers], [200] * 3, edge.out)
+        self.assertEqual(edge.out.count("can't learn its capacity, which counts as 1: "), 1)
+        await self.stopped(edge)
