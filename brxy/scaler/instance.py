@@ -157,7 +157,7 @@ class Instance:
     @ivar learns: its capacity is learned from what its app takes up.
     @ivar expected: how many exchanges one that learns is counted on for; L{None}: any number.
     @ivar max_capacity: how many exchanges one that learns may take at once.
-    @ivar settled: it learns, and has been found full.
+    @ivar full_at: when it was last found full.
     @ivar doubted_at: since when waiters have counted on more than it is sure to take.
     @ivar generation: its start by the edge's clock, in microseconds since the
         epoch, made to rise strictly.
@@ -207,7 +207,7 @@ class Instance:
     learns: bool = False
     expected: int | None = None
     max_capacity: int = UNLIMITED
-    settled: bool = False
+    full_at: float | None = None
     doubted_at: float | None = None
     offer: Offer = field(init=False)
 
@@ -281,11 +281,11 @@ class Instance:
         """
         self.doubted_at = since
 
-    def settle(self) -> None:
+    def fill(self, now: float) -> None:
         """
         It was found full.
         """
-        self.settled, self.expected = True, self.capacity
+        self.full_at, self.expected = now, self.capacity
 
     def openSlot(self) -> None:
         """

@@ -20,11 +20,16 @@ from brxy.scaler.decisions import Decision, Learned, Settled
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.rules import Rule
 
-__all__ = ["MISSES", "Capacities"]
+__all__ = ["BELIEVED", "MISSES", "Capacities"]
 
 # An instance that refuses this many probes in a row is full.  Fewer may have come to the busy
 # workers of a server that has others.
 MISSES = 8
+
+# An instance that was found full counts as full for this long (seconds), though it may be
+# about to take up one more.  Later, the ledger first waits whether it does: that takes much
+# less time than a start.  An instance that has waiters is found full more often than that.
+BELIEVED = 3.0
 
 
 class Capacities:
@@ -62,7 +67,7 @@ class Capacities:
         expected = self.expected(rule.name, route) if rule.learns else rule.capacity
         return UNLIMITED if expected is None else expected
 
-    def offers(self, instance: Instance) -> int:
+    def offers(self, instance: Instance, now: float) -> int:
         """
         How many more exchanges an instance can take, now or once it is ready.  One of which
         it is unknown how many it takes can take all there are.
@@ -73,12 +78,12 @@ class Capacities:
         expected = instance.expected
         if expected is None and instance.state < State.READY:
             expected = self.expected(instance.spawn, instance.route)
-        if expected is None:
+        if expected is None or _probed(instance, now):
             return UNLIMITED
         # Those beyond its capacity are not taken up yet, and still count as waiters.
         return max(0, expected - min(busy, instance.capacity))
 
-    def mayGrow(self, instance: Instance) -> bool:
+    def mayGrow(self, instance: Instance, now: float) -> bool:
         """
         Whether an instance is counted on for more than it has shown lately.
         """
@@ -86,7 +91,11 @@ class Capacities:
             instance.learns
             and instance.state is State.READY
             and not instance.offer.suspended
-            and (instance.expected is None or instance.expected > instance.capacity)
+            and (
+                instance.expected is None
+                or instance.expected > instance.capacity
+                or _probed(instance, now)
+            )
         )
 
     # What happens to an instance
@@ -98,7 +107,7 @@ class Capacities:
         if instance.learns and instance.ready_since is None and instance.expected is None:
             instance.expect(self.expected(instance.spawn, instance.route))
 
-    def resized(self, instance: Instance, capacity: int) -> list[Decision]:
+    def resized(self, instance: Instance, capacity: int, now: float) -> list[Decision]:
         """
         An instance that learns has another capacity now.
         """
@@ -112,7 +121,7 @@ class Capacities:
             del self._found[key]
             decisions.append(Learned())
         if capacity >= instance.max_capacity:
-            decisions += self.full(instance)
+            decisions += self.full(instance, now)
         return decisions
 
     def refused(self, instance: Instance) -> bool:
@@ -124,26 +133,26 @@ class Capacities:
         misses = self._misses[instance] = self._misses.get(instance, 0) + 1
         return misses >= MISSES
 
-    def full(self, instance: Instance) -> list[Decision]:
+    def full(self, instance: Instance, now: float) -> list[Decision]:
         """
         An instance that learns was found full: it takes no more than its capacity now.
         """
-        decisions: list[Decision] = []
-        known = (instance.spawn or "", instance.route) in self._found
-        if known and instance.settled and instance.expected == instance.capacity:
-            return decisions
-        if not instance.settled:
-            decisions.append(Settled(instance, instance.capacity))
-        instance.settle()
+        first = instance.full_at is None
+        known = not first and (instance.spawn or "", instance.route) in self._found
+        changed = instance.expected != instance.capacity
+        instance.fill(now)
+        if known and not changed:
+            return []
+        decisions: list[Decision] = [Settled(instance, instance.capacity)] if first else []
         return decisions + self._note(instance)
 
-    def stalled(self, instance: Instance) -> list[Decision]:
+    def stalled(self, instance: Instance, now: float) -> list[Decision]:
         """
         An instance was counted on, and has taken up no more for a while.
         """
         instance.doubt(None)
         if instance.offer.in_flight >= instance.capacity:
-            return self.full(instance)
+            return self.full(instance, now)
         # It takes not even what it is sure to take, which says nothing of others.
         instance.expect(instance.capacity)
         return []
@@ -190,3 +199,13 @@ class Capacities:
             self._found[spawn, route] = capacity
         for key in list(self._found)[: -self.MOST]:
             del self._found[key]
+
+
+def _probed(instance: Instance, now: float) -> bool:
+    """
+    Whether an instance has an exchange that it may be about to take up, beyond what it is
+    sure to take.
+    """
+    if instance.offer.in_flight <= instance.capacity:
+        return False
+    return instance.full_at is None or now >= instance.full_at + BELIEVED

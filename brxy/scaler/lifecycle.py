@@ -39,7 +39,7 @@ class Lifecycle:
         """
         if instance.offer.suspended or not self.isAlive(instance, now):
             return 0
-        return self._capacities.offers(instance)
+        return self._capacities.offers(instance, now)
 
     def isAlive(self, instance: Instance, now: float) -> bool:
         """

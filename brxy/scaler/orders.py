@@ -96,30 +96,32 @@ class Orders:
         """
         self._worklist[route] = None
 
-    def greeted(self, instance: Instance, capacity: int, learns: bool) -> list[Decision]:
+    def greeted(
+        self, instance: Instance, capacity: int, learns: bool, now: float
+    ) -> list[Decision]:
         """
         The node of an instance says how many exchanges it takes at once.
         """
         if instance.learn(learns):
             self.recount(instance.route)
         if learns:
-            return self.resized(instance, capacity)
+            return self.resized(instance, capacity, now)
         if instance.resize(capacity):
             self.recount(instance.route)
         if instance.spawn is not None and self._rules[instance.spawn].learns:
             return self._capacities.fixed(instance)
         return []
 
-    def resized(self, instance: Instance, capacity: int) -> list[Decision]:
+    def resized(self, instance: Instance, capacity: int, now: float) -> list[Decision]:
         """
         An instance that learns takes another number of exchanges at once than before.
         """
         if not instance.learns or instance.state is State.GONE or capacity == instance.capacity:
             return []
         self.recount(instance.route)
-        return self._capacities.resized(instance, capacity)
+        return self._capacities.resized(instance, capacity, now)
 
-    def full(self, instance: Instance, refused: bool) -> list[Decision]:
+    def full(self, instance: Instance, refused: bool, now: float) -> list[Decision]:
         """
         An instance did not take up an exchange beyond its capacity.
         """
@@ -128,7 +130,7 @@ class Orders:
         if refused and not self._capacities.refused(instance):
             return []
         self.recount(instance.route)
-        return self._capacities.full(instance)
+        return self._capacities.full(instance, now)
 
     def settle(self, now: float) -> list[Decision]:
         """
@@ -256,7 +258,7 @@ class Orders:
         growing = []
         offered = 0
         for each in fleet.instances.values():
-            if self._capacities.mayGrow(each) and self._lifecycle.isAlive(each, now):
+            if self._capacities.mayGrow(each, now) and self._lifecycle.isAlive(each, now):
                 growing.append(each)
                 offered += each.capacity - min(each.capacity, each.offer.in_flight)
             else:
@@ -268,7 +270,7 @@ class Orders:
             if waiters > offered and now < since + DOUBT:
                 self._ledger.lookAt(fleet, since + DOUBT, now)
             elif waiters > offered:
-                decisions += self._capacities.stalled(each)
+                decisions += self._capacities.stalled(each, now)
         return decisions
 
     def _isDoomed(self, fleet: Fleet, now: float) -> bool:

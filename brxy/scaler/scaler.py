@@ -179,7 +179,7 @@ class Scaler:
             route's.
         """
         instance = self._ledger.admit(ticket, node_id, route, generation, now)
-        decisions = self._orders.greeted(instance, capacity, learns)
+        decisions = self._orders.greeted(instance, capacity, learns, now)
         decisions += self._lifecycle.connect(instance)
         instance.openSlot()
         return instance, [*decisions, *self._orders.settle(now)]
@@ -188,7 +188,7 @@ class Scaler:
         """
         An instance that learns is sure to take another number of exchanges at once.
         """
-        return [*self._orders.resized(instance, capacity), *self._orders.settle(now)]
+        return [*self._orders.resized(instance, capacity, now), *self._orders.settle(now)]
 
     def full(self, instance: Instance, refused: bool, now: float) -> list[Decision]:
         """
@@ -196,7 +196,7 @@ class Scaler:
 
         @param refused: it has refused the exchange; else it lets it wait.
         """
-        return [*self._orders.full(instance, refused), *self._orders.settle(now)]
+        return [*self._orders.full(instance, refused, now), *self._orders.settle(now)]
 
     def fronted(self, ticket: str) -> list[Decision]:
         """

@@ -140,7 +140,7 @@ def _instance(instance: Instance, now: float) -> InstanceSnapshot:
         instance.newest,
         instance.capacity,
         instance.learns,
-        instance.settled,
+        instance.full_at is not None,
         offer.in_flight,
         len(offer.ready),
         offer.suspended,

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.offer import UNLIMITED
 from brxy.scaler.instance import Instance, State
-from brxy.scaler.learned import MISSES, Capacities
+from brxy.scaler.learned import BELIEVED, MISSES, Capacities
 from brxy.scaler.orders import DOUBT
 from brxy.scaler.rules import Rule
 from brxy.test.support.memory.fleets import FakeEdge
@@ -188,6 +188,28 @@ class KnownTests(SynchronousTestCase):
         self.assertEqual(self.edge.hold(4), [])
         self.assertEqual(len(self.edge.hold(1)), 1)
         self.assertEqual(self.known(), 4)
+
+    def test_probed(self) -> None:
+        """
+        If an instance was not found full lately, it is first seen whether it takes more.
+        """
+        self.edge.advance(BELIEVED)
+        self.first.offer.in_flight += 1
+        self.assertEqual(self.edge.hold(5), [])
+        self.assertEqual(len(self.edge.full(self.first)), 2)
+        self.assertEqual(len(self.edge.hold(4)), 1)
+        self.edge.advance(0.9 * BELIEVED)
+        self.assertEqual(len(self.edge.hold(4)), 1)
+
+    def test_probedForLong(self) -> None:
+        """
+        That takes no longer than with one of which nothing is known.
+        """
+        self.edge.advance(BELIEVED)
+        self.first.offer.in_flight += 1
+        self.edge.hold(5)
+        self.edge.advance(1.1 * DOUBT)
+        self.assertEqual(len(self.edge.spawned), 3)
 
     def test_more(self) -> None:
         """
@@ -448,7 +470,7 @@ class CapacitiesTests(SynchronousTestCase):
         capacities = Capacities()
         for number in range(3 * Capacities.MOST):
             for route in ("often", f"r{number}"):
-                capacities.full(Instance("t", route, 3, 1, spawn="s", learns=True))
+                capacities.full(Instance("t", route, 3, 1, spawn="s", learns=True), 0.0)
         self.assertEqual(len(capacities), Capacities.MOST)
         self.assertEqual(capacities.expected("s", "often"), 3)
         self.assertIsNone(capacities.expected("s", "r0"))
