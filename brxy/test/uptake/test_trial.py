@@ -128,7 +128,7 @@ class HigherTests(SynchronousTestCase):
 
     def test_soon(self) -> None:
         """
-        Queues that nobody notices don't matter.
+        A queue that costs little time does not matter.
         """
         trial = Trial(sample(4, SOON / 3), 4, 6)
         self.assertIs(outcome(trial, sample(6, SOON / 2)), Outcome.FOUND)
