@@ -100,7 +100,7 @@ class Orders:
         self, instance: Instance, capacity: int, learns: bool, now: float
     ) -> list[Decision]:
         """
-        The node of an instance says how many exchanges it takes at once.
+        The node of an instance, or what fronts it, says how many exchanges it takes at once.
         """
         if instance.learn(learns):
             self.recount(instance.route)
@@ -108,9 +108,12 @@ class Orders:
             return self.resized(instance, capacity, now)
         if instance.resize(capacity):
             self.recount(instance.route)
-        if instance.spawn is not None and self._rules[instance.spawn].learns:
-            return self._capacities.fixed(instance)
-        return []
+        if instance.spawn is None or not self._rules[instance.spawn].learns:
+            return []
+        decisions = self._capacities.fixed(instance)
+        if decisions:
+            self.recount(instance.route)
+        return decisions
 
     def resized(self, instance: Instance, capacity: int, now: float) -> list[Decision]:
         """

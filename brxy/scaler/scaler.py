@@ -182,7 +182,7 @@ class Scaler:
         decisions = self._orders.greeted(instance, capacity, learns, now)
         decisions += self._lifecycle.connect(instance)
         instance.openSlot()
-        return instance, [*decisions, *self._orders.settle(now)]
+        return instance, decisions + self._orders.settle(now)
 
     def resized(self, instance: Instance, capacity: int, now: float) -> list[Decision]:
         """
@@ -192,18 +192,19 @@ class Scaler:
 
     def full(self, instance: Instance, refused: bool, now: float) -> list[Decision]:
         """
-        An instance that learns did not take up an exchange beyond its capacity.
-
-        @param refused: it has refused the exchange; else it lets it wait.
+        An instance that learns has refused an exchange beyond its capacity, or lets it wait.
         """
         return [*self._orders.full(instance, refused, now), *self._orders.settle(now)]
 
-    def fronted(self, ticket: str) -> list[Decision]:
+    def fronted(self, ticket: str, now: float) -> list[Decision]:
         """
         The address of an instance is known, and the edge fronts it itself.
         """
         instance = self._ledger.byTicket(ticket)
-        return [] if instance is None else self._lifecycle.connect(instance)
+        if instance is None:
+            return []
+        decisions = self._orders.greeted(instance, instance.capacity, instance.learns, now)
+        return [*decisions, *self._lifecycle.connect(instance), *self._orders.settle(now)]
 
     def slotClosed(self, instance: Instance, now: float) -> list[Decision]:
         """

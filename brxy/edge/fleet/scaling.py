@@ -270,7 +270,7 @@ class Scaling:
         )
         self._reaches.front(instance, front)
         self._changed()
-        self._perform(self._scaler.fronted(instance.ticket))
+        self._perform(self._scaler.fronted(instance.ticket, self._seconds()))
         # A decision is made only for a change; a node learns this from WELCOME.
         front.setNewest(instance.newest)
         front.start()

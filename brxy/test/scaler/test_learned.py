@@ -374,6 +374,18 @@ class NodeTests(SynchronousTestCase):
         self.assertEqual(edge.full(instance), [])
         self.assertEqual(edge.learned, 1)
 
+    def test_fronted(self) -> None:
+        """
+        The edge may be unable to learn how many one takes that it fronts: then that holds for
+        the others as well, which are ordered at once.
+        """
+        edge = FakeEdge([LEARNS])
+        [instance] = edge.hold(5)
+        instance.learn(False)
+        edge.perform(edge.scaler.fronted(instance.ticket, edge.now))
+        self.assertEqual(len(edge.spawned), 5)
+        self.assertEqual(edge.learned, 1)
+
     def test_learns(self) -> None:
         """
         A node may learn what an order counted on.

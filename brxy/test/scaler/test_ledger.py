@@ -91,10 +91,10 @@ class HelloTests(SynchronousTestCase):
         An instance whose address is known is as good as connected.
         """
         [instance] = self.edge.hold()
-        self.edge.perform(self.edge.scaler.fronted(instance.ticket))
+        self.edge.perform(self.edge.scaler.fronted(instance.ticket, self.edge.now))
         self.assertEqual(instance.state, State.CONNECTED)
         self.assertTrue(self.edge.newest[instance])
-        self.assertEqual(self.edge.scaler.fronted("nobody"), [])
+        self.assertEqual(self.edge.scaler.fronted("nobody", self.edge.now), [])
 
 
 class RestartTests(SynchronousTestCase):

@@ -106,8 +106,7 @@ class EdgeTests(ContainerTests):
         skip = MISSING
 
     SPAWN = (
-        f"docker: image={NODE} volume={MOUNTS} port=8000 max=2"
-        f" -- /usr/bin/python3 {DEMO} -d 0.5"
+        f"docker: image={NODE} volume={MOUNTS} port=8000 max=2 -- /usr/bin/python3 {DEMO} -d 0.5"
     )
 
     async def test_learned(self) -> None:
