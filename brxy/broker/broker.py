@@ -70,14 +70,15 @@ class Broker(Generic[W, S]):
         waiter.deadline = now + self._hold_timeout
         pool = self._pools.get(route)
         if pool is not None:
-            slot = self._pools.take(route, pool)
+            # The same as by Pools.take(), but faster.
+            slot = pool.take()
+            if not pool.offering:
+                del self._pools[route]
             offer = slot.offer
             if offer.in_flight <= offer.capacity:
                 return Match(waiter, slot)
-            if reason := self._waiters.admit(waiter):
-                self.finish(slot)
-                self._enter(slot)
-                return Reject(waiter, reason)
+            # As one that is offered again, it may be one more than the limits allow.
+            self._waiters.admitAgain(waiter)
             self._waiters.probe(waiter, slot)
             return Probe(waiter, slot)
         if reason := self._waiters.admit(waiter):
@@ -197,7 +198,9 @@ class Broker(Generic[W, S]):
         if offer.suspended:
             offer.ready[slot] = None
         elif self._probes and offer.route in self._probes:
-            self._enter(slot)
+            offer.ready[slot] = None
+            if len(offer.ready) == 1:
+                self._pools.enter(offer)
             return self._recall(offer.route) or self.more(offer.route)
         elif (line := self._lines.get(offer.route)) is not None:
             offer.in_flight += 1
@@ -246,14 +249,9 @@ class Broker(Generic[W, S]):
         is offered again.
         """
         offer = slot.offer
-        was_full = offer.in_flight == offer.capacity
         offer.in_flight -= 1
-        if was_full and offer.ready and not offer.suspended:
-            self._pools[offer.route].improve(offer)
-        if self._probes and (probes := self._probes.get(offer.route)) is not None:
-            waiter = probes.on(slot)
-            if waiter is not None:
-                self._waiters.release(waiter)
+        if offer.watched:
+            self._finished(slot, offer)
 
     def hasLapsed(self, slot: S) -> bool:
         """
@@ -272,7 +270,7 @@ class Broker(Generic[W, S]):
 
         @return: a waiter to recall, for a slot that is no longer beyond the capacity.
         """
-        was_full, offer.capacity = offer.full, capacity
+        was_full, offer.capacity, offer.watched = offer.full, capacity, True
         if was_full and not offer.full and offer.ready and not offer.suspended:
             self._pools[offer.route].improve(offer)
             return self._recall(offer.route)
@@ -301,6 +299,18 @@ class Broker(Generic[W, S]):
         return None
 
     # Lines and pools
+
+    def _finished(self, slot: S, offer: Offer) -> None:
+        pool = None
+        if offer.ready and not offer.suspended:
+            pool = self._pools[offer.route]
+            if offer.in_flight == offer.capacity - 1:
+                pool.improve(offer)
+        probes = self._probes.get(offer.route)
+        waiter = None if probes is None else probes.on(slot)
+        if waiter is not None:
+            self._waiters.release(waiter)
+        offer.watched = probes is not None or (pool is not None and len(pool) > 1)
 
     def _match(self, route: str, line: Line[W], slot: S) -> Match[W, S] | Probe[W, S]:
         """
@@ -331,9 +341,3 @@ class Broker(Generic[W, S]):
         probes.recall(waiter)
         self._waiters.release(waiter)
         return Recall(waiter)
-
-    def _enter(self, slot: S) -> None:
-        offer = slot.offer
-        offer.ready[slot] = None
-        if len(offer.ready) == 1:
-            self._pools.enter(offer)

@@ -31,6 +31,7 @@ class Offer:
     @ivar ready: the slots that can take an exchange, in the order in which they became
         ready.
     @ivar in_flight: exchanges that the instance has now.
+    @ivar watched: the end of an exchange may change more than C{in_flight}.
     @ivar suspended: the instance took an exchange and did not accept it; it gets no
         more until it answers.
     """
@@ -41,6 +42,7 @@ class Offer:
     ready: dict[Any, None] = field(factory=dict, repr=False)
     in_flight: int = 0
     capacity: int = UNLIMITED
+    watched: bool = False
     suspended: bool = False
 
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Generic, TypeVar
 
-from brxy.broker.offer import Offer, Slot
+from brxy.broker.offer import UNLIMITED, Offer, Slot
 
 __all__ = ["Pool", "Pools"]
 
@@ -27,8 +27,9 @@ class Pool(Generic[S]):
     may be higher than it should be, never lower, and is corrected when it comes to the
     top.  That holds because, as long as the pool exists, the exchanges in flight of an
     instance increase only by L{take}, at the top, and L{improve} is called when they fall
-    below the capacity; a single entry is corrected when a second one is added.  Stale
-    entries are dropped at the top, too, or when they are more than half of all.
+    below the capacity; a single entry is corrected when a second one is added, and from
+    then on both instances are watched.  Stale entries are dropped at the top, too, or when
+    they are more than half of all.
 
     @ivar offering: the number of instances that have a ready slot and are not suspended.
     """
@@ -49,7 +50,11 @@ class Pool(Generic[S]):
         self.offering += 1
         heap = self._heap
         if len(heap) == 1:
-            heap[0] = _entry(heap[0][4])
+            alone = heap[0][4]
+            heap[0] = _entry(alone)
+            alone.watched = alone.watched or alone.capacity != UNLIMITED
+        if heap:
+            offer.watched = offer.watched or offer.capacity != UNLIMITED
         heappush(heap, _entry(offer))
 
     def leave(self) -> None:

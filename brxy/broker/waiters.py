@@ -74,7 +74,7 @@ class Waiters(Generic[W, S]):
 
     def admitAgain(self, waiter: W) -> None:
         """
-        Count a waiter that comes back.
+        Count a waiter that comes back, or is probed, whatever the limits are.
         """
         if self._addresses is not None:
             self._addresses.addAgain(waiter.address)
@@ -128,6 +128,7 @@ class Waiters(Generic[W, S]):
         if probes is None:
             probes = self.probes[waiter.route] = Probes()
         probes.add(waiter, slot)
+        slot.offer.watched = True
         self.ages.addAgain(waiter)
 
     def isProbed(self, waiter: W) -> bool:

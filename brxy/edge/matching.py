@@ -247,12 +247,13 @@ class Matching:
             if instance.state is not _READY and not self.supply.pulls(instance):
                 continue
             decision = self._broker.ready(slot)
-            if type(decision) is Match:
+            if decision is None:
+                if self.supply.short:
+                    self.supply.idled(instance)
+            elif type(decision) is Match:
                 self._match(decision)
-            elif decision is not None:
+            else:
                 self.perform(instance.route, decision)
-            elif self.supply.short:
-                self.supply.idled(instance)
 
     def perform(self, route: str, decision: _Decision | None) -> None:
         """

@@ -4,6 +4,7 @@ Random histories of L{brxy.broker.broker}, beside a model of it.
 
 from __future__ import annotations
 
+import math
 import random
 
 from hypothesis import HealthCheck, settings
@@ -17,33 +18,54 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.broker.decisions import Held, Match, Reject
+from brxy.broker.decisions import Held, Match, Probe, Recall, Reject
+from brxy.scaler.instance import Instance
 from brxy.test.support.memory.brokers import FakeBroker, FakeSlot, FakeWaiter, makeInstance
 
 
 class BrokerMachine(RuleBasedStateMachine):
     """
     Random histories of a L{Broker}, beside a model that searches lists.
+
+    @ivar line: the waiters without a slot.
+    @ivar probed: the waiters that are probed, and are held.
+    @ivar standing: those of them that have been probed for some time.
+    @ivar recalled: those whose recall was not answered yet.
+    @ivar busy: the exchanges that were matched, or taken up.
+    @ivar closing: the slots whose exchange the edge has given up.
+    @ivar excused: the probed waiters whose instance has had another ready slot: so they may
+        have been left where they are.
     """
 
     ROUTES = ("r", "s")
     MAX_HELD = 4
     TIMEOUT = 10.0
+    #: None: the capacity is fixed.
+    CAPACITIES = (None, 1, 2, 0)
 
     def __init__(self) -> None:
         super().__init__()
         self.broker = FakeBroker(self.MAX_HELD, self.TIMEOUT)
         self.now = 0.0
         self.line: list[FakeWaiter] = []
+        self.probed: dict[FakeWaiter, FakeSlot] = {}
+        self.standing: set[FakeWaiter] = set()
+        self.recalled: dict[FakeWaiter, FakeSlot] = {}
+        self.excused: set[FakeWaiter] = set()
         self.idle: list[FakeSlot] = []
         self.busy: list[tuple[FakeWaiter, FakeSlot]] = []
-        self.resting: list[FakeSlot] = []
+        self.closing: list[FakeSlot] = []
         self.instances = [
             makeInstance(ticket, generation, route, rank)
             for route in self.ROUTES
             for ticket, generation, rank in (("a", 1, 0), ("b", 1, 0), ("c", 2, 0), ("d", 3, 1))
         ]
         self.flights = dict.fromkeys(self.instances, 0)
+        self.capacities: dict[Instance, float] = dict.fromkeys(self.instances, math.inf)
+        for instance, capacity in zip(self.instances, self.CAPACITIES * 2, strict=True):
+            if capacity is not None:
+                self.broker.resize(instance.offer, capacity)
+                self.capacities[instance] = capacity
         self.resting = [FakeSlot(each) for each in self.instances for _ in range(3)]
 
     # The model
@@ -55,14 +77,17 @@ class BrokerMachine(RuleBasedStateMachine):
             if slot.instance.route == route and not slot.instance.offer.suspended
         ]
 
+    def isFull(self, instance: Instance) -> bool:
+        return self.flights[instance] >= self.capacities[instance]
+
     def best(self, route: str) -> FakeSlot:
         """
         The slot that must be taken: of the best instance, the last one ready.
         """
 
-        def place(slot: FakeSlot) -> tuple[int, int, int, str]:
+        def place(slot: FakeSlot) -> tuple[bool, int, int, int, str]:
             one = slot.instance
-            return (one.rank, -one.generation, -self.flights[one], one.ticket)
+            return (self.isFull(one), one.rank, -one.generation, -self.flights[one], one.ticket)
 
         return min(reversed(self.offered(route)), key=place)
 
@@ -70,12 +95,112 @@ class BrokerMachine(RuleBasedStateMachine):
         line = [waiter for waiter in self.line if waiter.route == route]
         return sorted(line, key=lambda waiter: waiter.number)
 
-    def matched(self, waiter: FakeWaiter, slot: FakeSlot) -> None:
-        self.busy.append((waiter, slot))
+    def held(self, route: str) -> list[FakeWaiter]:
+        """
+        All waiters of a route, in order of arrival.
+        """
+        probed = [waiter for waiter in self.probed if waiter.route == route]
+        return sorted(self.waiting(route) + probed, key=lambda waiter: waiter.number)
+
+    def matched(self, waiter: FakeWaiter, slot: FakeSlot) -> object:
+        """
+        A waiter gets a slot.
+
+        @return: what the decision must be.
+        """
+        if waiter in self.line:
+            self.line.remove(waiter)
+        self.idle.remove(slot)
+        probe = self.isFull(slot.instance)
         self.flights[slot.instance] += 1
+        if probe:
+            self.probed[waiter] = slot
+            return Probe(waiter, slot)
+        self.busy.append((waiter, slot))
+        return Match(waiter, slot)
+
+    def unprobed(self, waiter: FakeWaiter) -> FakeSlot:
+        """
+        A waiter is not probed any more.
+        """
+        self.standing.discard(waiter)
+        self.excused.discard(waiter)
+        return (self.probed if waiter in self.probed else self.recalled).pop(waiter)
+
+    def finished(self, slot: FakeSlot) -> None:
+        self.broker.finish(slot)
+        self.flights[slot.instance] -= 1
+        self.resting.append(slot)
+
+    def toRecall(self, route: str) -> FakeWaiter | None:
+        """
+        The waiter that must be recalled for the best slot of a route.
+        """
+        if not self.offered(route):
+            return None
+        best, line = self.best(route).instance, self.waiting(route)
+        full = self.isFull(best)
+        for waiter in self.held(route):
+            if waiter in line:
+                return None
+            fits = waiter in self.standing and not line if full else True
+            if self.probed[waiter].instance is not best and fits:
+                return waiter
+        return None
+
+    def follow(self, route: str, decision: object, at_once: bool, recall: bool = True) -> None:
+        """
+        Check a decision and perform it, and those that follow.
+
+        @param at_once: a recall is answered at once, by a refusal.
+        @param recall: the first decision may be to recall.
+        """
+        while True:
+            waiter = self.toRecall(route) if recall else None
+            line = self.waiting(route)
+            if waiter is not None:
+                assert decision == Recall(waiter)
+                self.recalled[waiter] = self.unprobed(waiter)
+                if at_once:
+                    self.refuse(waiter)
+            elif line and self.offered(route):
+                slot = self.best(route)
+                assert decision == self.matched(line[0], slot)
+            else:
+                assert decision is None
+                return
+            recall = False
+            decision = self.broker.more(route)
+
+    def refuse(self, waiter: FakeWaiter) -> None:
+        """
+        A probe is refused, and its waiter is offered again.
+        """
+        self.finished(self.unprobed(waiter))
+        assert not waiter.held
+        self.again(waiter)
+
+    def again(self, waiter: FakeWaiter) -> None:
+        before = (waiter.number, waiter.deadline)
+        self.arrive(waiter, self.broker.requeue(waiter, self.now), 1000)
+        assert before == (waiter.number, waiter.deadline)
+
+    def arrive(self, waiter: FakeWaiter, decision: object, limit: int) -> None:
+        if self.offered(waiter.route):
+            slot = self.best(waiter.route)
+            assert decision == self.matched(waiter, slot)
+        elif len(self.held(waiter.route)) < limit:
+            assert decision == Held(waiter)
+            self.line.append(waiter)
+        else:
+            assert decision == Reject(waiter, "full")
 
     def pick(self, choice: int, things: list[FakeSlot]) -> FakeSlot:
         return things[choice % len(things)]
+
+    def pickProbe(self, choice: int) -> FakeWaiter:
+        probes = [*self.probed, *self.recalled]
+        return probes[choice % len(probes)]
 
     # What happens
 
@@ -88,47 +213,26 @@ class BrokerMachine(RuleBasedStateMachine):
     @rule(choice=st.integers(0, 100))
     def offerAgain(self, choice: int) -> None:
         waiter, slot = self.busy.pop(choice % len(self.busy))
-        self.broker.finish(slot)
-        self.flights[slot.instance] -= 1
-        self.resting.append(slot)
-        before = (waiter.number, waiter.deadline)
-        self.arrive(waiter, self.broker.requeue(waiter, self.now), 1000)
-        assert before == (waiter.number, waiter.deadline)
-
-    def arrive(self, waiter: FakeWaiter, decision: object, limit: int) -> None:
-        if self.offered(waiter.route):
-            slot = self.best(waiter.route)
-            assert decision == Match(waiter, slot)
-            self.idle.remove(slot)
-            self.matched(waiter, slot)
-        elif len(self.waiting(waiter.route)) < limit:
-            assert decision == Held(waiter)
-            self.line.append(waiter)
-        else:
-            assert decision == Reject(waiter, "full")
+        self.finished(slot)
+        self.again(waiter)
 
     @precondition(lambda self: self.resting)
-    @rule(choice=st.integers(0, 100))
-    def ready(self, choice: int) -> None:
+    @rule(choice=st.integers(0, 100), at_once=st.booleans())
+    def ready(self, choice: int, at_once: bool) -> None:
         slot = self.pick(choice, self.resting)
         self.resting.remove(slot)
-        match = self.broker.ready(slot)
-        waiting = self.waiting(slot.instance.route)
-        if waiting and not slot.instance.offer.suspended:
-            assert match == Match(waiting[0], slot)
-            self.line.remove(waiting[0])
-            self.matched(waiting[0], slot)
+        self.idle.append(slot)
+        decision = self.broker.ready(slot)
+        if slot.instance.offer.suspended:
+            assert decision is None
         else:
-            assert match is None
-            self.idle.append(slot)
+            self.follow(slot.instance.route, decision, at_once)
 
     @precondition(lambda self: self.busy)
     @rule(choice=st.integers(0, 100))
     def finish(self, choice: int) -> None:
         _, slot = self.busy.pop(choice % len(self.busy))
-        self.broker.finish(slot)
-        self.flights[slot.instance] -= 1
-        self.resting.append(slot)
+        self.finished(slot)
 
     @precondition(lambda self: self.idle)
     @rule(choice=st.integers(0, 100))
@@ -141,46 +245,110 @@ class BrokerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.line)
     @rule(choice=st.integers(0, 100))
     def cancel(self, choice: int) -> None:
-        self.broker.cancel(self.line.pop(choice % len(self.line)))
+        assert self.broker.cancel(self.line.pop(choice % len(self.line))) is None
 
     @rule(seconds=st.floats(0, 8))
     def expire(self, seconds: float) -> None:
         self.now += seconds
-        due = {id(waiter) for waiter in self.line if waiter.deadline <= self.now}
+        waiters = [*self.line, *self.probed]
+        due = {waiter for waiter in waiters if waiter.deadline <= self.now}
         expired = [each.waiter for each in self.broker.expire(self.now)]
-        assert {id(waiter) for waiter in expired} == due
+        assert set(expired) == due
         deadlines = [waiter.deadline for waiter in expired]
         assert deadlines == sorted(deadlines)
-        self.line = [waiter for waiter in self.line if id(waiter) not in due]
+        self.gone(due)
 
     @rule(route=st.sampled_from(ROUTES))
     def takeAll(self, route: str) -> None:
-        waiting = self.waiting(route)
-        assert self.broker.takeAll(route) == waiting
-        self.line = [waiter for waiter in self.line if waiter not in waiting]
+        held = self.held(route)
+        assert self.broker.takeAll(route) == held
+        self.gone(set(held))
+
+    def gone(self, waiters: set[FakeWaiter]) -> None:
+        """
+        Waiters that were held are gone.
+        """
+        self.line = [waiter for waiter in self.line if waiter not in waiters]
+        for waiter in waiters & self.probed.keys():
+            self.closing.append(self.unprobed(waiter))
 
     @rule(choice=st.integers(0, 7))
     def suspend(self, choice: int) -> None:
         self.broker.suspend(self.instances[choice].offer)
 
-    @rule(choice=st.integers(0, 7))
-    def restore(self, choice: int) -> None:
+    @rule(choice=st.integers(0, 7), at_once=st.booleans())
+    def restore(self, choice: int, at_once: bool) -> None:
         instance = self.instances[choice]
-        waiting = self.waiting(instance.route)
+        suspended = instance.offer.suspended
         mine = [slot for slot in self.idle if slot.instance is instance]
-        matches: list[Match[FakeWaiter, FakeSlot]] = []
-        match = self.broker.restore(instance.offer)
-        while match is not None:
-            assert isinstance(match, Match)
-            matches.append(match)
-            match = self.broker.more(instance.route)
-        for match, waiter in zip(matches, waiting, strict=False):
-            assert match.waiter is waiter
-            self.line.remove(waiter)
-            self.idle.remove(match.slot)
-            self.matched(waiter, match.slot)
-        if matches:
-            assert len(matches) == min(len(waiting), len(mine))
+        decision = self.broker.restore(instance.offer)
+        if suspended and mine:
+            self.follow(instance.route, decision, at_once)
+        else:
+            assert decision is None
+
+    # Probes
+
+    @precondition(lambda self: self.probed or self.recalled)
+    @rule(choice=st.integers(0, 100), at_once=st.booleans())
+    def take(self, choice: int, at_once: bool) -> None:
+        waiter = self.pickProbe(choice)
+        recalled = waiter in self.recalled
+        slot = self.unprobed(waiter)
+        self.busy.append((waiter, slot))
+        assert not self.broker.hasLapsed(slot)
+        self.follow(waiter.route, self.broker.taken(waiter), at_once, recalled)
+
+    @precondition(lambda self: self.probed or self.recalled)
+    @rule(choice=st.integers(0, 100))
+    def refuseOne(self, choice: int) -> None:
+        waiter = self.pickProbe(choice)
+        recalled = waiter in self.recalled
+        slot = self.unprobed(waiter)
+        self.finished(slot)
+        assert not waiter.held
+        assert self.broker.hasLapsed(slot) is not recalled
+        self.again(waiter)
+        assert not self.broker.hasLapsed(slot)
+
+    @precondition(lambda self: self.probed or self.recalled)
+    @rule(choice=st.integers(0, 100), lost=st.booleans(), at_once=st.booleans())
+    def leave(self, choice: int, lost: bool, at_once: bool) -> None:
+        """
+        The slot of a probe is lost, or its client has gone.
+        """
+        waiter = self.pickProbe(choice)
+        recalled = waiter in self.recalled
+        slot = self.unprobed(waiter)
+        if lost:
+            self.finished(slot)
+        else:
+            self.closing.append(slot)
+        self.follow(waiter.route, self.broker.cancel(waiter), at_once, recalled or lost)
+
+    @precondition(lambda self: self.closing)
+    @rule(choice=st.integers(0, 100))
+    def close(self, choice: int) -> None:
+        slot = self.closing.pop(choice % len(self.closing))
+        self.finished(slot)
+        assert not self.broker.hasLapsed(slot)
+
+    @precondition(lambda self: self.probed)
+    @rule(choice=st.integers(0, 100), at_once=st.booleans())
+    def stand(self, choice: int, at_once: bool) -> None:
+        waiter = [*self.probed][choice % len(self.probed)]
+        self.standing.add(waiter)
+        self.follow(waiter.route, self.broker.stands(waiter), at_once)
+
+    @rule(choice=st.integers(0, 7), capacity=st.integers(0, 4), at_once=st.booleans())
+    def resize(self, choice: int, capacity: int, at_once: bool) -> None:
+        instance = self.instances[choice]
+        full = self.isFull(instance)
+        self.capacities[instance] = capacity
+        decision = self.broker.resize(instance.offer, capacity)
+        mine = [slot for slot in self.offered(instance.route) if slot.instance is instance]
+        eased = full and not self.isFull(instance) and bool(mine)
+        self.follow(instance.route, decision, at_once, eased)
 
     # What always holds
 
@@ -190,28 +358,47 @@ class BrokerMachine(RuleBasedStateMachine):
             assert not (self.waiting(route) and self.offered(route))
 
     @invariant()
+    def recalls(self) -> None:
+        """
+        What stands is recalled, if there is a slot for it elsewhere.
+        """
+        self.excused |= {
+            waiter
+            for waiter, slot in self.probed.items()
+            if any(slot.instance is each.instance for each in self.idle)
+        }
+        for waiter in self.standing - self.excused:
+            outstanding = any(each.route == waiter.route for each in self.recalled)
+            assert outstanding or not self.offered(waiter.route)
+
+    @invariant()
     def counts(self) -> None:
         for instance in self.instances:
             assert instance.offer.in_flight == self.flights[instance]
         for route in self.ROUTES:
-            assert self.broker.held(route) == len(self.waiting(route))
-        assert sum(self.broker.snapshot().held.values()) == len(self.line)
-        assert all(waiter.held for waiter in self.line)
+            assert self.broker.held(route) == len(self.held(route))
+        snapshot = self.broker.snapshot()
+        assert sum(snapshot.held.values()) == len(self.line) + len(self.probed)
+        assert sum(snapshot.probed.values()) == len(self.probed)
+        assert all(waiter.held for waiter in (*self.line, *self.probed))
         assert not any(waiter.held for waiter, _ in self.busy)
+        assert not any(waiter.held for waiter in self.recalled)
 
     @invariant()
     def deadlines(self) -> None:
-        due = min((waiter.deadline for waiter in self.line), default=None)
+        held = (*self.line, *self.probed)
+        due = min((waiter.deadline for waiter in held), default=None)
         assert self.broker.nextDeadline() == due
 
     @invariant()
     def nothingLeft(self) -> None:
-        waiting = {waiter.route for waiter in self.line}
+        waiting = {waiter.route for waiter in (*self.line, *self.probed)}
         snapshot = self.broker.snapshot()
         assert set(self.broker.routes()) == set(snapshot.held) == waiting
         offering = {route for route in self.ROUTES if self.offered(route)}
         assert set(snapshot.offering) == offering
-        assert snapshot.deadlines <= 2 * len(self.line)
+        assert snapshot.deadlines <= 2 * (len(self.line) + len(self.probed))
+        assert snapshot.offers <= 2 * sum(snapshot.offering.values())
 
 
 class ModelTests(SynchronousTestCase):
@@ -244,17 +431,18 @@ class ModelTests(SynchronousTestCase):
         for _ in range(6000):
             self._step(machine, choices)
             machine.workConserving()
+            machine.recalls()
             machine.counts()
             machine.deadlines()
             machine.nothingLeft()
 
     def _step(self, machine: BrokerMachine, choices: random.Random) -> None:
         number = choices.randrange(100)
-        kind = choices.randrange(24)
+        kind = choices.randrange(30)
         if kind < 8:
             machine.wait(choices.choice(machine.ROUTES))
         elif kind < 14 and machine.resting:
-            machine.ready(number)
+            machine.ready(number, number % 2 == 0)
         elif kind < 18 and machine.busy:
             machine.finish(number)
         elif kind == 18 and machine.busy:
@@ -268,4 +456,17 @@ class ModelTests(SynchronousTestCase):
         elif kind == 22:
             machine.suspend(number % 8)
         elif kind == 23:
-            machine.restore(number % 8)
+            machine.restore(number % 8, number % 3 == 0)
+        elif kind == 24:
+            machine.resize(number % 8, number % 5, number % 3 == 0)
+        elif kind < 28 and (machine.probed or machine.recalled):
+            if number < 40:
+                machine.take(number, number % 3 == 0)
+            elif number < 80:
+                machine.refuseOne(number)
+            else:
+                machine.leave(number, number % 2 == 0, number % 3 == 0)
+        elif kind == 28 and machine.probed:
+            machine.stand(number, number % 3 == 0)
+        elif machine.closing:
+            machine.close(number)
