@@ -21,7 +21,7 @@ __all__ = [
     "ILeaving",
     "ILimited",
     "ILocal",
-    "INamespaced",
+    "ILocalProcess",
     "IRecovering",
     "ISpawner",
     "ISpawnerFactory",
@@ -31,7 +31,7 @@ __all__ = [
 
 #: The version of what a spawner is to implement and may rely on: here
 #: L{ISpawnerFactory}, L{ISpawner}, L{IInstance}, L{ILeaving}, L{ILimited}, L{ILocal},
-#: L{INamespaced}, L{IRecovering} and the values that cross them, L{brxy.errors.SpawnFailed} and
+#: L{ILocalProcess}, L{IRecovering} and the values that cross them, L{brxy.errors.SpawnFailed} and
 #: L{brxy.errors.BadSpawnSpec}, L{brxy.readiness.waitUntilReady}, the converters of
 #: L{brxy.spawners.spec}, and all that L{brxy.spawners.testing} offers.
 #:
@@ -147,17 +147,18 @@ class ILeaving(Interface):
     )
 
 
-class INamespaced(Interface):
+class ILocalProcess(Interface):
     """
-    What an L{IInstance} may provide as well that the edge fronts, and whose app is in
-    another network namespace of the edge's machine, as in a container.
+    What an L{IInstance} may provide as well that the edge fronts, and whose app runs on the
+    edge's machine.  The edge looks into the network namespace of the app, as that of a
+    container, to see how much the app takes up.
     """
 
     pid: int | None = Attribute(
         """
-        A process in that namespace, by its number on the edge's machine.  It is read once,
-        when C{ready} fires.  L{None} if it is not known, or on another machine; then the
-        edge can't see by itself how much the app takes up.
+        A process of the app, by its number on the edge's machine.  It is read once, when
+        C{ready} fires.  L{None} if it is not known, or on another machine; then the edge
+        can't see by itself how much the app takes up.
         """
     )
 

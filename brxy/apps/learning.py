@@ -9,6 +9,7 @@ from typing import Any
 
 from brxy.errors import Unseen
 from brxy.interfaces import Address
+from brxy.processes.stopped import isStopped
 from brxy.uptake.namespaces import diagIn
 from brxy.uptake.sockdiag import openDiag, unseen
 from brxy.uptake.uptake import Uptake
@@ -28,23 +29,25 @@ def learning(
     unknown: Callable[[str], None],
     *,
     server_first: bool,
-    pid: int | None = None,
-    stopped: Callable[[], bool] = lambda: False,
+    pid: int | None,
 ) -> Learn:
     """
     Prepare to learn the capacity of an app.
 
     @param address: where the app is reached.
     @param most: see L{Uptake}, like what else is not named here.
-    @param pid: a process in the network namespace of the app, if that is not our own.
+    @param pid: a process of the app; L{None} if none is known, and the app is in our own network
+        namespace.
     @raise brxy.errors.Unseen: the app's sockets can't be seen.
     """
-    if pid is not None:
-        diag = diagIn(pid, address.host)
-    elif reason := unseen(LOOPBACK if address.host == "localhost" else address.host):
-        raise Unseen(reason)
-    else:
+    host = LOOPBACK if address.host == "localhost" else address.host
+    reason = unseen(host)
+    if not reason:
         diag = openDiag()
+    elif pid is not None:
+        diag = diagIn(pid, host)
+    else:
+        raise Unseen(reason)
     return lambda changed: Uptake(
         clock,
         most,
@@ -52,5 +55,5 @@ def learning(
         changed=changed,
         unknown=unknown,
         server_first=server_first,
-        stopped=stopped,
+        stopped=lambda: pid is not None and isStopped(pid),
     )

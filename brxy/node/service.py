@@ -19,9 +19,8 @@ from brxy.apps.checks import siteQuestion
 from brxy.apps.idleclock import IdleClock
 from brxy.apps.target import Target
 from brxy.interfaces import Address
-from brxy.node.capacity import Capacity
+from brxy.node.capacity import Capacity, learn
 from brxy.node.farewell import reportEnd
-from brxy.node.learner import learn
 from brxy.node.output import PassedOn
 from brxy.node.settings import NodeSettings
 from brxy.node.uplink import Uplink
@@ -155,7 +154,8 @@ class NodeService(Service):
         )
         self._idle_clock.reconsider()
         if settings.capacity == AUTO:
-            self._uptake = learn(self._reactor, address, settings, self._capacityChanged)
+            pid = None if self._app is None else self._app.pid
+            self._uptake = learn(self._reactor, address, pid, settings, self._capacityChanged)
         uplink = Uplink(self._shared, self, settings, uuid4().hex, address, self._uptake)
         self._uplinks.append(uplink)
         uplink.start()

@@ -12,7 +12,7 @@ from brxy.edge.config.settings import Spawning
 from brxy.edge.events import Events
 from brxy.edge.learning import CapacityUnknown
 from brxy.errors import Unseen
-from brxy.interfaces import Address, IInstance, INamespaced
+from brxy.interfaces import Address, IInstance, ILocalProcess
 from brxy.scaler.instance import Instance
 
 __all__ = ["Learner"]
@@ -40,12 +40,13 @@ class Learner:
         if not instance.learns:
             return None
         try:
+            pid = _process(handle)
             return learning(
                 self._clock,
                 address,
                 instance.max_capacity,
                 partial(self._unlearned, instance),
-                pid=_namespace(handle),
+                pid=pid,
                 server_first=spawning.speaks_first == "server",
             )
         except Unseen as error:
@@ -59,14 +60,15 @@ class Learner:
             self._events.emit(CapacityUnknown(instance.route, instance.ticket, reason))
 
 
-def _namespace(handle: IInstance) -> int | None:
+def _process(handle: IInstance) -> int | None:
     """
-    @return: a process in the network namespace of an instance; L{None} if that is our own.
-    @raise Unseen: the namespace is another one, and not known.
+    @return: a process of an instance; L{None} if its spawner knows none, and its network
+        namespace is our own.
+    @raise Unseen: it may be on another machine.
     """
-    if not INamespaced.providedBy(handle):
+    if not ILocalProcess.providedBy(handle):
         return None
-    pid = INamespaced(handle).pid
+    pid = ILocalProcess(handle).pid
     if pid is None:
         raise Unseen("it may be on another machine")
     return pid

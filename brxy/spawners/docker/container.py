@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 from zope.interface import implementer
 
-from brxy.interfaces import Address, INamespaced
+from brxy.interfaces import Address, ILocalProcess
 from brxy.readiness import ANY, Question
 from brxy.spawners.api.errors import DaemonError, Refused
 from brxy.spawners.docker.ending import exitReason, lastLine, startFailed, unhealthy
@@ -64,12 +64,12 @@ class ContainerPlan:
     report: Callable[[str], None] = lambda lacking: None
 
 
-@implementer(INamespaced)
+@implementer(ILocalProcess)
 class Container(EngineInstance):
     """
     One container.
 
-    @ivar pid: see L{INamespaced}.
+    @ivar pid: see L{ILocalProcess}.
     """
 
     pid: int | None = None

@@ -14,7 +14,7 @@ from zope.interface import implementer
 from brxy.apps.app import App
 from brxy.apps.settings import AppSettings, commandLine, pattern
 from brxy.errors import SpawnFailed
-from brxy.interfaces import Gone, IInstance, ILimited, ISpawner, SpawnOrder
+from brxy.interfaces import Gone, IInstance, ILimited, ILocalProcess, ISpawner, SpawnOrder
 from brxy.processes.child import Ended
 from brxy.processes.environment import environmentFile, variables
 from brxy.processes.place import Place, User, folder, user
@@ -95,6 +95,7 @@ class AppOptions:
         return AppSettings(port=values.pop("app_port"), send_proxy=send_proxy, **values)
 
 
+@implementer(ILocalProcess)
 class AppInstance(BaseInstance):
     """
     One copy of the app.
@@ -108,6 +109,13 @@ class AppInstance(BaseInstance):
         self._app = app
         app.ready.addCallback(self.ready.callback)
         app.ended.addCallback(self._ended)
+
+    @property
+    def pid(self) -> int | None:
+        """
+        See L{ILocalProcess}.
+        """
+        return self._app.pid or None
 
     def _ended(self, result: Ended) -> None:
         # An app that ended by itself has most probably said why.

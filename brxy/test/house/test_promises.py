@@ -19,8 +19,8 @@ CHECKOUT = Path(brxy.__file__).parents[1]
 #: What a spawner may import, see L{brxy.interfaces.SPAWNER_VERSION}.  Names may be added
 #: here, and none goes away.
 PROMISED = {
-    "brxy.interfaces": "Address Gone IInstance ILeaving ILimited INamespaced IRecovering ISpawner"
-    " ISpawnerFactory SPAWNER_VERSION SpawnOrder",
+    "brxy.interfaces": "Address Gone IInstance ILeaving ILimited ILocalProcess IRecovering"
+    " ISpawner ISpawnerFactory SPAWNER_VERSION SpawnOrder",
     "brxy.errors": "BadSpawnSpec BrxyError SpawnFailed UsageError",
     "brxy.readiness": "urlPath waitUntilReady",
     "brxy.spawners.spec": "Common SpawnSpec optionKeys parseSpawn portNumber positiveInt"

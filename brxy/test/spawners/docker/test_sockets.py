@@ -10,7 +10,7 @@ from typing import cast
 from twisted.internet.defer import gatherResults
 
 from brxy.errors import Unseen
-from brxy.interfaces import INamespaced
+from brxy.interfaces import ILocalProcess
 from brxy.spawners.docker.engine import Engine
 from brxy.test.spawners.docker.test_spawner import DockerSpawnerTests
 from brxy.test.support.docker.containers import ContainerTests
@@ -54,7 +54,7 @@ class SocketsTests(DockerSpawnerTests):
         """
         instance = self.httpd().spawn(self.order())
         address = await instance.ready
-        pid = INamespaced(instance).pid
+        pid = ILocalProcess(instance).pid
         [found] = await self.containers(ticket="t1")
         self.dockerd.docker("pause", found["Id"])
         arguments = [str(pid), address.host, str(address.port)]
@@ -85,7 +85,7 @@ class SocketsTests(DockerSpawnerTests):
         """
         instance = self.httpd().spawn(self.order())
         address = await instance.ready
-        pid = cast(int, INamespaced(instance).pid)
+        pid = cast(int, ILocalProcess(instance).pid)
         self.assertRaises(Unseen, diagIn, pid, address.host)
 
     async def test_remote(self) -> None:
