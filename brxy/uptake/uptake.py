@@ -15,7 +15,7 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall
 
 from brxy.uptake.audit import Audit
-from brxy.uptake.backends import Backend, Backends, Diag
+from brxy.uptake.backends import Backend, Backends, Diag, Ends
 from brxy.uptake.estimate import Estimate
 from brxy.uptake.sockdiag import Queue, Seen
 
@@ -159,7 +159,7 @@ class Uptake:
         self._app = ends[0]
         now = self._clock.seconds()
         seen = self._diag.look(*ends)
-        if seen is None and now - probe.began > UNSEEN_LIMIT and not self._diag.knows(*ends):
+        if seen is None and self._isLost(probe, ends, now):
             self._giveUp("its connections can't be seen")
         elif seen is not None and self._isTakenUp(probe, seen, now):
             self._takenUp(probe)
@@ -170,6 +170,14 @@ class Uptake:
             if self.estimate.waits and now - probe.began > IDLE_LIMIT:
                 self.backends.closeIdle()
             self._lookAgain(probe)
+
+    def _isLost(self, probe: _Probe, ends: Ends, now: float) -> bool:
+        if self._diag.knows(*ends):
+            return False
+        # The app may have reset it just now, which its slot learns before the next look.
+        if probe.lost is None:
+            probe.lost = now
+        return now - probe.lost > UNSEEN_LIMIT
 
     def _isTakenUp(self, probe: _Probe, seen: Seen, now: float) -> bool:
         if not seen.accepted:
@@ -288,6 +296,7 @@ class _Probe:
 
     @ivar began: when it began.
     @ivar accepted: when the app was first seen to have accepted its connection.
+    @ivar lost: when its connection was first not found.
     @ivar shared: several listeners share the app's address, if that is known.
     @ivar looks: how many times it was looked at.
     """
@@ -296,5 +305,6 @@ class _Probe:
         self.backend = backend
         self.began = began
         self.accepted: float | None = None
+        self.lost: float | None = None
         self.shared: bool | None = None
         self.looks = 0

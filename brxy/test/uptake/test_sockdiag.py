@@ -169,7 +169,7 @@ class LookTests(DiagTests):
 
     def test_fullQueue(self) -> None:
         """
-        Nor of one that finds the app's queue full, which is known nevertheless.
+        Nor of one for which the app's queue has no room.
         """
         listening = self.listen(backlog=0)
         self.dial(*listening.getsockname())
