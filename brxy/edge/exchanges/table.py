@@ -148,8 +148,8 @@ TABLE: dict[tuple[int, int], tuple[Progress, tuple[Action, ...]]] = {
     (_P.PROBING, _I.LOST_AGAIN): (_P.HELD, (_A.REQUEUE,)),
     (_P.PROBING, _I.LOST): (_P.OVER, (_A.WITHDRAW, _A.FAIL)),
     (_P.PROBING, _I.REJECTED): (_P.OVER, (_A.RESET, _A.FAIL)),
-    (_P.PROBING, _I.BAD_REQUEST): (_P.OVER, (_A.RESET, _A.WITHDRAW, _A.FAIL)),
-    (_P.PROBING, _I.HANGUP): (_P.OVER, (_A.RESET, _A.WITHDRAW, _A.CLOSE)),
+    (_P.PROBING, _I.BAD_REQUEST): (_P.OVER, (_A.WITHDRAW, _A.RESET, _A.FAIL)),
+    (_P.PROBING, _I.HANGUP): (_P.OVER, (_A.WITHDRAW, _A.RESET, _A.CLOSE)),
     # Sent to an instance that has not accepted it yet.
     (_P.OFFERED, _I.ACCEPTED): (_P.RUNNING, ()),
     (_P.OFFERED, _I.SWITCHED): (_P.TUNNEL, ()),

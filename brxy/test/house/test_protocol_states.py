@@ -20,7 +20,7 @@ from brxy.test.support.memory.recorders import HalfRecorder
 from brxy.test.support.memory.slotframes import HELLO_FRAME, WELCOME_FRAME, opening
 from brxy.test.support.pages import listTables, readPage, section
 from brxy.wire import frames as wire
-from brxy.wire.frames import KIND_HTTP, READY, dataFrames, frame
+from brxy.wire.frames import DONE, KIND_HTTP, READY, RECALL, dataFrames, frame
 
 #: The names of the frames that a side sends at once; L{None}: it closes the slot, as for a
 #: breach.
@@ -212,6 +212,21 @@ class StatesTests(SynchronousTestCase):
             self._after(Edge, "idle"),
             {name: None if name == "HELLO" else () for name in Edge.frames},
         )
+
+    def test_recall(self) -> None:
+        """
+        The edge sends a recall while no ACCEPT has come, which changes nothing for what the
+        node may send.
+        """
+        for state in ("offered", "running", "ending", "resetting", "idle"):
+            recalled = []
+            for name in Edge.frames:
+                side = Edge(state)
+                side.slot.recall()
+                sent = [(kind, payload) for kind, _, payload in side.end.frames()]
+                self.assertEqual(sent, [(DONE, RECALL)] if state == "offered" else [], state)
+                recalled.append((name, side.receive(name)))
+            self.assertEqual(dict(recalled), self._after(Edge, state), state)
 
     def test_node(self) -> None:
         """

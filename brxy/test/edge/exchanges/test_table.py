@@ -345,6 +345,10 @@ class _Slot(FakeEnd):
         assert not self.fate, f"written to after {self.fate}"
         super().write(data)
 
+    def recall(self) -> None:
+        assert not self.fate, f"recalled after {self.fate}"
+        assert not self.accepted, "recalled after it was accepted"
+
     def done(self, keep: bool) -> None:
         assert not self.fate, f"done after {self.fate}"
         assert self.accepted, "done before it was accepted"
@@ -382,6 +386,7 @@ class _World:
         self.most = min(buffer)
         self.collects = False
         self.queued = True
+        self.probing = False
         self.cancelled = 0
         self.client_ended = False
         self.body = b""
@@ -416,15 +421,16 @@ class _World:
         assert not self.queued
         if self.http is not None and self.slots[-1].fate == "lost":
             assert not self.client.left, "offered again for a client that has gone"
-        self.queued = True
+        self.queued, self.probing = True, False
 
     def cancel(self, exchange: Exchange) -> None:
-        assert self.queued
-        self.queued = False
+        assert self.queued or self.probing
+        self.queued = self.probing = False
         self.cancelled += 1
 
     def taken(self, exchange: Exchange) -> None:
-        raise NotImplementedError
+        assert self.probing
+        self.probing = False
 
     def lost(self, exchange: Exchange, reason: str) -> None:
         self.events.emit(ExchangeLost(exchange.route, reason))
@@ -462,7 +468,9 @@ class _World:
             return [self.hangup]
         steps: list[Callable[[int], object]] = []
         if self.queued:
-            steps += [self.match] * 4 + [self.reject]
+            steps += [self.match] * 2 + [self.probe] * 2 + [self.reject]
+        elif self.probing:
+            steps += [self.recall, self.reject]
         if self.size > len(self.body) and not self.exchange.complete:
             steps += [self.send] * 2
         slot = self.slot
@@ -486,9 +494,20 @@ class _World:
         slot: Any = self.slots[-1]
         self.carrier.matched(slot)
 
+    def probe(self, choice: int) -> None:
+        self.queued, self.probing = False, True
+        self.slots.append(_Slot())
+        slot: Any = self.slots[-1]
+        self.carrier.matched(slot, Input.PROBED)
+
+    def recall(self, choice: int) -> None:
+        self.carrier.recall()
+        if choice % 2 == 0:
+            self.refuse(choice)
+
     def reject(self, choice: int) -> None:
         if choice % 5 == 0:
-            self.queued = False
+            self.queued = self.probing = False
             self.carrier.reject(Refusal(503, "no", 1))
 
     def send(self, choice: int) -> None:
@@ -621,7 +640,8 @@ class CarriedTests(SynchronousTestCase):
         over = exchange.progress == Progress.OVER
         self.assertEqual(len(world.client.ends), int(over))
         self.assertEqual(world.queued, exchange.progress == Progress.HELD)
-        on_slot = Progress.OFFERED <= exchange.progress <= Progress.TUNNEL
+        self.assertEqual(world.probing, exchange.progress == Progress.PROBING)
+        on_slot = Progress.PROBING <= exchange.progress <= Progress.TUNNEL
         self.assertEqual(world.slot is not None, on_slot)
         largest = max(COPY_LIMIT, world.size if world.collects else 0)
         self.assertLessEqual(sum(map(len, exchange.copy or ())), largest)
@@ -653,6 +673,33 @@ class CarriedTests(SynchronousTestCase):
         world.match(0)
         for slot in world.slots:
             self.assertEqual((bytes(slot.written), slot.ended), (world.body, True))
+
+    def test_probe(self) -> None:
+        """
+        An exchange that is probed waits until it is taken up, and is offered again if it is
+        not, without a retry.
+        """
+        world = _World("POST", 0)
+        for _ in range(3):
+            world.probe(0)
+            world.refuse(0)
+            self.assertTrue(world.queued)
+        world.probe(0)
+        world.accept(0)
+        self.assertFalse(world.probing)
+        # What it is recalled for came too late.
+        world.carrier.recall()
+        self.assertEqual(world.exchange.progress, Progress.RUNNING)
+
+    def test_rejectedProbe(self) -> None:
+        """
+        An exchange that is probed and has waited for too long leaves its slot.
+        """
+        world = _World("GET", 0)
+        world.probe(0)
+        world.reject(0)
+        self.assertEqual((world.client.ends, world.slots[0].fate), (["fail 503"], "reset"))
+        self.assertEqual(world.cancelled, 0)
 
     def test_halfAHead(self) -> None:
         """

@@ -25,10 +25,12 @@ from brxy.wire.frames import (
     HELLO,
     KIND_HTTP,
     NEWEST,
+    NOT_TAKEN_UP,
     OPEN,
     PING,
     PONG,
     READY,
+    RECALL,
     REFUSE,
     RESET,
     RETIRE,
@@ -38,6 +40,7 @@ from brxy.wire.frames import (
     WELCOME,
     dataFrames,
     frame,
+    readyFrame,
 )
 from brxy.wire.greeting import Hello
 
@@ -476,6 +479,66 @@ class EdgeSideTests(SynchronousTestCase):
         self.assertEqual(self.host.free_slots, [])
         self.slot.done(True)
         self.assertEqual(self.host.free_slots, [self.slot])
+
+    def test_resized(self) -> None:
+        """
+        The capacity that READY carries is reported before the slot is free; the largest is
+        10,000, and none is 0.
+        """
+        self.say(HELLO_FRAME, readyFrame(3))
+        self.assertEqual(self.host.events, ["resized 3"])
+        self.assertEqual(self.host.free_slots, [self.slot])
+        for payload in (b"\x00\x00", b"\x27\x11", b"\x01"):
+            self.dial()
+            with capturedLogs() as events:
+                self.say(HELLO_FRAME, frame(READY, 0, payload))
+            self.assertDropped(events, "READY says a capacity that is not 1..10000")
+        self.assertEqual(self.host.events, ["resized 3", "closed", "closed", "closed"])
+
+    def test_recall(self) -> None:
+        """
+        A recall goes out once, and the exchange is over only by what the node sends.
+        """
+        self.greet()
+        relay = self.open()
+        self.end.frames()
+        self.slot.recall()
+        self.assertEqual(self.end.frames(), [(DONE, 1, RECALL)])
+        self.assertEqual((relay.told, self.host.busy), ([], [self.slot]))
+        self.say(frame(REFUSE, 1, b"not taken up yet"))
+        self.assertEqual((relay.told, relay.reason), (["refused"], NOT_TAKEN_UP))
+        self.assertEqual((self.host.busy, self.host.free_slots), ([], []))
+        self.say(frame(READY))
+        self.assertEqual(self.host.free_slots, [self.slot])
+
+    def test_recallCrosses(self) -> None:
+        """
+        After a recall the app may still take the exchange up, or break it off; the client may
+        leave; and the node may be silent.
+        """
+        for frames, told in (
+            ([frame(ACCEPT, 1)], ["accepted"]),
+            ([frame(RESET, 1)], ["aborted"]),
+            ([frame(REFUSE, 1), frame(READY)], ["refused"]),
+        ):
+            self.setUp()
+            self.greet()
+            relay = self.open()
+            self.slot.recall()
+            self.say(*frames)
+            self.assertEqual(relay.told, told)
+        self.setUp()
+        self.greet()
+        relay = self.open()
+        self.slot.recall()
+        self.slot.reset()
+        self.say(frame(REFUSE, 1), frame(RESET, 1))
+        self.assertEqual((relay.told, self.host.busy), ([], []))
+        self.say(frame(READY))
+        relay = self.open()
+        self.slot.recall()
+        self.advance(9.0)
+        self.assertEqual((relay.told, self.host.events[-2:]), (["aborted"], ["silent", "closed"]))
 
     def test_resetByApp(self) -> None:
         """
