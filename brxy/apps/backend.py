@@ -36,7 +36,9 @@ class Backend(Probing):
         estimate = self._estimate
         if estimate is not None:
             self.sent = 0
-            if not estimate.begin() and not self._beginProbe():
+            if estimate.begin():
+                self._beginTiming()
+            elif not self._beginProbe():
                 return
         connection = self._connection
         if connection is None and estimate is not None:
@@ -190,6 +192,8 @@ class Backend(Probing):
         elif self._probing:
             self._probed.answered()
         else:
+            if self._sample:
+                self._endTiming()
             self._relay.data(self, data)
 
     def appEnded(self, connection: AppConnection) -> None:

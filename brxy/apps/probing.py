@@ -26,6 +26,9 @@ class Probing(Keeper):
 
     sent = 0
     _probing = False
+    # What the time to the first byte of the answer is for, see Slowdown.began; 0: nothing.
+    _sample = 0
+    _began = 0.0
 
     def __init__(
         self,
@@ -62,6 +65,26 @@ class Probing(Keeper):
         @param reason: L{NOT_TAKEN_UP}, or why it could not be reached.
         """
         relay.refused(reason)
+
+    # Timing
+
+    def _beginTiming(self) -> None:
+        """
+        The app gets an exchange.
+        """
+        uptake = self._probed
+        if not uptake.audit.awake:
+            uptake.audit.wake()
+        self._sample = sample = uptake.slowdown.began(uptake.estimate.working)
+        if sample:
+            self._began = self._shared.seconds()
+
+    def _endTiming(self) -> None:
+        """
+        The app answers.
+        """
+        sample, self._sample = self._sample, 0
+        self._probed.timed(sample, self._shared.seconds() - self._began)
 
     # From the exchange
 
@@ -145,6 +168,7 @@ class Probing(Keeper):
         connection = self._connection
         assert connection is not None, "taken up without a connection"
         self._probing = False
+        self._beginTiming()
         self._sendRest(connection).takenUp()
 
     def takeBack(self) -> None:

@@ -182,10 +182,11 @@ class Estimate:
         """
         More exchanges than this do the app no good.
 
-        @return: whether the capacity is another than before.
+        @return: whether that is news.
         """
-        self._limit = max(1, min(self._most, limit))
-        return self._settle()
+        before, self._limit = self._limit, max(1, min(self._most, limit))
+        self._settle()
+        return self._limit != before
 
     def fix(self) -> bool:
         """

@@ -9,6 +9,7 @@ nowhere.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from twisted.internet.interfaces import IDelayedCall
 from brxy.uptake.audit import Audit
 from brxy.uptake.backends import Backend, Backends, Diag, Ends
 from brxy.uptake.estimate import Estimate
+from brxy.uptake.slowdown import Slowdown
 from brxy.uptake.sockdiag import Queue, Seen
 
 __all__ = ["BOUND", "LOOKS", "SILENCE", "UNREAD_LIMIT", "Uptake"]
@@ -55,6 +57,7 @@ class Uptake:
     What one app takes up; all its backends share it.
 
     @ivar estimate: the capacity.
+    @ivar slowdown: limits the capacity of an app that takes exchanges up and lets them wait.
     @ivar backends: the connections to the app.
     @ivar audit: looks at what the app has whole.
     @param most: the capacity never exceeds this.
@@ -78,6 +81,7 @@ class Uptake:
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self.estimate = Estimate(most, clock.seconds())
+        self.slowdown = Slowdown(most)
         self.backends = Backends(diag)
         self.audit = Audit(clock, self.estimate, self.backends, stopped, changed)
         self._clock = clock
@@ -281,6 +285,31 @@ class Uptake:
 
     def _queue(self) -> Queue | None:
         return None if self._app is None else self._diag.queue(self._app)
+
+    # How long exchanges take
+
+    def timed(self, sample: int, seconds: float) -> None:
+        """
+        The app has begun to answer.
+
+        @param sample: see L{Slowdown.answered}.
+        @param seconds: how long it took.
+        """
+        now = self._clock.seconds()
+        self.slowdown.answered(sample, seconds, now)
+        self._follow(now)
+
+    def _follow(self, now: float) -> None:
+        slowdown = self.slowdown
+        if self.estimate.limit(slowdown.limit):
+            self._after(0.0, "change", self._changed)
+        if slowdown.until < math.inf:
+            self._after(max(0.0, slowdown.until - now), "trial", self._trialOver)
+
+    def _trialOver(self) -> None:
+        now = self._clock.seconds()
+        self.slowdown.expired(now)
+        self._follow(now)
 
     def _pauseOver(self) -> None:
         queue = self._queue()

@@ -25,7 +25,7 @@ ROOT = {
     "processes": "reactor values errors",
     "readiness": "",
     "uptake": "transport reactor values errors interfaces",
-    "apps": "processes transport wire readiness values errors interfaces",
+    "apps": "uptake processes transport wire readiness values errors interfaces",
     "program": "processes transport reactor values errors",
     "pki": "program values errors",
     "spawners": "apps processes tls reactor readiness wire values errors interfaces",
