@@ -18,8 +18,9 @@ from brxy.scaler.shortage import KnownRoutes, Shortage
 __all__ = ["DOUBT", "Orders"]
 
 # Seconds after which an instance that has waiters, and takes up no more exchanges than
-# before, counts as full, though it was not found so.
-DOUBT = 0.25
+# before, counts as full, though it was not found so.  Some servers listen this long before
+# their workers accept.
+DOUBT = 1.0
 
 
 class Orders:
