@@ -32,7 +32,7 @@ LOOKS = (0.0,) * 8 + (0.001, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
 UNREAD_LIMIT = 0.01
 
 # A probe that the app does not accept is taken back after this (seconds).
-BOUND = 2.0
+BOUND = 1.0
 
 # A client that sends nothing for this long (seconds) may be waiting for the server to speak.
 SILENCE = 0.1
