@@ -257,7 +257,9 @@ class Run:
         until(lambda: edge.poll() is not None, "the edge ends")
         if left := self.running():
             raise Failed(f"left behind: {left}")
-        if "Traceback" in self.log():
+        # Not in the output of the app, which follows its ticket: some apps report a connection
+        # that the edge has taken back.
+        if any("Traceback" in line and "| " not in line for line in self.log().splitlines()):
             raise Failed("there is a traceback in the log")
 
     def end(self) -> None:

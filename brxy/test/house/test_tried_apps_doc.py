@@ -58,7 +58,7 @@ class TriedAppsTests(SynchronousTestCase):
         for entry in entries():
             words = entry["line"].split(" -- ")[0].replace('"', " ").split()
             keys = dict(word.split("=", 1) for word in words if "=" in word)
-            capacity, limit = keys.get("capacity", "1"), keys.get("max")
+            capacity, limit = keys.get("capacity", "auto"), keys.get("max")
             said = f"{capacity} with max={limit}: " if limit else f"{capacity}: "
             if entry["check"] != "background":
                 self.assertTrue(entry["why"].startswith(said), (entry["name"], said))
