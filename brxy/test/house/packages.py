@@ -24,7 +24,7 @@ ROOT = {
     "slots": "wire transport reactor errors",
     "processes": "reactor values errors",
     "readiness": "",
-    "uptake": "transport reactor values errors interfaces",
+    "uptake": "errors",
     "apps": "uptake processes transport wire readiness values errors interfaces",
     "program": "processes transport reactor values errors",
     "pki": "program values errors",
