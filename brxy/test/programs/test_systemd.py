@@ -147,6 +147,7 @@ class BootTests(SynchronousTestCase):
         self.assertEqual((told["brxy-edge"], told["brxy-node"]), ("success", "success"))
         self.assertEqual(told["openDiag"], {"brxy-edge": "0", "brxy-node": "0"})
         self.assertEqual(told["inside"], "ok")
+        self.assertNotIn("can't learn", told["journal"])
         self.assertNotIn("Traceback", told["journal"])
         self.assertNotIn("not permitted", told["journal"])
 
