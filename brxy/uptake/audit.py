@@ -22,6 +22,11 @@ AUDIT = 1.0
 AUDIT_PAUSE = 0.05
 
 
+# When to look for the first time at the first exchange of an app (seconds); the pause doubles
+# each time.  A server that forks listens before it has workers that accept.
+FIRST = 0.0005
+
+
 class Audit:
     """
     Lowers the capacity of an app that has more exchanges than it works on, and forgets what
@@ -49,13 +54,14 @@ class Audit:
         self._timer: IDelayedCall | None = None
         self._suspects: set[object] = set()
         self._begun = 0
+        self._pause = FIRST
 
     def wake(self) -> None:
         """
         An exchange begins.
         """
         self.awake = True
-        self._after(AUDIT, self._look)
+        self._after(AUDIT if self._estimate.shown else 0.0, self._look)
 
     def stop(self) -> None:
         """
@@ -74,12 +80,27 @@ class Audit:
         call()
 
     def _look(self) -> None:
+        if not self._estimate.shown:
+            self._lookAtFirst()
+            return
         if self._estimate.working > 1:
             self._suspects = self._backends.survey()[1]
             if self._suspects:
                 self._after(AUDIT_PAUSE, self._lookAgain)
                 return
         self._rest()
+
+    def _lookAtFirst(self) -> None:
+        """
+        See whether the app has taken up its first exchange.
+        """
+        if self._estimate.working and not self._backends.survey()[0]:
+            self._after(self._pause, self._look)
+            self._pause = min(2 * self._pause, AUDIT_PAUSE)
+        else:
+            self._estimate.show()
+            self._changed()
+            self._after(AUDIT, self._look)
 
     def _lookAgain(self) -> None:
         at_work, unread = self._backends.survey()

@@ -118,7 +118,8 @@ class Backends:
         """
         Look at every connection with an exchange.
 
-        @return: how many exchanges the app has begun to read, and the others.
+        @return: how many exchanges the app has begun to read, or has accepted if there is
+            nothing to be read yet; and the others.
         """
         at_work, unread = 0, set()
         for backend in self._backends:
@@ -127,7 +128,7 @@ class Backends:
                 continue
             ends = backend.ends
             seen = None if ends is None else self._diag.look(*ends)
-            if seen is not None and seen.accepted and seen.unread < backend.sent:
+            if seen is not None and seen.accepted and seen.unread <= max(0, backend.sent - 1):
                 at_work += 1
             elif backend.sent:
                 unread.add(exchange)

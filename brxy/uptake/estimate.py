@@ -34,6 +34,7 @@ class Estimate:
     @ivar working: how many exchanges the app has whole.
     @ivar begun: how many exchanges went to the app whole so far.
     @ivar probing: one more is a probe.
+    @ivar shown: the app has taken an exchange up.
     @ivar waits: the probe was still in the app's accept queue at the last look.
     @ivar pause: how long the next probe must wait after one that was not taken up (seconds).
     @ivar paused: that pause is not over.
@@ -51,6 +52,7 @@ class Estimate:
         "pause",
         "paused",
         "probing",
+        "shown",
         "waits",
         "working",
     )
@@ -65,16 +67,19 @@ class Estimate:
         self._window_began = now
         self.capacity = 1
         self.working = self.begun = 0
-        self.probing = self.waits = self.paused = False
+        self.probing = self.waits = self.paused = self.shown = False
         self.pause = PAUSE_LEAST
 
     @property
     def pulls(self) -> int:
         """
         How many exchanges to pull at once: one more than the capacity, to learn whether the
-        app takes that, too.
+        app takes that, too.  An app that has not taken up the first one may not be able to
+        yet: a probe would say nothing.
         """
-        return self.capacity if self.paused else min(self._limit, self.capacity + 1)
+        if self.paused or not self.shown:
+            return self.capacity
+        return min(self._limit, self.capacity + 1)
 
     # Exchanges
 
@@ -133,6 +138,12 @@ class Estimate:
         self.promote()
         self.begun += 1
         self.pause = PAUSE_LEAST
+
+    def show(self) -> None:
+        """
+        The app has taken its first exchange up.
+        """
+        self.shown = True
 
     def prove(self, at_work: int) -> bool:
         """
