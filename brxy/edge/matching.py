@@ -275,6 +275,7 @@ class Matching:
     def _probe(self, probe: Probe[Exchange, Any]) -> None:
         exchange = probe.waiter
         self._probes += 1
+        exchange.probed_at = self._seconds()
         self._patience.start(exchange)
         exchange.carrier.matched(probe.slot, Input.PROBED)
         # It may have been taken up, or be over, already.
@@ -284,8 +285,14 @@ class Matching:
 
     def _stands(self, exchange: Exchange) -> None:
         # One that is not held was recalled, which says nothing about its instance.
-        if exchange.held:
-            self.supply.full(exchange.carrier.far.instance)
+        if not exchange.held:
+            return
+        slot = exchange.carrier.far
+        if self._seconds() < exchange.probed_at + PATIENCE + 2 * slot.roundTrip():
+            # No answer can have come from a node that is that far.
+            self._patience.start(exchange)
+        else:
+            self.supply.full(slot.instance)
             self.perform(exchange.route, self._broker.stands(exchange))
 
     # All of it

@@ -13,7 +13,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol
 
-from brxy.transport.tcpinfo import givenOf, isCut, isEnded, isSent, readInfo, takenOf
+from brxy.transport.tcpinfo import givenOf, isCut, isEnded, isSent, readInfo, roundTripOf, takenOf
 
 __all__ = ["PROBES", "Link", "Transport", "probe"]
 
@@ -109,6 +109,12 @@ class Link(Protocol):
         How many bytes have come from the peer, read or not; 0 if they are not counted.
         """
         return givenOf(readInfo(self.transport)) if self.isCounted() else 0
+
+    def roundTrip(self) -> float:
+        """
+        How long a byte takes to the peer and an answer back (seconds), as far as is known.
+        """
+        return roundTripOf(readInfo(self.transport)) if self.isCounted() else 0.0
 
     def isEnded(self) -> bool:
         """

@@ -8,16 +8,17 @@ import socket
 import sys
 from typing import Any
 
-__all__ = ["givenOf", "isCut", "isEnded", "isSent", "readInfo", "takenOf"]
+__all__ = ["givenOf", "isCut", "isEnded", "isSent", "readInfo", "roundTripOf", "takenOf"]
 
 # Offsets into struct tcp_info: tcpi_state; tcpi_retransmits, tcpi_probes (both consecutive,
-# unanswered); tcpi_unacked (segments); tcpi_last_ack_recv (ms); tcpi_bytes_acked;
+# unanswered); tcpi_unacked (segments); tcpi_last_ack_recv (ms); tcpi_rtt (µs); tcpi_bytes_acked;
 # tcpi_bytes_received; tcpi_notsent_bytes.
 _STATE = 0
 _RETRANSMITS = 2
 _PROBES = 3
 _UNACKED = slice(24, 28)
 _LAST_ACK = slice(56, 60)
+_ROUND_TRIP = slice(68, 72)
 _BYTES_ACKED = slice(120, 128)
 _BYTES_RECEIVED = slice(128, 136)
 _NOT_SENT = slice(144, 148)
@@ -59,6 +60,13 @@ def givenOf(info: bytes) -> int:
     How many bytes have come from the peer, read or not.
     """
     return int.from_bytes(info[_BYTES_RECEIVED], sys.byteorder)
+
+
+def roundTripOf(info: bytes) -> float:
+    """
+    How long a byte takes to the peer and an answer back (seconds), as far as is known.
+    """
+    return int.from_bytes(info[_ROUND_TRIP], sys.byteorder) / 1e6
 
 
 def isEnded(info: bytes) -> bool:

@@ -47,6 +47,11 @@ class SlotEnd(End, Protocol):
         @param keep: the app's connection can serve the next exchange.
         """
 
+    def roundTrip(self) -> float:
+        """
+        @return: how long a byte takes to the instance and an answer back (seconds).
+        """
+
     def recall(self) -> None:
         """
         Take the exchange back, unless the app has taken it up: then

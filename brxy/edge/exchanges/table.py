@@ -205,6 +205,7 @@ class Exchange:
     @ivar copy: what has come of the request's body (or of the TCP connection), while it
         can be sent again; L{None} once it can't.
     @ivar limit: bytes that may be kept of the request before an instance has accepted it.
+    @ivar probed_at: when its last probe began.
     @ivar copied: the bytes that have come while there was a copy.
     """
 
@@ -222,6 +223,7 @@ class Exchange:
         "kind",
         "limit",
         "number",
+        "probed_at",
         "progress",
         "route",
     )
@@ -247,6 +249,7 @@ class Exchange:
         self.deadline = 0.0
         self.held = False
         self.copied = 0
+        self.probed_at = 0.0
         self.limit = COPY_LIMIT
         self._interims = 0
         self._retries = retries

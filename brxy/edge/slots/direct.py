@@ -88,6 +88,12 @@ class DirectSlot(Backend):
         """
         return self._relay is None
 
+    def roundTrip(self) -> float:
+        """
+        See L{brxy.edge.exchanges.ends.SlotEnd}.  What the app has taken up is seen here.
+        """
+        return 0.0
+
     def ready(self) -> None:
         """
         See L{brxy.uptake.pull.Slot}.
