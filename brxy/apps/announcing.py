@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from brxy.apps.backend import Backend
+from brxy.apps.connection import AppConnection
 from brxy.transport.relay import Relay
 from brxy.wire.proxyheader import endpointsFromText, proxyHeader
 
@@ -35,6 +36,14 @@ class Announcing(Backend):
             self._drop()
             self._client = client
         super().begin(relay, once, client, first)
+
+    def _adopt(self) -> AppConnection | None:
+        """
+        Close the kept connection of another slot, since its header names another client.
+        """
+        if super()._adopt() is not None:
+            self._drop()
+        return None
 
     def _dial(self) -> None:
         header = proxyHeader(self._version, endpointsFromText(self._client))

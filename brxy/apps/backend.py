@@ -143,7 +143,7 @@ class Backend(Probing):
             self._release()
             return
         open_still = connection.alive and not (connection.read_ended or connection.broken)
-        if keep and open_still and not self._end_wanted:
+        if keep and open_still and not (self._end_wanted or self._probing):
             if self._paused:
                 connection.resume()
             connection.idle_since = self._shared.seconds()
@@ -189,9 +189,7 @@ class Backend(Probing):
         if self._relay is None:
             # No request is on: these bytes could be taken for the next response.
             self._letGo()
-        elif self._probing:
-            self._probed.answered()
-        else:
+        elif not self._probing or self._probed.answered(connection.exchanges == 1):
             if self._sample:
                 self._endTiming()
             self._relay.data(self, data)

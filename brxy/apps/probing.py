@@ -54,6 +54,13 @@ class Probing(Keeper):
         return self._relay
 
     @property
+    def probing(self) -> bool:
+        """
+        See L{brxy.uptake.backends.Backend}.
+        """
+        return self._probing
+
+    @property
     def _probed(self) -> Uptake:
         assert self._uptake is not None, "the capacity of this app is fixed"
         return self._uptake

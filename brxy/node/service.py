@@ -284,10 +284,10 @@ class NodeService(Service):
         await firstOf(gatherResults([uplink.settle() for uplink in self._uplinks]), grace.now)
         await self._stopApp(grace)
         grace.stop()
-        if self._uptake is not None:
-            self._uptake.stop()
         for uplink in self._uplinks:
             await uplink.stop()
+        if self._uptake is not None:
+            self._uptake.stop()
         self._shared.stop()
 
     async def _finishRunning(self, grace: Grace) -> None:

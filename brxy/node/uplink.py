@@ -15,7 +15,7 @@ from brxy.node.dial import Dialer
 from brxy.node.edgeend import EdgeEnd, Places
 from brxy.node.link import Link
 from brxy.node.settings import NodeSettings
-from brxy.node.slot import EdgeSlotFactory
+from brxy.node.slot import EdgeSlot, EdgeSlotFactory
 from brxy.reactor.deadlines import Deadlines
 from brxy.transport.connection import Shared
 from brxy.uptake.pull import pull
@@ -259,13 +259,24 @@ class Uplink:
         slots = [each for each in self._slots.slots if each.mayPull and each not in self._resting]
         pull(slots, number)
         if self._told != uptake.estimate.capacity:
-            # READY reports it, and none was due.
-            for slot in slots:
-                if slot.pulling and slot.isBetweenExchanges():
-                    slot.unready()
-                    slot.ready()
-                    break
+            self._report(slots)
         self._dial(min(number + SPARE, self._settings.max_capacity))
+
+    def _report(self, slots: list[EdgeSlot]) -> None:
+        """
+        Report the capacity by READY, although none is due: on another slot in place of one
+        that pulls, so that at least one pulls all the time.  Without another slot, several
+        pull.
+        """
+        slots.sort(key=lambda slot: not slot.isBetweenExchanges())
+        pulling = [slot for slot in slots if slot.pulling]
+        others = [slot for slot in slots if not slot.pulling]
+        if others:
+            others[0].ready()
+            pulling[0].unready()
+        elif len(pulling) > 1:
+            pulling[0].unready()
+            pulling[0].ready()
 
     def unready(self) -> None:
         """

@@ -103,8 +103,9 @@ class Audit:
             self._after(AUDIT, self._look)
 
     def _lookAgain(self) -> None:
-        at_work, unread = self._backends.survey()
-        if unread & self._suspects and not self._stopped() and self._estimate.unread(at_work):
+        unread = len(self._suspects & self._backends.survey()[1])
+        estimate = self._estimate
+        if unread and not self._stopped() and estimate.unread(estimate.working - unread):
             self._changed()
         self._suspects = set()
         self._rest()

@@ -38,6 +38,12 @@ class Backend(Protocol):
     sent: int
 
     @property
+    def probing(self) -> bool:
+        """
+        Its exchange is a probe.
+        """
+
+    @property
     def exchange(self) -> object | None:
         """
         The exchange that it has; L{None} if it has none.
@@ -116,7 +122,7 @@ class Backends:
 
     def survey(self) -> tuple[int, set[object]]:
         """
-        Look at every connection with an exchange.
+        Look at every connection with an exchange that is no probe.
 
         @return: how many exchanges the app has begun to read, or has accepted if there is
             nothing to be read yet; and the others.
@@ -124,7 +130,7 @@ class Backends:
         at_work, unread = 0, set()
         for backend in self._backends:
             exchange = backend.exchange
-            if exchange is None:
+            if exchange is None or backend.probing:
                 continue
             ends = backend.ends
             seen = None if ends is None else self._diag.look(*ends)

@@ -42,7 +42,6 @@ class Estimate:
 
     __slots__ = (
         "_high",
-        "_high_before",
         "_limit",
         "_most",
         "_proven",
@@ -63,7 +62,7 @@ class Estimate:
         @param now: by any clock in seconds, as for all methods.
         """
         self._most = self._limit = most
-        self._proven = self._high = self._high_before = 1
+        self._proven = self._high = 1
         self._window_began = now
         self.capacity = 1
         self.working = self.begun = 0
@@ -186,7 +185,7 @@ class Estimate:
         @param at_work: how many it has taken up.
         @return: whether the capacity is lower than before.
         """
-        self._proven = self._high = self._high_before = max(1, at_work)
+        self._proven = self._high = max(1, at_work)
         return self._settle()
 
     def limit(self, limit: int) -> bool:
@@ -218,9 +217,10 @@ class Estimate:
         if not windows:
             return False
         self._window_began = now
-        recent = (self._high, self._high_before) if windows == 1 else ()
-        self._proven = max(1, self.working, *recent)
-        self._high_before, self._high = self._high, max(1, self.working)
+        # More may run, as the app takes probes up that it then lets wait.
+        running = max(1, min(self._proven, self.working))
+        self._proven = max(running, self._high) if windows == 1 else running
+        self._high = running
         return self._settle()
 
     def _settle(self) -> bool:

@@ -48,6 +48,10 @@ IDLE_LIMIT = 0.004
 # doubles each time.
 PROOF_PAUSE = 0.004
 
+# After an exchange that found no place, which should not have come, its slot may pull again
+# (seconds).
+NO_PLACE_PAUSE = 0.1
+
 # An app that closes this many probes in a row can't be probed.
 CLOSES = 3
 
@@ -94,11 +98,13 @@ class Uptake:
         self._timers: dict[str, IDelayedCall] = {}
         self._app: tuple[str, int] | None = None
         self._closes = 0
+        self._running = True
 
     def stop(self) -> None:
         """
         Leave no timer and no socket behind.
         """
+        self._running = False
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -112,6 +118,8 @@ class Uptake:
         timer = self._timers.pop(what, None)
         if timer is not None:
             timer.cancel()
+        if not self._running:
+            return
 
         def expired() -> None:
             del self._timers[what]
@@ -128,8 +136,9 @@ class Uptake:
         @return: whether it may be a probe; L{sent} follows when the app has the first byte.
         """
         if not self.estimate.probe():
-            # Its slot pulls no longer, and another one may have to.
-            self._after(0.0, "change", self._changed)
+            # Its slot pulls no longer, and another one may have to: in a while, since what came
+            # may come again.  It may be from another edge than the one with the places.
+            self._after(NO_PLACE_PAUSE, "place", self._changed)
             return False
         self._probe = _Probe(backend, self._clock.seconds())
         # The app may not even take the connection.
@@ -256,11 +265,24 @@ class Uptake:
         # When the slot of the probe is free again.
         self._after(0.0, "change", self._changed)
 
-    def answered(self) -> None:
+    def answered(self, fresh: bool) -> bool:
         """
-        The app has answered a probe, of which it has one byte.
+        The app sends something, and has at most one byte of the probe.
+
+        @param fresh: the connection was made for the probe.
+        @return: whether the app has taken the probe up, since it speaks first.
         """
-        self._giveUp("it answers before it has a whole request")
+        probe = self._probe
+        assert probe is not None, "an answer to no probe"
+        if not fresh:
+            # What comes on a kept connection may have to do with the last exchange.
+            self._refuse(probe)
+        elif self._server_first or not probe.backend.sent:
+            self._takenUp(probe)
+            return True
+        else:
+            self._giveUp("it answers before it has a whole request")
+        return False
 
     def closed(self, fresh: bool) -> None:
         """
@@ -268,7 +290,8 @@ class Uptake:
 
         @param fresh: the connection was made for the probe.
         """
-        self._closes += fresh
+        # The kernel closes them if the app ends.  There is no listener then.
+        self._closes += fresh and self._queue() is not None
         if self._closes >= CLOSES:
             self._giveUp("it closes connections before it has a whole request")
         else:

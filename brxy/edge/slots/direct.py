@@ -49,9 +49,11 @@ class Host(Protocol):
         A slot pulls from now on.
         """
 
-    def unready(self, slot: DirectSlot) -> None:
+    def unready(self, slot: DirectSlot, refusal: str = "") -> None:
         """
         A slot takes no more exchanges.
+
+        @param refusal: why it refused one, if it did.
         """
 
 
@@ -136,7 +138,8 @@ class DirectSlot(Backend):
         """
         self._host.exchangeOver(self)
         if reason == NOT_TAKEN_UP:
-            self.unready()
+            self.pulling = False
+            self._host.unready(self, reason)
         else:
             self._host.rest(self, reason)
         relay.refused(reason)

@@ -141,8 +141,10 @@ class Front:
 
     def _rested(self, slot: DirectSlot) -> None:
         del self._resting[slot]
-        slot.pulling = True
-        self._host.free(slot)
+        if self._uptake is None:
+            slot.ready()
+        else:
+            self._pull(self._uptake.estimate.pulls)
 
     def ready(self, slot: DirectSlot) -> None:
         """
@@ -150,11 +152,11 @@ class Front:
         """
         self._host.free(slot)
 
-    def unready(self, slot: DirectSlot) -> None:
+    def unready(self, slot: DirectSlot, refusal: str = "") -> None:
         """
         See L{brxy.edge.slots.direct.Host}.
         """
-        self._host.unready(slot)
+        self._host.unready(slot, refusal)
 
     # What is learned of its capacity
 
@@ -163,7 +165,9 @@ class Front:
         if uptake is None or self._idle_clock.leaving:
             return
         self._host.resized(self._slots[0], uptake.estimate.capacity)
-        number = uptake.estimate.pulls
+        self._pull(uptake.estimate.pulls)
+
+    def _pull(self, number: int) -> None:
         self._openSlots(number)
         pull([slot for slot in self._slots if slot not in self._resting], number)
 
@@ -200,9 +204,12 @@ class Front:
     def _closeSlots(self) -> None:
         self._cut = None
         if self._uptake is not None:
-            self._uptake.stop()
+            # Another instance may have it; else it gets the place of the next one that breaks.
+            self._uptake.recall()
         for slot in self._slots:
             slot.close("the app is gone")
+        if self._uptake is not None:
+            self._uptake.stop()
 
     def _drain(self) -> None:
         for timer in self._resting.values():

@@ -24,20 +24,22 @@ from zope.interface import implementer
 from brxy.reactor.hangup import HangupWatcher
 from brxy.test.support.memory.recorders import HalfRecorder
 from brxy.transport.connection import Shared
+from brxy.uptake.sockdiag import Queue, Seen
 from brxy.wire.frames import Decoder
 
 __all__ = [
     "TCP_ADDRESS",
     "UNIX_ADDRESS",
     "FakeApp",
+    "FakeDiag",
     "FakeReactor",
     "PipeEnd",
     "connect",
     "settle",
 ]
 
-# Of connections that are made here.
-_OURS = IPv4Address("TCP", "127.0.0.1", 50000)
+# The port of the first connection that is made here; the next ones have those after it.
+_PORT = 50000
 
 TCP_ADDRESS = IPv4Address("TCP", "127.0.0.1", 20000)
 UNIX_ADDRESS = UNIXAddress("/slot")
@@ -325,6 +327,52 @@ class FakeApp(HalfRecorder):
     end: PipeEnd
 
 
+class FakeDiag:
+    """
+    What the kernel knows of the connections of a L{FakeReactor}, as of
+    L{brxy.uptake.sockdiag}.  What the app has not received, it has not read.
+
+    @ivar accepted: the connections that the app has accepted.
+    @ivar hidden: the connections can't be seen.
+    @ivar listeners: how many listeners share the address.
+    @ivar looks: how many times connections were looked at.
+    @ivar closed: it was closed.
+    """
+
+    def __init__(self, reactor: FakeReactor) -> None:
+        self._reactor = reactor
+        self.accepted: set[FakeApp] = set()
+        self.hidden = False
+        self.listeners = 1
+        self.looks = 0
+        self.closed = False
+
+    def _find(self, ours: tuple[str, int]) -> FakeApp:
+        return self._reactor.apps[ours[1] - _PORT]
+
+    def look(self, app: tuple[str, int], ours: tuple[str, int]) -> Seen | None:
+        assert not self.closed, "a look after its end"
+        self.looks += 1
+        found = self._find(ours)
+        if self.hidden or found.end.lost:
+            return None
+        return Seen(found in self.accepted, len(found.end.pending()))
+
+    def knows(self, app: tuple[str, int], ours: tuple[str, int]) -> bool:
+        return not self.hidden
+
+    def queue(self, app: tuple[str, int]) -> Queue | None:
+        assert not self.closed, "a look after its end"
+        if not self.listeners:
+            return None
+        waiting = [each for each in self._reactor.apps if each not in self.accepted]
+        # A connection that was reset remains in the queue.
+        return Queue(len(waiting), self.listeners)
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class _Hangups(HangupWatcher):
     """
     Watches connections in memory for hang-ups.
@@ -389,7 +437,8 @@ class FakeReactor(MemoryReactorClock):
         """
         app = FakeApp()
         protocol = self._next().buildProtocol(TCP_ADDRESS)
-        _, app.end = ends = connect(self, protocol, app, TCP_ADDRESS, limit, _OURS)
+        ours = IPv4Address("TCP", "127.0.0.1", _PORT + len(self.apps))
+        _, app.end = ends = connect(self, protocol, app, TCP_ADDRESS, limit, ours)
         self.apps.append(app)
         self.ends += ends
         return app
