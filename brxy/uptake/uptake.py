@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IDelayedCall
 from brxy.uptake.audit import Audit
 from brxy.uptake.backends import Backend, Backends, Diag, Ends
 from brxy.uptake.estimate import Estimate
+from brxy.uptake.probe import Probe
 from brxy.uptake.slowdown import Slowdown
 from brxy.uptake.sockdiag import Queue, Seen
 
@@ -94,7 +95,7 @@ class Uptake:
         self._unknown = unknown
         self._server_first = server_first
         self._stopped = stopped
-        self._probe: _Probe | None = None
+        self._probe: Probe | None = None
         self._timers: dict[str, IDelayedCall] = {}
         self._app: tuple[str, int] | None = None
         self._closes = 0
@@ -140,7 +141,7 @@ class Uptake:
             # may come again.  It may be from another edge than the one with the places.
             self._after(NO_PLACE_PAUSE, "place", self._changed)
             return False
-        self._probe = _Probe(backend, self._clock.seconds())
+        self._probe = Probe(backend, self._clock.seconds())
         # The app may not even take the connection.
         self._after(BOUND, "look", self._look)
         return True
@@ -156,7 +157,7 @@ class Uptake:
         probe.looks = 0
         self._lookAgain(probe)
 
-    def _lookAgain(self, probe: _Probe) -> None:
+    def _lookAgain(self, probe: Probe) -> None:
         pause = LOOKS[min(probe.looks, len(LOOKS) - 1)]
         probe.looks += 1
         self._after(pause, "look", self._look)
@@ -184,7 +185,7 @@ class Uptake:
                 self.backends.closeIdle()
             self._lookAgain(probe)
 
-    def _isLost(self, probe: _Probe, ends: Ends, now: float) -> bool:
+    def _isLost(self, probe: Probe, ends: Ends, now: float) -> bool:
         if self._diag.knows(*ends):
             return False
         # The app may have reset it just now, which its slot learns before the next look.
@@ -192,7 +193,7 @@ class Uptake:
             probe.lost = now
         return now - probe.lost > UNSEEN_LIMIT
 
-    def _isTakenUp(self, probe: _Probe, seen: Seen, now: float) -> bool:
+    def _isTakenUp(self, probe: Probe, seen: Seen, now: float) -> bool:
         if not seen.accepted:
             return False
         if not probe.backend.sent:
@@ -200,7 +201,7 @@ class Uptake:
         # Bytes that are still on their way are not in the app's queue either.
         return self._server_first or (not seen.unread and probe.backend.isSent())
 
-    def _isTooLong(self, probe: _Probe, seen: Seen | None, now: float) -> bool:
+    def _isTooLong(self, probe: Probe, seen: Seen | None, now: float) -> bool:
         if seen is not None and seen.accepted and probe.backend.sent:
             if probe.accepted is None:
                 probe.accepted = now
@@ -211,13 +212,13 @@ class Uptake:
             late = waited > BOUND or (waited > UNREAD_LIMIT and self._isShared(probe))
         return late and not self._stopped()
 
-    def _isShared(self, probe: _Probe) -> bool:
+    def _isShared(self, probe: Probe) -> bool:
         if probe.shared is None:
             queue = self._queue()
             probe.shared = queue is not None and queue.listeners > 1
         return probe.shared
 
-    def _takenUp(self, probe: _Probe) -> None:
+    def _takenUp(self, probe: Probe) -> None:
         self._probe = None
         self._closes = 0
         self.estimate.takenUp()
@@ -297,7 +298,7 @@ class Uptake:
         else:
             self.recall()
 
-    def _refuse(self, probe: _Probe) -> None:
+    def _refuse(self, probe: Probe) -> None:
         self.over()
         probe.backend.takeBack()
 
@@ -340,23 +341,3 @@ class Uptake:
             self._changed()
         else:
             self._after(self.estimate.pause, "pause", self._pauseOver)
-
-
-class _Probe:
-    """
-    An exchange of which the app has one byte.
-
-    @ivar began: when it began.
-    @ivar accepted: when the app was first seen to have accepted its connection.
-    @ivar lost: when its connection was first not found.
-    @ivar shared: several listeners share the app's address, if that is known.
-    @ivar looks: how many times it was looked at.
-    """
-
-    def __init__(self, backend: Backend, began: float) -> None:
-        self.backend = backend
-        self.began = began
-        self.accepted: float | None = None
-        self.lost: float | None = None
-        self.shared: bool | None = None
-        self.looks = 0

@@ -43,6 +43,7 @@ class _Backend:
     exchange: object | None = "exchange"
     ends: Ends | None = (("127.0.0.1", 8000), ("127.0.0.1", 40000))
     sent = 1
+    probing = True
 
     def isSent(self) -> bool:
         return True
