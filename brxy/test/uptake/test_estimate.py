@@ -62,6 +62,10 @@ class EstimateMachine(RuleBasedStateMachine):
             self.probing = False
             self.whole += 1
 
+    @rule()
+    def show(self) -> None:
+        self.estimate.show()
+
     @rule(waits=st.booleans())
     @precondition(lambda self: self.probing)
     def look(self, waits: bool) -> None:
@@ -139,7 +143,15 @@ class EstimateTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.estimate = Estimate(100, 0.0)
+        self.estimate = self.shown(100)
+
+    def shown(self, most: int) -> Estimate:
+        """
+        @return: the estimate for an app that has taken up one exchange.
+        """
+        estimate = Estimate(most, 0.0)
+        estimate.show()
+        return estimate
 
     def prove(self, number: int) -> None:
         """
@@ -162,11 +174,17 @@ class EstimateTests(SynchronousTestCase):
 
     def test_first(self) -> None:
         """
-        One exchange goes to the app whole without a proof, and two are pulled.
+        One exchange goes to the app whole without a proof.  There is no probe before that was
+        taken up.
         """
-        self.assertEqual((self.estimate.capacity, self.estimate.pulls), (1, 2))
-        self.assertTrue(self.estimate.begin())
-        self.assertFalse(self.estimate.begin())
+        estimate = Estimate(100, 0.0)
+        self.assertEqual((estimate.capacity, estimate.pulls), (1, 1))
+        self.assertTrue(estimate.begin())
+        self.assertFalse(estimate.begin())
+        self.assertFalse(estimate.probe())
+        estimate.show()
+        self.assertEqual((estimate.capacity, estimate.pulls), (1, 2))
+        self.assertTrue(estimate.probe())
 
     def test_proven(self) -> None:
         """
@@ -194,7 +212,7 @@ class EstimateTests(SynchronousTestCase):
         """
         The capacity that is reached at most leaves no place for a probe.
         """
-        estimate = Estimate(2, 0.0)
+        estimate = self.shown(2)
         estimate.begin()
         self.assertTrue(estimate.probe())
         estimate.takenUp()
@@ -207,7 +225,7 @@ class EstimateTests(SynchronousTestCase):
         A proof counts for a window at least, and for less than two.
         """
         for began in (0.0, 0.5 * WINDOW, 0.9 * WINDOW):
-            self.estimate = estimate = Estimate(100, 0.0)
+            self.estimate = estimate = self.shown(100)
             # Looks come each second.
             for second in range(1, int(4 * WINDOW)):
                 if second == int(began) + 1:
