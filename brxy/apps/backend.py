@@ -35,10 +35,12 @@ class Backend(Probing):
         self._end_wanted = self._paused = False
         estimate = self._estimate
         if estimate is not None:
-            self.sent = 0
-            if estimate.begin():
-                self._beginTiming()
-            elif not self._beginProbe():
+            working = estimate.working
+            # Most exchanges are only counted: a call would cost as much as all of this.
+            if estimate.skip and working < estimate.quick:
+                estimate.working = working + 1
+                estimate.skip -= 1
+            elif not self._weigh():
                 return
         connection = self._connection
         if connection is None and estimate is not None:
@@ -50,12 +52,13 @@ class Backend(Probing):
                     self._outbox = [first]
                     self._sendByte(connection)
                     return
+                self.sent = len(first)
                 if first:
-                    self.sent = len(first)
                     connection.write(first)
                 relay.accepted()
                 return
             self._setAside(connection)
+        self.sent = 0
         self._outbox = [first]
         self._dial()
 
@@ -149,12 +152,16 @@ class Backend(Probing):
             connection.idle_since = self._shared.seconds()
             if connection.exchanges > 1:
                 self._keep_alive.keeps_open = True
-            if self._estimate is not None:
-                self._probed.backends.kept = True
         else:
             self._drop()
-        if self._estimate is not None:
-            self._release()
+        estimate = self._estimate
+        if estimate is not None:
+            self._sample = 0
+            estimate.kept |= keep
+            if estimate.waits:
+                self._release()
+            else:
+                estimate.working -= 1
 
     def close(self, reason: str) -> None:
         """

@@ -79,10 +79,7 @@ class Probing(Keeper):
         """
         The app gets an exchange.
         """
-        uptake = self._probed
-        if not uptake.audit.awake:
-            uptake.audit.wake()
-        self._sample = sample = uptake.slowdown.began(uptake.estimate.working)
+        self._sample = sample = self._probed.began()
         if sample:
             self._began = self._shared.seconds()
 
@@ -95,7 +92,15 @@ class Probing(Keeper):
 
     # From the exchange
 
-    def _beginProbe(self) -> bool:
+    def _weigh(self) -> bool:
+        """
+        Decide whether the exchange goes to the app whole.
+
+        @return: whether it goes there at all.
+        """
+        if self._probed.estimate.begin():
+            self._beginTiming()
+            return True
         self._probing = self._probed.probe(self)
         if not self._probing:
             # The edge took the capacity for larger than it is now.
@@ -109,7 +114,11 @@ class Probing(Keeper):
         Take over the kept connection of another slot: an app that serves one connection at a
         time accepts no other while it waits on that one.
         """
+        estimate = self._probed.estimate
+        if not estimate.kept:
+            return None
         connection: AppConnection | None = self._probed.backends.takeKept()
+        estimate.kept = connection is not None
         if connection is not None:
             connection.changeOwner(self)
             self._connection = connection
@@ -153,6 +162,7 @@ class Probing(Keeper):
         """
         if self._estimate is None:
             return
+        self._sample = 0
         if self._probing:
             self._probing = False
             self._probed.over()

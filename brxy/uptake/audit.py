@@ -53,7 +53,7 @@ class Audit:
         self._changed = changed
         self._timer: IDelayedCall | None = None
         self._suspects: set[object] = set()
-        self._begun = 0
+        self._counts = (0, 0)
         self._pause = FIRST
 
     def wake(self) -> None:
@@ -114,10 +114,13 @@ class Audit:
         estimate = self._estimate
         if estimate.expire(self._clock.seconds()):
             self._changed()
-        before, self._begun = self._begun, estimate.begun
-        self.awake = estimate.begun != before
+        before, self._counts = self._counts, (estimate.begun, estimate.skip)
+        self.awake = self._counts != before
         if self.awake:
             self._after(AUDIT, self._look)
-        elif estimate.capacity > 1:
+            return
+        # So that the next exchange wakes it.
+        estimate.skip = 0
+        if estimate.capacity > 1:
             # Long enough for the proof to expire.
             self._after(WINDOW, self._look)

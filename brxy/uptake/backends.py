@@ -84,15 +84,12 @@ class Backend(Protocol):
 class Backends:
     """
     The backends of one app, and what can be seen of their connections.
-
-    @ivar kept: a backend has kept its connection lately.
     """
 
     def __init__(self, diag: Diag) -> None:
         """
         @param diag: shows the app's sockets.
         """
-        self.kept = False
         self._diag = diag
         self._backends: list[Backend] = []
 
@@ -112,12 +109,10 @@ class Backends:
         """
         @return: a connection that is kept, if there is one.  It belongs to the caller now.
         """
-        if self.kept:
-            for backend in self._backends:
-                connection = backend.giveKept()
-                if connection is not None:
-                    return connection
-            self.kept = False
+        for backend in self._backends:
+            connection = backend.giveKept()
+            if connection is not None:
+                return connection
         return None
 
     def survey(self) -> tuple[int, set[object]]:

@@ -33,6 +33,10 @@ class Estimate:
     @ivar capacity: how many exchanges the app is sure to take at once.
     @ivar working: how many exchanges the app has whole.
     @ivar begun: how many exchanges went to the app whole so far.
+    @ivar quick: an exchange may begin without L{begin} if the app has fewer than this, and
+        C{skip} is not 0: add it to C{working} then, and take one from C{skip}.
+    @ivar skip: the number of exchanges that may begin so.
+    @ivar kept: a connection to the app was kept lately.
     @ivar probing: one more is a probe.
     @ivar shown: the app has taken an exchange up.
     @ivar waits: the probe was still in the app's accept queue at the last look.
@@ -48,10 +52,13 @@ class Estimate:
         "_window_began",
         "begun",
         "capacity",
+        "kept",
         "pause",
         "paused",
         "probing",
+        "quick",
         "shown",
+        "skip",
         "waits",
         "working",
     )
@@ -65,7 +72,9 @@ class Estimate:
         self._proven = self._high = 1
         self._window_began = now
         self.capacity = 1
-        self.working = self.begun = 0
+        self.working = self.begun = self.skip = 0
+        self.quick = 1
+        self.kept = False
         self.probing = self.waits = self.paused = self.shown = False
         self.pause = PAUSE_LEAST
 
@@ -93,8 +102,7 @@ class Estimate:
             return False
         self.working = working
         self.begun += 1
-        if working > self._high:
-            self._high = working
+        self._note(working)
         return True
 
     def over(self) -> bool:
@@ -151,7 +159,7 @@ class Estimate:
 
         @return: whether the capacity is higher than before.
         """
-        self._high = max(self._high, at_work)
+        self._note(at_work)
         if at_work <= self._proven:
             return False
         self._proven = at_work
@@ -226,4 +234,14 @@ class Estimate:
     def _settle(self) -> bool:
         before = self.capacity
         self.capacity = min(self._proven, self._limit)
+        self._note(self._high)
         return self.capacity != before
+
+    def _note(self, working: int) -> None:
+        """
+        The app has this many exchanges at once.
+        """
+        if working > self._high:
+            self._high = working
+        # The last place needs no count once it is known that it was reached lately.
+        self.quick = self.capacity if self._high >= self.capacity else self.capacity - 1

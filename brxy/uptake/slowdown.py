@@ -130,6 +130,14 @@ class Slowdown:
         sample.concurrency += concurrency
         return sample.number
 
+    def skipped(self) -> int:
+        """
+        @return: the number of exchanges of which L{began} need not be called before the next
+            one, since they are not measured.
+        """
+        skip, self._skip = self._skip - 1, 1
+        return max(0, skip)
+
     def answered(self, sample: int, seconds: float, now: float) -> None:
         """
         The first byte of an answer came.
@@ -167,6 +175,9 @@ class Slowdown:
             isShort = sample.size < _ENOUGH and now < sample.since + _PERIOD
             if isShort or (sample.size < _MOST and sample.error > EXACT):
                 sample.extend()
+                if now < sample.since + _PERIOD / 4:
+                    # They come fast: spread the sample over more of them.
+                    self._every *= 2
                 return False
             self._isClosed = True
         return sample.isComplete(now)

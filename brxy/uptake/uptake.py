@@ -312,6 +312,18 @@ class Uptake:
 
     # How long exchanges take
 
+    def began(self) -> int:
+        """
+        The app gets an exchange.
+
+        @return: see L{Slowdown.began}.
+        """
+        if not self.audit.awake:
+            self.audit.wake()
+        sample = self.slowdown.began(self.estimate.working)
+        self.estimate.skip = self.slowdown.skipped()
+        return sample
+
     def timed(self, sample: int, seconds: float) -> None:
         """
         The app has begun to answer.
@@ -326,6 +338,7 @@ class Uptake:
     def _follow(self, now: float) -> None:
         slowdown = self.slowdown
         if self.estimate.limit(slowdown.limit):
+            self.estimate.skip = 0
             self._after(0.0, "change", self._changed)
         if slowdown.until < math.inf:
             self._after(max(0.0, slowdown.until - now), "trial", self._trialOver)
