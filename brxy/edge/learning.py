@@ -14,7 +14,7 @@ __all__ = ["CapacityLearned", "CapacityUnknown"]
 @frozen
 class CapacityLearned(InstanceEvent):
     """
-    An instance was found full for the first time.
+    An instance has for the first time been full at one capacity for a while.
 
     @ivar capacity: how many exchanges it takes at once.
     """

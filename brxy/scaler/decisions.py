@@ -105,7 +105,7 @@ class RollFailed:
 @frozen
 class Settled:
     """
-    An instance that learns was found full for the first time.
+    An instance that learns has for the first time been full at one capacity for a while.
 
     @ivar capacity: how many exchanges it takes at once.
     """

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from brxy.broker.offer import UNLIMITED
 from brxy.scaler.decisions import Decision, Learned, Settled
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.rules import Rule
 
-__all__ = ["BELIEVED", "MISSES", "Capacities"]
+__all__ = ["BELIEVED", "MISSES", "STEADY", "Capacities"]
 
 # An instance that refuses this many probes in a row is full.  Fewer may have come to the busy
 # workers of a server that has others.
@@ -30,6 +30,10 @@ MISSES = 8
 # about to take up one more.  Later, the ledger first waits whether it does: that takes much
 # less time than a start.  An instance that has waiters is found full more often than that.
 BELIEVED = 3.0
+
+
+# An instance that is full at one capacity for this long (seconds) is reported.
+STEADY = 1.0
 
 
 class Capacities:
@@ -45,6 +49,8 @@ class Capacities:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], int] = {}
+        self._steady: WeakKeyDictionary[Instance, tuple[int, float]] = WeakKeyDictionary()
+        self._settled: WeakSet[Instance] = WeakSet()
         self._misses: WeakKeyDictionary[Instance, int] = WeakKeyDictionary()
 
     def __len__(self) -> int:
@@ -137,14 +143,29 @@ class Capacities:
         """
         An instance that learns was found full: it takes no more than its capacity now.
         """
-        first = instance.full_at is None
-        known = not first and (instance.spawn or "", instance.route) in self._found
-        changed = instance.expected != instance.capacity
+        known = (instance.spawn or "", instance.route) in self._found
+        changed = instance.full_at is None or instance.expected != instance.capacity
         instance.fill(now)
-        if known and not changed:
-            return []
-        decisions: list[Decision] = [Settled(instance, instance.capacity)] if first else []
-        return decisions + self._note(instance)
+        decisions: list[Decision] = []
+        if self._settles(instance, now):
+            decisions.append(Settled(instance, instance.capacity))
+        return decisions if known and not changed else decisions + self._note(instance)
+
+    def _settles(self, instance: Instance, now: float) -> bool:
+        """
+        Whether an instance has for the first time been full at one capacity for a while: one
+        whose app is still starting up takes more in a moment.
+        """
+        if instance in self._settled:
+            return False
+        capacity, since = self._steady.get(instance, (0, now))
+        if capacity != instance.capacity:
+            since = now
+            self._steady[instance] = (instance.capacity, now)
+        if now < since + STEADY and instance.capacity < instance.max_capacity:
+            return False
+        self._settled.add(instance)
+        return True
 
     def stalled(self, instance: Instance, now: float) -> list[Decision]:
         """
@@ -152,6 +173,7 @@ class Capacities:
         """
         instance.doubt(None)
         if instance.offer.in_flight >= instance.capacity:
+            self._steady[instance] = (instance.capacity, now - STEADY)
             return self.full(instance, now)
         # It takes not even what it is sure to take, which says nothing of others.
         instance.expect(instance.capacity)

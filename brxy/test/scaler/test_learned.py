@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.offer import UNLIMITED
 from brxy.scaler.instance import Instance, State
-from brxy.scaler.learned import BELIEVED, MISSES, Capacities
+from brxy.scaler.learned import BELIEVED, MISSES, STEADY, Capacities
 from brxy.scaler.orders import DOUBT
 from brxy.scaler.rules import Rule
 from brxy.test.support.memory.fleets import FakeEdge
@@ -236,17 +236,23 @@ class KnownTests(SynchronousTestCase):
 
     def test_settled(self) -> None:
         """
-        Each instance is reported full once.  There is news only of another number.
+        Each instance is reported full once, when it has been for a while.  There is news only
+        of another number.
         """
-        self.assertEqual([each.instance for each in self.edge.settled], [self.first])
+        self.assertEqual(self.edge.settled, [])
+        self.edge.now += STEADY
         before = self.edge.learned
-        self.edge.full(self.first)
+        for _ in range(2):
+            self.edge.full(self.first)
+        self.assertEqual([each.instance for each in self.edge.settled], [self.first])
         [instance] = self.edge.hold(2)
         self.edge.start(instance)
         for capacity in range(1, 5):
             self.edge.waiting["r"] += 1
             self.edge.grow(instance, capacity)
             self.assertEqual(instance.expected, 4)
+        self.edge.full(instance)
+        self.edge.now += STEADY
         self.edge.full(instance)
         self.assertEqual([each.instance for each in self.edge.settled], [self.first, instance])
         self.assertEqual([each.capacity for each in self.edge.settled], [4, 4])

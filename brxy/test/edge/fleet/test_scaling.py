@@ -27,6 +27,7 @@ from brxy.edge.slots.access import Access
 from brxy.errors import NodeRefused, SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
 from brxy.scaler.instance import Instance, State
+from brxy.scaler.learned import STEADY
 from brxy.scaler.rules import Rule
 from brxy.scaler.scaler import Scaler
 from brxy.test.support.memory.network import FakeReactor
@@ -228,7 +229,7 @@ class ScalingTests(SynchronousTestCase):
     def test_learned(self) -> None:
         """
         What a node has learned counts for the orders.  It is an event when its instance is
-        found full for the first time.
+        full for a while.
         """
         self.make(Rule(None, 10, AUTO, "spawn"))
         for _ in range(7):
@@ -245,9 +246,14 @@ class ScalingTests(SynchronousTestCase):
         self.reactor.advance(0)
         self.assertEqual(len(self.spawner.orders), 4)
         found = [each for each in self.events if type(each) is CapacityLearned]
-        self.assertEqual(found, [CapacityLearned("r", "t1", 2)])
+        self.assertEqual(found, [])
         # Of three orders, and of what is to be remembered.
         self.assertEqual(self.changes, changes + 4)
+        self.reactor.advance(STEADY)
+        for _ in range(2):
+            self.scaling.full(slot.instance)
+        found = [each for each in self.events if type(each) is CapacityLearned]
+        self.assertEqual(found, [CapacityLearned("r", "t1", 2)])
 
     def test_refusing(self) -> None:
         """
