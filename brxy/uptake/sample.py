@@ -76,6 +76,19 @@ class Sample:
         self.horizon = max(waited, *self.seconds, 0.0)
         return True
 
+    def close(self, now: float) -> bool:
+        """
+        Wait no longer: what has not been answered counts with the time until now.
+
+        @return: whether most have been answered.
+        """
+        missing = self.begun - len(self.seconds)
+        if self.begun < self.size or missing * 4 > self.begun:
+            return False
+        if missing:
+            self.horizon = min(self.horizon, max(now - self._full, *self.seconds))
+        return True
+
     def measure(self, missing: bool) -> None:
         """
         Set C{level}, C{mean} and C{error}.

@@ -10,7 +10,7 @@ import math
 from attrs import define
 
 from brxy.uptake.sample import Sample
-from brxy.uptake.trial import EARLY, EXACT, FIRST, SOON, VAGUE, Outcome, Trial
+from brxy.uptake.trial import EXACT, SOON, VAGUE, Outcome, Trial
 
 __all__ = ["LASTING", "PAGE", "Slowdown"]
 
@@ -36,6 +36,9 @@ _STEEP, _HIGH, _LOW, _MIDDLE = 4, 3, 2, 12
 # Seconds until a trial that failed is repeated: doubled each time, up to the second for a lower
 # limit and the third for a higher one.
 _PAUSE, _LONGEST, _LONGER = 2.0, 300.0, 60.0
+
+# At least one exchange of this many is measured.
+_RAREST = 64
 
 # One exchange of this many is measured where there is only one and its time is known.
 _ALONE = 16
@@ -173,6 +176,8 @@ class Slowdown:
                 return False
             sample.measure(False)
             isShort = sample.size < _ENOUGH and now < sample.since + _PERIOD
+            # What waits in one queue is not independent.
+            isShort = isShort or sample.size * sample.size < sample.concurrency
             if isShort or (sample.size < _MOST and sample.error > EXACT):
                 sample.extend()
                 if now < sample.since + _PERIOD / 4:
@@ -204,17 +209,18 @@ class Slowdown:
         else:
             self._slow_since = None
             self._note(sample)
-            if now >= self._raise_at and sample.level > 0.9 * self.limit < self._most:
-                self._start(sample, self._higher(), now)
-                return
-        self._restart(now)
+        mayRaise = now >= self._raise_at and (self._slow_since is None or now < self._lower_at)
+        if mayRaise and sample.level > 0.9 * self.limit < self._most:
+            self._start(sample, self._higher(), now)
+        else:
+            self._restart(now)
 
     def _thin(self, seconds: float) -> None:
         """
         Measure fewer or more of the exchanges, so that a sample takes about a second.
         """
         if seconds < _PERIOD / 2:
-            self._every *= 2
+            self._every = min(_RAREST, self._every * 2)
         elif seconds > 2 * _PERIOD and self._every > 1:
             self._every //= 2
 
@@ -250,7 +256,7 @@ class Slowdown:
         self.limit = limit
         self._least = trial.least()
         self._every = self._skip = 1
-        self._restart(now, FIRST, trial.horizon())
+        self._restart(now, trial.size(), trial.horizon())
         self.until = trial.end(self._sample)
 
     def _try(self, trial: Trial, sample: Sample, now: float) -> None:
@@ -264,7 +270,7 @@ class Slowdown:
         if outcome is Outcome.FOUND:
             self._found(trial, sample, now)
         elif trial.isLower():
-            self._failedLower(sample, outcome is Outcome.FLAT, now)
+            self._failedLower(sample, outcome, now)
         else:
             self._raise_at = now + self._raise_pause
             self._raise_pause = min(_LONGER, self._raise_pause * 2)
@@ -287,7 +293,7 @@ class Slowdown:
         if 0.8 < self.settled / sample.level < 1.2:
             self._start(sample, min(self._most, 2 * self.settled), now, trial.present)
 
-    def _failedLower(self, sample: Sample, isFlat: bool, now: float) -> None:
+    def _failedLower(self, sample: Sample, outcome: Outcome, now: float) -> None:
         """
         Take the times of a lower limit as normal: for a longer time each time this is shown.
         """
@@ -295,9 +301,8 @@ class Slowdown:
         self._slow_since = None
         self._lower_at = now + pause
         self._lower_pause = min(_LONGEST, pause * 2)
-        if len(sample.seconds) >= EARLY:
-            sample.measure(True)
-            trust = 2 * pause**3 if isFlat else 4 * pause
+        if outcome is not Outcome.FAILED:
+            trust = 2 * pause**3 if outcome is Outcome.FLAT else 4 * pause
             self._base = _Base(sample.level, sample.mean, now + trust)
         self._end(self.settled, now)
 

@@ -19,11 +19,12 @@ SOON = 0.03
 #: A relative error that is small, and one with which nothing is concluded.
 EXACT, VAGUE = 0.1, 0.25
 
-#: A trial may fail after the first number of answers, and has the second number of exchanges.
+#: A trial may fail after the first number of answers, and has at least the second number of
+#: exchanges.
 EARLY, FIRST = 8, 32
 
 # It has more, up to this number, if those decide nothing.
-_LAST = 64
+_LAST = 127
 
 # A trial is given up after this many seconds, this multiple of the time of an exchange, and twice
 # the time that its exchanges need at the rate before.
@@ -44,10 +45,12 @@ class Outcome(Enum):
 
     #: Nothing yet.
     OPEN = auto()
-    #: The limit before it was right, as far as one can see.
+    #: The limit is not better.
     FAILED = auto()
     #: The times are the same at the lower limit: nothing queued at the limit before.
     FLAT = auto()
+    #: They are about the same, as far as one can see.
+    VAGUE = auto()
     #: Another limit is better.
     FOUND = auto()
 
@@ -90,6 +93,13 @@ class Trial:
             return self.before.horizon
         return 2 * max(self.before.seconds)
 
+    def size(self) -> int:
+        """
+        @return: how many exchanges it has at first.  What waits in one queue is not independent,
+            so that the queue should have been renewed.
+        """
+        return max(FIRST, self.limit)
+
     def least(self) -> int:
         """
         @return: the lowest concurrency at which exchanges belong to the trial.
@@ -103,15 +113,18 @@ class Trial:
         takes more.
         """
         count = len(sample.seconds)
-        isComplete = count >= EARLY and sample.isComplete(now)
+        isOver = now >= self.end(sample)
+        isComplete = count >= EARLY and (sample.isComplete(now) or (isOver and sample.close(now)))
         if isComplete or (count >= EARLY and count & (count - 1) == 0):
             sample.measure(isComplete)
-            self.error = math.hypot(sample.error, self.before.error)
+            # A few exchanges may all be quick where some are slow.
+            error = max(sample.error, self.before.error * math.sqrt(self.before.begun / count))
+            self.error = math.hypot(error, self.before.error)
             judge = self._lower if self.isLower() else self._higher
             outcome = judge(sample, isComplete)
             if outcome is not Outcome.OPEN:
                 return outcome
-        return Outcome.OPEN if now < self.end(sample) else Outcome.FAILED
+        return Outcome.FAILED if isOver else Outcome.OPEN
 
     def end(self, sample: Sample) -> float:
         """
@@ -120,7 +133,7 @@ class Trial:
         mean = self.before.mean
         each = mean / self.before.level
         longest = sample.since + _PATIENCE + _MULTIPLE * mean + 2 * sample.size * each
-        stalled = max(sample.since + mean, sample.latest) + max(_PATIENCE, _STALLED * each)
+        stalled = max(sample.since + 2 * mean, sample.latest) + max(_PATIENCE, _STALLED * each)
         return min(longest, stalled)
 
     def _lower(self, sample: Sample, isComplete: bool) -> Outcome:
@@ -135,7 +148,7 @@ class Trial:
         if knee * (1 + error) > 1.25 * self.limit and self._needsMore(sample):
             return Outcome.OPEN
         if error > VAGUE or knee * (1 + 2 * error) > 0.95 * level:
-            return Outcome.FLAT if knee > 0.85 * level else Outcome.FAILED
+            return Outcome.FLAT if knee > 0.85 * level else Outcome.VAGUE
         self.found = min(int(level), max(self.limit, round(knee * (1 + error))))
         return Outcome.FOUND
 
@@ -169,7 +182,7 @@ class Trial:
 
         @return: whether it gets them.
         """
-        if self.error <= max(EXACT, 1.2 * self.before.error) or sample.size >= _LAST:
+        if self.error <= max(EXACT, 1.2 * self.before.error) or sample.size * 2 > _LAST:
             return False
         sample.extend()
         return True

@@ -74,3 +74,15 @@ class SampleTests(SynchronousTestCase):
         found.extend()
         self.assertEqual(found.size, 8)
         self.assertFalse(found.isComplete(math.inf))
+
+    def test_close(self) -> None:
+        """
+        One that is closed counts what is missing with the time that it has waited since all had
+        begun, if that isn't much.
+        """
+        found = sample(1, 1, 1)
+        self.assertFalse(found.isComplete(10))
+        self.assertTrue(found.close(15))
+        found.measure(True)
+        self.assertAlmostEqual(found.mean, (1 + 1 + 1 + 5) / 4)
+        self.assertFalse(sample(1, 1).close(15))
