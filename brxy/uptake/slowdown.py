@@ -182,7 +182,7 @@ class Slowdown:
                 sample.extend()
                 if now < sample.since + _PERIOD / 4:
                     # They come fast: spread the sample over more of them.
-                    self._every *= 2
+                    self._every = min(_RAREST, self._every * 2)
                 return False
             self._isClosed = True
         return sample.isComplete(now)
