@@ -64,12 +64,6 @@ class Keeper:
         connection = self._connection
         return None if connection is None else connection.ends()
 
-    def isSent(self) -> bool:
-        """
-        See L{brxy.uptake.backends.Backend}.
-        """
-        return self._connection is not None and self._connection.isSent()
-
     def _setAside(self, connection: AppConnection) -> None:
         """
         Stop using a connection that the app might be closing.

@@ -29,6 +29,8 @@ class Probing(Keeper):
     # What the time to the first byte of the answer is for, see Slowdown.began; 0: nothing.
     _sample = 0
     _began = 0.0
+    # What the app's kernel had acknowledged on the connection before the probe.
+    _acknowledged = 0
 
     def __init__(
         self,
@@ -129,6 +131,7 @@ class Probing(Keeper):
         self._outbox = [waiting[1:]]
         self.sent = len(waiting[:1])
         if waiting:
+            self._acknowledged = connection.countTaken()
             connection.write(waiting[:1])
         self._probed.sent()
 
@@ -177,6 +180,18 @@ class Probing(Keeper):
             self._probed.recall()
 
     # From the uptake
+
+    def isSent(self) -> bool:
+        """
+        See L{brxy.uptake.backends.Backend}.
+        """
+        connection = self._connection
+        if connection is None:
+            return False
+        # Twisted's transport gives it to the kernel in a later turn.
+        return not connection.isCounted() or (
+            connection.countTaken() > self._acknowledged and connection.isSent()
+        )
 
     def takenUp(self) -> None:
         """

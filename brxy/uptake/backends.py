@@ -57,7 +57,7 @@ class Backend(Protocol):
 
     def isSent(self) -> bool:
         """
-        @return: whether the app's kernel has all that was written.
+        @return: whether the app's kernel has all that was written of the probe.
         """
 
     def takenUp(self) -> None:

@@ -27,6 +27,10 @@ from brxy.wire.frames import DONE, KIND_HTTP, READY, RECALL, dataFrames, frame
 Reply = tuple[str, ...] | None
 
 
+#: What the page calls a DONE that takes a probe back.
+RECALLS = "DONE (recall)"
+
+
 class Side:
     """
     One side of a slot, in a state that the page names. The test sends the
@@ -69,6 +73,8 @@ class Side:
             return self.greeting
         if name == "DATA":
             return dataFrames(self.number, b"x")
+        if name == RECALLS:
+            return frame(DONE, self.number, RECALL)
         payload = b"\x00" if name == "DONE" else b""
         return frame(getattr(wire, name), self.number, payload)
 
@@ -122,7 +128,7 @@ class Node(Side):
     """
 
     greeting = WELCOME_FRAME
-    frames = ("WELCOME", "OPEN", "DATA", "END", "DONE", "RESET")
+    frames = ("WELCOME", "OPEN", "DATA", "END", "DONE", RECALLS, "RESET")
 
     def made(self) -> Any:
         owner = FakeOwner()
@@ -134,6 +140,7 @@ class Node(Side):
     def enter(self, state: str) -> None:
         self.send(WELCOME_FRAME, opening(1))
         self.reactor.accept()
+        self.slot.payOwed()
         if state == "ending":
             self.send(self.encoded("END"))
         elif state == "resetting":

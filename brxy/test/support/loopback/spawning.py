@@ -16,6 +16,7 @@ from brxy.errors import SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
 from brxy.node.service import NodeService
 from brxy.node.settings import NodeSettings
+from brxy.values.capacity import AUTO
 
 __all__ = [
     "FrontedInstance",
@@ -140,10 +141,11 @@ class NodeInstance(TestInstance):
         Start the node.
         """
         environment = self.order.environment
+        learns = environment["BRXY_CAPACITY"] == "auto"
         settings = NodeSettings(
             edge=environment["BRXY_EDGE"],
             route=environment["ROUTE"],
-            capacity=int(environment["BRXY_CAPACITY"]),
+            capacity=AUTO if learns else int(environment["BRXY_CAPACITY"]),
             app=self.app,
             ticket=environment["BRXY_TICKET"],
             token=environment.get("BRXY_TOKEN", ""),
