@@ -27,18 +27,16 @@ class Backend(Probing):
 
         @param once: the request must not be sent twice: use no kept connection that the
             app might be closing.
-        @param client: the client's address and the one that it connected to, see
-            L{brxy.wire.proxyheader.endpointsFromText}.
+        @param client: see L{brxy.wire.proxyheader.endpointsFromText}.
         @param first: the first bytes for the app.
         """
         self._relay = relay
         self._end_wanted = self._paused = False
         estimate = self._estimate
         if estimate is not None:
-            working = estimate.working
             # Most exchanges are only counted: a call would cost as much as all of this.
-            if estimate.skip and working < estimate.quick:
-                estimate.working = working + 1
+            if estimate.skip and estimate.working < estimate.quick:
+                estimate.working += 1
                 estimate.skip -= 1
             elif not self._weigh():
                 return
@@ -158,7 +156,7 @@ class Backend(Probing):
         if estimate is not None:
             self._sample = 0
             estimate.kept |= keep
-            if estimate.waits:
+            if estimate.waits or self._probing:
                 self._release()
             else:
                 estimate.working -= 1

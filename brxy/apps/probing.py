@@ -81,7 +81,7 @@ class Probing(Keeper):
         """
         The app gets an exchange.
         """
-        self._sample = sample = self._probed.began()
+        self._sample = sample = self._probed.timing.began()
         if sample:
             self._began = self._shared.seconds()
 
@@ -90,7 +90,7 @@ class Probing(Keeper):
         The app answers.
         """
         sample, self._sample = self._sample, 0
-        self._probed.timed(sample, self._shared.seconds() - self._began)
+        self._probed.timing.timed(sample, self._shared.seconds() - self._began)
 
     # From the exchange
 

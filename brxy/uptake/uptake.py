@@ -9,11 +9,8 @@ nowhere.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
-
-from twisted.internet.interfaces import IDelayedCall
 
 from brxy.uptake.audit import Audit
 from brxy.uptake.backends import Backend, Backends, Diag, Ends
@@ -21,6 +18,7 @@ from brxy.uptake.estimate import Estimate
 from brxy.uptake.probe import Probe
 from brxy.uptake.slowdown import Slowdown
 from brxy.uptake.sockdiag import Queue, Seen
+from brxy.uptake.timing import Timers, Timing
 
 __all__ = ["BOUND", "LOOKS", "SILENCE", "UNREAD_LIMIT", "Uptake"]
 
@@ -62,9 +60,9 @@ class Uptake:
     What one app takes up; all its backends share it.
 
     @ivar estimate: the capacity.
-    @ivar slowdown: limits the capacity of an app that takes exchanges up and lets them wait.
     @ivar backends: the connections to the app.
     @ivar audit: looks at what the app has whole.
+    @ivar timing: limits the capacity of an app that takes exchanges up and lets them wait.
     @param most: the capacity never exceeds this.
     @param diag: shows the app's sockets.
     @param changed: called when the capacity of the app, or the number of exchanges to pull,
@@ -86,47 +84,27 @@ class Uptake:
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self.estimate = Estimate(most, clock.seconds())
-        self.slowdown = Slowdown(most)
         self.backends = Backends(diag)
         self.audit = Audit(clock, self.estimate, self.backends, stopped, changed)
         self._clock = clock
+        self._timers = timers = Timers(clock)
+        self.timing = Timing(clock, self.estimate, self.audit, Slowdown(most), timers, changed)
         self._diag = diag
         self._changed = changed
         self._unknown = unknown
         self._server_first = server_first
         self._stopped = stopped
         self._probe: Probe | None = None
-        self._timers: dict[str, IDelayedCall] = {}
         self._app: tuple[str, int] | None = None
         self._closes = 0
-        self._running = True
 
     def stop(self) -> None:
         """
         Leave no timer and no socket behind.
         """
-        self._running = False
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
+        self._timers.stop()
         self.audit.stop()
         self._diag.close()
-
-    def _after(self, seconds: float, what: str, call: Callable[[], None]) -> None:
-        """
-        Have this happen later, in place of what was to happen for the same purpose.
-        """
-        timer = self._timers.pop(what, None)
-        if timer is not None:
-            timer.cancel()
-        if not self._running:
-            return
-
-        def expired() -> None:
-            del self._timers[what]
-            call()
-
-        self._timers[what] = self._clock.callLater(seconds, expired)
 
     # The probe
 
@@ -139,11 +117,11 @@ class Uptake:
         if not self.estimate.probe():
             # Its slot pulls no longer, and another one may have to: in a while, since what came
             # may come again.  It may be from another edge than the one with the places.
-            self._after(NO_PLACE_PAUSE, "place", self._changed)
+            self._timers.after(NO_PLACE_PAUSE, "place", self._changed)
             return False
         self._probe = Probe(backend, self._clock.seconds())
         # The app may not even take the connection.
-        self._after(BOUND, "look", self._look)
+        self._timers.after(BOUND, "look", self._look)
         return True
 
     def sent(self) -> None:
@@ -160,7 +138,7 @@ class Uptake:
     def _lookAgain(self, probe: Probe) -> None:
         pause = LOOKS[min(probe.looks, len(LOOKS) - 1)]
         probe.looks += 1
-        self._after(pause, "look", self._look)
+        self._timers.after(pause, "look", self._look)
 
     def _look(self) -> None:
         probe = self._probe
@@ -236,7 +214,7 @@ class Uptake:
         if estimate.prove(at_work):
             self._changed()
         if at_work < estimate.working and estimate.working > estimate.capacity:
-            self._after(pause, "proof", lambda: self._prove(2 * pause))
+            self._timers.after(pause, "proof", lambda: self._prove(2 * pause))
 
     def promote(self) -> None:
         """
@@ -262,9 +240,9 @@ class Uptake:
         """
         self._probe = None
         self.estimate.refused()
-        self._after(self.estimate.pause, "pause", self._pauseOver)
+        self._timers.after(self.estimate.pause, "pause", self._pauseOver)
         # When the slot of the probe is free again.
-        self._after(0.0, "change", self._changed)
+        self._timers.after(0.0, "change", self._changed)
 
     def answered(self, fresh: bool) -> bool:
         """
@@ -310,47 +288,9 @@ class Uptake:
     def _queue(self) -> Queue | None:
         return None if self._app is None else self._diag.queue(self._app)
 
-    # How long exchanges take
-
-    def began(self) -> int:
-        """
-        The app gets an exchange.
-
-        @return: see L{Slowdown.began}.
-        """
-        if not self.audit.awake:
-            self.audit.wake()
-        sample = self.slowdown.began(self.estimate.working)
-        self.estimate.skip = self.slowdown.skipped()
-        return sample
-
-    def timed(self, sample: int, seconds: float) -> None:
-        """
-        The app has begun to answer.
-
-        @param sample: see L{Slowdown.answered}.
-        @param seconds: how long it took.
-        """
-        now = self._clock.seconds()
-        self.slowdown.answered(sample, seconds, now)
-        self._follow(now)
-
-    def _follow(self, now: float) -> None:
-        slowdown = self.slowdown
-        if self.estimate.limit(slowdown.limit):
-            self.estimate.skip = 0
-            self._after(0.0, "change", self._changed)
-        if slowdown.until < math.inf:
-            self._after(max(0.0, slowdown.until - now), "trial", self._trialOver)
-
-    def _trialOver(self) -> None:
-        now = self._clock.seconds()
-        self.slowdown.expired(now)
-        self._follow(now)
-
     def _pauseOver(self) -> None:
         queue = self._queue()
         if self.estimate.pauseOver(queue is not None and queue.waiting >= queue.listeners):
             self._changed()
         else:
-            self._after(self.estimate.pause, "pause", self._pauseOver)
+            self._timers.after(self.estimate.pause, "pause", self._pauseOver)

@@ -128,7 +128,7 @@ class ProbingTests(SynchronousTestCase):
     Tests of L{Uplink} and its slots, with an app that takes up what the test lets it.
     """
 
-    edges = ("one",)
+    edges: tuple[str, ...] = ("one",)
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()

@@ -372,6 +372,12 @@ class ProbeTests(UptakeTests):
         relay.far.done(True)
         self.takeUp(app)
         self.assertTrue(app.ended)
+        self.pass_(PAUSE_MOST)
+        # Before there was a look at it, too.
+        relay = self.begin()
+        self.reactor.accept()
+        relay.far.done(True)
+        self.assertEqual(self.uptake.estimate.working, 1)
 
     def test_stopped(self) -> None:
         """
