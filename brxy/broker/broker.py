@@ -32,8 +32,8 @@ class Broker(Generic[W, S]):
     An exchange on a slot beyond the capacity is a probe.  It remains a waiter, with its
     place and its deadline, until the instance has taken it up.  No other waiter is held
     while a slot of its route is ready.  A slot below the capacity is for the oldest waiter:
-    if that is probed on another instance, it is recalled.  Until it comes back, the slot is
-    free for any other waiter.
+    if that is probed on another instance, which has still no room for it, it is recalled.
+    Until it comes back, the slot is free for any other waiter.
     """
 
     def __init__(
@@ -212,15 +212,19 @@ class Broker(Generic[W, S]):
             self._pools.enter(offer)
         return None
 
-    def more(self, route: str) -> Match[W, S] | Probe[W, S] | None:
+    def more(self, route: str) -> Match[W, S] | Probe[W, S] | Recall[W] | None:
         """
-        Match a waiter of a route with a ready slot, if there are both: after a L{Recall}
-        was performed the slot for it may still be ready.
+        What follows for a route when a L{Recall} was performed.  If it was answered at
+        once, the next waiter is recalled, as long as there is a slot for it.  Otherwise the
+        slot is free for a waiter without one.
         """
-        line, pool = self._lines.get(route), self._pools.get(route)
-        if line is None or pool is None:
+        pool, probes = self._pools.get(route), self._probes.get(route)
+        if pool is None:
             return None
-        return self._match(route, line, self._pools.take(route, pool))
+        if probes is not None and not probes.recalling and (recall := self._recall(route)):
+            return recall
+        line = self._lines.get(route)
+        return None if line is None else self._match(route, line, self._pools.take(route, pool))
 
     def withdraw(self, slot: S) -> None:
         """
@@ -264,17 +268,16 @@ class Broker(Generic[W, S]):
             return False
         return not waiter.held and not probes.isRecalled(waiter)
 
-    def resize(self, offer: Offer, capacity: int) -> Recall[W] | None:
+    def resize(self, offer: Offer, capacity: int) -> Match[W, S] | Probe[W, S] | Recall[W] | None:
         """
         The capacity of an instance has changed.
 
-        @return: a waiter to recall, for a slot that is no longer beyond the capacity.
+        @return: see L{more}.
         """
         was_full, offer.capacity, offer.watched = offer.full, capacity, True
         if was_full and not offer.full and offer.ready and not offer.suspended:
             self._pools[offer.route].improve(offer)
-            return self._recall(offer.route)
-        return None
+        return self.more(offer.route)
 
     def suspend(self, offer: Offer) -> None:
         """

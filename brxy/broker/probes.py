@@ -79,6 +79,13 @@ class Probes(Generic[W, S]):
         """
         return self._waiters.get(slot)
 
+    @property
+    def recalling(self) -> bool:
+        """
+        It is not known yet what becomes of a probe that was recalled.
+        """
+        return bool(self._recalled)
+
     def isRecalled(self, waiter: W) -> bool:
         """
         @return: whether the probe of a waiter has been recalled.
@@ -93,7 +100,8 @@ class Probes(Generic[W, S]):
 
     def oldest(self, elsewhere: Offer, *, standing: bool) -> W | None:
         """
-        The first waiter that is held and probed on another instance.
+        The first waiter that is held and probed on another instance, if there is no room for
+        it meanwhile.
 
         @param elsewhere: that of the instance which does not count.
         @param standing: only those that have been probed for some time count.
@@ -101,7 +109,8 @@ class Probes(Generic[W, S]):
         for waiter in self.held:
             if standing and waiter not in self._standing:
                 continue
-            if self._slots[waiter].offer is not elsewhere:
+            offer = self._slots[waiter].offer
+            if offer is not elsewhere and offer.in_flight > offer.capacity:
                 return waiter
         return None
 

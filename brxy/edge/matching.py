@@ -30,7 +30,7 @@ from brxy.reactor.deadlines import Deadlines
 from brxy.scaler.instance import Instance, State
 from brxy.transport.connection import Shared
 
-__all__ = ["DispatchSnapshot", "Matching", "Slot"]
+__all__ = ["PATIENCE", "DispatchSnapshot", "Matching", "Slot"]
 
 _READY = State.READY
 

@@ -33,8 +33,8 @@ class BrokerMachine(RuleBasedStateMachine):
     @ivar recalled: those whose recall was not answered yet.
     @ivar busy: the exchanges that were matched, or taken up.
     @ivar closing: the slots whose exchange the edge has given up.
-    @ivar excused: the probed waiters whose instance has had another ready slot: so they may
-        have been left where they are.
+    @ivar excused: the probed waiters whose instance has had room, or another ready slot: so
+        they may have been left where they are.
     """
 
     ROUTES = ("r", "s")
@@ -143,8 +143,10 @@ class BrokerMachine(RuleBasedStateMachine):
         for waiter in self.held(route):
             if waiter in line:
                 return None
-            fits = waiter in self.standing and not line if full else True
-            if self.probed[waiter].instance is not best and fits:
+            instance = self.probed[waiter].instance
+            crowded = self.flights[instance] > self.capacities[instance]
+            waits = waiter in self.standing and not line if full else True
+            if instance is not best and crowded and waits:
                 return waiter
         return None
 
@@ -169,7 +171,7 @@ class BrokerMachine(RuleBasedStateMachine):
             else:
                 assert decision is None
                 return
-            recall = False
+            recall = not any(each.route == route for each in self.recalled)
             decision = self.broker.more(route)
 
     def refuse(self, waiter: FakeWaiter) -> None:
@@ -343,12 +345,10 @@ class BrokerMachine(RuleBasedStateMachine):
     @rule(choice=st.integers(0, 7), capacity=st.integers(0, 4), at_once=st.booleans())
     def resize(self, choice: int, capacity: int, at_once: bool) -> None:
         instance = self.instances[choice]
-        full = self.isFull(instance)
         self.capacities[instance] = capacity
         decision = self.broker.resize(instance.offer, capacity)
-        mine = [slot for slot in self.offered(instance.route) if slot.instance is instance]
-        eased = full and not self.isFull(instance) and bool(mine)
-        self.follow(instance.route, decision, at_once, eased)
+        recalling = any(each.route == instance.route for each in self.recalled)
+        self.follow(instance.route, decision, at_once, not recalling)
 
     # What always holds
 
@@ -366,6 +366,7 @@ class BrokerMachine(RuleBasedStateMachine):
             waiter
             for waiter, slot in self.probed.items()
             if any(slot.instance is each.instance for each in self.idle)
+            or self.flights[slot.instance] <= self.capacities[slot.instance]
         }
         for waiter in self.standing - self.excused:
             outstanding = any(each.route == waiter.route for each in self.recalled)
