@@ -173,6 +173,9 @@ class _DirectSlot(FakeEnd):
         if self._world.prompt:
             self.takeUp()
 
+    def roundTrip(self) -> float:
+        return 0.0
+
     def recall(self) -> None:
         if self.state == "offered":
             self.refuse()
