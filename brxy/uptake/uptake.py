@@ -201,7 +201,8 @@ class Uptake:
         self._closes = 0
         self.estimate.takenUp()
         probe.backend.takenUp()
-        self._prove(PROOF_PAUSE)
+        # When answers have been read that the app sent before it took the probe up.
+        self._after(0.0, "proof", lambda: self._prove(PROOF_PAUSE))
         self._changed()
 
     def _prove(self, pause: float) -> None:

@@ -1,0 +1,118 @@
+"""
+Tests of L{brxy.uptake.backends}.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.uptake.backends import Backends, Ends
+from brxy.uptake.sockdiag import Queue, Seen
+
+
+class _Diag:
+    """
+    Shows the app's end of one connection.
+
+    @ivar seen: what is seen of it.
+    """
+
+    def __init__(self) -> None:
+        self.seen: Seen | None = None
+
+    def look(self, app: tuple[str, int], ours: tuple[str, int]) -> Seen | None:
+        return self.seen
+
+    def knows(self, app: tuple[str, int], ours: tuple[str, int]) -> bool:
+        return self.seen is not None
+
+    def queue(self, app: tuple[str, int]) -> Queue | None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+class _Backend:
+    """
+    A connection with an exchange of ten bytes.
+
+    @ivar arrived: all of them have arrived.
+    """
+
+    exchange: object | None = "exchange"
+    ends: Ends | None = (("127.0.0.1", 8000), ("127.0.0.1", 40000))
+    probing = False
+    sent = 10
+    arrived = True
+
+    def isSent(self) -> bool:
+        return self.arrived
+
+    def takenUp(self) -> None:
+        pass
+
+    def takeBack(self) -> None:
+        pass
+
+    def giveKept(self) -> object:
+        return None
+
+    def closeIdle(self) -> None:
+        pass
+
+
+class SurveyTests(SynchronousTestCase):
+    """
+    Tests of L{Backends.survey}.
+    """
+
+    def setUp(self) -> None:
+        self.diag, self.backend = _Diag(), _Backend()
+        self.backends = Backends(self.diag)
+        self.backends.add(self.backend)
+
+    def surveyed(self, accepted: bool, unread: int) -> tuple[int, int]:
+        """
+        @return: how many exchanges the app has begun to read, and how many it has not.
+        """
+        self.diag.seen = Seen(accepted, unread)
+        at_work, waiting = self.backends.survey()
+        return at_work, len(waiting)
+
+    def test_read(self) -> None:
+        """
+        The app is at work on an exchange of which it has read something.
+        """
+        self.assertEqual(self.surveyed(True, 0), (1, 0))
+        self.assertEqual(self.surveyed(True, 9), (1, 0))
+
+    def test_unread(self) -> None:
+        """
+        It is not at work on one of which it has read nothing, or that it has not accepted.
+        """
+        self.assertEqual(self.surveyed(True, 10), (0, 1))
+        self.assertEqual(self.surveyed(False, 10), (0, 1))
+
+    def test_onTheWay(self) -> None:
+        """
+        Of one whose bytes have not arrived, neither is known.
+        """
+        self.backend.arrived = False
+        self.assertEqual(self.surveyed(True, 0), (0, 0))
+
+    def test_silent(self) -> None:
+        """
+        It is at work on one that it has accepted, and whose client has sent nothing.
+        """
+        self.backend.sent = 0
+        self.assertEqual(self.surveyed(True, 0), (1, 0))
+
+    def test_none(self) -> None:
+        """
+        A connection without an exchange, and a probe, are not counted.
+        """
+        self.backend.probing = True
+        self.assertEqual(self.surveyed(True, 0), (0, 0))
+        self.backend.probing, self.backend.exchange = False, None
+        self.assertEqual(self.surveyed(True, 0), (0, 0))
