@@ -202,7 +202,7 @@ class Uptake:
         self.estimate.takenUp()
         probe.backend.takenUp()
         # When answers have been read that the app sent before it took the probe up.
-        self._after(0.0, "proof", lambda: self._prove(PROOF_PAUSE))
+        self._timers.after(0.0, "proof", lambda: self._prove(PROOF_PAUSE))
         self._changed()
 
     def _prove(self, pause: float) -> None:
