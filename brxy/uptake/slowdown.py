@@ -176,8 +176,6 @@ class Slowdown:
                 return False
             sample.measure(False)
             isShort = sample.size < _ENOUGH and now < sample.since + _PERIOD
-            # What waits in one queue is not independent.
-            isShort = isShort or sample.size * sample.size < sample.concurrency
             if isShort or (sample.size < _MOST and sample.error > EXACT):
                 sample.extend()
                 if now < sample.since + _PERIOD / 4:
