@@ -22,6 +22,8 @@ _PARTS = {
     "queueing": "benchmarks.queueing.queueing",
     "coldstart": "benchmarks.coldstart.coldstart",
     "leaving": "benchmarks.leaving",
+    "capacity": "benchmarks.capacity.capacity",
+    "trials": "benchmarks.capacity.trials",
 }
 
 # The programs that benchmarks need besides Python. Debian's packages have the same names.

@@ -32,7 +32,7 @@ from benchmarks.queueing.queueingload import LOAD, VARIATION, Request, oneQueue,
 from benchmarks.report.command import guarded, say, sayLeftOut
 from benchmarks.report.machine import describe
 
-__all__ = ["main"]
+__all__ = ["main", "p99"]
 
 _APP = [sys.executable, "-S", "-E", str(Path(__file__).with_name("queueingapp.py"))]
 
@@ -108,7 +108,10 @@ def _p50(window: Sequence[float]) -> float:
     return window[len(window) // 2]
 
 
-def _p99(window: Sequence[float]) -> float:
+def p99(window: Sequence[float]) -> float:
+    """
+    @return: the latency of the slowest but 1 %.
+    """
     return window[math.ceil(len(window) * 0.99) - 1]
 
 
@@ -116,7 +119,7 @@ def _p99(window: Sequence[float]) -> float:
 _MEASURES: Mapping[str, Callable[[Sequence[float]], float]] = {
     "mean": statistics.fmean,
     "p50": _p50,
-    "p99": _p99,
+    "p99": p99,
 }
 
 

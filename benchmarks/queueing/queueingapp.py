@@ -23,6 +23,19 @@ def _serviceTime(head: bytes) -> float:
     return float(target.partition(b"?ms=")[2] or 0) / 1000
 
 
+def _head(client: socket.socket) -> bytes:
+    """
+    @return: the head of a request; nothing if the client leaves without one.
+    """
+    head = b""
+    while b"\r\n\r\n" not in head:
+        data = client.recv(65536)
+        if not data:
+            return b""
+        head += data
+    return head
+
+
 def _serve() -> None:
     """
     Serve forever.
@@ -36,7 +49,7 @@ def _serve() -> None:
     while True:
         client, _ = listener.accept()
         try:
-            request = client.recv(65536)
+            request = _head(client)
             if request:
                 due = time.monotonic() + _serviceTime(request) - late
                 time.sleep(max(0.0, due - time.monotonic()))

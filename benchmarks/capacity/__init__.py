@@ -1,0 +1,3 @@
+"""
+What brxy learns of the capacity of real servers: ./dev bench capacity.
+"""
