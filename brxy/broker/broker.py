@@ -263,10 +263,15 @@ class Broker(Generic[W, S]):
             L{finish}, before it was recalled, and has not been offered again yet.
         """
         probes = self._probes.get(slot.offer.route)
-        waiter = None if probes is None else probes.on(slot)
-        if probes is None or waiter is None:
-            return False
-        return not waiter.held and not probes.isRecalled(waiter)
+        return probes is not None and probes.hasLapsed(slot)
+
+    def isRecalled(self, slot: S) -> bool:
+        """
+        @return: whether the exchange on a slot, or the last one if it has not been offered
+            again yet, is a probe that was recalled.
+        """
+        probes = self._probes.get(slot.offer.route)
+        return probes is not None and probes.isRecalled(slot)
 
     def resize(self, offer: Offer, capacity: int) -> Match[W, S] | Probe[W, S] | Recall[W] | None:
         """

@@ -86,11 +86,18 @@ class Probes(Generic[W, S]):
         """
         return bool(self._recalled)
 
-    def isRecalled(self, waiter: W) -> bool:
+    def isRecalled(self, slot: S) -> bool:
         """
-        @return: whether the probe of a waiter has been recalled.
+        @return: whether the probe on a slot has been recalled.
         """
-        return waiter in self._recalled
+        return self._waiters.get(slot) in self._recalled
+
+    def hasLapsed(self, slot: S) -> bool:
+        """
+        @return: whether the probe on a slot is over, and was not recalled.
+        """
+        waiter = self._waiters.get(slot)
+        return waiter is not None and not waiter.held and waiter not in self._recalled
 
     def stand(self, waiter: W) -> None:
         """

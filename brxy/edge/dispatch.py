@@ -52,7 +52,10 @@ class Dispatch(Matching):
         """
         self.leaves(slot)
         instance = slot.instance
-        if refusal == NOT_TAKEN_UP or self._broker.hasLapsed(slot):
+        if refusal and self._broker.isRecalled(slot):
+            # It says nothing of the instance.
+            refusal = NOT_TAKEN_UP
+        elif refusal == NOT_TAKEN_UP or self._broker.hasLapsed(slot):
             # The app is full, which is no failure.
             refusal = NOT_TAKEN_UP
             if instance.state is State.READY:

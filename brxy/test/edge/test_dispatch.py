@@ -20,10 +20,10 @@ from brxy.edge.exchanges.refusals import (
     Refusal,
 )
 from brxy.edge.exchanges.requestbuffer import RequestBuffer
-from brxy.edge.exchanges.table import Exchange
+from brxy.edge.exchanges.table import Exchange, Input
 from brxy.scaler.instance import Change, Instance, State
 from brxy.test.support.memory.network import FakeReactor
-from brxy.wire.frames import KIND_HTTP
+from brxy.wire.frames import KIND_HTTP, NOT_TAKEN_UP
 from brxy.wire.greeting import Hello, Welcome
 
 
@@ -33,6 +33,7 @@ class _Supply:
 
     @ivar refusal: its answer to exchanges that would wait.
     @ivar pulling: whether its instances may have exchanges.
+    @ivar refusals: why slots took no more exchanges.
     """
 
     def __init__(self) -> None:
@@ -40,6 +41,7 @@ class _Supply:
         self.refusal: Refusal | None = None
         self.pulling = True
         self.calls: list[tuple[str, Any]] = []
+        self.refusals: list[str] = []
 
     def needed(self, route: str, waker: str | None) -> Refusal | None:
         self.calls.append(("needed", waker))
@@ -56,6 +58,7 @@ class _Supply:
         self.calls.append(("idled", instance))
 
     def resized(self, instance: Instance, capacity: int) -> None:
+        instance.resize(capacity)
         self.calls.append(("resized", capacity))
 
     def full(self, instance: Instance, refused: bool = False) -> None:
@@ -69,6 +72,7 @@ class _Supply:
 
     def unready(self, instance: Instance, refusal: str = "") -> None:
         self.calls.append(("unready", instance))
+        self.refusals.append(refusal)
 
     def closed(self, slot: Any) -> None:
         self.calls.append(("closed", slot))
@@ -92,9 +96,14 @@ class _Carrier:
         self._name = name
         self._log = log
         self.exchange = Exchange("r", KIND_HTTP, True, 3, "192.0.2.1", self)
+        self.far: object = None
 
-    def matched(self, slot: object) -> None:
-        self._log.append((self._name, slot))
+    def matched(self, slot: object, event: Input = Input.MATCHED) -> None:
+        self.far = slot
+        self._log.append((self._name, slot if event == Input.MATCHED else event))
+
+    def recall(self) -> None:
+        self._log.append((self._name, "recalled"))
 
     def reject(self, refusal: Refusal) -> None:
         self._log.append((self._name, refusal))
@@ -110,10 +119,13 @@ class _Slot:
         self.offer: Offer = instance.offer
         self.pulling = True
 
+    def roundTrip(self) -> float:
+        return 0.0
 
-class DispatchTests(SynchronousTestCase):
+
+class _DispatchBase(SynchronousTestCase):
     """
-    Tests of L{Dispatch}.
+    Has a L{Dispatch}, and an instance with two slots.
     """
 
     def setUp(self) -> None:
@@ -141,6 +153,12 @@ class DispatchTests(SynchronousTestCase):
         exchange = _Carrier(name, self.log).exchange
         self.dispatch.wait(exchange)
         return exchange
+
+
+class DispatchTests(_DispatchBase):
+    """
+    Tests of L{Dispatch}.
+    """
 
     def test_heldThenMatched(self) -> None:
         """
@@ -326,3 +344,163 @@ class DispatchTests(SynchronousTestCase):
         self.assertEqual(found.total_lost, 1)
         self.assertEqual(self.events, [ExchangeLost("r", "gone")])
         self.assertEqual(found.total_rejected, {TOO_MANY_HELD.text: 1, HELD_TOO_LONG.text: 3})
+
+
+class ProbingTests(_DispatchBase):
+    """
+    Tests of L{Dispatch} with exchanges that an instance may not take.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.instance = self.learning("t")
+        self.slot, self.other = _Slot(self.instance), _Slot(self.instance)
+        self.dispatch.free(self.other)
+        self.dispatch.free(self.slot)
+
+    def learning(self, ticket: str) -> Instance:
+        """
+        Have an instance that is sure to take one exchange.
+        """
+        return Instance(ticket, "r", 1, 1, state=State.READY, learns=True)
+
+    def probe(self) -> Exchange:
+        """
+        Have an exchange that is probed, beside one that is not.
+        """
+        self.wait("a")
+        exchange = self.wait("b")
+        self.assertEqual(self.log, [("a", self.slot), ("b", Input.PROBED)])
+        self.log.clear()
+        self.supply.calls.clear()
+        return exchange
+
+    def refuse(self, slot: _Slot, reason: str) -> None:
+        """
+        Have the exchange on a slot refused, which is not offered again yet.
+        """
+        self.dispatch.exchangeOver(slot)
+        slot.pulling = False
+        self.dispatch.unready(slot, reason)
+
+    def fullOnes(self) -> list[Instance]:
+        """
+        @return: the instances that were found full.
+        """
+        return [instance for name, instance in self.supply.calls if name == "full"]
+
+    def test_taken(self) -> None:
+        """
+        What is taken up in time says nothing of its instance but that it has taken it.
+        """
+        self.dispatch.taken(self.probe())
+        self.reactor.advance(1.0)
+        self.assertEqual(self.supply.calls, [])
+        found = self.dispatch.snapshot()
+        self.assertEqual((found.held, found.total_matched, found.total_probes), ({}, 2, 1))
+
+    def test_stands(self) -> None:
+        """
+        The instance of what is not taken up for a moment is full.
+        """
+        self.probe()
+        self.reactor.advance(0.019)
+        self.assertEqual(self.fullOnes(), [])
+        self.reactor.advance(0.007)
+        self.assertEqual(self.fullOnes(), [self.instance])
+        self.assertEqual(self.dispatch.snapshot().held, {"r": 1})
+
+    def test_refused(self) -> None:
+        """
+        An instance that refuses what may be too much is full, whatever it says; that is no
+        failure of its app.
+        """
+        for reason in (NOT_TAKEN_UP, "connection refused", ""):
+            self.setUp()
+            exchange = self.probe()
+            self.refuse(self.other, reason)
+            self.assertEqual(self.fullOnes(), [self.instance])
+            self.assertEqual(self.supply.refusals, [NOT_TAKEN_UP])
+            self.dispatch.requeue(exchange)
+            self.reactor.advance(1.0)
+            self.assertEqual(len(self.fullOnes()), 1)
+            self.assertEqual(self.dispatch.snapshot().held, {"r": 1})
+
+    def test_knewBetter(self) -> None:
+        """
+        The same holds for what it was taken to be sure of, if the reason says so.
+        """
+        first = self.wait("a")
+        self.refuse(self.slot, NOT_TAKEN_UP)
+        self.assertEqual(
+            (self.fullOnes(), self.supply.refusals), ([self.instance], [NOT_TAKEN_UP])
+        )
+        self.dispatch.requeue(first)
+        self.refuse(self.other, "connection refused")
+        self.assertEqual(len(self.fullOnes()), 1)
+        self.assertEqual(self.supply.refusals[1:], ["connection refused"])
+
+    def test_recalled(self) -> None:
+        """
+        A slot of another instance is for what is probed; what comes back then says nothing of
+        the instance that it was at.
+        """
+        exchange = self.probe()
+        slot = _Slot(self.learning("u"))
+        self.dispatch.free(slot)
+        self.assertEqual(self.log, [("b", "recalled")])
+        self.refuse(self.other, "connection refused")
+        self.dispatch.requeue(exchange)
+        self.assertEqual((self.log[1:], self.supply.refusals), ([("b", slot)], [NOT_TAKEN_UP]))
+        self.reactor.advance(1.0)
+        self.assertEqual(self.fullOnes(), [])
+
+    def test_recalledLater(self) -> None:
+        """
+        What has stood for a moment is recalled for a slot that may be too much, too.
+        """
+        other = self.learning("u")
+        slots = _Slot(other), _Slot(other)
+        self.probe()
+        self.reactor.advance(1.0)
+        other.offer.in_flight = 1
+        self.dispatch.free(slots[0])
+        self.assertEqual(self.log, [("b", "recalled")])
+
+    def test_leaves(self) -> None:
+        """
+        What is probed can leave, be lost, or have waited for too long.
+        """
+        exchange = self.probe()
+        self.dispatch.cancel(exchange)
+        self.assertEqual(self.supply.calls, [("waiterLeft", "r")])
+        self.dispatch.exchangeOver(self.other)
+        self.dispatch.drain()
+        lost = self.wait("c")
+        self.dispatch.exchangeOver(self.other)
+        self.dispatch.requeue(lost)
+        self.assertEqual(self.log, [("c", Input.PROBED), ("c", Input.PROBED)])
+        self.supply.calls.clear()
+        self.reactor.advance(61.0)
+        self.assertEqual(self.log[2:], [("c", HELD_TOO_LONG)])
+        self.assertEqual(self.dispatch.snapshot().held, {})
+
+    def test_stopping(self) -> None:
+        """
+        When the edge stops, what is probed is answered, and no timer is left.
+        """
+        self.probe()
+        self.dispatch.rejectAll()
+        self.assertEqual(self.log, [("b", LEAVING)])
+        self.dispatch.stop()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_resized(self) -> None:
+        """
+        With a larger capacity an instance is sure to take more.
+        """
+        self.dispatch.resized(self.slot, 2)
+        self.assertEqual(self.supply.calls, [("resized", 2)])
+        self.wait("a")
+        self.wait("b")
+        self.assertEqual(self.log, [("a", self.slot), ("b", self.other)])
