@@ -267,8 +267,7 @@ class Broker(Generic[W, S]):
 
     def isRecalled(self, slot: S) -> bool:
         """
-        @return: whether the exchange on a slot, or the last one if it has not been offered
-            again yet, is a probe that was recalled.
+        @return: whether the probe on a slot, which may be over, was recalled.
         """
         probes = self._probes.get(slot.offer.route)
         return probes is not None and probes.isRecalled(slot)
