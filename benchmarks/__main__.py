@@ -24,6 +24,7 @@ _PARTS = {
     "leaving": "benchmarks.leaving",
     "capacity": "benchmarks.capacity.capacity",
     "trials": "benchmarks.capacity.trials",
+    "slowdown": "benchmarks.slowdown.simulation",
 }
 
 # The programs that benchmarks need besides Python. Debian's packages have the same names.

@@ -1,0 +1,3 @@
+"""
+Simulates how a limit is found for apps that queue inside: ./dev bench slowdown.
+"""
