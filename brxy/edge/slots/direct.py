@@ -101,7 +101,9 @@ class DirectSlot(Backend):
         See L{brxy.uptake.pull.Slot}.
         """
         self.pulling = True
-        self._host.ready(self)
+        # One with an exchange is free when that is over.
+        if self._relay is None:
+            self._host.ready(self)
 
     def unready(self) -> None:
         """

@@ -1,0 +1,260 @@
+"""
+Random histories of the slots of an app whose capacity is learned, and what must hold in all of
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.apps.backend import Backend
+from brxy.apps.connection import KeepAliveGuess
+from brxy.interfaces import Address
+from brxy.test.support.memory.fakes import FakeRelay
+from brxy.test.support.memory.network import FakeApp, FakeDiag, FakeReactor
+from brxy.uptake.uptake import Uptake
+
+SETTINGS = settings(
+    max_examples=100,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+APP = Address("127.0.0.1", 20000)
+MOST = 4
+
+choices = st.integers(0, 1000)
+
+
+class Numbered(FakeRelay):
+    """
+    An exchange with a number.
+    """
+
+    def __init__(self, slot: Backend, number: int) -> None:
+        super().__init__(slot)
+        self.number = number
+
+
+class UptakeMachine(RuleBasedStateMachine):
+    """
+    Clients, an edge, a kernel and an app that do whatever they may.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reactor = FakeReactor()
+        self.diag = FakeDiag(self.reactor)
+        self.unknown: list[str] = []
+        self.uptake = Uptake(
+            self.reactor, MOST, self.diag, changed=lambda: None, unknown=self.unknown.append
+        )
+        self.keep_alive = KeepAliveGuess()
+        self.slots = [self.slot() for _ in range(MOST + 2)]
+        self.relays: dict[Backend, Numbered] = {}
+        self.number = 0
+        self.refused: list[int] = []
+
+    def slot(self) -> Backend:
+        return Backend(self.reactor.shared, APP, self.keep_alive, self.uptake)
+
+    @initialize(shown=st.booleans())
+    def show(self, shown: bool) -> None:
+        if shown:
+            self.uptake.estimate.show()
+
+    def pick(self, choice: int, may: Callable[[FakeApp], bool]) -> FakeApp | None:
+        """
+        One of the connections of the app that can do something, if there is one.
+        """
+        found = [each for each in self.reactor.apps if not each.end.lost and may(each)]
+        return found[choice % len(found)] if found else None
+
+    # The edge and its clients
+
+    @rule(choice=choices, silent=st.booleans(), once=st.booleans())
+    def begin(self, choice: int, silent: bool, once: bool) -> None:
+        free = [slot for slot in self.slots if slot not in self.relays]
+        if not free:
+            return
+        slot = free[choice % len(free)]
+        self.number += 1
+        relay = Numbered(slot, self.number)
+        self.relays[slot] = relay
+        slot.begin(relay, once, "", b"" if silent else b"<%d>" % self.number)
+
+    def running(self, choice: int) -> Backend | None:
+        found = list(self.relays)
+        return found[choice % len(found)] if found else None
+
+    @rule(choice=choices)
+    def write(self, choice: int) -> None:
+        slot = self.running(choice)
+        if slot is not None:
+            slot.write(b"more")
+
+    @rule(choice=choices)
+    def recall(self, choice: int) -> None:
+        slot = self.running(choice)
+        if slot is not None:
+            slot.recall()
+
+    @rule(choice=choices)
+    def reset(self, choice: int) -> None:
+        slot = self.running(choice)
+        if slot is not None:
+            del self.relays[slot]
+            slot.reset()
+
+    @rule(choice=choices, keep=st.booleans())
+    def done(self, choice: int, keep: bool) -> None:
+        slot = self.running(choice)
+        if slot is not None and self.relays[slot].told:
+            del self.relays[slot]
+            slot.done(keep)
+
+    @rule(choice=choices)
+    def redial(self, choice: int) -> None:
+        slot = self.slots.pop(choice % len(self.slots))
+        self.relays.pop(slot, None)
+        slot.reset()
+        slot.discard()
+        self.slots.append(self.slot())
+
+    # The kernel and the app
+
+    @rule()
+    def connect(self) -> None:
+        if self.reactor.dialling():
+            self.reactor.accept()
+
+    @rule()
+    def refuse(self) -> None:
+        if self.reactor.dialling():
+            self.reactor.refuse()
+
+    @rule(choice=choices)
+    def accept(self, choice: int) -> None:
+        app = self.pick(choice, lambda each: each not in self.diag.accepted)
+        if app is not None:
+            self.diag.accepted.add(app)
+
+    @rule(choice=choices, size=st.sampled_from([1, 1000]))
+    def read(self, choice: int, size: int) -> None:
+        app = self.pick(choice, lambda each: each in self.diag.accepted)
+        if app is not None:
+            app.end.deliver(size)
+
+    @rule(choice=choices)
+    def takeUp(self, choice: int) -> None:
+        self.connect()
+        self.accept(choice)
+        self.read(choice, 1000)
+        self.reactor.advance(0.05)
+
+    @rule(choice=choices)
+    def answer(self, choice: int) -> None:
+        app = self.pick(choice, lambda each: each in self.diag.accepted)
+        if app is not None:
+            app.end.write(b"answer")
+
+    @rule(choice=choices, reset=st.booleans())
+    def close(self, choice: int, reset: bool) -> None:
+        app = self.pick(choice, lambda each: not each.end.aborted)
+        if app is not None:
+            if reset:
+                app.end.abortConnection()
+            else:
+                app.end.loseConnection()
+
+    @rule(listeners=st.sampled_from([0, 1, 1, 1, 2]))
+    def listen(self, listeners: int) -> None:
+        self.diag.listeners = listeners
+
+    @rule(hidden=st.sampled_from([False, False, True]))
+    def hide(self, hidden: bool) -> None:
+        self.diag.hidden = hidden
+
+    @rule(seconds=st.sampled_from([0.0, 0.001, 0.01, 0.1, 1.0, 60.0]))
+    def pass_(self, seconds: float) -> None:
+        self.reactor.advance(seconds)
+
+    @rule()
+    def receive(self) -> None:
+        for app in self.reactor.apps:
+            while app.end.other.deliver():
+                pass
+
+    # What must hold
+
+    def forget(self) -> None:
+        for slot, relay in list(self.relays.items()):
+            if relay.over:
+                del self.relays[slot]
+                assert slot.exchange is None
+                if relay.told == ["refused"]:
+                    self.refused.append(relay.number)
+
+    @invariant()
+    def holds(self) -> None:
+        self.forget()
+        estimate = self.uptake.estimate
+        probes = [slot for slot in self.slots if slot.probing]
+        assert len(probes) == estimate.probing
+        whole = [slot for slot in self.relays if not slot.probing]
+        assert len(whole) == estimate.working, (len(whole), estimate.working)
+        assert estimate.working <= MOST
+        assert 1 <= estimate.capacity <= estimate.pulls <= MOST
+        for slot in probes:
+            assert slot.exchange is self.relays[slot] and not self.relays[slot].told
+            connection = slot.ends
+            assert connection is None or slot.sent <= 1
+        assert len(self.unknown) <= 1
+
+    @invariant()
+    def refusedGotNothing(self) -> None:
+        got = b" ".join(bytes(app.received) for app in self.reactor.apps)
+        for number in self.refused:
+            assert b"<%d>" % number not in got
+
+    def teardown(self) -> None:
+        for slot in self.slots:
+            slot.reset()
+            slot.discard()
+        self.relays.clear()
+        estimate = self.uptake.estimate
+        assert (estimate.working, estimate.probing) == (0, False)
+        self.uptake.stop()
+        self.reactor.advance(10)
+        for app in self.reactor.apps:
+            while app.end.deliver() or app.end.other.deliver():
+                pass
+        self.reactor.advance(10)
+        self.reactor.shared.stop()
+        left = self.reactor.getDelayedCalls()
+        assert not left, left
+
+
+class ModelTests(SynchronousTestCase):
+    """
+    L{Uptake} and its slots in random histories.
+    """
+
+    def test_model(self) -> None:
+        """
+        Whatever happens in whatever order, what runs and what is probed is counted right, and
+        nothing is left.
+        """
+        run_state_machine_as_test(UptakeMachine, settings=SETTINGS)
