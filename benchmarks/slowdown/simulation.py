@@ -20,11 +20,11 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
+from benchmarks.report.command import guarded
+from benchmarks.report.table import table
 from benchmarks.slowdown.rivals import LEARNERS, Fixed, Learner
 from benchmarks.slowdown.scenarios import MOST, SCENARIOS, Scenario
 from benchmarks.slowdown.servers import App, Simulation
-from benchmarks.report.command import guarded
-from benchmarks.report.table import table
 
 __all__ = ["main"]
 
