@@ -40,6 +40,8 @@ class Estimate:
     @ivar probing: one more is a probe.
     @ivar shown: the app has taken an exchange up.
     @ivar waits: the probe was still in the app's accept queue at the last look.
+    @ivar turned_away: how many exchanges beyond its capacity the app has in a row not taken up
+        while it had as many as that: an app that lets exchanges wait inside takes them all up.
     @ivar pause: how long the next probe must wait after one that was not taken up (seconds).
     @ivar paused: that pause is not over.
     """
@@ -59,6 +61,7 @@ class Estimate:
         "quick",
         "shown",
         "skip",
+        "turned_away",
         "waits",
         "working",
     )
@@ -72,7 +75,7 @@ class Estimate:
         self._proven = self._high = 1
         self._window_began = now
         self.capacity = 1
-        self.working = self.begun = self.skip = 0
+        self.working = self.begun = self.skip = self.turned_away = 0
         self.quick = 1
         self.kept = False
         self.probing = self.waits = self.paused = self.shown = False
@@ -114,6 +117,7 @@ class Estimate:
         """
         self.working -= 1
         if self.waits and self.working < self.capacity:
+            self.turned_away += 1
             self.promote()
             return True
         return False
@@ -162,6 +166,7 @@ class Estimate:
         self._note(at_work)
         if at_work <= self._proven:
             return False
+        self.turned_away = 0
         self._proven = at_work
         return self._settle()
 

@@ -14,7 +14,15 @@ from brxy.uptake.audit import Audit
 from brxy.uptake.estimate import Estimate
 from brxy.uptake.slowdown import Slowdown
 
-__all__ = ["Timers", "Timing"]
+__all__ = ["CERTAIN", "Timers", "Timing"]
+
+
+# An app that has not taken up this many exchanges in a row, while it had as many as its
+# capacity, does not let any wait inside.
+CERTAIN = 3
+
+# It is considered again after this many exchanges.
+REST = 100
 
 
 class Timers:
@@ -57,7 +65,7 @@ class Timing:
     """
     Limits the capacity of an app that takes exchanges up and lets them wait.
 
-    @param slowdown: finds that out.
+    @param most: the limit while there is no other.
     @param changed: called when there may be another limit.
     """
 
@@ -66,14 +74,15 @@ class Timing:
         clock: Any,
         estimate: Estimate,
         audit: Audit,
-        slowdown: Slowdown,
+        most: int,
         timers: Timers,
         changed: Callable[[], None],
     ) -> None:
         self._clock = clock
         self._estimate = estimate
         self._audit = audit
-        self._slowdown = slowdown
+        self._most = most
+        self._slowdown = Slowdown(most)
         self._timers = timers
         self._changed = changed
 
@@ -85,6 +94,9 @@ class Timing:
         """
         if not self._audit.awake:
             self._audit.wake()
+        if self._estimate.turned_away >= CERTAIN:
+            self._stop()
+            return 0
         sample = self._slowdown.began(self._estimate.working)
         self._estimate.skip = self._slowdown.skipped()
         return sample
@@ -99,6 +111,15 @@ class Timing:
         now = self._clock.seconds()
         self._slowdown.answered(sample, seconds, now)
         self._follow(now)
+
+    def _stop(self) -> None:
+        """
+        The app lets exchanges wait outside: its times say nothing about its capacity.
+        """
+        self._slowdown = Slowdown(self._most)
+        self._estimate.skip = REST
+        if self._estimate.limit(self._most):
+            self._timers.after(0.0, "change", self._changed)
 
     def _follow(self, now: float) -> None:
         slowdown = self._slowdown

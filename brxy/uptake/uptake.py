@@ -16,7 +16,6 @@ from brxy.uptake.audit import Audit
 from brxy.uptake.backends import Backend, Backends, Diag, Ends
 from brxy.uptake.estimate import Estimate
 from brxy.uptake.probe import Probe
-from brxy.uptake.slowdown import Slowdown
 from brxy.uptake.sockdiag import Queue, Seen
 from brxy.uptake.timing import Timers, Timing
 
@@ -88,7 +87,7 @@ class Uptake:
         self.audit = Audit(clock, self.estimate, self.backends, stopped, changed)
         self._clock = clock
         self._timers = timers = Timers(clock)
-        self.timing = Timing(clock, self.estimate, self.audit, Slowdown(most), timers, changed)
+        self.timing = Timing(clock, self.estimate, self.audit, most, timers, changed)
         self._diag = diag
         self._changed = changed
         self._unknown = unknown
@@ -156,6 +155,7 @@ class Uptake:
         elif seen is not None and self._isTakenUp(probe, seen, now):
             self._takenUp(probe)
         elif self._isTooLong(probe, seen, now):
+            self.estimate.turned_away += 1
             self._refuse(probe)
         else:
             self.estimate.waits = seen is None or not seen.accepted

@@ -317,3 +317,27 @@ class EstimateTests(SynchronousTestCase):
         estimate.waits = True
         estimate.unread(1)
         self.assertEqual([estimate.over() for _ in range(3)], [False, False, True])
+
+
+class TurnedAwayTests(SynchronousTestCase):
+    """
+    Tests of L{Estimate.turned_away}.
+    """
+
+    def test_waiting(self) -> None:
+        """
+        A probe that waits for a place counts; a higher capacity ends the count.
+        """
+        estimate = Estimate(100, 0.0)
+        estimate.show()
+        for _ in range(3):
+            if not estimate.working:
+                self.assertTrue(estimate.begin())
+            self.assertTrue(estimate.probe())
+            estimate.waits = True
+            self.assertTrue(estimate.over())
+        self.assertEqual(estimate.turned_away, 3)
+        self.assertTrue(estimate.probe())
+        estimate.takenUp()
+        self.assertTrue(estimate.prove(2))
+        self.assertEqual(estimate.turned_away, 0)
