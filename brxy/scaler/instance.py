@@ -158,7 +158,7 @@ class Instance:
     @ivar expected: how many exchanges one that learns is counted on for; L{None}: any number.
     @ivar max_capacity: how many exchanges one that learns may take at once.
     @ivar full_at: when it was last found full.
-    @ivar doubted_at: since when waiters have counted on more than it is sure to take.
+    @ivar doubted_until: waiters count on more than it is sure to take, and do so until then.
     @ivar generation: its start by the edge's clock, in microseconds since the
         epoch, made to rise strictly.
     @ivar spawn: the name of the spawn that ordered it, see L{brxy.scaler.rules.Rule};
@@ -208,7 +208,7 @@ class Instance:
     expected: int | None = None
     max_capacity: int = UNLIMITED
     full_at: float | None = None
-    doubted_at: float | None = None
+    doubted_until: float | None = None
     offer: Offer = field(init=False)
 
     @offer.default
@@ -257,7 +257,7 @@ class Instance:
         @return: whether those are fewer than before.
         """
         before, self.capacity = self.capacity, capacity
-        self.doubted_at = None
+        self.doubted_until = None
         return capacity < before
 
     def learn(self, learns: bool) -> bool:
@@ -275,11 +275,11 @@ class Instance:
         """
         self.expected = expected
 
-    def doubt(self, since: float | None) -> None:
+    def doubt(self, until: float | None) -> None:
         """
-        Waiters count on more than it is sure to take; L{None}: they do not.
+        Until when waiters count on more than it is sure to take; L{None}: they do not.
         """
-        self.doubted_at = since
+        self.doubted_until = until
 
     def fill(self, now: float) -> None:
         """

@@ -20,7 +20,7 @@ from brxy.scaler.decisions import Decision, Learned, Settled
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.rules import Rule
 
-__all__ = ["BELIEVED", "MISSES", "STEADY", "Capacities"]
+__all__ = ["BELIEVED", "MISSES", "PATIENCE", "PATIENCE_MOST", "STEADY", "Capacities"]
 
 # An instance that refuses this many probes in a row is full.  Fewer may have come to the busy
 # workers of a server that has others.
@@ -30,6 +30,13 @@ MISSES = 8
 # about to take up one more.  Later, the ledger first waits whether it does: that takes much
 # less time than a start.  An instance that has waiters is found full more often than that.
 BELIEVED = 3.0
+
+# An instance that lets an exchange wait may be busy for a moment only, as apps are with their
+# first requests.  While it is not known what it takes, it counts as full after this part of
+# the time that it took to start, since that is what another instance costs, and after at most
+# this long (seconds).
+PATIENCE = 0.25
+PATIENCE_MOST = 2.0
 
 
 # An instance that is full at one capacity for this long (seconds) is reported.
@@ -103,6 +110,15 @@ class Capacities:
                 or _probed(instance, now)
             )
         )
+
+    def patience(self, instance: Instance) -> float:
+        """
+        How long an instance may let exchanges wait before it counts as full.
+        """
+        expected, since = instance.expected, instance.ready_since
+        if since is None or (expected is not None and expected <= instance.capacity):
+            return 0.0
+        return min(PATIENCE_MOST, PATIENCE * (since - instance.ordered_at))
 
     # What happens to an instance
 

@@ -134,7 +134,13 @@ class Orders:
         if refused and not self._capacities.refused(instance):
             return []
         self.recount(instance.route)
-        return self._capacities.full(instance, now)
+        until = now + self._capacities.patience(instance)
+        if instance.doubted_until is not None:
+            until = min(until, instance.doubted_until)
+        if until <= now:
+            return self._capacities.full(instance, now)
+        instance.doubt(until)
+        return []
 
     def settle(self, now: float) -> list[Decision]:
         """
@@ -269,10 +275,12 @@ class Orders:
                 offered += self._lifecycle.offers(each, now)
         decisions: list[Decision] = []
         for each in growing:
-            since = now if each.doubted_at is None else each.doubted_at
-            each.doubt(since if waiters > offered else None)
-            if waiters > offered and now < since + DOUBT:
-                self._ledger.lookAt(fleet, since + DOUBT, now)
+            until = each.doubted_until
+            if until is None:
+                until = now + max(DOUBT, self._capacities.patience(each))
+            each.doubt(until if waiters > offered else None)
+            if waiters > offered and now < until:
+                self._ledger.lookAt(fleet, until, now)
             elif waiters > offered:
                 decisions += self._capacities.stalled(each, now)
         return decisions

@@ -18,13 +18,12 @@ __all__ = ["AUDIT", "AUDIT_PAUSE", "Audit"]
 AUDIT = 1.0
 
 # An exchange that the app has not begun to read at two looks, with this pause between them
-# (seconds), waits within the app's queue.
-AUDIT_PAUSE = 0.05
-
+# (seconds), waits within the app's queue.  The event loop of an app may be busy for a while.
+AUDIT_PAUSE = 0.4
 
 # When to look for the first time at the first exchange of an app (seconds); the pause doubles
-# each time.  A server that forks listens before it has workers that accept.
-FIRST = 0.0005
+# each time, up to the second.  A server that forks listens before it has workers that accept.
+FIRST, FIRST_MOST = 0.0005, 0.05
 
 
 class Audit:
@@ -96,7 +95,7 @@ class Audit:
         """
         if self._estimate.working and not self._backends.survey()[0]:
             self._after(self._pause, self._look)
-            self._pause = min(2 * self._pause, AUDIT_PAUSE)
+            self._pause = min(2 * self._pause, FIRST_MOST)
         else:
             self._estimate.show()
             self._changed()

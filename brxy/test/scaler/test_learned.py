@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.offer import UNLIMITED
 from brxy.scaler.instance import Instance, State
-from brxy.scaler.learned import BELIEVED, MISSES, STEADY, Capacities
+from brxy.scaler.learned import BELIEVED, MISSES, PATIENCE, PATIENCE_MOST, STEADY, Capacities
 from brxy.scaler.orders import DOUBT
 from brxy.scaler.rules import Rule
 from brxy.test.support.memory.fleets import FakeEdge
@@ -315,6 +315,78 @@ class DoubtTests(SynchronousTestCase):
         self.edge.grow(self.instance, 1)
         self.edge.advance(0.9 * DOUBT)
         self.assertEqual(len(self.edge.spawned), 1)
+
+    def test_busy(self) -> None:
+        """
+        One that lets exchanges wait is not full if it takes them up within a part of the
+        time that it took to start.
+        """
+        self._standing(after=4.0)
+        self.edge.advance(0.9 * PATIENCE * 4.0)
+        self.edge.grow(self.instance, 6)
+        self.edge.advance(10 * PATIENCE_MOST)
+        self.assertEqual(len(self.edge.spawned), 1)
+
+    def test_standing(self) -> None:
+        """
+        After that time it is full, however many exchanges have waited one after another.
+        """
+        self._standing(after=4.0)
+        for _ in range(9):
+            self.edge.advance(0.1 * PATIENCE * 4.0)
+            self.assertEqual(self.edge.full(self.instance), [])
+        self.edge.advance(0.11 * PATIENCE * 4.0)
+        self.assertEqual(len(self.edge.spawned), 6)
+
+    def test_refusing(self) -> None:
+        """
+        The same holds for one that refuses exchanges.
+        """
+        self._standing(after=4.0)
+        for _ in range(2 * MISSES):
+            self.assertEqual(self.edge.full(self.instance, refused=True), [])
+        self.edge.advance(1.1 * PATIENCE * 4.0)
+        self.assertEqual(len(self.edge.spawned), 6)
+
+    def test_quickStart(self) -> None:
+        """
+        One that was quick to start is full sooner than one that lets none wait.
+        """
+        self._standing(after=0.1)
+        self.edge.advance(1.1 * PATIENCE * 0.1)
+        self.assertEqual(len(self.edge.spawned), 6)
+
+    def test_slowStart(self) -> None:
+        """
+        The time has a maximum.
+        """
+        self._standing(after=40.0)
+        self.edge.advance(0.9 * PATIENCE_MOST)
+        self.assertEqual(len(self.edge.spawned), 1)
+        self.edge.advance(0.2 * PATIENCE_MOST)
+        self.assertEqual(len(self.edge.spawned), 6)
+
+    def test_noRoom(self) -> None:
+        """
+        One whose route has its maximum of instances is found full as well.
+        """
+        self.edge = FakeEdge([Rule(None, 1, AUTO)])
+        [self.instance] = self.edge.hold(1)
+        self._standing(after=4.0)
+        self.edge.advance(1.1 * PATIENCE * 4.0)
+        self.edge.full(self.instance)
+        self.assertEqual(self.instance.full_at, self.edge.now)
+
+    def _standing(self, after: float) -> None:
+        """
+        Have the instance start within this time, take one exchange, and let another of five
+        wait.
+        """
+        self.edge.hold(5)
+        self.edge.advance(after)
+        self.edge.start(self.instance)
+        self.edge.grow(self.instance, 1)
+        self.assertEqual(self.edge.full(self.instance), [])
 
     def test_served(self) -> None:
         """

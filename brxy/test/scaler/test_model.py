@@ -21,7 +21,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.broker.offer import UNLIMITED
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.learned import BELIEVED
-from brxy.scaler.orders import DOUBT
 from brxy.scaler.rules import Rule, byName
 from brxy.test.support.memory.fleets import FakeEdge, violations
 from brxy.values.capacity import AUTO
@@ -444,7 +443,7 @@ class LearningMachine(ScalerMachine):
         doubted = [
             each
             for each in self.edge.scaler.instances(route)
-            if each.doubted_at is not None and self.edge.now < each.doubted_at + DOUBT
+            if each.doubted_until is not None and self.edge.now < each.doubted_until
         ]
         return bool(doubted) and self.edge.scaler.nextDeadline() is not None
 
