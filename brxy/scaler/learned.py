@@ -36,7 +36,7 @@ BELIEVED = 3.0
 # the time that it took to start, since that is what another instance costs, and after at most
 # this long (seconds).
 PATIENCE = 0.25
-PATIENCE_MOST = 2.0
+PATIENCE_MOST = 5.0
 
 
 # An instance that is full at one capacity for this long (seconds) is reported.

@@ -19,7 +19,7 @@ AUDIT = 1.0
 
 # An exchange that the app has not begun to read at two looks, with this pause between them
 # (seconds), waits within the app's queue.  The event loop of an app may be busy for a while.
-AUDIT_PAUSE = 0.4
+AUDIT_PAUSE = 1.0
 
 # When to look for the first time at the first exchange of an app (seconds); the pause doubles
 # each time, up to the second.  A server that forks listens before it has workers that accept.

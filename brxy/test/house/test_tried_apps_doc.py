@@ -34,11 +34,21 @@ class TriedAppsTests(SynchronousTestCase):
         capacity is what it is; and no app has failed, or ran more instances
         than it may.
         """
-        [rows] = listTables(readPage("tried-apps"))
+        rows, _ = listTables(readPage("tried-apps"))
         for entry, row in zip(entries(), rows, strict=True):
             name, _, checked, instances, why = row
             self.assertEqual((name, checked, why), (entry["name"], entry["checked"], entry["why"]))
             self.assertLessEqual(int(instances), entry["most"], name)
+
+    def test_pages(self) -> None:
+        """
+        Each page that was opened in a browser was served by one instance, with
+        and without a node.
+        """
+        _, rows = listTables(readPage("tried-apps"))
+        for name, _, instances, with_node, _ in rows:
+            self.assertIn(name, [entry["name"] for entry in entries()])
+            self.assertEqual((instances, with_node), ("1", "1"), name)
 
     def test_lines(self) -> None:
         """
