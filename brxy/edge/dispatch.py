@@ -60,9 +60,6 @@ class Dispatch(Matching):
             refusal = NOT_TAKEN_UP
             if instance.state is State.READY:
                 self.supply.full(instance, refused=True)
-            if slot.offer.full:
-                # It does not drain: it pulls again in a moment.
-                return
         self.supply.unready(instance, refusal)
 
     def resized(self, slot: Slot, capacity: int) -> None:

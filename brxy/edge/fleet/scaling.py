@@ -109,8 +109,7 @@ class Scaling:
         now = self._seconds()
         first = self._scaler.waiting(route) == 1
         if first and waker is not None:
-            refusal = self._wake_limits.refusal(route, waker, now)
-            if refusal is not None:
+            if (refusal := self._wake_limits.refusal(route, waker, now)) is not None:
                 return refusal
         decisions = self._scaler.demand(route, now, waker)
         # While the breaker is open, no exchange is held for long.
@@ -206,7 +205,8 @@ class Scaling:
         """
         if refusal and refusal != NOT_TAKEN_UP:
             self._refusing.note(instance, refusal, self._seconds())
-        reach = self._reaches.get(instance)
+        pulls_soon = refusal == NOT_TAKEN_UP and instance.offer.full
+        reach = None if pulls_soon else self._reaches.get(instance)
         if reach is not None and not reach.pulling and instance.state == State.READY:
             if not refusal:
                 self._events.emit(happened.Drains(instance.route, instance.ticket))

@@ -32,7 +32,7 @@ from brxy.scaler.rules import Rule
 from brxy.scaler.scaler import Scaler
 from brxy.test.support.memory.network import FakeReactor
 from brxy.values.capacity import AUTO
-from brxy.wire.frames import NEWEST, RETIRE, VERSION
+from brxy.wire.frames import NEWEST, NOT_TAKEN_UP, RETIRE, VERSION
 from brxy.wire.greeting import Hello
 
 RULE = Rule(None, 2, 1, "spawn")
@@ -254,6 +254,22 @@ class ScalingTests(SynchronousTestCase):
             self.scaling.full(slot.instance)
         found = [each for each in self.events if type(each) is CapacityLearned]
         self.assertEqual(found, [CapacityLearned("r", "t1", 2)])
+
+    def test_noPlace(self) -> None:
+        """
+        An instance that has all that it takes and refuses one more does not drain, though it
+        pulls none for a moment.
+        """
+        self.make(Rule(None, 10, AUTO, "spawn"))
+        self.hold()
+        instance = self.hello(learns=True).instance
+        self.assertTrue(self.scaling.pulls(instance))
+        instance.offer.in_flight = 1
+        self.scaling.unready(instance, NOT_TAKEN_UP)
+        self.assertEqual(instance.state, State.READY)
+        instance.offer.in_flight = 0
+        self.scaling.unready(instance, NOT_TAKEN_UP)
+        self.assertEqual(instance.state, State.DRAINING)
 
     def test_refusing(self) -> None:
         """
