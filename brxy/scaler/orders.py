@@ -22,6 +22,9 @@ __all__ = ["DOUBT", "Orders"]
 # their workers accept.
 DOUBT = 1.0
 
+# The pause between looks at whether an app that was slow to start has waiters (seconds).
+LOOK = 0.2
+
 
 class Orders:
     """
@@ -275,12 +278,14 @@ class Orders:
                 offered += self._lifecycle.offers(each, now)
         decisions: list[Decision] = []
         for each in growing:
-            until = each.doubted_until
+            until, patience = each.doubted_until, self._capacities.patience(each)
             if until is None:
-                until = now + max(DOUBT, self._capacities.patience(each))
+                until = now + max(DOUBT, patience)
             each.doubt(until if waiters > offered else None)
             if waiters > offered and now < until:
-                self._ledger.lookAt(fleet, until, now)
+                # If a start takes long, waiters must be seen at several looks.
+                look = now + LOOK if patience > DOUBT else until
+                self._ledger.lookAt(fleet, min(look, until), now)
             elif waiters > offered:
                 decisions += self._capacities.stalled(each, now)
         return decisions

@@ -109,7 +109,8 @@ class Scaling:
         now = self._seconds()
         first = self._scaler.waiting(route) == 1
         if first and waker is not None:
-            if (refusal := self._wake_limits.refusal(route, waker, now)) is not None:
+            refusal = self._wake_limits.refusal(route, waker, now)
+            if refusal is not None:
                 return refusal
         decisions = self._scaler.demand(route, now, waker)
         # While the breaker is open, no exchange is held for long.
@@ -193,10 +194,9 @@ class Scaling:
         first = instance.ready_since is None
         self._perform(self._scaler.ready(instance, now))
         # Performing may have changed it again.
-        pulls = instance.state == State.READY
-        if first and pulls:
-            seconds = now - instance.ordered_at
-            self._events.emit(happened.Ready(instance.route, instance.ticket, seconds))
+        if (pulls := instance.state == State.READY) and first:
+            took = now - instance.ordered_at
+            self._events.emit(happened.Ready(instance.route, instance.ticket, took))
         return pulls
 
     def unready(self, instance: Instance, refusal: str = "") -> None:
@@ -205,9 +205,9 @@ class Scaling:
         """
         if refusal and refusal != NOT_TAKEN_UP:
             self._refusing.note(instance, refusal, self._seconds())
-        pulls_soon = refusal == NOT_TAKEN_UP and instance.offer.full
-        reach = None if pulls_soon else self._reaches.get(instance)
-        if reach is not None and not reach.pulling and instance.state == State.READY:
+        reach = self._reaches.get(instance)
+        pulls = reach is None or reach.pulling or (refusal == NOT_TAKEN_UP and instance.offer.full)
+        if instance.state == State.READY and not pulls:
             if not refusal:
                 self._events.emit(happened.Drains(instance.route, instance.ticket))
             self._perform(self._scaler.unready(instance, self._seconds()))

@@ -366,6 +366,18 @@ class DoubtTests(SynchronousTestCase):
         self.edge.advance(0.2 * PATIENCE_MOST)
         self.assertEqual(len(self.edge.spawned), 6)
 
+    def test_bursts(self) -> None:
+        """
+        One that was slow to start is not full if nothing waits from time to time.
+        """
+        self._standing(after=8.0)
+        for _ in range(8):
+            self.edge.advance(0.3)
+            self.edge.waiting.clear()
+            self.edge.advance(0.3)
+            self.edge.hold(1)
+        self.assertEqual(len(self.edge.spawned), 1)
+
     def test_noRoom(self) -> None:
         """
         One whose route has its maximum of instances is found full as well.
