@@ -70,21 +70,32 @@ class UptakeMachine(RuleBasedStateMachine):
     def slot(self) -> Backend:
         return Backend(self.reactor.shared, APP, self.keep_alive, self.uptake)
 
-    @initialize(shown=st.booleans())
-    def show(self, shown: bool) -> None:
-        if shown:
-            self.uptake.estimate.show()
+    @initialize(number=st.integers(0, MOST), kept=st.booleans())
+    def show(self, number: int, kept: bool) -> None:
+        """
+        Have the app take up a number of exchanges.
+        """
+        for choice in range(number):
+            self.begin(choice, False, False)
+            self.takeUp()
+        if kept:
+            self.done(0, True)
 
     def pick(self, choice: int, may: Callable[[FakeApp], bool]) -> FakeApp | None:
         """
-        One of the connections of the app that can do something, if there is one.
+        One of the connections of the app that can do something, if there is one: that of the
+        probe in every second case.
         """
+        for slot in self.slots:
+            if choice % 2 and slot.probing and slot.ends is not None:
+                app = self.diag.find(slot.ends[1])
+                return app if may(app) and not app.end.lost else None
         found = [each for each in self.reactor.apps if not each.end.lost and may(each)]
         return found[choice % len(found)] if found else None
 
     # The edge and its clients
 
-    @rule(choice=choices, silent=st.booleans(), once=st.booleans())
+    @rule(choice=choices, silent=st.sampled_from([False, False, True]), once=st.booleans())
     def begin(self, choice: int, silent: bool, once: bool) -> None:
         free = [slot for slot in self.slots if slot not in self.relays]
         if not free:
@@ -94,6 +105,22 @@ class UptakeMachine(RuleBasedStateMachine):
         relay = Numbered(slot, self.number)
         self.relays[slot] = relay
         slot.begin(relay, once, "", b"" if silent else b"<%d>" % self.number)
+
+    @rule(accepted=st.booleans(), seconds=st.sampled_from([0.0, 0.005]))
+    def fill(self, accepted: bool, seconds: float) -> None:
+        """
+        Send the app as much as it may have, of which it reads nothing for now.
+        """
+        while not self.uptake.estimate.probing and len(self.relays) < len(self.slots):
+            before = len(self.relays)
+            self.begin(0, False, False)
+            self.connect()
+            self.forget()
+            if len(self.relays) == before:
+                break
+        if accepted:
+            self.diag.accepted.update(self.reactor.apps)
+        self.reactor.advance(seconds)
 
     def running(self, choice: int) -> Backend | None:
         found = list(self.relays)
@@ -125,9 +152,11 @@ class UptakeMachine(RuleBasedStateMachine):
             del self.relays[slot]
             slot.done(keep)
 
-    @rule(choice=choices)
+    @rule(choice=st.integers(0, 5 * MOST))
     def redial(self, choice: int) -> None:
-        slot = self.slots.pop(choice % len(self.slots))
+        if choice >= len(self.slots):
+            return
+        slot = self.slots.pop(choice)
         self.relays.pop(slot, None)
         slot.reset()
         slot.discard()
@@ -157,16 +186,18 @@ class UptakeMachine(RuleBasedStateMachine):
         if app is not None:
             app.end.deliver(size)
 
-    @rule(choice=choices)
-    def takeUp(self, choice: int) -> None:
+    @rule()
+    def takeUp(self) -> None:
         self.connect()
-        self.accept(choice)
-        self.read(choice, 1000)
-        self.reactor.advance(0.05)
+        if self.reactor.apps:
+            app = self.reactor.apps[-1]
+            self.diag.accepted.add(app)
+            app.end.deliver()
+            self.reactor.pump([0.01] * 6)
 
     @rule(choice=choices)
     def answer(self, choice: int) -> None:
-        app = self.pick(choice, lambda each: each in self.diag.accepted)
+        app = self.pick(choice, lambda each: each in self.diag.accepted and not each.end.ending)
         if app is not None:
             app.end.write(b"answer")
 
@@ -179,13 +210,10 @@ class UptakeMachine(RuleBasedStateMachine):
             else:
                 app.end.loseConnection()
 
-    @rule(listeners=st.sampled_from([0, 1, 1, 1, 2]))
-    def listen(self, listeners: int) -> None:
+    @rule(listeners=st.sampled_from([0, 1, 1, 1, 2]), hidden=st.integers(0, 9))
+    def listen(self, listeners: int, hidden: int) -> None:
         self.diag.listeners = listeners
-
-    @rule(hidden=st.sampled_from([False, False, True]))
-    def hide(self, hidden: bool) -> None:
-        self.diag.hidden = hidden
+        self.diag.hidden = not hidden
 
     @rule(seconds=st.sampled_from([0.0, 0.001, 0.01, 0.1, 1.0, 60.0]))
     def pass_(self, seconds: float) -> None:

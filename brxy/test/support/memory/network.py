@@ -347,13 +347,16 @@ class FakeDiag:
         self.looks = 0
         self.closed = False
 
-    def _find(self, ours: tuple[str, int]) -> FakeApp:
+    def find(self, ours: tuple[str, int]) -> FakeApp:
+        """
+        @return: the app's end of a connection.
+        """
         return self._reactor.apps[ours[1] - _PORT]
 
     def look(self, app: tuple[str, int], ours: tuple[str, int]) -> Seen | None:
         assert not self.closed, "a look after its end"
         self.looks += 1
-        found = self._find(ours)
+        found = self.find(ours)
         if self.hidden or found.end.lost:
             return None
         return Seen(found in self.accepted, len(found.end.pending()))
