@@ -4,6 +4,7 @@ The spawner C{app:}, which runs the app itself on this machine, fronted by the e
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 
@@ -111,11 +112,12 @@ class AppInstance(BaseInstance):
         app.ended.addCallback(self._ended)
 
     @property
-    def pid(self) -> int | None:
+    def pid(self) -> int:
         """
-        See L{ILocalProcess}.
+        See L{ILocalProcess}.  An app can be ready before its process is known here; then it is
+        this one, which has the same network.
         """
-        return self._app.pid or None
+        return self._app.pid or os.getpid()
 
     def _ended(self, result: Ended) -> None:
         # An app that ended by itself has most probably said why.
