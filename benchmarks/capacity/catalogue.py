@@ -205,7 +205,7 @@ def _standard() -> list[Server]:
     plain = [sys.executable, str(APPS / "plain.py")]
     return [
         Server("http.server", 1, [*plain, "HTTPServer", "{port}"], smoke=True),
-        Server("ThreadingHTTPServer", None, [*plain, "ThreadingHTTPServer", "{port}"], smoke=True),
+        Server("ThreadingHTTPServer", None, [*plain, "ThreadingHTTPServer", "{port}"]),
         Server("wsgiref", 1, [*plain, "WSGIServer", "{port}"], smoke=True),
     ]
 
