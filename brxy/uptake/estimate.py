@@ -148,6 +148,7 @@ class Estimate:
         """
         self.promote()
         self.begun += 1
+        self.turned_away = 0
         self.pause = PAUSE_LEAST
 
     def show(self) -> None:
@@ -166,7 +167,6 @@ class Estimate:
         self._note(at_work)
         if at_work <= self._proven:
             return False
-        self.turned_away = 0
         self._proven = at_work
         return self._settle()
 
