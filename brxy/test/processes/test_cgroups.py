@@ -26,6 +26,8 @@ shift
 "$@"
 mount -o remount,bind,rw cgroup
 echo $$ > cgroup/cgroup.procs
+# What was killed may still be a zombie in it.
+for _ in $(seq 100); do rmdir "cgroup/$GROUP" 2> /dev/null && exit; sleep 0.05; done
 rmdir "cgroup/$GROUP"
 """
 
@@ -65,7 +67,7 @@ async def main(reactor):
     try:
         os.kill(*pids, 0)
         state = Path(f"/proc/{pids[0]}/stat").read_text().rpartition(")")[2].split()[0]
-    except ProcessLookupError:
+    except (ProcessLookupError, FileNotFoundError):
         state = "Z"
     own = Path("cgroup") / os.environ["GROUP"]
     print(how.status, state in "ZX", [each.name for each in own.iterdir() if each.is_dir()])

@@ -97,7 +97,7 @@ class _CertifiedTests(ProgramTests):
         """
         (self.folder / "app.py").write_text(_APP)
         tls = ("--tls-port", ANYWHERE, "--tls-certs", str(self.certs))
-        edge = self.edge(*tls, *options, "--spawn", f"app: -- {PYTHON} app.py")
+        edge = self.edge(*tls, *options, "--spawn", f"app: capacity=10 -- {PYTHON} app.py")
         return edge, await self.portOf(edge, r"HTTPFactory \(TLS\)")
 
     async def portOf(self, edge: Program, factory: str) -> int:
