@@ -196,8 +196,9 @@ class KilledTests(_Posts):
         self.assertEqual(len(answers), 240)
         failed = {name for name, status in answers.items() if status != 200}
         self.assertEqual({answers[name] for name in failed} - {502}, set())
-        # Two instances were killed, each of which works on four requests.
-        self.assertLessEqual(len(failed), 8)
+        # Two instances were killed.  Each works on four requests, and may have as many again that
+        # it has not begun to read: a place is given away when the answer is there.
+        self.assertLessEqual(len(failed), 16)
         unfinished = {name for name in answers if f"-{name}" not in runs}
         self.assertLessEqual(unfinished, failed)
         await self.stopped(edge)
