@@ -188,6 +188,9 @@ class Probing(Keeper):
         connection = self._connection
         if connection is None:
             return False
+        if self._probing and not connection.isQuiet():
+            # An app that has answered already, or has closed, is not to get the rest.
+            return False
         # Twisted's transport gives it to the kernel in a later turn.
         return not connection.isCounted() or (
             connection.countTaken() > self._acknowledged and connection.isSent()

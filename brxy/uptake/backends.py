@@ -57,7 +57,8 @@ class Backend(Protocol):
 
     def isSent(self) -> bool:
         """
-        @return: whether the app's kernel has all that was written of the probe.
+        @return: whether the app's kernel has all that was written; of a probe, also whether
+            the app has not answered it.
         """
 
     def takenUp(self) -> None:
