@@ -41,7 +41,7 @@ class Backend(Probing):
             elif not self._weigh():
                 return
         connection = self._connection
-        if connection is None and estimate is not None:
+        if connection is None and estimate is not None and estimate.kept:
             connection = self._adopt()
         if connection is not None:
             if not once or self._keep_alive.isSure(connection):

@@ -116,11 +116,8 @@ class Probing(Keeper):
         Take over the kept connection of another slot: an app that serves one connection at a
         time accepts no other while it waits on that one.
         """
-        estimate = self._probed.estimate
-        if not estimate.kept:
-            return None
         connection: AppConnection | None = self._probed.backends.takeKept()
-        estimate.kept = connection is not None
+        self._probed.estimate.kept = connection is not None
         if connection is not None:
             connection.changeOwner(self)
             self._connection = connection

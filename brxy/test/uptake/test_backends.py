@@ -6,60 +6,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.uptake.backends import Backends, Ends
-from brxy.uptake.sockdiag import Queue, Seen
-
-
-class _Diag:
-    """
-    Shows the app's end of one connection.
-
-    @ivar seen: what is seen of it.
-    """
-
-    def __init__(self) -> None:
-        self.seen: Seen | None = None
-
-    def look(self, app: tuple[str, int], ours: tuple[str, int]) -> Seen | None:
-        return self.seen
-
-    def knows(self, app: tuple[str, int], ours: tuple[str, int]) -> bool:
-        return self.seen is not None
-
-    def queue(self, app: tuple[str, int]) -> Queue | None:
-        return None
-
-    def close(self) -> None:
-        pass
-
-
-class _Backend:
-    """
-    A connection with an exchange of ten bytes.
-
-    @ivar arrived: all of them have arrived.
-    """
-
-    exchange: object | None = "exchange"
-    ends: Ends | None = (("127.0.0.1", 8000), ("127.0.0.1", 40000))
-    probing = False
-    sent = 10
-    arrived = True
-
-    def isSent(self) -> bool:
-        return self.arrived
-
-    def takenUp(self) -> None:
-        pass
-
-    def takeBack(self) -> None:
-        pass
-
-    def giveKept(self) -> object:
-        return None
-
-    def closeIdle(self) -> None:
-        pass
+from brxy.test.support.memory.uptakes import OneBackend, OneDiag
+from brxy.uptake.backends import Backends
+from brxy.uptake.sockdiag import Seen
 
 
 class SurveyTests(SynchronousTestCase):
@@ -68,7 +17,7 @@ class SurveyTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.diag, self.backend = _Diag(), _Backend()
+        self.diag, self.backend = OneDiag(), OneBackend(10, probing=False)
         self.backends = Backends(self.diag)
         self.backends.add(self.backend)
 

@@ -7,58 +7,9 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.uptake.backends import Ends
-from brxy.uptake.sockdiag import Queue, Seen
+from brxy.test.support.memory.uptakes import OneBackend, OneDiag
+from brxy.uptake.sockdiag import Seen
 from brxy.uptake.uptake import UNSEEN_LIMIT, Uptake
-
-
-class _Diag:
-    """
-    Shows one connection, or none.
-
-    @ivar seen: what is seen of it; L{None}: it is not there.
-    """
-
-    def __init__(self) -> None:
-        self.seen: Seen | None = Seen(False, 1)
-
-    def look(self, app: tuple[str, int], ours: tuple[str, int]) -> Seen | None:
-        return self.seen
-
-    def knows(self, app: tuple[str, int], ours: tuple[str, int]) -> bool:
-        return self.seen is not None
-
-    def queue(self, app: tuple[str, int]) -> Queue | None:
-        return None
-
-    def close(self) -> None:
-        pass
-
-
-class _Backend:
-    """
-    A connection that has one byte of an exchange.
-    """
-
-    exchange: object | None = "exchange"
-    ends: Ends | None = (("127.0.0.1", 8000), ("127.0.0.1", 40000))
-    sent = 1
-    probing = True
-
-    def isSent(self) -> bool:
-        return True
-
-    def takenUp(self) -> None:
-        pass
-
-    def takeBack(self) -> None:
-        pass
-
-    def giveKept(self) -> object:
-        return None
-
-    def closeIdle(self) -> None:
-        pass
 
 
 class LostTests(SynchronousTestCase):
@@ -68,7 +19,7 @@ class LostTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.diag, self.backend = _Diag(), _Backend()
+        self.diag, self.backend = OneDiag(Seen(False, 1)), OneBackend(1, probing=True)
         self.reasons: list[str] = []
         self.uptake = Uptake(
             self.clock, 10, self.diag, changed=lambda: None, unknown=self.reasons.append
