@@ -154,7 +154,7 @@ class Backend(Probing):
             self._drop()
         estimate = self._estimate
         if estimate is not None:
-            self._sample = 0
+            self._sample = self._offered = 0
             estimate.kept |= keep
             if estimate.waits or self._probing:
                 self._release()
@@ -195,8 +195,8 @@ class Backend(Probing):
             # No request is on: these bytes could be taken for the next response.
             self._letGo()
         elif not self._probing or self._probed.answered(connection.exchanges == 1):
-            if self._sample:
-                self._endTiming()
+            if self._sample or self._offered:
+                self._answers(connection)
             self._relay.data(self, data)
 
     def appEnded(self, connection: AppConnection) -> None:

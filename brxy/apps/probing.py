@@ -14,6 +14,9 @@ from brxy.wire.frames import NOT_TAKEN_UP
 
 __all__ = ["Probing"]
 
+# What is sent in one piece, and is no longer than this (bytes), any app reads at once.
+ONE_READ = 1024
+
 
 class Probing(Keeper):
     """
@@ -29,6 +32,8 @@ class Probing(Keeper):
     # What the time to the first byte of the answer is for, see Slowdown.began; 0: nothing.
     _sample = 0
     _began = 0.0
+    # How many bytes of a probe were sent when it was taken up, until the app answers it; else 0.
+    _offered = 0
     # What the app's kernel had acknowledged on the connection before the probe.
     _acknowledged = 0
 
@@ -85,12 +90,18 @@ class Probing(Keeper):
         if sample:
             self._began = self._shared.seconds()
 
-    def _endTiming(self) -> None:
+    def _answers(self, connection: AppConnection) -> None:
         """
-        The app answers.
+        The app begins to answer an exchange that is timed, or was a probe.
         """
         sample, self._sample = self._sample, 0
-        self._probed.timing.timed(sample, self._shared.seconds() - self._began)
+        if sample:
+            self._probed.timing.timed(sample, self._shared.seconds() - self._began)
+        offered, self._offered = self._offered, 0
+        if offered:
+            # An app that had begun to read the rest has read all of it, and resets nothing.
+            whole = self.sent == offered <= ONE_READ and not self._end_wanted
+            self._probed.answeredTakenUp(self, whole and connection.isReset())
 
     # From the exchange
 
@@ -162,7 +173,7 @@ class Probing(Keeper):
         """
         if self._estimate is None:
             return
-        self._sample = 0
+        self._sample = self._offered = 0
         if self._probing:
             self._probing = False
             self._probed.over()
@@ -201,7 +212,11 @@ class Probing(Keeper):
         assert connection is not None, "taken up without a connection"
         self._probing = False
         self._beginTiming()
-        self._sendRest(connection).takenUp()
+        relay = self._sendRest(connection)
+        # What comes on a kept connection may have to do with the last exchange.
+        if self.sent > 1 and connection.exchanges == 1:
+            self._offered = self.sent
+        relay.takenUp()
 
     def takeBack(self) -> None:
         """

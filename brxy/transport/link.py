@@ -13,7 +13,16 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol
 
-from brxy.transport.tcpinfo import givenOf, isCut, isEnded, isSent, readInfo, roundTripOf, takenOf
+from brxy.transport.tcpinfo import (
+    givenOf,
+    isCut,
+    isEnded,
+    isGone,
+    isSent,
+    readInfo,
+    roundTripOf,
+    takenOf,
+)
 
 __all__ = ["PROBES", "Link", "Transport", "probe"]
 
@@ -122,6 +131,13 @@ class Link(Protocol):
         not be read yet.
         """
         return self.isCounted() and isEnded(readInfo(self.transport))
+
+    def isReset(self) -> bool:
+        """
+        Whether the peer has reset the connection, as far as the kernel knows, while our direction
+        was open: what came before may not be read yet.
+        """
+        return self.isCounted() and isGone(readInfo(self.transport))
 
     def isSent(self) -> bool:
         """

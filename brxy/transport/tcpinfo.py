@@ -8,7 +8,16 @@ import socket
 import sys
 from typing import Any
 
-__all__ = ["givenOf", "isCut", "isEnded", "isSent", "readInfo", "roundTripOf", "takenOf"]
+__all__ = [
+    "givenOf",
+    "isCut",
+    "isEnded",
+    "isGone",
+    "isSent",
+    "readInfo",
+    "roundTripOf",
+    "takenOf",
+]
 
 # Offsets into struct tcp_info: tcpi_state; tcpi_retransmits, tcpi_probes (both consecutive,
 # unanswered); tcpi_unacked (segments); tcpi_last_ack_recv (ms); tcpi_rtt (µs); tcpi_bytes_acked;
@@ -28,6 +37,9 @@ _SIZE = _NOT_SENT.stop
 # States in which the peer's FIN or reset has come: TIME_WAIT, CLOSE, CLOSE_WAIT, LAST_ACK and
 # CLOSING of linux/tcp_states.h.
 _ENDED = {6, 7, 8, 9, 11}
+
+# CLOSE of linux/tcp_states.h.
+_GONE = 7
 
 # A link counts as cut after this many milliseconds without an acknowledgement, and this many
 # unanswered attempts in a row.
@@ -74,6 +86,14 @@ def isEnded(info: bytes) -> bool:
     Whether the peer has closed or half-closed.
     """
     return info[_STATE] in _ENDED
+
+
+def isGone(info: bytes) -> bool:
+    """
+    Whether the connection is over in both directions: while ours was not ended, the peer has
+    reset it.
+    """
+    return info[_STATE] == _GONE
 
 
 def isSent(info: bytes) -> bool:

@@ -121,7 +121,8 @@ class Backends:
         Look at every connection with an exchange that is no probe.
 
         @return: how many exchanges the app has begun to read, or has accepted if there is
-            nothing to be read yet; and those that it has not begun to read.
+            nothing to be read yet; and those that it has not begun to read.  The first byte
+            does not count if there is more: it may have been read when it was a probe.
         """
         at_work, unread = 0, set()
         for backend in self._backends:
@@ -130,7 +131,7 @@ class Backends:
                 continue
             ends = backend.ends
             seen = None if ends is None else self._diag.look(*ends)
-            if seen is not None and seen.accepted and seen.unread <= max(0, backend.sent - 1):
+            if seen is not None and seen.accepted and seen.unread <= max(0, backend.sent - 2):
                 # Bytes that are still on their way are not in the app's queue either.
                 at_work += seen.unread > 0 or backend.isSent()
             elif backend.sent:

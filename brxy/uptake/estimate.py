@@ -215,10 +215,11 @@ class Estimate:
         """
         The capacity can't be learned: it is 1 from now on.
 
-        @return: whether it is lower than before.
+        @return: whether that is news.
         """
-        self._most = 1
-        return self.limit(1)
+        before, self._most = self._most, 1
+        self.limit(1)
+        return before > 1
 
     def expire(self, now: float) -> bool:
         """

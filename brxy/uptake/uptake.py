@@ -42,13 +42,16 @@ UNSEEN_LIMIT = 0.05
 # waiting on an idle one.
 IDLE_LIMIT = 0.004
 
-# When to count again what the app is at work on, if it has more than that (seconds); the pause
-# doubles each time.
-PROOF_PAUSE = 0.004
+# When to count what the app is at work on, after it has got the rest of a probe (seconds), and
+# again if it has more than that; the pause doubles each time.
+PROOF_PAUSE = 0.0005
 
 # After an exchange that found no place, which should not have come, its slot may pull again
 # (seconds).
 NO_PLACE_PAUSE = 0.1
+
+# What an app does that can't be probed.
+EARLY = "it answers before it has a whole request"
 
 # An app that closes this many probes in a row can't be probed.
 CLOSES = 3
@@ -202,7 +205,7 @@ class Uptake:
         self.estimate.takenUp()
         probe.backend.takenUp()
         # When answers have been read that the app sent before it took the probe up.
-        self._timers.after(0.0, "proof", lambda: self._prove(PROOF_PAUSE))
+        self._timers.after(PROOF_PAUSE, "proof", lambda: self._prove(PROOF_PAUSE))
         self._changed()
 
     def _prove(self, pause: float) -> None:
@@ -261,8 +264,22 @@ class Uptake:
             self._takenUp(probe)
             return True
         else:
-            self._giveUp("it answers before it has a whole request")
+            self._giveUp(EARLY)
         return False
+
+    def answeredTakenUp(self, backend: Backend, reset: bool) -> None:
+        """
+        The app begins to answer an exchange that was a probe until it was taken up.  If it has
+        read nothing of the rest, it was looked at between its reading the byte and its answer.
+
+        @param reset: the app has reset the connection with all of the rest unread.
+        """
+        ends = backend.ends
+        if ends is None or self._server_first:
+            return
+        seen = self._diag.look(*ends)
+        if reset if seen is None else seen.unread >= backend.sent - 1:
+            self._giveUp(EARLY)
 
     def closed(self, fresh: bool) -> None:
         """
@@ -282,8 +299,9 @@ class Uptake:
         probe.backend.takeBack()
 
     def _giveUp(self, reason: str) -> None:
-        self.estimate.fix()
-        self._unknown(reason)
+        if self.estimate.fix():
+            self._unknown(reason)
+            self._timers.after(0.0, "change", self._changed)
         self.recall()
 
     def _queue(self) -> Queue | None:

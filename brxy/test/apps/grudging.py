@@ -130,6 +130,19 @@ class App:
             elif head:
                 connection.sendall(BAD)
 
+    def slow(self, connection: socket.socket) -> None:
+        """
+        The same, at work for a while on what is no request.
+        """
+        with connection, suppress(OSError):
+            head = connection.recv(65536)
+            time.sleep(WORK)
+            if b"\r\n\r\n" in head:
+                report(head.split()[1].decode())
+                connection.sendall(OK % b"close")
+            elif head:
+                connection.sendall(BAD)
+
     def single(self, connection: socket.socket) -> None:
         """
         Serve one connection until it ends, before the next one is accepted.

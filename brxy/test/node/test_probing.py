@@ -207,6 +207,8 @@ class ProbingTests(SynchronousTestCase):
         """
         self.diag.accepted.add(app)
         app.end.deliver()
+        self.reactor.advance(0.001)
+        app.end.deliver()
         self.look()
 
     def work(self) -> tuple[_Slot, FakeApp]:
@@ -251,6 +253,7 @@ class ProbingTests(SynchronousTestCase):
         self.assertEqual(slot.heard(), ["ACCEPT"])
         app.end.deliver()
         self.assertEqual(app.received, b"POST /")
+        self.look()
         self.admit()
         self.assertIn("READY 2", [name for each in self.slots for name in each.heard()])
         self.assertEqual(len(self.pulling()), 3)

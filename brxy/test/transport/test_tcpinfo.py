@@ -15,7 +15,7 @@ from unittest.mock import patch
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from brxy.transport import tcpinfo
-from brxy.transport.tcpinfo import isCut, readInfo
+from brxy.transport.tcpinfo import isCut, isGone, readInfo
 
 # Enough seconds for the kernel to retransmit a few times: after 0.2 s first, then after twice as
 # long each time.
@@ -49,6 +49,39 @@ def fill(sock: socket.socket) -> None:
             sock.send(bytes(65536))
     except BlockingIOError:
         pass
+
+
+class GoneTests(SynchronousTestCase):
+    """
+    Tests of L{isGone}.
+    """
+
+    def gone(self, unread: bytes) -> bool:
+        """
+        @return: what it says of a connection whose peer has answered and closed, without reading
+            this.
+        """
+        one, other = pair()
+        with one:
+            one.send(b"read" + unread)
+            with other:
+                other.recv(4)
+                other.send(b"answer")
+            found = isGone(readInfo(SimpleNamespace(getHandle=lambda: one)))
+            self.assertEqual(one.recv(100), b"answer")
+        return found
+
+    def test_closed(self) -> None:
+        """
+        A peer that has read everything closes.
+        """
+        self.assertFalse(self.gone(b""))
+
+    def test_reset(self) -> None:
+        """
+        A peer that has left something unread resets the connection.
+        """
+        self.assertTrue(self.gone(b"more"))
 
 
 class CutTests(SynchronousTestCase):

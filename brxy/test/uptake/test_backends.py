@@ -34,7 +34,7 @@ class SurveyTests(SynchronousTestCase):
         The app is at work on an exchange of which it has read something.
         """
         self.assertEqual(self.surveyed(True, 0), (1, 0))
-        self.assertEqual(self.surveyed(True, 9), (1, 0))
+        self.assertEqual(self.surveyed(True, 8), (1, 0))
 
     def test_unread(self) -> None:
         """
@@ -42,6 +42,16 @@ class SurveyTests(SynchronousTestCase):
         """
         self.assertEqual(self.surveyed(True, 10), (0, 1))
         self.assertEqual(self.surveyed(False, 10), (0, 1))
+
+    def test_oneByte(self) -> None:
+        """
+        It may have read one byte before the rest was sent, and wait to read the rest; unless that
+        was all.
+        """
+        self.assertEqual(self.surveyed(True, 9), (0, 1))
+        self.backend.sent = 1
+        self.assertEqual(self.surveyed(True, 0), (1, 0))
+        self.assertEqual(self.surveyed(True, 1), (0, 1))
 
     def test_onTheWay(self) -> None:
         """

@@ -21,6 +21,9 @@ from brxy.wire.frames import NOT_TAKEN_UP
 APP = Address("127.0.0.1", 20000)
 REQUEST = b"POST / HTTP/1.1"
 
+# There are looks at a probe in this time (seconds) after it began.
+LOOK = 0.002
+
 
 class UptakeTests(SynchronousTestCase):
     """
@@ -93,9 +96,10 @@ class UptakeTests(SynchronousTestCase):
             relays.append(relay)
             app = self.reactor.accept()
             self.takeUp(app)
-            self.look()
+            self.pass_(LOOK)
             self.settle()
             self.assertEqual((relay.told, app.received), (["accepted"], REQUEST))
+            self.look()
         return relays
 
     def stand(self) -> tuple[FakeRelay, FakeApp]:
@@ -165,10 +169,30 @@ class ProbeTests(UptakeTests):
         self.assertEqual((relay.told, self.uptake.estimate.capacity), ([], 1))
         self.takeUp(app)
         self.look()
-        self.assertEqual((relay.told, self.uptake.estimate.capacity), (["accepted"], 2))
         self.settle()
-        self.assertEqual(app.received, REQUEST + b" more")
+        self.assertEqual((relay.told, app.received), (["accepted"], REQUEST + b" more"))
+        self.look()
+        self.assertEqual(self.uptake.estimate.capacity, 2)
         self.assertTrue(self.changes)
+
+    def test_restUnread(self) -> None:
+        """
+        If the app does not read the rest, it has one exchange that waits, which proves nothing:
+        there is no other probe.
+        """
+        self.work()
+        relay = self.begin()
+        app = self.reactor.accept()
+        self.diag.accepted.add(app)
+        app.end.deliver()
+        self.look()
+        estimate = self.uptake.estimate
+        self.assertEqual((relay.told, app.received), (["accepted"], REQUEST[:1]))
+        self.assertEqual((estimate.capacity, estimate.working, estimate.pulls), (1, 2, 2))
+        self.assertEqual(self.begin().told, ["refused"])
+        app.end.deliver()
+        self.pass_(0.5)
+        self.assertEqual(estimate.capacity, 2)
 
     def test_atOnce(self) -> None:
         """
@@ -449,6 +473,89 @@ class SpeechTests(UptakeTests):
         self.assertEqual((relay.told, relay.near.written), (["refused"], b""))
         self.assertEqual(len(self.unknown), 1)
         self.assertEqual(self.uptake.estimate.pulls, 1)
+
+    def answerEarly(self, first: bytes, size: int = 1) -> tuple[FakeRelay, FakeApp]:
+        """
+        Have the app read a part of a probe, get the rest, and answer.
+        """
+        self.work(2)
+        relay = self.begin(first)
+        app = self.reactor.accept()
+        self.diag.accepted.add(app)
+        app.end.deliver()
+        self.look()
+        if size > 1:
+            app.end.deliver(size - 1)
+        app.end.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        return relay, app
+
+    def test_answersByte(self) -> None:
+        """
+        Nor can an app that is looked at between its reading the byte and its answer, so that it
+        gets the rest: that one answer reaches the client.
+        """
+        relay, app = self.answerEarly(REQUEST)
+        app.end.other.deliver()
+        self.assertEqual((relay.told, len(relay.near.written)), (["accepted"], 28))
+        self.assertEqual(len(self.unknown), 1)
+        self.assertEqual(self.uptake.estimate.pulls, 1)
+
+    def test_answersByteAndCloses(self) -> None:
+        """
+        If the app has closed meanwhile, the rest was not read, which makes it a reset.
+        """
+        relay, app = self.answerEarly(REQUEST)
+        app.end.closeUnread()
+        app.end.other.deliver()
+        self.assertEqual((relay.told, len(relay.near.written)), (["accepted"], 28))
+        self.assertEqual(len(self.unknown), 1)
+        self.assertEqual(self.uptake.estimate.pulls, 1)
+
+    def test_answersAndCloses(self) -> None:
+        """
+        An app that has read everything may close with its answer.
+        """
+        relay, app = self.answerEarly(REQUEST, len(REQUEST))
+        app.end.closeUnread()
+        app.end.other.deliver()
+        self.assertEqual((relay.told, self.unknown), (["accepted"], []))
+
+    def test_refusesUpload(self) -> None:
+        """
+        An app may refuse an upload when it has read only the head, and close.
+        """
+        relay, app = self.answerEarly(REQUEST + b"x" * 10000, 2)
+        app.end.closeUnread()
+        app.end.other.deliver()
+        self.assertEqual((relay.told, self.unknown), (["accepted"], []))
+
+    def test_refusesUploadLate(self) -> None:
+        """
+        It may close later.
+        """
+        relay, app = self.answerEarly(REQUEST + b"x" * 10000, 2)
+        app.end.other.deliver()
+        self.assertEqual((relay.told, self.unknown), (["accepted"], []))
+
+    def test_refusesMore(self) -> None:
+        """
+        So it may if the body came after the head.
+        """
+        relay, app = self.answerEarly(REQUEST, len(REQUEST))
+        relay.far.write(b"more")
+        app.end.closeUnread()
+        app.end.other.deliver()
+        self.assertEqual((relay.told, self.unknown), (["accepted"], []))
+
+    def test_answersEnd(self) -> None:
+        """
+        A connection that both sides have ended was not reset.
+        """
+        relay, app = self.answerEarly(REQUEST, len(REQUEST))
+        relay.far.end()
+        app.end.closeUnread()
+        app.end.other.deliver()
+        self.assertEqual((relay.told, self.unknown), (["accepted"], []))
 
     def test_leftover(self) -> None:
         """
@@ -782,7 +889,7 @@ class AuditTests(UptakeTests):
         An app is at work on a large body that it has read a part of.
         """
         relays = self.overload(2, 1)
-        self.reactor.apps[-1].end.deliver(1)
+        self.reactor.apps[-1].end.deliver(2)
         relays[2].far.write(b"x" * 1000)
         self.pass_(AUDIT + 2 * AUDIT_PAUSE)
         self.assertEqual(self.uptake.estimate.capacity, 3)

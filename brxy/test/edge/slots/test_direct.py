@@ -216,8 +216,9 @@ class LearningTests(SynchronousTestCase):
             app = self.reactor.accept()
             self.diag.accepted.add(app)
             app.end.deliver()
-            self.look()
+            self.reactor.advance(0.001)
             app.end.deliver()
+            self.look()
             self.assertEqual((relays[-1].told, app.received), (["accepted"], b"request"))
         return relays
 

@@ -46,7 +46,7 @@ UNIX_ADDRESS = UNIXAddress("/slot")
 
 
 # States of linux/tcp_states.h.
-_ESTABLISHED, _CLOSE_WAIT = 1, 8
+_ESTABLISHED, _CLOSE, _CLOSE_WAIT = 1, 7, 8
 
 
 class _Handle:
@@ -68,7 +68,9 @@ class _Handle:
         assert (level, option) == (socket.IPPROTO_TCP, socket.TCP_INFO)
         end, other = self._end, self._end.other
         taken = max(0, len(end.written()) - len(other.pending()))
-        state = _CLOSE_WAIT if other.ending or end.isBroken() else _ESTABLISHED
+        state = _CLOSE_WAIT if other.ending else _ESTABLISHED
+        if end.isBroken():
+            state = _CLOSE
         counted = (state, len(other.pending()), taken, len(other.written()))
         return struct.pack("B23xI92xQQ12x", *counted)[:size]
 
@@ -142,10 +144,10 @@ class PipeEnd:
             return False
         if not self.reading:
             return self._hangUp()
-        if self._broken:
+        data = self.pending()[:size]
+        if self._broken and not data:
             self._lose(ConnectionLost())
             return True
-        data = self.pending()[:size]
         if data:
             del self.other._outbox[: len(data)]
             self.protocol.dataReceived(data)
@@ -164,6 +166,14 @@ class PipeEnd:
             watched.pop(self.fileno())(self._broken)
             return True
         return False
+
+    def closeUnread(self) -> None:
+        """
+        Close with bytes that were not read, if there are some: the other side receives what was
+        written, and then a reset.
+        """
+        self.other._broken = bool(self.pending())
+        self.lost = self.ending = True
 
     def written(self) -> bytes:
         """
