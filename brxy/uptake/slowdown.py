@@ -98,14 +98,14 @@ class Slowdown:
         without a trial.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, now: float = 0.0) -> None:
         """
         @param most: the limit while nothing speaks against it.
         """
         self.limit = self.settled = self._most = most
         self.until = math.inf
         self._every = self._skip = self._alone = 1
-        self._sample = Sample(1, 0.0, _FEW)
+        self._sample = Sample(1, now, _FEW)
         self._isClosed = False
         self._least = 1
         self._base: _Base | None = None

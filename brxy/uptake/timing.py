@@ -82,7 +82,7 @@ class Timing:
         self._estimate = estimate
         self._audit = audit
         self._most = most
-        self._slowdown = Slowdown(most)
+        self._slowdown = Slowdown(most, clock.seconds())
         self._timers = timers
         self._changed = changed
 
@@ -116,7 +116,7 @@ class Timing:
         """
         The app lets exchanges wait outside: its times say nothing about its capacity.
         """
-        self._slowdown = Slowdown(self._most)
+        self._slowdown = Slowdown(self._most, self._clock.seconds())
         self._estimate.skip = REST
         if self._estimate.limit(self._most):
             self._timers.after(0.0, "change", self._changed)

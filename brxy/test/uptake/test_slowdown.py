@@ -242,6 +242,16 @@ class CostTests(SynchronousTestCase):
         measured = sum(self.exchange(slowdown, 1, i / 10) for i in range(2_000))
         self.assertLess(measured, 200)
 
+    def test_first(self) -> None:
+        """
+        The first sample begins when the app does, so that its first answers count.
+        """
+        slowdown = Slowdown(_MOST, 5000.0)
+        first, second = (slowdown.began(each) for each in (1, 2))
+        for now in (5000.1, 5000.2):
+            slowdown.answered(first, 0.1, now)
+        self.assertEqual(slowdown.began(1), second)
+
     def exchange(self, slowdown: Slowdown, concurrency: int, now: float) -> bool:
         """
         @return: whether it was measured.
