@@ -47,8 +47,9 @@ class Backend(Probing):
             if not once or self._keep_alive.isSure(connection):
                 connection.exchanges += 1
                 if self._probing:
+                    self.sent = 0
                     self._outbox = [first]
-                    self._sendByte(connection)
+                    self._probed.ready()
                     return
                 self.sent = len(first)
                 if first:
@@ -65,7 +66,7 @@ class Backend(Probing):
         self._connection = connection
         connection.exchanges = 1
         if self._probing:
-            self._sendByte(connection)
+            self._probed.ready()
         else:
             self._sendRest(connection).accepted()
 
@@ -96,7 +97,7 @@ class Backend(Probing):
         elif self._probing:
             self._outbox.append(data)
             if not self.sent:
-                self._sendByte(connection)
+                self._probed.ready()
         else:
             self.sent += len(data)
             connection.write(data)

@@ -134,15 +134,6 @@ class Probing(Keeper):
             self._connection = connection
         return connection
 
-    def _sendByte(self, connection: AppConnection) -> None:
-        waiting = b"".join(self._outbox)
-        self._outbox = [waiting[1:]]
-        self.sent = len(waiting[:1])
-        if waiting:
-            self._acknowledged = connection.countTaken()
-            connection.write(waiting[:1])
-        self._probed.sent()
-
     def _sendRest(self, connection: AppConnection) -> Relay:
         """
         @return: the exchange, which is accepted with that.
@@ -203,6 +194,19 @@ class Probing(Keeper):
         return not connection.isCounted() or (
             connection.countTaken() > self._acknowledged and connection.isSent()
         )
+
+    def sendByte(self) -> None:
+        """
+        See L{brxy.uptake.backends.Backend}.
+        """
+        connection = self._connection
+        assert connection is not None, "a probe without a connection"
+        waiting = b"".join(self._outbox)
+        self._outbox = [waiting[1:]]
+        self.sent = len(waiting[:1])
+        if waiting:
+            self._acknowledged = connection.countTaken()
+            connection.write(waiting[:1])
 
     def takenUp(self) -> None:
         """

@@ -61,6 +61,11 @@ class Backend(Protocol):
             the app has not answered it.
         """
 
+    def sendByte(self) -> None:
+        """
+        The app gets the first byte of the probe, if its client has sent one.
+        """
+
     def takenUp(self) -> None:
         """
         The app gets the rest of the exchange.
@@ -131,12 +136,28 @@ class Backends:
                 continue
             ends = backend.ends
             seen = None if ends is None else self._diag.look(*ends)
-            if seen is not None and seen.accepted and seen.unread <= max(0, backend.sent - 2):
+            if seen is not None and seen.accepted and seen.unread <= _begun(backend):
                 # Bytes that are still on their way are not in the app's queue either.
                 at_work += seen.unread > 0 or backend.isSent()
             elif backend.sent:
                 unread.add(exchange)
         return at_work, unread
+
+    def isBehind(self) -> bool:
+        """
+        @return: whether there is an exchange that is no probe, and that the app has not accepted
+            or not begun to read.
+        """
+        for backend in self._backends:
+            if backend.exchange is None or backend.probing:
+                continue
+            ends = backend.ends
+            if ends is None:
+                return True
+            seen = self._diag.look(*ends)
+            if seen is not None and not (seen.accepted and seen.unread <= _begun(backend)):
+                return True
+        return False
 
     def closeIdle(self) -> None:
         """
@@ -145,3 +166,10 @@ class Backends:
         """
         for backend in self._backends:
             backend.closeIdle()
+
+
+def _begun(backend: Backend) -> int:
+    """
+    @return: at most this many bytes are unread if the app has begun to read the exchange.
+    """
+    return max(0, backend.sent - 2)

@@ -51,6 +51,7 @@ class Estimate:
         "_limit",
         "_most",
         "_proven",
+        "_read",
         "_window_began",
         "begun",
         "capacity",
@@ -74,6 +75,8 @@ class Estimate:
         self._most = self._limit = most
         self._proven = self._high = 1
         self._window_began = now
+        # What had begun when the app was last seen to have begun to read all of it.
+        self._read = (0, 0)
         self.capacity = 1
         self.working = self.begun = self.skip = self.turned_away = 0
         self.quick = 1
@@ -141,13 +144,13 @@ class Estimate:
         """
         self.probing = self.waits = False
         self.working += 1
+        self.begun += 1
 
     def takenUp(self) -> None:
         """
         The app has taken the probe up.
         """
         self.promote()
-        self.begun += 1
         self.turned_away = 0
         self.pause = PAUSE_LEAST
 
@@ -190,6 +193,18 @@ class Estimate:
         return not self.paused
 
     # What else is observed
+
+    def readAll(self) -> None:
+        """
+        The app has begun to read all that it has whole.
+        """
+        self._read = (self.begun, self.skip)
+
+    def hasReadAll(self) -> bool:
+        """
+        @return: whether no exchange went to the app whole since then.
+        """
+        return self._read == (self.begun, self.skip)
 
     def unread(self, at_work: int) -> bool:
         """

@@ -114,7 +114,7 @@ class Uptake:
         """
         An exchange begins that does not fit into the capacity.
 
-        @return: whether it may be a probe; L{sent} follows when the app has the first byte.
+        @return: whether it may be a probe; L{ready} follows when its connection is up.
         """
         if not self.estimate.probe():
             # Its slot pulls no longer, and another one may have to: in a while, since what came
@@ -126,15 +126,32 @@ class Uptake:
         self._timers.after(BOUND, "look", self._look)
         return True
 
-    def sent(self) -> None:
+    def ready(self) -> None:
         """
-        The connection of the probe is up, and the app has the first byte, if the client has
-        sent one.
+        The connection of the probe is up, or its client has sent something at last.
         """
         probe = self._probe
         assert probe is not None, "bytes of no probe"
-        probe.began = self._clock.seconds()
-        probe.looks = 0
+        if probe.held is None:
+            probe.held = self._clock.seconds()
+            probe.looks = 0
+            self._send(probe, probe.held)
+
+    def _send(self, probe: Probe, held: float) -> None:
+        """
+        Send the byte as soon as the app has begun to read all that it has whole: what reads the
+        byte may read one of these next, and work on that.
+
+        @param held: since when it waits for that.
+        """
+        estimate, now = self.estimate, self._clock.seconds()
+        if self._server_first or estimate.hasReadAll() or not self.backends.isBehind():
+            probe.held = None
+            probe.began, probe.looks = now, 0
+            probe.backend.sendByte()
+        elif now - held > UNREAD_LIMIT and not self._stopped():
+            self._turnAway(probe)
+            return
         self._lookAgain(probe)
 
     def _lookAgain(self, probe: Probe) -> None:
@@ -150,6 +167,9 @@ class Uptake:
         if ends is None:
             self._refuse(probe)
             return
+        if probe.held is not None:
+            self._send(probe, probe.held)
+            return
         self._app = ends[0]
         now = self._clock.seconds()
         seen = self._diag.look(*ends)
@@ -158,8 +178,7 @@ class Uptake:
         elif seen is not None and self._isTakenUp(probe, seen, now):
             self._takenUp(probe)
         elif self._isTooLong(probe, seen, now):
-            self.estimate.turned_away += 1
-            self._refuse(probe)
+            self._turnAway(probe)
         else:
             self.estimate.waits = seen is None or not seen.accepted
             if self.estimate.waits and now - probe.began > IDLE_LIMIT:
@@ -215,6 +234,8 @@ class Uptake:
         """
         estimate = self.estimate
         at_work, _ = self.backends.survey()
+        if at_work == estimate.working:
+            estimate.readAll()
         if estimate.prove(at_work):
             self._changed()
         if at_work < estimate.working and estimate.working > estimate.capacity:
@@ -293,6 +314,10 @@ class Uptake:
             self._giveUp("it closes connections before it has a whole request")
         else:
             self.recall()
+
+    def _turnAway(self, probe: Probe) -> None:
+        self.estimate.turned_away += 1
+        self._refuse(probe)
 
     def _refuse(self, probe: Probe) -> None:
         self.over()

@@ -40,6 +40,7 @@ class EstimateMachine(RuleBasedStateMachine):
         self.probing = False
         self.fixed = False
         self.limit = MOST
+        self.fresh = 0
 
     @rule()
     def begin(self) -> None:
@@ -48,6 +49,7 @@ class EstimateMachine(RuleBasedStateMachine):
         assert estimate.begin() == fits
         if fits:
             self.whole += 1
+            self.fresh += 1
         elif estimate.probe():
             assert not self.probing
             self.probing = True
@@ -61,6 +63,12 @@ class EstimateMachine(RuleBasedStateMachine):
             assert self.probing and waits
             self.probing = False
             self.whole += 1
+            self.fresh += 1
+
+    @rule()
+    def readAll(self) -> None:
+        self.estimate.readAll()
+        self.fresh = 0
 
     @rule()
     def show(self) -> None:
@@ -78,6 +86,7 @@ class EstimateMachine(RuleBasedStateMachine):
         assert self.estimate.pause == PAUSE_LEAST
         self.probing = False
         self.whole += 1
+        self.fresh += 1
 
     @rule()
     @precondition(lambda self: self.probing)
@@ -135,6 +144,7 @@ class EstimateMachine(RuleBasedStateMachine):
         assert self.probing or not estimate.waits
         # What was proven is never more than what once ran.
         assert estimate.working <= MOST
+        assert estimate.hasReadAll() == (not self.fresh)
 
 
 class EstimateTests(SynchronousTestCase):

@@ -26,7 +26,7 @@ class LostTests(SynchronousTestCase):
         )
         self.addCleanup(self.uptake.stop)
         self.assertTrue(self.uptake.probe(self.backend))
-        self.uptake.sent()
+        self.uptake.ready()
 
     def untilLimit(self) -> None:
         """

@@ -48,6 +48,20 @@ class Numbered(FakeRelay):
         self.number = number
 
 
+class Slot(Backend):
+    """
+    A slot.
+
+    @ivar check: called before the first byte of a probe is sent.
+    """
+
+    check: Callable[[], None]
+
+    def sendByte(self) -> None:
+        self.check()
+        super().sendByte()
+
+
 class UptakeMachine(RuleBasedStateMachine):
     """
     Clients, an edge, a kernel and an app that do whatever they may.
@@ -68,7 +82,22 @@ class UptakeMachine(RuleBasedStateMachine):
         self.refused: list[int] = []
 
     def slot(self) -> Backend:
-        return Backend(self.reactor.shared, APP, self.keep_alive, self.uptake)
+        slot = Slot(self.reactor.shared, APP, self.keep_alive, self.uptake)
+        slot.check = self.hasReadAll
+        return slot
+
+    def hasReadAll(self) -> None:
+        """
+        The app has begun to read all that it has whole, as far as it is to be seen.
+        """
+        for slot in self.slots:
+            if slot.exchange is None or slot.probing:
+                continue
+            assert slot.ends is not None, "it is about to get something"
+            app = self.diag.find(slot.ends[1])
+            if not (app.end.lost or self.diag.hidden):
+                assert app in self.diag.accepted, "an exchange waits in the queue"
+                assert len(app.end.pending()) <= max(0, slot.sent - 2), "it is unread"
 
     @initialize(number=st.integers(0, MOST), kept=st.booleans())
     def show(self, number: int, kept: bool) -> None:

@@ -454,6 +454,121 @@ class ProbeTests(UptakeTests):
         self.assertEqual(relay.near.written, b"answer")
 
 
+class BehindTests(UptakeTests):
+    """
+    Probes of an app that has not begun to read all that it has whole.
+    """
+
+    def behind(self, first: bytes = REQUEST) -> tuple[FakeRelay, FakeApp]:
+        """
+        Have the app accept two exchanges, of which it reads one, and begin a probe.
+        """
+        for relay in self.work(2):
+            self.finish(relay)
+        for _ in range(2):
+            self.begin()
+        self.takeUp(self.reactor.accept())
+        self.unread = self.reactor.accept()
+        self.diag.accepted.add(self.unread)
+        relay = self.begin(first)
+        app = self.reactor.accept()
+        self.diag.accepted.add(app)
+        return relay, app
+
+    def test_waits(self) -> None:
+        """
+        The first byte goes out when the app has read something of each of the others: what reads
+        it could read one of those next, and work on that.
+        """
+        relay, app = self.behind()
+        self.pass_(UNREAD_LIMIT / 2)
+        self.assertEqual((relay.told, app.end.pending()), ([], b""))
+        self.settle(self.unread)
+        self.pass_(UNREAD_LIMIT / 2)
+        self.assertEqual((relay.told, app.end.pending()), ([], REQUEST[:1]))
+        self.settle(app)
+        self.look()
+        self.settle(app)
+        self.assertEqual((relay.told, app.received), (["accepted"], REQUEST))
+
+    def test_limit(self) -> None:
+        """
+        It does not wait for longer than for a probe to be read, and is taken back then.
+        """
+        relay, app = self.behind()
+        self.pass_(3 * UNREAD_LIMIT)
+        self.assertEqual((relay.told, relay.reason), (["refused"], NOT_TAKEN_UP))
+        self.assertEqual((app.end.other.writes, app.end.other.aborted), ([], True))
+        self.assertEqual((self.uptake.estimate.capacity, self.unknown), (2, []))
+
+    def test_stopped(self) -> None:
+        """
+        An app that is stopped reads nothing, which says nothing.
+        """
+        relay, app = self.behind()
+        self.stopped = True
+        self.pass_(3 * UNREAD_LIMIT)
+        self.assertEqual((relay.told, app.end.other.writes), ([], []))
+        self.stopped = False
+        self.settle(self.unread)
+        self.look()
+        self.assertEqual(app.end.other.writes, [REQUEST[:1]])
+
+    def test_moreMeanwhile(self) -> None:
+        """
+        What its client sends meanwhile does not lengthen the wait.
+        """
+        relay, app = self.behind()
+        for _ in range(30):
+            self.pass_(0.001)
+            if not relay.told:
+                relay.far.write(b"more")
+        self.assertEqual((relay.told, app.end.other.writes), (["refused"], []))
+
+    def test_kept(self) -> None:
+        """
+        On a kept connection it waits, too.
+        """
+        first, second = self.work(2)
+        self.finish(second, keep=True)
+        other = self.begin()
+        self.settle()
+        self.finish(first)
+        self.begin()
+        self.unread = self.reactor.accept()
+        self.finish(other, keep=True)
+        self.uptake.estimate.unread(1)
+        relay = self.begin(slot=other.far)
+        app = self.reactor.apps[1]
+        self.assertEqual((relay.told, app.end.pending()), ([], b""))
+        self.takeUp(self.unread)
+        self.pass_(UNREAD_LIMIT / 2)
+        self.assertEqual((relay.told, app.end.pending()), ([], REQUEST[:1]))
+
+    def test_place(self) -> None:
+        """
+        Its place in the accept queue of an app is as good as that of another probe once the byte
+        was sent.
+        """
+        relay, app = self.behind()
+        self.diag.accepted.discard(app)
+        self.settle(self.unread)
+        self.look()
+        first = self.slots[2]
+        first.done(False)
+        self.assertEqual((relay.told, app.end.pending()), (["accepted"], REQUEST))
+
+    def test_noLook(self) -> None:
+        """
+        An app that was seen to read all, and has got nothing more, is not looked at before.
+        """
+        self.work(2)
+        looks = self.diag.looks
+        self.begin()
+        app = self.reactor.accept()
+        self.assertEqual((app.end.pending(), self.diag.looks), (REQUEST[:1], looks))
+
+
 class SpeechTests(UptakeTests):
     """
     Apps that say something before they have a whole request, and clients that say nothing.
@@ -703,6 +818,18 @@ class ServerFirstTests(UptakeTests):
         self.diag.accepted.add(app)
         self.pass_(0.1)
         self.assertEqual(relay.told, ["accepted"])
+
+    def test_behind(self) -> None:
+        """
+        What the app has not read of others is no reason to wait.
+        """
+        for relay in self.work(2):
+            self.finish(relay)
+        for _ in range(2):
+            self.begin()
+            self.diag.accepted.add(self.reactor.accept())
+        self.begin()
+        self.assertEqual(self.reactor.accept().end.pending(), REQUEST[:1])
 
     def test_speaks(self) -> None:
         """

@@ -51,6 +51,9 @@ class OneBackend:
     def isSent(self) -> bool:
         return self.arrived
 
+    def sendByte(self) -> None:
+        pass
+
     def takenUp(self) -> None:
         pass
 
