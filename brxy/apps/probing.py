@@ -94,6 +94,7 @@ class Probing(Keeper):
         """
         The app begins to answer an exchange that is timed, or was a probe.
         """
+        self._probed.audit.answered()
         sample, self._sample = self._sample, 0
         if sample:
             self._probed.timing.timed(sample, self._shared.seconds() - self._began)

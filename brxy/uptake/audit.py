@@ -54,6 +54,7 @@ class Audit:
         self._suspects: set[object] = set()
         self._counts = (0, 0)
         self._pause = FIRST
+        self._answered = False
 
     def wake(self) -> None:
         """
@@ -61,6 +62,12 @@ class Audit:
         """
         self.awake = True
         self._after(AUDIT if self._estimate.shown else 0.0, self._look)
+
+    def answered(self) -> None:
+        """
+        The app answers an exchange, so it has taken that up.
+        """
+        self._answered = True
 
     def stop(self) -> None:
         """
@@ -93,13 +100,18 @@ class Audit:
         """
         See whether the app has taken up its first exchange.
         """
-        if self._estimate.working and not self._backends.survey()[0]:
+        estimate = self._estimate
+        if self._answered or self._backends.survey()[0]:
+            estimate.show()
+            self._changed()
+            self._after(AUDIT, self._look)
+        elif estimate.working:
             self._after(self._pause, self._look)
             self._pause = min(2 * self._pause, FIRST_MOST)
         else:
-            self._estimate.show()
-            self._changed()
-            self._after(AUDIT, self._look)
+            # So that the next exchange wakes it.
+            self.awake, estimate.skip = False, 0
+            self._pause = FIRST
 
     def _lookAgain(self) -> None:
         unread = len(self._suspects & self._backends.survey()[1])

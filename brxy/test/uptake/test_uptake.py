@@ -952,6 +952,42 @@ class KeptTests(UptakeTests):
         self.assertTrue(self.reactor.apps[0].ended)
 
 
+class FirstTests(UptakeTests):
+    """
+    Looks at the first exchange of an app.
+    """
+
+    def test_notTakenUp(self) -> None:
+        """
+        One that is over and was neither taken up nor answered shows nothing: there is no probe
+        before another one is taken up.
+        """
+        for _ in range(2):
+            relay = self.begin()
+            self.reactor.accept()
+            self.pass_(0.1)
+            relay.far.reset()
+            self.pass_(0.2)
+            self.assertEqual(self.uptake.estimate.pulls, 1)
+        relay = self.begin()
+        self.takeUp(self.reactor.accept())
+        self.pass_(0.01)
+        self.assertEqual(self.uptake.estimate.pulls, 2)
+
+    def test_answered(self) -> None:
+        """
+        One that was answered and is over before there was a look was taken up.
+        """
+        relay = self.begin()
+        app = self.reactor.accept()
+        app.end.deliver()
+        app.end.write(b"answer")
+        app.end.other.deliver()
+        relay.far.done(False)
+        self.pass_(0.1)
+        self.assertEqual(self.uptake.estimate.pulls, 2)
+
+
 class AuditTests(UptakeTests):
     """
     Looks at what the app has.
