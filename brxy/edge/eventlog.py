@@ -43,6 +43,8 @@ from brxy.edge.events import (
 from brxy.edge.learning import CapacityLearned, CapacityUnknown
 from brxy.edge.shortages import Refuses
 from brxy.edge.startstop import (
+    AdminListening,
+    AdminUnavailable,
     ClientsAbandoned,
     FinishingClients,
     Listening,
@@ -50,7 +52,7 @@ from brxy.edge.startstop import (
     StoppingSpawned,
 )
 
-__all__ = ["TEXTS", "LogListener"]
+__all__ = ["TEXTS", "LogListener", "fieldsOf", "textOf"]
 
 #: Level and text of each event in the log; C{doc/logs.rst} explains them.
 TEXTS: dict[type[Event], tuple[Any, str]] = {
@@ -108,6 +110,8 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
     ),
     Listening: (LogLevel.info, "listening on {where}"),
     NodesListening: (LogLevel.info, "nodes connect to {where}"),
+    AdminListening: (LogLevel.info, "admin API on {where}"),
+    AdminUnavailable: (LogLevel.warn, "no admin API: {reason}"),
     Reloading: (LogLevel.info, "reading certificates and tokens again"),
     ReloadFailed: (LogLevel.error, "keeping what was read before: {reason}"),
     StateNotSaved: (LogLevel.error, "cannot write the state file: {reason}"),
@@ -124,6 +128,23 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
 }
 
 
+def fieldsOf(event: Event) -> dict[str, Any]:
+    """
+    @return: the values of an event, by name.
+    """
+    fields = asdict(event, recurse=False)
+    if isinstance(event, Unclaimed):
+        fields["names"] = ", ".join(event.names)
+    return fields
+
+
+def textOf(event: Event) -> str:
+    """
+    @return: an event as the log has it.
+    """
+    return TEXTS[type(event)][1].format(**fieldsOf(event))
+
+
 class LogListener:
     """
     Writes each event to the log.
@@ -137,11 +158,4 @@ class LogListener:
         Write one event.
         """
         level, text = TEXTS[type(event)]
-        self._log.emit(level, text, **_fields(event))
-
-
-def _fields(event: Event) -> dict[str, Any]:
-    fields = asdict(event, recurse=False)
-    if isinstance(event, Unclaimed):
-        fields["names"] = ", ".join(event.names)
-    return fields
+        self._log.emit(level, text, **fieldsOf(event))

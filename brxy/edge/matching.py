@@ -297,6 +297,12 @@ class Matching:
 
     # All of it
 
+    def held(self, route: str) -> int:
+        """
+        @return: how many exchanges wait for a route.
+        """
+        return self._broker.held(route)
+
     def snapshot(self) -> DispatchSnapshot:
         """
         What it is doing and has done.

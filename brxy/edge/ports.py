@@ -111,6 +111,14 @@ class ClientPorts:
         """
         return [port.getHost() for port in self._open]
 
+    @property
+    def shown(self) -> list[str]:
+        """
+        The ports as people know them.
+        """
+        pairs = zip(self._named, self._open, strict=False)
+        return [shown(named.scheme, port.getHost()) for named, port in pairs]
+
     def check(self) -> None:
         """
         Check that all ports can be opened.
@@ -242,6 +250,13 @@ class NodePorts:
         Where nodes dial in: one address for each port, in their order.
         """
         return [port.getHost() for port in self._open]
+
+    @property
+    def shown(self) -> list[str]:
+        """
+        The ports as people know them.
+        """
+        return [shown("tcp", port.getHost()) for port in self._open]
 
     def check(self) -> None:
         """

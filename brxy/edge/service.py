@@ -93,6 +93,7 @@ class EdgeService(Service):
         """
         self.parts.nodes.check()
         self.parts.clients.check()
+        self.parts.admin.check()
 
     def startService(self) -> None:
         """
@@ -109,6 +110,7 @@ class EdgeService(Service):
         restarts.capacities.restore(parts.state.capacities)
         remembered = restarts.restore(parts.state.instances, self._reactor.seconds())
         parts.nodes.open()
+        parts.admin.open()
         # Without a state folder this edge is a new one, and has left nothing.
         if parts.state.is_kept:
             rules = [spawn.rule for spawn in self._settings.spawns]
@@ -154,11 +156,13 @@ class EdgeService(Service):
         # A second signal ends the wait for spawners too.
         await firstOf(parts.scaling.starter.stopAll(), grace.signalled)
         await parts.nodes.stop()
+        await parts.admin.stop()
         grace.stop()
         # What was sent in this turn is still in buffers.
         await deferLater(self._reactor, 0)
         parts.clients.abort()
         parts.nodes.abort()
+        parts.admin.abort()
         parts.keeper.stop()
         parts.dispatch.stop()
         parts.scaling.stop()

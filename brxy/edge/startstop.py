@@ -9,6 +9,8 @@ from attrs import frozen
 from brxy.edge.events import Event
 
 __all__ = [
+    "AdminListening",
+    "AdminUnavailable",
     "ClientsAbandoned",
     "FinishingClients",
     "Listening",
@@ -35,6 +37,26 @@ class NodesListening(Event):
     """
 
     where: str
+
+
+@frozen
+class AdminListening(Event):
+    """
+    A port for the admin API is open.
+
+    @ivar where: a URL, or for a Unix socket its path.
+    """
+
+    where: str
+
+
+@frozen
+class AdminUnavailable(Event):
+    """
+    The socket of the admin API in the state folder can't be opened.
+    """
+
+    reason: str
 
 
 @frozen

@@ -105,7 +105,9 @@ def _settings(options: Options, reactor: Any) -> EdgeSettings:
         patterns = [each.rule.pattern for each in spawns]
         checkServed("--tcp", [each.route for each in tcp], patterns)
         checkServed("--route", values["routes"], patterns)
+    values["private_admin"] = bool(options["state-dir"]) and None not in options["admin"]
     values.update(
+        admin=[each for each in options["admin"] if each is not None],
         frontends=[(each.route, each.endpoint) for each in tcp if not each.over_tls],
         tls_frontends=[each for each in tcp if each.over_tls],
         spawns=spawns,

@@ -16,6 +16,11 @@ from attrs import frozen
 
 from brxy.broker.broker import Broker
 from brxy.broker.quota import Addresses
+from brxy.edge.admin.following import Following
+from brxy.edge.admin.journal import Journal
+from brxy.edge.admin.ports import AdminAccess, AdminPorts, AdminToken
+from brxy.edge.admin.server import AdminServer
+from brxy.edge.admin.showing import Showing, Subject
 from brxy.edge.clients.admission import LEARNED_SLOTS, Admission, clientsAllowed
 from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.clients.httpfactory import HTTPFactory
@@ -67,6 +72,7 @@ class Parts:
     @ivar keeper: writes the state file when instances change.
     @ivar clients: the ports for clients.
     @ivar nodes: the ports for nodes.
+    @ivar admin: the ports of the admin API.
     @ivar reloads: read files again; each raises L{brxy.errors.UsageError} if a file can't
         be used.
     """
@@ -80,6 +86,7 @@ class Parts:
     keeper: StateKeeper
     clients: ClientPorts
     nodes: NodePorts
+    admin: AdminPorts
     reloads: Sequence[Callable[[], None]]
 
 
@@ -91,6 +98,7 @@ class _Files:
 
     access: Access
     certificates: CertificateStore | None
+    admin: AdminAccess
     node_tls: NodeTLS | None
     reloads: Sequence[Callable[[], None]]
 
@@ -101,33 +109,32 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
 
     @raise UsageError: the state or another file can't be used.
     """
-    events = Events([LogListener()])
+    events = Events([LogListener(), journal := Journal()])
     shared = Shared(reactor)
     state = StateFile(settings.state_dir)
     files = _readFiles(settings, state, events)
     broker = _makeBroker(settings)
     scaler = _makeScaler(reactor, settings, broker)
-    restarts = scaler.restarts
-    keeper = StateKeeper(reactor, state, restarts.records, restarts.capacities.records, events)
+    keeper = _makeKeeper(reactor, state, scaler, events)
     dispatch = _makeDispatch(settings, shared, broker, events)
     slots = SlotFactory(shared, dispatch, events)
     nodes = NodePorts(reactor, settings, slots, files.node_tls, events)
-    scaling = Scaling(
-        shared,
-        scaler,
-        dispatch,
-        edge_id=state.edge_id,
-        access=files.access,
-        limits=settings.limits,
-        spawnings={spawn.rule.name: spawn.spawning for spawn in settings.spawns},
-        endpoint=nodes.dialEndpoint,
-        changed=keeper.changed,
-        events=events,
-    )
-    ports = _clientPorts(settings, shared, dispatch, _makeRoutes(settings, scaler))
-    clients = _makeClientPorts(reactor, settings, ports, files.certificates, events)
+    scaling = _makeScaling(settings, shared, scaler, dispatch, state, files, nodes, keeper, events)
+    clients = _makeClientPorts(reactor, settings, shared, dispatch, scaler, files, events)
+    subject = Subject(state.edge_id, settings, _named(settings), dispatch, scaling, clients, nodes)
+    admin = _makeAdmin(shared, files.admin, subject, journal, events)
     return Parts(
-        events, shared, state, scaler, dispatch, scaling, keeper, clients, nodes, files.reloads
+        events=events,
+        shared=shared,
+        state=state,
+        scaler=scaler,
+        dispatch=dispatch,
+        scaling=scaling,
+        keeper=keeper,
+        clients=clients,
+        nodes=nodes,
+        admin=admin,
+        reloads=files.reloads,
     )
 
 
@@ -146,7 +153,11 @@ def _readFiles(settings: EdgeSettings, state: StateFile, events: Events) -> _Fil
     if settings.node_tls is not None:
         node_tls = NodeTLS(settings.node_tls)
         reloads.append(node_tls.reload)
-    return _Files(access, certificates, node_tls, reloads)
+    token: AdminToken | None = None
+    if settings.admin_token_file is not None:
+        token = AdminToken(settings.admin_token_file)
+        reloads.append(token.reload)
+    return _Files(access, certificates, AdminAccess(token, certificates), node_tls, reloads)
 
 
 def _shareToken(access: Access, path: str) -> None:
@@ -162,6 +173,36 @@ def _makeScaler(reactor: Any, settings: EdgeSettings, broker: Broker[Exchange, A
         start_timeout=settings.start_timeout,
         named=_named(settings),
         waiting=broker.held,
+    )
+
+
+def _makeKeeper(reactor: Any, state: StateFile, scaler: Scaler, events: Events) -> StateKeeper:
+    restarts = scaler.restarts
+    return StateKeeper(reactor, state, restarts.records, restarts.capacities.records, events)
+
+
+def _makeScaling(
+    settings: EdgeSettings,
+    shared: Shared,
+    scaler: Scaler,
+    dispatch: Dispatch,
+    state: StateFile,
+    files: _Files,
+    nodes: NodePorts,
+    keeper: StateKeeper,
+    events: Events,
+) -> Scaling:
+    return Scaling(
+        shared,
+        scaler,
+        dispatch,
+        edge_id=state.edge_id,
+        access=files.access,
+        limits=settings.limits,
+        spawnings={spawn.rule.name: spawn.spawning for spawn in settings.spawns},
+        endpoint=nodes.dialEndpoint,
+        changed=keeper.changed,
+        events=events,
     )
 
 
@@ -215,16 +256,18 @@ def _makeRoutes(settings: EdgeSettings, scaler: Scaler) -> RouteTable:
 def _makeClientPorts(
     reactor: Any,
     settings: EdgeSettings,
-    ports: Sequence[ClientPort],
-    certificates: CertificateStore | None,
+    shared: Shared,
+    dispatch: Dispatch,
+    scaler: Scaler,
+    files: _Files,
     events: Events,
 ) -> ClientPorts:
     return ClientPorts(
         reactor,
-        ports,
+        _clientPorts(settings, shared, dispatch, _makeRoutes(settings, scaler)),
         _makeAdmission(reactor, settings, events),
         Proxied(reactor, settings.proxy_trust, events),
-        certificates,
+        files.certificates,
         events,
         settings.limits.tcp_keepalive,
     )
@@ -238,6 +281,19 @@ def _makeAdmission(reactor: Any, settings: EdgeSettings, events: Events) -> Admi
         reactor.seconds,
         events,
     )
+
+
+def _makeAdmin(
+    shared: Shared, access: AdminAccess, subject: Subject, journal: Journal, events: Events
+) -> AdminPorts:
+    """
+    The admin API, with all handlers.
+    """
+    showing = Showing(subject, shared.seconds, lambda: ports.shown)
+    following = Following(shared.reactor, journal)
+    server = AdminServer(shared, [*showing.endpoints(), *following.endpoints()])
+    ports = AdminPorts(shared.reactor, subject.settings, server, access, events)
+    return ports
 
 
 def _clientPorts(

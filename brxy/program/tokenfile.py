@@ -19,11 +19,12 @@ def isToken(text: str) -> bool:
     return text.isascii() and text.isprintable() and 1 <= len(text) <= 255
 
 
-def makeToken(path: str) -> None:
+def makeToken(path: str, option: str = "--token-file") -> None:
     """
     Create a file with a new token, which only the user of this process can read.  A file
     that exists is left as it is.
 
+    @param option: what names the file.
     @raise UsageError: the file can't be written.
     """
     try:
@@ -33,13 +34,14 @@ def makeToken(path: str) -> None:
     except FileExistsError:
         return
     except OSError as error:
-        raise UsageError(f"--token-file {path}: {error.strerror or error}") from None
+        raise UsageError(f"{option} {path}: {error.strerror or error}") from None
 
 
-def readToken(path: str) -> str:
+def readToken(path: str, option: str = "--token-file") -> str:
     """
     The token in a file: its first line.
 
+    @param option: what names the file.
     @raise UsageError: the file can't be read, or its first line is not a token.
     """
     try:
@@ -47,7 +49,7 @@ def readToken(path: str) -> str:
             token = file.readline(1024).strip()
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "it is not ASCII"
-        raise UsageError(f"--token-file {path}: {why}") from None
+        raise UsageError(f"{option} {path}: {why}") from None
     if not isToken(token):
-        raise UsageError(f"--token-file {path}: its first line is not a token")
+        raise UsageError(f"{option} {path}: its first line is not a token")
     return token

@@ -107,6 +107,13 @@ class CertificateStore:
         context.set_alpn_select_callback(_negotiate)
         return context
 
+    def serves(self, host: str) -> bool:
+        """
+        @return: whether a certificate is for this host.
+        """
+        named = self._table.named
+        return host in named or "*." + host.partition(".")[2] in named
+
     def _choose(self, connection: SSL.Connection) -> None:
         name = (connection.get_servername() or b"").decode("ascii", "replace").lower()
         named = self._table.named

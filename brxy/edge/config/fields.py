@@ -7,6 +7,7 @@ reference of its options.
 
 from __future__ import annotations
 
+from brxy.edge.config.adminfields import ADMIN
 from brxy.edge.config.clientfields import CLIENTS, ROUTES, TLS
 from brxy.edge.config.instancefields import NODES, SCALING, STATE
 from brxy.edge.config.limitfields import LIMITS, TIMEOUTS
@@ -15,4 +16,17 @@ from brxy.program.fields import COMMON, Table
 __all__ = ["FIELDS"]
 
 #: All of them.  L{Setting.field} is a path from L{brxy.edge.config.settings.EdgeSettings}.
-FIELDS = Table((*CLIENTS, *TLS, *ROUTES, *SCALING, *NODES, *LIMITS, *TIMEOUTS, *STATE, *COMMON))
+FIELDS = Table(
+    (
+        *CLIENTS,
+        *TLS,
+        *ROUTES,
+        *SCALING,
+        *NODES,
+        *LIMITS,
+        *TIMEOUTS,
+        *STATE,
+        *ADMIN,
+        *COMMON,
+    )
+)

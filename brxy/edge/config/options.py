@@ -61,7 +61,10 @@ class Options(CommonOptions):
         super().postOptions()
         if not any(self[name] for name in _CLIENT_PORTS):
             self["port"].append(FIELDS["port"].value)
-        over_tls = self["tls-port"] or any(each.over_tls for each in self["tcp"])
+        if len(self["admin"]) > 1 and None in self["admin"]:
+            raise usage.UsageError("--admin off leaves no other --admin")
+        admin = [each for each in self["admin"] if each is not None]
+        over_tls = self["tls-port"] or any(each.over_tls for each in [*self["tcp"], *admin])
         if over_tls and not self["tls-certs"]:
             raise usage.UsageError("for clients over TLS give --tls-certs, too")
         if self["tls-certs"] and not over_tls:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from brxy.edge.config.adminport import AdminPort
 from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.kinds import Frontend
 from brxy.edge.config.limits import Limits
@@ -123,6 +124,10 @@ class EdgeSettings:
     @ivar hsts: how long browsers are to use only HTTPS; L{None} to send no such field.
     @ivar https_redirect: the port of HTTPS to which clients of C{ports} are redirected;
         L{None} if they are not.
+    @ivar admin: where the admin API is served.
+    @ivar private_admin: it is also served at a socket in the state folder.
+    @ivar admin_token_file: the file with the token for C{admin} ports other than Unix
+        sockets.
     """
 
     ports: Sequence[str]
@@ -154,3 +159,6 @@ class EdgeSettings:
     half_closed: str = _default("half_closed")
     hsts: int | None = _default("hsts")
     https_redirect: int | None = _default("https_redirect")
+    admin: Sequence[AdminPort] = ()
+    private_admin: bool = False
+    admin_token_file: str | None = _default("admin_token_file")

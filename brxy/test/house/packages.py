@@ -72,8 +72,9 @@ EDGE_PARTS = {
     "endpoints": "",
     "nodesocket": "endpoints",
     "ports": "clients slots nodesocket endpoints config events startstop",
-    "wiring": "ports dispatch routes fleet clients slots exchanges eventlog events config",
-    "service": "wiring ports dispatch fleet endpoints config events startstop",
+    "admin": "ports dispatch fleet clients exchanges eventlog startstop endpoints events config",
+    "wiring": "admin ports dispatch routes fleet clients slots exchanges eventlog events config",
+    "service": "wiring admin ports dispatch fleet endpoints config events startstop",
     "tap": "service config",
     "__main__": "",
 }

@@ -30,6 +30,7 @@ DERIVED = {
     "node_tls": "node_tls.",
     "tls_frontends": "frontends",
     "private_node_port": "node_ports",
+    "private_admin": "admin",
     # By each spawn string, with the settings as its defaults.
     "spawns.rule.pattern": "spawns",
     "spawns.rule.name": "spawns",
@@ -88,5 +89,12 @@ class EdgeSettingTests(SettingTests):
         """
         self.assertEqual(
             [each.name for each in FIELDS if each.reloadable],
-            ["tls-certs", "token-file", "node-tls-cert", "node-tls-key", "node-tls-ca"],
+            [
+                "tls-certs",
+                "token-file",
+                "node-tls-cert",
+                "node-tls-key",
+                "node-tls-ca",
+                "admin-token-file",
+            ],
         )

@@ -1,0 +1,209 @@
+"""
+The ports of the admin API.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+
+from brxy.edge.admin.door import Door
+from brxy.edge.admin.server import AdminFactory, AdminServer
+from brxy.edge.admin.socket import clearSocket, socketEndpoint
+from brxy.edge.clients.certificates import CertificateStore
+from brxy.edge.config.adminport import AdminPort
+from brxy.edge.config.settings import EdgeSettings
+from brxy.edge.endpoints import checkOpenable, listen, private, shown
+from brxy.edge.events import Events
+from brxy.edge.startstop import AdminListening, AdminUnavailable
+from brxy.errors import UsageError
+from brxy.program.tokenfile import makeToken, readToken
+from brxy.tls.alpn import ALPN
+from brxy.tls.handshakes import Handshakes, encrypted
+
+__all__ = ["AdminAccess", "AdminPorts", "AdminToken"]
+
+_OPTION = "--admin"
+_TOKEN_OPTION = "--admin-token-file"
+
+_HTTP = ALPN([b"http/1.1"])
+
+# The path of a Unix endpoint.  A colon behind a backslash is part of it.
+_UNIX = re.compile(r"unix:(?:address=)?((?:\\.|[^:\\])*)")
+
+
+class AdminToken:
+    """
+    The token that requests over TCP must bring.
+    """
+
+    def __init__(self, path: str) -> None:
+        """
+        @param path: its file, which is made if it does not exist.
+        @raise UsageError: the file can't be used.
+        """
+        makeToken(path, _TOKEN_OPTION)
+        self._path = path
+        self._token = readToken(path, _TOKEN_OPTION)
+
+    def __call__(self) -> str:
+        """
+        @return: the token.
+        """
+        return self._token
+
+    def reload(self) -> None:
+        """
+        Read the file again.
+
+        @raise UsageError: it can't be used; the former token is kept.
+        """
+        self._token = readToken(self._path, _TOKEN_OPTION)
+
+
+@frozen
+class AdminAccess:
+    """
+    What protects the ports that are no Unix sockets.
+
+    @ivar token: the token; L{None} without its file.
+    @ivar certificates: for ports over TLS; L{None} without any.
+    """
+
+    token: Callable[[], str] | None
+    certificates: CertificateStore | None
+
+
+class AdminPorts:
+    """
+    The ports of the admin API, and its server.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: EdgeSettings,
+        server: AdminServer,
+        access: AdminAccess,
+        events: Events,
+    ) -> None:
+        self._reactor = reactor
+        self._named = settings.admin
+        self._state_dir = settings.state_dir if settings.private_admin else None
+        self._server = server
+        self._access = access
+        self._handshakes = Handshakes(reactor)
+        self._events = events
+        self._open: list[tuple[str, IListeningPort]] = []
+
+    @property
+    def shown(self) -> list[str]:
+        """
+        The ports as people know them.
+        """
+        return [shown(scheme, port.getHost()) for scheme, port in self._open]
+
+    @property
+    def addresses(self) -> list[Any]:
+        """
+        One address for each port, in their order.
+        """
+        return [port.getHost() for _, port in self._open]
+
+    def check(self) -> None:
+        """
+        Check that all ports can be opened.
+
+        @raise UsageError: one of them can't be.
+        """
+        for each in self._named:
+            if not _path(each.endpoint):
+                checkOpenable(each.endpoint, _OPTION)
+
+    def open(self) -> None:
+        """
+        Open all ports.  The edge does without the socket in its state folder if that can't
+        be opened: it serves its clients all the same.
+
+        @raise UsageError: a port that the settings name can't be opened, or is not
+            protected.
+        """
+        if self._state_dir is not None:
+            try:
+                self._listen(AdminPort(socketEndpoint(self._state_dir)))
+            except UsageError as error:
+                self._events.emit(AdminUnavailable(str(error)))
+        for each in self._named:
+            self._listen(each)
+
+    def _listen(self, named: AdminPort) -> None:
+        path = _path(named.endpoint)
+        if path:
+            clearSocket(path)
+        scheme = "https" if named.over_tls else "http"
+        factory = self._factory(named, scheme, local=bool(path))
+        port = listen(self._reactor, private(named.endpoint), factory, option=_OPTION)
+        self._open.append((scheme, port))
+        self._check(named, port.getHost())
+        self._events.emit(AdminListening(shown(scheme, port.getHost())))
+
+    def _factory(self, named: AdminPort, scheme: str, local: bool) -> IProtocolFactory:
+        access = self._access
+        if not named.over_tls:
+            return AdminFactory(self._server, Door(scheme, None if local else access.token))
+        assert access.certificates is not None, "TLS without certificates"
+        door = Door(scheme, access.token, access.certificates.serves)
+        return encrypted(
+            AdminFactory(self._server, door),
+            access.certificates.creator(_HTTP),
+            self._handshakes,
+            clock=self._reactor,
+        )
+
+    def _check(self, named: AdminPort, address: Any) -> None:
+        """
+        Check that a port is protected.
+
+        @raise UsageError: any user could use it, or any machine on the way read its token.
+        """
+        if isinstance(address, UNIXAddress) and not named.over_tls:
+            return
+        if self._access.token is None:
+            raise UsageError(f"{_OPTION} {named.endpoint} is no Unix socket: give {_TOKEN_OPTION}")
+        if not named.over_tls and not ip_address(address.host).is_loopback:
+            raise UsageError(
+                f"{_OPTION} {named.endpoint} can be reached from elsewhere: use 127.0.0.1, or "
+                "tls:ENDPOINT with --tls-certs"
+            )
+
+    async def stop(self) -> None:
+        """
+        Close the ports, and end what is under way.
+        """
+        self._handshakes.stop()
+        self._server.leave()
+        for _, port in self._open:
+            result: Any = port.stopListening()
+            if isinstance(result, Deferred):
+                await result
+
+    def abort(self) -> None:
+        """
+        Cut every connection that is left.
+        """
+        self._server.abort()
+
+
+def _path(endpoint: str) -> str:
+    """
+    @return: the path of a Unix endpoint; C{""} for another one.
+    """
+    match = _UNIX.match(endpoint)
+    return re.sub(r"\\(.)", r"\1", match[1]) if match else ""

@@ -1,0 +1,229 @@
+"""
+The part of the admin API that shows what there is, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from time import time
+from typing import Any
+
+from attrs import frozen
+
+from brxy import __version__
+from brxy.edge.admin.messages import Request, Response, asJSON
+from brxy.edge.admin.queries import checkQuery, choice, covered, hostOf, pageOf
+from brxy.edge.admin.table import Endpoint
+from brxy.edge.admin.views import STATES, instanceView, routeView
+from brxy.edge.config.settings import EdgeSettings
+from brxy.edge.dispatch import Dispatch, DispatchSnapshot
+from brxy.edge.fleet.scaling import Scaling
+from brxy.edge.ports import ClientPorts, NodePorts
+from brxy.errors import BadRequest
+from brxy.scaler.instance import State
+from brxy.scaler.snapshot import ScalerSnapshot
+
+__all__ = ["Showing", "Subject"]
+
+_STATES = tuple(state.name.lower() for state in State if state is not State.GONE)
+
+
+@frozen
+class Subject:
+    """
+    The edge that the API is about.
+
+    @ivar edge_id: its name.
+    @ivar named: the routes that its settings name.
+    """
+
+    edge_id: str
+    settings: EdgeSettings
+    named: Iterable[str]
+    dispatch: Dispatch
+    scaling: Scaling
+    clients: ClientPorts
+    nodes: NodePorts
+
+
+class Showing:
+    """
+    The handlers.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        seconds: Callable[[], float],
+        ports: Callable[[], list[str]],
+    ) -> None:
+        """
+        @param seconds: the clock of the reactor.
+        @param ports: the admin ports as people know them.
+        """
+        self._subject = subject
+        self._seconds = seconds
+        self._ports = ports
+        self._began = self._seconds()
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """
+        What answers which request.
+        """
+        return [
+            Endpoint("GET", "/healthz", self.health, is_open=True),
+            Endpoint("GET", "/readyz", self.readiness, is_open=True),
+            Endpoint("GET", "/v1/status", self.status),
+            Endpoint("GET", "/v1/routes", self.routes),
+            Endpoint("GET", "/v1/routes/{host}", self.route),
+            Endpoint("GET", "/v1/instances", self.instances),
+            Endpoint("GET", "/v1/instances/{ticket}", self.instance),
+        ]
+
+    # Health
+
+    def health(self, request: Request) -> Response:
+        """
+        The process runs.
+        """
+        return asJSON({"status": "ok"})
+
+    def readiness(self, request: Request) -> Response:
+        """
+        The edge takes new clients.
+        """
+        if self._subject.dispatch.leaving:
+            return asJSON({"status": "draining"}, 503)
+        return asJSON({"status": "ready"})
+
+    # The edge
+
+    def status(self, request: Request) -> Response:
+        """
+        The edge as a whole.
+        """
+        checkQuery(request, ())
+        subject = self._subject
+        known, done = subject.scaling.snapshot(), subject.dispatch.snapshot()
+        uptime = self._seconds() - self._began
+        return asJSON(
+            {
+                "version": __version__,
+                "edge": subject.edge_id,
+                "pid": os.getpid(),
+                "started": round(time() - uptime, 3),
+                "uptime": round(uptime, 3),
+                "state": "draining" if subject.dispatch.leaving else "ready",
+                "ports": {
+                    "clients": subject.clients.shown,
+                    "nodes": subject.nodes.shown,
+                    "admin": self._ports(),
+                },
+                "clients": subject.clients.count(),
+                "held": sum(done.held.values()),
+                "routes": len(self._hosts(known)),
+                "instances": {
+                    **_countStates(known),
+                    "total": known.total,
+                    "max": subject.settings.max_total,
+                },
+                "totals": _totals(done),
+            }
+        )
+
+    # Routes
+
+    def routes(self, request: Request) -> Response:
+        """
+        A page of the routes that are known.
+        """
+        checkQuery(request, ("host", "state", "limit", "after"))
+        page, state = pageOf(request), choice(request, "state", STATES)
+        known = self._subject.scaling.snapshot()
+        found: list[dict[str, Any]] = []
+        for host in covered(self._hosts(known), request.query.get("host", "")):
+            view = self._view(host, known)
+            if host > page.after and (not state or view["state"] == state):
+                found.append(view)
+            if len(found) > page.limit:
+                break
+        shown = found[: page.limit]
+        more = len(found) > page.limit
+        return asJSON({"routes": shown, "next": page.next([each["host"] for each in shown], more)})
+
+    def route(self, request: Request) -> Response:
+        """
+        One route, with its instances.
+        """
+        checkQuery(request, ())
+        host = hostOf(request)
+        known = self._subject.scaling.snapshot()
+        if host not in self._hosts(known):
+            raise BadRequest(404, f"nothing is known of the route {host}")
+        found = known.routes.get(host)
+        instances = [] if found is None else [instanceView(host, each) for each in found.instances]
+        return asJSON({**self._view(host, known), "instance_list": instances})
+
+    def _hosts(self, known: ScalerSnapshot) -> set[str]:
+        held = self._subject.dispatch.snapshot().held
+        return {*known.routes, *self._subject.named, *held}
+
+    def _view(self, host: str, known: ScalerSnapshot) -> dict[str, Any]:
+        held = self._subject.dispatch.held(host)
+        return routeView(host, known.routes.get(host), held, "")
+
+    # Instances
+
+    def instances(self, request: Request) -> Response:
+        """
+        A page of the instances.
+        """
+        checkQuery(request, ("host", "state", "limit", "after"))
+        page, state = pageOf(request), choice(request, "state", _STATES)
+        known = self._subject.scaling.snapshot()
+        hosts = covered(known.routes, request.query.get("host", ""))
+        found = sorted(
+            (
+                instanceView(host, each)
+                for host in hosts
+                for each in known.routes[host].instances
+                if each.ticket > page.after and (not state or each.state.name.lower() == state)
+            ),
+            key=lambda view: str(view["ticket"]),
+        )
+        shown = found[: page.limit]
+        tickets = [str(each["ticket"]) for each in shown]
+        more = len(found) > page.limit
+        return asJSON({"instances": shown, "next": page.next(tickets, more)})
+
+    def instance(self, request: Request) -> Response:
+        """
+        One instance.
+        """
+        checkQuery(request, ())
+        ticket = request.parts["ticket"]
+        for host, found in self._subject.scaling.snapshot().routes.items():
+            for each in found.instances:
+                if each.ticket == ticket:
+                    return asJSON(instanceView(host, each))
+        raise BadRequest(404, "there is no instance with this ticket")
+
+
+def _countStates(known: ScalerSnapshot) -> dict[str, int]:
+    counts = dict.fromkeys(_STATES, 0)
+    for found in known.routes.values():
+        for each in found.instances:
+            counts[each.state.name.lower()] += 1
+    return counts
+
+
+def _totals(done: DispatchSnapshot) -> dict[str, Any]:
+    return {
+        "matched": done.total_matched,
+        "held": done.total_held,
+        "offered_again": done.total_requeued,
+        "lost": done.total_lost,
+        "rejected": sum(done.total_rejected.values()),
+        "rejected_by_reason": dict(done.total_rejected),
+    }
