@@ -22,8 +22,9 @@ __all__ = ["DOUBT", "Orders"]
 # their workers accept.
 DOUBT = 1.0
 
-# The pause between looks at whether an app that was slow to start has waiters (seconds).
-LOOK = 0.2
+# Whether an app that may be busy for a moment still has waiters is seen at this many looks or
+# more, with at most this pause between them (seconds).
+LOOKS, LOOK = 8, 0.2
 
 
 class Orders:
@@ -283,8 +284,8 @@ class Orders:
                 until = now + max(DOUBT, patience)
             each.doubt(until if waiters > offered else None)
             if waiters > offered and now < until:
-                # If a start takes long, waiters must be seen at several looks.
-                look = now + LOOK if patience > DOUBT else until
+                # The bursts of one page have moments in between at which nothing waits.
+                look = now + min(LOOK, patience / LOOKS) if patience else until
                 self._ledger.lookAt(fleet, min(look, until), now)
             elif waiters > offered:
                 decisions += self._capacities.stalled(each, now)

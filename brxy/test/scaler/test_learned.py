@@ -378,6 +378,19 @@ class DoubtTests(SynchronousTestCase):
             self.edge.hold(1)
         self.assertEqual(len(self.edge.spawned), 1)
 
+    def test_quickBursts(self) -> None:
+        """
+        Nor is one that was quick to start.
+        """
+        self._standing(after=0.4)
+        for _ in range(8):
+            self.edge.advance(0.05)
+            self.edge.waiting.clear()
+            self.edge.advance(0.02)
+            self.edge.hold(1)
+            self.edge.full(self.instance)
+        self.assertEqual(len(self.edge.spawned), 1)
+
     def test_noRoom(self) -> None:
         """
         One whose route has its maximum of instances is found full as well.
