@@ -6,5 +6,15 @@ from __future__ import annotations
 
 from brxy.program.main import run
 
-if __name__ == "__main__":
+__all__ = ["main"]
+
+
+def main() -> None:
+    """
+    Run an edge with the arguments of this process.
+    """
     run("brxy-edge")
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,13 @@ import sys
 
 from brxy.node.early import EARLY, plainLine
 
-if __name__ == "__main__":
+__all__ = ["main"]
+
+
+def main() -> None:
+    """
+    Run a node with the arguments of this process.
+    """
     if line := plainLine(sys.argv[1:], os.environ):
         EARLY.start(line.command, line.route, line.port, os.environ)
 
@@ -17,3 +23,7 @@ if __name__ == "__main__":
     from brxy.program.main import run
 
     run("brxy-node")
+
+
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 from attrs import frozen
@@ -96,6 +97,11 @@ def _having(matches: Callable[[str], bool]) -> Owner | None:
 
 def _name(process: Path) -> str:
     words = (process / "cmdline").read_bytes().split(b"\0")
-    if b"brxy-edge" in words or b"brxy.edge" in words:
+    # twistd brxy-edge, python -m brxy.edge, and brxy edge or brxy run.
+    command = any(
+        os.path.basename(program) == b"brxy" and word in (b"edge", b"run")
+        for program, word in pairwise(words)
+    )
+    if command or b"brxy-edge" in words or b"brxy.edge" in words:
         return "another brxy-edge"
     return (process / "comm").read_text().strip()

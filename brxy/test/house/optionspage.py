@@ -1,6 +1,6 @@
 """
 Makes the reference of options, C{doc/options.rst}, from the tables of
-settings. C{python -m brxy.test.house.optionspage} writes the page.
+settings. C{python -m brxy.test.house.optionspage} writes the page, and the manual pages.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from brxy.edge.config.fields import FIELDS as EDGE
 from brxy.node.fields import FIELDS as NODE
 from brxy.program.fields import ACTION, FLAG, Setting, Table
 from brxy.spawners.spec import Common, optionKeys
+from brxy.test.house.manpages import manPages
 
 __all__ = ["COMMAND", "PAGE", "pageText"]
 
@@ -238,3 +239,5 @@ _OWN_KEYS = {
 
 if __name__ == "__main__":
     PAGE.write_text(pageText())
+    for path, text in manPages().items():
+        path.write_text(text)

@@ -33,6 +33,7 @@ ROOT = {
     " errors interfaces",
     "edge": "spawners.registry spawners.spec spawners.describe program apps uptake slots tls"
     " transport reactor scaler broker http wire values errors interfaces",
+    "ctl": "edge.__main__ edge.config edge.eventlog edge.startstop node pki program values errors",
 }
 
 #: The parts of brxy.spawners, and what each may import besides the package's own imports.

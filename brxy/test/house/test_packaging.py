@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from zipfile import ZipFile
 
+import brxy
 from brxy.test.support.processes.builds import BuildTests
 
 __all__ = ["ExampleTests", "InstallTests"]
@@ -51,6 +52,8 @@ class InstallTests(BuildTests):
         self.assertRegex(said, r"\n +brxy-edge +Holds clients")
         self.assertRegex(said, r"\n +brxy-node +Runs an app")
         self.assertTrue(said.endswith(f"from {plugin}\n"), said)
+        said = self.output(python.with_name("brxy"), "version")
+        self.assertEqual(said, f"brxy {brxy.__version__}\n")
 
     def test_wheel(self) -> None:
         """
@@ -77,13 +80,18 @@ class InstallTests(BuildTests):
     def test_complete(self) -> None:
         """
         The wheel contains all files of brxy, with its tests and C{py.typed},
-        and only the plugin of C{twisted}.
+        only the plugin of C{twisted}, and the manual pages.
         """
         with ZipFile(self.build("build_wheel", self.source)) as wheel:
             packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+        pages = {name for name in packed if ".data/" in name}
+        self.assertEqual(
+            {name.partition(".data/")[2] for name in pages},
+            {f"data/share/man/man1/{path.name}" for path in (self.source / "doc/man").iterdir()},
+        )
         files = (path for path in (self.source / "brxy").rglob("*") if path.is_file())
         expected = {str(path.relative_to(self.source)) for path in files}
-        self.assertEqual(packed, expected | {"twisted/plugins/brxy_plugin.py"})
+        self.assertEqual(packed - pages, expected | {"twisted/plugins/brxy_plugin.py"})
 
 
 class ExampleTests(BuildTests):

@@ -1,0 +1,44 @@
+"""
+C{brxy edge}, C{brxy node} and C{brxy pki}: the programs of brxy, in this process.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from brxy.ctl.exitstatus import DONE
+
+__all__ = ["edge", "node", "pki"]
+
+
+def edge(arguments: Sequence[str]) -> int:
+    """
+    Run an edge in the foreground.
+    """
+    from brxy.edge.__main__ import main
+
+    sys.argv[1:] = arguments
+    main()
+    return DONE
+
+
+def node(arguments: Sequence[str]) -> int:
+    """
+    Run a node in the foreground.
+    """
+    from brxy.node.__main__ import main
+
+    sys.argv[1:] = arguments
+    main()
+    return DONE
+
+
+def pki(arguments: Sequence[str]) -> int:
+    """
+    Make certificates.
+    """
+    from brxy.pki import main
+
+    main(arguments)
+    return DONE
