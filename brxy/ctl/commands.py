@@ -4,6 +4,7 @@ The commands of C{brxy}.
 
 from __future__ import annotations
 
+from brxy.ctl.askingcommands import ASKING
 from brxy.ctl.table import Argument, Command
 
 __all__ = ["COMMANDS", "PROGRAMS", "command"]
@@ -51,6 +52,7 @@ COMMANDS = (
         "brxy.ctl.programs:pki",
         synopsis="init DIR | issue DIR NAME... [--for nodes|clients]",
     ),
+    *ASKING,
     Command(
         "completion",
         _TOOLS,

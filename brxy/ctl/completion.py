@@ -159,10 +159,10 @@ def _zshText(text: str) -> str:
 
 def _fish(commands: Sequence[Command]) -> Iterator[str]:
     yield "# Completes the words of brxy in fish: brxy completion fish"
-    for each in commands:
+    for command in commands:
         yield (
             "complete -c brxy -f -n __fish_use_subcommand"
-            f" -a {_fishText(each.name)} -d {_fishText(each.help)}"
+            f" -a {_fishText(command.name)} -d {_fishText(command.help)}"
         )
     for command in commands:
         chosen = f"complete -c brxy -n '__fish_seen_subcommand_from {command.name}'"

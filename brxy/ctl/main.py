@@ -8,13 +8,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from typing import NoReturn
 
 from brxy.ctl.commands import COMMANDS, command
 from brxy.ctl.exitstatus import DONE, USAGE, Failure
-from brxy.ctl.parser import overview, parser
 from brxy.ctl.table import Command
 
 __all__ = ["main", "perform"]
@@ -54,6 +52,8 @@ def perform(arguments: Sequence[str]) -> int:
     """
     name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if name in _HELP:
+        from brxy.ctl.parser import overview
+
         print(overview())
         return DONE
     if name == "--version":
@@ -73,6 +73,9 @@ def _perform(found: Command, arguments: Sequence[str]) -> int:
     if found.is_passed_on:
         given: object = arguments
     else:
+        # A node must start its app before it has loaded much.
+        from brxy.ctl.parser import parser
+
         given = parser(found).parse_args(arguments)
     status: int = getattr(import_module(module), function)(given)
     return status
@@ -81,5 +84,8 @@ def _perform(found: Command, arguments: Sequence[str]) -> int:
 def _unknown(name: str) -> str:
     if not name:
         return "a command is needed; see brxy --help"
+    # Takes long to load, and is needed in this case only.
+    from difflib import get_close_matches
+
     near = get_close_matches(name, [each.name for each in COMMANDS], 1)
     return f"{name} is no command{f'; {near[0]}?' if near else ''}; see brxy --help"

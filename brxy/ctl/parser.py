@@ -4,10 +4,8 @@ The parser of C{brxy}'s command line, made from the table of its commands.
 
 from __future__ import annotations
 
-import shutil
 from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
-from textwrap import wrap
 from typing import Any, NoReturn
 
 from brxy.ctl.commands import COMMANDS
@@ -51,6 +49,8 @@ def passedOnHelp(command: Command, width: int = 79) -> str:
     """
     The text of C{--help} of a command whose arguments another parser reads.
     """
+    from textwrap import wrap
+
     detail = wrap(" ".join(command.detail.split()), width)
     return "\n".join([f"usage: brxy {command.name} {command.synopsis}", "", *detail])
 
@@ -71,6 +71,8 @@ def overview(commands: Sequence[Command] = COMMANDS, width: int | None = None) -
     """
     The text of C{brxy --help}: all commands, under the headings of their groups.
     """
+    import shutil
+
     columns = width or shutil.get_terminal_size().columns
     lines = ["usage: brxy COMMAND ...", ""]
     for group in dict.fromkeys(each.group for each in commands):
@@ -83,6 +85,8 @@ def overview(commands: Sequence[Command] = COMMANDS, width: int | None = None) -
 
 
 def _described(command: Command, width: int) -> Iterable[str]:
+    from textwrap import wrap
+
     first, *rest = wrap(command.help, width - _COLUMN)
     yield f"  {command.name}".ljust(_COLUMN) + first
     yield from (" " * _COLUMN + line for line in rest)

@@ -109,7 +109,8 @@ def run(arguments: Sequence[str]) -> int:
     # Standard output has the URL and nothing else; the log goes to standard error.
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    globalLogPublisher.addObserver(_Announcer(output))
+    announcer: Any = _Announcer(output)
+    globalLogPublisher.addObserver(announcer)
     from brxy.edge.__main__ import main
 
     main()

@@ -4,18 +4,20 @@ Tests of the command C{brxy} with real processes.
 
 from __future__ import annotations
 
+import json
 import signal
+from typing import Any
 
 from brxy.test.support.processes.programs import ANYWHERE, DEMO, PYTHON, Program, ProgramTests
 
-__all__ = ["RunTests"]
+__all__ = ["AskingTests", "RunTests"]
 
 _BRXY = (PYTHON, "-m", "brxy.ctl")
 
 
-class RunTests(ProgramTests):
+class BrxyTests(ProgramTests):
     """
-    Tests of the commands that run programs.
+    Base of tests of the command.
     """
 
     def brxy(self, *arguments: str) -> Program:
@@ -23,6 +25,12 @@ class RunTests(ProgramTests):
         Start a command.
         """
         return self.start(*_BRXY, *arguments)
+
+
+class RunTests(BrxyTests):
+    """
+    Tests of the commands that run programs.
+    """
 
     async def _serves(self, address: str) -> None:
         answer = await self.get(address)
@@ -77,3 +85,109 @@ class RunTests(ProgramTests):
         wrong = self.brxy("pki", "issue", "nowhere", "edge.example.net")
         self.assertEqual(await self.ended(wrong), 1)
         self.assertIn("nowhere/ca.pem: No such file or directory", wrong.err)
+
+
+class AskingTests(BrxyTests):
+    """
+    Tests of the commands that ask a running edge.
+    """
+
+    async def asked(self, *arguments: str, status: int = 0) -> str:
+        """
+        @return: what a command prints.
+        """
+        program = self.brxy(*arguments, "--socket", "state")
+        self.assertEqual(await self.ended(program), status, program.err)
+        if status == 0:
+            self.assertEqual(program.err, "")
+        return program.out + program.err
+
+    async def asJSON(self, *arguments: str) -> Any:
+        """
+        @return: what a command prints as JSON.
+        """
+        return json.loads(await self.asked(*arguments, "--json"))
+
+    async def serving(self, *arguments: str) -> tuple[Program, str]:
+        """
+        Start an edge with an app for shop.example.com.
+
+        @return: the edge, and where its clients connect.
+        """
+        app = f"app: route=shop.example.com -- python {DEMO}"
+        edge = self.brxy(
+            *("edge", *self.on, "--port", ANYWHERE, "--state-dir", "state", "--spawn", app),
+            *arguments,
+        )
+        return edge, await self.address(edge)
+
+    async def test_shown(self) -> None:
+        """
+        The edge, its routes, its instances and its events are shown to people
+        and to programs alike.
+        """
+        edge, address = await self.serving()
+        await self.get(address, host="shop.example.com")
+        shown = await self.asked("status")
+        self.assertIn(f"process {edge.pid}, brxy", shown)
+        self.assertIn("1 of 100 instances: 1 ready\nsince its start: 1 request", shown)
+        self.assertEqual((await self.asJSON("status"))["pid"], edge.pid)
+        shown = await self.asked("routes", "*.example.com")
+        self.assertRegex(shown, r"\AROUTE +STATE .*\nshop\.example\.com +ready .* 1 ready\n\Z")
+        self.assertEqual(await self.asked("routes", "--names"), "default\nshop.example.com\n")
+        [route] = await self.asJSON("routes", "shop.example.com")
+        self.assertEqual(route["state"], "ready")
+        [instance] = await self.asJSON("instances")
+        self.assertRegex(await self.asked("instances"), rf"\n{instance['ticket']} +shop")
+        one = await self.asJSON("instances", instance["ticket"])
+        self.assertEqual(one["ticket"], instance["ticket"])
+        self.assertIn(": ready after ", await self.asked("events"))
+        await self.stopped(edge)
+
+    async def test_followed(self) -> None:
+        """
+        C{brxy events -f} prints what happens, as it happens, and ends with the
+        edge.
+        """
+        edge, address = await self.serving()
+        follower = self.brxy("events", "-f", "--route", "shop.example.com", "--socket", "state")
+        await self.until(lambda: "listening on" in edge.out)
+        await self.get(address, host="shop.example.com")
+        await self.said(follower, r"\A\d\d:\d\d:\d\d info  shop\.example\.com: holding clients")
+        await self.said(follower, ": ready after ")
+        edge.signal(signal.SIGTERM)
+        self.assertEqual((await self.ended(follower), follower.err), (0, ""))
+        await self.ended(edge)
+
+    async def test_top(self) -> None:
+        """
+        C{brxy top} shows the routes on a screen of its own, draws them again
+        as they change, and leaves the terminal as it was when q is typed.
+        """
+        edge, address = await self.serving()
+        screen = self.startOnScreen(*_BRXY, "top", "--socket", "state", TERM="xterm")
+        await self.until(lambda: "q quits" in screen.plain)
+        await self.get(address, host="shop.example.com")
+        await self.until(lambda: "shop.example.com  ready " in screen.plain)
+        screen.type("q")
+        await self.until(lambda: screen.status is not None)
+        self.assertEqual(screen.status, 0)
+        self.assertTrue(screen.shown.startswith("\x1b[?1049h"), screen.shown)
+        self.assertTrue(screen.shown.endswith("\x1b[?1049l"), screen.shown)
+        await self.stopped(edge)
+
+    async def test_none(self) -> None:
+        """
+        Without an edge one line says so, and the exit status is 3; what the
+        edge does not know is 4.
+        """
+        self.assertEqual(
+            await self.asked("status", status=3),
+            "brxy: no edge at state: No such file or directory\n",
+        )
+        edge, _ = await self.serving()
+        self.assertEqual(
+            await self.asked("instances", "nope", status=4),
+            "brxy: there is no instance with this ticket\n",
+        )
+        await self.stopped(edge)

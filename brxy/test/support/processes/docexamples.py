@@ -71,6 +71,7 @@ NOT_SERVED = {
 }
 
 _CHECKOUT = "is run with each change: ./dev"
+_BRXY = "shows what is printed; brxy.test.programs.test_brxy runs the commands"
 _INSTALL = "installs from a registry; brxy.test.house.test_packaging installs offline"
 _OUTPUT = "shows what is printed"
 _DRAWING = "is a drawing"
@@ -88,6 +89,12 @@ ELSEWHERE = {
     ("README.md", "client ──▶ edge"): _DRAWING,
     ("apps.rst", "ready-log="): "are keys, of a line in tried-apps",
     ("behind-a-proxy.rst", "proxy_pass"): "is run by test_nginx",
+    ("brxy.rst", "$ brxy run"): _BRXY,
+    ("brxy.rst", "$ brxy status"): _BRXY,
+    ("brxy.rst", "$ brxy routes"): _BRXY,
+    ("brxy.rst", "$ brxy instances"): _BRXY,
+    ("brxy.rst", "$ brxy events"): _BRXY,
+    ("brxy.rst", "edge f644832d   ready"): _BRXY,
     ("concepts.rst", "client ──▶ edge"): _DRAWING,
     ("containers.rst", "FROM python"): "needs an image of a registry",
     ("containers.rst", "docker build"): "needs an image of a registry",

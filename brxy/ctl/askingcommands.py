@@ -1,0 +1,98 @@
+"""
+The commands of C{brxy} that ask a running edge or have it do something.
+"""
+
+from __future__ import annotations
+
+from brxy.ctl.table import Argument, Command
+
+__all__ = ["ASKING", "WHERE"]
+
+_SHOW = "A running edge"
+_DO = "Routes of a running edge"
+
+#: How the edge is found, and how the answer is printed.
+WHERE = (
+    Argument(
+        "--socket",
+        "The Unix socket of the edge's admin API, or the state folder where it is.",
+        takes="PATH",
+        completes="file",
+    ),
+    Argument("--url", "The URL of the admin API, if it is on TCP.", takes="URL"),
+    Argument(
+        "--token-file",
+        "The file whose first line is the token, for --url.",
+        takes="FILE",
+        completes="file",
+    ),
+    Argument("--json", "Print the answer as JSON, for programs."),
+)
+
+_FOUND = """
+The edge is found by --socket or --url, or by the variable BRXY_ADMIN, which has the path of a
+socket or of a state folder, or a URL. Otherwise it is the one whose state folder is
+/var/lib/brxy.
+"""
+
+_HOST = Argument("HOST", "The route.", completes="route")
+_STATES = ("ready", "starting", "draining", "held", "failing", "asleep", "paused", "stopped")
+_NO_WAIT = Argument("--no-wait", "Do not wait until it is done.")
+
+
+def _show(name: str, help: str, *arguments: Argument) -> Command:
+    run = f"brxy.ctl.asking:{name}"
+    return Command(name, _SHOW, help, run, (*arguments, *WHERE), _FOUND)
+
+
+def _do(name: str, help: str, *arguments: Argument, detail: str = "") -> Command:
+    run = f"brxy.ctl.doing:{name}"
+    return Command(name, _DO, help, run, (_HOST, *arguments, *WHERE), detail)
+
+
+ASKING = (
+    _show("status", "Show the edge as a whole, and the routes that need attention."),
+    Command(
+        "top",
+        _SHOW,
+        "Show the edge and its busiest routes, anew each second.",
+        "brxy.ctl.top:top",
+        WHERE,
+        "The key q quits.",
+    ),
+    _show(
+        "routes",
+        "List the routes.",
+        Argument(
+            "HOST",
+            "Only this route, or those of a pattern such as *.example.com.",
+            optional=True,
+            completes="route",
+        ),
+        Argument("--state", "Only those in this state.", takes="STATE", choices=_STATES),
+        Argument("--names", "Print only their names, one a line."),
+    ),
+    _show(
+        "instances",
+        "List the instances.",
+        Argument("TICKET", "Only the instance with this ticket.", optional=True),
+        Argument(
+            "--route",
+            "Only those of this route, or of a pattern such as *.example.com.",
+            takes="HOST",
+            completes="route",
+        ),
+        Argument(
+            "--state",
+            "Only those in this state.",
+            takes="STATE",
+            choices=("ordered", "connected", "ready", "draining"),
+        ),
+    ),
+    _show(
+        "events",
+        "Print what happened last.",
+        Argument("--follow", "Go on, with what happens from now on.", "f"),
+        Argument("--route", "Only what happens to this route.", takes="HOST", completes="route"),
+    ),
+)
