@@ -9,6 +9,7 @@ from typing import Any
 from attrs import asdict
 from twisted.logger import Logger, LogLevel
 
+from brxy.edge.accesslog.events import AccessLogDropped, AccessLogFailed
 from brxy.edge.events import (
     BadResponse,
     CertificateExpired,
@@ -115,6 +116,8 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
     Reloading: (LogLevel.info, "reading certificates and tokens again"),
     ReloadFailed: (LogLevel.error, "keeping what was read before: {reason}"),
     StateNotSaved: (LogLevel.error, "cannot write the state file: {reason}"),
+    AccessLogFailed: (LogLevel.error, "cannot write the access log: {reason}"),
+    AccessLogDropped: (LogLevel.warn, "{count} lines of the access log are lost"),
     FinishingClients: (
         LogLevel.info,
         "waiting for clients to finish ({count}), for at most {seconds:g} s; a second signal "

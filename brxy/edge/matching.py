@@ -24,6 +24,7 @@ from brxy.edge.exchanges.refusals import (
 )
 from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import Exchange, Input
+from brxy.edge.records.records import Records
 from brxy.edge.supply import Supply
 from brxy.reactor.alarm import Alarm
 from brxy.reactor.deadlines import Deadlines
@@ -107,6 +108,7 @@ class Matching:
         without a limit on that time.
     @ivar events: receives the events of exchanges.
     @ivar buffer: the bodies of requests that are collected before these wait for a slot.
+    @ivar records: see L{brxy.edge.exchanges.ends.Dispatcher}.
     """
 
     supply: Supply
@@ -120,6 +122,7 @@ class Matching:
         response_timeout: float | None,
         events: Events,
         buffer: RequestBuffer,
+        records: Records,
     ) -> None:
         self._seconds = shared.reactor.seconds
         self._broker = broker
@@ -131,6 +134,7 @@ class Matching:
         self.retries = retries
         self.events = events
         self.buffer = buffer
+        self.records = records
         self.leaving = False
         self.responses: Deadlines[HTTPCarrier] | None = None
         if response_timeout is not None:
@@ -152,12 +156,15 @@ class Matching:
             self._reject(exchange, _REJECTED[decision.reason])
         elif type(decision) is Probe:
             self._probe(decision)
-        elif (refusal := self.supply.needed(exchange.route, exchange.address)) is not None:
-            self._broker.cancel(exchange)
-            self._reject(exchange, refusal)
         else:
-            self._held += 1
-            self._alarm.set(self._broker.nextDeadline())
+            exchange.carrier.held()
+            refusal = self.supply.needed(exchange.route, exchange.address)
+            if refusal is not None:
+                self._broker.cancel(exchange)
+                self._reject(exchange, refusal)
+            else:
+                self._held += 1
+                self._alarm.set(self._broker.nextDeadline())
 
     def requeue(self, exchange: Exchange) -> None:
         """
@@ -171,6 +178,7 @@ class Matching:
         elif type(decision) is Probe:
             self._probe(decision)
         else:
+            exchange.carrier.held()
             self.supply.needed(exchange.route, None)
             self._alarm.set(self._broker.nextDeadline())
         self.drain()

@@ -37,9 +37,12 @@ from brxy.edge.wiring import build
 from brxy.errors import UsageError
 from brxy.program.hangup import onHangup
 from brxy.program.systemd import READY, STOPPING
-from brxy.reactor.signals import Grace, firstOf, onSignal
+from brxy.reactor.signals import Grace, alsoOnSignal, firstOf, onSignal
 
 __all__ = ["EdgeService"]
+
+# Seconds for the last lines of the access log.
+_LOG_PAUSE = 2.0
 
 
 class EdgeService(Service):
@@ -104,6 +107,9 @@ class EdgeService(Service):
         super().startService()
         parts = self.parts
         onHangup(self._reactor, self._reload)
+        if parts.access_log is not None:
+            # With twistd's own log.
+            alsoOnSignal(self._reactor, signal.SIGUSR1, parts.access_log.rotate)
         # twistd takes SIGUSR1 to rotate its log.
         onSignal(self._reactor, signal.SIGUSR2, parts.scaling.rollAll)
         restarts = parts.scaler.restarts
@@ -167,4 +173,6 @@ class EdgeService(Service):
         parts.dispatch.stop()
         parts.scaling.stop()
         parts.shared.stop()
+        if parts.access_log is not None:
+            await firstOf(parts.access_log.stop(), deferLater(self._reactor, _LOG_PAUSE))
         self._lock.release()

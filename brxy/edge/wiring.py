@@ -6,7 +6,7 @@ Nothing is opened or started here: see L{brxy.edge.service}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from secrets import token_hex
 from time import time
@@ -15,20 +15,13 @@ from typing import Any
 from attrs import frozen
 
 from brxy.broker.broker import Broker
-from brxy.broker.quota import Addresses
+from brxy.edge.accesslog.accesslog import AccessLog
 from brxy.edge.admin.following import Following
 from brxy.edge.admin.journal import Journal
 from brxy.edge.admin.ports import AdminAccess, AdminPorts, AdminToken
 from brxy.edge.admin.server import AdminServer
 from brxy.edge.admin.showing import Showing, Subject
-from brxy.edge.clients.admission import LEARNED_SLOTS, Admission, clientsAllowed
 from brxy.edge.clients.certificates import CertificateStore
-from brxy.edge.clients.httpfactory import HTTPFactory
-from brxy.edge.clients.proxied import Proxied
-from brxy.edge.clients.redirect import Redirect
-from brxy.edge.clients.sni import SNIFactory
-from brxy.edge.clients.tcp import TCPFactory
-from brxy.edge.config.limits import Limits
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.dispatch import Dispatch
 from brxy.edge.eventlog import LogListener
@@ -37,25 +30,19 @@ from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import Exchange
 from brxy.edge.fleet.scaling import Scaling
 from brxy.edge.fleet.statefile import StateFile, StateKeeper
-from brxy.edge.ports import ClientPort, ClientPorts, NodePorts
-from brxy.edge.routes import RouteTable
+from brxy.edge.making.clientports import makeClientPorts
+from brxy.edge.making.recording import makeRecords
+from brxy.edge.ports import ClientPorts, NodePorts
+from brxy.edge.records.records import Records
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
 from brxy.program.tokenfile import makeToken, readToken
 from brxy.scaler.scaler import Scaler
-from brxy.tls.alpn import ALPN
-from brxy.transport.buffering import WriteBuffer
 from brxy.transport.connection import Shared
 from brxy.values.routepattern import canonical
 
 __all__ = ["Parts", "build"]
-
-# What every factory of clients' connections is made with.
-_Common = tuple[Shared, Dispatch, Limits, Addresses]
-
-# What HTTPS clients may agree on.  Those that offer others are served all the same.
-_HTTP = ALPN([b"http/1.1"])
 
 
 @frozen
@@ -75,6 +62,7 @@ class Parts:
     @ivar admin: the ports of the admin API.
     @ivar reloads: read files again; each raises L{brxy.errors.UsageError} if a file can't
         be used.
+    @ivar access_log: has a line for each exchange; L{None} if none is wanted.
     """
 
     events: Events
@@ -88,6 +76,7 @@ class Parts:
     nodes: NodePorts
     admin: AdminPorts
     reloads: Sequence[Callable[[], None]]
+    access_log: AccessLog | None
 
 
 @frozen
@@ -116,11 +105,14 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
     broker = _makeBroker(settings)
     scaler = _makeScaler(reactor, settings, broker)
     keeper = _makeKeeper(reactor, state, scaler, events)
-    dispatch = _makeDispatch(settings, shared, broker, events)
+    records, log = makeRecords(reactor, settings, scaler, events)
+    dispatch = _makeDispatch(settings, shared, broker, events, records)
     slots = SlotFactory(shared, dispatch, events)
     nodes = NodePorts(reactor, settings, slots, files.node_tls, events)
     scaling = _makeScaling(settings, shared, scaler, dispatch, state, files, nodes, keeper, events)
-    clients = _makeClientPorts(reactor, settings, shared, dispatch, scaler, files, events)
+    clients = makeClientPorts(
+        reactor, settings, shared, dispatch, scaler.present, files.certificates, events
+    )
     subject = Subject(state.edge_id, settings, _named(settings), dispatch, scaling, clients, nodes)
     admin = _makeAdmin(shared, files.admin, subject, journal, events)
     return Parts(
@@ -135,6 +127,7 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
         nodes=nodes,
         admin=admin,
         reloads=files.reloads,
+        access_log=log,
     )
 
 
@@ -231,7 +224,11 @@ def _makeBroker(settings: EdgeSettings) -> Broker[Exchange, Any]:
 
 
 def _makeDispatch(
-    settings: EdgeSettings, shared: Shared, broker: Broker[Exchange, Any], events: Events
+    settings: EdgeSettings,
+    shared: Shared,
+    broker: Broker[Exchange, Any],
+    events: Events,
+    records: Records,
 ) -> Dispatch:
     return Dispatch(
         shared,
@@ -240,46 +237,7 @@ def _makeDispatch(
         response_timeout=settings.response_timeout,
         events=events,
         buffer=RequestBuffer(settings.limits.request_buffer, settings.limits.request_buffer_total),
-    )
-
-
-def _makeRoutes(settings: EdgeSettings, scaler: Scaler) -> RouteTable:
-    return RouteTable(
-        settings.routes,
-        [spawn.rule.pattern for spawn in settings.spawns],
-        settings.default_route,
-        settings.default_route_for_all,
-        scaler.present,
-    )
-
-
-def _makeClientPorts(
-    reactor: Any,
-    settings: EdgeSettings,
-    shared: Shared,
-    dispatch: Dispatch,
-    scaler: Scaler,
-    files: _Files,
-    events: Events,
-) -> ClientPorts:
-    return ClientPorts(
-        reactor,
-        _clientPorts(settings, shared, dispatch, _makeRoutes(settings, scaler)),
-        _makeAdmission(reactor, settings, events),
-        Proxied(reactor, settings.proxy_trust, events),
-        files.certificates,
-        events,
-        settings.limits.tcp_keepalive,
-    )
-
-
-def _makeAdmission(reactor: Any, settings: EdgeSettings, events: Events) -> Admission:
-    slots = max((each.rule.capacity or LEARNED_SLOTS for each in settings.spawns), default=1)
-    return Admission(
-        settings.limits.max_connections,
-        lambda files: clientsAllowed(files, settings.max_total, slots),
-        reactor.seconds,
-        events,
+        records=records,
     )
 
 
@@ -294,55 +252,3 @@ def _makeAdmin(
     server = AdminServer(shared, [*showing.endpoints(), *following.endpoints()])
     ports = AdminPorts(shared.reactor, subject.settings, server, access, events)
     return ports
-
-
-def _clientPorts(
-    settings: EdgeSettings, shared: Shared, dispatch: Dispatch, routes: RouteTable
-) -> list[ClientPort]:
-    """
-    The ports that the settings name, with what makes the connections of each.
-    """
-    limits = settings.limits
-    # All ports count the connections of an address together.
-    common = (shared, dispatch, limits, Addresses(limits.max_connections_per_address))
-    by_host = (*common, routes.route, settings.forwarded_trust)
-    redirect = [] if settings.https_redirect is None else [Redirect(settings.https_redirect)]
-    serves = settings.half_closed == "serve"
-    buffer = None
-    if limits.response_buffer:
-        buffer = WriteBuffer(limits.response_buffer, limits.response_buffer_total)
-    http = HTTPFactory(*by_host, serves_half_closed=serves, interceptors=redirect, buffer=buffer)
-    https = HTTPFactory(
-        *by_host,
-        buffer=buffer,
-        secured=True,
-        serves_half_closed=serves,
-        hsts=settings.hsts,
-        # Over TLS, only a trusted proxy has clients of http.
-        interceptors=redirect if settings.forwarded_trust else [],
-    )
-    sni = SNIFactory(*common, routes.route)
-    return [
-        *(ClientPort("http", each, http) for each in settings.ports),
-        *_frontends(settings, common),
-        *(ClientPort("https", each, https, alpn=_HTTP) for each in settings.tls_ports),
-        *_tlsFrontends(settings, common),
-        *(ClientPort("tls", each, sni) for each in settings.sni_ports),
-    ]
-
-
-def _frontends(settings: EdgeSettings, common: _Common) -> Iterable[ClientPort]:
-    for name, each in settings.frontends:
-        yield ClientPort("tcp", each, TCPFactory(*common, name), route=name)
-
-
-def _tlsFrontends(settings: EdgeSettings, common: _Common) -> Iterable[ClientPort]:
-    for each in settings.tls_frontends:
-        yield ClientPort(
-            "tls",
-            each.endpoint,
-            TCPFactory(*common, each.route),
-            alpn=ALPN([name.encode("ascii") for name in each.alpn], strict=True),
-            postgres=each.postgres,
-            route=each.route,
-        )

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import ReactorNotRunning
 
-__all__ = ["Grace", "firstOf", "onSignal", "stopOnce"]
+__all__ = ["Grace", "alsoOnSignal", "firstOf", "onSignal", "stopOnce"]
 
 
 def onSignal(reactor: Any, number: int, call: Callable[[], object]) -> None:
@@ -20,6 +20,20 @@ def onSignal(reactor: Any, number: int, call: Callable[[], object]) -> None:
     Call a function in the reactor's thread whenever a signal arrives.
     """
     signal.signal(number, lambda *_: reactor.callFromThread(call))
+
+
+def alsoOnSignal(reactor: Any, number: int, call: Callable[[], object]) -> None:
+    """
+    L{onSignal}, after what is called already when this signal arrives.
+    """
+    before = signal.getsignal(number)
+
+    def arrived(*args: Any) -> None:
+        if callable(before):
+            before(*args)
+        reactor.callFromThread(call)
+
+    signal.signal(number, arrived)
 
 
 def stopOnce(reactor: Any) -> None:

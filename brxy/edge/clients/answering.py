@@ -95,10 +95,13 @@ class Answers:
             self._added = b"Strict-Transport-Security: max-age=%d\r\n" % hsts
             self.render = partial(renderSecured, self._added)
 
-    def refuse(self, refusal: Refusal, head: RequestHead | None, keep: bool) -> bytes:
+    def refuse(
+        self, refusal: Refusal, head: RequestHead | None, keep: bool, added: bytes = b""
+    ) -> bytes:
         """
         @param head: the request; L{None} if its head is not complete.
         @param keep: the client's connection is kept.
+        @param added: further field lines, each with its CRLF.
         @return: a refusal, as it is written.
         """
         return plainResponse(
@@ -107,13 +110,14 @@ class Answers:
             keep_alive=keep,
             retry_after=refusal.retry_after,
             head_only=head is not None and head.method == b"HEAD",
-            added=self._added + DATE(),
+            added=self._added + DATE() + added,
         )
 
-    def reply(self, reply: Reply, head: RequestHead, keep: bool) -> bytes:
+    def reply(self, reply: Reply, head: RequestHead, keep: bool, added: bytes = b"") -> bytes:
         """
         @param head: the request.
         @param keep: the client's connection is kept.
+        @param added: further field lines, each with its CRLF.
         @return: a reply, as it is written.
         """
         return plainResponse(
@@ -121,5 +125,5 @@ class Answers:
             reply.text,
             keep_alive=keep,
             head_only=head.method == b"HEAD",
-            added=self._added + DATE() + reply.fields,
+            added=self._added + DATE() + reply.fields + added,
         )

@@ -18,6 +18,7 @@ from brxy.edge.config.limits import Limits
 from brxy.edge.exchanges.carrier import Carrier
 from brxy.edge.exchanges.ends import Dispatcher
 from brxy.reactor.deadlines import Deadlines
+from brxy.tls.transport import TLSTransport
 from brxy.transport.connection import Connection, Shared
 
 __all__ = ["HOLD_COPY", "ClientConnection", "ClientFactory"]
@@ -83,6 +84,13 @@ class ClientConnection(Connection, Generic[_K]):
         if self._endpoints is None:
             self._endpoints = endpointsText(self._peer, self._tcp.getHost())
         return self._endpoints
+
+    @property
+    def encrypted(self) -> bool:
+        """
+        Whether it is over TLS, which ends here.
+        """
+        return isinstance(self.transport, TLSTransport)
 
     def dataReceived(self, data: bytes) -> None:
         """

@@ -24,6 +24,7 @@ class ForwardingClient(HTTPClient):
     The connection of a proxy that is trusted to describe its clients.
     """
 
+    is_trusted = True
     # The fields of the last request, and the X-Forwarded-Host in them.
     _fields: Sequence[Field] | None = None
     _host = b""

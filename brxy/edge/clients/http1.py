@@ -14,6 +14,7 @@ from brxy.edge.clients.listener import HTTPListener
 from brxy.edge.clients.timeouts import Awaited
 from brxy.edge.exchanges import refusals
 from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.exchanges.recorded import RecordedHTTP
 from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import AT_WORK, HELD, TUNNEL
 from brxy.errors import BadRequest
@@ -36,9 +37,12 @@ class HTTPClient(BodyReader):
 
     @ivar scheme: by which the client connected, as far as we know: a trusted proxy may
         name another scheme than its own.
+    @ivar is_trusted: see L{brxy.edge.exchanges.ends.HTTPClientEnd}.
     @ivar forwarded: see L{brxy.edge.exchanges.ends.HTTPClientEnd}.
     @ivar serves_half_closed: see L{brxy.edge.exchanges.ends.HTTPClientEnd}.
     """
+
+    is_trusted = False
 
     def __init__(self, listener: HTTPListener, peer: IAddress | None = None) -> None:
         super().__init__(listener, peer)
@@ -150,7 +154,11 @@ class HTTPClient(BodyReader):
         if 0 < listener.max_body < head.length:
             self._refuse(refusals.BODY_TOO_LARGE)
             return
-        carrier = HTTPCarrier(self, self._dispatcher, route, head, next(listener.request_ids))
+        records = self._dispatcher.records
+        # A cold start has a receipt for those that are trusted.
+        recorded = records.active or self.is_trusted and not records.hasReady(route)
+        make = RecordedHTTP if recorded else HTTPCarrier
+        carrier = make(self, self._dispatcher, route, head, next(listener.request_ids))
         self._carrier = carrier
         if listener.max_requests:
             self._requests += 1
@@ -167,7 +175,8 @@ class HTTPClient(BodyReader):
             reply = interceptor(head, self.scheme)
             if reply is not None:
                 self._keep = head.length == 0 and self._mayKeep()
-                self._conclude(self.listener.answers.reply(reply, head, self._keep))
+                added = self.listener.record(self, head, reply.status, "")
+                self._conclude(self.listener.answers.reply(reply, head, self._keep, added))
                 return True
         return False
 
@@ -179,7 +188,8 @@ class HTTPClient(BodyReader):
         """
         head = self._head
         self._keep = head is not None and head.length == 0 and self._mayKeep()
-        self._conclude(self.listener.answers.refuse(refusal, head, self._keep))
+        added = self.listener.record(self, head, refusal.status, refusal.text)
+        self._conclude(self.listener.answers.refuse(refusal, head, self._keep, added))
 
     def _mayKeep(self) -> bool:
         return self._keep and not self._dispatcher.leaving
@@ -208,7 +218,7 @@ class HTTPClient(BodyReader):
         if self.chunked:
             self.write(self._render(head, True, True, VIA, DATE))
 
-    def answer(self, head: ResponseHead, first: bytes) -> None:
+    def answer(self, head: ResponseHead, first: bytes, added: bytes = b"") -> None:
         """
         The head of the response.
         """
@@ -218,14 +228,17 @@ class HTTPClient(BodyReader):
         if length < 0 and (length == UNTIL_CLOSE or not http11) or self._dispatcher.leaving:
             # The end of the connection ends the body; or the edge is stopping.
             self._keep = False
-        self.write(self._render(head, http11, self._keep, VIA, DATE) + first)
+        text = self._render(head, http11, self._keep, VIA, DATE)
+        if added:
+            text = b"%b%b\r\n" % (text[:-2], added)
+        self.write(text + first)
 
-    def fail(self, refusal: Refusal) -> None:
+    def fail(self, refusal: Refusal, added: bytes = b"") -> None:
         """
         The exchange is over without a response from an app.
         """
         self._keep = self._body is None and self._mayKeep()
-        self._conclude(self.listener.answers.refuse(refusal, self._head, self._keep))
+        self._conclude(self.listener.answers.refuse(refusal, self._head, self._keep, added))
 
     def next(self) -> None:
         """

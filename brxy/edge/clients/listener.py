@@ -13,8 +13,11 @@ from brxy.broker.quota import Addresses
 from brxy.edge.clients.answering import Answers, Interceptor
 from brxy.edge.clients.connection import ClientConnection, ClientFactory
 from brxy.edge.config.limits import Limits
-from brxy.edge.exchanges.ends import Dispatcher
+from brxy.edge.exchanges.ends import Dispatcher, HTTPClientEnd
 from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.records.receipt import idLine
+from brxy.edge.records.record import Record
+from brxy.http.messages import RequestHead
 from brxy.reactor.deadlines import Deadlines
 from brxy.transport.buffering import WriteBuffer
 from brxy.transport.connection import Shared
@@ -75,6 +78,28 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         )
         prefix = urandom(6).hex().encode("ascii")
         self.request_ids = (b"%s-%x" % (prefix, number) for number in count(1))
+
+    def record(
+        self, client: HTTPClientEnd, head: RequestHead | None, status: int, error: str
+    ) -> bytes:
+        """
+        A request is answered without an exchange.
+
+        @param head: L{None} if none was read.
+        @param error: see L{Record}.
+        @return: field lines for the answer.
+        """
+        records = self.dispatcher.records
+        if not records.active:
+            return b""
+        now = records.seconds()
+        number = head and head.request_id or next(self.request_ids)
+        route = self.route(head.host) if head is not None else None
+        scheme = client.scheme.decode("ascii")
+        record = Record(route or "", head, client.client, scheme, now, number, status, ended=now)
+        record.error = error
+        records.ended(record)
+        return idLine(number) if records.shows_ids else b""
 
     def abort(self) -> None:
         """

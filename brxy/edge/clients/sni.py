@@ -16,6 +16,7 @@ from brxy.edge.clients.tcp import TCPClient
 from brxy.edge.config.limits import Limits
 from brxy.edge.exchanges.ends import Dispatcher
 from brxy.edge.exchanges.postgres import RequestingCarrier
+from brxy.edge.exchanges.recorded import RecordedRequesting
 from brxy.edge.exchanges.table import COPY_LIMIT
 from brxy.errors import BadHello, BadStart
 from brxy.reactor.deadlines import Deadlines
@@ -101,7 +102,9 @@ class SNIClient(TCPClient):
             self.write(_UNKNOWN)
             self.linger()
         elif self._requested:
-            self.carry(RequestingCarrier(self, self._clients.dispatcher, route, self.granted))
+            dispatcher = self._clients.dispatcher
+            make = RecordedRequesting if dispatcher.records.active else RequestingCarrier
+            self.carry(make(self, dispatcher, route, self.granted))
         else:
             self.beginOn(route)
             self.advance()

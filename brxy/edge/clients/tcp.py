@@ -14,6 +14,7 @@ from brxy.edge.clients.connection import HOLD_COPY, ClientConnection, ClientFact
 from brxy.edge.clients.timeouts import Awaited
 from brxy.edge.config.limits import Limits
 from brxy.edge.exchanges.ends import Dispatcher
+from brxy.edge.exchanges.recorded import RecordedTCP
 from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import TUNNEL
 from brxy.edge.exchanges.tcp import TCPCarrier
@@ -55,7 +56,9 @@ class TCPClient(ClientConnection[TCPCarrier]):
         """
         Begin the exchange.
         """
-        self.carry(TCPCarrier(self, self._clients.dispatcher, route))
+        dispatcher = self._clients.dispatcher
+        make = RecordedTCP if dispatcher.records.active else TCPCarrier
+        self.carry(make(self, dispatcher, route))
 
     def carry(self, carrier: TCPCarrier) -> None:
         """

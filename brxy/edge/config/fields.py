@@ -11,6 +11,7 @@ from brxy.edge.config.adminfields import ADMIN
 from brxy.edge.config.clientfields import CLIENTS, ROUTES, TLS
 from brxy.edge.config.instancefields import NODES, SCALING, STATE
 from brxy.edge.config.limitfields import LIMITS, TIMEOUTS
+from brxy.edge.config.logfields import LOGS
 from brxy.program.fields import COMMON, Table
 
 __all__ = ["FIELDS"]
@@ -27,6 +28,7 @@ FIELDS = Table(
         *TIMEOUTS,
         *STATE,
         *ADMIN,
+        *LOGS,
         *COMMON,
     )
 )

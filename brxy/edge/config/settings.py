@@ -128,6 +128,11 @@ class EdgeSettings:
     @ivar private_admin: it is also served at a socket in the state folder.
     @ivar admin_token_file: the file with the token for C{admin} ports other than Unix
         sockets.
+    @ivar access_log: the file of the access log, or C{-}; L{None} for none.
+    @ivar access_log_format: C{json} or C{combined}.
+    @ivar access_log_sample: the share of exchanges that it has.
+    @ivar request_ids: each response has the X-Request-ID of its request.
+    @ivar receipts: each response says how long its client was held.
     """
 
     ports: Sequence[str]
@@ -162,3 +167,8 @@ class EdgeSettings:
     admin: Sequence[AdminPort] = ()
     private_admin: bool = False
     admin_token_file: str | None = _default("admin_token_file")
+    access_log: str | None = _default("access_log")
+    access_log_format: str = _default("access_log_format")
+    access_log_sample: float = _default("access_log_sample")
+    request_ids: bool = _default("request_ids")
+    receipts: bool = _default("receipts")

@@ -26,6 +26,7 @@ class Carrier(Relay):
     One exchange on its way.
 
     @ivar exchange: its state.
+    @cvar performers: what performs each action, in the order of L{Action}.
     """
 
     near: Client
@@ -34,8 +35,7 @@ class Carrier(Relay):
     _dispatcher: Dispatcher
     _refusal: Refusal = refusals.LOST
     _keep_app = False
-    # What performs each action, in the order of Action.
-    _performers: ClassVar[tuple[Callable[[Any], None], ...]]
+    performers: ClassVar[tuple[Callable[[Any], None], ...]]
 
     def __init_subclass__(cls) -> None:
         # Looked up once for each class instead of once for each action.
@@ -49,18 +49,18 @@ class Carrier(Relay):
             Action.CUT: lambda carrier: carrier.near.reset(),
             Action.RELEASE: cls._release,
             Action.RESET: cls._reset,
-            Action.NEXT: cls._next,
+            Action.NEXT: lambda carrier: carrier.near.next(),
             Action.LINGER: lambda carrier: carrier.near.linger(),
             Action.CLOSE: lambda carrier: carrier.near.close(),
             Action.WAIT: cls._wait,
             Action.DISCARD: cls._discard,
             Action.TAKEN: lambda carrier: carrier._dispatcher.taken(carrier.exchange),
         }
-        cls._performers = tuple(performers[action] for action in Action)
+        cls.performers = tuple(performers[action] for action in Action)
 
     def _perform(self, event: Input) -> None:
         exchange = self.exchange
-        performers = self._performers
+        performers = self.performers
         for action in exchange.step(event):
             performers[action](self)
         if exchange.progress is OVER:
@@ -94,6 +94,11 @@ class Carrier(Relay):
         self._perform(Input.HANGUP)
 
     # From the dispatcher
+
+    def held(self) -> None:
+        """
+        No slot is free: the exchange waits.
+        """
 
     def matched(self, slot: SlotEnd, event: Input = _MATCHED) -> None:
         """
@@ -196,6 +201,3 @@ class Carrier(Relay):
 
     def _passInterim(self) -> None:
         raise NotImplementedError
-
-    def _next(self) -> None:
-        self.near.next()

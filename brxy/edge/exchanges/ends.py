@@ -10,6 +10,7 @@ from brxy.edge.events import Events
 from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import Exchange
+from brxy.edge.records.records import Records
 from brxy.http.messages import ResponseHead
 from brxy.reactor.deadlines import Deadlines
 from brxy.scaler.instance import Instance
@@ -64,11 +65,15 @@ class Client(End, Protocol):
     A client's side of one exchange, as a carrier uses it.
 
     @ivar client: the address of the client as text; C{""} if it has none.
+    @ivar encrypted: its connection to the edge is encrypted.
     @ivar endpoints: both ends of its connection, see
         L{brxy.edge.clients.peer.endpointsText}.
     """
 
     client: str
+
+    @property
+    def encrypted(self) -> bool: ...
 
     @property
     def endpoints(self) -> str: ...
@@ -105,6 +110,8 @@ class HTTPClientEnd(Client, Protocol):
 
     What is written to it is the body of the response, or bytes of a tunnel.
 
+    @ivar scheme: C{b"https"} or C{b"http"}: by which the client connected.
+    @ivar is_trusted: it is a proxy that is trusted to describe its clients.
     @ivar forwarded: the field lines that describe the client to an app, see
         L{brxy.http.render.forwardedLines}.
     @ivar chunked: the client takes a chunked body as it is; else only the contents of
@@ -113,6 +120,8 @@ class HTTPClientEnd(Client, Protocol):
         answer; else it has gone.
     """
 
+    scheme: bytes
+    is_trusted: bool
     forwarded: bytes
     serves_half_closed: bool
 
@@ -130,11 +139,19 @@ class HTTPClientEnd(Client, Protocol):
         The app has sent an informational response.
         """
 
-    def answer(self, head: ResponseHead, first: bytes) -> None:
+    def answer(self, head: ResponseHead, first: bytes, added: bytes = b"") -> None:
         """
         The app has sent the head of its response.
 
         @param first: the first bytes of its body, or of the tunnel.
+        @param added: field lines of the edge's own.
+        """
+
+    def fail(self, refusal: Refusal, added: bytes = b"") -> None:
+        """
+        The exchange is over without a response from an app.
+
+        @param added: see L{answer}.
         """
 
 
@@ -148,6 +165,7 @@ class Dispatcher(Protocol):
         without a limit on that time.
     @ivar events: receives the events of exchanges.
     @ivar buffer: the bodies of requests that are collected before these wait for a slot.
+    @ivar records: says whether exchanges are recorded, and gets the records.
     """
 
     @property
@@ -164,6 +182,9 @@ class Dispatcher(Protocol):
 
     @property
     def buffer(self) -> RequestBuffer: ...
+
+    @property
+    def records(self) -> Records: ...
 
     def wait(self, exchange: Exchange) -> None:
         """

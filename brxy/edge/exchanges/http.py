@@ -54,6 +54,10 @@ class HTTPCarrier(Carrier):
     _inbox = b""
     _body: Body | None = None
     _response: ResponseHead | None = None
+    # What was begun to be moved unread of the body.
+    _move: Move | None = None
+    # Field lines of the edge's own for the response.
+    _added = b""
 
     def __init__(
         self,
@@ -244,7 +248,8 @@ class HTTPCarrier(Carrier):
         target = self.near.stream
         # What is moved keeps the slot until the client has taken it.
         if source is not None and target is not None and not target.fits(body.remaining):
-            source.moveTo(Move(target, body.remaining, lambda: self._whole(b"")))
+            self._move = move = Move(target, body.remaining, lambda: self._whole(b""))
+            source.moveTo(move)
 
     def _whole(self, rest: bytes) -> None:
         self._keepApp(rest)
@@ -268,6 +273,9 @@ class HTTPCarrier(Carrier):
 
     # Actions
 
+    def _fail(self) -> None:
+        self.near.fail(self._refusal, self._added)
+
     def _passInterim(self) -> None:
         response = self._response
         assert response is not None, "an informational response without a head"
@@ -284,4 +292,4 @@ class HTTPCarrier(Carrier):
         # Bytes of the response are sent now: the request can't be offered again.
         self.exchange.copy = None
         first, self._inbox = self._inbox, b""
-        self.near.answer(response, first)
+        self.near.answer(response, first, self._added)

@@ -21,6 +21,7 @@ from brxy.edge.exchanges.refusals import (
 )
 from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import Exchange, Input
+from brxy.edge.records.records import Records
 from brxy.scaler.instance import Change, Instance, State
 from brxy.test.support.memory.network import FakeReactor
 from brxy.wire.frames import KIND_HTTP, NOT_TAKEN_UP
@@ -102,6 +103,9 @@ class _Carrier:
         self.far = slot
         self._log.append((self._name, slot if event == Input.MATCHED else event))
 
+    def held(self) -> None:
+        pass
+
     def recall(self) -> None:
         self._log.append((self._name, "recalled"))
 
@@ -141,6 +145,7 @@ class _DispatchBase(SynchronousTestCase):
             response_timeout=None,
             events=Events([self.events.append]),
             buffer=RequestBuffer(1000, 10_000),
+            records=Records(self.reactor.seconds, lambda route: False),
         )
         self.dispatch.supply = self.supply
         self.instance = Instance("t", "r", 2, 1, state=State.READY)

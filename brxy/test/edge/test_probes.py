@@ -23,6 +23,7 @@ from brxy.edge.exchanges.refusals import APP_NOT_STARTED, Refusal
 from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import Exchange, Progress
 from brxy.edge.matching import PATIENCE
+from brxy.edge.records.records import Records
 from brxy.edge.slots.node import NodeSlot, SlotFactory
 from brxy.http.messages import ResponseHead, requestHead
 from brxy.scaler.instance import Instance, State
@@ -63,6 +64,8 @@ class _Client(FakeEnd):
 
     client = "192.0.2.1"
     endpoints = "192.0.2.1:5 192.0.2.2:80"
+    encrypted = is_trusted = False
+    scheme = b"http"
     forwarded = b""
     chunked = True
     serves_half_closed = False
@@ -77,10 +80,10 @@ class _Client(FakeEnd):
     def interim(self, head: ResponseHead) -> None:
         raise NotImplementedError
 
-    def answer(self, head: ResponseHead, first: bytes) -> None:
+    def answer(self, head: ResponseHead, first: bytes, added: bytes = b"") -> None:
         self.write(first)
 
-    def fail(self, refusal: Refusal) -> None:
+    def fail(self, refusal: Refusal, added: bytes = b"") -> None:
         self.ends.append(f"fail {refusal.status}")
 
     def accepted(self) -> None:
@@ -358,6 +361,7 @@ class _World:
             response_timeout=None,
             events=Events([self.events.append]),
             buffer=RequestBuffer(0, 0),
+            records=Records(self.reactor.seconds, lambda route: False),
         )
         self.dispatch.supply = self
         self.factory = SlotFactory(self.reactor.shared, self.dispatch, Events())

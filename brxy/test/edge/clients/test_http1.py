@@ -16,6 +16,7 @@ from brxy.edge.events import Events
 from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import Exchange
+from brxy.edge.records.records import Records
 from brxy.http.messages import RequestHead
 from brxy.test.support.loopback.crowds import MemoryClient, get
 from brxy.test.support.memory.network import TCP_ADDRESS, FakeReactor, connect, settle
@@ -31,6 +32,7 @@ class _Dispatcher:
     responses = None
     events = Events()
     buffer = RequestBuffer(65536, 65536)
+    records = Records(lambda: 0.0, lambda route: True)
 
     def wait(self, exchange: Exchange) -> None:
         exchange.carrier.reject(Refusal(503, "no app", 7))

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.edge.events import BadResponse, Event, Events, ExchangeLost
 from brxy.edge.exchanges.carrier import Carrier
 from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.exchanges.recorded import RecordedHTTP, RecordedTCP
 from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import (
@@ -26,6 +27,8 @@ from brxy.edge.exchanges.table import (
     Progress,
 )
 from brxy.edge.exchanges.tcp import TCPCarrier
+from brxy.edge.records.record import Record
+from brxy.edge.records.records import Records
 from brxy.http.messages import ResponseHead, requestHead
 from brxy.scaler.instance import Instance
 from brxy.test.support.memory.examples import bounded
@@ -279,6 +282,8 @@ class _Client(FakeEnd):
 
     client = "192.0.2.1"
     endpoints = "192.0.2.1:5 192.0.2.2:80"
+    encrypted = is_trusted = False
+    scheme = b"http"
     forwarded = b""
     chunked = True
 
@@ -297,10 +302,10 @@ class _Client(FakeEnd):
     def interim(self, head: ResponseHead) -> None:
         self.write(rendered(head))
 
-    def answer(self, head: ResponseHead, first: bytes) -> None:
+    def answer(self, head: ResponseHead, first: bytes, added: bytes = b"") -> None:
         self.write(rendered(head) + first)
 
-    def fail(self, refusal: Refusal) -> None:
+    def fail(self, refusal: Refusal, added: bytes = b"") -> None:
         assert b"200 OK" not in self.written, "an error after a part of the response"
         self.ends.append(f"fail {refusal.status}")
 
@@ -376,8 +381,13 @@ class _World:
         retries: int,
         serves_half_closed: bool = False,
         buffer: tuple[int, int] = (0, 0),
+        recorded: bool = False,
     ) -> None:
         self.retries = retries
+        self.records = Records(lambda: 0.0, lambda route: True)
+        self.recorded: list[Record] | None = [] if recorded else None
+        if self.recorded is not None:
+            self.records.observe([self.recorded.append])
         self.reported: list[Event] = []
         self.events = Events([self.reported.append])
         self.client = _Client(serves_half_closed)
@@ -394,13 +404,15 @@ class _World:
         self.carrier: Carrier
         if what == "TCP":
             self.size = 200_000
-            self.carrier = TCPCarrier(self.client, self, "r")
+            tcp = RecordedTCP if recorded else TCPCarrier
+            self.carrier = tcp(self.client, self, "r")
         else:
             self.size = 0 if what == "GET" else 100_000
             head = f"{what} / HTTP/1.1\r\nHost: a\r\nContent-Length: {self.size}\r\n\r\n"
             parsed = requestHead(head.encode())
             assert parsed is not None
-            self.carrier = HTTPCarrier(self.client, self, "r", parsed[0], b"id")
+            http = RecordedHTTP if recorded else HTTPCarrier
+            self.carrier = http(self.client, self, "r", parsed[0], b"id")
             if not self.size:
                 self.carrier.exchange.complete = True
             elif self.buffer.takes(parsed[0]):
@@ -585,19 +597,26 @@ class CarriedTests(SynchronousTestCase):
         st.integers(0, 3),
         st.booleans(),
         st.sampled_from([(0, 0), (100_000, 30_000), (100_000, 10**6), (150_000, 10**6)]),
+        st.booleans(),
         st.lists(st.integers(0, 999), min_size=20, max_size=40),
     )
     def test_model(
-        self, what: str, retries: int, serves: bool, buffer: tuple[int, int], choices: list[int]
+        self,
+        what: str,
+        retries: int,
+        serves: bool,
+        buffer: tuple[int, int],
+        recorded: bool,
+        choices: list[int],
     ) -> None:
         """
         A body that is collected is complete, or has filled the memory for such bodies, before
         its exchange is queued.  A request that is not idempotent is never sent twice once an
         app may have seen a byte; one that is, is sent at most C{retries} times more, with
         everything that has come of it and before any byte of a response, and while its client
-        is there; and every history ends, once.
+        is there; and every history ends, once, and is recorded once.
         """
-        world = _World(what, retries, serves, buffer)
+        world = _World(what, retries, serves, buffer, recorded)
         for choice in choices:
             possible = world.possible()
             before = len(world.slots), len(world.client.written), world.client.ends[:]
@@ -639,6 +658,8 @@ class CarriedTests(SynchronousTestCase):
         exchange = world.exchange
         over = exchange.progress == Progress.OVER
         self.assertEqual(len(world.client.ends), int(over))
+        if world.recorded is not None:
+            self.checkRecorded(world, world.recorded, over)
         self.assertEqual(world.queued, exchange.progress == Progress.HELD)
         self.assertEqual(world.probing, exchange.progress == Progress.PROBING)
         on_slot = Progress.PROBING <= exchange.progress <= Progress.TUNNEL
@@ -660,6 +681,17 @@ class CarriedTests(SynchronousTestCase):
             self.assertTrue(slot.written.endswith(world.body))
             if world.http is None:
                 self.assertEqual(slot.ended, world.client_ended)
+
+    def checkRecorded(self, world: _World, recorded: list[Record], over: bool) -> None:
+        """
+        Check what was recorded.
+        """
+        self.assertEqual(len(recorded), int(over))
+        for record in recorded:
+            self.assertEqual(record.offers, len(world.slots))
+            self.assertEqual(record.bytes_in, len(world.body))
+            failed = world.client.ends[0].startswith(("fail", "reset", "close"))
+            self.assertEqual(bool(record.error), failed)
 
     def test_halfClosedAndRefused(self) -> None:
         """

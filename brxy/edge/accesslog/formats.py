@@ -1,0 +1,131 @@
+"""
+The lines of the access log.
+
+What a client has sent is escaped: it can neither begin a line of its own nor end a field.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from json.encoder import encode_basestring_ascii
+
+from brxy.edge.records.record import Record
+from brxy.http.messages import Field
+
+__all__ = ["FORMATS", "Format", "combinedLine", "jsonLine", "timestamp"]
+
+#: Makes a line, with its end, of a record and of the time at which its exchange arrived
+#: (seconds since 1970).
+Format = Callable[[Record, float], str]
+
+_quoted: Callable[[str], str] = encode_basestring_ascii
+
+
+class _Seconds:
+    """
+    The text of a second, made once for all exchanges of that second.
+    """
+
+    def __init__(self, make: Callable[[int], str]) -> None:
+        self._make = make
+        self._second = -1
+        self._text = ""
+
+    def __call__(self, second: int) -> str:
+        """
+        @param second: since 1970.
+        """
+        if second != self._second:
+            self._second, self._text = second, self._make(second)
+        return self._text
+
+
+_utc = _Seconds(lambda second: time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)))
+
+
+def _clock(second: int) -> str:
+    local = time.localtime(second)
+    # As it is in English, whatever the locale.
+    month = "JanFebMarAprMayJunJulAugSepOctNovDec"[3 * local.tm_mon - 3 :][:3]
+    return time.strftime(f"%d/{month}/%Y:%H:%M:%S %z", local)
+
+
+_local = _Seconds(_clock)
+
+
+def timestamp(moment: float) -> str:
+    """
+    A time as in RFC 3339, in UTC and with milliseconds.
+
+    @param moment: seconds since 1970.
+    """
+    milliseconds = int(moment * 1000)
+    return f"{_utc(milliseconds // 1000)}.{milliseconds % 1000:03}Z"
+
+
+def jsonLine(record: Record, moment: float) -> str:
+    """
+    One JSON object.  What is not known of an exchange is left out, except for numbers that
+    are zero.
+    """
+    head, instance = record.head, record.instance
+    parts = [f'{{"ts":"{timestamp(moment)}","route":{_quoted(record.route)}']
+    if head is not None:
+        parts.append(
+            f',"host":{_quoted(record.host)},"method":"{record.method}",'
+            f'"path":{_quoted(record.path)},"http":"{record.version}"'
+        )
+    parts.append(
+        f',"status":{record.status},"bytes_in":{record.bytes_in},"bytes_out":{record.bytes_out},'
+        f'"ms":{(record.ended - record.arrived) * 1e3:.3f},"hold_ms":{record.hold * 1e3:.3f},'
+        f'"start":"{record.start}","offers":{record.offers},"client":{_quoted(record.client)},'
+        f'"tls":{"true" if record.tls else "false"}'
+    )
+    if record.request_id:
+        parts.append(f',"request_id":{_quoted(record.request_id.decode("latin-1"))}')
+    if instance is not None:
+        parts.append(f',"instance":{_quoted(instance.ticket)},"generation":{instance.generation}')
+    if record.cold:
+        for name, seconds in (("order_ms", record.order), ("boot_ms", record.boot)):
+            if seconds is not None:
+                parts.append(f',"{name}":{seconds * 1e3:.3f}')
+    if record.error:
+        parts.append(f',"error":{_quoted(record.error)}')
+    parts.append("}\n")
+    return "".join(parts)
+
+
+# As nginx: a quote, a backslash, and what is not printable ASCII.
+_UNSAFE = re.compile(r'["\\\x00-\x1f\x7f-\xff]')
+
+
+def _escaped(text: str) -> str:
+    return _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02X}", text)
+
+
+def combinedLine(record: Record, moment: float) -> str:
+    """
+    A line of the combined format.
+    """
+    head = record.head
+    request = referer = agent = "-"
+    if head is not None:
+        request = _escaped(f"{record.method} {record.path} HTTP/{record.version}")
+        referer, agent = _value(head.fields, b"referer"), _value(head.fields, b"user-agent")
+    return (
+        f"{record.client or '-'} - - [{_local(int(moment))}] "
+        f'"{request}" {record.status:03} {record.bytes_out} "{referer}" "{agent}"\n'
+    )
+
+
+def _value(fields: Sequence[Field], name: bytes) -> str:
+    for lower, _, value in fields:
+        if lower == name:
+            return _escaped(value.decode("latin-1")) or "-"
+    return "-"
+
+
+#: By the values of C{--access-log-format}.
+FORMATS: dict[str, Format] = {"json": jsonLine, "combined": combinedLine}

@@ -1,0 +1,217 @@
+"""
+Carriers that record their exchanges.
+
+They are used in place of the others while something observes exchanges, so that these pay
+nothing for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from brxy.edge.exchanges.carrier import Carrier
+from brxy.edge.exchanges.ends import Client, Dispatcher, HTTPClientEnd, SlotEnd
+from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.exchanges.postgres import RequestingCarrier
+from brxy.edge.exchanges.table import TUNNEL, Action, Input
+from brxy.edge.exchanges.tcp import TCPCarrier
+from brxy.edge.records.receipt import receiptLines
+from brxy.edge.records.record import CLIENT_CLOSED, CLIENT_GONE, Record
+from brxy.edge.records.records import Records
+from brxy.http.body import LengthBody
+from brxy.http.messages import Field, RequestHead
+
+__all__ = ["RecordedHTTP", "RecordedRequesting", "RecordedTCP"]
+
+# Each exchange ends with one of these.
+_ENDS = (Action.FAIL, Action.CUT, Action.NEXT, Action.LINGER, Action.CLOSE)
+
+
+def _noting(action: Action, perform: Callable[[Any], None]) -> Callable[[Any], None]:
+    def performed(carrier: Any) -> None:
+        carrier.note(action)
+        perform(carrier)
+
+    return performed
+
+
+class _Recorded(Carrier):
+    """
+    What the recorded carriers have in common.
+    """
+
+    _record: Record
+    _records: Records
+    _gone = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        performers = list(cls.performers)
+        for action in (*_ENDS, Action.TAKEN):
+            performers[action] = _noting(action, performers[action])
+        cls.performers = tuple(performers)
+
+    def held(self) -> None:
+        """
+        See L{Carrier}.
+        """
+        record = self._record
+        record.matched = None
+        if record.held_at is None:
+            record.held_at = self._records.seconds()
+            record.cold = not self._records.hasReady(record.route)
+
+    def matched(self, slot: SlotEnd, event: Input = Input.MATCHED) -> None:
+        """
+        See L{Carrier}.
+        """
+        record = self._record
+        record.offers += 1
+        record.instance = slot.instance
+        record.matched = self._records.seconds()
+        super().matched(slot, event)
+
+    def received(self, data: bytes) -> None:
+        """
+        See L{Carrier}.
+        """
+        self._record.bytes_in += len(data)
+        super().received(data)
+
+    def hangup(self) -> None:
+        """
+        See L{Carrier}.
+        """
+        self._gone = True
+        super().hangup()
+
+    def note(self, action: Action) -> None:
+        """
+        An action of L{_ENDS} is about to be performed, or TAKEN.
+        """
+        record = self._record
+        now = self._records.seconds()
+        if action is Action.TAKEN:
+            # Until then it was held, or may have been.
+            record.matched = now
+            return
+        if action is Action.CLOSE or self._gone:
+            record.error = CLIENT_GONE
+        elif action is Action.FAIL or action is Action.CUT:
+            record.error = self._refusal.text
+        record.ended = now
+        self._conclude(record, action)
+        self._records.ended(record)
+
+    def _conclude(self, record: Record, action: Action) -> None:
+        """
+        Complete the record.
+        """
+
+
+class RecordedHTTP(_Recorded, HTTPCarrier):
+    """
+    An L{HTTPCarrier} that records its exchange.
+    """
+
+    def __init__(
+        self,
+        client: HTTPClientEnd,
+        dispatcher: Dispatcher,
+        route: str,
+        head: RequestHead,
+        request_id: bytes,
+    ) -> None:
+        super().__init__(client, dispatcher, route, head, request_id)
+        self._records = records = dispatcher.records
+        self._record = Record(
+            route,
+            head,
+            client.client,
+            "https" if client.scheme == b"https" else "http",
+            records.seconds(),
+            head.request_id or request_id,
+        )
+
+    def data(self, source: object, data: bytes) -> None:
+        """
+        See L{HTTPCarrier}.
+        """
+        if self.exchange.progress is TUNNEL:
+            self._record.bytes_out += len(data)
+        super().data(source, data)
+
+    def _passBody(self, data: bytes) -> None:
+        self._record.bytes_out += len(data)
+        super()._passBody(data)
+
+    def _answer(self) -> None:
+        record, response = self._record, self._response
+        assert response is not None, "answering without a response"
+        record.first_byte = now = self._records.seconds()
+        record.status = response.status
+        record.bytes_out += len(self._inbox)
+        self._add(now, response.fields)
+        super()._answer()
+
+    def _add(self, now: float, fields: Sequence[Field]) -> None:
+        records, record = self._records, self._record
+        receipt = records.receipts or record.cold and self.near.is_trusted
+        if receipt or records.shows_ids:
+            self._added = receiptLines(
+                record, now, fields, receipt=receipt, shows_id=records.shows_ids
+            )
+
+    def _conclude(self, record: Record, action: Action) -> None:
+        move, body = self._move, self._body
+        if move is not None and isinstance(body, LengthBody):
+            record.bytes_out += body.remaining - move.count
+        if action is Action.FAIL:
+            record.status = self._refusal.status
+            self._add(record.ended, ())
+        elif action is Action.CLOSE and record.first_byte is None:
+            record.status = CLIENT_CLOSED
+
+
+class _RecordedConnection(_Recorded):
+    """
+    What those of TCP connections have in common.
+    """
+
+    def _begin(self, client: Client, dispatcher: Dispatcher, route: str) -> None:
+        self._records = records = dispatcher.records
+        scheme = "tls" if client.encrypted else "tcp"
+        self._record = Record(route, None, client.client, scheme, records.seconds())
+
+    def data(self, source: object, data: bytes) -> None:
+        """
+        See L{brxy.transport.relay.Relay}.
+        """
+        record = self._record
+        if record.first_byte is None:
+            record.first_byte = self._records.seconds()
+        record.bytes_out += len(data)
+        super().data(source, data)
+
+
+class RecordedTCP(_RecordedConnection, TCPCarrier):
+    """
+    A L{TCPCarrier} that records its exchange.
+    """
+
+    def __init__(self, client: Client, dispatcher: Dispatcher, route: str) -> None:
+        self._begin(client, dispatcher, route)
+        super().__init__(client, dispatcher, route)
+
+
+class RecordedRequesting(_RecordedConnection, RequestingCarrier):
+    """
+    A L{RequestingCarrier} that records its exchange.
+    """
+
+    def __init__(
+        self, client: Client, dispatcher: Dispatcher, route: str, granted: Callable[[], None]
+    ) -> None:
+        self._begin(client, dispatcher, route)
+        super().__init__(client, dispatcher, route, granted)

@@ -1,0 +1,61 @@
+"""
+Which exchanges are recorded, and what gets their records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from brxy.edge.records.record import Record
+
+__all__ = ["Observer", "Records"]
+
+#: Gets the record of each exchange that has ended.  It must return at once, and not raise.
+Observer = Callable[[Record], None]
+
+
+class Records:
+    """
+    Passes the record of each exchange that has ended to all observers.
+
+    Exchanges are recorded only while that is of use; otherwise C{active} is all that an
+    exchange looks at.
+
+    @ivar seconds: the reactor's clock.
+    @ivar active: exchanges are recorded.
+    @ivar receipts: each response says how long its client was held, not only those of cold
+        starts to trusted proxies.
+    @ivar shows_ids: each response has the X-Request-ID of its request.
+    """
+
+    def __init__(
+        self,
+        seconds: Callable[[], float],
+        ready: Callable[[str], bool],
+        *,
+        receipts: bool = False,
+        shows_ids: bool = False,
+    ) -> None:
+        """
+        @param ready: returns whether a route has a ready instance.
+        """
+        self.seconds = seconds
+        self.hasReady = ready
+        self.receipts = receipts
+        self.shows_ids = shows_ids
+        self._observers: tuple[Observer, ...] = ()
+        self.active = receipts or shows_ids
+
+    def observe(self, observers: Sequence[Observer]) -> None:
+        """
+        Pass records to these observers from now on, in this order.
+        """
+        self._observers = tuple(observers)
+        self.active = bool(self._observers or self.receipts or self.shows_ids)
+
+    def ended(self, record: Record) -> None:
+        """
+        An exchange has ended.
+        """
+        for observer in self._observers:
+            observer(record)

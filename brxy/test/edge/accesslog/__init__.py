@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.edge.accesslog}.
+"""
+
+__all__: list[str] = []

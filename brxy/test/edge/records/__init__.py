@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.edge.records}.
+"""
+
+__all__: list[str] = []
