@@ -291,7 +291,7 @@ true         requests that the server works on at once; – (N): no limit, max-c
 from zero    requests at once in the app, of twice as many that waited for its start
 after ms     from the first of these to the last one
 later        ms by which the first requests begin later than with the true number: mean / last
-busy         requests at once that the app has taken up, while twice as many clients ask
+busy         requests at once that the app has taken up and not answered, under a steady load
 after s      seconds of this load until that stays within 20 % of the true number
 rate         answers per second under this load, as a multiple of those with the true number
 withdrawn    requests that the edge took back from the app: from zero / idle / busy
