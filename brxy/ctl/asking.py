@@ -5,6 +5,7 @@ The commands that ask an edge, and change nothing.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterable
@@ -13,8 +14,9 @@ from typing import Any
 from brxy.ctl.client import findEdge, pathOf
 from brxy.ctl.exitstatus import DONE
 from brxy.ctl.shown import eventLine, instanceRows, routeRows, statusLines, table
+from brxy.values.text import coloured, printable
 
-__all__ = ["events", "instances", "printJSON", "routes", "status"]
+__all__ = ["events", "instances", "logs", "printJSON", "routes", "status"]
 
 # The states of routes that C{brxy status} names.
 _ATTENTION = ("failing", "stopped", "paused", "held")
@@ -101,3 +103,29 @@ def _printEvent(event: Any, as_json: bool) -> None:
         return
     moment = time.strftime("%H:%M:%S", time.localtime(event.get("time", 0)))
     print(eventLine(event, moment), flush=True)
+
+
+def logs(given: Namespace) -> int:
+    """
+    Print what the instances of a route have printed.
+    """
+    edge = findEdge(given)
+    path = pathOf("routes", given.route, "logs")
+    query = {"ticket": given.instance or "", "lines": given.lines or ""}
+    if given.follow:
+        for each in edge.follow(path, follow="true", **query):
+            _printLine(each, given.json)
+        return DONE
+    for each in edge.get(path, **query)["lines"]:
+        _printLine(each, given.json)
+    return DONE
+
+
+def _printLine(line: Any, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(line, ensure_ascii=False), flush=True)
+        return
+    # Only what sets colours reaches a terminal, and nothing like that a file.
+    text: str = line["line"]
+    shown = coloured(text) if sys.stdout.isatty() else "\t".join(map(printable, text.split("\t")))
+    print(f"{line['ticket']}| {shown}", flush=True)

@@ -95,4 +95,14 @@ ASKING = (
         Argument("--follow", "Go on, with what happens from now on.", "f"),
         Argument("--route", "Only what happens to this route.", takes="HOST", completes="route"),
     ),
+    _show(
+        "logs",
+        "Print what the instances of a route have printed last.",
+        Argument("ROUTE", "The route.", completes="route"),
+        Argument("--follow", "Go on, with what they print from now on.", "f"),
+        Argument("--instance", "Only the instance with this ticket.", takes="TICKET"),
+        Argument(
+            "--lines", "At most this number of lines; otherwise all that are kept.", "n", "N"
+        ),
+    ),
 )

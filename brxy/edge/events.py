@@ -345,6 +345,12 @@ class Events:
     def __init__(self, listeners: Sequence[Callable[[Event], None]] = ()) -> None:
         self._listeners = tuple(listeners)
 
+    def add(self, listener: Callable[[Event], None]) -> None:
+        """
+        Pass events on to one more listener.
+        """
+        self._listeners += (listener,)
+
     def emit(self, event: Event) -> None:
         """
         Something happened.

@@ -19,6 +19,7 @@ from brxy.edge.accesslog.accesslog import AccessLog
 from brxy.edge.admin.following import Following
 from brxy.edge.admin.journal import Journal
 from brxy.edge.admin.ports import AdminAccess, AdminPorts, AdminToken
+from brxy.edge.admin.printed.serving import Printing
 from brxy.edge.admin.server import AdminServer
 from brxy.edge.admin.showing import Showing, Subject
 from brxy.edge.clients.certificates import CertificateStore
@@ -245,10 +246,12 @@ def _makeAdmin(
     shared: Shared, access: AdminAccess, subject: Subject, journal: Journal, events: Events
 ) -> AdminPorts:
     """
-    The admin API, with all handlers.
+    The admin API.
     """
     showing = Showing(subject, shared.seconds, lambda: ports.shown)
     following = Following(shared.reactor, journal)
-    server = AdminServer(shared, [*showing.endpoints(), *following.endpoints()])
+    printing = Printing.of(shared.reactor, events, subject.settings)
+    handlers = (showing, following, printing)
+    server = AdminServer(shared, [each for some in handlers for each in some.endpoints()])
     ports = AdminPorts(shared.reactor, subject.settings, server, access, events)
     return ports

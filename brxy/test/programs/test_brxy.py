@@ -159,6 +159,24 @@ class AskingTests(BrxyTests):
         self.assertEqual((await self.ended(follower), follower.err), (0, ""))
         await self.ended(edge)
 
+    async def test_printed(self) -> None:
+        """
+        C{brxy logs} prints what the app has printed, and with C{-f} what it
+        prints from then on.
+        """
+        edge, address = await self.serving()
+        follower = self.brxy("logs", "-f", "shop.example.com", "--socket", "state")
+        await self.get(address, host="shop.example.com")
+        printed = await self.said(follower, r"\A[0-9a-f]{16}\| demo: process \d+ listens on .*\n")
+        self.assertTrue((await self.asked("logs", "shop.example.com")).startswith(printed[0]))
+        [ticket, line] = printed[0].split("| ")
+        shown = await self.asJSON("logs", "shop.example.com", "--lines", "1")
+        self.assertEqual((shown["ticket"], shown["line"]), (ticket, line.strip()))
+        self.assertEqual(await self.asked("logs", "other.example.com"), "")
+        edge.signal(signal.SIGTERM)
+        self.assertEqual((await self.ended(follower), follower.err), (0, ""))
+        await self.ended(edge)
+
     async def test_top(self) -> None:
         """
         C{brxy top} shows the routes on a screen of its own, draws them again

@@ -94,6 +94,7 @@ ELSEWHERE = {
     ("brxy.rst", "$ brxy routes"): _BRXY,
     ("brxy.rst", "$ brxy instances"): _BRXY,
     ("brxy.rst", "$ brxy events"): _BRXY,
+    ("brxy.rst", "$ brxy logs"): _BRXY,
     ("brxy.rst", "edge f644832d   ready"): _BRXY,
     ("concepts.rst", "client ──▶ edge"): _DRAWING,
     ("containers.rst", "FROM python"): "needs an image of a registry",
