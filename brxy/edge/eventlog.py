@@ -4,6 +4,7 @@ The log of an edge: the level and the text of each event.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from attrs import asdict
@@ -53,7 +54,9 @@ from brxy.edge.startstop import (
     StoppingSpawned,
 )
 
-__all__ = ["TEXTS", "LogListener", "fieldsOf", "textOf"]
+__all__ = ["TEXTS", "LogListener", "fieldsOf", "nameOf", "textOf"]
+
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 #: Level and text of each event in the log; C{doc/logs.rst} explains them.
 TEXTS: dict[type[Event], tuple[Any, str]] = {
@@ -131,6 +134,13 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
 }
 
 
+def nameOf(event: Event) -> str:
+    """
+    @return: the kind of an event: C{"roll_started"}.
+    """
+    return _WORD.sub("_", type(event).__name__).lower()
+
+
 def fieldsOf(event: Event) -> dict[str, Any]:
     """
     @return: the values of an event, by name.
@@ -161,4 +171,5 @@ class LogListener:
         Write one event.
         """
         level, text = TEXTS[type(event)]
-        self._log.emit(level, text, **fieldsOf(event))
+        fields = fieldsOf(event)
+        self._log.emit(level, text, **fields, event_name=nameOf(event), event_fields=fields)

@@ -128,7 +128,7 @@ def makeService(options: Options) -> IService:
     options.keepUmask()
     try:
         checkPlaces(options.parent)
-        observer = logObserver(reactor, options.parent, os.environ)
+        observer = logObserver(reactor, options.parent, os.environ, options["log-format"])
         settings = _settings(options, reactor)
         service = EdgeService(reactor, settings, notifier(os.environ))
         if not options.foreground():

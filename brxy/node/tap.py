@@ -176,7 +176,7 @@ def makeService(options: Options) -> IService:
             # In the background twistd would report it in its own words.
             PORTS.claim(options["app-port"])
             PORTS.release(options["app-port"])
-        observer = logObserver(reactor, options.parent, os.environ)
+        observer = logObserver(reactor, options.parent, os.environ, options["log-format"])
     except (UsageError, SpawnFailed) as error:
         fail(options.program, error)
     settings = NodeSettings(

@@ -66,6 +66,12 @@ def _noValue(text: str) -> Any:
     raise ValueError("it takes no value")
 
 
+def _logFormat(text: str) -> str:
+    if text not in ("text", "json"):
+        raise ValueError("text or json is needed")
+    return text
+
+
 def _transport(text: str) -> str:
     if text not in ("epoll", "reactor"):
         raise ValueError("epoll or reactor is needed")
@@ -195,6 +201,17 @@ _TRANSPORT = Setting(
     """,
 )
 
+#: See L{brxy.program.logs.logObserver}.
+_LOG_FORMAT = Setting(
+    name="log-format",
+    group=_OTHER,
+    kind=Kind("text|json", _logFormat, "``text`` or ``json``"),
+    help="Log lines of text, or one JSON object a line.",
+    field=None,
+    default="text",
+    see=":doc:`logs`",
+)
+
 _HELP = Setting(
     name="help", group=_OTHER, kind=ACTION, help="Print the options and exit.", field=None
 )
@@ -203,7 +220,7 @@ _VERSION = Setting(
 )
 
 #: The settings of every program.
-COMMON = (_TRANSPORT, _HELP, _VERSION)
+COMMON = (_TRANSPORT, _LOG_FORMAT, _HELP, _VERSION)
 
 
 @frozen

@@ -4,7 +4,6 @@ The last events of an edge, for the admin API.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -15,15 +14,13 @@ from typing import Any
 
 from attrs import frozen
 
-from brxy.edge.eventlog import TEXTS, fieldsOf, textOf
+from brxy.edge.eventlog import TEXTS, fieldsOf, nameOf, textOf
 from brxy.edge.events import Event
 
 __all__ = ["KEPT", "Entry", "Journal"]
 
 #: How many events are kept.
 KEPT = 1000
-
-_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 @frozen
@@ -46,7 +43,7 @@ class Entry:
         return {
             "seq": self.number,
             "time": round(self.time, 3),
-            "event": _WORD.sub("_", type(self.event).__name__).lower(),
+            "event": nameOf(self.event),
             "level": TEXTS[type(self.event)][0].name,
             "text": textOf(self.event),
             **{name: _plain(value) for name, value in fieldsOf(self.event).items()},

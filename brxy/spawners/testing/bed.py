@@ -312,7 +312,7 @@ class SpawnerBed(_Case):
         if any("Signal 17 ignored due to race condition" in line for line in own):
             # Python reports this when a child ends just while Twisted restores the
             # handlers of signals, at the very end.
-            own = [line for line in own if "[stderr#error]" not in line]
+            own = [line for line in own if " error " not in line]
         self.assertNotIn("Traceback", "\n".join(own))
 
     def appCommand(self) -> str:

@@ -325,17 +325,15 @@ HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Request).serve_forever()
 
     async def test_pipe(self) -> None:
         """
-        Without a terminal a line has the date and the part of the program, and no colours;
-        what an app prints is escaped.
+        Without a terminal a line has the date and the level, and no colours; what an app prints
+        is escaped.
         """
         (self.folder / "app.py").write_text(self._APP)
         self.openGate()
         edge = self.edge("--spawn", "app: -- python app.py")
         await self.get(await self.address(edge))
-        await self.said(
-            edge, r"(?m)^\d{4}-\S+ \[\S+#info\] \w+\| \\x1b\[35mpurple\\x1b\[0m \\x1b\[2J$"
-        )
+        await self.said(edge, r"(?m)^\d{4}-\S+ info \w+\| \\x1b\[35mpurple\\x1b\[0m \\x1b\[2J$")
         await self.said(edge, r"(?m)\| \\r 0%\\r 50%\\r 100%$")
-        await self.said(edge, r"\[brxy.edge#info\] listening on http://127.0.0.1:\d+\n")
+        await self.said(edge, r"(?m)^\d{4}-\S+ info listening on http://127.0.0.1:\d+\n")
         self.assertNotIn("\x1b", edge.out)
         await self.stopped(edge)
