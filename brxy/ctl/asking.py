@@ -9,14 +9,15 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from brxy.ctl.client import findEdge, pathOf
 from brxy.ctl.exitstatus import DONE
-from brxy.ctl.shown import eventLine, instanceRows, routeRows, statusLines, table
+from brxy.ctl.shown import certificateRows, eventLine, instanceRows, routeRows, statusLines, table
 from brxy.values.text import coloured, printable
 
-__all__ = ["events", "instances", "logs", "printJSON", "routes", "status"]
+__all__ = ["certs", "events", "instances", "logs", "printJSON", "routes", "status"]
 
 # The states of routes that C{brxy status} names.
 _ATTENTION = ("failing", "stopped", "paused", "held")
@@ -118,6 +119,19 @@ def logs(given: Namespace) -> int:
         return DONE
     for each in edge.get(path, **query)["lines"]:
         _printLine(each, given.json)
+    return DONE
+
+
+def certs(given: Namespace) -> int:
+    """
+    Print the certificates.
+    """
+    found = findEdge(given).get("/v1/certs")["certificates"]
+    if given.json:
+        printJSON(found)
+    else:
+        ends = [datetime.fromisoformat(each["not_after"]).timestamp() for each in found]
+        _print(table(certificateRows(found, [end - time.time() for end in ends])))
     return DONE
 
 

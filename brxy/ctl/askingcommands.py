@@ -105,4 +105,5 @@ ASKING = (
             "--lines", "At most this number of lines; otherwise all that are kept.", "n", "N"
         ),
     ),
+    _show("certs", "List the certificates for clients, and say when they expire."),
 )

@@ -11,7 +11,16 @@ from typing import Any
 
 from brxy.values.text import printable
 
-__all__ = ["duration", "eventLine", "instanceRows", "number", "routeRows", "statusLines", "table"]
+__all__ = [
+    "certificateRows",
+    "duration",
+    "eventLine",
+    "instanceRows",
+    "number",
+    "routeRows",
+    "statusLines",
+    "table",
+]
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
@@ -148,6 +157,22 @@ def instanceRows(instances: Sequence[Mapping[str, Any]]) -> list[list[str]]:
                 duration(each["age"]),
             ]
         )
+    return rows
+
+
+def certificateRows(
+    certificates: Sequence[Mapping[str, Any]], left: Sequence[float]
+) -> list[list[str]]:
+    """
+    A table of certificates.
+
+    @param left: the seconds that each is still valid.
+    """
+    rows = [["EXPIRES", "IN", "NAMES", "FILE"]]
+    for each, seconds in zip(certificates, left, strict=True):
+        names = [*each["names"], *(["all others"] if each["default"] else [])]
+        soon = duration(seconds) if seconds > 0 else "expired"
+        rows.append([each["not_after"][:10], soon, ", ".join(names) or "none", each["file"]])
     return rows
 
 

@@ -16,6 +16,7 @@ from attrs import frozen
 
 from brxy.broker.broker import Broker
 from brxy.edge.accesslog.accesslog import AccessLog
+from brxy.edge.admin.certificates import Certificates
 from brxy.edge.admin.following import Following
 from brxy.edge.admin.journal import Journal
 from brxy.edge.admin.ports import AdminAccess, AdminPorts, AdminToken
@@ -251,7 +252,8 @@ def _makeAdmin(
     showing = Showing(subject, shared.seconds, lambda: ports.shown)
     following = Following(shared.reactor, journal)
     printing = Printing.of(shared.reactor, events, subject.settings)
-    handlers = (showing, following, printing)
+    certificates = Certificates(access.certificates)
+    handlers = (showing, following, printing, certificates)
     server = AdminServer(shared, [each for some in handlers for each in some.endpoints()])
     ports = AdminPorts(shared.reactor, subject.settings, server, access, events)
     return ports

@@ -20,13 +20,30 @@ from brxy.errors import UsageError
 from brxy.tls.alpn import ALPN
 from brxy.tls.contexts import Identity, readIdentity, serverContext
 
-__all__ = ["CertificateStore"]
+__all__ = ["CertificateStore", "Listed"]
 
 # The file name of the certificate for clients that ask for no other.
 _DEFAULT = "default"
 
 # The part of its lifetime before which a certificate should have been renewed.
 _LATE = 1 / 6
+
+
+@frozen
+class Listed:
+    """
+    A certificate that is in use.
+
+    @ivar where: its file.
+    @ivar names: the names for which it is used.
+    @ivar is_default: it is used for all other names, too.
+    """
+
+    where: str
+    names: Sequence[str]
+    begin: datetime
+    end: datetime
+    is_default: bool
 
 
 @frozen
@@ -37,6 +54,7 @@ class _Table:
     """
 
     identities: list[Identity]
+    contexts: list[SSL.Context]
     default: SSL.Context
     named: dict[str, SSL.Context] = field(factory=dict)
 
@@ -82,6 +100,19 @@ class CertificateStore:
                 event = CertificateExpired if end < now else CertificateExpires
                 self._events.emit(event(identity.where, end))
 
+    def listed(self) -> list[Listed]:
+        """
+        @return: the certificates, in the order of their files.
+        """
+        table, found = self._table, []
+        for identity, context in zip(table.identities, table.contexts, strict=True):
+            leaf = identity.chain[0]
+            names = [name for name, used in table.named.items() if used is context]
+            begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+            default = context is table.default
+            found.append(Listed(str(identity.where), sorted(names), begin, end, default))
+        return found
+
     def _read(self) -> _Table:
         try:
             found = [readIdentity(*files) for files in sorted(_files(self._folder))]
@@ -93,7 +124,7 @@ class CertificateStore:
             )
         contexts = [self._context(identity) for identity in found]
         default = next((n for n, each in enumerate(found) if _called(each) == _DEFAULT), 0)
-        table = _Table(found, contexts[default])
+        table = _Table(found, contexts, contexts[default])
         for identity, context in sorted(
             zip(found, contexts, strict=True),
             key=lambda each: each[0].chain[0].not_valid_after_utc,

@@ -8,7 +8,16 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.ctl.shown import duration, eventLine, instanceRows, number, routeRows, statusLines, table
+from brxy.ctl.shown import (
+    certificateRows,
+    duration,
+    eventLine,
+    instanceRows,
+    number,
+    routeRows,
+    statusLines,
+    table,
+)
 from brxy.ctl.top import Look, frame, rate
 
 __all__ = ["FrameTests", "ShownTests", "route", "status"]
@@ -143,6 +152,26 @@ class ShownTests(SynchronousTestCase):
             instanceRows([instance])[1],
             ["abc", "shop", "ready, newest, unresponsive", "-", "1", "8", "30s"],
         )
+
+    def test_certificates(self) -> None:
+        """
+        A row for each certificate, with the time that is left.
+        """
+        certificate = {
+            "file": "/etc/certs/shop.pem",
+            "names": ["shop.example.com"],
+            "default": True,
+            "not_after": "2030-01-02T00:00:00+00:00",
+        }
+        other = {**certificate, "names": [], "default": False}
+        self.assertEqual(
+            certificateRows([certificate, other], [86400.0, 59.0])[1:],
+            [
+                ["2030-01-02", "1d", "shop.example.com, all others", "/etc/certs/shop.pem"],
+                ["2030-01-02", "59s", "none", "/etc/certs/shop.pem"],
+            ],
+        )
+        self.assertEqual(certificateRows([certificate], [0.0])[1][1], "expired")
 
     def test_events(self) -> None:
         """

@@ -177,6 +177,25 @@ class AskingTests(BrxyTests):
         self.assertEqual((await self.ended(follower), follower.err), (0, ""))
         await self.ended(edge)
 
+    async def test_certificates(self) -> None:
+        """
+        C{brxy certs} says which certificates there are, and when they expire.
+        """
+        made = self.brxy("pki", "init", "ca")
+        await self.ended(made)
+        made = self.brxy("pki", "issue", "ca", "shop.example.com", "--for", "clients")
+        self.assertEqual((await self.ended(made), made.err), (0, ""))
+        edge, _ = await self.serving("--tls-port", ANYWHERE, "--tls-certs", "ca/clients")
+        shown = await self.asked("certs")
+        self.assertRegex(
+            shown,
+            r"\AEXPIRES +IN +NAMES +FILE\n"
+            r"\d{4}-\d\d-\d\d +729d 23h +shop\.example\.com, all others +ca/clients/shop.*\n\Z",
+        )
+        [certificate] = await self.asJSON("certs")
+        self.assertEqual(certificate["names"], ["shop.example.com"])
+        await self.stopped(edge)
+
     async def test_top(self) -> None:
         """
         C{brxy top} shows the routes on a screen of its own, draws them again
