@@ -198,9 +198,12 @@ class CommandEnded(InstanceEvent):
 class GivenUp(InstanceEvent):
     """
     The edge stops an instance that did not become ready, or fails.
+
+    @ivar late: it was not ready in time.
     """
 
     reason: str
+    late: bool = False
 
 
 @frozen

@@ -17,7 +17,14 @@ from brxy.edge.config.limits import Limits
 from brxy.edge.config.nodeports import defaultNodePorts
 from brxy.edge.config.options import Options
 from brxy.edge.config.served import checkServed
-from brxy.edge.config.settings import Allowed, EdgeSettings, NodeTLSFiles, Spawn, Spawning
+from brxy.edge.config.settings import (
+    Allowed,
+    EdgeSettings,
+    MetricsSettings,
+    NodeTLSFiles,
+    Spawn,
+    Spawning,
+)
 from brxy.edge.config.spawnnames import SpawnNames
 from brxy.edge.service import EdgeService
 from brxy.errors import UsageError
@@ -113,6 +120,7 @@ def _settings(options: Options, reactor: Any) -> EdgeSettings:
         spawns=spawns,
         allowed=_allowed(options),
         limits=Limits(**FIELDS.values(options, "limits.")),
+        metrics=MetricsSettings(**FIELDS.values(options, "metrics.")),
         node_tls=_nodeTLS(options),
         proxy_trust=Networks(options["proxy-trust"]),
         forwarded_trust=Networks(options["forwarded-trust"]),

@@ -34,6 +34,8 @@ from brxy.edge.fleet.scaling import Scaling
 from brxy.edge.fleet.statefile import StateFile, StateKeeper
 from brxy.edge.making.clientports import makeClientPorts
 from brxy.edge.making.recording import makeRecords
+from brxy.edge.metrics.edgemetrics import EdgeMetrics, makeMetrics, metricsEndpoint
+from brxy.edge.metrics.state import Sources
 from brxy.edge.ports import ClientPorts, NodePorts
 from brxy.edge.records.records import Records
 from brxy.edge.slots.access import Access
@@ -65,6 +67,7 @@ class Parts:
     @ivar reloads: read files again; each raises L{brxy.errors.UsageError} if a file can't
         be used.
     @ivar access_log: has a line for each exchange; L{None} if none is wanted.
+    @ivar metrics: what is counted for Prometheus; L{None} if nothing is.
     """
 
     events: Events
@@ -79,6 +82,7 @@ class Parts:
     admin: AdminPorts
     reloads: Sequence[Callable[[], None]]
     access_log: AccessLog | None
+    metrics: EdgeMetrics | None
 
 
 @frozen
@@ -116,7 +120,9 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
         reactor, settings, shared, dispatch, scaler.present, files.certificates, events
     )
     subject = Subject(state.edge_id, settings, _named(settings), dispatch, scaling, clients, nodes)
-    admin = _makeAdmin(shared, files.admin, subject, journal, events)
+    sources = Sources(scaler.snapshots, dispatch.snapshot, clients.countAccepted, reactor.seconds)
+    metrics = makeMetrics(settings, _named(settings), sources, events, records)
+    admin = _makeAdmin(shared, files.admin, subject, journal, events, metrics)
     return Parts(
         events=events,
         shared=shared,
@@ -130,6 +136,7 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
         admin=admin,
         reloads=files.reloads,
         access_log=log,
+        metrics=metrics,
     )
 
 
@@ -244,7 +251,12 @@ def _makeDispatch(
 
 
 def _makeAdmin(
-    shared: Shared, access: AdminAccess, subject: Subject, journal: Journal, events: Events
+    shared: Shared,
+    access: AdminAccess,
+    subject: Subject,
+    journal: Journal,
+    events: Events,
+    metrics: EdgeMetrics | None,
 ) -> AdminPorts:
     """
     The admin API.
@@ -254,6 +266,7 @@ def _makeAdmin(
     printing = Printing.of(shared.reactor, events, subject.settings)
     certificates = Certificates(access.certificates)
     handlers = (showing, following, printing, certificates)
-    server = AdminServer(shared, [each for some in handlers for each in some.endpoints()])
+    endpoints = [each for some in handlers for each in some.endpoints()]
+    server = AdminServer(shared, [*endpoints, metricsEndpoint(shared.reactor, metrics)])
     ports = AdminPorts(shared.reactor, subject.settings, server, access, events)
     return ports

@@ -32,6 +32,12 @@ class Rolls:
         """
         return frozenset(self._rolls)
 
+    def isRolling(self, route: str) -> bool:
+        """
+        Whether the instances of a route are being replaced.
+        """
+        return route in self._rolls
+
     def start(self, route: str, now: float) -> list[Decision]:
         """
         Replace all instances of a route.  If a roll is going on, the instance that it has

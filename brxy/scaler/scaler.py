@@ -23,7 +23,7 @@ from brxy.scaler.restarts import Restarts
 from brxy.scaler.rolls import Rolls
 from brxy.scaler.rules import Rule, byName
 from brxy.scaler.shortage import KnownRoutes
-from brxy.scaler.snapshot import ScalerSnapshot, routeSnapshot
+from brxy.scaler.snapshot import ScalerSnapshot, Snapshots
 
 __all__ = ["Scaler"]
 
@@ -37,6 +37,7 @@ class Scaler:
 
     @ivar waiting: how many exchanges wait for a route now.
     @ivar restarts: what there is to remember over a restart of the edge.
+    @ivar snapshots: reads what it knows, also of one route.
     @param rules: one for each spawn, first choice first.
     @param max_total: how many instances there may be of all routes.
     @param epoch: the time in seconds since 1970 when C{now} was 0.
@@ -82,6 +83,7 @@ class Scaler:
         self._rolls = Rolls(*parts)
         self._endings = Endings(*parts, self._rolls, start_timeout)
         self.restarts = Restarts(named_rules, self._ledger, self._capacities, start_timeout, grace)
+        self.snapshots = Snapshots(self._ledger, self._orders, self._rolls, self._agenda, waiting)
 
     # What there is
 
@@ -320,18 +322,7 @@ class Scaler:
         """
         What it knows.
         """
-        rolling = self._rolls.routes()
-        routes = {
-            each.route: routeSnapshot(
-                each,
-                now,
-                waiting=self.waiting(each.route),
-                short=self._orders.isShort(each.route),
-                rolling=each.route in rolling,
-            )
-            for each in self._ledger.fleets()
-        }
-        return ScalerSnapshot(routes, rolling, self._ledger.total(), len(self._agenda))
+        return self.snapshots.all(now)
 
     # Restarts of the edge
 

@@ -6,19 +6,23 @@ Pure: values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
+from brxy.scaler.agenda import Agenda
 from brxy.scaler.fleet import Fleet
 from brxy.scaler.instance import Instance, State
+from brxy.scaler.ledger import Ledger
+from brxy.scaler.orders import Orders
+from brxy.scaler.rolls import Rolls
 
 __all__ = [
     "InstanceSnapshot",
     "RouteSnapshot",
     "ScalerSnapshot",
+    "Snapshots",
     "SpawnSnapshot",
-    "routeSnapshot",
 ]
 
 
@@ -112,20 +116,68 @@ class ScalerSnapshot:
     due: int
 
 
-def routeSnapshot(
-    fleet: Fleet, now: float, *, waiting: int, short: bool, rolling: bool
-) -> RouteSnapshot:
+class Snapshots:
     """
-    Read all there is of a route.
+    Reads what a scaler knows, of all routes or of one: with a thousand routes, reading all
+    of them at once takes too long for one turn of a reactor.
     """
-    return RouteSnapshot(
-        waiting,
-        tuple(_instance(each, now) for each in fleet.instances.values()),
-        tuple(_spawn(fleet, name, now) for name in fleet.rules),
-        short,
-        rolling,
-        fleet.waker,
-    )
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        orders: Orders,
+        rolls: Rolls,
+        agenda: Agenda[Instance | Fleet],
+        waiting: Callable[[str], int],
+    ) -> None:
+        """
+        @param waiting: how many exchanges wait for a route now.
+        """
+        self._ledger = ledger
+        self._orders = orders
+        self._rolls = rolls
+        self._agenda = agenda
+        self._waiting = waiting
+
+    def routes(self) -> list[str]:
+        """
+        The routes of which something is known.
+        """
+        return [each.route for each in self._ledger.fleets()]
+
+    def route(self, route: str, now: float) -> RouteSnapshot | None:
+        """
+        All there is of a route; L{None} if nothing is known of it.
+        """
+        fleet = self._ledger.fleet(route)
+        return None if fleet is None else self._route(fleet, now)
+
+    def spawner(self, route: str, ticket: str) -> str | None:
+        """
+        The name of the spawn that ordered an instance; L{None} if it came by itself.
+        """
+        fleet = self._ledger.fleet(route)
+        instance = None if fleet is None else fleet.instances.get(ticket)
+        return None if instance is None else instance.spawn
+
+    def all(self, now: float) -> ScalerSnapshot:
+        """
+        All there is.
+        """
+        routes = {each.route: self._route(each, now) for each in self._ledger.fleets()}
+        return ScalerSnapshot(
+            routes, self._rolls.routes(), self._ledger.total(), len(self._agenda)
+        )
+
+    def _route(self, fleet: Fleet, now: float) -> RouteSnapshot:
+        return RouteSnapshot(
+            self._waiting(fleet.route),
+            tuple(_instance(each, now) for each in fleet.instances.values()),
+            tuple(_spawn(fleet, name, now) for name in fleet.rules),
+            self._orders.isShort(fleet.route),
+            self._rolls.isRolling(fleet.route),
+            fleet.waker,
+        )
 
 
 def _instance(instance: Instance, now: float) -> InstanceSnapshot:

@@ -16,7 +16,15 @@ from brxy.interfaces import ISpawner
 from brxy.scaler.rules import Rule
 from brxy.values.networks import NOBODY, Networks
 
-__all__ = ["TOKEN", "Allowed", "EdgeSettings", "NodeTLSFiles", "Spawn", "Spawning"]
+__all__ = [
+    "TOKEN",
+    "Allowed",
+    "EdgeSettings",
+    "MetricsSettings",
+    "NodeTLSFiles",
+    "Spawn",
+    "Spawning",
+]
 
 
 _default = FIELDS.default
@@ -52,6 +60,21 @@ class NodeTLSFiles:
     certificate: str
     key: str
     ca: str | None = None
+
+
+@frozen
+class MetricsSettings:
+    """
+    What is counted for Prometheus.
+
+    @ivar on: anything at all.
+    @ivar routes: how many routes have metrics of their own, at most.
+    @ivar codes: requests are counted by their exact status.
+    """
+
+    on: bool = _default("metrics.on")
+    routes: int = _default("metrics.routes")
+    codes: bool = _default("metrics.codes")
 
 
 @frozen
@@ -133,6 +156,7 @@ class EdgeSettings:
     @ivar access_log_sample: the share of exchanges that it has.
     @ivar request_ids: each response has the X-Request-ID of its request.
     @ivar receipts: each response says how long its client was held.
+    @ivar metrics: what is counted for Prometheus.
     """
 
     ports: Sequence[str]
@@ -172,3 +196,4 @@ class EdgeSettings:
     access_log_sample: float = _default("access_log_sample")
     request_ids: bool = _default("request_ids")
     receipts: bool = _default("receipts")
+    metrics: MetricsSettings = MetricsSettings()

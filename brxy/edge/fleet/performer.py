@@ -85,7 +85,9 @@ class Performer:
                 case Stop(instance, reason, late):
                     if late and self._reaches.get(instance) is None:
                         reason += self._starter.lacking(instance)
-                    self._events.emit(happened.GivenUp(instance.route, instance.ticket, reason))
+                    self._events.emit(
+                        happened.GivenUp(instance.route, instance.ticket, reason, late)
+                    )
                     self._starter.stop(instance)
                 case Newest(instance, newest):
                     self._reaches.setNewest(instance, newest)

@@ -53,6 +53,12 @@ class Records:
         self._observers = tuple(observers)
         self.active = bool(self._observers or self.receipts or self.shows_ids)
 
+    def add(self, observer: Observer) -> None:
+        """
+        Pass records to one more observer.
+        """
+        self.observe([*self._observers, observer])
+
     def ended(self, record: Record) -> None:
         """
         An exchange has ended.

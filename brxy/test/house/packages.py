@@ -76,8 +76,9 @@ EDGE_PARTS = {
     "nodesocket": "endpoints",
     "ports": "clients slots nodesocket endpoints config events startstop",
     "admin": "ports dispatch fleet clients exchanges eventlog startstop endpoints events config",
+    "metrics": "admin exchanges records config events",
     "making": "ports dispatch routes clients records accesslog events config",
-    "wiring": "making admin ports dispatch fleet clients slots exchanges records accesslog"
+    "wiring": "making metrics admin ports dispatch fleet clients slots exchanges records accesslog"
     " eventlog events config",
     "service": "wiring admin ports dispatch fleet endpoints config events startstop",
     "tap": "service config",

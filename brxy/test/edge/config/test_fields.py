@@ -10,7 +10,7 @@ import attrs
 
 from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.limits import Limits
-from brxy.edge.config.settings import EdgeSettings, NodeTLSFiles, Spawning
+from brxy.edge.config.settings import EdgeSettings, MetricsSettings, NodeTLSFiles, Spawning
 from brxy.scaler.rules import Rule
 from brxy.spawners.spec import Common, optionKeys
 from brxy.test.support.memory.settings import SettingTests
@@ -19,6 +19,7 @@ from brxy.test.support.memory.settings import SettingTests
 OBJECTS = {
     "": EdgeSettings,
     "limits.": Limits,
+    "metrics.": MetricsSettings,
     "node_tls.": NodeTLSFiles,
     "spawns.rule.": Rule,
     "spawns.spawning.": Spawning,
@@ -27,6 +28,7 @@ OBJECTS = {
 #: Fields that are made of others, and what of.
 DERIVED = {
     "limits": "limits.",
+    "metrics": "metrics.",
     "node_tls": "node_tls.",
     "tls_frontends": "frontends",
     "private_node_port": "node_ports",
@@ -65,7 +67,11 @@ class EdgeSettingTests(SettingTests):
         """
         A settings object has the default of the setting.
         """
-        objects: dict[str, Any] = {"": EdgeSettings(ports=[]), "limits.": Limits()}
+        objects: dict[str, Any] = {
+            "": EdgeSettings(ports=[]),
+            "limits.": Limits(),
+            "metrics.": MetricsSettings(),
+        }
         for each in FIELDS:
             path, _, name = (each.field or ".").rpartition(".")
             if name and not path.startswith(("spawns", "node_tls")) and not each.repeatable:

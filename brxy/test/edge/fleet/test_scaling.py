@@ -386,7 +386,7 @@ class ScalingTests(SynchronousTestCase):
         self.patch(type(self.spawner), "dials_back", False)
         self.hold()
         self.reactor.advance(51.0)
-        self.assertIn(events.GivenUp("r", "t1", "not ready within 50 s"), self.events)
+        self.assertIn(events.GivenUp("r", "t1", "not ready within 50 s", late=True), self.events)
         self.scaling.stop()
 
     def test_snapshot(self) -> None:

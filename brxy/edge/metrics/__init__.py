@@ -1,0 +1,5 @@
+"""
+Metrics of an edge, for Prometheus.
+"""
+
+__all__: list[str] = []

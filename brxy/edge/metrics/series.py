@@ -1,0 +1,93 @@
+"""
+The values of one metric, by its labels.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+
+from brxy.edge.metrics.metric import Metric
+
+__all__ = ["Distribution", "Family", "Histogram", "Labels", "Numbers"]
+
+#: The values of the labels of one series, in the order of the metric's declaration.
+Labels = tuple[str, ...]
+
+
+class Numbers:
+    """
+    A counter or a gauge.
+
+    @ivar metric: its declaration.
+    @ivar series: the value of each series.
+    """
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self.series: dict[Labels, float] = {}
+
+    def add(self, *labels: str, amount: float = 1) -> None:
+        """
+        Add to a series.
+        """
+        self.series[labels] = self.series.get(labels, 0) + amount
+
+    def set(self, *labels: str, value: float) -> None:
+        """
+        Set a series.
+        """
+        self.series[labels] = value
+
+
+class Distribution:
+    """
+    How observed values are distributed: one series of a histogram.
+
+    @ivar counts: how many values are at most each limit, and above the one before it; the
+        last are those above all limits.
+    @ivar total: the sum of the values.
+    @ivar text: the series as it was rendered; C{b""} if it has changed since.
+    """
+
+    __slots__ = ("_limits", "counts", "text", "total")
+
+    def __init__(self, limits: Sequence[float]) -> None:
+        self._limits = limits
+        self.counts = [0] * (len(limits) + 1)
+        self.total = 0.0
+        self.text = b""
+
+    def observe(self, value: float) -> None:
+        """
+        A value was observed.
+        """
+        self.counts[bisect_left(self._limits, value)] += 1
+        self.total += value
+        self.text = b""
+
+
+class Histogram:
+    """
+    The distributions of one metric.
+
+    @ivar metric: its declaration.
+    @ivar series: the distribution of each series.
+    """
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self.series: dict[Labels, Distribution] = {}
+
+    def of(self, *labels: str) -> Distribution:
+        """
+        The distribution of a series, which may be new.
+        """
+        found = self.series.get(labels)
+        if found is None:
+            found = self.series[labels] = Distribution(self.metric.buckets)
+        return found
+
+
+#: A metric with its values, as it is rendered.
+Family = tuple[Metric, Mapping[Labels, "float | Distribution"]]

@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.edge.metrics}.
+"""
+
+__all__: list[str] = []
