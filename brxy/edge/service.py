@@ -124,6 +124,8 @@ class EdgeService(Service):
             parts.scaling.starter.recover(remembered)
         parts.keeper.start()
         parts.clients.open()
+        if parts.metrics is not None:
+            parts.metrics.turns.start()
         self._notify(READY)
 
     def _reload(self) -> None:
@@ -170,6 +172,8 @@ class EdgeService(Service):
         parts.nodes.abort()
         parts.admin.abort()
         parts.keeper.stop()
+        if parts.metrics is not None:
+            parts.metrics.turns.stop()
         parts.dispatch.stop()
         parts.scaling.stop()
         parts.shared.stop()

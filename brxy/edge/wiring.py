@@ -121,7 +121,7 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
     )
     subject = Subject(state.edge_id, settings, _named(settings), dispatch, scaling, clients, nodes)
     sources = Sources(scaler.snapshots, dispatch.snapshot, clients.countAccepted, reactor.seconds)
-    metrics = makeMetrics(settings, _named(settings), sources, events, records)
+    metrics = makeMetrics(reactor, settings, _named(settings), sources, events, records)
     admin = _makeAdmin(shared, files.admin, subject, journal, events, metrics)
     return Parts(
         events=events,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from itertools import chain
+from time import time
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
@@ -17,9 +18,11 @@ from brxy.edge.events import Events
 from brxy.edge.metrics.exposition import Format, Renderer, chosen
 from brxy.edge.metrics.labels import RouteLabels
 from brxy.edge.metrics.lives import Lives
+from brxy.edge.metrics.reloads import Reloads
 from brxy.edge.metrics.requests import Requests
 from brxy.edge.metrics.series import Family
 from brxy.edge.metrics.state import EdgeState, Sources
+from brxy.edge.metrics.turns import Turns
 from brxy.edge.records.records import Records
 from brxy.errors import BadRequest
 
@@ -38,12 +41,16 @@ class EdgeMetrics:
 
     @ivar requests: an observer of L{brxy.edge.records.records.Records}.
     @ivar lives: a listener of L{brxy.edge.events.Events}.
+    @ivar reloads: another one.
+    @ivar turns: has to be started and stopped.
     """
 
-    def __init__(self, settings: MetricsSettings, sources: Sources) -> None:
+    def __init__(self, clock: Any, settings: MetricsSettings, sources: Sources) -> None:
         self._renderer = Renderer()
         self._labels = RouteLabels(settings.routes)
         self._state = EdgeState(self._labels, sources)
+        self.turns = Turns(clock)
+        self.reloads = Reloads(time)
         self.requests = Requests(self._labels, settings.codes)
         self.lives = Lives(self._labels, sources.snapshots.spawner, sources.seconds)
 
@@ -65,7 +72,11 @@ class EdgeMetrics:
         found: list[Family] = []
         for _ in chain(self.requests.read(found), self._state.read(found)):
             yield b""
-        found += self.lives.families()
+        found += [
+            *self.lives.families(),
+            *self.turns.families(),
+            *self.reloads.families(),
+        ]
         yield from self._renderer.render(found, form)
 
 
@@ -121,6 +132,7 @@ class Scrape:
 
 
 def makeMetrics(
+    clock: Any,
     settings: EdgeSettings,
     named: Collection[str],
     sources: Sources,
@@ -133,9 +145,10 @@ def makeMetrics(
     """
     if not settings.metrics.on:
         return None
-    metrics = EdgeMetrics(settings.metrics, sources)
+    metrics = EdgeMetrics(clock, settings.metrics, sources)
     metrics.use(named, [each.rule.pattern for each in settings.spawns])
     events.add(metrics.lives)
+    events.add(metrics.reloads)
     records.add(metrics.requests)
     return metrics
 

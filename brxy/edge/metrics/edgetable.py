@@ -4,9 +4,30 @@ Metrics of the edge itself.
 
 from __future__ import annotations
 
-from brxy.edge.metrics.metric import COLD_STARTS, COUNTER, GAUGE, INFO, OVERVIEW, Metric, Panel
+from brxy.edge.metrics.metric import (
+    COLD_STARTS,
+    COUNTER,
+    GAUGE,
+    HISTOGRAM,
+    INFO,
+    OVERVIEW,
+    Metric,
+    Panel,
+)
 
-__all__ = ["ALL", "BUILD", "CLIENTS", "CPU", "LIMITS", "MEMORY", "STARTED", "WAKES_DENIED"]
+__all__ = [
+    "ALL",
+    "BUILD",
+    "CLIENTS",
+    "CPU",
+    "LIMITS",
+    "MEMORY",
+    "RELOADED",
+    "RELOADED_AT",
+    "STARTED",
+    "TURN",
+    "WAKES_DENIED",
+]
 
 LIMITS = Metric(
     name="brxy_limit_total",
@@ -60,6 +81,55 @@ CLIENTS = Metric(
     help="Connections of clients that are open.",
     panels=(
         Panel(row=OVERVIEW, title="Clients", query='sum($metric{job="$job"})', legend="clients"),
+    ),
+)
+
+TURN = Metric(
+    name="brxy_turn_seconds",
+    kind=HISTOGRAM,
+    help="How late a timer of the edge was, measured once a second.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
+    detail="The edge serves all clients in turns of one loop. A timer that is late shows a turn "
+    "that was long, and for this long all clients had to wait.",
+    panels=(
+        Panel(
+            row=OVERVIEW,
+            title="Turns of the edge (p99)",
+            query="histogram_quantile(0.99, sum by (le) "
+            '(rate($metric_bucket{job="$job"}[$__rate_interval])))',
+            legend="p99",
+            unit="s",
+        ),
+    ),
+)
+
+RELOADED = Metric(
+    name="brxy_config_last_reload_success",
+    kind=GAUGE,
+    help="Whether all could be used that the last reload has read, 1 or 0.",
+    detail="It is 1 before the first reload.",
+    panels=(
+        Panel(
+            row=OVERVIEW,
+            title="Last reload succeeded",
+            query='min($metric{job="$job"})',
+            legend="success",
+        ),
+    ),
+)
+
+RELOADED_AT = Metric(
+    name="brxy_config_last_reload_timestamp_seconds",
+    kind=GAUGE,
+    help="When the edge was last reloaded, or else started, in seconds since 1970.",
+    panels=(
+        Panel(
+            row=OVERVIEW,
+            title="Since the last reload",
+            query='time() - max($metric{job="$job"})',
+            legend="time",
+            unit="s",
+        ),
     ),
 )
 
@@ -124,4 +194,4 @@ STARTED = Metric(
 )
 
 #: All of them.
-ALL = (LIMITS, WAKES_DENIED, CLIENTS, BUILD, CPU, MEMORY, STARTED)
+ALL = (LIMITS, WAKES_DENIED, CLIENTS, TURN, RELOADED, RELOADED_AT, BUILD, CPU, MEMORY, STARTED)

@@ -158,6 +158,7 @@ def _template(metric: Metric) -> str:
     thousands of them.
     """
     name = metric.name
+    before, alone = (f"{_PLACE},", f"{{{_PLACE}}}") if metric.labels else ("", "")
     limits = [*(repr(float(each)) for each in metric.buckets), "+Inf"]
-    lines = [f'{name}_bucket{{{_PLACE},le="{limit}"}} %s\n' for limit in limits]
-    return "".join((*lines, f"{name}_sum{{{_PLACE}}} %s\n", f"{name}_count{{{_PLACE}}} %s\n"))
+    lines = [f'{name}_bucket{{{before}le="{limit}"}} %s\n' for limit in limits]
+    return "".join((*lines, f"{name}_sum{alone} %s\n", f"{name}_count{alone} %s\n"))

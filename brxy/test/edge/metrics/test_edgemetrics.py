@@ -12,11 +12,13 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.config.settings import MetricsSettings
+from brxy.edge.events import Event, ReloadFailed, Reloading
 from brxy.edge.exchanges.refusals import HELD_TOO_LONG, TOO_MANY_ROUTES
 from brxy.edge.metrics.edgemetrics import TURN, EdgeMetrics, Scrape, metricsEndpoint
 from brxy.edge.metrics.exposition import OPEN_METRICS, PROMETHEUS, Format
 from brxy.edge.metrics.metric import OTHER
 from brxy.edge.metrics.state import Sources
+from brxy.edge.metrics.turns import PAUSE
 from brxy.scaler.rules import Rule
 from brxy.scaler.scaler import Scaler
 from brxy.test.edge.metrics.test_exposition import Samples, samples
@@ -87,7 +89,7 @@ class EdgeMetricsTests(SynchronousTestCase):
         sources = Sources(
             self.scaler.snapshots, lambda: _Done(self.rejected), lambda: 7, self.clock.seconds
         )
-        self.metrics = EdgeMetrics(MetricsSettings(on=True), sources)
+        self.metrics = EdgeMetrics(self.clock, MetricsSettings(on=True), sources)
 
     def demand(self, route: str, waiting: int) -> None:
         self.waiting[route] = waiting
@@ -183,6 +185,39 @@ class EdgeMetricsTests(SynchronousTestCase):
         self.assertEqual(len(clock.calls), 1)
         scrape.stop()
         self.assertEqual((clock.calls, sink.ended), ([], False))
+
+    def test_late(self) -> None:
+        """
+        What a timer is late is measured once a second.
+        """
+        turns = self.metrics.turns
+        turns.start()
+        self.clock.rightNow += PAUSE + 0.5
+        self.clock.turn()
+        self.clock.rightNow += PAUSE
+        self.clock.turn()
+        found = self.scrape()
+        self.assertEqual(found["brxy_turn_seconds_sum", ()], 0.5)
+        self.assertEqual(found["brxy_turn_seconds_bucket", (("le", "0.0005"),)], 1)
+        self.assertEqual(found["brxy_turn_seconds_count", ()], 2)
+        turns.stop()
+        self.assertEqual(self.clock.calls, [])
+
+    def test_reload(self) -> None:
+        """
+        The last reload has succeeded if nothing of it has failed.
+        """
+        success = ("brxy_config_last_reload_success", ())
+        at = ("brxy_config_last_reload_timestamp_seconds", ())
+        before = self.scrape()
+        self.assertEqual(before[success], 1)
+        failed: list[Event] = [Reloading(), ReloadFailed("x")]
+        for events, expected in ((failed, 0), (failed[:1], 1)):
+            for each in events:
+                self.metrics.reloads(each)
+            found = self.scrape()
+            self.assertEqual(found[success], expected)
+            self.assertGreaterEqual(found[at], before[at])
 
     def test_endpoint(self) -> None:
         """

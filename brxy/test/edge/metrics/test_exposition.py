@@ -101,6 +101,18 @@ class RenderTests(SynchronousTestCase):
                 },
             )
 
+    def test_alone(self) -> None:
+        """
+        A histogram needs no labels.
+        """
+        metric = Metric(name="t", kind=HISTOGRAM, help="T.", buckets=(0.5,))
+        found = Distribution(metric.buckets)
+        found.observe(0.25)
+        for form in (PROMETHEUS, OPEN_METRICS):
+            read = samples(self.text(form, (metric, {(): found})), form)
+            self.assertEqual(read["t_bucket", (("le", "0.5"),)], 1)
+            self.assertEqual((read["t_sum", ()], read["t_count", ()]), (0.25, 1))
+
     def test_info(self) -> None:
         """
         An info is one to OpenMetrics, and a gauge to Prometheus.
