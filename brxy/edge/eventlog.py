@@ -11,6 +11,7 @@ from attrs import asdict
 from twisted.logger import Logger, LogLevel
 
 from brxy.edge.accesslog.events import AccessLogDropped, AccessLogFailed
+from brxy.edge.applogs.events import OutputLost
 from brxy.edge.events import (
     BadResponse,
     CertificateExpired,
@@ -119,6 +120,7 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
     Reloading: (LogLevel.info, "reading certificates and tokens again"),
     ReloadFailed: (LogLevel.error, "keeping what was read before: {reason}"),
     StateNotSaved: (LogLevel.error, "cannot write the state file: {reason}"),
+    OutputLost: (LogLevel.warn, "{route}: {count} lines of its output are lost: {reason}"),
     AccessLogFailed: (LogLevel.error, "cannot write the access log: {reason}"),
     AccessLogDropped: (LogLevel.warn, "{count} lines of the access log are lost"),
     FinishingClients: (

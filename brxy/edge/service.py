@@ -41,7 +41,7 @@ from brxy.reactor.signals import Grace, alsoOnSignal, firstOf, onSignal
 
 __all__ = ["EdgeService"]
 
-# Seconds for the last lines of the access log.
+# Seconds for the last lines of each of them.
 _LOG_PAUSE = 2.0
 
 
@@ -107,9 +107,9 @@ class EdgeService(Service):
         super().startService()
         parts = self.parts
         onHangup(self._reactor, self._reload)
-        if parts.access_log is not None:
+        for writer in parts.writers:
             # With twistd's own log.
-            alsoOnSignal(self._reactor, signal.SIGUSR1, parts.access_log.rotate)
+            alsoOnSignal(self._reactor, signal.SIGUSR1, writer.rotate)
         # twistd takes SIGUSR1 to rotate its log.
         onSignal(self._reactor, signal.SIGUSR2, parts.scaling.rollAll)
         restarts = parts.scaler.restarts
@@ -177,6 +177,6 @@ class EdgeService(Service):
         parts.dispatch.stop()
         parts.scaling.stop()
         parts.shared.stop()
-        if parts.access_log is not None:
-            await firstOf(parts.access_log.stop(), deferLater(self._reactor, _LOG_PAUSE))
+        for writer in parts.writers:
+            await firstOf(writer.stop(), deferLater(self._reactor, _LOG_PAUSE))
         self._lock.release()

@@ -124,6 +124,7 @@ def _settings(options: Options, reactor: Any) -> EdgeSettings:
         node_tls=_nodeTLS(options),
         proxy_trust=Networks(options["proxy-trust"]),
         forwarded_trust=Networks(options["forwarded-trust"]),
+        log_format=options["log-format"],
     )
     return EdgeSettings(**values)
 
@@ -136,7 +137,13 @@ def makeService(options: Options) -> IService:
     options.keepUmask()
     try:
         checkPlaces(options.parent)
-        observer = logObserver(reactor, options.parent, os.environ, options["log-format"])
+        observer = logObserver(
+            reactor,
+            options.parent,
+            os.environ,
+            options["log-format"],
+            with_output=options["app-log-dir"] is None,
+        )
         settings = _settings(options, reactor)
         service = EdgeService(reactor, settings, notifier(os.environ))
         if not options.foreground():

@@ -15,7 +15,6 @@ from typing import Any
 from attrs import frozen
 
 from brxy.broker.broker import Broker
-from brxy.edge.accesslog.accesslog import AccessLog
 from brxy.edge.admin.certificates import Certificates
 from brxy.edge.admin.following import Following
 from brxy.edge.admin.journal import Journal
@@ -33,7 +32,7 @@ from brxy.edge.exchanges.table import Exchange
 from brxy.edge.fleet.scaling import Scaling
 from brxy.edge.fleet.statefile import StateFile, StateKeeper
 from brxy.edge.making.clientports import makeClientPorts
-from brxy.edge.making.recording import makeRecords
+from brxy.edge.making.recording import Writer, makeRecords
 from brxy.edge.metrics.edgemetrics import EdgeMetrics, makeMetrics, metricsEndpoint
 from brxy.edge.metrics.state import Sources
 from brxy.edge.ports import ClientPorts, NodePorts
@@ -66,7 +65,7 @@ class Parts:
     @ivar admin: the ports of the admin API.
     @ivar reloads: read files again; each raises L{brxy.errors.UsageError} if a file can't
         be used.
-    @ivar access_log: has a line for each exchange; L{None} if none is wanted.
+    @ivar writers: what writes files besides the log.
     @ivar metrics: what is counted for Prometheus; L{None} if nothing is.
     """
 
@@ -81,7 +80,7 @@ class Parts:
     nodes: NodePorts
     admin: AdminPorts
     reloads: Sequence[Callable[[], None]]
-    access_log: AccessLog | None
+    writers: Sequence[Writer]
     metrics: EdgeMetrics | None
 
 
@@ -111,7 +110,7 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
     broker = _makeBroker(settings)
     scaler = _makeScaler(reactor, settings, broker)
     keeper = _makeKeeper(reactor, state, scaler, events)
-    records, log = makeRecords(reactor, settings, scaler, events)
+    records, writers = makeRecords(reactor, settings, scaler, events)
     dispatch = _makeDispatch(settings, shared, broker, events, records)
     slots = SlotFactory(shared, dispatch, events)
     nodes = NodePorts(reactor, settings, slots, files.node_tls, events)
@@ -135,7 +134,7 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
         nodes=nodes,
         admin=admin,
         reloads=files.reloads,
-        access_log=log,
+        writers=writers,
         metrics=metrics,
     )
 

@@ -78,6 +78,12 @@ class LogFile:
         Do nothing: nothing is in a buffer.
         """
 
+    def close(self) -> None:
+        """
+        Close the file.  It can't be written to any more.
+        """
+        os.close(self._descriptor)
+
     def rotate(self) -> None:
         """
         Begin a new file.

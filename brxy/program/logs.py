@@ -21,7 +21,7 @@ from brxy.program.logfile import LogFile
 from brxy.program.terminallog import TerminalLog
 from brxy.reactor.signals import onSignal
 
-__all__ = ["LineLog", "jsonLine", "logObserver", "textLine"]
+__all__ = ["FORMATS", "LineLog", "WithoutOutput", "jsonLine", "logObserver", "textLine"]
 
 
 class File(Protocol):
@@ -63,6 +63,26 @@ class LineLog:
             with suppress(OSError):
                 self._file.write(text)
                 self._file.flush()
+
+
+@implementer(ILogObserver)
+class WithoutOutput:
+    """
+    Leaves out what instances print, see L{brxy.spawners.output}.
+    """
+
+    def __init__(self, observer: ILogObserver) -> None:
+        """
+        @param observer: gets all other events.
+        """
+        self._observer = observer
+
+    def __call__(self, event: LogEvent) -> None:
+        """
+        Pass on one event.
+        """
+        if "raw_line" not in event and "raw_progress" not in event:
+            self._observer(event)
 
 
 def textLine(event: LogEvent) -> str:
@@ -110,7 +130,7 @@ def _level(event: LogEvent) -> str:
 
 
 #: By the values of C{--log-format}.
-_FORMATS: dict[str, Callable[[LogEvent], str]] = {"text": textLine, "json": jsonLine}
+FORMATS: dict[str, Callable[[LogEvent], str]] = {"text": textLine, "json": jsonLine}
 
 
 def logObserver(
@@ -118,13 +138,15 @@ def logObserver(
     options: Mapping[str, Any] | None,
     environ: Mapping[str, str],
     form: str = "text",
+    with_output: bool = True,
 ) -> ILogObserver | None:
     """
     The observer for a log file or for a terminal.  From now on SIGUSR1 begins a new log
     file, and does nothing if there is none.
 
     @param options: those of twistd; L{None} if another program runs the service.
-    @param form: C{text} or C{json}.
+    @param form: a key of L{FORMATS}.
+    @param with_output: the log has what instances print.
     @return: L{None} if twistd's own observer is right.
     @raise UsageError: the log file can't be opened.
     """
@@ -139,13 +161,13 @@ def logObserver(
         pass
     elif not to_stdout:
         file = _opened(path or "twistd.log")
-        observer, rotate = LineLog(file, _FORMATS[form]), file.rotate
+        observer, rotate = LineLog(file, FORMATS[form]), file.rotate
     elif foreground and sys.stdout.isatty() and form == "text":
         observer = TerminalLog(sys.stdout, environ, _columns)
     elif foreground:
-        observer = LineLog(sys.stdout, _FORMATS[form])
+        observer = LineLog(sys.stdout, FORMATS[form])
     onSignal(reactor, signal.SIGUSR1, rotate)
-    return observer
+    return observer if with_output or observer is None else WithoutOutput(observer)
 
 
 def _opened(path: str) -> LogFile:

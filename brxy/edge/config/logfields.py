@@ -4,7 +4,7 @@ Settings of an edge: what it writes about the exchanges of its clients.
 
 from __future__ import annotations
 
-from brxy.program.fields import FLAG, Kind, Setting
+from brxy.program.fields import FLAG, FOLDER, Kind, Setting
 
 __all__ = ["LOGS"]
 
@@ -65,6 +65,20 @@ LOGS = (
         default="1",
         detail="The log always has failures, responses of 500 and above, and cold starts.",
         see=":ref:`access-log`",
+    ),
+    Setting(
+        name="app-log-dir",
+        group=_LOGS,
+        kind=FOLDER,
+        help="Write what instances print to files in this folder, one for each route.",
+        field="app_log_dir",
+        default_note="it is in the edge's own log",
+        detail="""
+        The folder is made if it is not there. The lines are those of the edge's log, in its
+        :option:`--log-format`, and stand in ``ROUTE.log`` instead. A file takes eleven megabytes
+        at most, with those that it was renamed to; SIGUSR1 begins new files.
+        """,
+        see=":ref:`app-logs`",
     ),
     Setting(
         name="request-id",

@@ -154,6 +154,8 @@ class EdgeSettings:
     @ivar access_log: the file of the access log, or C{-}; L{None} for none.
     @ivar access_log_format: C{json} or C{combined}.
     @ivar access_log_sample: the share of exchanges that it has.
+    @ivar app_log_dir: the folder for what instances print; L{None} if the log has it.
+    @ivar log_format: of these files: C{text} or C{json}.
     @ivar request_ids: each response has the X-Request-ID of its request.
     @ivar receipts: each response says how long its client was held.
     @ivar metrics: what is counted for Prometheus.
@@ -194,6 +196,8 @@ class EdgeSettings:
     access_log: str | None = _default("access_log")
     access_log_format: str = _default("access_log_format")
     access_log_sample: float = _default("access_log_sample")
+    app_log_dir: str | None = _default("app_log_dir")
+    log_format: str = "text"
     request_ids: bool = _default("request_ids")
     receipts: bool = _default("receipts")
     metrics: MetricsSettings = MetricsSettings()

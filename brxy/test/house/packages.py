@@ -63,7 +63,8 @@ EDGE_PARTS = {
     "learning": "events",
     "records": "",
     "accesslog": "records events",
-    "eventlog": "accesslog events startstop shortages learning",
+    "applogs": "accesslog events",
+    "eventlog": "accesslog applogs events startstop shortages learning",
     "exchanges": "records events",
     "slots": "exchanges config events",
     "clients": "exchanges records config events",
@@ -77,7 +78,7 @@ EDGE_PARTS = {
     "ports": "clients slots nodesocket endpoints config events startstop",
     "admin": "ports dispatch fleet clients exchanges eventlog startstop endpoints events config",
     "metrics": "admin exchanges records config events",
-    "making": "ports dispatch routes clients records accesslog events config",
+    "making": "ports dispatch routes clients records accesslog applogs events config",
     "wiring": "making metrics admin ports dispatch fleet clients slots exchanges records accesslog"
     " eventlog events config",
     "service": "wiring admin ports dispatch fleet endpoints config events startstop",

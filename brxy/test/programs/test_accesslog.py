@@ -1,5 +1,5 @@
 """
-Tests of the access log of a real edge.
+Tests of the files that a real edge writes besides its log.
 """
 
 from __future__ import annotations
@@ -18,10 +18,22 @@ from brxy.test.support.processes.programs import ANYWHERE, TWISTD, Program, Prog
 
 __all__ = ["AccessLogTests"]
 
+_APP = """
+import http.server, sys
+print("a line of the app", flush=True)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(204)
+        self.end_headers()
+    def log_message(self, *args):
+        pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
 
 class AccessLogTests(ProgramTests):
     """
-    Tests of C{--access-log}.
+    Tests of C{--access-log} and C{--app-log-dir}.
     """
 
     async def _edge(self, *options: str) -> Program:
@@ -96,6 +108,20 @@ class AccessLogTests(ProgramTests):
         await self.said(edge, r'(?m)^\{"ts":"[^"]+Z","route":"",.*"status":404,.*\}$')
         for line in edge.out.splitlines():
             self.assertIn("ts", json.loads(line))
+
+    async def test_appLogs(self) -> None:
+        """
+        What an app prints is in the file of its route, and not in the log.
+        """
+        (self.folder / "app.py").write_text(_APP)
+        edge = self.edge("--app-log-dir", "apps", "--spawn", "app: -- python app.py {port}")
+        await self.get(await self.address(edge))
+        path = self.folder / "apps" / "default.log"
+        await self.until(lambda: path.exists() and "a line of the app" in path.read_text())
+        self.assertRegex(path.read_text(), r"^\d{4}-\S+ info [0-9a-f]{16}\| a line of the app\n$")
+        await self.stopped(edge)
+        self.assertIn(": ready after", edge.out)
+        self.assertNotIn("a line of the app", edge.out)
 
     async def test_cannotOpen(self) -> None:
         """

@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.edge.applogs}.
+"""
+
+__all__: list[str] = []
