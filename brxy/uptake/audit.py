@@ -12,14 +12,12 @@ from twisted.internet.interfaces import IDelayedCall
 from brxy.uptake.backends import Backends
 from brxy.uptake.estimate import WINDOW, Estimate
 
-__all__ = ["AUDIT", "AUDIT_PAUSE", "Audit"]
+__all__ = ["AUDIT", "Audit"]
 
-# How often the exchanges of a busy app are looked at (seconds).
+# How often the exchanges of a busy app are looked at (seconds).  One that the app has had since
+# the last look and has not begun to read waits within the app's queue.  The event loop of an app
+# may be busy for a while.
 AUDIT = 1.0
-
-# An exchange that the app has not begun to read at two looks, with this pause between them
-# (seconds), waits within the app's queue.  The event loop of an app may be busy for a while.
-AUDIT_PAUSE = 1.0
 
 # When to look for the first time at the first exchange of an app (seconds); the pause doubles
 # each time, up to the second.  A server that forks listens before it has workers that accept.
@@ -51,7 +49,7 @@ class Audit:
         self._stopped = stopped
         self._changed = changed
         self._timer: IDelayedCall | None = None
-        self._suspects: set[object] = set()
+        self._whole: set[object] = set()
         self._counts = (0, 0)
         self._pause = FIRST
         self._answered = False
@@ -89,11 +87,9 @@ class Audit:
         if not self._estimate.shown:
             self._lookAtFirst()
             return
-        if self._estimate.working > 1:
-            self._suspects = self._backends.survey()[1]
-            if self._suspects:
-                self._after(AUDIT_PAUSE, self._lookAgain)
-                return
+        before, self._whole = self._whole, self._backends.whole()
+        if self._estimate.working > 1 and before & self._whole:
+            self._lookAt(before)
         self._rest()
 
     def _lookAtFirst(self) -> None:
@@ -113,13 +109,14 @@ class Audit:
             self.awake, estimate.skip = False, 0
             self._pause = FIRST
 
-    def _lookAgain(self) -> None:
-        unread = len(self._suspects & self._backends.survey()[1])
+    def _lookAt(self, exchanges: set[object]) -> None:
+        """
+        See whether the app has begun to read exchanges that it has had for a while.
+        """
         estimate = self._estimate
+        unread = len(exchanges & self._backends.survey()[1])
         if unread and not self._stopped() and estimate.unread(estimate.working - unread):
             self._changed()
-        self._suspects = set()
-        self._rest()
 
     def _rest(self) -> None:
         estimate = self._estimate
@@ -130,6 +127,7 @@ class Audit:
         if self.awake:
             self._after(AUDIT, self._look)
             return
+        self._whole = set()
         # So that the next exchange wakes it.
         estimate.skip = 0
         if estimate.capacity > 1:

@@ -121,6 +121,12 @@ class Backends:
                 return connection
         return None
 
+    def whole(self) -> set[object]:
+        """
+        @return: the exchanges that the app has, but for a probe.
+        """
+        return {each.exchange for each in self._backends if not each.probing} - {None}
+
     def survey(self) -> tuple[int, set[object]]:
         """
         Look at every connection with an exchange that is no probe.
