@@ -4,17 +4,23 @@ Tests of the metrics of an edge that runs as users run it, with a real app and t
 
 from __future__ import annotations
 
+import json
 import re
+from shutil import which
+from typing import Any
+from urllib.parse import quote
 
 from prometheus_client.parser import text_string_to_metric_families as parse
 from twisted.internet.defer import gatherResults
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import SkipTest
 
 from brxy import __version__
 from brxy.edge.metrics.exposition import OPEN_METRICS, PROMETHEUS
 from brxy.edge.metrics.metric import OTHER
 from brxy.test.edge.metrics.test_exposition import Samples, samples
 from brxy.test.house.metricspage import queries
-from brxy.test.support.processes.programs import Answer, Program, ProgramTests
+from brxy.test.support.processes.programs import ANYWHERE, Answer, Program, ProgramTests
 
 SHOP = "shop.example.com"
 
@@ -157,3 +163,74 @@ class ScrapeTests(ProgramTests):
         answer = await self.get(f"unix:{self.folder}/state/admin.sock", "/metrics")
         self.assertEqual(answer.status, 404)
         self.assertIn("--metrics", answer.body)
+
+
+class PrometheusTests(ProgramTests):
+    """
+    Tests with a real Prometheus.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        if which("prometheus") is None:
+            raise SkipTest("needs prometheus")
+
+    async def launch(self) -> str:
+        """
+        Start an edge with an app, and a Prometheus that reads its metrics.
+
+        @return: the address of Prometheus.
+        """
+        spawn = f"app: route={SHOP} -- {self.gate()}"
+        admin = ("--admin", ANYWHERE, "--admin-token-file", "token")
+        edge = self.edge("--metrics", *admin, "--retries", "0", "--spawn", spawn)
+        address = await self.address(edge)
+        self.openGate()
+        for path in ("/", "/env", "/exit"):
+            await self.get(address, path, SHOP)
+        found = await self.said(edge, r"admin API on http://(\S+?)/?\n")
+        scraped = {
+            "job_name": "brxy",
+            "scrape_interval": "1s",
+            "authorization": {"credentials_file": "token"},
+            "static_configs": [{"targets": [found[1]]}],
+        }
+        # JSON is YAML, too.
+        (self.folder / "prometheus.yml").write_text(json.dumps({"scrape_configs": [scraped]}))
+        prometheus = self.start(
+            "prometheus",
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=data",
+            "--web.listen-address=127.0.0.1:0",
+        )
+        ready = "Server is ready"
+        await self.until(lambda: ready in prometheus.err or prometheus.status is not None)
+        [port] = re.findall(r'"Listening on" address=127\.0\.0\.1:(\d+)', prometheus.err)
+        return f"tcp:127.0.0.1:{port}"
+
+    async def query(self, address: str, query: str) -> list[Any]:
+        """
+        @return: what Prometheus answers: the value of each series.
+        """
+        # Without chunks.
+        request = f"GET /api/v1/query?query={quote(query)} HTTP/1.0\r\nHost: localhost\r\n\r\n"
+        answer = json.loads((await self.talk(address, request.encode())).body)
+        self.assertEqual(answer["status"], "success", answer)
+        found: list[Any] = answer["data"]["result"]
+        return found
+
+    async def test_board(self) -> None:
+        """
+        Prometheus reads the metrics, and has an answer to every query of the dashboard.
+        """
+        address = await self.launch()
+        # A rate needs several values.
+        while not await self.query(address, 'count_over_time(up{job="brxy"}[1m]) >= 3'):
+            await deferLater(self.reactor, 0.2)
+        self.assertTrue(await self.query(address, 'min_over_time(up{job="brxy"}[1m]) == 1'))
+        for _, panel, query in queries():
+            for name, value in (("$__rate_interval", "1m"), ("$job", "brxy"), ("$route", ".*")):
+                query = query.replace(name, value)
+            found = await self.query(address, query)
+            if not query.endswith("> 0"):
+                self.assertTrue(found, panel.title)
