@@ -9,19 +9,19 @@ O(log n) comparisons.  A route without waiters and ready slots takes no memory.
 
 from __future__ import annotations
 
-from typing import Generic
-
 from brxy.broker.decisions import Expire, Held, Match, Probe, Recall, Reject, S, W
+from brxy.broker.gates import Gates
 from brxy.broker.line import Line
 from brxy.broker.offer import Offer
 from brxy.broker.pool import Pools
 from brxy.broker.snapshot import BrokerSnapshot
 from brxy.broker.waiters import Waiters
+from brxy.broker.withholding import Withholding
 
 __all__ = ["Broker"]
 
 
-class Broker(Generic[W, S]):
+class Broker(Withholding[W, S]):
     """
     Matches waiters, first come first served, with the ready slots of their route.
 
@@ -58,6 +58,7 @@ class Broker(Generic[W, S]):
         self._probes = waiters.probes
         # Only routes with a ready slot.
         self._pools: Pools[S] = Pools()
+        self.gates = Gates(self.held)
 
     # Demand
 
@@ -195,7 +196,7 @@ class Broker(Generic[W, S]):
             see L{more}.
         """
         offer = slot.offer
-        if offer.suspended:
+        if offer.withheld:
             offer.ready[slot] = None
         elif self._probes and offer.route in self._probes:
             offer.ready[slot] = None
@@ -234,7 +235,7 @@ class Broker(Generic[W, S]):
         offer = slot.offer
         if slot in offer.ready:
             del offer.ready[slot]
-            if not offer.ready and not offer.suspended:
+            if not offer.ready and not offer.withheld:
                 self._pools.leave(offer)
 
     def withdrawAll(self, offer: Offer) -> None:
@@ -243,7 +244,7 @@ class Broker(Generic[W, S]):
         """
         if offer.ready:
             offer.ready.clear()
-            if not offer.suspended:
+            if not offer.withheld:
                 self._pools.leave(offer)
 
     def finish(self, slot: S) -> None:
@@ -279,37 +280,15 @@ class Broker(Generic[W, S]):
         @return: see L{more}.
         """
         was_full, offer.capacity, offer.watched = offer.full, capacity, True
-        if was_full and not offer.full and offer.ready and not offer.suspended:
+        if was_full and not offer.full and offer.ready and not offer.withheld:
             self._pools[offer.route].improve(offer)
         return self.more(offer.route)
-
-    def suspend(self, offer: Offer) -> None:
-        """
-        Match no more slots of an instance until L{restore}.
-        """
-        if not offer.suspended:
-            offer.suspended = True
-            if offer.ready:
-                self._pools.leave(offer)
-
-    def restore(self, offer: Offer) -> Match[W, S] | Probe[W, S] | Recall[W] | None:
-        """
-        Match the slots of a suspended instance again.
-
-        @return: as that of L{ready}.  After any decision was performed, see L{more}.
-        """
-        if offer.suspended:
-            offer.suspended = False
-            if offer.ready:
-                self._pools.enter(offer)
-                return self._recall(offer.route) or self.more(offer.route)
-        return None
 
     # Lines and pools
 
     def _finished(self, slot: S, offer: Offer) -> None:
         pool = None
-        if offer.ready and not offer.suspended:
+        if offer.ready and not offer.withheld:
             pool = self._pools[offer.route]
             if offer.in_flight == offer.capacity - 1:
                 pool.improve(offer)

@@ -34,6 +34,8 @@ class Offer:
     @ivar watched: the end of an exchange may change more than C{in_flight}.
     @ivar suspended: the instance took an exchange and did not accept it; it gets no
         more until it answers.
+    @ivar paused: its route is paused.
+    @ivar withheld: either of the two: its slots are not matched.
     """
 
     route: str
@@ -44,6 +46,8 @@ class Offer:
     capacity: int = UNLIMITED
     watched: bool = False
     suspended: bool = False
+    paused: bool = False
+    withheld: bool = False
 
     @property
     def full(self) -> bool:

@@ -31,7 +31,7 @@ class Pool(Generic[S]):
     then on both instances are watched.  Stale entries are dropped at the top, too, or when
     they are more than half of all.
 
-    @ivar offering: the number of instances that have a ready slot and are not suspended.
+    @ivar offering: the number of instances that have a ready slot and are not withheld.
     """
 
     __slots__ = ("_heap", "offering")
@@ -153,4 +153,4 @@ def _entry(offer: Offer) -> _Entry:
 
 
 def _offers(offer: Offer) -> bool:
-    return bool(offer.ready) and not offer.suspended
+    return bool(offer.ready) and not offer.withheld

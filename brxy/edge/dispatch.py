@@ -4,8 +4,11 @@ Where exchanges meet slots: what the slots report, and its consequences.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from brxy.broker.gates import STOPPED, Gate
+from brxy.edge.exchanges.refusals import stopped
 from brxy.edge.matching import DispatchSnapshot, Matching, Slot
 from brxy.scaler.instance import Instance, State
 from brxy.wire.frames import NOT_TAKEN_UP
@@ -103,6 +106,35 @@ class Dispatch(Matching):
         """
         self.supply.answers(instance)
         self.perform(instance.route, self._broker.restore(instance.offer))
+
+    def close(self, route: str, gate: Gate, instances: Iterable[Instance]) -> None:
+        """
+        Match no more exchanges of a route.  Those that run are finished.
+
+        @param instances: all of the route.
+        """
+        self.gates.close(route, gate)
+        for instance in instances:
+            self._broker.pause(instance.offer)
+        if gate.kind is STOPPED:
+            self.reject(route, stopped(gate.message))
+        # What waits needs no instances any more.
+        self.supply.needed(route, None)
+
+    def open(self, route: str, instances: Iterable[Instance]) -> bool:
+        """
+        Match the exchanges of a route again.
+
+        @param instances: all of the route.
+        @return: whether the route was closed.
+        """
+        if not self.gates.open(route):
+            return False
+        for instance in instances:
+            self.perform(route, self._broker.resume(instance.offer))
+        self.supply.needed(route, None)
+        self.drain()
+        return True
 
     def hello(self, slot: Any, hello: Hello) -> Welcome:
         """

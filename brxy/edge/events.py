@@ -20,6 +20,8 @@ __all__ = [
     "ClientsFull",
     "CommandEnded",
     "DialledIn",
+    "Draining",
+    "DrainingEnded",
     "Drains",
     "Event",
     "Events",
@@ -30,20 +32,24 @@ __all__ = [
     "NoNodeAdmitted",
     "NodeRefused",
     "Ordered",
+    "Paused",
     "ProxyRefused",
     "Ready",
     "RecoveryFailed",
     "ReloadFailed",
     "Reloading",
     "Responsive",
+    "Resumed",
     "Retires",
     "RollFailed",
     "RollStarted",
     "SlotDropped",
     "StartFailed",
     "StateNotSaved",
+    "Stopped",
     "Unclaimed",
     "Unresponsive",
+    "Woken",
 ]
 
 
@@ -107,6 +113,48 @@ class RollFailed(RouteEvent):
     """
 
     reason: str
+
+
+@frozen
+class Woken(RouteEvent):
+    """
+    An operator has instances of a route started.
+
+    @ivar count: how many at least are to be ready.
+    @ivar seconds: for how long.
+    """
+
+    count: int
+    seconds: float
+
+
+@frozen
+class Paused(RouteEvent):
+    """
+    An operator has the clients of a route held.
+
+    @ivar seconds: for how long at most.
+    """
+
+    seconds: float
+
+
+@frozen
+class Stopped(RouteEvent):
+    """
+    An operator has the clients of a route refused.
+
+    @ivar message: what they get.
+    """
+
+    message: str
+
+
+@frozen
+class Resumed(RouteEvent):
+    """
+    The clients of a route that was paused or stopped are served again.
+    """
 
 
 @frozen
@@ -313,6 +361,20 @@ class RecoveryFailed(Event):
 
     spawn: str
     reason: str
+
+
+@frozen
+class Draining(Event):
+    """
+    An operator has the edge prepare for its end.
+    """
+
+
+@frozen
+class DrainingEnded(Event):
+    """
+    The edge takes clients again.
+    """
 
 
 @frozen

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from attrs import frozen
 
 from brxy.broker.broker import Broker
 from brxy.broker.decisions import Match, Probe, Recall, Reject
-from brxy.broker.offer import Offer
+from brxy.broker.gates import STOPPED
 from brxy.edge.events import Events, ExchangeLost
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.refusals import (
@@ -21,11 +21,12 @@ from brxy.edge.exchanges.refusals import (
     TOO_MANY_HELD,
     TOO_MANY_HELD_FOR_ADDRESS,
     Refusal,
+    stopped,
 )
 from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import Exchange, Input
 from brxy.edge.records.records import Records
-from brxy.edge.supply import Supply
+from brxy.edge.supply import Slot, Supply
 from brxy.reactor.alarm import Alarm
 from brxy.reactor.deadlines import Deadlines
 from brxy.scaler.instance import Instance, State
@@ -42,21 +43,6 @@ _Decision = Match[Exchange, Any] | Probe[Exchange, Any] | Recall[Exchange]
 
 # A probe that was not taken up within this (seconds) finds its instance full.
 PATIENCE = 0.02
-
-
-class Slot(Protocol):
-    """
-    A slot, as it is matched with exchanges.
-    """
-
-    instance: Instance
-    offer: Offer
-
-    @property
-    def pulling(self) -> bool:
-        """
-        It takes exchanges.
-        """
 
 
 @frozen
@@ -109,6 +95,7 @@ class Matching:
     @ivar events: receives the events of exchanges.
     @ivar buffer: the bodies of requests that are collected before these wait for a slot.
     @ivar records: see L{brxy.edge.exchanges.ends.Dispatcher}.
+    @ivar gates: the routes that are paused or stopped.
     """
 
     supply: Supply
@@ -135,6 +122,7 @@ class Matching:
         self.events = events
         self.buffer = buffer
         self.records = records
+        self.gates = broker.gates
         self.leaving = False
         self.responses: Deadlines[HTTPCarrier] | None = None
         if response_timeout is not None:
@@ -158,7 +146,7 @@ class Matching:
             self._probe(decision)
         else:
             exchange.carrier.held()
-            refusal = self.supply.needed(exchange.route, exchange.address)
+            refusal = self._needs(exchange, exchange.address)
             if refusal is not None:
                 self._broker.cancel(exchange)
                 self._reject(exchange, refusal)
@@ -179,9 +167,24 @@ class Matching:
             self._probe(decision)
         else:
             exchange.carrier.held()
-            self.supply.needed(exchange.route, None)
+            refusal = self._needs(exchange, None)
+            if refusal is not None:
+                self._broker.cancel(exchange)
+                self._reject(exchange, refusal)
             self._alarm.set(self._broker.nextDeadline())
         self.drain()
+
+    def _needs(self, exchange: Exchange, waker: str | None) -> Refusal | None:
+        """
+        An exchange waits.
+
+        @param waker: the address of the client, if it has just come.
+        @return: why it may not wait, if it may not.
+        """
+        gate = self.gates.closed.get(exchange.route)
+        if gate is not None and gate.kind is STOPPED:
+            return stopped(gate.message)
+        return self.supply.needed(exchange.route, waker)
 
     def taken(self, exchange: Exchange) -> None:
         """
@@ -252,8 +255,11 @@ class Matching:
             slot = free.popleft()
             instance = slot.instance
             # A retired instance may not know yet that it is.
-            if instance.state is not _READY and not self.supply.pulls(instance):
-                continue
+            if instance.state is not _READY:
+                if not self.supply.pulls(instance):
+                    continue
+                if instance.route in self.gates.closed:
+                    self._broker.pause(instance.offer)
             decision = self._broker.ready(slot)
             if decision is None:
                 if self.supply.short:

@@ -28,8 +28,8 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from brxy.edge.admin.edgewide import reloadAll
 from brxy.edge.config.settings import EdgeSettings
-from brxy.edge.events import ReloadFailed, Reloading
 from brxy.edge.fleet.recovery import reportUnclaimed
 from brxy.edge.fleet.statelock import StateLock
 from brxy.edge.startstop import StoppingSpawned
@@ -133,12 +133,7 @@ class EdgeService(Service):
         Read the files that may change while the edge runs (SIGHUP).  What can't be used
         stays as it was.
         """
-        self.parts.events.emit(Reloading())
-        for reload in self.parts.reloads:
-            try:
-                reload()
-            except UsageError as error:
-                self.parts.events.emit(ReloadFailed(str(error)))
+        reloadAll(self.parts.reloads, self.parts.events)
 
     def stopService(self) -> Deferred[None]:
         """

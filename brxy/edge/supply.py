@@ -6,11 +6,27 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from brxy.broker.offer import Offer
 from brxy.edge.exchanges.refusals import Refusal
 from brxy.scaler.instance import Instance
 from brxy.wire.greeting import Hello, Welcome
 
-__all__ = ["Supply"]
+__all__ = ["Slot", "Supply"]
+
+
+class Slot(Protocol):
+    """
+    A slot, as it is matched with exchanges.
+    """
+
+    instance: Instance
+    offer: Offer
+
+    @property
+    def pulling(self) -> bool:
+        """
+        It takes exchanges.
+        """
 
 
 class Supply(Protocol):

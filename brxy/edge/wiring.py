@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from secrets import token_hex
-from time import time
 from typing import Any
 
 from attrs import frozen
 
 from brxy.broker.broker import Broker
 from brxy.edge.admin.certificates import Certificates
+from brxy.edge.admin.changing import Changing
+from brxy.edge.admin.edgewide import EdgeWide, reloadAll
 from brxy.edge.admin.following import Following
 from brxy.edge.admin.journal import Journal
 from brxy.edge.admin.ports import AdminAccess, AdminPorts, AdminToken
@@ -29,6 +29,7 @@ from brxy.edge.eventlog import LogListener
 from brxy.edge.events import Events
 from brxy.edge.exchanges.requestbuffer import RequestBuffer
 from brxy.edge.exchanges.table import Exchange
+from brxy.edge.fleet.making import makeKeeper, makeScaler, makeScaling
 from brxy.edge.fleet.scaling import Scaling
 from brxy.edge.fleet.statefile import StateFile, StateKeeper
 from brxy.edge.making.clientports import makeClientPorts
@@ -104,24 +105,24 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
     @raise UsageError: the state or another file can't be used.
     """
     events = Events([LogListener(), journal := Journal()])
-    shared = Shared(reactor)
-    state = StateFile(settings.state_dir)
+    shared, state = Shared(reactor), StateFile(settings.state_dir)
     files = _readFiles(settings, state, events)
-    broker = _makeBroker(settings)
-    scaler = _makeScaler(reactor, settings, broker)
-    keeper = _makeKeeper(reactor, state, scaler, events)
+    broker, named = _makeBroker(settings), _named(settings)
+    scaler = makeScaler(reactor, settings, named, broker.gates.waiting)
+    keeper = makeKeeper(reactor, state, scaler, events)
     records, writers = makeRecords(reactor, settings, scaler, events)
     dispatch = _makeDispatch(settings, shared, broker, events, records)
     slots = SlotFactory(shared, dispatch, events)
     nodes = NodePorts(reactor, settings, slots, files.node_tls, events)
-    scaling = _makeScaling(settings, shared, scaler, dispatch, state, files, nodes, keeper, events)
-    clients = makeClientPorts(
-        reactor, settings, shared, dispatch, scaler.present, files.certificates, events
+    scaling = makeScaling(
+        settings, shared, scaler, dispatch, state, files.access, keeper, nodes.dialEndpoint, events
     )
-    subject = Subject(state.edge_id, settings, _named(settings), dispatch, scaling, clients, nodes)
+    certificates, present = files.certificates, scaler.present
+    clients = makeClientPorts(reactor, settings, shared, dispatch, present, certificates, events)
+    subject = Subject(events, state, settings, named, dispatch, scaler, scaling, clients, nodes)
     sources = Sources(scaler.snapshots, dispatch.snapshot, clients.countAccepted, reactor.seconds)
-    metrics = makeMetrics(reactor, settings, _named(settings), sources, events, records)
-    admin = _makeAdmin(shared, files.admin, subject, journal, events, metrics)
+    metrics = makeMetrics(reactor, settings, named, sources, events, records)
+    admin = _makeAdmin(shared, files, subject, journal, metrics)
     return Parts(
         events=events,
         shared=shared,
@@ -163,48 +164,6 @@ def _readFiles(settings: EdgeSettings, state: StateFile, events: Events) -> _Fil
 
 def _shareToken(access: Access, path: str) -> None:
     access.share(readToken(path))
-
-
-def _makeScaler(reactor: Any, settings: EdgeSettings, broker: Broker[Exchange, Any]) -> Scaler:
-    return Scaler(
-        [spawn.rule for spawn in settings.spawns],
-        max_total=settings.max_total,
-        new_ticket=lambda: token_hex(8),
-        epoch=time() - reactor.seconds(),
-        start_timeout=settings.start_timeout,
-        named=_named(settings),
-        waiting=broker.held,
-    )
-
-
-def _makeKeeper(reactor: Any, state: StateFile, scaler: Scaler, events: Events) -> StateKeeper:
-    restarts = scaler.restarts
-    return StateKeeper(reactor, state, restarts.records, restarts.capacities.records, events)
-
-
-def _makeScaling(
-    settings: EdgeSettings,
-    shared: Shared,
-    scaler: Scaler,
-    dispatch: Dispatch,
-    state: StateFile,
-    files: _Files,
-    nodes: NodePorts,
-    keeper: StateKeeper,
-    events: Events,
-) -> Scaling:
-    return Scaling(
-        shared,
-        scaler,
-        dispatch,
-        edge_id=state.edge_id,
-        access=files.access,
-        limits=settings.limits,
-        spawnings={spawn.rule.name: spawn.spawning for spawn in settings.spawns},
-        endpoint=nodes.dialEndpoint,
-        changed=keeper.changed,
-        events=events,
-    )
 
 
 def _named(settings: EdgeSettings) -> list[str]:
@@ -251,21 +210,27 @@ def _makeDispatch(
 
 def _makeAdmin(
     shared: Shared,
-    access: AdminAccess,
+    files: _Files,
     subject: Subject,
     journal: Journal,
-    events: Events,
     metrics: EdgeMetrics | None,
 ) -> AdminPorts:
     """
     The admin API.
     """
+    reactor, events = shared.reactor, subject.events
     showing = Showing(subject, shared.seconds, lambda: ports.shown)
-    following = Following(shared.reactor, journal)
-    printing = Printing.of(shared.reactor, events, subject.settings)
-    certificates = Certificates(access.certificates)
-    handlers = (showing, following, printing, certificates)
+    changing = Changing(reactor, subject, showing, journal)
+    handlers = (
+        showing,
+        changing,
+        Following(reactor, journal),
+        EdgeWide(reactor, subject, partial(reloadAll, files.reloads, events)),
+        Printing.of(reactor, events, subject.settings),
+        Certificates(files.admin.certificates),
+    )
     endpoints = [each for some in handlers for each in some.endpoints()]
-    server = AdminServer(shared, [*endpoints, metricsEndpoint(shared.reactor, metrics)])
-    ports = AdminPorts(shared.reactor, subject.settings, server, access, events)
+    server = AdminServer(shared, [*endpoints, metricsEndpoint(reactor, metrics)])
+    leave = changing.leave
+    ports = AdminPorts(reactor, subject.settings, server, files.admin, events, leave)
     return ports

@@ -6,6 +6,7 @@ whether an order was a success.
 from __future__ import annotations
 
 from brxy.scaler.decisions import Decision, Newest, Retire, Stop
+from brxy.scaler.fleet import Fleet
 from brxy.scaler.instance import Change, Instance, State
 from brxy.scaler.learned import Capacities
 from brxy.scaler.ledger import Ledger
@@ -46,6 +47,12 @@ class Lifecycle:
         Whether an instance serves, or is going to.
         """
         return instance.state < State.DRAINING and not self.isCutOff(instance, now)
+
+    def countAlive(self, fleet: Fleet, now: float) -> int:
+        """
+        How many instances of a route serve, or are going to.
+        """
+        return sum(self.isAlive(each, now) for each in fleet.instances.values())
 
     def isCutOff(self, instance: Instance, now: float) -> bool:
         """

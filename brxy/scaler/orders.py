@@ -13,7 +13,7 @@ from brxy.scaler.learned import Capacities
 from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import Lifecycle
 from brxy.scaler.rules import Rule
-from brxy.scaler.shortage import KnownRoutes, Shortage
+from brxy.scaler.shortage import Floors, KnownRoutes, RoomMaker, Shortage
 
 __all__ = ["DOUBT", "Orders"]
 
@@ -46,10 +46,13 @@ class Orders:
         start_timeout: float,
         known_routes: KnownRoutes,
         waiting: Callable[[str], int],
+        floors: Floors,
     ) -> None:
         """
         @param waiting: how many exchanges wait for a route.
+        @param floors: the routes that must have some instances without that.
         """
+        self._floors = floors
         self._known_routes = known_routes
         self._waiting = waiting
         self._rules = rules
@@ -59,6 +62,7 @@ class Orders:
         self._max_total = max_total
         self._start_timeout = start_timeout
         self._shortage = Shortage()
+        self._rooms = RoomMaker(ledger, lifecycle, known_routes, floors)
         self._worklist: dict[str, None] = {}
 
     @property
@@ -177,12 +181,35 @@ class Orders:
             offered = sum(self._lifecycle.offers(each, now) for each in fleet.instances.values())
             if waiters > offered:
                 decisions += self._order(fleet, waiters - offered, now)
-        if not self._shortage.lacks(route):
+        if floor := self._floors.number(route, now):
+            decisions += self._keep(fleet, floor, now)
+        elif not self._shortage.lacks(route):
             self._ledger.forget(fleet, now)
         if was_short and not self._shortage.lacks(route):
             # The next route in line may have the room that this one needs no more.
             self._recountShort(1)
         return decisions
+
+    def _keep(self, fleet: Fleet, floor: int, now: float) -> list[Decision]:
+        """
+        Order what a route lacks of its minimum, as far as there is room.
+        """
+        decisions: list[Decision] = []
+        lacking = floor - self._lifecycle.countAlive(fleet, now)
+        for rule in fleet.rules:
+            orders = min(self._wanted(fleet, rule, lacking, now), self._room())
+            decisions += [self.spawn(fleet, rule, now) for _ in range(orders)]
+            lacking -= orders
+        if lacking > 0:
+            self._ledger.lookAt(fleet, now + DOUBT, now)
+        return decisions
+
+    def maximum(self, route: str) -> int:
+        """
+        How many instances of a route the rules allow.
+        """
+        named = [self._rules[rule].max_instances for rule in self._ledger.rules(route)]
+        return min(self._max_total, sum(named))
 
     def idled(self, instance: Instance) -> None:
         """
@@ -199,6 +226,8 @@ class Orders:
         self._shortage.instanceGone(instance)
         if instance.answered:
             self._known_routes.served(instance.route)
+        if instance.route in self._floors:
+            self.recount(instance.route)
         self._recountShort(self._room())
 
     def _recountShort(self, number: int) -> None:
@@ -249,7 +278,7 @@ class Orders:
                 break
         if lacking:
             self._shortage.add(fleet.route, lacking, fleet.route in self._known_routes)
-            decisions += self._makeRoom(fleet)
+            decisions += self._rooms.make(fleet, self._shortage, now)
         elif not decisions and self._isDoomed(fleet, now):
             decisions.append(_failure(fleet, now))
         elif missing > 0:
@@ -309,37 +338,6 @@ class Orders:
         pause = min(filter(None, pauses), default=0.0)
         if pause:
             self._ledger.lookAt(fleet, now + pause, now)
-
-    def _makeRoom(self, fleet: Fleet) -> list[Decision]:
-        """
-        Retire idle instances of routes that lack no room: those that are not the newest
-        first, of these those of later spawns, then older ones.
-        """
-        known = fleet.route in self._known_routes
-        number = self._shortage.unmet(known)
-        if not number:
-            return []
-        idle = [
-            each
-            for each in self._ledger.instances()
-            if self._lifecycle.isIdle(each)
-            and not self._shortage.lacks(each.route)
-            and (known or self._isOfSameWaker(each, fleet))
-        ]
-        idle.sort(key=lambda each: (each.newest, -each.rank, each.generation))
-        decisions: list[Decision] = []
-        for instance in idle[:number]:
-            self._shortage.instanceRetired(instance)
-            decisions += self._lifecycle.retire(instance)
-        return decisions
-
-    def _isOfSameWaker(self, instance: Instance, fleet: Fleet) -> bool:
-        """
-        Whether the same client woke this route and that of the instance: for a route that
-        is not known, no other instance has to go.
-        """
-        other = self._ledger.fleet(instance.route)
-        return other is not None and other.waker == fleet.waker
 
 
 def _failure(fleet: Fleet, now: float) -> Fail:

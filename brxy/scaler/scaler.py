@@ -22,7 +22,7 @@ from brxy.scaler.orders import Orders
 from brxy.scaler.restarts import Restarts
 from brxy.scaler.rolls import Rolls
 from brxy.scaler.rules import Rule, byName
-from brxy.scaler.shortage import KnownRoutes
+from brxy.scaler.shortage import Floors, KnownRoutes
 from brxy.scaler.snapshot import ScalerSnapshot, Snapshots
 
 __all__ = ["Scaler"]
@@ -36,6 +36,7 @@ class Scaler:
     that they return, in order.
 
     @ivar waiting: how many exchanges wait for a route now.
+    @ivar floors: the routes that have a minimum of instances for a time.
     @ivar restarts: what there is to remember over a restart of the edge.
     @ivar snapshots: reads what it knows, also of one route.
     @param rules: one for each spawn, first choice first.
@@ -60,6 +61,7 @@ class Scaler:
         waiting: Callable[[str], int],
     ) -> None:
         self.waiting = waiting
+        self.floors = Floors()
         named_rules = byName(rules)
         self._grace = grace
         self._agenda: Agenda[Instance | Fleet] = Agenda()
@@ -78,6 +80,7 @@ class Scaler:
             start_timeout,
             self._known_routes,
             waiting,
+            self.floors,
         )
         parts = (self._ledger, self._lifecycle, self._orders)
         self._rolls = Rolls(*parts)

@@ -1,6 +1,6 @@
 """
-The routes that need more instances than the global maximum allows, and those of them for
-which instances of others have to go.
+The routes that need more instances than the global maximum allows, those of them for
+which instances of others have to go, and those that must have some.
 """
 
 from __future__ import annotations
@@ -8,9 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from itertools import chain, islice
 
-from brxy.scaler.instance import Instance
+from attrs import frozen
 
-__all__ = ["KnownRoutes", "Shortage"]
+from brxy.scaler.decisions import Decision
+from brxy.scaler.fleet import Fleet
+from brxy.scaler.instance import Instance
+from brxy.scaler.ledger import Ledger
+from brxy.scaler.lifecycle import Lifecycle
+
+__all__ = ["Floors", "KnownRoutes", "RoomMaker", "Shortage"]
 
 
 class KnownRoutes:
@@ -131,3 +137,109 @@ class Shortage:
         """
         total = sum(self._known_routes.values()) if known else self._total
         return max(0, total - len(self._leaving))
+
+
+@frozen
+class _Floor:
+    number: int
+    until: float
+
+
+class Floors:
+    """
+    The routes that have a minimum of instances now.
+    """
+
+    def __init__(self) -> None:
+        self._floors: dict[str, _Floor] = {}
+
+    def set(self, route: str, number: int, until: float) -> None:
+        """
+        Have at least this many instances of a route until a time, in place of what was
+        set before.  The demand of the route must be counted then.
+        """
+        if number:
+            self._floors[route] = _Floor(number, until)
+        else:
+            self._floors.pop(route, None)
+
+    def clear(self) -> None:
+        """
+        No route must have any from now on.
+        """
+        self._floors.clear()
+
+    def __contains__(self, route: str) -> bool:
+        return route in self._floors
+
+    def number(self, route: str, now: float) -> int:
+        """
+        @return: how many instances a route must have now.
+        """
+        floor = self._floors.get(route)
+        if floor is None:
+            return 0
+        if floor.until <= now:
+            del self._floors[route]
+            return 0
+        return floor.number
+
+
+class RoomMaker:
+    """
+    Chooses which instances end so that another route may have one.
+    """
+
+    def __init__(
+        self, ledger: Ledger, lifecycle: Lifecycle, known_routes: KnownRoutes, floors: Floors
+    ) -> None:
+        """
+        @param floors: the routes that must have some instances in any case.
+        """
+        self._ledger = ledger
+        self._lifecycle = lifecycle
+        self._known_routes = known_routes
+        self._floors = floors
+
+    def make(self, fleet: Fleet, shortage: Shortage, now: float) -> list[Decision]:
+        """
+        Retire idle instances of routes that lack no room: those that are not the newest
+        first, of these those of later spawns, then older ones.
+        """
+        known = fleet.route in self._known_routes
+        number = shortage.unmet(known)
+        if not number:
+            return []
+        idle = [
+            each
+            for each in self._ledger.instances()
+            if self._lifecycle.isIdle(each)
+            and not shortage.lacks(each.route)
+            and (known or self._isOfSameWaker(each, fleet))
+        ]
+        idle.sort(key=lambda each: (each.newest, -each.rank, each.generation))
+        decisions: list[Decision] = []
+        for instance in idle:
+            # Another one of its route may have been retired a moment ago.
+            if number and not self._isKept(instance, now):
+                number -= 1
+                shortage.instanceRetired(instance)
+                decisions += self._lifecycle.retire(instance)
+        return decisions
+
+    def _isOfSameWaker(self, instance: Instance, fleet: Fleet) -> bool:
+        """
+        Whether the same client woke this route and that of the instance: for a route that
+        is not known, no other instance has to go.
+        """
+        other = self._ledger.fleet(instance.route)
+        return other is not None and other.waker == fleet.waker
+
+    def _isKept(self, instance: Instance, now: float) -> bool:
+        """
+        Whether its route has no instance beyond its minimum.
+        """
+        floor = self._floors.number(instance.route, now)
+        if not floor:
+            return False
+        return self._lifecycle.countAlive(self._ledger.fleetFor(instance.route), now) <= floor

@@ -160,6 +160,18 @@ class Snapshots:
         instance = None if fleet is None else fleet.instances.get(ticket)
         return None if instance is None else instance.spawn
 
+    def instance(self, ticket: str) -> Instance | None:
+        """
+        The instance with this ticket, unless it is gone.
+        """
+        return self._ledger.byTicket(ticket)
+
+    def maximum(self, route: str) -> int:
+        """
+        How many instances of a route the rules allow.
+        """
+        return self._orders.maximum(route)
+
     def all(self, now: float) -> ScalerSnapshot:
         """
         All there is.

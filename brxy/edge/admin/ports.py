@@ -93,7 +93,12 @@ class AdminPorts:
         server: AdminServer,
         access: AdminAccess,
         events: Events,
+        leave: Callable[[], None],
     ) -> None:
+        """
+        @param leave: called when the edge stops.
+        """
+        self._leave = leave
         self._reactor = reactor
         self._named = settings.admin
         self._state_dir = settings.state_dir if settings.private_admin else None
@@ -150,8 +155,12 @@ class AdminPorts:
         scheme = "https" if named.over_tls else "http"
         factory = self._factory(named, scheme, local=bool(path))
         port = listen(self._reactor, private(named.endpoint), factory, option=_OPTION)
+        try:
+            self._check(named, port.getHost())
+        except UsageError:
+            port.stopListening()
+            raise
         self._open.append((scheme, port))
-        self._check(named, port.getHost())
         self._events.emit(AdminListening(shown(scheme, port.getHost())))
 
     def _factory(self, named: AdminPort, scheme: str, local: bool) -> IProtocolFactory:
@@ -188,6 +197,7 @@ class AdminPorts:
         Close the ports, and end what is under way.
         """
         self._handshakes.stop()
+        self._leave()
         self._server.leave()
         for _, port in self._open:
             result: Any = port.stopListening()

@@ -6,14 +6,30 @@ Pure: it gets a request.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TypeVar
 
 from brxy.edge.admin.messages import Request
 from brxy.errors import BadRequest
 from brxy.values.routename import routeName
 from brxy.values.routepattern import covers
 
-__all__ = ["Page", "checkQuery", "choice", "covered", "hostOf", "pageOf"]
+__all__ = [
+    "Page",
+    "checkBody",
+    "checkQuery",
+    "choice",
+    "covered",
+    "given",
+    "hostOf",
+    "messageOf",
+    "pageOf",
+]
+
+_Value = TypeVar("_Value", int, float)
+
+# Characters of a message for clients.
+_LONGEST = 500
 
 _LIMIT = 100
 _MOST = 1000
@@ -40,6 +56,45 @@ def choice(request: Request, name: str, known: Sequence[str]) -> str:
     if value and value not in known:
         raise BadRequest(400, f"{name} is one of {', '.join(known)}, not {value!r}")
     return value
+
+
+def checkBody(request: Request, known: Collection[str]) -> None:
+    """
+    Refuse fields of a body that have no meaning here.
+
+    @raise BadRequest: there is one.
+    """
+    for name in request.body:
+        if name not in known:
+            fields = f"the fields here are {', '.join(known)}" if known else "no field is known"
+            raise BadRequest(400, f"{fields}, not {name!r}")
+
+
+def given(
+    request: Request, name: str, convert: Callable[[str], _Value], default: _Value
+) -> _Value:
+    """
+    @return: the value of a field of a body.
+    @raise BadRequest: it is none that can be used.
+    """
+    value = request.body.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise BadRequest(400, f"{name}: a number or a text is needed")
+    try:
+        return convert(str(value))
+    except ValueError as error:
+        raise BadRequest(400, f"{name}: {error}") from None
+
+
+def messageOf(request: Request) -> str:
+    """
+    @return: the message for clients in a body; C{""} without one.
+    @raise BadRequest: it is not one line of text.
+    """
+    message = request.body.get("message", "")
+    if not isinstance(message, str) or len(message) > _LONGEST or not message.isprintable():
+        raise BadRequest(400, f"message: one line with at most {_LONGEST} characters is needed")
+    return message
 
 
 def hostOf(request: Request) -> str:

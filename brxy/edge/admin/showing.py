@@ -18,11 +18,14 @@ from brxy.edge.admin.table import Endpoint
 from brxy.edge.admin.views import STATES, instanceView, routeView
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.dispatch import Dispatch, DispatchSnapshot
+from brxy.edge.events import Events
 from brxy.edge.fleet.scaling import Scaling
+from brxy.edge.fleet.statefile import StateFile
 from brxy.edge.ports import ClientPorts, NodePorts
 from brxy.errors import BadRequest
 from brxy.scaler.instance import State
-from brxy.scaler.snapshot import ScalerSnapshot
+from brxy.scaler.scaler import Scaler
+from brxy.scaler.snapshot import RouteSnapshot, ScalerSnapshot
 
 __all__ = ["Showing", "Subject"]
 
@@ -34,14 +37,17 @@ class Subject:
     """
     The edge that the API is about.
 
-    @ivar edge_id: its name.
+    @ivar events: where what is changed is reported.
+    @ivar state: has its name.
     @ivar named: the routes that its settings name.
     """
 
-    edge_id: str
+    events: Events
+    state: StateFile
     settings: EdgeSettings
     named: Iterable[str]
     dispatch: Dispatch
+    scaler: Scaler
     scaling: Scaling
     clients: ClientPorts
     nodes: NodePorts
@@ -110,7 +116,7 @@ class Showing:
         return asJSON(
             {
                 "version": __version__,
-                "edge": subject.edge_id,
+                "edge": subject.state.edge_id,
                 "pid": os.getpid(),
                 "started": round(time() - uptime, 3),
                 "uptime": round(uptime, 3),
@@ -143,7 +149,7 @@ class Showing:
         known = self._subject.scaling.snapshot()
         found: list[dict[str, Any]] = []
         for host in covered(self._hosts(known), request.query.get("host", "")):
-            view = self._view(host, known)
+            view = self._view(host, known.routes.get(host))
             if host > page.after and (not state or view["state"] == state):
                 found.append(view)
             if len(found) > page.limit:
@@ -157,21 +163,41 @@ class Showing:
         One route, with its instances.
         """
         checkQuery(request, ())
+        return asJSON(self.one(self.known(request)))
+
+    def known(self, request: Request) -> str:
+        """
+        @return: the route in the path of a request.
+        @raise BadRequest: the edge does not serve it.
+        """
         host = hostOf(request)
-        known = self._subject.scaling.snapshot()
-        if host not in self._hosts(known):
-            raise BadRequest(404, f"nothing is known of the route {host}")
-        found = known.routes.get(host)
+        subject = self._subject
+        if (
+            host in subject.named
+            or subject.scaler.knows(host)
+            or subject.scaler.snapshots.maximum(host)
+            or subject.dispatch.held(host)
+            or subject.dispatch.gates.state(host)
+        ):
+            return host
+        raise BadRequest(404, f"nothing is known of the route {host}")
+
+    def one(self, host: str) -> dict[str, Any]:
+        """
+        @return: a route with its instances.
+        """
+        found = self._subject.scaler.snapshots.route(host, self._seconds())
         instances = [] if found is None else [instanceView(host, each) for each in found.instances]
-        return asJSON({**self._view(host, known), "instance_list": instances})
+        return {**self._view(host, found), "instance_list": instances}
 
     def _hosts(self, known: ScalerSnapshot) -> set[str]:
         held = self._subject.dispatch.snapshot().held
-        return {*known.routes, *self._subject.named, *held}
+        closed = self._subject.dispatch.gates.closed
+        return {*known.routes, *self._subject.named, *held, *closed}
 
-    def _view(self, host: str, known: ScalerSnapshot) -> dict[str, Any]:
-        held = self._subject.dispatch.held(host)
-        return routeView(host, known.routes.get(host), held, "")
+    def _view(self, host: str, found: RouteSnapshot | None) -> dict[str, Any]:
+        dispatch = self._subject.dispatch
+        return routeView(host, found, dispatch.held(host), dispatch.gates.state(host))
 
     # Instances
 
@@ -203,10 +229,12 @@ class Showing:
         """
         checkQuery(request, ())
         ticket = request.parts["ticket"]
-        for host, found in self._subject.scaling.snapshot().routes.items():
-            for each in found.instances:
+        instance = self._subject.scaler.snapshots.instance(ticket)
+        if instance is not None:
+            found = self._subject.scaler.snapshots.route(instance.route, self._seconds())
+            for each in () if found is None else found.instances:
                 if each.ticket == ticket:
-                    return asJSON(instanceView(host, each))
+                    return asJSON(instanceView(instance.route, each))
         raise BadRequest(404, "there is no instance with this ticket")
 
 

@@ -17,11 +17,13 @@ __all__ = [
     "LOST",
     "NO_SUCH_APP",
     "REQUEST_TOO_SLOW",
+    "ROUTE_STOPPED",
     "TOO_MANY_HELD",
     "TOO_MANY_HELD_FOR_ADDRESS",
     "TOO_MANY_ROUTES",
     "TOO_MANY_WOKEN",
     "Refusal",
+    "stopped",
 ]
 
 
@@ -67,3 +69,13 @@ TOO_MANY_WOKEN = Refusal(429, "you have too many apps started")
 APP_NOT_STARTED = Refusal(503, "the app can't be started now")
 HELD_TOO_LONG = Refusal(503, "no instance became free in time", 1)
 LEAVING = Refusal(503, "the edge is going down", 1)
+ROUTE_STOPPED = Refusal(503, "this app is stopped for now")
+
+
+def stopped(message: str) -> Refusal:
+    """
+    The answer for a route that was stopped.
+
+    @param message: what its operator says; C{""} for nothing.
+    """
+    return evolve(ROUTE_STOPPED, text=message) if message else ROUTE_STOPPED

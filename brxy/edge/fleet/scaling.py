@@ -118,7 +118,7 @@ class Scaling:
         instances = self._scaler.instances(route)
         if first and not doomed and not any(each.state is State.READY for each in instances):
             self._events.emit(happened.Holding(route))
-        self._perform(decisions)
+        self.perform(decisions)
         return None
 
     def waiterLeft(self, route: str) -> None:
@@ -127,31 +127,31 @@ class Scaling:
         """
         # A route without waiters lacks no instances.
         if self.short and not self._scaler.waiting(route):
-            self._perform(self._scaler.demand(route, self._seconds()))
+            self.perform(self._scaler.demand(route, self._seconds()))
 
     def idled(self, instance: Instance) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
-        self._perform(self._scaler.idled(instance, self._seconds()))
+        self.perform(self._scaler.idled(instance, self._seconds()))
 
     def answered(self, instance: Instance) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
-        self._perform(self._scaler.answered(instance, self._seconds()))
+        self.perform(self._scaler.answered(instance, self._seconds()))
 
     def resized(self, instance: Instance, capacity: int) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
-        self._perform(self._scaler.resized(instance, capacity, self._seconds()))
+        self.perform(self._scaler.resized(instance, capacity, self._seconds()))
 
     def full(self, instance: Instance, refused: bool = False) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
-        self._perform(self._scaler.full(instance, refused, self._seconds()))
+        self.perform(self._scaler.full(instance, refused, self._seconds()))
 
     # Slots
 
@@ -165,7 +165,7 @@ class Scaling:
         if self._leaving:
             raise NodeRefused("the edge is leaving")
         if hello.ended:
-            self._perform(_endedEarly(self._scaler, hello, self._seconds()))
+            self.perform(_endedEarly(self._scaler, hello, self._seconds()))
             raise NodeEnded(hello.ended)
         instance, decisions = self._scaler.hello(
             hello.ticket,
@@ -181,7 +181,7 @@ class Scaling:
             self._events.emit(happened.DialledIn(instance.route, instance.ticket, hello.instance))
         reach = self._reaches.node(instance, bool(hello.ticket))
         self._changed()
-        self._perform(decisions)
+        self.perform(decisions)
         # From here on, since WELCOME says whether it is the newest.
         reach.slots.add(slot)
         return Welcome(VERSION, self._edge_id, instance.generation, instance.newest)
@@ -192,7 +192,7 @@ class Scaling:
         """
         now = self._seconds()
         first = instance.ready_since is None
-        self._perform(self._scaler.ready(instance, now))
+        self.perform(self._scaler.ready(instance, now))
         # Performing may have changed it again.
         if (pulls := instance.state == State.READY) and first:
             took = now - instance.ordered_at
@@ -210,21 +210,21 @@ class Scaling:
         if instance.state == State.READY and not pulls:
             if not refusal:
                 self._events.emit(happened.Drains(instance.route, instance.ticket))
-            self._perform(self._scaler.unready(instance, self._seconds()))
+            self.perform(self._scaler.unready(instance, self._seconds()))
 
     def closed(self, slot: Greeted) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
         self._reaches.closed(slot)
-        self._perform(self._scaler.slotClosed(slot.instance, self._seconds()))
+        self.perform(self._scaler.slotClosed(slot.instance, self._seconds()))
 
     def silent(self, instance: Instance) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
         self._events.emit(happened.Unresponsive(instance.route, instance.ticket))
-        self._perform(self._scaler.demand(instance.route, self._seconds()))
+        self.perform(self._scaler.demand(instance.route, self._seconds()))
 
     def answers(self, instance: Instance) -> None:
         """
@@ -237,7 +237,7 @@ class Scaling:
         See L{brxy.edge.supply.Supply}.
         """
         self._events.emit(happened.RollStarted(route))
-        self._perform(self._scaler.roll(route, self._seconds()))
+        self.perform(self._scaler.roll(route, self._seconds()))
 
     def rollAll(self) -> None:
         """
@@ -270,7 +270,7 @@ class Scaling:
         )
         self._reaches.front(instance, front)
         self._changed()
-        self._perform(self._scaler.fronted(instance.ticket, self._seconds()))
+        self.perform(self._scaler.fronted(instance.ticket, self._seconds()))
         # A decision is made only for a change; a node learns this from WELCOME.
         front.setNewest(instance.newest)
         front.start()
@@ -279,7 +279,7 @@ class Scaling:
         """
         See L{brxy.edge.fleet.starter.Owner}.
         """
-        self._perform(
+        self.perform(
             self._scaler.gone(instance.ticket, gone.reason, gone.detached, self._seconds())
         )
         if instance.state != State.GONE:
@@ -289,32 +289,31 @@ class Scaling:
         """
         See L{brxy.edge.fleet.starter.Owner}.
         """
-        self._perform(self._scaler.withdrawn(instance.ticket, self._seconds()))
+        self.perform(self._scaler.withdrawn(instance.ticket, self._seconds()))
 
     def unfound(self, instance: Instance) -> None:
         """
         See L{brxy.edge.fleet.starter.Owner}.
         """
-        self._perform(self._scaler.unfound(instance.ticket, self._seconds()))
+        self.perform(self._scaler.unfound(instance.ticket, self._seconds()))
 
     def failed(self, instance: Instance, reason: str) -> None:
         """
         See L{brxy.edge.fleet.starter.Owner}.
         """
         self._events.emit(happened.StartFailed(instance.route, instance.ticket, reason))
-        self._perform(self._scaler.gone(instance.ticket, reason, False, self._seconds()))
+        self.perform(self._scaler.gone(instance.ticket, reason, False, self._seconds()))
 
-    # Time
-
-    def _perform(self, decisions: Iterable[Decision]) -> None:
+    def perform(self, decisions: Iterable[Decision]) -> None:
+        """
+        Perform decisions of the scaler.
+        """
         self.short = self._scaler.short
         self._performer.perform(decisions)
         self._alarm.set(self._scaler.nextDeadline())
 
     def _tick(self) -> None:
-        self._perform(self._scaler.tick(self._seconds()))
-
-    # All of it
+        self.perform(self._scaler.tick(self._seconds()))
 
     def snapshot(self) -> ScalerSnapshot:
         """
@@ -330,6 +329,7 @@ class Scaling:
         node is admitted any more.
         """
         self._leaving = True
+        self._scaler.floors.clear()
         self._reaches.sayGoodbye()
 
     def stop(self) -> None:

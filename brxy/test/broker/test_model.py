@@ -60,6 +60,8 @@ class BrokerMachine(RuleBasedStateMachine):
             for route in self.ROUTES
             for ticket, generation, rank in (("a", 1, 0), ("b", 1, 0), ("c", 2, 0), ("d", 3, 1))
         ]
+        self.suspended: set[Instance] = set()
+        self.paused: set[Instance] = set()
         self.flights = dict.fromkeys(self.instances, 0)
         self.capacities: dict[Instance, float] = dict.fromkeys(self.instances, math.inf)
         for instance, capacity in zip(self.instances, self.CAPACITIES * 2, strict=True):
@@ -70,11 +72,15 @@ class BrokerMachine(RuleBasedStateMachine):
 
     # The model
 
+    @property
+    def withheld(self) -> set[Instance]:
+        return self.suspended | self.paused
+
     def offered(self, route: str) -> list[FakeSlot]:
         return [
             slot
             for slot in self.idle
-            if slot.instance.route == route and not slot.instance.offer.suspended
+            if slot.instance.route == route and slot.instance not in self.withheld
         ]
 
     def isFull(self, instance: Instance) -> bool:
@@ -225,7 +231,7 @@ class BrokerMachine(RuleBasedStateMachine):
         self.resting.remove(slot)
         self.idle.append(slot)
         decision = self.broker.ready(slot)
-        if slot.instance.offer.suspended:
+        if slot.instance in self.withheld:
             assert decision is None
         else:
             self.follow(slot.instance.route, decision, at_once)
@@ -276,15 +282,38 @@ class BrokerMachine(RuleBasedStateMachine):
 
     @rule(choice=st.integers(0, 7))
     def suspend(self, choice: int) -> None:
+        self.suspended.add(self.instances[choice])
         self.broker.suspend(self.instances[choice].offer)
 
     @rule(choice=st.integers(0, 7), at_once=st.booleans())
     def restore(self, choice: int, at_once: bool) -> None:
         instance = self.instances[choice]
-        suspended = instance.offer.suspended
+        before = instance in self.withheld
+        self.suspended.discard(instance)
+        self.matchedAgain(instance, before, self.broker.restore(instance.offer), at_once)
+
+    @rule(route=st.sampled_from(ROUTES))
+    def pause(self, route: str) -> None:
+        for instance in self.instances:
+            if instance.route == route:
+                self.paused.add(instance)
+                self.broker.pause(instance.offer)
+
+    @rule(choice=st.integers(0, 7), at_once=st.booleans())
+    def resume(self, choice: int, at_once: bool) -> None:
+        instance = self.instances[choice]
+        before = instance in self.withheld
+        self.paused.discard(instance)
+        self.matchedAgain(instance, before, self.broker.resume(instance.offer), at_once)
+
+    def matchedAgain(
+        self, instance: Instance, before: bool, decision: object, at_once: bool
+    ) -> None:
+        """
+        @param before: it was withheld before.
+        """
         mine = [slot for slot in self.idle if slot.instance is instance]
-        decision = self.broker.restore(instance.offer)
-        if suspended and mine:
+        if before and instance not in self.withheld and mine:
             self.follow(instance.route, decision, at_once)
         else:
             assert decision is None
@@ -376,6 +405,7 @@ class BrokerMachine(RuleBasedStateMachine):
     def counts(self) -> None:
         for instance in self.instances:
             assert instance.offer.in_flight == self.flights[instance]
+            assert instance.offer.suspended is (instance in self.suspended)
         for route in self.ROUTES:
             assert self.broker.held(route) == len(self.held(route))
         snapshot = self.broker.snapshot()
@@ -439,7 +469,7 @@ class ModelTests(SynchronousTestCase):
 
     def _step(self, machine: BrokerMachine, choices: random.Random) -> None:
         number = choices.randrange(100)
-        kind = choices.randrange(30)
+        kind = choices.randrange(33)
         if kind < 8:
             machine.wait(choices.choice(machine.ROUTES))
         elif kind < 14 and machine.resting:
@@ -469,5 +499,9 @@ class ModelTests(SynchronousTestCase):
                 machine.leave(number, number % 2 == 0, number % 3 == 0)
         elif kind == 28 and machine.probed:
             machine.stand(number, number % 3 == 0)
+        elif kind == 30 and number < 40:
+            machine.pause(choices.choice(machine.ROUTES))
+        elif kind > 30:
+            machine.resume(number % 8, number % 3 == 0)
         elif machine.closing:
             machine.close(number)

@@ -9,12 +9,14 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.broker import Broker
+from brxy.broker.gates import PAUSED, STOPPED, Gate
 from brxy.broker.offer import Offer
 from brxy.edge.dispatch import Dispatch
 from brxy.edge.events import Event, Events, ExchangeLost
 from brxy.edge.exchanges.refusals import (
     HELD_TOO_LONG,
     LEAVING,
+    ROUTE_STOPPED,
     TOO_MANY_HELD,
     TOO_MANY_WOKEN,
     Refusal,
@@ -302,6 +304,77 @@ class DispatchTests(_DispatchBase):
         self.dispatch.answers(self.instance)
         self.dispatch.silent(self.instance)
         self.assertEqual([name for name, _ in self.supply.calls], ["silent", "answers", "silent"])
+
+    def test_paused(self) -> None:
+        """
+        While its route is paused, an instance finishes what it has and gets nothing; what
+        waits needs no instances.
+        """
+        self.dispatch.free(self.slot)
+        self.dispatch.free(self.other)
+        self.wait("a")
+        self.dispatch.close("r", Gate(PAUSED), [self.instance])
+        self.wait("b")
+        self.dispatch.exchangeOver(self.other)
+        self.dispatch.drain()
+        self.assertEqual(self.log, [("a", self.other)])
+        self.assertEqual((self.dispatch.held("r"), self.dispatch.gates.waiting("r")), (1, 0))
+        self.assertTrue(self.dispatch.open("r", [self.instance]))
+        self.assertEqual(self.log, [("a", self.other), ("b", self.other)])
+        self.assertFalse(self.dispatch.open("r", [self.instance]))
+
+    def test_pausedAnew(self) -> None:
+        """
+        So does an instance that becomes ready while its route is paused.
+        """
+        self.instance.change(Change.UNREADY)
+        self.dispatch.close("r", Gate(PAUSED), [])
+        self.wait("a")
+        self.dispatch.free(self.slot)
+        self.assertEqual(self.log, [])
+        self.assertEqual(self.dispatch.gates.waiting("r"), 0)
+        self.dispatch.open("r", [self.instance])
+        self.assertEqual(self.log, [("a", self.slot)])
+
+    def test_pausedSilent(self) -> None:
+        """
+        An instance that answers again gets nothing before its route is resumed, and one of
+        a route that is resumed nothing before it answers.
+        """
+        self.dispatch.free(self.slot)
+        self.dispatch.silent(self.instance)
+        self.dispatch.close("r", Gate(PAUSED), [self.instance])
+        self.wait("a")
+        self.dispatch.answers(self.instance)
+        self.assertEqual(self.log, [])
+        self.dispatch.silent(self.instance)
+        self.dispatch.open("r", [self.instance])
+        self.assertEqual(self.log, [])
+        self.dispatch.answers(self.instance)
+        self.assertEqual(self.log, [("a", self.slot)])
+
+    def test_stopped(self) -> None:
+        """
+        The clients of a route that is stopped are refused, those that wait, that come, and
+        whose exchange would be offered again; with a message, if there is one.
+        """
+        self.dispatch.free(self.slot)
+        first = self.wait("a")
+        self.wait("b")
+        gate = Gate(STOPPED, "back at noon")
+        self.dispatch.close("r", gate, [self.instance])
+        self.wait("c")
+        self.dispatch.exchangeOver(self.slot)
+        self.dispatch.requeue(first)
+        refusal = Refusal(503, "back at noon")
+        expected = [("a", self.slot), *((name, refusal) for name in "bca")]
+        self.assertEqual(self.log, expected)
+        self.dispatch.close("r", Gate(STOPPED), [self.instance])
+        self.wait("d")
+        self.assertEqual(self.log[-1], ("d", ROUTE_STOPPED))
+        self.dispatch.open("r", [self.instance])
+        self.wait("e")
+        self.assertEqual(self.log[-1], ("e", self.slot))
 
     def test_stopping(self) -> None:
         """

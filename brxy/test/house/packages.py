@@ -72,7 +72,7 @@ EDGE_PARTS = {
     "routes": "",
     "supply": "exchanges",
     "matching": "supply exchanges records events",
-    "dispatch": "matching supply",
+    "dispatch": "matching supply exchanges",
     "endpoints": "",
     "nodesocket": "endpoints",
     "ports": "clients slots nodesocket endpoints config events startstop",

@@ -50,6 +50,9 @@ class ScalerMachine(RuleBasedStateMachine):
 
     max_total = 5
 
+    #: A route had a minimum of instances at some time.
+    woken = False
+
     def __init__(self) -> None:
         super().__init__()
         self.edge = FakeEdge(self.spawns, self.max_total)
@@ -78,7 +81,8 @@ class ScalerMachine(RuleBasedStateMachine):
             spawned = self.edge.hold(number, route)
         for each in spawned:
             assert self.isItsTurn(each)
-        if len(self.edge.failures) == before and offers >= self.edge.waiting[route]:
+        enough = offers >= self.edge.waiting[route] and not self.woken
+        if len(self.edge.failures) == before and enough:
             assert not spawned
 
     @rule(route=routes)
@@ -198,7 +202,7 @@ class ScalerMachine(RuleBasedStateMachine):
         before, failures = len(self.edge.spawned), len(self.edge.failures)
         yield
         orders = self.edge.spawned[before:]
-        if orders and len(self.edge.failures) == failures:
+        if orders and len(self.edge.failures) == failures and not self.woken:
             assert {each.route for each in orders} == {route}
             without = self.offers(route) - sum(self.expected(each) for each in orders)
             assert self.edge.waiting[route] > without + sum(map(self.expected, orders[:-1]))
@@ -316,6 +320,40 @@ class ScalerMachine(RuleBasedStateMachine):
         assert self.edge.scaler.nextDeadline() is None
         assert self.edge.snapshot().routes == {}
         assert self.edge.snapshot().rolling == set()
+
+
+class WakingMachine(ScalerMachine):
+    """
+    The same with routes that have a minimum of instances for a time.
+    """
+
+    @rule(route=routes, number=st.integers(0, 6), seconds=st.sampled_from([0.0, 2.0, 30.0]))
+    def wake(self, route: str, number: int, seconds: float) -> None:
+        self.woken = True
+        self.edge.scaler.floors.set(route, number, self.edge.now + seconds)
+        self.edge.demand(route)
+
+    @invariant()
+    def kept(self) -> None:
+        """
+        A route has its minimum of instances, or a limit is reached.
+        """
+        for route in ROUTES:
+            alive = [
+                each
+                for each in self.edge.scaler.instances(route)
+                if each.state in LIVE
+                and not (each.lost_at is not None and each.lost_at + 5.0 <= self.edge.now)
+            ]
+            if len(alive) < self.edge.scaler.floors.number(route, self.edge.now):
+                spawns = self.edge.snapshot().routes[route].spawns
+                open_breakers = any(each.allowed == 0 for each in spawns)
+                assert open_breakers or self.isLimited(route), route
+
+    def teardown(self) -> None:
+        for route in ROUTES:
+            self.edge.scaler.floors.set(route, 0, 0.0)
+        super().teardown()
 
 
 class LearningMachine(ScalerMachine):
@@ -466,3 +504,9 @@ class ModelTests(SynchronousTestCase):
         what is known calls for, and what a full instance leaves is ordered at once.
         """
         run_state_machine_as_test(LearningMachine, settings=SETTINGS)
+
+    def test_waking(self) -> None:
+        """
+        Routes have the minimum of instances that they must have, within the limits.
+        """
+        run_state_machine_as_test(WakingMachine, settings=SETTINGS)

@@ -34,7 +34,7 @@ class FollowingTests(SynchronousTestCase):
             self.journal(Holding(host))
         self.admin.settle()
 
-    def follow(self, query: str = "", client: AdminClient | None = None, **fields: str) -> Any:
+    def follow(self, query: str = "", client: AdminClient | None = None, **fields: Any) -> Any:
         return self.admin.send(ask(f"/v1/events{query}", **fields), client=client)
 
     def sent(self, client: AdminClient) -> list[dict[str, Any]]:
@@ -91,12 +91,13 @@ class FollowingTests(SynchronousTestCase):
         has had nothing.
         """
         self.emit("a", "b", "c")
-        for fields, query, routes in (
+        cases: list[tuple[dict[str, Any], str, str]] = [
             ({"Last_Event_ID": f"{self.journal.run}-2"}, "", "c"),
             ({}, f"?after={self.journal.run}-1", "bc"),
             ({"Last_Event_ID": f"{self.journal.run}-99"}, "", ""),
             ({"Last_Event_ID": "0000-2"}, "", "abc"),
-        ):
+        ]
+        for fields, query, routes in cases:
             client = self.follow(query, **fields)
             self.assertEqual("".join(each["route"] for each in self.sent(client)), routes)
         for wrong in ("2", "x-y", f"{self.journal.run}-²"):
