@@ -55,24 +55,15 @@ class Changing:
         """
         What answers which request.
         """
-        routes = {
-            "wake": self.wake,
-            "roll": self.roll,
-            "drain": self.drain,
-            "pause": self.pause,
-            "resume": self.resume,
-            "stop": self.stop,
-        }
-        instances = {"retire": self.retire, "kill": self.kill}
         return [
-            *(
-                Endpoint("POST", f"/v1/routes/{{host}}/{name}", each)
-                for name, each in routes.items()
-            ),
-            *(
-                Endpoint("POST", f"/v1/instances/{{ticket}}/{name}", each)
-                for name, each in instances.items()
-            ),
+            Endpoint("POST", "/v1/routes/{host}/wake", self.wake),
+            Endpoint("POST", "/v1/routes/{host}/roll", self.roll),
+            Endpoint("POST", "/v1/routes/{host}/drain", self.drain),
+            Endpoint("POST", "/v1/routes/{host}/pause", self.pause),
+            Endpoint("POST", "/v1/routes/{host}/resume", self.resume),
+            Endpoint("POST", "/v1/routes/{host}/stop", self.stop),
+            Endpoint("POST", "/v1/instances/{ticket}/retire", self.retire),
+            Endpoint("POST", "/v1/instances/{ticket}/kill", self.kill),
         ]
 
     def leave(self) -> None:
@@ -129,6 +120,7 @@ class Changing:
         """
         host, waits = self._begin(request, "timeout")
         timeout = given(request, "timeout", positive, _TIMEOUT)
+        self._subject.scaler.floors.set(host, 0, 0.0)
         leaving = self._instances(host)
         for each in leaving:
             self._subject.scaling.withdrawn(each)
@@ -159,6 +151,7 @@ class Changing:
         host, waits = self._begin(request, "message", "timeout")
         timeout = given(request, "timeout", positive, _TIMEOUT)
         message = messageOf(request)
+        self._subject.scaler.floors.set(host, 0, 0.0)
         self._close(host, Gate(STOPPED, message))
         self._emit(Stopped(host, message))
         if waits and not await self._until(lambda: self._isQuiet(host), timeout):

@@ -4,9 +4,12 @@ The ports of the admin API.
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 from collections.abc import Callable
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -16,11 +19,10 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from brxy.edge.admin.door import Door
 from brxy.edge.admin.server import AdminFactory, AdminServer
-from brxy.edge.admin.socket import clearSocket, socketEndpoint
 from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.config.adminport import AdminPort
 from brxy.edge.config.settings import EdgeSettings
-from brxy.edge.endpoints import checkOpenable, listen, private, shown
+from brxy.edge.endpoints import checkOpenable, endpointText, listen, private, shown
 from brxy.edge.events import Events
 from brxy.edge.startstop import AdminListening, AdminUnavailable
 from brxy.errors import UsageError
@@ -28,7 +30,12 @@ from brxy.program.tokenfile import makeToken, readToken
 from brxy.tls.alpn import ALPN
 from brxy.tls.handshakes import Handshakes, encrypted
 
-__all__ = ["AdminAccess", "AdminPorts", "AdminToken"]
+__all__ = ["AdminAccess", "AdminPorts", "AdminToken", "clearSocket"]
+
+_NAME = "admin.sock"
+
+# Bytes of a socket's path, see unix(7).
+_LONGEST = 107
 
 _OPTION = "--admin"
 _TOKEN_OPTION = "--admin-token-file"
@@ -142,7 +149,7 @@ class AdminPorts:
         """
         if self._state_dir is not None:
             try:
-                self._listen(AdminPort(socketEndpoint(self._state_dir)))
+                self._listen(AdminPort(_socketEndpoint(self._state_dir)))
             except UsageError as error:
                 self._events.emit(AdminUnavailable(str(error)))
         for each in self._named:
@@ -217,3 +224,41 @@ def _path(endpoint: str) -> str:
     """
     match = _UNIX.match(endpoint)
     return re.sub(r"\\(.)", r"\1", match[1]) if match else ""
+
+
+def _socketEndpoint(state_dir: str) -> str:
+    """
+    @return: the server endpoint of the socket in a state folder.
+    @raise UsageError: the path is too long for a socket.
+    """
+    path = Path(os.path.abspath(state_dir), _NAME)
+    if len(os.fsencode(path)) > _LONGEST:
+        raise UsageError(f"{path}: the path is too long for a socket; give --admin unix:PATH")
+    return f"unix:{endpointText(os.fspath(path))}:mode=600:lockfile=0"
+
+
+def clearSocket(path: str) -> None:
+    """
+    Remove a socket that an edge has left which was killed.
+
+    @raise UsageError: a process listens there, or it can't be removed.
+    """
+    try:
+        if not Path(path).is_socket():
+            return
+        with socket.socket(socket.AF_UNIX) as probing:
+            probing.settimeout(1.0)
+            probing.connect(path)
+    except (ConnectionRefusedError, FileNotFoundError):
+        _remove(path)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    else:
+        raise UsageError(f"{path}: another process listens there")
+
+
+def _remove(path: str) -> None:
+    try:
+        Path(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None

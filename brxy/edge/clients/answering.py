@@ -20,7 +20,7 @@ from brxy.http.messages import (
     renderSecured,
 )
 
-__all__ = ["DATE", "VIA", "Answers", "DateLine", "Interceptor", "Reply"]
+__all__ = ["DATE", "VIA", "Answers", "DateLine", "HealthCheck", "Interceptor", "Reply"]
 
 VIA = b"1.1 brxy"
 
@@ -71,6 +71,28 @@ class Reply:
 #: scheme by which the client connected (C{b"http"} or C{b"https"}), and returns a reply,
 #: or L{None} to leave the request to the next interceptor or to the app.
 Interceptor = Callable[[RequestHead, bytes], Reply | None]
+
+
+class HealthCheck:
+    """
+    An L{Interceptor} that answers one path itself, on every host.  So a load balancer can
+    check the edge without starting an app.
+    """
+
+    def __init__(self, path: str, leaving: Callable[[], bool]) -> None:
+        """
+        @param leaving: returns whether the edge takes no more clients.
+        """
+        self._path = path.encode("ascii")
+        self._leaving = leaving
+
+    def __call__(self, head: RequestHead, scheme: bytes) -> Reply | None:
+        """
+        @return: the answer to a check, or L{None}.
+        """
+        if head.target.partition(b"?")[0] != self._path:
+            return None
+        return Reply(503, "draining") if self._leaving() else Reply(200, "ok")
 
 
 Render = Callable[[ResponseHead, bool, bool, bytes, Callable[[], bytes]], bytes]

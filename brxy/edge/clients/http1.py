@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
-from brxy.edge.clients.answering import DATE, VIA
+from brxy.edge.clients.answering import DATE, VIA, Interceptor
 from brxy.edge.clients.bodies import HOLD_PIPELINE, BodyReader
 from brxy.edge.clients.connection import HOLD_COPY
 from brxy.edge.clients.listener import HTTPListener
@@ -147,10 +147,12 @@ class HTTPClient(BodyReader):
         self._keep = head.keep_alive
         route = listener.route(head.host)
         if route is None:
-            self._refuse(refusals.NO_SUCH_APP)
+            if listener.health is None or not self._isIntercepted(head, listener.health):
+                self._refuse(refusals.NO_SUCH_APP)
             return
-        if listener.interceptors and self._intercepted(head):
-            return
+        for interceptor in listener.interceptors:
+            if self._isIntercepted(head, interceptor):
+                return
         if 0 < listener.max_body < head.length:
             self._refuse(refusals.BODY_TOO_LARGE)
             return
@@ -170,15 +172,17 @@ class HTTPClient(BodyReader):
             return
         self._dispatcher.wait(carrier.exchange)
 
-    def _intercepted(self, head: RequestHead) -> bool:
-        for interceptor in self.listener.interceptors:
-            reply = interceptor(head, self.scheme)
-            if reply is not None:
-                self._keep = head.length == 0 and self._mayKeep()
-                added = self.listener.record(self, head, reply.status, "")
-                self._conclude(self.listener.answers.reply(reply, head, self._keep, added))
-                return True
-        return False
+    def _isIntercepted(self, head: RequestHead, interceptor: Interceptor) -> bool:
+        """
+        Answer in place of an app, if the interceptor does.
+        """
+        reply = interceptor(head, self.scheme)
+        if reply is None:
+            return False
+        self._keep = head.length == 0 and self._mayKeep()
+        added = self.listener.record(self, head, reply.status, "")
+        self._conclude(self.listener.answers.reply(reply, head, self._keep, added))
+        return True
 
     # Answers of the edge's own
 

@@ -10,7 +10,7 @@ from os import urandom
 from typing import Any
 
 from brxy.broker.quota import Addresses
-from brxy.edge.clients.answering import Answers, Interceptor
+from brxy.edge.clients.answering import Answers, HealthCheck, Interceptor
 from brxy.edge.clients.connection import ClientConnection, ClientFactory
 from brxy.edge.config.limits import Limits
 from brxy.edge.exchanges.ends import Dispatcher, HTTPClientEnd
@@ -36,6 +36,8 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
     @ivar answers: writes the answers.
     @ivar serves_half_closed: see L{brxy.edge.exchanges.ends.HTTPClientEnd}.
     @ivar interceptors: what may answer requests instead of an app, in order.
+    @ivar health: answers health checks, also those for hosts that have no app; L{None} if
+        the apps answer them.
     @ivar buffer: the memory for what the clients have not taken yet of their responses;
         L{None} if the transport's own limits hold.
     @ivar heads: clients that have begun to send the head of a request.
@@ -57,6 +59,7 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         hsts: int | None = None,
         serves_half_closed: bool = False,
         interceptors: Sequence[Interceptor] = (),
+        health: HealthCheck | None = None,
         buffer: WriteBuffer | None = None,
     ) -> None:
         """
@@ -69,6 +72,7 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         self.scheme = b"https" if secured else b"http"
         self.answers = Answers(hsts)
         self.serves_half_closed = serves_half_closed
+        self.health = health
         self.interceptors = tuple(interceptors)
         self.buffer = buffer
         self.max_body = limits.max_body

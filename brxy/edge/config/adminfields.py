@@ -4,7 +4,7 @@ Settings of an edge: its admin API, and its health checks.
 
 from __future__ import annotations
 
-from brxy.edge.config.adminport import adminPort
+from brxy.edge.config.adminport import adminPort, healthPath
 from brxy.program.fields import FILE, Kind, Setting
 
 __all__ = ["ADMIN"]
@@ -44,6 +44,20 @@ ADMIN = (
         The token is the first line of the file, 1 to 255 printable ASCII characters. If the file
         does not exist, the edge creates it with a random token. A request brings it as
         ``Authorization: Bearer TOKEN``.
+        """,
+        see=":doc:`admin`",
+    ),
+    Setting(
+        name="health-path",
+        group=_ADMIN,
+        kind=Kind("PATH", healthPath, "a path that begins with ``/``"),
+        help="A path at which the edge itself answers health checks of load balancers.",
+        field="health_path",
+        default_note="off; apps answer all paths",
+        client="200, or 503 once the edge is draining.",
+        detail="""
+        On every port for HTTP clients, and for every host, the edge answers requests for this path
+        itself. Such a request starts no app. Apps do not get requests for this path any more.
         """,
         see=":doc:`admin`",
     ),

@@ -1,16 +1,21 @@
 """
-What the values of C{--admin} look like.
+What the values of C{--admin} and C{--health-path} look like.
 """
 
 from __future__ import annotations
+
+import re
 
 from attrs import frozen
 
 from brxy.reactor.endpoints import serverEndpoint
 
-__all__ = ["OFF", "AdminPort", "adminPort"]
+__all__ = ["OFF", "AdminPort", "adminPort", "healthPath"]
 
 _TLS = "tls:"
+
+# Visible ASCII without a query or a fragment.
+_PATH = re.compile(r"/[!\"$->@-~]*")
 
 #: In place of an endpoint: no port at all.
 OFF = "off"
@@ -40,3 +45,15 @@ def adminPort(text: str) -> AdminPort | None:
         return None
     over_tls = text.startswith(_TLS)
     return AdminPort(serverEndpoint(text.removeprefix(_TLS), "use tls:ENDPOINT"), over_tls)
+
+
+def healthPath(text: str) -> str:
+    """
+    A converter for options.
+
+    @return: the path of a URL.
+    @raise ValueError: it is none.
+    """
+    if not _PATH.fullmatch(text):
+        raise ValueError("a path such as /healthz is needed, without a query")
+    return text

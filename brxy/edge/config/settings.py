@@ -151,6 +151,8 @@ class EdgeSettings:
     @ivar private_admin: it is also served at a socket in the state folder.
     @ivar admin_token_file: the file with the token for C{admin} ports other than Unix
         sockets.
+    @ivar health_path: the path at which the edge answers health checks on the ports for HTTP
+        clients; L{None} if apps answer all paths.
     @ivar access_log: the file of the access log, or C{-}; L{None} for none.
     @ivar access_log_format: C{json} or C{combined}.
     @ivar access_log_sample: the share of exchanges that it has.
@@ -193,6 +195,7 @@ class EdgeSettings:
     admin: Sequence[AdminPort] = ()
     private_admin: bool = False
     admin_token_file: str | None = _default("admin_token_file")
+    health_path: str | None = _default("health_path")
     access_log: str | None = _default("access_log")
     access_log_format: str = _default("access_log_format")
     access_log_sample: float = _default("access_log_sample")

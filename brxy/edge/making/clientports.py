@@ -9,6 +9,7 @@ from typing import Any
 
 from brxy.broker.quota import Addresses
 from brxy.edge.clients.admission import LEARNED_SLOTS, Admission, clientsAllowed
+from brxy.edge.clients.answering import HealthCheck
 from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.clients.httpfactory import HTTPFactory
 from brxy.edge.clients.proxied import Proxied
@@ -88,22 +89,7 @@ def _clientPorts(
     limits = settings.limits
     # All ports count the connections of an address together.
     common = (shared, dispatch, limits, Addresses(limits.max_connections_per_address))
-    by_host = (*common, routes.route, settings.forwarded_trust)
-    redirect = [] if settings.https_redirect is None else [Redirect(settings.https_redirect)]
-    serves = settings.half_closed == "serve"
-    buffer = None
-    if limits.response_buffer:
-        buffer = WriteBuffer(limits.response_buffer, limits.response_buffer_total)
-    http = HTTPFactory(*by_host, serves_half_closed=serves, interceptors=redirect, buffer=buffer)
-    https = HTTPFactory(
-        *by_host,
-        buffer=buffer,
-        secured=True,
-        serves_half_closed=serves,
-        hsts=settings.hsts,
-        # Over TLS, only a trusted proxy has clients of http.
-        interceptors=redirect if settings.forwarded_trust else [],
-    )
+    http, https = _httpFactories(settings, common, dispatch, routes)
     sni = SNIFactory(*common, routes.route)
     return [
         *(ClientPort("http", each, http) for each in settings.ports),
@@ -112,6 +98,43 @@ def _clientPorts(
         *_tlsFrontends(settings, common),
         *(ClientPort("tls", each, sni) for each in settings.sni_ports),
     ]
+
+
+def _httpFactories(
+    settings: EdgeSettings, common: _Common, dispatch: Dispatch, routes: RouteTable
+) -> tuple[HTTPFactory, HTTPFactory]:
+    """
+    What makes the connections of HTTP clients, and those of HTTPS clients.
+    """
+    limits = settings.limits
+    by_host = (*common, routes.route, settings.forwarded_trust)
+    redirect = [] if settings.https_redirect is None else [Redirect(settings.https_redirect)]
+    health = None
+    if settings.health_path is not None:
+        health = HealthCheck(settings.health_path, lambda: dispatch.leaving)
+    own = [] if health is None else [health]
+    serves = settings.half_closed == "serve"
+    buffer = None
+    if limits.response_buffer:
+        buffer = WriteBuffer(limits.response_buffer, limits.response_buffer_total)
+    http = HTTPFactory(
+        *by_host,
+        buffer=buffer,
+        serves_half_closed=serves,
+        interceptors=[*own, *redirect],
+        health=health,
+    )
+    https = HTTPFactory(
+        *by_host,
+        buffer=buffer,
+        secured=True,
+        serves_half_closed=serves,
+        hsts=settings.hsts,
+        # Over TLS, only a trusted proxy has clients of http.
+        interceptors=[*own, *(redirect if settings.forwarded_trust else [])],
+        health=health,
+    )
+    return http, https
 
 
 def _frontends(settings: EdgeSettings, common: _Common) -> Iterable[ClientPort]:

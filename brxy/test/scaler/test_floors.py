@@ -55,6 +55,7 @@ class FloorTests(SynchronousTestCase):
         """
         first, _ = self.wake("a", 2, 50.0)
         self.start(first)
+        self.edge.advance(2.0)
         before = len(self.edge.spawned)
         self.edge.lose(first)
         self.edge.end(first)

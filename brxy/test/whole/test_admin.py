@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutput
 
-from brxy.edge.admin.socket import clearSocket
+from brxy.edge.admin.ports import clearSocket
 from brxy.edge.config.adminport import AdminPort
 from brxy.errors import UsageError
 from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
@@ -38,7 +38,7 @@ class AdminTests(EdgeTests):
         self.folder = tempfile.mkdtemp(dir="/tmp")
         self.addCleanup(shutil.rmtree, self.folder)
         self.socket = os.path.join(self.folder, "admin.sock")
-        self.admin = {"state_dir": self.folder, "private_admin": True}
+        self.admin: dict[str, Any] = {"state_dir": self.folder, "private_admin": True}
 
     async def curl(self, path: str, *options: str) -> tuple[int, Any]:
         """

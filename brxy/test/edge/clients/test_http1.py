@@ -4,12 +4,13 @@ Tests of L{brxy.edge.clients.http1} without an edge.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.quota import Addresses
-from brxy.edge.clients.answering import Interceptor, Reply
+from brxy.edge.clients.answering import HealthCheck, Interceptor, Reply
 from brxy.edge.clients.httpfactory import HTTPFactory
 from brxy.edge.config.limits import Limits
 from brxy.edge.events import Events
@@ -61,7 +62,12 @@ class InterceptorTests(SynchronousTestCase):
     Tests of what answers instead of an app.
     """
 
-    def ask(self, interceptors: Sequence[Interceptor], *requests: bytes) -> MemoryClient:
+    def ask(
+        self,
+        interceptors: Sequence[Interceptor],
+        *requests: bytes,
+        health: HealthCheck | None = None,
+    ) -> MemoryClient:
         """
         @return: a client that has sent requests on one connection.
         """
@@ -74,6 +80,7 @@ class InterceptorTests(SynchronousTestCase):
             Addresses(0),
             {"a": "a"}.get,
             interceptors=interceptors,
+            health=health,
         )
         client = MemoryClient()
         ends = connect(reactor, factory.buildProtocol(TCP_ADDRESS), client, TCP_ADDRESS)
@@ -127,6 +134,25 @@ class InterceptorTests(SynchronousTestCase):
             raise AssertionError("intercepted")
 
         self.assertEqual(self.ask([fail], get(host="b")).status, 404)
+
+    def test_health(self) -> None:
+        """
+        A health check is answered on every host, whatever its query, and 503 once the edge
+        is stopping; other paths go on.
+        """
+        check = HealthCheck("/healthz", lambda: self.dispatcher.leaving)
+        requests = get("/healthz", "a"), get("/healthz?x", "b"), get("/healthzz", "a")
+        found = self.ask([check], *requests, health=check)
+        self.assertEqual(re.findall(rb"HTTP/1.1 (\d+)", found.received), [b"200", b"200", b"503"])
+        self.assertTrue(found.received.endswith(b"no app\n"))
+        self.assertEqual(self.ask([check], get("/", "b"), health=check).status, 404)
+
+    def test_healthLeaving(self) -> None:
+        """
+        Once the edge is stopping, a check fails.
+        """
+        check = HealthCheck("/healthz", lambda: True)
+        self.assertEqual(self.ask([], get("/healthz", "b"), health=check).status, 503)
 
     def test_leaving(self) -> None:
         """

@@ -17,7 +17,7 @@ __all__ = ["SettingTests"]
 _NO_UNIT = re.compile(
     "|ADDRESS|FILE|FOLDER|PORT|PATH|NAME|HOST|SIGNAL|COMMAND|REGEX|ENDPOINT|NETWORK|SPAWN|TICKET"
     r"|TOKEN|N|HOST:PORT|NAME=(ENDPOINT|ROUTE|VALUE)|USER\[:GROUP\]|v1\|v2|epoll\|reactor|abort\|serve"
-    r"|client\|server|ENDPOINT\|off"
+    r"|client\|server|ENDPOINT\|off|json\|combined|text\|json|SHARE"
 )
 
 
