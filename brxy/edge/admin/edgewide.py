@@ -20,7 +20,7 @@ from brxy.values.converters import positive
 __all__ = ["EdgeWide", "reloadAll"]
 
 # Seconds between two looks whether something is done.
-PAUSE = 0.05
+PAUSE = 0.2
 
 _TIMEOUT = 60.0
 
@@ -65,7 +65,8 @@ class EdgeWide:
     async def drain(self, request: Request) -> Response:
         """
         Prepare for the end: C{/readyz} fails from now on, so that load balancers choose
-        another edge, and clients that are served do not keep their connections.
+        another edge, and clients that are served do not keep their connections.  It is done
+        when no exchange runs and none is held.
         """
         checkQuery(request, ("wait",))
         checkBody(request, ("timeout",))
@@ -73,9 +74,9 @@ class EdgeWide:
         until = self._reactor.seconds() + given(request, "timeout", positive, _TIMEOUT)
         self._subject.dispatch.leave()
         self._subject.events.emit(Draining())
-        while waits and self._subject.clients.count():
+        while waits and self._countExchanges():
             if self._reactor.seconds() >= until:
-                return asJSON({"error": "clients are still connected", **self._state()}, 504)
+                return asJSON({"error": "exchanges still run", **self._state()}, 504)
             await deferLater(self._reactor, PAUSE)
         return asJSON(self._state())
 
@@ -94,7 +95,20 @@ class EdgeWide:
         return {
             "state": "draining" if leaving else "ready",
             "clients": self._subject.clients.count(),
+            "exchanges": self._countExchanges(),
         }
+
+    def _countExchanges(self) -> int:
+        """
+        @return: how many exchanges run, or are held.
+        """
+        scaler, done = self._subject.scaler, self._subject.dispatch.snapshot()
+        running = sum(
+            each.offer.in_flight
+            for route in scaler.snapshots.routes()
+            for each in scaler.instances(route)
+        )
+        return running + done.collecting + sum(done.held.values())
 
 
 def reloadAll(reloads: Sequence[Callable[[], None]], events: Events) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from brxy.edge.admin.door import Door
 from brxy.edge.admin.server import AdminFactory, AdminServer
+from brxy.edge.admin.table import Endpoint
 from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.config.adminport import AdminPort
 from brxy.edge.config.settings import EdgeSettings
@@ -121,6 +122,13 @@ class AdminPorts:
         The ports as people know them.
         """
         return [shown(scheme, port.getHost()) for scheme, port in self._open]
+
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """
+        What answers which request.
+        """
+        return self._server.table.endpoints
 
     @property
     def addresses(self) -> list[Any]:

@@ -50,10 +50,13 @@ class Endpoint:
 class Table:
     """
     All handlers.
+
+    @ivar endpoints: the entries.
     """
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
-        self._rows = [(_compiled(each.pattern), each) for each in endpoints]
+        self.endpoints = tuple(endpoints)
+        self._rows = [(_compiled(each.pattern), each) for each in self.endpoints]
 
     def find(self, method: str, path: str) -> tuple[Endpoint, Mapping[str, str]]:
         """

@@ -19,6 +19,7 @@ from twisted.internet.utils import getProcessOutput
 from brxy.edge.admin.ports import clearSocket
 from brxy.edge.config.adminport import AdminPort
 from brxy.errors import UsageError
+from brxy.test.support.loopback.admins import AdminBase
 from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
 from brxy.test.support.loopback.peers import Message, Peer, answer, webApp
 from brxy.test.support.loopback.spawning import NodeSpawner
@@ -26,36 +27,10 @@ from brxy.test.support.loopback.spawning import NodeSpawner
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-class AdminTests(EdgeTests):
+class AdminTests(AdminBase):
     """
     Tests of what the API shows and does.
-
-    @ivar folder: the state folder.
     """
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.folder = tempfile.mkdtemp(dir="/tmp")
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.socket = os.path.join(self.folder, "admin.sock")
-        self.admin: dict[str, Any] = {"state_dir": self.folder, "private_admin": True}
-
-    async def curl(self, path: str, *options: str) -> tuple[int, Any]:
-        """
-        @return: the status of a response, and the JSON in it.
-        """
-        url = f"http://localhost{path}"
-        given = ["-sS", "--unix-socket", self.socket, "-w", "\n%{http_code}", *options, url]
-        text = await getProcessOutput("curl", given, dict(os.environ), reactor=self.reactor)
-        body, _, status = text.rpartition(b"\n")
-        return int(status), json.loads(body) if body else None
-
-    async def post(self, path: str, **body: Any) -> tuple[int, Any]:
-        """
-        @return: as L{curl}.
-        """
-        kind = "Content-Type: application/json"
-        return await self.curl(path, "-H", kind, "-d", json.dumps(body))
 
     async def slowly(self, request: Message, peer: Peer) -> None:
         """
@@ -253,7 +228,9 @@ class AdminTests(EdgeTests):
         self.launch(webApp(answer()), **self.admin)
         self.assertEqual((await self.post("/v1/reload"))[1], {"errors": []})
         status, found = await self.post("/v1/edge/drain")
-        self.assertEqual((status, found), (200, {"state": "draining", "clients": 0}))
+        self.assertEqual(
+            (status, found), (200, {"state": "draining", "clients": 0, "exchanges": 0})
+        )
         self.assertEqual((await self.curl("/readyz"))[0], 503)
         self.assertEqual((await self.curl("/healthz"))[0], 200)
         self.assertEqual((await self.ask(GET))[b"connection"], b"close")
