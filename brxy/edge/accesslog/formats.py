@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
 from brxy.edge.records.record import Record
-from brxy.http.messages import Field
+from brxy.http.messages import Field, RequestHead
 
 __all__ = ["FORMATS", "Format", "combinedLine", "jsonLine", "timestamp"]
 
@@ -67,33 +68,62 @@ def timestamp(moment: float) -> str:
 
 def jsonLine(record: Record, moment: float) -> str:
     """
-    One JSON object.  What is not known of an exchange is left out, except for numbers that
-    are zero.
+    One JSON object.  What is not known of an exchange is left out.
     """
     head, instance = record.head, record.instance
-    parts = [f'{{"ts":"{timestamp(moment)}","route":{_quoted(record.route)}']
-    if head is not None:
-        parts.append(
-            f',"host":{_quoted(record.host)},"method":"{record.method}",'
-            f'"path":{_quoted(record.path)},"http":"{record.version}"'
-        )
-    parts.append(
+    number = record.request_id
+    return (
+        f'{{"ts":"{timestamp(moment)}","route":{_remembered(record.route)}'
+        f"{'' if head is None else _request(head)}"
         f',"status":{record.status},"bytes_in":{record.bytes_in},"bytes_out":{record.bytes_out},'
-        f'"ms":{(record.ended - record.arrived) * 1e3:.3f},"hold_ms":{record.hold * 1e3:.3f},'
-        f'"start":"{record.start}","offers":{record.offers},"client":{_quoted(record.client)},'
+        f'"ms":{(record.ended - record.arrived) * 1e3:.3f}{_hold(record)},'
+        f'"offers":{record.offers},"client":{_remembered(record.client)},'
         f'"tls":{"true" if record.tls else "false"}'
+        f"{_number(number) if number else ''}"
+        f"{'' if instance is None else _instance(instance.ticket, instance.generation)}"
+        f"{_rest(record) if record.cold or record.error else ''}}}\n"
     )
-    if record.request_id:
-        parts.append(f',"request_id":{_quoted(record.request_id.decode("latin-1"))}')
-    if instance is not None:
-        parts.append(f',"instance":{_quoted(instance.ticket)},"generation":{instance.generation}')
+
+
+# What is the same for many exchanges is made once.
+_remembered = lru_cache(1024)(_quoted)
+
+
+@lru_cache(1024)
+def _instance(ticket: str, generation: int) -> str:
+    return f',"instance":{_quoted(ticket)},"generation":{generation}'
+
+
+@lru_cache(1024)
+def _named(authority: bytes, method: bytes) -> str:
+    host = _quoted(authority.decode("latin-1"))
+    return f',"host":{host},"method":"{method.decode("latin-1")}","path":'
+
+
+def _request(head: RequestHead) -> str:
+    named = _named(head.authority, head.method)
+    version = "1.1" if head.http11 else "1.0"
+    return f'{named}{_quoted(head.target.decode("latin-1"))},"http":"{version}"'
+
+
+def _number(number: bytes) -> str:
+    return f',"request_id":{_quoted(number.decode("latin-1"))}'
+
+
+def _hold(record: Record) -> str:
+    if record.held_at is None:
+        return ',"hold_ms":0,"start":"warm"'
+    return f',"hold_ms":{record.hold * 1e3:.3f},"start":"{record.start}"'
+
+
+def _rest(record: Record) -> str:
+    parts = []
     if record.cold:
         for name, seconds in (("order_ms", record.order), ("boot_ms", record.boot)):
             if seconds is not None:
                 parts.append(f',"{name}":{seconds * 1e3:.3f}')
     if record.error:
         parts.append(f',"error":{_quoted(record.error)}')
-    parts.append("}\n")
     return "".join(parts)
 
 

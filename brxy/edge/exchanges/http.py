@@ -154,7 +154,7 @@ class HTTPCarrier(Carrier):
         """
         progress = self.exchange.progress
         if progress is TUNNEL:
-            self.near.write(data)
+            self._passTunnel(data)
             return
         try:
             if progress is ANSWERING:
@@ -231,6 +231,9 @@ class HTTPCarrier(Carrier):
         if self._dispatcher.responses is not None:
             self._dispatcher.responses.stop(self)
         self._perform(event)
+
+    def _passTunnel(self, data: bytes) -> None:
+        self.near.write(data)
 
     def _passBody(self, data: bytes) -> None:
         body = self._body

@@ -34,8 +34,10 @@ def receiptLines(
     @param receipt: to say how long the client was held, and for what.
     @param shows_id: to say which X-Request-ID it had.
     """
-    sent = {field[0] for field in fields}
-    lines = idLine(record.request_id) if shows_id and _ID not in sent else b""
+    sent = [field[0] for field in fields]
+    lines = b""
+    if shows_id and _ID not in sent:
+        lines = idLine(record.request_id)
     if receipt and _START not in sent:
         lines += b"Server-Timing: %b\r\nX-Brxy-Start: %b\r\n" % (
             _timing(record, now).encode("ascii"),

@@ -25,6 +25,7 @@ class Records:
     @ivar active: exchanges are recorded.
     @ivar receipts: each response says how long its client was held, not only those of cold
         starts to trusted proxies.
+    @ivar shows: each response has one of these two.
     @ivar shows_ids: each response has the X-Request-ID of its request.
     """
 
@@ -44,14 +45,14 @@ class Records:
         self.receipts = receipts
         self.shows_ids = shows_ids
         self._observers: tuple[Observer, ...] = ()
-        self.active = receipts or shows_ids
+        self.active = self.shows = receipts or shows_ids
 
     def observe(self, observers: Sequence[Observer]) -> None:
         """
         Pass records to these observers from now on, in this order.
         """
         self._observers = tuple(observers)
-        self.active = bool(self._observers or self.receipts or self.shows_ids)
+        self.active = bool(self._observers) or self.shows
 
     def add(self, observer: Observer) -> None:
         """
