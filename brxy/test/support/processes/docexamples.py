@@ -73,6 +73,7 @@ NOT_SERVED = {
 _CHECKOUT = "is run with each change: ./dev"
 _BRXY = "shows what is printed; brxy.test.programs.test_brxy runs the commands"
 _INSTALL = "installs from a registry; brxy.test.house.test_packaging installs offline"
+_LOGS = "shows what is written; brxy.test.programs.test_accesslog writes the same"
 _OUTPUT = "shows what is printed"
 _DRAWING = "is a drawing"
 _SHORTENED = "is shortened; brxy.test.programs.test_edge sends the signals"
@@ -113,6 +114,10 @@ ELSEWHERE = {
     ("install.rst", "[options]"): "is a synopsis",
     ("kubernetes.rst", "kind: Pod"): "is the template of the edge with template=",
     ("logs.rst", "grep -E"): "filters output",
+    ("logs.rst", '"event":"ready"'): _LOGS,
+    ("logs.rst", '"order_ms":'): _LOGS,
+    ("logs.rst", "curl/7.88.1"): _LOGS,
+    ("logs.rst", "Server-Timing: brxy-hold"): _LOGS,
     ("operations.rst", "brxy-edge …"): _SHORTENED,
     ("operations.rst", "kill -USR2"): _SHORTENED,
     ("other-hosts.rst", "ssh -o BatchMode"): _SSH,
