@@ -55,14 +55,14 @@ class AppSettings:
         return Surroundings(self.env_file or {}, self.env or {}, Place(self.cwd, self.user))
 
 
-def commandLine(text: str) -> Sequence[str]:
+def commandLine(given: str | Sequence[str]) -> Sequence[str]:
     """
-    Convert a command, which is split into words as a shell does.
+    Convert a command: a text, which is split into words as a shell does, or its words.
 
     @raise ValueError: it can't be split, or has no word.
     """
     try:
-        words = shlex.split(text)
+        words = shlex.split(given) if isinstance(given, str) else list(given)
     except ValueError as error:
         raise ValueError(str(error).lower()) from None
     if not words:

@@ -4,7 +4,7 @@ The route of a request, and whether anything may serve it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from brxy.values.routename import isAddressOrLocalhost
 from brxy.values.routepattern import canonical, covers
@@ -24,6 +24,7 @@ class RouteTable:
         default: str,
         default_for_all: bool,
         present: Callable[[str], bool],
+        aliases: Mapping[str, str] | None = None,
     ) -> None:
         """
         @param listed: the routes that are served; if empty, the spawners and nodes
@@ -33,6 +34,7 @@ class RouteTable:
         @param default_for_all: C{default} is also the route of every host that neither
             C{listed} nor a pattern names.
         @param present: whether a route has an instance now.
+        @param aliases: the routes of hosts, and of patterns of hosts, that lead to them.
         """
         self._default = default
         self._default_for_all = default_for_all
@@ -40,6 +42,8 @@ class RouteTable:
         self._all = None in patterns or not (listed or patterns)
         self._patterns = [canonical(name, default) for name in patterns if name is not None]
         self._present = present
+        self._aliases = {each: each for each in (*listed, *patterns) if each} if aliases else {}
+        self._aliases.update(aliases or {})
 
     def route(self, host: str) -> str | None:
         """
@@ -49,6 +53,8 @@ class RouteTable:
             without Host.
         """
         route = self._default
+        if self._aliases:
+            host = self._target(host)
         if (
             host
             and not isAddressOrLocalhost(host)
@@ -56,6 +62,18 @@ class RouteTable:
         ):
             route = host
         return route if self._isServed(route) else None
+
+    def _target(self, host: str) -> str:
+        """
+        The host to which a host leads: itself, unless the longest pattern that has it is an alias.
+        """
+        found = self._aliases.get(host)
+        rest = host
+        while found is None and rest:
+            # From the longest pattern to the shortest.
+            rest = rest.partition(".")[2]
+            found = self._aliases.get(f"*.{rest}")
+        return host if found is None or found.startswith("*.") else found
 
     def _isNamed(self, route: str) -> bool:
         return route in self._listed or any(covers(each, route) for each in self._patterns)

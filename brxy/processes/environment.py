@@ -22,14 +22,17 @@ _SPACES = (
 )
 
 
-def variables(text: str) -> Mapping[str, str]:
+def variables(given: str | Mapping[str, str]) -> Mapping[str, str]:
     """
-    Convert C{NAME=VALUE}, or several of these with commas between.
+    Convert C{NAME=VALUE}, or several of these with commas between.  A mapping of names to
+    values is checked only.
 
     @raise ValueError: it is something else.
     """
+    if not isinstance(given, str):
+        return dict(_variable(name, value) for name, value in given.items())
     try:
-        return dict(variable(each) for each in text.split(","))
+        return dict(variable(each) for each in given.split(","))
     except ValueError:
         raise ValueError("NAME=VALUE,NAME=VALUE is needed") from None
 
@@ -42,9 +45,22 @@ def variable(text: str) -> tuple[str, str]:
     @raise ValueError: it is something else.
     """
     name, equals, value = text.partition("=")
-    if not equals or not _VARIABLE.fullmatch(name) or "\0" in value:
+    if not equals or not _isVariable(name, value):
         raise ValueError("NAME=VALUE is needed")
     return name, value
+
+
+def _variable(name: str, value: str) -> tuple[str, str]:
+    if not _isVariable(name, value):
+        raise ValueError(
+            f"{name!r} can't be a variable: a name of letters, digits, _ and . is needed, and a "
+            "value without NUL"
+        )
+    return name, value
+
+
+def _isVariable(name: str, value: str) -> bool:
+    return _VARIABLE.fullmatch(name) is not None and "\0" not in value
 
 
 def environmentFile(path: str, environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:

@@ -84,14 +84,22 @@ class Options(usage.Options):
         """
         Complete what was given from the environment and by the defaults.
         """
-        for each in self.table:
-            if each.kind is not ACTION and self.get(each.name) is None:
-                self[each.name] = self._ungiven(each)
+        for each in self._ungiven():
+            variable = each.environment or ""
+            text = self._environ.get(variable)
+            self[each.name] = _converter(each, variable)(text) if text else None
+        self.completeGiven()
+        for each in self._ungiven():
+            self[each.name] = each.value
 
-    def _ungiven(self, setting: Setting) -> Any:
-        variable = setting.environment or ""
-        text = self._environ.get(variable)
-        return _converter(setting, variable)(text) if text else setting.value
+    def _ungiven(self) -> list[Setting]:
+        settings = (each for each in self.table if each.kind is not ACTION)
+        return [each for each in settings if self.get(each.name) is None]
+
+    def completeGiven(self) -> None:
+        """
+        Complete the options from elsewhere, before the defaults do.
+        """
 
     def opt_help(self) -> None:
         """

@@ -23,7 +23,10 @@ class CommandFactory:
     Makes spawners that run a command.
 
     @ivar make: makes a spawner from its options, the command and the reactor.
+    @cvar needs_command: a spawner can't be made without a command.
     """
+
+    needs_command = True
 
     name: str
     summary: str

@@ -55,12 +55,13 @@ class SpawnSpec:
     The parts of one C{--spawn}, not interpreted yet.
 
     @ivar name: the name of the spawner, without the colon.
-    @ivar options: the values by their keys, as they were written.
+    @ivar options: the values by their keys, as they were written: texts, and from a
+        configuration file also sequences of texts and mappings of texts.
     @ivar command: what follows C{--}, one string for each argument; may be empty.
     """
 
     name: str
-    options: Mapping[str, str] = field(factory=dict)
+    options: Mapping[str, Any] = field(factory=dict)
     command: tuple[str, ...] = ()
 
 
@@ -197,7 +198,7 @@ def splitCommon(spec: SpawnSpec, own: type[_Options]) -> tuple[Common, _Options]
     return _build(spec, Common, common), _build(spec, own, others)
 
 
-def _build(spec: SpawnSpec, options: type[_Options], texts: Mapping[str, str]) -> _Options:
+def _build(spec: SpawnSpec, options: type[_Options], texts: Mapping[str, Any]) -> _Options:
     """
     Make an instance of an attrs class from the texts of its keys.
     """
@@ -215,7 +216,7 @@ def _build(spec: SpawnSpec, options: type[_Options], texts: Mapping[str, str]) -
         raise BadSpawnSpec(f"{spec.name}: {error}") from None
 
 
-def _refusal(each: attrs.Attribute[Any], text: str) -> ValueError | None:
+def _refusal(each: attrs.Attribute[Any], text: Any) -> ValueError | None:
     """
     @return: why the converter of a field refuses a value; L{None} if it does not.
     """

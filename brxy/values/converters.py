@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 from brxy.values.capacity import AUTO
 from brxy.values.routename import routeName
@@ -20,6 +21,7 @@ __all__ = [
     "capacity",
     "count",
     "firstSpeaker",
+    "listed",
     "maxCapacity",
     "port",
     "positive",
@@ -81,6 +83,13 @@ def size(text: str) -> int:
     if match is None:
         raise ValueError("a number of bytes, 0 or more, is needed, such as 1000, 64K, 512M or 2G")
     return int(match[1]) << 10 * " kmgt".index(match[2].lower() or " ")
+
+
+def listed(given: str | Sequence[str]) -> tuple[str, ...]:
+    """
+    Convert texts with commas between them, or a sequence of texts.
+    """
+    return tuple(given.split(",") if isinstance(given, str) else given)
 
 
 def positive(text: str | float) -> float:

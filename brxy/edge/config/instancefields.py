@@ -256,6 +256,19 @@ NODES = (
 
 STATE = (
     Setting(
+        name="config",
+        group=_STATE,
+        kind=FILE,
+        help="A file with settings and routes, in TOML.",
+        field=None,
+        default_note="none",
+        detail="""
+        What the command line gives wins over the file. A ``--spawn`` of the command line comes
+        before the spawns of the file.
+        """,
+        see=":doc:`config`",
+    ),
+    Setting(
         name="drain-timeout",
         group=_STATE,
         kind=SECONDS,

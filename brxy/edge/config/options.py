@@ -7,6 +7,10 @@ from __future__ import annotations
 from twisted.python import usage
 
 from brxy.edge.config.fields import FIELDS
+from brxy.edge.config.files.configuration import NO_FILES
+from brxy.edge.config.files.reader import readConfiguration
+from brxy.edge.config.making.completing import check, complete
+from brxy.errors import UsageError
 from brxy.program.options import Options as CommonOptions
 from brxy.spawners.describe import describeSpawners
 from brxy.spawners.registry import findSpawners
@@ -14,14 +18,16 @@ from brxy.spawners.spec import SpawnSpec
 
 __all__ = ["Options"]
 
-#: The options that give clients a port.
-_CLIENT_PORTS = ("port", "tcp", "tls-port", "sni-port")
-
 
 class Options(CommonOptions):
     """
     The options of the edge.
+
+    @ivar given: the values that the command line gives.
+    @ivar configuration: what the configuration file says.
     """
+
+    configuration = NO_FILES
 
     program = "brxy-edge"
 
@@ -59,16 +65,19 @@ class Options(CommonOptions):
         Complete the options, and check them against each other.
         """
         super().postOptions()
-        if not any(self[name] for name in _CLIENT_PORTS):
-            self["port"].append(FIELDS["port"].value)
-        if len(self["admin"]) > 1 and None in self["admin"]:
-            raise usage.UsageError("--admin off leaves no other --admin")
-        admin = [each for each in self["admin"] if each is not None]
-        over_tls = self["tls-port"] or any(each.over_tls for each in [*self["tcp"], *admin])
-        if over_tls and not self["tls-certs"]:
-            raise usage.UsageError("for clients over TLS give --tls-certs, too")
-        if self["tls-certs"] and not over_tls:
-            raise usage.UsageError(
-                "--tls-certs is of no use without --tls-port or --tcp NAME=tls:ENDPOINT"
-            )
+        if self.configuration is NO_FILES:
+            try:
+                check(self)
+            except UsageError as error:
+                raise usage.UsageError(str(error)) from None
         self.withoutPidfile()
+
+    def completeGiven(self) -> None:
+        """
+        Take what is not given from the configuration file.  What is wrong there is reported
+        with all else, see L{brxy.edge.config.files.loading}.
+        """
+        self.given = dict(self)
+        if self["config"]:
+            self.configuration = readConfiguration(self["config"])
+        self.update(complete(self.given, self.configuration.values))

@@ -4,9 +4,9 @@ The settings of an edge, as plain data.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 
 from brxy.edge.config.adminport import AdminPort
 from brxy.edge.config.fields import FIELDS
@@ -14,6 +14,7 @@ from brxy.edge.config.kinds import Frontend
 from brxy.edge.config.limits import Limits
 from brxy.interfaces import ISpawner
 from brxy.scaler.rules import Rule
+from brxy.spawners.spec import SpawnSpec
 from brxy.values.networks import NOBODY, Networks
 
 __all__ = [
@@ -101,10 +102,13 @@ class Spawning:
 class Spawn:
     """
     One C{--spawn}: the routes that it serves, its limits, and how it starts instances.
+
+    @ivar spec: what it was made of; L{None} if that is not known.
     """
 
     rule: Rule
     spawning: Spawning
+    spec: SpawnSpec | None = None
 
 
 @frozen
@@ -118,6 +122,7 @@ class EdgeSettings:
     @ivar node_ports: where nodes dial in.
     @ivar private_node_port: nodes on this machine that the edge has spawned dial in at a
         Unix socket that no other edge has.
+    @ivar aliases: the routes of the hosts and patterns that lead to another route.
     @ivar routes: the only routes that are served; empty: see C{--route}.
     @ivar default_route: the route of C{localhost} and of all IP addresses.
     @ivar default_route_for_all: it is also the route of every host that is not named.
@@ -168,6 +173,7 @@ class EdgeSettings:
     node_ports: Sequence[str] = ()
     private_node_port: bool = False
     spawns: Sequence[Spawn] = ()
+    aliases: Mapping[str, str] = field(factory=dict)
     routes: Sequence[str] = ()
     default_route: str = _default("default_route")
     default_route_for_all: bool = _default("default_route_for_all")

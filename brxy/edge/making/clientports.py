@@ -67,6 +67,7 @@ def _makeRoutes(settings: EdgeSettings, present: Callable[[str], bool]) -> Route
         settings.default_route,
         settings.default_route_for_all,
         present,
+        settings.aliases,
     )
 
 

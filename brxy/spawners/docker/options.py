@@ -5,7 +5,7 @@ The keys of the spawners that run containers, and their converters.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil, isfinite
 
 from attrs import field, frozen
@@ -14,7 +14,7 @@ from attrs.converters import optional
 from brxy.processes.environment import environmentFile, variables
 from brxy.reactor.endpoints import clientEndpoint
 from brxy.spawners.spec import seconds
-from brxy.values.converters import size
+from brxy.values.converters import listed, size
 
 __all__ = [
     "ContainerOptions",
@@ -87,14 +87,14 @@ def cpus(text: str) -> float:
     return number
 
 
-def volumes(text: str) -> tuple[str, ...]:
+def volumes(given: str | Sequence[str]) -> tuple[str, ...]:
     """
-    Convert C{SOURCE:TARGET} or C{SOURCE:TARGET:ro}, or several of these with commas
-    between.  The source is a path or the name of a volume.
+    Convert C{SOURCE:TARGET} or C{SOURCE:TARGET:ro}, or several of these: with commas between,
+    or as a sequence.  The source is a path or the name of a volume.
 
     @raise ValueError: it is something else.
     """
-    found = tuple(text.split(","))
+    found = listed(given)
     for each in found:
         source, _, rest = each.partition(":")
         target, _, mode = rest.partition(":")
@@ -125,7 +125,7 @@ class ContainerOptions:
     env: Mapping[str, str] | None = field(
         default=None,
         converter=optional(variables),
-        metadata={"help": "NAME=VALUE,NAME=VALUE: additions to the environment"},
+        metadata={"help": "NAME=VALUE,NAME=VALUE: additions to the environment", "form": "table"},
     )
     env_file: Mapping[str, str] | None = field(
         default=None,
@@ -135,7 +135,10 @@ class ContainerOptions:
     volume: tuple[str, ...] | None = field(
         default=None,
         converter=optional(volumes),
-        metadata={"help": "SOURCE:TARGET[:ro], with commas between: volumes to mount"},
+        metadata={
+            "help": "SOURCE:TARGET[:ro], with commas between: volumes to mount",
+            "form": "list",
+        },
     )
     memory: int | None = field(
         default=None,

@@ -44,7 +44,7 @@ class AppOptions:
     env: Mapping[str, str] | None = field(
         default=None,
         converter=optional(variables),
-        metadata={"help": "NAME=VALUE,NAME=VALUE: additions to the environment"},
+        metadata={"help": "NAME=VALUE,NAME=VALUE: additions to the environment", "form": "table"},
     )
     env_file: Mapping[str, str] | None = field(
         default=None,
@@ -69,7 +69,10 @@ class AppOptions:
     ready_command: Sequence[str] | None = field(
         default=None,
         converter=optional(commandLine),
-        metadata={"help": "the app is ready when this command succeeds; it is repeated"},
+        metadata={
+            "help": "the app is ready when this command succeeds; it is repeated",
+            "form": "list",
+        },
     )
     ready_log: re.Pattern[str] | None = field(
         default=None,

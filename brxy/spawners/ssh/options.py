@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 
 from attrs import field, frozen
 from attrs.converters import optional
 
 from brxy.spawners.spec import portNumber, positiveInt, seconds
+from brxy.values.converters import listed
 
 __all__ = ["SshOptions"]
 
@@ -20,8 +22,8 @@ _HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:%-
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+\\-]*")
 
 
-def _hosts(text: str) -> tuple[str, ...]:
-    names = tuple(text.split(","))
+def _hosts(given: str | Sequence[str]) -> tuple[str, ...]:
+    names = listed(given)
     if not all(map(_HOST.fullmatch, names)) or len(set(names)) < len(names):
         raise ValueError("names of different hosts are needed, with commas between them")
     return names
@@ -50,7 +52,10 @@ class SshOptions:
 
     host: tuple[str, ...] = field(
         converter=_hosts,
-        metadata={"help": "the host, as ssh itself takes it; several with commas between"},
+        metadata={
+            "help": "the host, as ssh itself takes it; several with commas between",
+            "form": "list",
+        },
     )
     per_host: int | None = field(
         default=None,

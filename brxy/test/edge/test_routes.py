@@ -24,6 +24,27 @@ def table(
     return RouteTable(listed, patterns, default, default_for_all, lambda route: route in present)
 
 
+class AliasTests(SynchronousTestCase):
+    """
+    Tests of hosts that lead to another route.
+    """
+
+    def test_aliases(self) -> None:
+        """
+        A host leads to the route of the longest name or pattern that has it.
+        """
+        aliases = {"www.a": "a", "*.a": "a", "*.deep.b": "c"}
+        routes = RouteTable(
+            (), ["a", "own.a", "*.b", "c"], "default", False, lambda route: False, aliases
+        )
+        for host, route in (
+            *(("a", "a"), ("www.a", "a"), ("x.y.a", "a"), ("own.a", "own.a"), ("x.own.a", "a")),
+            *(("x.b", "x.b"), ("deep.b", "deep.b"), ("x.deep.b", "c"), ("c", "c"), ("d", None)),
+            *(("", None), ("localhost", None)),
+        ):
+            self.assertEqual(routes.route(host), route, host)
+
+
 class PatternTests(SynchronousTestCase):
     """
     What C{route=} of a spawner means.

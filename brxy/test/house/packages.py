@@ -16,6 +16,7 @@ ROOT = {
     "values": "errors",
     "wire": "values errors interfaces",
     "http": "values errors",
+    "tomlfile": "",
     "broker": "",
     "scaler": "broker values errors",
     "reactor": "errors",
@@ -32,7 +33,7 @@ ROOT = {
     "node": "apps uptake slots tls processes program readiness wire transport reactor values"
     " errors interfaces",
     "edge": "spawners.registry spawners.spec spawners.describe program apps uptake slots tls"
-    " transport reactor scaler broker http wire values errors interfaces",
+    " tomlfile transport reactor scaler broker http wire values errors interfaces",
     "ctl": "edge.__main__ edge.config edge.eventlog edge.startstop node pki program values errors",
 }
 
@@ -87,7 +88,7 @@ EDGE_PARTS = {
 }
 
 #: Packages that only decide: they use no clock, no file and no Twisted.
-PURE = "values wire http broker scaler"
+PURE = "values wire http tomlfile broker scaler"
 
 _PARTS = {"spawners": SPAWNER_PARTS, "edge": EDGE_PARTS}
 

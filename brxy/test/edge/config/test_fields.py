@@ -31,6 +31,7 @@ DERIVED = {
     "metrics": "metrics.",
     "node_tls": "node_tls.",
     "tls_frontends": "frontends",
+    "aliases": "spawns",
     "private_node_port": "node_ports",
     "private_admin": "admin",
     # By each spawn string, with the settings as its defaults.

@@ -1,0 +1,5 @@
+"""
+The configuration of an edge in TOML files.
+"""
+
+__all__: list[str] = []

@@ -1,0 +1,177 @@
+"""
+What configuration files say, as plain data.
+
+Pure: values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import evolve, frozen
+
+from brxy.edge.config.kinds import Frontend
+from brxy.spawners.spec import SpawnSpec
+
+__all__ = ["NO_FILES", "Configuration", "FilePart", "FileRoute", "FileSpawn"]
+
+
+@frozen
+class FileSpawn:
+    """
+    One C{[[route."HOST".spawn]]}.
+
+    @ivar spec: what C{--spawn} would say, with the keys of its route and of C{[defaults]} and
+        a name.
+    @ivar path: where it is in its file.
+    """
+
+    spec: SpawnSpec
+    path: tuple[str | int, ...]
+
+
+@frozen
+class FileRoute:
+    """
+    One route of a file.
+
+    @ivar hosts: the hosts or patterns; C{*} for all.  The first is the route, and the others
+        lead to it.
+    """
+
+    hosts: tuple[str, ...]
+    spawns: tuple[FileSpawn, ...] = ()
+    frontends: tuple[Frontend, ...] = ()
+
+
+@frozen
+class FilePart:
+    """
+    The routes of one file.
+
+    @ivar file: its path, as errors name it.
+    @ivar faults: what is wrong in it, one line each; then its routes are not used.
+    """
+
+    file: str
+    routes: tuple[FileRoute, ...] = ()
+    faults: tuple[str, ...] = ()
+
+    def spawns(self) -> Iterable[FileSpawn]:
+        """
+        All spawns of its routes.
+        """
+        return (spawn for route in self.routes for spawn in route.spawns)
+
+    def hosts(self) -> Iterable[str]:
+        """
+        All hosts and patterns of its routes.
+        """
+        return (host for route in self.routes for host in route.hosts)
+
+
+@frozen
+class Configuration:
+    """
+    A configuration file, and the files that it includes.
+
+    @ivar values: those of C{[edge]} and C{[defaults]}, by the names of settings.
+    @ivar parts: the routes of each file, first those of the file itself.
+    """
+
+    values: Mapping[str, Any]
+    parts: tuple[FilePart, ...]
+
+    @property
+    def faults(self) -> list[str]:
+        """
+        What is wrong in all files, one line each.
+        """
+        return [each for part in self.parts for each in part.faults]
+
+    @property
+    def file(self) -> str:
+        """
+        The path of the file itself.
+        """
+        return self.parts[0].file
+
+    def routes(self) -> Iterable[FileRoute]:
+        """
+        All routes, those of the file itself first.
+        """
+        return (route for part in self.parts for route in part.routes)
+
+    def faulty(self) -> set[str]:
+        """
+        The files in which anything is wrong.
+        """
+        return {part.file for part in self.parts if part.faults}
+
+    def aliases(self) -> dict[str, str]:
+        """
+        The routes of the hosts and patterns that lead to another route.
+        """
+        return {host: route.hosts[0] for route in self.routes() for host in route.hosts[1:]}
+
+    def withFaults(self, faults: Mapping[str, Sequence[str]]) -> Configuration:
+        """
+        @param faults: by files.
+        @return: the same with these faults as well.
+        """
+        return evolve(
+            self,
+            parts=tuple(
+                evolve(part, faults=(*part.faults, *faults.get(part.file, ())))
+                for part in self.parts
+            ),
+        )
+
+    def over(self, previous: Configuration) -> Configuration:
+        """
+        Put what is right in the place of an earlier configuration.  A file that has faults
+        stays as it was, also if it is the file itself; then C{[edge]} and C{[defaults]} do, too.
+
+        @return: a configuration that keeps the faults, to report them.
+        """
+        before = {part.file: part for part in previous.parts}
+        parts = {
+            part.file: _faulty(before.get(part.file), part.file, part.faults)
+            if part.faults
+            else part
+            for part in self.parts
+        }
+        if not self.parts[0].faults:
+            values = self.values
+        else:
+            # It may not be known any more which files it includes.
+            values, parts = previous.values, {**before, **parts}
+        while doubles := _doubles(parts.values()):
+            for file, fault in doubles.items():
+                parts[file] = _faulty(before.get(file), file, (fault,))
+        return Configuration(values, tuple(parts.values()))
+
+
+#: No configuration file.
+NO_FILES = Configuration({}, ())
+
+
+def _faulty(before: FilePart | None, file: str, faults: tuple[str, ...]) -> FilePart:
+    return FilePart(file, before.routes if before else (), faults)
+
+
+def _doubles(parts: Iterable[FilePart]) -> dict[str, str]:
+    """
+    @return: what is wrong with files that have a host of a file with faults, which stays as it
+        was.
+    """
+    parts = list(parts)
+    taken = {host: part.file for part in parts if part.faults for host in part.hosts()}
+    return {
+        part.file: f"{part.file}:1: {host} still has a route in {taken[host]}, which has faults"
+        for part in parts
+        if not part.faults
+        for host in part.hosts()
+        if host in taken
+    }

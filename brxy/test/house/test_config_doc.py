@@ -1,0 +1,60 @@
+"""
+Tests that the page about the configuration file, C{doc/config.rst}, matches the code.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.config.files.keys import DEFAULTS, EDGE
+from brxy.edge.config.files.loading import checkFile
+from brxy.spawners.registry import BUILT_IN
+from brxy.test.support.pages import ROOT, readPage
+
+
+class ConfigDocTests(SynchronousTestCase):
+    """
+    Tests of the page and of the files that it shows.
+    """
+
+    def test_example(self) -> None:
+        """
+        The example has no faults, and the page shows each of its files.
+        """
+        self.assertEqual(checkFile(str(ROOT / "examples" / "brxy.toml")), [])
+        shown = re.findall(r"literalinclude:: \.\./(\S+)", readPage("config"))
+        files = [ROOT / "examples" / "brxy.toml", *(ROOT / "examples" / "brxy.d").iterdir()]
+        self.assertEqual(sorted(shown), sorted(str(each.relative_to(ROOT)) for each in files))
+
+    def test_errors(self) -> None:
+        """
+        The page shows the real errors.
+        """
+        page = readPage("config")
+        [text] = re.findall(r"With this file ::\n\n((?:    .*\n|\n)+)", page)
+        [output] = re.findall(r"it prints:\n\n.. code-block:: text\n\n((?:    .*\n|\n)+)", page)
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        os.chdir(folder)
+        Path("brxy.toml").write_text(re.sub(r"^    ", "", text, flags=re.MULTILINE))
+        said = ["brxy-edge: brxy.toml can't be used:", *checkFile("brxy.toml")]
+        self.assertEqual(output.split(), " ".join(said).split())
+
+    def test_keys(self) -> None:
+        """
+        The keys and kinds that the page names are there.
+        """
+        page = readPage("config")
+        for name in ("include", "token-file", "admin-token-file"):
+            self.assertIn(name, EDGE)
+            self.assertIn(f"``{name}``", page)
+        for name in ("capacity", "max-capacity", "max", "idle-timeout", "send-proxy"):
+            self.assertIn(name, DEFAULTS)
+        for each in BUILT_IN:
+            self.assertIn(f"``{each.name}``", page)

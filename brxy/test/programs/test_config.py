@@ -1,0 +1,51 @@
+"""
+Tests of an edge with a configuration file, as a real process.
+"""
+
+from __future__ import annotations
+
+from brxy.test.support.processes.programs import DEMO, PYTHON, ProgramTests
+
+_APP = f"""
+kind = "app"
+command = ["{PYTHON}", "{DEMO}"]
+"""
+
+
+class ConfigTests(ProgramTests):
+    """
+    Tests of C{--config}.
+    """
+
+    async def test_serves(self) -> None:
+        """
+        Routes of the file and of one that it includes are served, by each of their hosts.
+        """
+        (self.folder / "brxy.toml").write_text(
+            f'[edge]\ninclude = "apps/*.toml"\n[route."a.example"]\n'
+            f'[[route."a.example".spawn]]{_APP}env = {{ PYTHONUNBUFFERED = "1" }}\n'
+        )
+        (self.folder / "apps").mkdir()
+        (self.folder / "apps" / "b.toml").write_text(
+            f'[[route]]\nhost = ["b.example", "*.b.example"]\n[[route.spawn]]{_APP}'
+        )
+        edge = self.edge("--config", "brxy.toml")
+        url = await self.address(edge)
+        bodies = {}
+        for host in ("a.example", "b.example", "www.b.example", "c.example"):
+            answer = await self.get(url, host=host)
+            bodies[host] = (answer.status, answer.body.split(",")[0])
+        self.assertEqual(bodies["a.example"][0], 200)
+        self.assertEqual(bodies["b.example"], bodies["www.b.example"])
+        self.assertNotEqual(bodies["a.example"], bodies["b.example"])
+        self.assertEqual(bodies["c.example"][0], 404)
+
+    async def test_faults(self) -> None:
+        """
+        All that is wrong is printed at once, and the edge does not start.
+        """
+        (self.folder / "brxy.toml").write_text("[edge]\nprot = 1\n\nretries = 'x'\n[route.a]\n")
+        edge = self.edge("--config", "brxy.toml")
+        self.assertEqual(await self.ended(edge), 1)
+        for line in ("brxy.toml:2: prot is", "brxy.toml:4: bad retries", "brxy.toml:5: the"):
+            self.assertIn(line, edge.err)
