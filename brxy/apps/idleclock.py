@@ -59,6 +59,14 @@ class IdleClock:
         self.lifetime.setNewest(newest, self._seconds())
         self.reconsider()
 
+    def setTimeouts(self, idle_timeout: float, old_idle_timeout: float) -> None:
+        """
+        See L{Lifetime.setTimeouts}.
+        """
+        self.lifetime.setTimeouts(idle_timeout, old_idle_timeout)
+        if not self.leaving:
+            self.reconsider()
+
     def retire(self) -> None:
         """
         The instance shall finish its exchanges and end.

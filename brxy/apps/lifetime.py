@@ -97,6 +97,13 @@ class Lifetime:
             self.newest = newest
             self._since = now
 
+    def setTimeouts(self, idle_timeout: float, old_idle_timeout: float) -> None:
+        """
+        Other times hold from now on.
+        """
+        self._idle_timeout = idle_timeout
+        self._old_idle_timeout = old_idle_timeout
+
     def retire(self) -> None:
         """
         It shall end as soon as no exchange runs.

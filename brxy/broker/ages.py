@@ -7,6 +7,7 @@ Pure: a data structure.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from typing import Generic
 
@@ -34,6 +35,14 @@ class Ages(Generic[W]):
 
     def __len__(self) -> int:
         return len(self._arrived) + len(self._again)
+
+    def all(self) -> Iterator[W]:
+        """
+        The waiters, and some that are held no longer.
+        """
+        yield from self._arrived
+        for _, waiter in self._again:
+            yield waiter
 
     def add(self, waiter: W) -> None:
         """

@@ -60,6 +60,13 @@ class Broker(Withholding[W, S]):
         self._pools: Pools[S] = Pools()
         self.gates = Gates(self.held)
 
+    def setLimits(self, max_held: int, max_total: int, hold_timeout: float, now: float) -> None:
+        """
+        Other limits hold from now on, the time also for those that wait.
+        """
+        self._waiters.setLimits(max_held, max_total, now + hold_timeout)
+        self._hold_timeout = hold_timeout
+
     # Demand
 
     def wait(self, waiter: W, now: float) -> Match[W, S] | Probe[W, S] | Held[W] | Reject[W]:
@@ -89,10 +96,11 @@ class Broker(Withholding[W, S]):
 
     def requeue(self, waiter: W, now: float) -> Match[W, S] | Probe[W, S] | Held[W]:
         """
-        An exchange that was matched or probed is offered again.  It has its former place,
-        before all that came later, and its former deadline, and is never rejected.
+        An exchange that was matched or probed is offered again.  It has its former place
+        and deadline, and is never rejected.
         """
         self._waiters.unprobe(waiter)
+        waiter.deadline = min(waiter.deadline, now + self._hold_timeout)
         pool = self._pools.get(waiter.route)
         slot = None
         if pool is not None:
@@ -165,12 +173,6 @@ class Broker(Withholding[W, S]):
         The number of waiters of a route.
         """
         return self._waiters.held(route)
-
-    def routes(self) -> list[str]:
-        """
-        The routes that have waiters.
-        """
-        return list(self._waiters.heldByRoute())
 
     def snapshot(self) -> BrokerSnapshot:
         """
@@ -283,8 +285,6 @@ class Broker(Withholding[W, S]):
         if was_full and not offer.full and offer.ready and not offer.withheld:
             self._pools[offer.route].improve(offer)
         return self.more(offer.route)
-
-    # Lines and pools
 
     def _finished(self, slot: S, offer: Offer) -> None:
         pool = None

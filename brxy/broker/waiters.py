@@ -39,6 +39,17 @@ class Waiters(Generic[W, S]):
         self.probes: dict[str, Probes[W, S]] = {}
         self.ages: Ages[W] = Ages()
 
+    def setLimits(self, max_held: int, max_held_total: int, until: float) -> None:
+        """
+        Other limits hold for new waiters.
+
+        @param until: no waiter waits for longer.
+        """
+        for waiter in self.ages.all():
+            waiter.deadline = min(waiter.deadline, until)
+        self._max_held = max_held
+        self._max_held_total = max_held_total
+
     def held(self, route: str) -> int:
         """
         The number of waiters of a route.

@@ -144,6 +144,12 @@ class Dispatch(Matching):
         self._resize(slot)
         return welcome
 
+    def deadlineChanged(self) -> None:
+        """
+        Exchanges that wait have other deadlines.
+        """
+        self._alarm.set(self._broker.nextDeadline())
+
     def roll(self, route: str) -> None:
         """
         See L{brxy.edge.supply.Supply.roll}.

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.protocol import Factory
@@ -28,6 +29,7 @@ from brxy.values.text import printable
 __all__ = [
     "checkOpenable",
     "checkPrivate",
+    "closed",
     "edgeEndpoint",
     "endpointText",
     "listen",
@@ -198,3 +200,12 @@ def endpointText(text: str) -> str:
     A text as an argument of an endpoint.
     """
     return text.replace("\\", "\\\\").replace(":", "\\:").replace("=", "\\=")
+
+
+async def closed(port: IListeningPort) -> None:
+    """
+    Close a port; the connections that it has accepted stay.
+    """
+    result: Any = port.stopListening()
+    if isinstance(result, Deferred):
+        await result

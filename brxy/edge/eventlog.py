@@ -57,7 +57,9 @@ from brxy.edge.startstop import (
     ClientsAbandoned,
     FinishingClients,
     Listening,
+    NeedsRestart,
     NodesListening,
+    Reloaded,
     StoppingSpawned,
 )
 
@@ -131,6 +133,11 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
     DrainingEnded: (LogLevel.info, "taking clients again"),
     Reloading: (LogLevel.info, "reading certificates and tokens again"),
     ReloadFailed: (LogLevel.error, "keeping what was read before: {reason}"),
+    Reloaded: (LogLevel.info, "read the settings again, {changes}, in {seconds:.3f} s"),
+    NeedsRestart: (
+        LogLevel.warn,
+        "{option} has changed, which needs a restart: ignored until then",
+    ),
     StateNotSaved: (LogLevel.error, "cannot write the state file: {reason}"),
     OutputLost: (LogLevel.warn, "{route}: {count} lines of its output are lost: {reason}"),
     AccessLogFailed: (LogLevel.error, "cannot write the access log: {reason}"),

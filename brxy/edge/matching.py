@@ -231,7 +231,7 @@ class Matching:
         """
         for exchange in self.buffer.collecting():
             self._reject(exchange, LEAVING)
-        for route in self._broker.routes():
+        for route in self._broker.snapshot().held:
             self.reject(route, LEAVING)
 
     def _reject(self, exchange: Exchange, refusal: Refusal) -> None:

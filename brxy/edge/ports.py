@@ -1,5 +1,5 @@
 """
-The ports of an edge: for clients, and for nodes.
+The ports of an edge for clients.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.task import LoopingCall, deferLater
@@ -18,25 +17,20 @@ from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.clients.connection import ClientFactory
 from brxy.edge.clients.postgres import START_TIMEOUT, PostgresFactory
 from brxy.edge.clients.proxied import Proxied
-from brxy.edge.config.settings import EdgeSettings
-from brxy.edge.endpoints import checkOpenable, checkPrivate, edgeEndpoint, listen, private, shown
-from brxy.edge.events import Events, NoNodeAdmitted
-from brxy.edge.nodesocket import NodeSocket
-from brxy.edge.slots.node import SlotFactory
-from brxy.edge.slots.tls import NodeTLS
+from brxy.edge.endpoints import checkOpenable, closed, listen, shown
+from brxy.edge.events import Events
 from brxy.edge.startstop import (
     ClientsAbandoned,
     FinishingClients,
     Listening,
-    NodesListening,
 )
-from brxy.interfaces import ILocal, ISpawner
+from brxy.errors import UsageError
 from brxy.reactor.prelude import Preludes
 from brxy.reactor.signals import Grace, firstOf
 from brxy.tls.alpn import ALPN
 from brxy.tls.handshakes import Handshakes, encrypted
 
-__all__ = ["ClientPort", "ClientPorts", "NodePorts"]
+__all__ = ["ClientPort", "ClientPorts"]
 
 # Seconds for a client that was accepted a moment ago, or that keeps its connection:
 # it may already have sent a request when the edge begins to stop.
@@ -135,17 +129,51 @@ class ClientPorts:
         @raise UsageError: one of them can't be opened.
         """
         for each in self._named:
-            factory = self._proxied.wrap(self._secured(each))
-            port = listen(self._reactor, each.endpoint, factory, keepalive=self._keepalive)
-            self._open.append(port)
-            where = shown(each.scheme, port.getHost())
-            self._events.emit(Listening(f"{where} for {each.route}" if each.route else where))
+            self._open.append(self._listen(each))
+            self._report(each, self._open[-1])
         for port in self._open:
             self._admission.watch(port)
         if self._certificates is not None:
             self._checks = LoopingCall(self._certificates.warn)
             self._checks.clock = self._reactor
             self._checks.start(_DAY)
+
+    def change(self, ports: Sequence[ClientPort]) -> None:
+        """
+        Open other ports, and close those that are not among them; the connections of clients
+        stay.
+
+        @raise UsageError: one of them can't be opened: nothing has changed then.
+        """
+        before = dict(zip(self._named, self._open, strict=True))
+        opened: dict[ClientPort, IListeningPort] = {}
+        try:
+            for each in ports:
+                if each not in before:
+                    opened[each] = self._listen(each)
+        except UsageError:
+            for port in opened.values():
+                port.stopListening()
+            raise
+        for each, port in opened.items():
+            self._report(each, port)
+            self._admission.watch(port)
+        for each in before.keys() - {*ports}:
+            self._admission.forget(before[each])
+            before[each].stopListening()
+        self._named = ports
+        self._open = [{**before, **opened}[each] for each in ports]
+        self._factories = list(
+            dict.fromkeys([*self._factories, *(each.factory for each in ports)])
+        )
+
+    def _listen(self, port: ClientPort) -> IListeningPort:
+        factory = self._proxied.wrap(self._secured(port))
+        return listen(self._reactor, port.endpoint, factory, keepalive=self._keepalive)
+
+    def _report(self, port: ClientPort, open: IListeningPort) -> None:
+        where = shown(port.scheme, open.getHost())
+        self._events.emit(Listening(f"{where} for {port.route}" if port.route else where))
 
     def _secured(self, port: ClientPort) -> IProtocolFactory:
         if port.alpn is None:
@@ -173,7 +201,7 @@ class ClientPorts:
         """
         self._admission.leave()
         for port in self._open:
-            await _closed(port)
+            await closed(port)
         if self._checks is not None and self._checks.running:
             self._checks.stop()
 
@@ -216,128 +244,3 @@ class ClientPorts:
 
     def _whenEmpty(self) -> Deferred[Any]:
         return DeferredList([each.whenEmpty() for each in self._factories])
-
-
-class NodePorts:
-    """
-    The ports at which nodes dial in.
-    """
-
-    def __init__(
-        self,
-        reactor: Any,
-        settings: EdgeSettings,
-        slots: SlotFactory,
-        tls: NodeTLS | None,
-        events: Events,
-    ) -> None:
-        """
-        @param tls: nodes dial in over TLS, except on Unix sockets.
-        """
-        self._reactor = reactor
-        self._settings = settings
-        self._slots = slots
-        self._tls = tls
-        self._handshakes = Handshakes(reactor)
-        self._events = events
-        self._socket = NodeSocket(settings.state_dir)
-        self._private: IListeningPort | None = None
-        self._open: list[IListeningPort] = []
-
-    @property
-    def addresses(self) -> list[Any]:
-        """
-        Where nodes dial in: one address for each port, in their order.
-        """
-        return [port.getHost() for port in self._open]
-
-    @property
-    def shown(self) -> list[str]:
-        """
-        The ports as people know them.
-        """
-        return [shown("tcp", port.getHost()) for port in self._open]
-
-    def check(self) -> None:
-        """
-        See L{ClientPorts.check}.
-        """
-        for endpoint in self._settings.node_ports:
-            checkOpenable(private(endpoint), "--node-port")
-
-    def open(self) -> None:
-        """
-        Open all ports.
-
-        @raise UsageError: one of them can't be opened, or other machines could reach it
-            without TLS.
-        """
-        if self._settings.private_node_port:
-            self._private = self._socket.open(self._reactor, self._slots)
-            self._open.append(self._private)
-            self._events.emit(NodesListening(shown("tcp", self._private.getHost())))
-        for endpoint in self._settings.node_ports:
-            self._listen(private(endpoint))
-        if self._open and not self._mayAdmit():
-            self._events.emit(NoNodeAdmitted())
-
-    def _listen(self, endpoint: str) -> None:
-        local = endpoint.startswith("unix:") or "domain=UNIX" in endpoint
-        tls = None if local else self._tls
-        factory = self._slots if tls is None else self._secured(tls)
-        port = listen(self._reactor, endpoint, factory, option="--node-port")
-        self._open.append(port)
-        self._events.emit(NodesListening(shown("tcp" if tls is None else "tls", port.getHost())))
-        if tls is None and not self._settings.insecure_node_port:
-            checkPrivate(endpoint, port.getHost())
-
-    def _secured(self, tls: NodeTLS) -> IProtocolFactory:
-        return encrypted(
-            self._slots,
-            tls,
-            self._handshakes,
-            clock=self._reactor,
-            failed=self._slots.shakenOff,
-        )
-
-    def _mayAdmit(self) -> bool:
-        settings = self._settings
-        return bool(
-            settings.token_file
-            or (settings.node_tls and settings.node_tls.ca)
-            or any(spawn.spawning.spawner.dials_back for spawn in settings.spawns)
-        )
-
-    def dialEndpoint(self, spawner: ISpawner) -> str:
-        """
-        Where a node that a spawner starts dials in, from this machine, as a Twisted client
-        endpoint; C{""} if there is no port.
-        """
-        if self._private is not None and ILocal.providedBy(spawner):
-            return edgeEndpoint([self._private.getHost()])
-        addresses = [port.getHost() for port in self._open if port is not self._private]
-        if self._tls is not None:
-            # Over TLS it would need more than its token.
-            addresses.sort(key=lambda address: not isinstance(address, UNIXAddress))
-        return edgeEndpoint(addresses)
-
-    async def stop(self) -> None:
-        """
-        Close the ports; the slots stay open.
-        """
-        for port in self._open:
-            await _closed(port)
-        self._socket.remove()
-
-    def abort(self) -> None:
-        """
-        Cut every slot that is left.
-        """
-        self._handshakes.stop()
-        self._slots.stop()
-
-
-async def _closed(port: IListeningPort) -> None:
-    result: Any = port.stopListening()
-    if isinstance(result, Deferred):
-        await result

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from brxy.values.routename import isAddressOrLocalhost
-from brxy.values.routepattern import canonical, covers
+from brxy.values.routepattern import PatternIndex, canonical
 
 __all__ = ["RouteTable"]
 
@@ -38,12 +38,54 @@ class RouteTable:
         """
         self._default = default
         self._default_for_all = default_for_all
-        self._listed = frozenset(canonical(name, default) for name in listed)
-        self._all = None in patterns or not (listed or patterns)
-        self._patterns = [canonical(name, default) for name in patterns if name is not None]
+        self._listed: set[str] = set()
+        self._patterns: PatternIndex[None] = PatternIndex()
+        self._all = True
+        self._for_all = False
         self._present = present
-        self._aliases = {each: each for each in (*listed, *patterns) if each} if aliases else {}
-        self._aliases.update(aliases or {})
+        self._aliases = dict(aliases or {})
+        for name in listed:
+            self.list(name)
+        for pattern in patterns:
+            self.add(pattern)
+
+    def list(self, name: str) -> None:
+        """
+        Only the routes that are listed are served.
+        """
+        self._listed.add(canonical(name, self._default))
+        self._all = self._for_all
+        self._lead(name)
+
+    def add(self, pattern: str | None) -> None:
+        """
+        A spawner is for these routes.
+        """
+        if pattern is None:
+            self._for_all = True
+        else:
+            self._patterns.add(canonical(pattern, self._default), None)
+            self._lead(pattern)
+        self._all = self._for_all
+
+    def _lead(self, name: str) -> None:
+        # It is looked up only if any host leads to another route.
+        if self._aliases:
+            self._aliases.setdefault(name, name)
+
+    def adopt(self, other: RouteTable) -> RouteTable:
+        """
+        Find routes as another table does.
+
+        @return: a table that finds them as this one did before.
+        """
+        before = RouteTable((), (), "", False, self._present)
+        for target, source in ((before, self), (self, other)):
+            target._default, target._default_for_all = source._default, source._default_for_all
+            target._listed, target._patterns = source._listed, source._patterns
+            target._all, target._for_all = source._all, source._for_all
+            target._aliases = source._aliases
+        return before
 
     def route(self, host: str) -> str | None:
         """
@@ -76,10 +118,16 @@ class RouteTable:
         return host if found is None or found.startswith("*.") else found
 
     def _isNamed(self, route: str) -> bool:
-        return route in self._listed or any(covers(each, route) for each in self._patterns)
+        return route in self._listed or self._patterns.covers(route)
 
-    def _isServed(self, route: str) -> bool:
+    def serves(self, route: str) -> bool:
+        """
+        Whether the settings say that a route is served, whatever instances there are.
+        """
         if self._listed:
             chosen = self._default_for_all and route == self._default
             return chosen or route in self._listed
-        return self._all or self._isNamed(route) or self._present(route)
+        return self._all or self._isNamed(route)
+
+    def _isServed(self, route: str) -> bool:
+        return self.serves(route) or (not self._listed and self._present(route))

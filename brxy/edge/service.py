@@ -13,7 +13,7 @@ L{brxy.edge.wiring} makes the parts.  The way of an exchange through them, in or
      the exchange is held, and L{brxy.edge.fleet.scaling} has L{brxy.scaler.scaler} decide
      whether to order an instance.
   4. L{brxy.edge.fleet.starter} passes the order to a spawner.  The instance's node dials
-     in at a port of L{brxy.edge.ports.NodePorts} (L{brxy.edge.slots.node}), or the edge
+     in at a port of L{brxy.edge.nodeports.NodePorts} (L{brxy.edge.slots.node}), or the edge
      connects to the app itself (L{brxy.edge.slots.direct}).
   5. The slot takes the exchange, and its response goes back the same way.
 """
@@ -27,11 +27,12 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.logger import Logger
 
-from brxy.edge.admin.edgewide import reloadAll
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.fleet.recovery import reportUnclaimed
 from brxy.edge.fleet.statelock import StateLock
+from brxy.edge.reload.reloader import Outcome, Reader
 from brxy.edge.startstop import StoppingSpawned
 from brxy.edge.wiring import build
 from brxy.errors import UsageError
@@ -52,23 +53,26 @@ class EdgeService(Service):
     @ivar parts: what it is made of.
     """
 
+    _log = Logger()
+
     def __init__(
         self,
         reactor: Any,
         settings: EdgeSettings,
         notify: Callable[[str], None] = lambda state: None,
+        read: Reader | None = None,
     ) -> None:
         """
+        @param read: reads the settings again; L{None} if they can't change.
         @param notify: reports the state to a supervisor, see L{brxy.program.systemd}.
         @raise UsageError: the state or another file can't be used, or another edge has the
             state folder.
         """
         self._reactor = reactor
-        self._settings = settings
         self._notify = notify
         self._lock = StateLock(settings.state_dir)
         try:
-            self.parts = build(reactor, settings)
+            self.parts = build(reactor, settings, read)
         except UsageError:
             self._lock.release()
             raise
@@ -106,7 +110,7 @@ class EdgeService(Service):
         """
         super().startService()
         parts = self.parts
-        onHangup(self._reactor, self._reload)
+        onHangup(self._reactor, self._hungUp)
         for writer in parts.writers:
             # With twistd's own log.
             alsoOnSignal(self._reactor, signal.SIGUSR1, writer.rotate)
@@ -119,7 +123,7 @@ class EdgeService(Service):
         parts.admin.open()
         # Without a state folder this edge is a new one, and has left nothing.
         if parts.state.is_kept:
-            rules = [spawn.rule for spawn in self._settings.spawns]
+            rules = [spawn.rule for spawn in parts.reloader.settings.spawns]
             reportUnclaimed(parts.state.instances, rules, parts.state.edge_id, parts.events)
             parts.scaling.starter.recover(remembered)
         parts.keeper.start()
@@ -128,12 +132,18 @@ class EdgeService(Service):
             parts.metrics.turns.start()
         self._notify(READY)
 
-    def _reload(self) -> None:
+    def _hungUp(self) -> None:
         """
-        Read the files that may change while the edge runs (SIGHUP).  What can't be used
-        stays as it was.
+        SIGHUP.
         """
-        reloadAll(self.parts.reloads, self.parts.events)
+        done = self.reload()
+        done.addErrback(lambda failure: self._log.failure("while reloading", failure))
+
+    def reload(self) -> Deferred[Outcome]:
+        """
+        See L{brxy.edge.reload.reloader.Reloader.reload}.
+        """
+        return self.parts.reloader.reload()
 
     def stopService(self) -> Deferred[None]:
         """
@@ -148,7 +158,7 @@ class EdgeService(Service):
     async def _stop(self) -> None:
         parts = self.parts
         self._notify(STOPPING)
-        grace = Grace(self._reactor, self._settings.drain_timeout)
+        grace = Grace(self._reactor, parts.reloader.settings.drain_timeout)
         parts.dispatch.leave()
         await parts.clients.leave()
         await parts.clients.finish(grace)

@@ -1,8 +1,10 @@
 """
-Events of an edge that starts or stops.
+Events of an edge that starts, changes its settings, or stops.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from attrs import frozen
 
@@ -14,7 +16,9 @@ __all__ = [
     "ClientsAbandoned",
     "FinishingClients",
     "Listening",
+    "NeedsRestart",
     "NodesListening",
+    "Reloaded",
     "StoppingSpawned",
 ]
 
@@ -57,6 +61,38 @@ class AdminUnavailable(Event):
     """
 
     reason: str
+
+
+@frozen
+class Reloaded(Event):
+    """
+    The settings were read again, and what differed was applied.
+
+    @ivar changes: what has changed, in one line.
+    @ivar added: the names of new spawns.
+    @ivar removed: the names of spawns that are no longer configured.
+    @ivar adjusted: the names of spawns with other limits or times.
+    @ivar replaced: the names of spawns that start other instances than before.
+    @ivar settings: options of the edge that have changed.
+    @ivar seconds: how long that took.
+    """
+
+    changes: str
+    added: Sequence[str]
+    removed: Sequence[str]
+    adjusted: Sequence[str]
+    replaced: Sequence[str]
+    settings: Sequence[str]
+    seconds: float
+
+
+@frozen
+class NeedsRestart(Event):
+    """
+    An option has changed that is read only when the edge starts.
+    """
+
+    option: str
 
 
 @frozen

@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from attrs import evolve
 from twisted.application.service import IService
 
-from brxy.edge.config.files.loading import loadFiles
+from brxy.edge.config.files.loading import loadFiles, reloadFiles
 from brxy.edge.config.options import Options
 from brxy.edge.config.settings import EdgeSettings
+from brxy.edge.reload.reloader import Reading
 from brxy.edge.service import EdgeService
 from brxy.errors import UsageError
 from brxy.program.guarded import Guarded, fail
@@ -26,11 +28,31 @@ from brxy.program.systemd import notifier
 __all__ = ["makeService"]
 
 
-def _settings(options: Options, reactor: Any) -> EdgeSettings:
-    loaded = loadFiles(options.given, options.configuration, reactor)
-    if loaded.settings is None:
-        raise UsageError("\n".join([f"{options['config']} can't be used:", *loaded.faults]))
-    return loaded.settings
+class _Files:
+    """
+    The settings of the command line and of configuration files, which may be read again.
+    """
+
+    def __init__(self, options: Options, reactor: Any) -> None:
+        """
+        @raise UsageError: they can't be used.
+        """
+        self._given = options.given
+        self._reactor = reactor
+        self._loaded = loadFiles(options.given, options.configuration, reactor)
+        if self._loaded.settings is None:
+            raise UsageError(
+                "\n".join([f"{options['config']} can't be used:", *self._loaded.faults])
+            )
+        self.settings: EdgeSettings = self._loaded.settings
+
+    async def read(self, before: EdgeSettings) -> Reading:
+        """
+        See L{brxy.edge.reload.reloader.Reader}.
+        """
+        previous = evolve(self._loaded, settings=before)
+        self._loaded = loaded = reloadFiles(self._given, previous, self._reactor)
+        return Reading(loaded.settings or before, tuple(loaded.faults))
 
 
 def makeService(options: Options) -> IService:
@@ -48,8 +70,9 @@ def makeService(options: Options) -> IService:
             options["log-format"],
             with_output=options["app-log-dir"] is None,
         )
-        settings = _settings(options, reactor)
-        service = EdgeService(reactor, settings, notifier(os.environ))
+        files = _Files(options, reactor)
+        read = files.read if options["config"] else None
+        service = EdgeService(reactor, files.settings, notifier(os.environ), read)
         if not options.foreground():
             service.check()
     except UsageError as error:

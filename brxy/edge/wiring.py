@@ -15,7 +15,7 @@ from attrs import frozen
 from brxy.broker.broker import Broker
 from brxy.edge.admin.certificates import Certificates
 from brxy.edge.admin.changing import Changing
-from brxy.edge.admin.edgewide import EdgeWide, reloadAll
+from brxy.edge.admin.edgewide import EdgeWide
 from brxy.edge.admin.following import Following
 from brxy.edge.admin.journal import Journal
 from brxy.edge.admin.ports import AdminAccess, AdminPorts, AdminToken
@@ -32,19 +32,20 @@ from brxy.edge.exchanges.table import Exchange
 from brxy.edge.fleet.making import makeKeeper, makeScaler, makeScaling
 from brxy.edge.fleet.scaling import Scaling
 from brxy.edge.fleet.statefile import StateFile, StateKeeper
-from brxy.edge.making.clientports import makeClientPorts
+from brxy.edge.making.clientports import makeClients
 from brxy.edge.making.recording import Writer, makeRecords
 from brxy.edge.metrics.edgemetrics import EdgeMetrics, makeMetrics, metricsEndpoint
 from brxy.edge.metrics.state import Sources
-from brxy.edge.ports import ClientPorts, NodePorts
+from brxy.edge.nodeports import NodePorts
+from brxy.edge.ports import ClientPorts
 from brxy.edge.records.records import Records
+from brxy.edge.reload.reloader import Reader, Reloader, Running
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
 from brxy.program.tokenfile import makeToken, readToken
 from brxy.scaler.scaler import Scaler
 from brxy.transport.connection import Shared
-from brxy.values.routepattern import canonical
 
 __all__ = ["Parts", "build"]
 
@@ -64,8 +65,7 @@ class Parts:
     @ivar clients: the ports for clients.
     @ivar nodes: the ports for nodes.
     @ivar admin: the ports of the admin API.
-    @ivar reloads: read files again; each raises L{brxy.errors.UsageError} if a file can't
-        be used.
+    @ivar reloader: reads files and settings again.
     @ivar writers: what writes files besides the log.
     @ivar metrics: what is counted for Prometheus; L{None} if nothing is.
     """
@@ -80,7 +80,7 @@ class Parts:
     clients: ClientPorts
     nodes: NodePorts
     admin: AdminPorts
-    reloads: Sequence[Callable[[], None]]
+    reloader: Reloader
     writers: Sequence[Writer]
     metrics: EdgeMetrics | None
 
@@ -98,7 +98,7 @@ class _Files:
     reloads: Sequence[Callable[[], None]]
 
 
-def build(reactor: Any, settings: EdgeSettings) -> Parts:
+def build(reactor: Any, settings: EdgeSettings, read: Reader | None = None) -> Parts:
     """
     Make the parts of an edge.
 
@@ -106,9 +106,8 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
     """
     events = Events([LogListener(), journal := Journal()])
     shared, state = Shared(reactor), StateFile(settings.state_dir)
-    files = _readFiles(settings, state, events)
-    broker, named = _makeBroker(settings), _named(settings)
-    scaler = makeScaler(reactor, settings, named, broker.gates.waiting)
+    files, broker = _readFiles(settings, state, events), _makeBroker(settings)
+    scaler = makeScaler(reactor, settings, broker.gates.waiting)
     keeper = makeKeeper(reactor, state, scaler, events)
     records, writers = makeRecords(reactor, settings, scaler, events)
     dispatch = _makeDispatch(settings, shared, broker, events, records)
@@ -117,11 +116,12 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
     scaling = makeScaling(
         settings, shared, scaler, dispatch, state, files.access, keeper, nodes.dialEndpoint, events
     )
-    certificates, present = files.certificates, scaler.present
-    clients = makeClientPorts(reactor, settings, shared, dispatch, present, certificates, events)
-    subject = Subject(events, state, settings, named, dispatch, scaler, scaling, clients, nodes)
+    clients = makeClients(reactor, settings, shared, dispatch, scaler, files.certificates, events)
+    running = Running(scaler, broker, dispatch, scaling, files.access, clients, nodes)
+    reloader = Reloader(reactor, settings, running, events, files.reloads, read)
+    subject = Subject(events, state, reloader, dispatch, scaler, scaling, clients.ports, nodes)
     sources = Sources(scaler.snapshots, dispatch.snapshot, clients.countAccepted, reactor.seconds)
-    metrics = makeMetrics(reactor, settings, named, sources, events, records)
+    metrics = makeMetrics(reactor, settings, reloader, sources, events, records)
     admin = _makeAdmin(shared, files, subject, journal, metrics)
     return Parts(
         events=events,
@@ -131,10 +131,10 @@ def build(reactor: Any, settings: EdgeSettings) -> Parts:
         dispatch=dispatch,
         scaling=scaling,
         keeper=keeper,
-        clients=clients,
+        clients=clients.ports,
         nodes=nodes,
         admin=admin,
-        reloads=files.reloads,
+        reloader=reloader,
         writers=writers,
         metrics=metrics,
     )
@@ -164,20 +164,6 @@ def _readFiles(settings: EdgeSettings, state: StateFile, events: Events) -> _Fil
 
 def _shareToken(access: Access, path: str) -> None:
     access.share(readToken(path))
-
-
-def _named(settings: EdgeSettings) -> list[str]:
-    """
-    The routes that the settings name.
-    """
-    hosts = [canonical(host, settings.default_route) for host in settings.routes]
-    frontends = [name for name, _ in settings.frontends]
-    return [
-        settings.default_route,
-        *hosts,
-        *frontends,
-        *(each.route for each in settings.tls_frontends),
-    ]
 
 
 def _makeBroker(settings: EdgeSettings) -> Broker[Exchange, Any]:
@@ -225,12 +211,12 @@ def _makeAdmin(
         showing,
         changing,
         Following(reactor, journal),
-        EdgeWide(reactor, subject, partial(reloadAll, files.reloads, events)),
-        Printing.of(reactor, events, subject.settings),
+        EdgeWide(reactor, subject),
+        Printing.of(reactor, events, subject.reloader.settings),
         Certificates(files.admin.certificates),
     )
     endpoints = [each for some in handlers for each in some.endpoints()]
     server = AdminServer(shared, [*endpoints, metricsEndpoint(reactor, metrics)])
     leave = changing.leave
-    ports = AdminPorts(reactor, subject.settings, server, files.admin, events, leave)
+    ports = AdminPorts(reactor, subject.reloader.settings, server, files.admin, events, leave)
     return ports

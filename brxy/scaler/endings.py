@@ -11,6 +11,7 @@ from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import Lifecycle
 from brxy.scaler.orders import Orders
 from brxy.scaler.rolls import Rolls
+from brxy.scaler.rules import Rulebook
 
 __all__ = ["Endings", "isSettled"]
 
@@ -26,13 +27,13 @@ class Endings:
         lifecycle: Lifecycle,
         orders: Orders,
         rolls: Rolls,
-        start_timeout: float,
+        book: Rulebook,
     ) -> None:
         self._ledger = ledger
         self._lifecycle = lifecycle
         self._orders = orders
         self._rolls = rolls
-        self._start_timeout = start_timeout
+        self._book = book
 
     def hasLeft(self, instance: Instance) -> bool:
         """
@@ -112,7 +113,7 @@ class Endings:
         earlier = instance.adopted or instance.node_id is not None
         if earlier and instance.state is State.ORDERED:
             return "not back after the restart of the edge"
-        return f"not ready within {self._start_timeout:g} s"
+        return f"not ready within {self._book.start_timeout:g} s"
 
 
 def isSettled(what: Instance | Fleet) -> bool:

@@ -13,6 +13,7 @@ from attrs import define, field
 
 from brxy.scaler.breaker import Breaker
 from brxy.scaler.instance import Instance, State
+from brxy.scaler.rules import Rulebook
 
 __all__ = ["Fleet"]
 
@@ -22,7 +23,6 @@ class Fleet:
     """
     The instances of one route, and what is known about its orders.
 
-    @ivar rules: the names of the rules that are for it, first choice first.
     @ivar instances: by ticket.
     @ivar breakers: by the name of the rule.
     @ivar newest: the one instance that has its C{newest} set.
@@ -32,13 +32,25 @@ class Fleet:
     """
 
     route: str
-    rules: Sequence[str]
+    _book: Rulebook
     instances: dict[str, Instance] = field(factory=dict)
     breakers: dict[str, Breaker] = field(factory=dict)
     newest: Instance | None = None
     look_at: float = 0.0
     waker: str = ""
     _numbers: Counter[str | None] = field(factory=Counter)
+    _rules: Sequence[str] = ()
+    _edition: object = None
+
+    @property
+    def rules(self) -> Sequence[str]:
+        """
+        The names of the rules that are for it, first choice first.
+        """
+        if self._edition is not self._book.edition:
+            self._edition = self._book.edition
+            self._rules = self._book.namesFor(self.route)
+        return self._rules
 
     def add(self, instance: Instance) -> None:
         """

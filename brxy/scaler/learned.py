@@ -206,6 +206,12 @@ class Capacities:
         self._found.pop(key, None)
         return self._note(instance)
 
+    def forget(self, spawn: str, route: str) -> list[Decision]:
+        """
+        The next instances of a spawn are others than those before.
+        """
+        return [] if self._found.pop((spawn, route), None) is None else [Learned()]
+
     def _note(self, instance: Instance) -> list[Decision]:
         """
         Remember at what capacity an instance was found full.

@@ -4,14 +4,13 @@ The list of all instances, from their order until nothing of them is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
 from brxy.errors import NodeRefused
 from brxy.scaler.agenda import Agenda
 from brxy.scaler.fleet import Fleet
 from brxy.scaler.instance import Change, Instance
-from brxy.scaler.rules import Rule
-from brxy.values.routepattern import covers
+from brxy.scaler.rules import Rulebook
 
 __all__ = ["Ledger"]
 
@@ -26,19 +25,18 @@ class Ledger:
 
     def __init__(
         self,
-        rules: Mapping[str, Rule],
+        book: Rulebook,
         agenda: Agenda[Instance | Fleet],
         new_ticket: Callable[[], str],
         epoch: float,
     ) -> None:
         """
-        @param rules: by their names, first choice first.
         @param agenda: gets what must be checked later: orders when they must be ready,
             and fleets for L{forget}.
         @param new_ticket: makes a ticket that can't be guessed.
         @param epoch: the time in seconds since 1970 when C{now} was 0.
         """
-        self._rules = rules
+        self._book = book
         self._agenda = agenda
         self._new_ticket = new_ticket
         self._epoch = epoch
@@ -71,11 +69,11 @@ class Ledger:
         """
         return len(self._fleets)
 
-    def rules(self, route: str) -> list[str]:
+    def rules(self, route: str) -> Sequence[str]:
         """
         The names of the rules that are for a route, first choice first.
         """
-        return [name for name, rule in self._rules.items() if covers(rule.pattern, route)]
+        return self._book.namesFor(route)
 
     def fleet(self, route: str) -> Fleet | None:
         """
@@ -95,7 +93,7 @@ class Ledger:
         """
         fleet = self._fleets.get(route)
         if fleet is None:
-            fleet = self._fleets[route] = Fleet(route, self.rules(route))
+            fleet = self._fleets[route] = Fleet(route, self._book)
         return fleet
 
     def rank(self, route: str, rule: str) -> int:
@@ -129,14 +127,14 @@ class Ledger:
         """
         Enter an order.
         """
-        learns = self._rules[rule].learns
+        said = self._book.rules[rule]
         instance = Instance(
             ticket=self._new_ticket(),
             route=fleet.route,
             # One that learns is sure to take one exchange, as every app.
-            capacity=1 if learns else self._rules[rule].capacity,
-            learns=learns,
-            max_capacity=self._rules[rule].max_capacity,
+            capacity=1 if said.learns else said.capacity,
+            learns=said.learns,
+            max_capacity=said.max_capacity,
             generation=self._nextGeneration(now),
             spawn=rule,
             rank=fleet.rules.index(rule),

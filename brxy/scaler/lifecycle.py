@@ -113,7 +113,7 @@ class Lifecycle:
             decisions.append(Retire(instance))
         elif instance.watched:
             decisions.append(Stop(instance, "not needed any more"))
-        self._drop(instance)
+        self.drop(instance)
         decisions += self.drain(instance, Change.RETIRED)
         if instance.lost_at is not None:
             # There is no slot over which that could be sent now.
@@ -183,7 +183,10 @@ class Lifecycle:
             breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawn)
             breaker.failed(instance.ticket, reason, now)
 
-    def _drop(self, instance: Instance) -> None:
+    def drop(self, instance: Instance) -> None:
+        """
+        Whatever becomes of an instance, it says nothing about new orders.
+        """
         if instance.judge() and instance.spawn is not None:
             breaker = self._ledger.fleetFor(instance.route).breaker(instance.spawn)
             breaker.dropped(instance.ticket)

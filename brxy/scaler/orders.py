@@ -4,7 +4,7 @@ Orders of instances for waiting exchanges, within the limits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from brxy.scaler.decisions import Decision, Fail, Spawn
 from brxy.scaler.fleet import Fleet
@@ -12,7 +12,7 @@ from brxy.scaler.instance import Instance, State
 from brxy.scaler.learned import Capacities
 from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import Lifecycle
-from brxy.scaler.rules import Rule
+from brxy.scaler.rules import Rulebook
 from brxy.scaler.shortage import Floors, KnownRoutes, RoomMaker, Shortage
 
 __all__ = ["DOUBT", "Orders"]
@@ -38,12 +38,10 @@ class Orders:
 
     def __init__(
         self,
-        rules: Mapping[str, Rule],
+        book: Rulebook,
         ledger: Ledger,
         lifecycle: Lifecycle,
         capacities: Capacities,
-        max_total: int,
-        start_timeout: float,
         known_routes: KnownRoutes,
         waiting: Callable[[str], int],
         floors: Floors,
@@ -55,12 +53,10 @@ class Orders:
         self._floors = floors
         self._known_routes = known_routes
         self._waiting = waiting
-        self._rules = rules
+        self._book = book
         self._ledger = ledger
         self._lifecycle = lifecycle
         self._capacities = capacities
-        self._max_total = max_total
-        self._start_timeout = start_timeout
         self._shortage = Shortage()
         self._rooms = RoomMaker(ledger, lifecycle, known_routes, floors)
         self._worklist: dict[str, None] = {}
@@ -117,7 +113,8 @@ class Orders:
             return self.resized(instance, capacity, now)
         if instance.resize(capacity):
             self.recount(instance.route)
-        if instance.spawn is None or not self._rules[instance.spawn].learns:
+        rule = self._book.get(instance.spawn)
+        if rule is None or not rule.learns:
             return []
         decisions = self._capacities.fixed(instance)
         if decisions:
@@ -187,7 +184,7 @@ class Orders:
             self._ledger.forget(fleet, now)
         if was_short and not self._shortage.lacks(route):
             # The next route in line may have the room that this one needs no more.
-            self._recountShort(1)
+            self.recountShort(1)
         return decisions
 
     def _keep(self, fleet: Fleet, floor: int, now: float) -> list[Decision]:
@@ -208,8 +205,8 @@ class Orders:
         """
         How many instances of a route the rules allow.
         """
-        named = [self._rules[rule].max_instances for rule in self._ledger.rules(route)]
-        return min(self._max_total, sum(named))
+        named = [self._book.rules[rule].max_instances for rule in self._ledger.rules(route)]
+        return min(self._book.max_total, sum(named))
 
     def idled(self, instance: Instance) -> None:
         """
@@ -217,7 +214,7 @@ class Orders:
         make room for one of another route.
         """
         self._shortage.remove(instance.route)
-        self._recountShort(1)
+        self.recountShort(1)
 
     def instanceGone(self, instance: Instance) -> None:
         """
@@ -228,35 +225,36 @@ class Orders:
             self._known_routes.served(instance.route)
         if instance.route in self._floors:
             self.recount(instance.route)
-        self._recountShort(self._room())
+        self.recountShort()
 
-    def _recountShort(self, number: int) -> None:
+    def recountShort(self, number: int | None = None) -> None:
         """
-        Recount the first routes that lack room.
+        Recount the first routes that lack room: this many, or as many as there may be room for.
         """
-        for route in self._shortage.first(number):
+        for route in self._shortage.first(self._room() if number is None else number):
             self.recount(route)
 
     def spawn(self, fleet: Fleet, rule: str, now: float) -> Spawn:
         """
         Order one instance, without regard to the limits.
         """
-        return Spawn(self._ledger.order(fleet, rule, now + self._start_timeout, now))
+        return Spawn(self._ledger.order(fleet, rule, now + self._book.start_timeout, now))
 
     def mayExceed(self, fleet: Fleet, rule: str) -> bool:
         """
         Whether one more instance exceeds no maximum by more than one.
         """
         return (
-            fleet.number(rule) <= self._rules[rule].max_instances
-            and self._ledger.total() <= self._max_total
+            fleet.number(rule) <= self._book.rules[rule].max_instances
+            and self._ledger.total() <= self._book.max_total
         )
 
     def _mayGrow(self, fleet: Fleet) -> bool:
-        return any(fleet.number(rule) < self._rules[rule].max_instances for rule in fleet.rules)
+        rules = self._book.rules
+        return any(fleet.number(rule) < rules[rule].max_instances for rule in fleet.rules)
 
     def _room(self) -> int:
-        return max(0, self._max_total - self._ledger.total())
+        return max(0, self._book.max_total - self._ledger.total())
 
     def _order(self, fleet: Fleet, missing: int, now: float) -> list[Decision]:
         """
@@ -268,7 +266,7 @@ class Orders:
         decisions: list[Decision] = []
         lacking = 0
         for rule in fleet.rules:
-            capacity = self._capacities.ofNext(self._rules[rule], fleet.route)
+            capacity = self._capacities.ofNext(self._book.rules[rule], fleet.route)
             wanted = self._wanted(fleet, rule, -(-missing // capacity), now)
             orders = min(wanted, self._room())
             decisions += [self.spawn(fleet, rule, now) for _ in range(orders)]
@@ -289,7 +287,7 @@ class Orders:
         """
         How many of these orders one rule would allow without the global maximum.
         """
-        wanted = min(wanted, self._rules[rule].max_instances - fleet.number(rule))
+        wanted = min(wanted, self._book.rules[rule].max_instances - fleet.number(rule))
         allowed = fleet.breaker(rule).mayOrder(now)
         return max(0, wanted if allowed is None else min(wanted, allowed))
 

@@ -11,7 +11,7 @@ from brxy.broker.offer import UNLIMITED
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.learned import Capacities
 from brxy.scaler.ledger import Ledger
-from brxy.scaler.rules import Rule, ruleOf
+from brxy.scaler.rules import Rule, Rulebook, ruleOf
 from brxy.values.capacity import AUTO
 
 __all__ = ["Restarts"]
@@ -26,16 +26,14 @@ class Restarts:
 
     def __init__(
         self,
-        rules: Mapping[str, Rule],
+        book: Rulebook,
         ledger: Ledger,
         capacities: Capacities,
-        start_timeout: float,
         grace: float,
     ) -> None:
-        self._rules = rules
+        self._book = book
         self._ledger = ledger
         self.capacities = capacities
-        self._start_timeout = start_timeout
         self._grace = grace
 
     def records(self) -> list[dict[str, Any]]:
@@ -57,7 +55,8 @@ class Restarts:
         ]
 
     def _isWorthKeeping(self, instance: Instance) -> bool:
-        if instance.spawn is not None and self._rules[instance.spawn].recovers:
+        rule = self._book.get(instance.spawn)
+        if rule is not None and rule.recovers:
             return instance.state <= State.READY
         return instance.node_id is not None and State.CONNECTED <= instance.state <= State.READY
 
@@ -71,8 +70,8 @@ class Restarts:
         """
         sought = []
         for record in records:
-            spawn = ruleOf(record, self._rules)
-            rule = None if spawn is None else self._rules[spawn]
+            spawn = ruleOf(record, self._book.rules)
+            rule = self._book.get(spawn)
             capacity, learns = _capacityOf(record["capacity"], rule)
             instance = Instance(
                 ticket=record["ticket"],
@@ -91,7 +90,7 @@ class Restarts:
             )
             if rule is not None and rule.recovers:
                 instance.watch(True)
-                self._ledger.expect(instance, now + self._start_timeout)
+                self._ledger.expect(instance, now + self._book.start_timeout)
                 sought.append(instance)
             elif instance.node_id is not None:
                 self._ledger.expect(instance, now + self._grace)

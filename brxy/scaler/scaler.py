@@ -7,7 +7,7 @@ seconds of any clock that only goes forward.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable
 from secrets import token_hex
 
 from brxy.scaler.agenda import Agenda
@@ -20,8 +20,8 @@ from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import PROVEN, Lifecycle
 from brxy.scaler.orders import Orders
 from brxy.scaler.restarts import Restarts
-from brxy.scaler.rolls import Rolls
-from brxy.scaler.rules import Rule, byName
+from brxy.scaler.rolls import Reviews, Rolls
+from brxy.scaler.rules import Rulebook
 from brxy.scaler.shortage import Floors, KnownRoutes
 from brxy.scaler.snapshot import ScalerSnapshot, Snapshots
 
@@ -39,53 +39,45 @@ class Scaler:
     @ivar floors: the routes that have a minimum of instances for a time.
     @ivar restarts: what there is to remember over a restart of the edge.
     @ivar snapshots: reads what it knows, also of one route.
-    @param rules: one for each spawn, first choice first.
-    @param max_total: how many instances there may be of all routes.
+    @ivar book: the limits.  When it has adopted others, C{reviews} has to look at every route.
+    @ivar reviews: what becomes of the instances then.
     @param epoch: the time in seconds since 1970 when C{now} was 0.
-    @param start_timeout: how long an order may take until it is ready.
     @param grace: how long an instance without slots still counts.
     @param new_ticket: makes a ticket that can't be guessed.
-    @param named: routes that the settings name, besides those of the rules.
     """
 
     def __init__(
         self,
-        rules: Iterable[Rule],
+        book: Rulebook,
         *,
-        max_total: int,
         epoch: float,
-        start_timeout: float = 50.0,
         grace: float = 5.0,
         new_ticket: Callable[[], str] = lambda: token_hex(16),
-        named: Collection[str] = (),
         waiting: Callable[[str], int],
     ) -> None:
         self.waiting = waiting
         self.floors = Floors()
-        named_rules = byName(rules)
+        self.book = book
         self._grace = grace
         self._agenda: Agenda[Instance | Fleet] = Agenda()
-        self._ledger = Ledger(named_rules, self._agenda, new_ticket, epoch)
+        self._ledger = Ledger(book, self._agenda, new_ticket, epoch)
         self._capacities = Capacities()
         self._lifecycle = Lifecycle(self._ledger, self._capacities, grace)
-        patterns = [rule.pattern for rule in named_rules.values() if rule.pattern is not None]
-        exact = [pattern for pattern in patterns if not pattern.startswith("*.")]
-        self._known_routes = KnownRoutes([*named, *exact])
+        self._known_routes = KnownRoutes(book)
         self._orders = Orders(
-            named_rules,
+            book,
             self._ledger,
             self._lifecycle,
             self._capacities,
-            max_total,
-            start_timeout,
             self._known_routes,
             waiting,
             self.floors,
         )
         parts = (self._ledger, self._lifecycle, self._orders)
         self._rolls = Rolls(*parts)
-        self._endings = Endings(*parts, self._rolls, start_timeout)
-        self.restarts = Restarts(named_rules, self._ledger, self._capacities, start_timeout, grace)
+        self._endings = Endings(*parts, self._rolls, book)
+        self.reviews = Reviews(*parts, self._rolls, self._capacities, book)
+        self.restarts = Restarts(book, self._ledger, self._capacities, grace)
         self.snapshots = Snapshots(self._ledger, self._orders, self._rolls, self._agenda, waiting)
 
     # What there is
@@ -112,10 +104,10 @@ class Scaler:
 
     def present(self, route: str) -> bool:
         """
-        Whether a route has an instance, in whatever state.
+        Whether a route has an instance that may serve, now or later.
         """
         fleet = self._ledger.fleet(route)
-        return fleet is not None and bool(fleet.instances)
+        return fleet is not None and not all(each.retired for each in fleet.instances.values())
 
     def knows(self, route: str) -> bool:
         """

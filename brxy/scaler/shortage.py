@@ -5,7 +5,7 @@ which instances of others have to go, and those that must have some.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Container
 from itertools import chain, islice
 
 from attrs import frozen
@@ -32,11 +32,11 @@ class KnownRoutes:
     #: one that served longest ago is forgotten.
     MOST = 1000
 
-    def __init__(self, named: Collection[str]) -> None:
+    def __init__(self, named: Container[str]) -> None:
         """
         @param named: the routes that the settings name.
         """
-        self._named = frozenset(named)
+        self._named = named
         self._served: dict[str, None] = {}
 
     def __len__(self) -> int:

@@ -18,6 +18,7 @@ from brxy.errors import BadSpawnSpec
 from brxy.values.converters import atLeastOne as positiveInt
 from brxy.values.converters import (
     capacity,
+    changeKind,
     firstSpeaker,
     maxCapacity,
     routePattern,
@@ -118,6 +119,8 @@ class Common:
     @ivar send_proxy: the version of the PROXY protocol that the app expects.
     @ivar speaks_first: the end of a TCP connection that sends first: C{"client"} or
         C{"server"}.
+    @ivar on_change: what becomes of its instances when a reload changes how they are started:
+        C{"roll"}, C{"next"} or C{"restart"}.
     @ivar name: the name of the spawn, by which the edge finds its instances again after a
         restart; L{None} for its kind.
     """
@@ -161,6 +164,11 @@ class Common:
         default="client",
         converter=firstSpeaker,
         metadata={"help": "client or server: which end of a TCP connection sends first"},
+    )
+    on_change: str = field(
+        default="roll",
+        converter=changeKind,
+        metadata={"help": "roll, next or restart: how a reload replaces changed instances"},
     )
     name: str | None = field(
         default=None,

@@ -19,6 +19,7 @@ from brxy.values.routename import routeName
 __all__ = [
     "atLeastOne",
     "capacity",
+    "changeKind",
     "count",
     "firstSpeaker",
     "listed",
@@ -149,6 +150,18 @@ def maxCapacity(text: str) -> int:
     @raise ValueError: it is not a whole number from 1 to 10,000.
     """
     return _whole(text, 1, 10_000, "a whole number from 1 to 10000 is needed")
+
+
+def changeKind(text: str) -> str:
+    """
+    Convert what becomes of instances when a reload changes how they are started: C{roll},
+    C{next} or C{restart}.
+
+    @raise ValueError: it is none of them.
+    """
+    if text not in ("roll", "next", "restart"):
+        raise ValueError("roll, next or restart is needed")
+    return text
 
 
 def firstSpeaker(text: str) -> str:

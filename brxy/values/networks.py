@@ -51,6 +51,14 @@ class Networks:
         # The same few peers connect again and again.
         self._coversAddress = lru_cache(1024)(self._look)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Networks):
+            return NotImplemented
+        return (self._unix, self._networks) == (other._unix, other._networks)
+
+    def __hash__(self) -> int:
+        return hash((self._unix, *self._networks))
+
     def __bool__(self) -> bool:
         return self._unix or bool(self._networks)
 

@@ -4,7 +4,7 @@ The part of the admin API that changes the edge as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.task import deferLater
@@ -13,11 +13,10 @@ from brxy.edge.admin.messages import Request, Response, asJSON
 from brxy.edge.admin.queries import checkBody, checkQuery, choice, given
 from brxy.edge.admin.showing import Subject
 from brxy.edge.admin.table import Endpoint
-from brxy.edge.events import Draining, DrainingEnded, Events, ReloadFailed, Reloading
-from brxy.errors import UsageError
+from brxy.edge.events import Draining, DrainingEnded
 from brxy.values.converters import positive
 
-__all__ = ["EdgeWide", "reloadAll"]
+__all__ = ["EdgeWide"]
 
 # Seconds between two looks whether something is done.
 PAUSE = 0.2
@@ -30,16 +29,9 @@ class EdgeWide:
     The handlers.
     """
 
-    def __init__(
-        self, reactor: Any, subject: Subject, reload: Callable[[], Sequence[str]]
-    ) -> None:
-        """
-        @param reload: reads again what may change while the edge runs; returns what could
-            not be used.
-        """
+    def __init__(self, reactor: Any, subject: Subject) -> None:
         self._reactor = reactor
         self._subject = subject
-        self._reload = reload
 
     def endpoints(self) -> Sequence[Endpoint]:
         """
@@ -51,16 +43,16 @@ class EdgeWide:
             Endpoint("POST", "/v1/edge/resume", self.resume),
         ]
 
-    def reload(self, request: Request) -> Response:
+    async def reload(self, request: Request) -> Response:
         """
         Read again what may change while the edge runs, as SIGHUP does.
         """
         checkQuery(request, ())
         checkBody(request, ())
-        errors = list(self._reload())
-        if errors:
-            return asJSON({"error": errors[0], "errors": errors}, 409)
-        return asJSON({"errors": []})
+        outcome = await self._subject.reloader.reload()
+        if outcome.problems:
+            return asJSON({"error": outcome.problems[0], **outcome.plain()}, 409)
+        return asJSON(outcome.plain())
 
     async def drain(self, request: Request) -> Response:
         """
@@ -109,21 +101,3 @@ class EdgeWide:
             for each in scaler.instances(route)
         )
         return running + done.collecting + sum(done.held.values())
-
-
-def reloadAll(reloads: Sequence[Callable[[], None]], events: Events) -> list[str]:
-    """
-    Read the files that may change while the edge runs.  What can't be used stays as it was.
-
-    @param reloads: each raises L{UsageError} for a file that can't be used.
-    @return: what can't be used.
-    """
-    events.emit(Reloading())
-    errors = []
-    for reload in reloads:
-        try:
-            reload()
-        except UsageError as error:
-            errors.append(str(error))
-            events.emit(ReloadFailed(str(error)))
-    return errors

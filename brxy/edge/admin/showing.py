@@ -5,7 +5,7 @@ The part of the admin API that shows what there is, and changes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from time import time
 from typing import Any
 
@@ -16,12 +16,13 @@ from brxy.edge.admin.messages import Request, Response, asJSON
 from brxy.edge.admin.queries import checkQuery, choice, covered, hostOf, pageOf
 from brxy.edge.admin.table import Endpoint
 from brxy.edge.admin.views import STATES, instanceView, routeView
-from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.dispatch import Dispatch, DispatchSnapshot
 from brxy.edge.events import Events
 from brxy.edge.fleet.scaling import Scaling
 from brxy.edge.fleet.statefile import StateFile
-from brxy.edge.ports import ClientPorts, NodePorts
+from brxy.edge.nodeports import NodePorts
+from brxy.edge.ports import ClientPorts
+from brxy.edge.reload.reloader import Reloader
 from brxy.errors import BadRequest
 from brxy.scaler.instance import State
 from brxy.scaler.scaler import Scaler
@@ -39,13 +40,12 @@ class Subject:
 
     @ivar events: where what is changed is reported.
     @ivar state: has its name.
-    @ivar named: the routes that its settings name.
+    @ivar reloader: has the settings that hold.
     """
 
     events: Events
     state: StateFile
-    settings: EdgeSettings
-    named: Iterable[str]
+    reloader: Reloader
     dispatch: Dispatch
     scaler: Scaler
     scaling: Scaling
@@ -132,7 +132,7 @@ class Showing:
                 "instances": {
                     **_countStates(known),
                     "total": known.total,
-                    "max": subject.settings.max_total,
+                    "max": subject.reloader.settings.max_total,
                 },
                 "totals": _totals(done),
             }
@@ -173,7 +173,7 @@ class Showing:
         host = hostOf(request)
         subject = self._subject
         if (
-            host in subject.named
+            host in subject.reloader.named
             or subject.scaler.knows(host)
             or subject.scaler.snapshots.maximum(host)
             or subject.dispatch.held(host)
@@ -193,7 +193,7 @@ class Showing:
     def _hosts(self, known: ScalerSnapshot) -> set[str]:
         held = self._subject.dispatch.snapshot().held
         closed = self._subject.dispatch.gates.closed
-        return {*known.routes, *self._subject.named, *held, *closed}
+        return {*known.routes, *self._subject.reloader.named, *held, *closed}
 
     def _view(self, host: str, found: RouteSnapshot | None) -> dict[str, Any]:
         dispatch = self._subject.dispatch

@@ -11,7 +11,14 @@ from typing import Any
 from brxy.edge.events import ClientsFull, Events
 from brxy.transport.accepting import watch
 
-__all__ = ["FILES_PER_INSTANCE", "LEARNED_SLOTS", "OWN_FILES", "Admission", "clientsAllowed"]
+__all__ = [
+    "FILES_PER_INSTANCE",
+    "LEARNED_SLOTS",
+    "OWN_FILES",
+    "Admission",
+    "clientsAllowed",
+    "slotsOf",
+]
 
 # Closed ports open again when one in this many clients has left: else they would be opened
 # and closed for each client.
@@ -63,6 +70,21 @@ class Admission:
         """
         self._ports.append(port)
         watch(port, self)
+        if not self._is_open:
+            port.stopReading()
+
+    def forget(self, port: Any) -> None:
+        """
+        A port is being closed; its connections count as long as they are open.
+        """
+        self._ports.remove(port)
+
+    def setLimits(self, most: int | None, allowed: Callable[[int], int]) -> None:
+        """
+        Other limits hold from now on.  No client leaves for that.
+        """
+        self._most, self._allowed = most, allowed
+        self._openAgain()
 
     def leave(self) -> None:
         """
@@ -92,6 +114,9 @@ class Admission:
         See L{brxy.transport.accepting.Gate}.
         """
         self.count -= 1
+        self._openAgain()
+
+    def _openAgain(self) -> None:
         if not self._is_open:
             limit = self._limit()
             if self.count <= limit - max(1, limit // _PART):
@@ -125,6 +150,13 @@ FILES_PER_INSTANCE = 3
 # Slots that are counted for an instance whose capacity is learned. It may have up to
 # C{--max-capacity} of them, but opens no more than it needs.
 LEARNED_SLOTS = 10
+
+
+def slotsOf(capacity: int) -> int:
+    """
+    The slots for which descriptors are reserved, by the capacity of an instance.
+    """
+    return capacity or LEARNED_SLOTS
 
 
 def clientsAllowed(files: int, instances: int, slots: int) -> int:

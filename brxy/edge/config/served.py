@@ -1,5 +1,5 @@
 """
-Checks that every route of a C{--tcp} or C{--route} can be served.
+The routes that the settings name, and whether each can be served.
 """
 
 from __future__ import annotations
@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+from brxy.edge.config.settings import EdgeSettings
 from brxy.errors import UsageError
-from brxy.values.routepattern import covers
+from brxy.values.routepattern import canonical, covers
 
-__all__ = ["checkServed"]
+__all__ = ["checkServed", "namedRoutes"]
 
 
 def checkServed(option: str, routes: Iterable[str], patterns: Sequence[str | None]) -> None:
@@ -30,3 +31,16 @@ def checkServed(option: str, routes: Iterable[str], patterns: Sequence[str | Non
             f"{option}: no --spawn serves the route {route}: write route={route} in place of "
             f"route={alike}, or add a --spawn for it"
         )
+
+
+def namedRoutes(settings: EdgeSettings) -> Iterable[str]:
+    """
+    The routes that the settings name, besides those of spawns.
+    """
+    yield settings.default_route
+    for host in settings.routes:
+        yield canonical(host, settings.default_route)
+    for name, _ in settings.frontends:
+        yield name
+    for each in settings.tls_frontends:
+        yield each.route

@@ -13,6 +13,7 @@ from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.kinds import Frontend
 from brxy.edge.config.limits import Limits
 from brxy.interfaces import ISpawner
+from brxy.scaler.rolls import OnChange
 from brxy.scaler.rules import Rule
 from brxy.spawners.spec import SpawnSpec
 from brxy.values.networks import NOBODY, Networks
@@ -104,11 +105,13 @@ class Spawn:
     One C{--spawn}: the routes that it serves, its limits, and how it starts instances.
 
     @ivar spec: what it was made of; L{None} if that is not known.
+    @ivar on_change: what becomes of its instances when a reload changes how they are started.
     """
 
     rule: Rule
     spawning: Spawning
     spec: SpawnSpec | None = None
+    on_change: OnChange = OnChange.ROLL
 
 
 @frozen

@@ -4,39 +4,40 @@ Makes what scales, from the settings of an edge.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from secrets import token_hex
 from time import time
 from typing import Any
 
+from brxy.edge.config.served import namedRoutes
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.events import Events
 from brxy.edge.fleet.scaling import Demand, Scaling
 from brxy.edge.fleet.statefile import StateFile, StateKeeper
 from brxy.edge.slots.access import Access
 from brxy.interfaces import ISpawner
+from brxy.scaler.rules import Rulebook
 from brxy.scaler.scaler import Scaler
 from brxy.transport.connection import Shared
 
 __all__ = ["makeKeeper", "makeScaler", "makeScaling"]
 
 
-def makeScaler(
-    reactor: Any, settings: EdgeSettings, named: Collection[str], waiting: Callable[[str], int]
-) -> Scaler:
+def makeScaler(reactor: Any, settings: EdgeSettings, waiting: Callable[[str], int]) -> Scaler:
     """
     Make what decides which instances there are.
 
-    @param named: the routes that the settings name.
     @param waiting: how many exchanges of a route may have instances ordered.
     """
     return Scaler(
-        [spawn.rule for spawn in settings.spawns],
-        max_total=settings.max_total,
+        Rulebook(
+            [spawn.rule for spawn in settings.spawns],
+            max_total=settings.max_total,
+            start_timeout=settings.start_timeout,
+            named=namedRoutes(settings),
+        ),
         new_ticket=lambda: token_hex(8),
         epoch=time() - reactor.seconds(),
-        start_timeout=settings.start_timeout,
-        named=named,
         waiting=waiting,
     )
 

@@ -26,9 +26,11 @@ from brxy.scaler.decisions import (
     Spawn,
     Stop,
 )
-from brxy.scaler.instance import Instance
+from brxy.scaler.instance import Instance, State
+from brxy.scaler.scaler import Scaler
+from brxy.wire.greeting import Hello
 
-__all__ = ["Performer", "Waiters"]
+__all__ = ["Performer", "Waiters", "endedEarly"]
 
 
 class Waiters(Protocol):
@@ -108,3 +110,14 @@ class Performer:
         self._reaches.close(instance)
         self._starter.forget(instance)
         self._changed()
+
+
+def endedEarly(scaler: Scaler, hello: Hello, now: float) -> list[Decision]:
+    """
+    An instance has ended before it was ready.  If its spawner watches it, that reports the
+    end as well, once nothing is left.
+    """
+    for each in scaler.instances(hello.route):
+        if each.ticket == hello.ticket and each.state is State.ORDERED and not each.watched:
+            return scaler.gone(each.ticket, hello.ended, False, now)
+    return []

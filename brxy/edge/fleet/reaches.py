@@ -4,6 +4,8 @@ How each instance is reached.
 
 from __future__ import annotations
 
+from brxy.edge.config.settings import Spawning
+from brxy.edge.slots.front import Front
 from brxy.edge.slots.reach import Greeted, NodeReach, Reach
 from brxy.scaler.instance import Instance
 
@@ -62,6 +64,15 @@ class Reaches:
         reach = self._reaches.get(instance)
         if reach is not None:
             reach.setNewest(newest)
+
+    def setTimeouts(self, instance: Instance, spawning: Spawning | None) -> None:
+        """
+        Have an instance that the edge fronts be idle for another time.  A node has learned its
+        own time at its start.
+        """
+        reach = self._reaches.get(instance)
+        if isinstance(reach, Front) and spawning is not None:
+            reach.setTimeouts(spawning.idle_timeout, spawning.old_idle_timeout)
 
     def retire(self, instance: Instance) -> None:
         """

@@ -13,7 +13,7 @@ from brxy.edge.config.settings import Spawning
 from brxy.edge.events import Events
 from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.fleet.learner import Learner
-from brxy.edge.fleet.performer import Performer, Waiters
+from brxy.edge.fleet.performer import Performer, Waiters, endedEarly
 from brxy.edge.fleet.reaches import Reaches
 from brxy.edge.fleet.starter import Starter
 from brxy.edge.fleet.wakelimits import WakeLimits
@@ -52,6 +52,8 @@ class Scaling:
 
     @ivar short: a route lacks room for instances; L{idled} is of use only then.
     @ivar starter: starts and ends instances by their spawners.
+    @ivar wake_limits: on the routes that clients may have started.
+    @ivar reaches: how each instance is reached.
     @param edge_id: the name of this edge.
     @param access: which nodes may serve here.
     @param spawnings: by the names of the spawns.
@@ -79,12 +81,12 @@ class Scaling:
         self._demand = demand
         self._edge_id = edge_id
         self._access = access
-        self._wake_limits = WakeLimits(scaler, limits)
+        self.wake_limits = WakeLimits(scaler, limits)
         self._events = events
         self._refusing = Refusing(events)
         self._learner = Learner(shared.reactor, events)
         self._changed = changed
-        self._reaches = Reaches()
+        self.reaches = Reaches()
         self._alarm = Alarm(shared.reactor, self._tick)
         self._leaving = False
         self.short = False
@@ -97,7 +99,7 @@ class Scaling:
             edge_id=edge_id,
             events=events,
         )
-        self._performer = Performer(demand, self._reaches, self.starter, events, changed)
+        self._performer = Performer(demand, self.reaches, self.starter, events, changed)
         demand.supply = self
 
     # Demand
@@ -109,7 +111,7 @@ class Scaling:
         now = self._seconds()
         first = self._scaler.waiting(route) == 1
         if first and waker is not None:
-            refusal = self._wake_limits.refusal(route, waker, now)
+            refusal = self.wake_limits.refusal(route, waker, now)
             if refusal is not None:
                 return refusal
         decisions = self._scaler.demand(route, now, waker)
@@ -165,7 +167,7 @@ class Scaling:
         if self._leaving:
             raise NodeRefused("the edge is leaving")
         if hello.ended:
-            self.perform(_endedEarly(self._scaler, hello, self._seconds()))
+            self.perform(endedEarly(self._scaler, hello, self._seconds()))
             raise NodeEnded(hello.ended)
         instance, decisions = self._scaler.hello(
             hello.ticket,
@@ -177,9 +179,9 @@ class Scaling:
             hello.learns,
         )
         slot.instance, slot.offer = instance, instance.offer
-        if self._reaches.isNew(instance):
+        if self.reaches.isNew(instance):
             self._events.emit(happened.DialledIn(instance.route, instance.ticket, hello.instance))
-        reach = self._reaches.node(instance, bool(hello.ticket))
+        reach = self.reaches.node(instance, bool(hello.ticket))
         self._changed()
         self.perform(decisions)
         # From here on, since WELCOME says whether it is the newest.
@@ -205,7 +207,7 @@ class Scaling:
         """
         if refusal and refusal != NOT_TAKEN_UP:
             self._refusing.note(instance, refusal, self._seconds())
-        reach = self._reaches.get(instance)
+        reach = self.reaches.get(instance)
         pulls = reach is None or reach.pulling or (refusal == NOT_TAKEN_UP and instance.offer.full)
         if instance.state == State.READY and not pulls:
             if not refusal:
@@ -216,7 +218,7 @@ class Scaling:
         """
         See L{brxy.edge.supply.Supply}.
         """
-        self._reaches.closed(slot)
+        self.reaches.closed(slot)
         self.perform(self._scaler.slotClosed(slot.instance, self._seconds()))
 
     def silent(self, instance: Instance) -> None:
@@ -268,7 +270,7 @@ class Scaling:
             spawning.send_proxy,
             self._learner.learn(instance, handle, address, spawning),
         )
-        self._reaches.front(instance, front)
+        self.reaches.front(instance, front)
         self._changed()
         self.perform(self._scaler.fronted(instance.ticket, self._seconds()))
         # A decision is made only for a change; a node learns this from WELCOME.
@@ -330,21 +332,10 @@ class Scaling:
         """
         self._leaving = True
         self._scaler.floors.clear()
-        self._reaches.sayGoodbye()
+        self.reaches.sayGoodbye()
 
     def stop(self) -> None:
         """
         Leave no timer behind.
         """
         self._alarm.stop()
-
-
-def _endedEarly(scaler: Scaler, hello: Hello, now: float) -> list[Decision]:
-    """
-    An instance has ended before it was ready.  If its spawner watches it, that reports the
-    end as well, once nothing is left.
-    """
-    for each in scaler.instances(hello.route):
-        if each.ticket == hello.ticket and each.state is State.ORDERED and not each.watched:
-            return scaler.gone(each.ticket, hello.ended, False, now)
-    return []

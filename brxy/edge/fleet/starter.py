@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from brxy.edge.config.settings import Spawning
 from brxy.edge.events import Events, Ordered
 from brxy.edge.fleet.recovery import Recovery, labelOf
+from brxy.edge.fleet.spawnings import Spawnings
 from brxy.errors import EXHAUSTED, SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
 from brxy.reactor.turns import TurnQueue
@@ -82,7 +83,7 @@ class Starter:
         @param edge_id: the name of the edge.
         """
         self._clock = clock
-        self._spawnings = spawnings
+        self._spawnings = Spawnings(spawnings)
         self._owner = owner
         self._endpoint = endpoint
         self._token = token
@@ -104,12 +105,12 @@ class Starter:
         @param remembered: the instances that there were.
         """
         sought = list(remembered)
-        for name, spawning in self._spawnings.items():
+        for name, spawning in self._spawnings.current.items():
             if not IRecovering.providedBy(spawning.spawner):
                 continue
             mine = [each for each in sought if each.spawn == name]
             recovery = self._recoveries[name] = Recovery(name, self._events)
-            recovery.over.addCallback(self._recovered, name, mine)
+            recovery.over.addCallback(self._recovered, name, mine, spawning)
             recovery.over.addErrback(lambda failure: self._log.failure("after recovery", failure))
             orders = [self._order(each, spawning) for each in mine]
             recovery.begin(
@@ -117,13 +118,17 @@ class Starter:
             )
 
     def _recovered(
-        self, found: Mapping[str, IInstance] | None, name: str, sought: Sequence[Instance]
+        self,
+        found: Mapping[str, IInstance] | None,
+        name: str,
+        sought: Sequence[Instance],
+        spawning: Spawning,
     ) -> None:
         waiting = self._recoveries.pop(name).waiting
         for instance in sought:
             handle = None if found is None else found.get(instance.ticket)
             if handle is not None:
-                self._watch(instance, handle, self._spawnings[name])
+                self._watch(instance, handle, spawning)
                 if instance.retired or instance.state is State.GONE:
                     handle.stop()
             elif found is None:
@@ -134,6 +139,32 @@ class Starter:
         for instance in waiting:
             if not self._stopping:
                 self.start(instance)
+        self._stopFormer()
+
+    # Changes of the settings
+
+    def adopt(self, spawnings: Mapping[str, Spawning]) -> None:
+        """
+        Start instances in other ways from now on.  What has started others before is kept
+        until they are gone.
+        """
+        self._spawnings.adopt(spawnings)
+        self._stopFormer()
+
+    def spawning(self, instance: Instance) -> Spawning | None:
+        """
+        How the instances of the spawn of an instance are started now.
+        """
+        return self._spawnings.current.get(instance.spawn or "")
+
+    def _stopFormer(self) -> None:
+        for name, spawner in self._spawnings.idle():
+            if name not in self._recoveries and not self._stopping:
+                self._spawnings.drop(spawner)
+                stopped = maybeDeferred(spawner.stop)
+                stopped.addErrback(
+                    lambda failure: self._log.failure("at a spawner's end", failure)
+                )
 
     # Orders
 
@@ -148,8 +179,10 @@ class Starter:
             self._turns.add(instance)
 
     def _spawn(self, instance: Instance) -> None:
-        assert instance.spawn is not None, "an order without a spawn"
-        spawning = self._spawnings[instance.spawn]
+        spawning = self.spawning(instance)
+        if spawning is None:
+            self._owner.gone(instance, Gone("its spawn is not configured any more"))
+            return
         self._events.emit(Ordered(instance.route, instance.ticket))
         try:
             handle = spawning.spawner.spawn(self._order(instance, spawning))
@@ -186,6 +219,7 @@ class Starter:
 
     def _watch(self, instance: Instance, handle: IInstance, spawning: Spawning) -> None:
         self._handles[instance] = handle
+        self._spawnings.use(instance, spawning.spawner)
         handle.ready.addCallbacks(
             lambda address: self._owner.fronted(instance, handle, address, spawning), self._unready
         )
@@ -243,7 +277,7 @@ class Starter:
         """
         @return: more about why an instance that has never been reached is not ready.
         """
-        spawning = self._spawnings.get(instance.spawn or "")
+        spawning = self.spawning(instance)
         if spawning is None or not spawning.spawner.dials_back:
             return ""
         where = self._endpoint(spawning.spawner)
@@ -257,6 +291,8 @@ class Starter:
         An instance is gone that its spawner had detached.
         """
         self._handles.pop(instance, None)
+        self._spawnings.forget(instance)
+        self._stopFormer()
 
     def stopAll(self) -> Deferred[Any]:
         """
@@ -268,8 +304,8 @@ class Starter:
         self._turns.stop()
         return gatherResults(
             [
-                Deferred.fromCoroutine(self._stopSpawner(name, each.spawner))
-                for name, each in self._spawnings.items()
+                Deferred.fromCoroutine(self._stopSpawner(name, spawner))
+                for name, spawner in self._spawnings.all()
             ]
         )
 

@@ -22,8 +22,16 @@ class WakeLimits:
 
     def __init__(self, scaler: Scaler, limits: Limits) -> None:
         self._scaler = scaler
-        self._max_routes = limits.max_routes
+        self._limits = limits
         self._wakes = Wakes(limits.wake_burst, limits.wake_rate)
+
+    def adopt(self, limits: Limits) -> None:
+        """
+        Other limits hold from now on.
+        """
+        before, self._limits = self._limits, limits
+        if (before.wake_burst, before.wake_rate) != (limits.wake_burst, limits.wake_rate):
+            self._wakes = Wakes(limits.wake_burst, limits.wake_rate)
 
     def refusal(self, route: str, waker: str, now: float) -> Refusal | None:
         """
@@ -33,7 +41,7 @@ class WakeLimits:
         if not self._scaler.wakesUnnamed(route, now):
             return None
         routes = self._scaler.knownRoutes()
-        if 0 < self._max_routes <= routes and not self._scaler.knows(route):
+        if 0 < self._limits.max_routes <= routes and not self._scaler.knows(route):
             return TOO_MANY_ROUTES
         wait = self._wakes.take(waker, now)
         return TOO_MANY_WOKEN.after(ceil(wait)) if wait else None

@@ -24,6 +24,7 @@ from brxy.edge.metrics.series import Family
 from brxy.edge.metrics.state import EdgeState, Sources
 from brxy.edge.metrics.turns import Turns
 from brxy.edge.records.records import Records
+from brxy.edge.reload.reloader import Reloader
 from brxy.errors import BadRequest
 
 __all__ = ["TURN", "EdgeMetrics", "Scrape", "makeMetrics", "metricsEndpoint"]
@@ -134,19 +135,24 @@ class Scrape:
 def makeMetrics(
     clock: Any,
     settings: EdgeSettings,
-    named: Collection[str],
+    reloader: Reloader,
     sources: Sources,
     events: Events,
     records: Records,
 ) -> EdgeMetrics | None:
     """
-    @param named: the routes that the settings name.
+    @param reloader: knows the routes that the settings name, which may change.
     @return: the metrics of an edge; L{None} if nothing is counted.
     """
     if not settings.metrics.on:
         return None
     metrics = EdgeMetrics(clock, settings.metrics, sources)
-    metrics.use(named, [each.rule.pattern for each in settings.spawns])
+
+    def use(settings: EdgeSettings) -> None:
+        metrics.use(reloader.named, [each.rule.pattern for each in settings.spawns])
+
+    use(settings)
+    reloader.follow(use)
     events.add(metrics.lives)
     events.add(metrics.reloads)
     records.add(metrics.requests)

@@ -40,6 +40,12 @@ class Access:
         """
         self._shared = token
 
+    def allow(self, allowed: Sequence[Allowed]) -> None:
+        """
+        From now on, these nodes may serve these routes; what is admitted stays.
+        """
+        self._allowed = allowed
+
     def tokenFor(self, route: str, ticket: str) -> str:
         """
         @return: the token of a node that is spawned for this route and ticket.

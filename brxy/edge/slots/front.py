@@ -179,6 +179,12 @@ class Front:
         """
         self._idle_clock.setNewest(newest)
 
+    def setTimeouts(self, idle_timeout: float, old_idle_timeout: float) -> None:
+        """
+        It may be idle for another time than before.
+        """
+        self._idle_clock.setTimeouts(idle_timeout, old_idle_timeout)
+
     def retire(self) -> None:
         """
         Take no more exchanges, finish those that run, and end.

@@ -178,7 +178,7 @@ class BrokerTests(SynchronousTestCase):
         self.assertEqual(self.broker.takeAll("r"), [])
         self.assertFalse(waiters[1].held)
         self.assertEqual(self.broker.snapshot().held, {"other": 1})
-        self.assertEqual(list(self.broker.routes()), ["other"])
+        self.assertEqual(list(self.broker.snapshot().held), ["other"])
 
     def test_suspend(self) -> None:
         """
@@ -227,7 +227,7 @@ class BrokerTests(SynchronousTestCase):
         for waiter in waiters[:50_000]:
             self.broker.cancel(waiter)
         self.broker.expire(60.0)
-        self.assertEqual(list(self.broker.routes()), [])
+        self.assertEqual(list(self.broker.snapshot().held), [])
         self.assertEqual(self.broker.snapshot(), BrokerSnapshot({}, {}, {}, 0, 0, 0))
 
     def test_cancelledAreDropped(self) -> None:

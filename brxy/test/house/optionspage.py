@@ -230,6 +230,10 @@ _OWN_KEYS = {
     "speaks-first": "Which end of a TCP connection sends first, ``client`` or ``server``, as "
     ":option:`brxy-node --speaks-first` says, also where the edge fronts the app itself. "
     "Default: ``client``.",
+    "on-change": "What a reload does with the instances if it changes how this spawn starts "
+    "them: ``roll`` replaces them by newer ones one at a time, ``next`` leaves them until they "
+    "leave by themselves, ``restart`` retires all at once. See :ref:`reload`. Default: "
+    "``roll``.",
     "name": "The name of this spawn, by which the edge finds its instances again after a "
     "restart: 1 to 30 letters, digits, ``-`` and ``_``, with a letter or digit at both ends. "
     "Two spawns must not have the same name. Default: the spawner's name, and ``docker-2``, "

@@ -75,15 +75,18 @@ EDGE_PARTS = {
     "matching": "supply exchanges records events",
     "dispatch": "matching supply exchanges",
     "endpoints": "",
-    "nodesocket": "endpoints",
-    "ports": "clients slots nodesocket endpoints config events startstop",
-    "admin": "ports dispatch fleet clients exchanges eventlog startstop endpoints events config",
-    "metrics": "admin exchanges records config events",
-    "making": "ports dispatch routes clients records accesslog applogs events config",
-    "wiring": "making metrics admin ports dispatch fleet clients slots exchanges records accesslog"
-    " eventlog events config",
-    "service": "wiring admin ports dispatch fleet endpoints config events startstop",
-    "tap": "service config",
+    "nodeports": "slots endpoints config events startstop",
+    "ports": "clients endpoints events startstop",
+    "reload": "nodeports ports dispatch routes fleet clients slots exchanges config events"
+    " startstop",
+    "admin": "reload nodeports ports dispatch fleet clients exchanges eventlog startstop endpoints"
+    " events config",
+    "metrics": "admin reload exchanges records config events",
+    "making": "reload ports dispatch routes clients records accesslog applogs events config",
+    "wiring": "making metrics admin reload nodeports ports dispatch fleet clients slots exchanges"
+    " records accesslog eventlog events config",
+    "service": "wiring admin reload ports dispatch fleet endpoints config events startstop",
+    "tap": "service reload config",
     "__main__": "",
 }
 

@@ -21,7 +21,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from brxy.broker.offer import UNLIMITED
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.learned import BELIEVED
-from brxy.scaler.rules import Rule, byName
+from brxy.scaler.rolls import OnChange
+from brxy.scaler.rules import Rule, Rulebook
 from brxy.test.support.memory.fleets import FakeEdge, violations
 from brxy.values.capacity import AUTO
 
@@ -56,9 +57,12 @@ class ScalerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.edge = FakeEdge(self.spawns, self.max_total)
-        self.by_name = byName(self.spawns)
         self.strangers = 0
         self.rolled = False
+
+    @property
+    def by_name(self) -> dict[str, Rule]:
+        return self.edge.scaler.book.rules
 
     @property
     def all(self) -> list[Instance]:
@@ -267,7 +271,7 @@ class ScalerMachine(RuleBasedStateMachine):
 
     def isLimited(self, route: str) -> bool:
         instances = self.edge.scaler.instances(route)
-        if self.edge.scaler.total() >= self.max_total:
+        if self.edge.scaler.total() >= self.edge.scaler.book.max_total:
             return True
         for spawn in self.edge.snapshot().routes[route].spawns:
             mine = [each for each in instances if each.spawn in (spawn.name, None)]
@@ -486,6 +490,100 @@ class LearningMachine(ScalerMachine):
         return bool(doubted) and self.edge.scaler.nextDeadline() is not None
 
 
+#: What the settings may change to: others in another order, with other limits, or gone.
+BOOKS = (
+    ((Rule("r", 1, 2, "first"), Rule(None, 3, 1, "second")), 5),
+    ((Rule("r", 2, 2, "first"), Rule(None, 1, 3, "second")), 3),
+    ((Rule(None, 3, 1, "second"), Rule("r", 1, 1, "first")), 6),
+    ((Rule("s", 2, 1, "third"), Rule("r", 1, 2, "first")), 4),
+    ((), 5),
+)
+
+
+class ReloadMachine(ScalerMachine):
+    """
+    The same while the settings change at any time.  Of the routes, one after the other is
+    reviewed, with anything between.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unreviewed: list[str] = []
+        self.changes: dict[str, OnChange] = {}
+        self.highest = self.max_total
+
+    @rule(
+        settings=st.sampled_from(BOOKS),
+        changes=st.dictionaries(
+            st.sampled_from(["first", "second", "third"]), st.sampled_from(OnChange)
+        ),
+    )
+    def reload(self, settings: tuple[tuple[Rule, ...], int], changes: dict[str, OnChange]) -> None:
+        while self.unreviewed:
+            self.review(0)
+        spawns, total = settings
+        self.edge.scaler.book.adopt(Rulebook(spawns, max_total=total))
+        self.highest = max(self.highest, total)
+        self.changes = changes
+        self.unreviewed = [*ROUTES]
+
+    @rule(choice=choices)
+    def review(self, choice: int) -> None:
+        if not self.unreviewed:
+            return
+        scaler, now = self.edge.scaler, self.edge.now
+        route = self.unreviewed.pop(choice % len(self.unreviewed))
+        self.rolled = self.rolled or bool(self.changes)
+        served = scaler.book.serves(route)
+        self.edge.perform(scaler.reviews.review(route, self.changes, served, now))
+        for each in scaler.instances(route):
+            assert each.retired or each.spawn in (None, *scaler.book.namesFor(route))
+            assert (
+                each.retired
+                or self.changes.get(each.spawn or "") is not OnChange.RESTART
+                or (each in self.edge.spawned and each.ordered_at == now)
+            )
+        if not self.unreviewed:
+            self.edge.perform(scaler.reviews.finish(now))
+        if not served and not scaler.present(route):
+            del self.edge.waiting[route]
+            self.edge.demand(route)
+
+    @rule(route=routes, number=st.integers(1, 8))
+    def hold(self, route: str, number: int) -> None:
+        scaler = self.edge.scaler
+        if scaler.book.serves(route) or scaler.present(route):
+            self.edge.hold(number, route)
+
+    @invariant()
+    def maxima(self) -> None:
+        above = int(self.rolled)
+        for route in {*ROUTES} - {*self.unreviewed}:
+            for name in self.edge.scaler.book.namesFor(route):
+                mine = [
+                    i
+                    for i in self.edge.scaler.instances(route)
+                    if i.spawn == name and not i.retired
+                ]
+                assert len(mine) <= self.by_name[name].max_instances + above
+        ordered = [each for each in self.all if each.spawn is not None]
+        assert len(ordered) <= self.highest + above
+        assert self.edge.scaler.total() == len(self.all)
+
+    def isLimited(self, route: str) -> bool:
+        known = self.edge.snapshot().routes
+        return (
+            route in self.unreviewed
+            or not self.edge.scaler.book.serves(route)
+            or (route in known and super().isLimited(route))
+        )
+
+    def teardown(self) -> None:
+        while self.unreviewed:
+            self.review(0)
+        super().teardown()
+
+
 class ModelTests(SynchronousTestCase):
     """
     L{brxy.scaler.scaler.Scaler} in random histories.
@@ -510,3 +608,9 @@ class ModelTests(SynchronousTestCase):
         Routes have the minimum of instances that they must have, within the limits.
         """
         run_state_machine_as_test(WakingMachine, settings=SETTINGS)
+
+    def test_reload(self) -> None:
+        """
+        That is so as well while the settings change.  What no rule is for any more leaves.
+        """
+        run_state_machine_as_test(ReloadMachine, settings=SETTINGS)

@@ -23,6 +23,7 @@ from brxy.edge.config.settings import (
 from brxy.edge.config.spawnnames import SpawnNames
 from brxy.errors import UsageError
 from brxy.interfaces import ILimited, IRecovering, ISpawner, ISpawnerFactory
+from brxy.scaler.rolls import OnChange
 from brxy.scaler.rules import Rule
 from brxy.spawners.registry import findSpawner
 from brxy.spawners.spec import SpawnSpec, parseSpawn, splitCommon
@@ -78,7 +79,7 @@ class SpawnMaker:
             send_proxy=common.send_proxy,
             speaks_first=common.speaks_first,
         )
-        return Spawn(rule, spawning, spec)
+        return Spawn(rule, spawning, spec, OnChange(common.on_change))
 
     def keep(self, spawn: Spawn) -> Spawn:
         """

@@ -84,7 +84,7 @@ class EdgeSettingTests(SettingTests):
         What spawn strings set for some routes is a key that every spawner has.
         """
         keys = {each.spawn_key for each in FIELDS if each.spawn_key}
-        own = {"route", "send-proxy", "speaks-first", "name"}
+        own = {"route", "send-proxy", "speaks-first", "on-change", "name"}
         self.assertEqual(set(optionKeys(Common)) - keys, own)
         self.assertEqual(keys - set(optionKeys(Common)), set())
         for each in FIELDS:

@@ -28,7 +28,7 @@ from brxy.errors import NodeRefused, SpawnFailed
 from brxy.interfaces import Address, Gone, IInstance, ISpawner, SpawnOrder
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.learned import STEADY
-from brxy.scaler.rules import Rule
+from brxy.scaler.rules import Rule, Rulebook
 from brxy.scaler.scaler import Scaler
 from brxy.test.support.memory.network import FakeReactor
 from brxy.values.capacity import AUTO
@@ -150,8 +150,7 @@ class ScalingTests(SynchronousTestCase):
         """
         tickets = count(1)
         scaler = Scaler(
-            [rule],
-            max_total=100,
+            Rulebook([rule], max_total=100),
             epoch=1e6,
             new_ticket=lambda: f"t{next(tickets)}",
             waiting=lambda route: self.waiting[route],

@@ -63,6 +63,7 @@ class _Spawner:
         self.makes: type[_Handle] = _Handle
         self.error: Exception | None = None
         self.stopped: Deferred[None] = Deferred()
+        self.stops = 0
 
     def spawn(self, order: SpawnOrder) -> IInstance:
         if self.error is not None:
@@ -73,6 +74,7 @@ class _Spawner:
         return handle  # type: ignore[no-any-return]
 
     def stop(self) -> Deferred[None]:
+        self.stops += 1
         return self.stopped
 
 
@@ -171,6 +173,59 @@ class StarterTests(SynchronousTestCase):
         self.assertEqual((order.capacity, order.max_capacity), (0, 20))
         self.assertEqual(order.environment["BRXY_CAPACITY"], "auto")
         self.assertEqual(order.environment["BRXY_MAX_CAPACITY"], "20")
+
+    def adopt(self, **spawners: Any) -> None:
+        """
+        Start instances by these spawners from now on.
+        """
+        self.starter.adopt(
+            {name: Spawning(spawner, 1.0, 1.0) for name, spawner in spawners.items()}
+        )
+
+    def test_adopted(self) -> None:
+        """
+        After a change instances come from other spawners.  One from before is stopped when
+        its last instance is gone; one that is still in use is not.
+        """
+        first, second = self.spawners
+        self.starter.start(self.instance)
+        other = _Spawner()
+        self.adopt(one=other, two=second)
+        self.assertEqual(first.stops, 0)
+        self.clock.advance(0)
+        self.starter.start(Instance("t2", "r", 3, 8, spawn="one"))
+        self.assertEqual((len(first.orders), len(other.orders)), (1, 1))
+        first.handles[0].gone.callback(Gone("over"))
+        self.assertEqual((first.stops, other.stops, second.stops), (1, 0, 0))
+
+    def test_unused(self) -> None:
+        """
+        One that has no instance is stopped at once.
+        """
+        self.adopt(two=self.spawners[1])
+        self.assertEqual(self.spawners[0].stops, 1)
+
+    def test_removed(self) -> None:
+        """
+        An order whose spawn is removed before it is started is gone.
+        """
+        self.starter.start(Instance("t0", "r", 3, 6, spawn="one"))
+        self.starter.start(self.instance)
+        self.adopt(two=self.spawners[1])
+        self.clock.advance(0)
+        self.assertEqual(
+            self.told, [("gone", self.instance, Gone("its spawn is not configured any more"))]
+        )
+
+    def test_stopAllFormer(self) -> None:
+        """
+        In the end, spawners from before are stopped as well.
+        """
+        self.starter.start(self.instance)
+        self.adopt(one=_Spawner())
+        self.assertEqual(self.spawners[0].stops, 0)
+        self.starter.stopAll()
+        self.assertEqual(self.spawners[0].stops, 1)
 
     def test_otherSpawner(self) -> None:
         """

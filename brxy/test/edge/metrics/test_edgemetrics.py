@@ -19,7 +19,7 @@ from brxy.edge.metrics.exposition import OPEN_METRICS, PROMETHEUS, Format
 from brxy.edge.metrics.metric import OTHER
 from brxy.edge.metrics.state import Sources
 from brxy.edge.metrics.turns import PAUSE
-from brxy.scaler.rules import Rule
+from brxy.scaler.rules import Rule, Rulebook
 from brxy.scaler.scaler import Scaler
 from brxy.test.edge.metrics.test_exposition import Samples, samples
 from brxy.test.support.memory.admins import MemoryAdmin, ask
@@ -81,8 +81,7 @@ class EdgeMetricsTests(SynchronousTestCase):
         self.waiting: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.scaler = Scaler(
-            [Rule(None, 10, 4, "app")],
-            max_total=5000,
+            Rulebook([Rule(None, 10, 4, "app")], max_total=5000),
             epoch=0.0,
             waiting=lambda route: self.waiting[route],
         )

@@ -100,9 +100,11 @@ class EdgeTests(RealTests):
         Start an edge; it is stopped after the test, without waiting for
         exchanges.
 
-        @param settings: for L{EdgeSettings}, other than its defaults.
+        @param settings: for L{EdgeSettings}, other than its defaults; C{read} for
+            L{EdgeService}.
         """
         given: dict[str, Any] = {"ports": [LOOPBACK], "drain_timeout": 0.0, **settings}
+        read = given.pop("read", None)
         if any(spawn.spawning.spawner.dials_back for spawn in spawns):
             given.setdefault("node_ports", [LOOPBACK])
         if self.secured:
@@ -114,7 +116,7 @@ class EdgeTests(RealTests):
             ]
             given["ports"] = ()
         self.edge = edge = EdgeService(
-            self.edge_reactor, EdgeSettings(spawns=named(spawns), **given)
+            self.edge_reactor, EdgeSettings(spawns=named(spawns), **given), read=read
         )
         edge.startService()
         self.addCleanup(lambda: edge.stopService() if edge.running else None)

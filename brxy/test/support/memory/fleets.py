@@ -23,7 +23,7 @@ from brxy.scaler.decisions import (
     Stop,
 )
 from brxy.scaler.instance import MAY, MUST, TABLE, Instance, State
-from brxy.scaler.rules import Rule
+from brxy.scaler.rules import Rule, Rulebook
 from brxy.scaler.scaler import Scaler
 from brxy.scaler.snapshot import ScalerSnapshot
 
@@ -57,8 +57,7 @@ class FakeEdge:
     ) -> None:
         numbers = count(1)
         self.scaler = Scaler(
-            named(rules),
-            max_total=max_total,
+            Rulebook(named(rules), max_total=max_total),
             epoch=EPOCH,
             new_ticket=lambda: f"t{next(numbers)}",
             waiting=self._count,

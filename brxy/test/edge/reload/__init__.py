@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.edge.reload}.
+"""
+
+__all__: list[str] = []
