@@ -59,11 +59,14 @@ class SpawnSpec:
     @ivar options: the values by their keys, as they were written: texts, and from a
         configuration file also sequences of texts and mappings of texts.
     @ivar command: what follows C{--}, one string for each argument; may be empty.
+    @ivar contents: of the files that options name, as far as a configuration file was read:
+        two specs with the same file differ if its content does.
     """
 
     name: str
     options: Mapping[str, Any] = field(factory=dict)
     command: tuple[str, ...] = ()
+    contents: Mapping[str, Any] = field(factory=dict, repr=False)
 
 
 def parseSpawn(text: str) -> SpawnSpec:

@@ -130,7 +130,10 @@ class ContainerOptions:
     env_file: Mapping[str, str] | None = field(
         default=None,
         converter=optional(environmentFile),
-        metadata={"help": "a file of lines NAME=VALUE or NAME: additions to the environment"},
+        metadata={
+            "help": "a file of lines NAME=VALUE or NAME: additions to the environment",
+            "is_file": True,
+        },
     )
     volume: tuple[str, ...] | None = field(
         default=None,

@@ -49,7 +49,10 @@ class AppOptions:
     env_file: Mapping[str, str] | None = field(
         default=None,
         converter=optional(environmentFile),
-        metadata={"help": "a file of lines NAME=VALUE or NAME: additions to the environment"},
+        metadata={
+            "help": "a file of lines NAME=VALUE or NAME: additions to the environment",
+            "is_file": True,
+        },
     )
     cwd: str | None = field(
         default=None,

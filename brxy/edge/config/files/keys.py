@@ -53,6 +53,7 @@ class Key:
     @ivar takes: the values that are accepted; C{""} if C{help} says that.
     @ivar is_required: the table must have it.
     @ivar is_secret: its value is not to be repeated in a message.
+    @ivar is_file: C{convert} reads the file that its value names.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Key:
     takes: str = ""
     is_required: bool = False
     is_secret: bool = False
+    is_file: bool = False
 
 
 def _ofSetting(setting: Setting) -> Key:
@@ -78,6 +80,7 @@ def _ofOption(name: str, option: attrs.Attribute[Any]) -> Key:
         option.metadata.get("form", TEXT),
         option.metadata.get("help", ""),
         is_required=option.default is attrs.NOTHING,
+        is_file=option.metadata.get("is_file", False),
     )
 
 

@@ -12,7 +12,7 @@ from attrs import evolve
 
 from brxy.edge.config.files.configuration import FileRoute, FileSpawn
 from brxy.edge.config.files.faults import TomlFile
-from brxy.edge.config.files.keys import ROUTE, spawnKeys
+from brxy.edge.config.files.keys import ROUTE
 from brxy.edge.config.files.kinds import Kinds
 from brxy.edge.config.files.spawnname import spawnNameOf
 from brxy.edge.config.files.tables import readTable, tableFault
@@ -82,8 +82,8 @@ class RouteReader:
         if isinstance(factory, str):
             file.fault((*path, "kind"), factory)
             return None
-        keys = spawnKeys(factory.options)
-        _, texts = readTable(file, path, table, keys, "spawn", ("kind", "command"))
+        keys = self._kinds.keys(factory)
+        values, texts = readTable(file, path, table, keys, "spawn", ("kind", "command"))
         for name, key in keys.items():
             if key.is_required and name not in table:
                 file.fault(path, f"{kind} needs {name}: {key.help}")
@@ -95,7 +95,8 @@ class RouteReader:
         options = {"name": spawnNameOf(host, number), **common, **texts}
         if host != "*":
             options["route"] = host
-        return FileSpawn(SpawnSpec(kind, options, command), path)
+        contents = {name: each for name, each in values.items() if keys[name].is_file}
+        return FileSpawn(SpawnSpec(kind, options, command, contents), path)
 
 
 def _tables(file: TomlFile) -> Iterator[tuple[_Path, dict[str, Any], list[str]]]:

@@ -192,6 +192,18 @@ class LoadingTests(FileTests):
         third = self.again(second)
         self.assertEqual((self.rules(third)["b"], third.faults), (3, []))
 
+    def test_reloadContent(self) -> None:
+        """
+        A spawn differs from before if the content of its C{env-file} does, which is not shown.
+        """
+        path = Path(self.write("A=secret", "a.env"))
+        text = f"env-file = '{path}'"
+        first = self.load("--config", self.write(route("a", "", text)))
+        self.assertEqual(self.spawn(self.again(first), "a").spec, self.spawn(first, "a").spec)
+        path.write_text("A=other")
+        self.assertNotEqual(self.spawn(self.again(first), "a").spec, self.spawn(first, "a").spec)
+        self.assertNotIn("secret", repr(self.spawn(first, "a").spec))
+
     def test_reloadBadMain(self) -> None:
         """
         If the file itself is bad, its settings and routes stay, and included files that are
