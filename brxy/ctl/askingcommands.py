@@ -38,6 +38,7 @@ socket or of a state folder, or a URL. Otherwise it is the one whose state folde
 _HOST = Argument("HOST", "The route.", completes="route")
 _STATES = ("ready", "starting", "draining", "held", "failing", "asleep", "paused", "stopped")
 _NO_WAIT = Argument("--no-wait", "Do not wait until it is done.")
+_TIMEOUT = Argument("--timeout", "Wait for this long at most, such as 90s.", takes="TIME")
 
 
 def _show(name: str, help: str, *arguments: Argument) -> Command:
@@ -106,4 +107,43 @@ ASKING = (
         ),
     ),
     _show("certs", "List the certificates for clients, and say when they expire."),
+    _do(
+        "wake",
+        "Start an instance of a route.",
+        Argument("--for", "Keep it for this long, such as 10m; by default 5m.", takes="TIME"),
+        Argument("--min", "Have this number of instances run, in place of 1.", takes="N"),
+        Argument("--wait", "Wait until they are ready."),
+        _TIMEOUT,
+        detail="With --wait it is a check after a deployment: the exit status is 1 if the app "
+        "does not start.",
+    ),
+    _do("roll", "Replace the instances of a route by new ones.", _NO_WAIT, _TIMEOUT),
+    _do(
+        "drain",
+        "Let the instances of a route finish their requests, and end them.",
+        _NO_WAIT,
+        _TIMEOUT,
+    ),
+    _do(
+        "pause",
+        "Hold the requests of a route, and wait until those in flight are done.",
+        Argument("--max", "Resume by itself after this time; by default 30s.", takes="TIME"),
+        _NO_WAIT,
+    ),
+    _do("resume", "Serve a route again that was paused or stopped."),
+    _do(
+        "stop",
+        "Answer the requests of a route with a message, and wait until those in flight are done.",
+        Argument("--message", "The text that clients get with status 503.", takes="TEXT"),
+        _NO_WAIT,
+        _TIMEOUT,
+    ),
+    Command(
+        "reload",
+        _SHOW,
+        "Have the edge read its certificates and tokens again, as by SIGHUP.",
+        "brxy.ctl.doing:reload",
+        WHERE,
+        "What cannot be used stays as it was, and is printed; the exit status is 1 then.",
+    ),
 )

@@ -153,9 +153,11 @@ class Edge:
     def _refused(self, status: int, value: Any) -> Failure:
         said = value.get("error", "") if isinstance(value, dict) else ""
         why = oneLine(said or f"the edge answers with status {status}")
+        if isinstance(value, dict) and "errors" in value:
+            why = "\nbrxy: ".join(map(oneLine, value["errors"]))
         if status in (401, 403):
             return Failure(f"{why}; give --token-file", NO_EDGE)
-        return Failure(why, NOT_FOUND if status == 404 else FAILED)
+        return Failure(why, {400: USAGE, 404: NOT_FOUND}.get(status, FAILED))
 
 
 def _lines(response: HTTPResponse) -> Iterator[str]:

@@ -17,6 +17,7 @@ __all__ = [
     "eventLine",
     "instanceRows",
     "number",
+    "routeLine",
     "routeRows",
     "statusLines",
     "table",
@@ -127,6 +128,16 @@ def routeRows(routes: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         numbers = (str(each[name]) for name in ("held", "in_flight", "capacity"))
         rows.append([each["host"], each["state"], *numbers, _states(each)])
     return rows
+
+
+def routeLine(route: Mapping[str, Any]) -> str:
+    """
+    A route in one line.
+    """
+    return (
+        f"{printable(route['host'])}: {route['state']}; {route['held']} held,"
+        f" {route['in_flight']} in flight; instances: {_states(route)}{_reasons(route)}"
+    )
 
 
 def _states(route: Mapping[str, Any]) -> str:

@@ -149,7 +149,7 @@ class ClientTests(SynchronousTestCase):
         What the edge says against a request is printed, and its kind is the
         exit status.
         """
-        for status, expected in ((404, NOT_FOUND), (409, FAILED), (403, NO_EDGE)):
+        for status, expected in ((400, USAGE), (404, NOT_FOUND), (409, FAILED), (403, NO_EDGE)):
             body = b'{"error": "no\\u001b"}'
             head = b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n\r\n" % (status, len(body))
             self.answering(head + body)

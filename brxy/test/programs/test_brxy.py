@@ -10,7 +10,7 @@ from typing import Any
 
 from brxy.test.support.processes.programs import ANYWHERE, DEMO, PYTHON, Program, ProgramTests
 
-__all__ = ["AskingTests", "RunTests"]
+__all__ = ["AskingTests", "DoingTests", "RunTests"]
 
 _BRXY = (PYTHON, "-m", "brxy.ctl")
 
@@ -87,9 +87,9 @@ class RunTests(BrxyTests):
         self.assertIn("nowhere/ca.pem: No such file or directory", wrong.err)
 
 
-class AskingTests(BrxyTests):
+class EdgeTests(BrxyTests):
     """
-    Tests of the commands that ask a running edge.
+    Base of tests with a running edge.
     """
 
     async def asked(self, *arguments: str, status: int = 0) -> str:
@@ -120,6 +120,12 @@ class AskingTests(BrxyTests):
             *arguments,
         )
         return edge, await self.address(edge)
+
+
+class AskingTests(EdgeTests):
+    """
+    Tests of the commands that ask a running edge.
+    """
 
     async def test_shown(self) -> None:
         """
@@ -227,4 +233,88 @@ class AskingTests(BrxyTests):
             await self.asked("instances", "nope", status=4),
             "brxy: there is no instance with this ticket\n",
         )
+        await self.stopped(edge)
+
+
+class DoingTests(EdgeTests):
+    """
+    Tests of the commands that have an edge do something.
+    """
+
+    async def test_woken(self) -> None:
+        """
+        C{brxy wake --wait} succeeds when an instance is ready, and fails if
+        the app does not start.
+        """
+        bad = "app: route=bad.example.com -- false"
+        hosts = ("--route", "shop.example.com", "--route", "bad.example.com")
+        edge, _ = await self.serving(*hosts, "--spawn", bad)
+        shown = await self.asked("wake", "shop.example.com", "--wait", "--min", "2")
+        self.assertEqual(
+            shown, "shop.example.com: ready; 0 held, 0 in flight; instances: 2 ready\n"
+        )
+        self.assertEqual(
+            await self.asked("wake", "bad.example.com", "--wait", status=1),
+            "brxy: exit status 1\n",
+        )
+        await self.asked("wake", "none.example.com", status=4)
+        await self.asked("wake", "shop.example.com", "--for", "long", status=2)
+        await self.stopped(edge)
+
+    async def test_paused(self) -> None:
+        """
+        Of clients that come before, while and after a route is paused none is
+        lost: they are held, and served when it is resumed.
+        """
+        edge, address = await self.serving("--route", "shop.example.com")
+        await self.asked("wake", "shop.example.com", "--wait")
+        answers = [self.get(address, host="shop.example.com") for _ in range(20)]
+        shown = await self.asked("pause", "shop.example.com")
+        self.assertIn("shop.example.com: paused; ", shown)
+        self.assertIn(" 0 in flight; ", shown)
+        answers += [self.get(address, host="shop.example.com") for _ in range(20)]
+        while (await self.asJSON("routes", "shop.example.com"))[0]["held"] < 20:
+            pass
+        self.assertIn("shop.example.com: paused", await self.asked("status"))
+        self.assertIn("; ", await self.asked("resume", "shop.example.com"))
+        for answer in answers:
+            self.assertEqual((await answer).status, 200)
+        await self.stopped(edge)
+
+    async def test_stopped(self) -> None:
+        """
+        Clients of a stopped route get the message, until it is resumed.
+        """
+        edge, address = await self.serving("--route", "shop.example.com")
+        await self.asked("stop", "shop.example.com", "--message", "back at noon")
+        answer = await self.get(address, host="shop.example.com")
+        self.assertEqual(answer.status, 503)
+        self.assertIn("back at noon", answer.body)
+        await self.asked("resume", "shop.example.com")
+        self.assertEqual((await self.get(address, host="shop.example.com")).status, 200)
+        await self.stopped(edge)
+
+    async def test_replaced(self) -> None:
+        """
+        C{brxy roll} returns when new instances have replaced the old ones,
+        C{brxy drain} when there is none any more.
+        """
+        edge, address = await self.serving()
+        await self.get(address, host="shop.example.com")
+        [before] = await self.asJSON("instances")
+        await self.asked("roll", "shop.example.com")
+        [after] = await self.asJSON("instances")
+        self.assertNotEqual(before["ticket"], after["ticket"])
+        self.assertIn("; instances: none", await self.asked("drain", "shop.example.com"))
+        await self.stopped(edge)
+
+    async def test_reloaded(self) -> None:
+        """
+        C{brxy reload} has the edge read its files again, and says what it
+        can't use.
+        """
+        edge, _ = await self.serving("--token-file", "token")
+        self.assertEqual(await self.asked("reload"), "the files were read again\n")
+        (self.folder / "token").write_text("no token\n")
+        self.assertIn("brxy: ", await self.asked("reload", status=1))
         await self.stopped(edge)
