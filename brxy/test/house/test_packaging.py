@@ -5,6 +5,7 @@ install it.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -21,6 +22,18 @@ try:
     run()
 finally:
     print("from", sys.modules["twisted.plugins.brxy_plugin"].__file__)
+"""
+
+#: Has C{brxy run} serve a request, and types Ctrl-C; its arguments are the command and an app.
+SERVE = """
+import signal, subprocess, sys
+from urllib.request import urlopen
+brxy, app = sys.argv[1:]
+command = [brxy, "run", "--", "python", app]
+edge = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+print(urlopen(edge.stdout.readline().strip()).read().decode().split(",")[0])
+edge.send_signal(signal.SIGINT)
+print(edge.wait())
 """
 
 # Some of the files that only a checkout has.
@@ -60,6 +73,15 @@ class InstallTests(BuildTests):
         The wheel gives twistd both plugins.
         """
         self.check(self.build("build_wheel", self.source))
+
+    def test_serves(self) -> None:
+        """
+        The command C{brxy} of an installed wheel runs an app.
+        """
+        python, _ = self.install(self.build("build_wheel", self.source))
+        app = self.source / "examples" / "demo.py"
+        said = self.output(sys.executable, "-c", SERVE, python.with_name("brxy"), app)
+        self.assertRegex(said, r"\AHello from process \d+\n-2\n\Z")
 
     def test_editable(self) -> None:
         """
