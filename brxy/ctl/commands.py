@@ -60,7 +60,7 @@ COMMANDS = (
         "brxy.ctl.completion:show",
         (Argument("SHELL", "The shell that reads the script.", choices=("bash", "zsh", "fish")),),
     ),
-    Command("version", _TOOLS, "Print the version of brxy.", "brxy.ctl.version:show"),
+    Command("version", _TOOLS, "Print the version of brxy.", "brxy.ctl.programs:version"),
 )
 
 

@@ -5,18 +5,22 @@ C{brxy completion}: scripts that complete the words of C{brxy} in a shell.
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from shlex import quote
 
 from brxy.ctl.commands import COMMANDS
 from brxy.ctl.exitstatus import DONE
 from brxy.ctl.table import Argument, Command
-from brxy.ctl.words import argumentsOf
+from brxy.program.fields import FLAG, Setting, Table
 
 __all__ = ["SCRIPTS", "show"]
 
 # Prints the routes of the edge, one a line; nothing if there is no edge.
 _ROUTES = "brxy routes --names 2>/dev/null"
+
+_HELP = Argument("--help", "Print the help of this command and exit.", "h")
+
+_COMPLETED = {"FILE": "file", "FOLDER": "folder"}
 
 
 def show(given: Namespace) -> int:
@@ -27,16 +31,63 @@ def show(given: Namespace) -> int:
     return DONE
 
 
+# What can be completed
+
+
+def _tableOf(program: str) -> Table:
+    """
+    The options of a program, C{edge} or C{node}.
+    """
+    if program == "edge":
+        from brxy.edge.config.fields import FIELDS as EDGE
+
+        return EDGE
+    from brxy.node.fields import FIELDS as NODE
+
+    return NODE
+
+
+def _argumentsOf(command: Command) -> Sequence[Argument]:
+    """
+    All arguments of a command.
+    """
+    if command.options_of:
+        return list(_fromTable(_tableOf(command.options_of)))
+    if command.is_passed_on:
+        return command.arguments
+    return [*command.arguments, _HELP]
+
+
+def _fromTable(table: Table) -> Iterable[Argument]:
+    for each in table.options():
+        yield Argument(
+            f"--{each.name}",
+            each.help,
+            short=each.short or "",
+            takes="" if each.kind is FLAG else each.kind.placeholder,
+            choices=_choices(each),
+            completes=_COMPLETED.get(each.kind.placeholder, ""),
+        )
+
+
+def _choices(setting: Setting) -> Sequence[str]:
+    """
+    The values of a setting, if its placeholder lists them: C{epoll|reactor}.
+    """
+    values = setting.kind.placeholder.split("|")
+    return values if len(values) > 1 and all(each.islower() for each in values) else ()
+
+
 def _names(argument: Argument) -> list[str]:
     return [argument.name, f"-{argument.short}"] if argument.short else [argument.name]
 
 
 def _options(command: Command) -> list[Argument]:
-    return [each for each in argumentsOf(command) if each.is_option]
+    return [each for each in _argumentsOf(command) if each.is_option]
 
 
 def _positionals(command: Command) -> list[Argument]:
-    return [each for each in argumentsOf(command) if not each.is_option]
+    return [each for each in _argumentsOf(command) if not each.is_option]
 
 
 # bash

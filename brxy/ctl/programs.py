@@ -1,15 +1,18 @@
 """
-C{brxy edge}, C{brxy node} and C{brxy pki}: the programs of brxy, in this process.
+C{brxy edge}, C{brxy node} and C{brxy pki}: the programs of brxy, in this process; and their
+version.
 """
 
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 
+from brxy import __version__
 from brxy.ctl.exitstatus import DONE
 
-__all__ = ["edge", "node", "pki"]
+__all__ = ["edge", "node", "pki", "version"]
 
 
 def edge(arguments: Sequence[str]) -> int:
@@ -41,4 +44,12 @@ def pki(arguments: Sequence[str]) -> int:
     from brxy.pki import main
 
     main(arguments)
+    return DONE
+
+
+def version(given: Namespace) -> int:
+    """
+    Print the version.
+    """
+    print(f"brxy {__version__}")
     return DONE

@@ -88,6 +88,7 @@ _LOGGED = re.compile(
 ELSEWHERE = {
     ("README.md", "./dev demo"): _CHECKOUT,
     ("README.md", "client ──▶ edge"): _DRAWING,
+    ("admin.rst", "curl --unix-socket"): "is asked in brxy.test.programs.test_brxy",
     ("apps.rst", "ready-log="): "are keys, of a line in tried-apps",
     ("behind-a-proxy.rst", "proxy_pass"): "is run by test_nginx",
     ("brxy.rst", "$ brxy run"): _BRXY,
