@@ -60,6 +60,23 @@ COMMANDS = (
         "brxy.ctl.completion:show",
         (Argument("SHELL", "The shell that reads the script.", choices=("bash", "zsh", "fish")),),
     ),
+    Command(
+        "check",
+        _TOOLS,
+        "Check a configuration file, and the files that it includes.",
+        "brxy.ctl.programs:check",
+        (
+            Argument(
+                "FILE",
+                "The file; by default /etc/brxy/brxy.toml.",
+                default="/etc/brxy/brxy.toml",
+                optional=True,
+                completes="file",
+            ),
+            Argument("--json", "Print the faults as JSON, for programs."),
+        ),
+        "It starts and opens nothing. The exit status is 1 if an edge could not use the file.",
+    ),
     Command("version", _TOOLS, "Print the version of brxy.", "brxy.ctl.programs:version"),
 )
 

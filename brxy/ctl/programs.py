@@ -1,6 +1,6 @@
 """
 C{brxy edge}, C{brxy node} and C{brxy pki}: the programs of brxy, in this process; and their
-version.
+version, and a check of their configuration.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from brxy import __version__
-from brxy.ctl.exitstatus import DONE
+from brxy.ctl.exitstatus import DONE, FAILED
 
-__all__ = ["edge", "node", "pki", "version"]
+__all__ = ["check", "edge", "node", "pki", "version"]
 
 
 def edge(arguments: Sequence[str]) -> int:
@@ -53,3 +53,20 @@ def version(given: Namespace) -> int:
     """
     print(f"brxy {__version__}")
     return DONE
+
+
+def check(given: Namespace) -> int:
+    """
+    Print what is wrong with a configuration file, a line for each fault.
+    """
+    from brxy.ctl.asking import printJSON
+    from brxy.edge.config.files.loading import checkFile
+
+    faults = checkFile(given.file)
+    if given.json:
+        printJSON({"file": given.file, "faults": faults})
+    elif faults:
+        print(*faults, sep="\n", file=sys.stderr)
+    else:
+        print(f"{given.file}: no faults")
+    return FAILED if faults else DONE

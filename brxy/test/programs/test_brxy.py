@@ -10,7 +10,7 @@ from typing import Any
 
 from brxy.test.support.processes.programs import ANYWHERE, DEMO, PYTHON, Program, ProgramTests
 
-__all__ = ["AskingTests", "DoingTests", "RunTests"]
+__all__ = ["AskingTests", "CheckTests", "DoingTests", "RunTests"]
 
 _BRXY = (PYTHON, "-m", "brxy.ctl")
 
@@ -85,6 +85,35 @@ class RunTests(BrxyTests):
         wrong = self.brxy("pki", "issue", "nowhere", "edge.example.net")
         self.assertEqual(await self.ended(wrong), 1)
         self.assertIn("nowhere/ca.pem: No such file or directory", wrong.err)
+
+
+class CheckTests(BrxyTests):
+    """
+    Tests of C{brxy check}.
+    """
+
+    async def test_check(self) -> None:
+        """
+        It prints each fault with its line, and says when there is none.
+        """
+        app = f'kind = "app"\ncommand = ["python", "{DEMO}"]\n'
+        route = '[route."shop.example.com"]\n'
+        spawn = f'[[route."shop.example.com".spawn]]\n{app}'
+        (self.folder / "good.toml").write_text(f"{route}capacity = 3\n{spawn}")
+        (self.folder / "bad.toml").write_text(f"{route}capasity = 3\nmax = -1\n{spawn}")
+        good = self.brxy("check", "good.toml")
+        self.assertEqual((await self.ended(good), good.err), (0, ""))
+        self.assertEqual(good.out, "good.toml: no faults\n")
+        bad = self.brxy("check", "bad.toml")
+        self.assertEqual((await self.ended(bad), bad.out), (1, ""))
+        self.assertRegex(
+            bad.err,
+            r"\Abad\.toml:2: capasity is not known; did you mean capacity\?\n"
+            r"bad\.toml:3: bad max .*\n\Z",
+        )
+        listed = self.brxy("check", "bad.toml", "--json")
+        self.assertEqual(await self.ended(listed), 1)
+        self.assertEqual(len(json.loads(listed.out)["faults"]), 2)
 
 
 class EdgeTests(BrxyTests):

@@ -99,6 +99,7 @@ ELSEWHERE = {
     ("brxy.rst", "$ brxy events"): _BRXY,
     ("brxy.rst", "$ brxy logs"): _BRXY,
     ("brxy.rst", "$ brxy certs"): _BRXY,
+    ("brxy.rst", "$ brxy check"): _BRXY,
     ("brxy.rst", "$ brxy wake"): _BRXY,
     ("brxy.rst", "$ brxy pause"): _BRXY,
     ("brxy.rst", "$ brxy stop"): _BRXY,
