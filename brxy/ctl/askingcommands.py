@@ -141,7 +141,7 @@ ASKING = (
     Command(
         "reload",
         _SHOW,
-        "Have the edge read its certificates and tokens again, as by SIGHUP.",
+        "Have the edge read its configuration, certificates and tokens again.",
         "brxy.ctl.doing:reload",
         WHERE,
         "What cannot be used stays as it was, and is printed; the exit status is 1 then.",

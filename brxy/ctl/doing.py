@@ -10,7 +10,7 @@ from typing import Any
 from brxy.ctl.asking import printJSON
 from brxy.ctl.client import findEdge, pathOf
 from brxy.ctl.exitstatus import DONE
-from brxy.ctl.shown import routeLine
+from brxy.ctl.shown import changeLines, routeLine
 
 __all__ = ["drain", "pause", "reload", "resume", "roll", "stop", "wake"]
 
@@ -85,5 +85,5 @@ def reload(given: Namespace) -> int:
     if given.json:
         printJSON(done)
     else:
-        print("the files were read again")
+        print("\n".join(["the files were read again", *changeLines(done)]))
     return DONE

@@ -13,6 +13,7 @@ from brxy.values.text import printable
 
 __all__ = [
     "certificateRows",
+    "changeLines",
     "duration",
     "eventLine",
     "instanceRows",
@@ -169,6 +170,16 @@ def instanceRows(instances: Sequence[Mapping[str, Any]]) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def changeLines(done: Mapping[str, Any]) -> Iterator[str]:
+    """
+    What a reload has changed.
+    """
+    for name, changed in done.items():
+        if changed and name != "errors":
+            things = changed if isinstance(changed, (list, dict)) else [changed]
+            yield f"{name}: {', '.join(printable(str(each)) for each in things)}"
 
 
 def certificateRows(

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.ctl.shown import (
     certificateRows,
+    changeLines,
     duration,
     eventLine,
     instanceRows,
@@ -172,6 +173,13 @@ class ShownTests(SynchronousTestCase):
             ],
         )
         self.assertEqual(certificateRows([certificate], [0.0])[1][1], "expired")
+
+    def test_changes(self) -> None:
+        """
+        A line for each kind of change that a reload has made.
+        """
+        done = {"errors": [], "added": ["a", "b"], "replaced": {"app": "roll"}, "removed": []}
+        self.assertEqual(list(changeLines(done)), ["added: a, b", "replaced: app"])
 
     def test_events(self) -> None:
         """
