@@ -12,8 +12,10 @@ from typing import Any
 
 from attrs import evolve
 from twisted.application.service import IService
+from twisted.internet.threads import deferToThreadPool
 
 from brxy.edge.config.files.loading import loadFiles, reloadFiles
+from brxy.edge.config.files.reader import readConfiguration
 from brxy.edge.config.options import Options
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.reload.reloader import Reading
@@ -50,8 +52,15 @@ class _Files:
         """
         See L{brxy.edge.reload.reloader.Reader}.
         """
+        # Many files take long to read.
+        new = await deferToThreadPool(
+            self._reactor,
+            self._reactor.getThreadPool(),
+            readConfiguration,
+            self._loaded.configuration.file,
+        )
         previous = evolve(self._loaded, settings=before)
-        self._loaded = loaded = reloadFiles(self._given, previous, self._reactor)
+        self._loaded = loaded = reloadFiles(self._given, previous, new, self._reactor)
         return Reading(loaded.settings or before, tuple(loaded.faults))
 
 

@@ -4,6 +4,8 @@ Tests of an edge with a configuration file, as a real process.
 
 from __future__ import annotations
 
+import signal
+
 from brxy.test.support.processes.programs import DEMO, PYTHON, ProgramTests
 
 _APP = f"""
@@ -39,6 +41,25 @@ class ConfigTests(ProgramTests):
         self.assertEqual(bodies["b.example"], bodies["www.b.example"])
         self.assertNotEqual(bodies["a.example"], bodies["b.example"])
         self.assertEqual(bodies["c.example"][0], 404)
+
+    async def test_reload(self) -> None:
+        """
+        After SIGHUP a route that was added is served, and one whose file is broken still is.
+        """
+        main, broken = self.folder / "brxy.toml", self.folder / "a.toml"
+        main.write_text('[edge]\ninclude = "a.toml"\n')
+        broken.write_text(f'[[route."a.example".spawn]]{_APP}')
+        edge = self.edge("--config", "brxy.toml")
+        url = await self.address(edge)
+        before = await self.get(url, host="a.example")
+        broken.write_text("[[route]]\nhots = 1\n")
+        main.write_text(f'[edge]\ninclude = "a.toml"\n[[route."b.example".spawn]]{_APP}')
+        edge.signal(signal.SIGHUP)
+        await self.said(edge, "a.toml:2: hots is not known; did you mean host")
+        added = await self.get(url, host="b.example")
+        after = await self.get(url, host="a.example")
+        self.assertEqual((added.status, after.status), (200, 200))
+        self.assertEqual(after.body.split(",")[0], before.body.split(",")[0])
 
     async def test_faults(self) -> None:
         """

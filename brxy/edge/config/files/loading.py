@@ -5,7 +5,7 @@ Makes the settings object of an edge from its command line and its configuration
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
@@ -31,10 +31,12 @@ class Loaded:
     @ivar settings: of the edge; L{None} if they can't be made.
     @ivar configuration: the files, and what is wrong in each of them.  After a reload a file
         with faults has the routes that it had before.
+    @ivar values: those of all settings, by their names.
     """
 
     settings: EdgeSettings | None
     configuration: Configuration
+    values: Mapping[str, Any]
 
     @property
     def faults(self) -> list[str]:
@@ -64,51 +66,57 @@ def loadFiles(given: Mapping[str, Any], configuration: Configuration, reactor: A
     @return: without settings if anything is wrong in the files.
     @raise UsageError: something is wrong with the command line.
     """
-    settings, faults = _make(given, configuration, reactor, ())
+    values = _values(given, configuration)
+    settings, faults = _make(given, values, configuration, SpawnMaker(values, reactor))
     whole = configuration.withFaults(faults)
-    return Loaded(None if whole.faults else settings, whole)
+    return Loaded(None if whole.faults else settings, whole, values)
 
 
-def reloadFiles(given: Mapping[str, Any], previous: Loaded, reactor: Any) -> Loaded:
+def reloadFiles(
+    given: Mapping[str, Any], previous: Loaded, new: Configuration, reactor: Any
+) -> Loaded:
     """
-    Read the files again.  The routes of a file in which anything is wrong stay as they were; so
-    do C{[edge]} and C{[defaults]} if that is the first file.
+    Use the files as they are now.  The routes of a file in which anything is wrong stay as they
+    were; so do C{[edge]} and C{[defaults]} if that is the first file.
 
     @param given: as for L{loadFiles}.
     @param previous: what holds now; it has settings.
+    @param new: the same files, read again.
     @return: what is to hold, with what is wrong; it is C{previous} the next time.  A spawn of a
-        file with faults is the same object as before.
+        file with faults is the same object as before, and so is one of which nothing has changed.
     """
     assert previous.settings is not None
     before = previous.configuration
-    if before is NO_FILES:
-        return previous
-    new = readConfiguration(before.file)
     while True:
         whole = new.over(before)
-        settings, faults = _make(given, whole, reactor, previous.settings.spawns)
+        values = _values(given, whole)
+        maker = SpawnMaker(values, reactor, previous.settings.spawns, previous.values)
+        settings, faults = _make(given, values, whole, maker)
         if not faults:
-            return Loaded(settings, whole)
+            return Loaded(settings, whole, values)
         if not faults.keys() - whole.faulty():
             # What is wrong is not in what changed.
-            return Loaded(previous.settings, before.withFaults(faults))
+            return Loaded(previous.settings, before.withFaults(faults), previous.values)
         new = new.withFaults(faults)
+
+
+def _values(given: Mapping[str, Any], configuration: Configuration) -> dict[str, Any]:
+    frontends = [each for route in configuration.routes() for each in route.frontends]
+    return complete(given, configuration.values, frontends)
 
 
 def _make(
     given: Mapping[str, Any],
+    values: Mapping[str, Any],
     configuration: Configuration,
-    reactor: Any,
-    before: Iterable[Spawn],
+    maker: SpawnMaker,
 ) -> tuple[EdgeSettings | None, Mapping[str, list[str]]]:
     """
-    @param before: the spawns that hold now.
+    @param values: those of all settings, by their names.
     @return: the settings, and what is wrong in each file.
     """
     faults: dict[str, list[str]] = defaultdict(list)
-    frontends = [each for route in configuration.routes() for each in route.frontends]
-    values = complete(given, configuration.values, frontends)
-    spawns = _spawns(values, configuration, SpawnMaker(values, reactor), before, faults)
+    spawns = _spawns(values, configuration, maker, faults)
     if faults:
         return None, faults
     try:
@@ -126,17 +134,14 @@ def _spawns(
     values: Mapping[str, Any],
     configuration: Configuration,
     maker: SpawnMaker,
-    before: Iterable[Spawn],
     faults: dict[str, list[str]],
 ) -> list[Spawn]:
-    kept = {each.rule.name: each for each in before}
     found = [maker.make(each) for each in values["spawn"]]
     for part in configuration.parts:
         for each in part.spawns():
             # What can't be read again might not be made again.
-            old = kept.get(each.spec.options["name"]) if part.faults else None
             try:
-                found.append(maker.make(each.spec) if old is None else maker.keep(old))
+                found.append(maker.makeOrKeep(each.spec, bool(part.faults)))
             except UsageError as error:
                 faults[part.file].append(f"{place(part.file, each.path)}: {error}")
     return found

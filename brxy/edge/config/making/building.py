@@ -4,7 +4,7 @@ Makes the settings object of an edge from the values of its settings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from brxy.edge.config.fields import FIELDS
@@ -40,10 +40,23 @@ class SpawnMaker:
     Makes the spawns of an edge, in the order in which they count.
     """
 
-    def __init__(self, values: Mapping[str, Any], reactor: Any) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        reactor: Any,
+        before: Iterable[Spawn] = (),
+        values_before: Mapping[str, Any] | None = None,
+    ) -> None:
         """
         @param values: those of all settings, by their names.
+        @param before: the spawns that hold now.
+        @param values_before: with which values of settings they were made.
         """
+        self._before = {each.rule.name: each for each in before}
+        names = [each.name for each in FIELDS if each.spawn_key]
+        self._is_same = values_before is not None and all(
+            values[name] == values_before[name] for name in ("default-route", *names)
+        )
         self._values = values
         self._reactor = reactor
         self._names = SpawnNames()
@@ -81,13 +94,19 @@ class SpawnMaker:
         )
         return Spawn(rule, spawning, spec, OnChange(common.on_change))
 
-    def keep(self, spawn: Spawn) -> Spawn:
+    def makeOrKeep(self, spec: SpawnSpec, must_keep: bool) -> Spawn:
         """
-        @return: this spawn, which is the next one.
-        @raise UsageError: another one has its name.
+        Make the next spawn, or take the one that holds now if nothing of it has changed.
+
+        @param spec: it has a name.
+        @param must_keep: take that one even if it has.
+        @raise UsageError: it can't be used.
         """
-        self._names.add(spawn.rule.name, spawn.rule.name)
-        return spawn
+        old = self._before.get(spec.options["name"])
+        if old is None or not (must_keep or (self._is_same and old.spec == spec)):
+            return self.make(spec)
+        self._names.add(spec.name, old.rule.name)
+        return old
 
 
 def _most(spawner: ISpawner, given: int) -> int:

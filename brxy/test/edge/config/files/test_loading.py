@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from brxy.edge.config.files.loading import Loaded, loadFiles, reloadFiles
+from brxy.edge.config.files.reader import readConfiguration
 from brxy.edge.config.options import Options
 from brxy.edge.config.settings import EdgeSettings, Spawn
 from brxy.test.edge.config.files.folders import FileTests
@@ -50,7 +51,8 @@ class LoadingTests(FileTests):
         """
         Load again.
         """
-        return reloadFiles(self.options.given, previous, Clock())
+        new = readConfiguration(previous.configuration.file)
+        return reloadFiles(self.options.given, previous, new, Clock())
 
     def rules(self, loaded: Loaded) -> dict[str, Any]:
         """
@@ -187,6 +189,7 @@ class LoadingTests(FileTests):
         )
         self.assertEqual(second.configuration.faulty(), {bad})
         self.assertIs(self.spawn(second, "b"), self.spawn(first, "b"))
+        self.assertIs(self.spawn(second, "m"), self.spawn(first, "m"))
         # It is right again, and then gone.
         self.write(route("b", "capacity = 3"), "apps/b.toml")
         third = self.again(second)
