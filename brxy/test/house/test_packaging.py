@@ -36,16 +36,15 @@ edge.send_signal(signal.SIGINT)
 print(edge.wait())
 """
 
-# Some of the files that only a checkout has.
-SOURCES = (
-    "CHANGES.rst",
-    "CONTRIBUTING.md",
-    "LICENSE",
-    "dev",
-    "doc/flow.svg",
-    "doc/index.rst",
-    "examples/demo.py",
-)
+
+def files(folder: Path) -> set[str]:
+    """
+    @return: the paths of all files in a folder, relative to it, without those
+        that a build adds.
+    """
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    names = {str(path.relative_to(folder)) for path in paths}
+    return {name for name in names if "/__pycache__/" not in name and ".egg-info/" not in name}
 
 
 class InstallTests(BuildTests):
@@ -85,24 +84,31 @@ class InstallTests(BuildTests):
 
     def test_editable(self) -> None:
         """
-        An editable install gives twistd both plugins, from the checkout.
+        An editable install gives twistd both plugins, from the checkout, and
+        has the tests.
         """
         self.check(self.build("build_editable", self.source), self.source)
+        python = self.scratch / "venv" / "bin" / "python"
+        said = self.output(python, "-c", "import brxy.test; print(brxy.test.__file__)")
+        self.assertEqual(said, f"{self.source}/brxy/test/__init__.py\n")
 
     def test_sdist(self) -> None:
         """
-        The sdist, which has the files of a checkout, gives twistd both
-        plugins.
+        The sdist, which has all files of a checkout and can run the tests,
+        gives twistd both plugins.
         """
         source = self.unpacked(self.build("build_sdist", self.source))
-        for name in SOURCES:
-            self.assertTrue((source / name).exists(), name)
+        self.assertEqual(files(self.source) - files(source), set())
+        tests = ("-m", "brxy.test.run", "brxy.test.values.test_text")
+        said = self.output(sys.executable, *tests, cwd=source)
+        self.assertRegex(said, r" 0 failed, 0 skipped\n\Z")
         self.check(self.build("build_wheel", source))
 
     def test_complete(self) -> None:
         """
-        The wheel contains all files of brxy, with its tests and C{py.typed},
-        only the plugin of C{twisted}, and the manual pages.
+        The wheel contains all files of brxy but its tests, with C{py.typed},
+        only the plugin of C{twisted}, and the manual pages. It has nothing
+        else of the checkout.
         """
         with ZipFile(self.build("build_wheel", self.source)) as wheel:
             packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
@@ -111,8 +117,11 @@ class InstallTests(BuildTests):
             {name.partition(".data/")[2] for name in pages},
             {f"data/share/man/man1/{path.name}" for path in (self.source / "doc/man").iterdir()},
         )
-        files = (path for path in (self.source / "brxy").rglob("*") if path.is_file())
-        expected = {str(path.relative_to(self.source)) for path in files}
+        expected = {
+            name
+            for name in files(self.source)
+            if name.startswith("brxy/") and not name.startswith("brxy/test/")
+        }
         self.assertEqual(packed - pages, expected | {"twisted/plugins/brxy_plugin.py"})
 
 

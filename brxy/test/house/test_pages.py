@@ -25,7 +25,7 @@ WIDEST = 88
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
 
 # A path of the sources, in either markup. Patterns and placeholders don't match.
-PATH = re.compile(r"`((?:doc|examples|fuzz|newsfragments)/[\w./-]+|[A-Z]+\.(?:md|rst))`")
+PATH = re.compile(r"`((?:deploy|doc|examples|fuzz|newsfragments)/[\w./-]+|[A-Z]+\.(?:md|rst))`")
 
 # A command line that runs twistd. A quoted part may continue on the next line.
 COMMAND = re.compile(r'^ *(twistd (?:"[^"]*"|[^"\n])*)$', re.MULTILINE)
