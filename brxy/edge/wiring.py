@@ -205,7 +205,7 @@ def _makeAdmin(
     The admin API.
     """
     reactor, events = shared.reactor, subject.events
-    showing = Showing(subject, shared.seconds, lambda: ports.shown)
+    showing = Showing(reactor, subject, lambda: ports.shown)
     changing = Changing(reactor, subject, showing, journal)
     handlers = (
         showing,

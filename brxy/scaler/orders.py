@@ -198,7 +198,7 @@ class Orders:
             decisions += [self.spawn(fleet, rule, now) for _ in range(orders)]
             lacking -= orders
         if lacking > 0:
-            self._ledger.lookAt(fleet, now + DOUBT, now)
+            self._lookAgain(fleet, now)
         return decisions
 
     def maximum(self, route: str) -> int:
@@ -223,8 +223,8 @@ class Orders:
         self._shortage.instanceGone(instance)
         if instance.answered:
             self._known_routes.served(instance.route)
-        if instance.route in self._floors:
-            self.recount(instance.route)
+        for route in self._floors.routes():
+            self.recount(route)
         self.recountShort()
 
     def recountShort(self, number: int | None = None) -> None:

@@ -169,8 +169,11 @@ class Floors:
         """
         self._floors.clear()
 
-    def __contains__(self, route: str) -> bool:
-        return route in self._floors
+    def routes(self) -> list[str]:
+        """
+        @return: the routes that must have some, or had to a while ago.
+        """
+        return list(self._floors)
 
     def number(self, route: str, now: float) -> int:
         """

@@ -5,11 +5,12 @@ The part of the admin API that shows what there is, and changes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from time import time
 from typing import Any
 
 from attrs import frozen
+from twisted.internet.task import deferLater
 
 from brxy import __version__
 from brxy.edge.admin.messages import Request, Response, asJSON
@@ -26,9 +27,12 @@ from brxy.edge.reload.reloader import Reloader
 from brxy.errors import BadRequest
 from brxy.scaler.instance import State
 from brxy.scaler.scaler import Scaler
-from brxy.scaler.snapshot import RouteSnapshot, ScalerSnapshot
+from brxy.scaler.snapshot import RouteSnapshot
 
 __all__ = ["Showing", "Subject"]
+
+# Routes that are read in one turn of the reactor.
+_AT_ONCE = 50
 
 _STATES = tuple(state.name.lower() for state in State if state is not State.GONE)
 
@@ -58,18 +62,13 @@ class Showing:
     The handlers.
     """
 
-    def __init__(
-        self,
-        subject: Subject,
-        seconds: Callable[[], float],
-        ports: Callable[[], list[str]],
-    ) -> None:
+    def __init__(self, reactor: Any, subject: Subject, ports: Callable[[], list[str]]) -> None:
         """
-        @param seconds: the clock of the reactor.
         @param ports: the admin ports as people know them.
         """
+        self._reactor = reactor
         self._subject = subject
-        self._seconds = seconds
+        self._seconds = reactor.seconds
         self._ports = ports
         self._began = self._seconds()
 
@@ -105,13 +104,13 @@ class Showing:
 
     # The edge
 
-    def status(self, request: Request) -> Response:
+    async def status(self, request: Request) -> Response:
         """
         The edge as a whole.
         """
         checkQuery(request, ())
         subject = self._subject
-        known, done = subject.scaling.snapshot(), subject.dispatch.snapshot()
+        counts, done = await self._countStates(), subject.dispatch.snapshot()
         uptime = self._seconds() - self._began
         return asJSON(
             {
@@ -128,10 +127,10 @@ class Showing:
                 },
                 "clients": subject.clients.count(),
                 "held": sum(done.held.values()),
-                "routes": len(self._hosts(known)),
+                "routes": len(self._hosts()),
                 "instances": {
-                    **_countStates(known),
-                    "total": known.total,
+                    **counts,
+                    "total": subject.scaler.total(),
                     "max": subject.reloader.settings.max_total,
                 },
                 "totals": _totals(done),
@@ -140,17 +139,17 @@ class Showing:
 
     # Routes
 
-    def routes(self, request: Request) -> Response:
+    async def routes(self, request: Request) -> Response:
         """
         A page of the routes that are known.
         """
         checkQuery(request, ("host", "state", "limit", "after"))
         page, state = pageOf(request), choice(request, "state", STATES)
-        known = self._subject.scaling.snapshot()
+        hosts = covered(self._hosts(), request.query.get("host", ""))
         found: list[dict[str, Any]] = []
-        for host in covered(self._hosts(known), request.query.get("host", "")):
-            view = self._view(host, known.routes.get(host))
-            if host > page.after and (not state or view["state"] == state):
+        async for host in self._inTurns(each for each in hosts if each > page.after):
+            view = self._view(host, self._read(host))
+            if not state or view["state"] == state:
                 found.append(view)
             if len(found) > page.limit:
                 break
@@ -186,14 +185,33 @@ class Showing:
         """
         @return: a route with its instances.
         """
-        found = self._subject.scaler.snapshots.route(host, self._seconds())
+        found = self._read(host)
         instances = [] if found is None else [instanceView(host, each) for each in found.instances]
         return {**self._view(host, found), "instance_list": instances}
 
-    def _hosts(self, known: ScalerSnapshot) -> set[str]:
-        held = self._subject.dispatch.snapshot().held
-        closed = self._subject.dispatch.gates.closed
-        return {*known.routes, *self._subject.reloader.named, *held, *closed}
+    def _hosts(self) -> set[str]:
+        dispatch = self._subject.dispatch
+        known, held = self._subject.scaler.snapshots.routes(), dispatch.snapshot().held
+        return {*known, *self._subject.reloader.named, *held, *dispatch.gates.closed}
+
+    def _read(self, host: str) -> RouteSnapshot | None:
+        return self._subject.scaler.snapshots.route(host, self._seconds())
+
+    async def _inTurns(self, hosts: Iterable[str]) -> AsyncIterator[str]:
+        """
+        With a thousand routes, a loop over them would take too long for one turn.
+        """
+        for number, host in enumerate(hosts, 1):
+            yield host
+            if not number % _AT_ONCE:
+                await deferLater(self._reactor, 0)
+
+    async def _countStates(self) -> dict[str, int]:
+        counts = dict.fromkeys(_STATES, 0)
+        async for host in self._inTurns(self._subject.scaler.snapshots.routes()):
+            for each in self._subject.scaler.instances(host):
+                counts[each.state.name.lower()] += 1
+        return counts
 
     def _view(self, host: str, found: RouteSnapshot | None) -> dict[str, Any]:
         dispatch = self._subject.dispatch
@@ -201,23 +219,20 @@ class Showing:
 
     # Instances
 
-    def instances(self, request: Request) -> Response:
+    async def instances(self, request: Request) -> Response:
         """
         A page of the instances.
         """
         checkQuery(request, ("host", "state", "limit", "after"))
         page, state = pageOf(request), choice(request, "state", _STATES)
-        known = self._subject.scaling.snapshot()
-        hosts = covered(known.routes, request.query.get("host", ""))
-        found = sorted(
-            (
-                instanceView(host, each)
-                for host in hosts
-                for each in known.routes[host].instances
-                if each.ticket > page.after and (not state or each.state.name.lower() == state)
-            ),
-            key=lambda view: str(view["ticket"]),
-        )
+        known = self._subject.scaler.snapshots.routes()
+        found: list[dict[str, Any]] = []
+        async for host in self._inTurns(covered(known, request.query.get("host", ""))):
+            route = self._read(host)
+            for each in () if route is None else route.instances:
+                if each.ticket > page.after and (not state or each.state.name.lower() == state):
+                    found.append(instanceView(host, each))
+        found.sort(key=lambda view: str(view["ticket"]))
         shown = found[: page.limit]
         tickets = [str(each["ticket"]) for each in shown]
         more = len(found) > page.limit
@@ -231,19 +246,11 @@ class Showing:
         ticket = request.parts["ticket"]
         instance = self._subject.scaler.snapshots.instance(ticket)
         if instance is not None:
-            found = self._subject.scaler.snapshots.route(instance.route, self._seconds())
+            found = self._read(instance.route)
             for each in () if found is None else found.instances:
                 if each.ticket == ticket:
                     return asJSON(instanceView(instance.route, each))
         raise BadRequest(404, "there is no instance with this ticket")
-
-
-def _countStates(known: ScalerSnapshot) -> dict[str, int]:
-    counts = dict.fromkeys(_STATES, 0)
-    for found in known.routes.values():
-        for each in found.instances:
-            counts[each.state.name.lower()] += 1
-    return counts
 
 
 def _totals(done: DispatchSnapshot) -> dict[str, Any]:
