@@ -197,8 +197,8 @@ class Orders:
             orders = min(self._wanted(fleet, rule, lacking, now), self._room())
             decisions += [self.spawn(fleet, rule, now) for _ in range(orders)]
             lacking -= orders
-        if lacking > 0:
-            self._lookAgain(fleet, now)
+        # Whatever else becomes of an instance, it is missed soon.
+        self._ledger.lookAt(fleet, now + DOUBT, now)
         return decisions
 
     def maximum(self, route: str) -> int:

@@ -340,7 +340,7 @@ class WakingMachine(ScalerMachine):
     @invariant()
     def kept(self) -> None:
         """
-        A route has its minimum of instances, or a limit is reached.
+        A route has its minimum of instances, or will be looked at soon, or a limit is reached.
         """
         for route in ROUTES:
             alive = [
@@ -352,7 +352,9 @@ class WakingMachine(ScalerMachine):
             if len(alive) < self.edge.scaler.floors.number(route, self.edge.now):
                 spawns = self.edge.snapshot().routes[route].spawns
                 open_breakers = any(each.allowed == 0 for each in spawns)
-                assert open_breakers or self.isLimited(route), route
+                due = self.edge.scaler.nextDeadline()
+                soon = due is not None and due <= self.edge.now + 1.0
+                assert soon or open_breakers or self.isLimited(route), route
 
     def teardown(self) -> None:
         for route in ROUTES:
