@@ -4,7 +4,7 @@ How the instances of each spawn are started now, and what started those from bef
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from brxy.edge.config.settings import Spawning
 from brxy.interfaces import ISpawner
@@ -29,14 +29,16 @@ class Spawnings:
         self._numbers: dict[int, int] = {}
         self._users: dict[Instance, ISpawner] = {}
 
-    def adopt(self, spawnings: Mapping[str, Spawning]) -> None:
+    def adopt(self, spawnings: Mapping[str, Spawning], changed: Iterable[str]) -> None:
         """
         From now on, instances are started in other ways.
+
+        @param changed: the names of the spawns whose spawners are others now, or none.
         """
-        kept = {id(each.spawner) for each in spawnings.values()}
-        for name, each in self.current.items():
-            if id(each.spawner) not in kept:
-                self._former[id(each.spawner)] = (name, each.spawner)
+        for name in changed:
+            before, after = self.current[name].spawner, spawnings.get(name)
+            if after is None or after.spawner is not before:
+                self._former[id(before)] = (name, before)
         self.current = spawnings
 
     def use(self, instance: Instance, spawner: ISpawner) -> None:

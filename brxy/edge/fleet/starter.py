@@ -143,12 +143,14 @@ class Starter:
 
     # Changes of the settings
 
-    def adopt(self, spawnings: Mapping[str, Spawning]) -> None:
+    def adopt(self, spawnings: Mapping[str, Spawning], changed: Iterable[str]) -> None:
         """
         Start instances in other ways from now on.  What has started others before is kept
         until they are gone.
+
+        @param changed: the names of the spawns that start other ones than before, or none.
         """
-        self._spawnings.adopt(spawnings)
+        self._spawnings.adopt(spawnings, changed)
         self._stopFormer()
 
     def spawning(self, instance: Instance) -> Spawning | None:

@@ -223,7 +223,9 @@ class Reloader:
         self.settings = settings
         book = running.scaler.book.adopt(plan.book)
         table = running.clients.routes.adopt(plan.routes)
-        running.scaling.starter.adopt(plan.spawnings)
+        changes = plan.changes
+        changed = (*changes.removed, *changes.replaced)
+        running.scaling.starter.adopt(plan.spawnings, changed)
         running.scaling.wake_limits.adopt(limits)
         running.dispatch.retries = settings.retries
         running.broker.setLimits(

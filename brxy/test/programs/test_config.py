@@ -61,6 +61,43 @@ class ConfigTests(ProgramTests):
         self.assertEqual((added.status, after.status), (200, 200))
         self.assertEqual(after.body.split(",")[0], before.body.split(",")[0])
 
+    async def test_reloadAll(self) -> None:
+        """
+        SIGHUP reads the files again: a changed app is rolled, a removed one ends, one with a
+        fault stays as it was, and an added one serves.
+        """
+        apps = self.folder / "apps"
+        apps.mkdir()
+        (self.folder / "brxy.toml").write_text('[edge]\ninclude = "apps/*.toml"\n')
+        text = '[route."{}.example"]\n[[route."{}.example".spawn]]' + _APP
+        for host in ("changed", "removed", "broken", "kept"):
+            (apps / f"{host}.toml").write_text(text.format(host, host))
+        edge = self.edge("--config", "brxy.toml")
+        url = await self.address(edge)
+
+        async def body(host: str) -> str:
+            answer = await self.get(url, host=f"{host}.example")
+            return f"{answer.status} {answer.body.split(',')[0]}"
+
+        before = {host: await body(host) for host in ("changed", "removed", "broken", "kept")}
+        with (apps / "changed.toml").open("a") as file:
+            file.write('env = { PYTHONUNBUFFERED = "1" }\n')
+        with (apps / "broken.toml").open("a") as file:
+            file.write("comand = 1\n")
+        (apps / "removed.toml").unlink()
+        (apps / "added.toml").write_text(text.format("added", "added"))
+        edge.signal(signal.SIGHUP)
+        await self.said(edge, "read the settings again, added added_example")
+        await self.said(edge, "broken.toml:5: comand is not known; did you mean command")
+        await self.said(edge, r"changed.example/\w+: gone")
+        after = {host: await body(host) for host in (*before, "added")}
+        for host in ("broken", "kept"):
+            self.assertEqual(after[host], before[host])
+        self.assertNotEqual(after["changed"], before["changed"])
+        self.assertEqual(after["changed"][:3], "200")
+        self.assertEqual(after["removed"][:3], "404")
+        self.assertEqual(after["added"][:3], "200")
+
     async def test_faults(self) -> None:
         """
         All that is wrong is printed at once, and the edge does not start.

@@ -179,7 +179,8 @@ class StarterTests(SynchronousTestCase):
         Start instances by these spawners from now on.
         """
         self.starter.adopt(
-            {name: Spawning(spawner, 1.0, 1.0) for name, spawner in spawners.items()}
+            {name: Spawning(spawner, 1.0, 1.0) for name, spawner in spawners.items()},
+            ["one"],
         )
 
     def test_adopted(self) -> None:
