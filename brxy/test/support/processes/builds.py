@@ -18,7 +18,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import brxy
 
-__all__ = ["CHECKOUT", "BuildTests"]
+__all__ = ["BUILD", "CHECKOUT", "DEBRIS", "BuildTests", "needBuildTools"]
 
 CHECKOUT = Path(brxy.__file__).parent.parent
 
