@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import brxy
+from brxy.edge.config.options import Options
 from brxy.spawners.kubernetes.pod import TICKET
 from brxy.test.support.kubernetes.store import APIError
 from brxy.test.support.kubernetes.tests import ClusterTests, checkModel
@@ -17,20 +19,33 @@ from brxy.test.support.processes.programs import ANYWHERE, TWISTD, Program, Prog
 
 __all__ = ["KubectlTests", "ManifestTests"]
 
-_MANIFESTS = Path(brxy.__file__).parents[1] / "examples" / "kubernetes"
+_MANIFESTS = Path(brxy.__file__).parents[1] / "deploy" / "kubernetes"
+
+#: Its folders, each a kustomization.
+_VARIANTS = ("base", "nodes-dial")
 
 _NO_KUBECTL = "needs kubectl: apt install kubernetes-client"
 _NO_MANIFESTS = "needs a checkout of brxy: git clone it"
 
 
-def manifests() -> list[dict[str, Any]]:
+def manifests(variant: str) -> list[dict[str, Any]]:
     """
-    @return: all objects of C{examples/kubernetes}.
+    @return: all objects of a kustomization, as C{kubectl} builds it.
     """
     import yaml
 
-    texts = [path.read_text() for path in sorted(_MANIFESTS.glob("*.yaml"))]
-    return [each for text in texts for each in yaml.safe_load_all(text)]
+    command = ["kubectl", "kustomize", str(_MANIFESTS / variant)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def edgeOf(variant: str) -> tuple[list[str], dict[str, Any]]:
+    """
+    @return: the arguments and the container of its edge.
+    """
+    (edge,) = (each for each in manifests(variant) if each["kind"] == "Deployment")
+    (container,) = edge["spec"]["template"]["spec"]["containers"]
+    return container["args"], container
 
 
 class KubectlTests(ClusterTests, ProgramTests):
@@ -115,11 +130,13 @@ class KubectlTests(ClusterTests, ProgramTests):
         """
         It takes our manifests.
         """
-        said = await self.said_by(
-            "apply", "--dry-run=client", "--validate=false", "-f", str(_MANIFESTS)
-        )
-        self.assertEqual(said.count("created (dry run)"), len(manifests()), said)
-        self.assertEqual(len(manifests()), 5)
+        for variant in _VARIANTS:
+            said = await self.said_by(
+                *("apply", "--dry-run=client", "--validate=false"),
+                *("-k", str(_MANIFESTS / variant)),
+            )
+            self.assertEqual(said.count("created (dry run)"), 8, said)
+            self.assertEqual(len(manifests(variant)), 8)
 
     if not _MANIFESTS.exists():
         test_apply.skip = _NO_MANIFESTS  # type: ignore[attr-defined]
@@ -127,34 +144,46 @@ class KubectlTests(ClusterTests, ProgramTests):
 
 class ManifestTests(ClusterTests):
     """
-    Tests of C{examples/kubernetes}.
+    Tests of C{deploy/kubernetes}.
     """
 
     if not _MANIFESTS.exists():
         skip = _NO_MANIFESTS
+    elif shutil.which("kubectl") is None:
+        skip = _NO_KUBECTL
 
     def test_models(self) -> None:
         """
         The official models know all that is in them.
         """
-        for each in manifests():
-            checkModel(f"V1{each['kind']}", each)
+        for variant in _VARIANTS:
+            for each in manifests(variant):
+                checkModel(f"V1{each['kind']}", each)
 
-    def test_spawn(self) -> None:
+    def test_options(self) -> None:
         """
-        Their C{--spawn} is one.
+        The edge understands its arguments. Its Pods dial back in the one
+        variant alone, which has a port for them, as its Service has.
         """
-        (edge,) = (each for each in manifests() if each["kind"] == "Deployment")
-        (container,) = edge["spec"]["template"]["spec"]["containers"]
-        (spawn,) = (each for each in container["args"] if each.startswith("--spawn"))
-        words = [each for each in spawn.split(": ", 1)[1].split() if not each.startswith("max=")]
-        self.assertTrue(self.spawner(" ".join(words)).dials_back)
+        for variant in _VARIANTS:
+            dials = variant == "nodes-dial"
+            (program, *arguments), container = edgeOf(variant)
+            self.assertEqual(program, "edge")
+            Options().parseOptions(arguments)
+            (spawn,) = (each for each in arguments if each.startswith("--spawn"))
+            words = spawn.split(": ", 1)[1].split()
+            own = [each for each in words if not each.startswith(("max=", "capacity="))]
+            self.assertEqual(self.spawner(" ".join(own)).dials_back, dials)
+            ports = {each["name"] for each in container["ports"]}
+            self.assertEqual(ports, {"http", "nodes"} if dials else {"http"})
+            (service,) = (each for each in manifests(variant) if each["kind"] == "Service")
+            self.assertEqual({each["targetPort"] for each in service["spec"]["ports"]}, ports)
 
     async def test_verbs(self) -> None:
         """
         An edge needs all that its role allows, and nothing else.
         """
-        (role,) = (each for each in manifests() if each["kind"] == "Role")
+        (role,) = (each for each in manifests("base") if each["kind"] == "Role")
         allowed = {
             (resource, verb)
             for rule in role["rules"]

@@ -18,6 +18,8 @@ _KINDS: dict[str, dict[str, tuple[str, list[str]]]] = {
         "services": ("Service", ["svc"]),
         "serviceaccounts": ("ServiceAccount", ["sa"]),
     },
+    "policy/v1": {"poddisruptionbudgets": ("PodDisruptionBudget", ["pdb"])},
+    "networking.k8s.io/v1": {"networkpolicies": ("NetworkPolicy", ["netpol"])},
     "apps/v1": {"deployments": ("Deployment", ["deploy"])},
     "rbac.authorization.k8s.io/v1": {
         "roles": ("Role", []),
