@@ -117,6 +117,7 @@ ELSEWHERE = {
     ("install.rst", "pipx install"): _INSTALL,
     ("install.rst", "-m venv /opt/brxy"): _INSTALL,
     ("install.rst", "uvx --from"): "brxy.test.programs.test_installed runs it offline",
+    ("install.rst", "docker build"): "brxy.test.programs.test_image builds it offline",
     ("install.rst", "pex . --venv"): "brxy.test.programs.test_installed runs it offline",
     ("install.rst", "export PATH"): _INSTALL,
     ("install.rst", "$ twistd --help"): "is run by test_help",
