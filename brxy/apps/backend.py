@@ -156,7 +156,8 @@ class Backend(Probing):
         estimate = self._estimate
         if estimate is not None:
             self._sample = self._offered = 0
-            estimate.kept |= keep
+            if keep:
+                estimate.kept = True
             if estimate.waits or self._probing:
                 self._release()
             else:

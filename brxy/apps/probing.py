@@ -27,16 +27,6 @@ class Probing(Keeper):
     @ivar sent: see L{brxy.uptake.backends.Backend}.
     """
 
-    sent = 0
-    _probing = False
-    # What the time to the first byte of the answer is for, see Slowdown.began; 0: nothing.
-    _sample = 0
-    _began = 0.0
-    # How many bytes of a probe were sent when it was taken up, until the app answers it; else 0.
-    _offered = 0
-    # What the app's kernel had acknowledged on the connection before the probe.
-    _acknowledged = 0
-
     def __init__(
         self,
         shared: Shared,
@@ -50,6 +40,16 @@ class Probing(Keeper):
         self._end_wanted = False
         self._paused = False
         self._relay: Relay | None = None
+        self._probing = False
+        self.sent = 0
+        # What the time to the first byte of the answer is for, see Slowdown.began; 0: nothing.
+        self._sample = 0
+        self._began = 0.0
+        # How many bytes of a probe were sent when it was taken up, until the app answers it;
+        # else 0.
+        self._offered = 0
+        # What the app's kernel had acknowledged on the connection before the probe.
+        self._acknowledged = 0
         if uptake is not None:
             uptake.backends.add(self)
 

@@ -20,10 +20,11 @@ PAGE, LASTING = 8, 5.0
 
 # An observed sample has at least the first number of exchanges, as many as the second if they
 # come fast, and more, up to the third, until its error is small.
-_FEW, _ENOUGH, _MOST = 16, 64, 512
+_FEW, _ENOUGH, _MOST = 16, 32, 512
 
-# The seconds of such a sample, and those after which an unfinished one is stale.
-_PERIOD, _STALE = 1.0, 300.0
+# The seconds of such a sample, those of one while exchanges take as long as they should, and
+# those after which an unfinished one is stale.
+_PERIOD, _CALM, _STALE = 1.0, 4.0, 300.0
 
 # Levels are apart if one is this multiple of the other.  A lower limit is tried if the present
 # level is the second multiple of it.
@@ -215,11 +216,12 @@ class Slowdown:
 
     def _thin(self, seconds: float) -> None:
         """
-        Measure fewer or more of the exchanges, so that a sample takes about a second.
+        Measure fewer or more of the exchanges, so that a sample takes about as long as it should.
         """
-        if seconds < _PERIOD / 2:
+        period = _CALM if self._slow_since is None else _PERIOD
+        if seconds < period / 2:
             self._every = min(_RAREST, self._every * 2)
-        elif seconds > 2 * _PERIOD and self._every > 1:
+        elif seconds > 2 * period and self._every > 1:
             self._every //= 2
 
     def _target(self, sample: Sample, now: float) -> int:

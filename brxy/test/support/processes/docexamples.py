@@ -70,8 +70,11 @@ NOT_SERVED = {
     "brxy.test.spawners.test_example_spawner wakes a substitute",
 }
 
+_ADMIN = "shows what is answered; brxy.test.whole.test_admin asks"
+_CONFIG = "is part of a file; brxy.test.house.test_config_doc reads the whole ones"
 _CHECKOUT = "is run with each change: ./dev"
 _BRXY = "shows what is printed; brxy.test.programs.test_brxy runs the commands"
+_METRICS = "shows what is scraped; brxy.test.programs.test_metrics scrapes an edge"
 _INSTALL = "installs from a registry; brxy.test.house.test_packaging installs offline"
 _LOGS = "shows what is written; brxy.test.programs.test_accesslog writes the same"
 _OUTPUT = "shows what is printed"
@@ -89,6 +92,10 @@ ELSEWHERE = {
     ("README.md", "./dev demo"): _CHECKOUT,
     ("README.md", "client ──▶ edge"): _DRAWING,
     ("admin.rst", "curl --unix-socket"): "is asked in brxy.test.programs.test_brxy",
+    ("admin.rst", "--admin tls:9900"): _ADMIN,
+    ("admin.rst", "python -m json.tool"): _ADMIN,
+    ("admin.rst", "/v1/events?host=default"): _ADMIN,
+    ("admin.rst", '{"min": 9}'): _ADMIN,
     ("apps.rst", "ready-log="): "are keys, of a line in tried-apps",
     ("behind-a-proxy.rst", "proxy_pass"): "is run by test_nginx",
     ("brxy.rst", "$ brxy run"): _BRXY,
@@ -107,6 +114,10 @@ ELSEWHERE = {
     ("brxy.rst", "$ brxy reload"): _BRXY,
     ("brxy.rst", "edge f644832d   ready"): _BRXY,
     ("concepts.rst", "client ──▶ edge"): _DRAWING,
+    ("config.rst", 'include = "apps/*.toml"'): _CONFIG,
+    ("config.rst", 'prot = ["8080"]'): _CONFIG,
+    ("config.rst", "did you mean port?"): _CONFIG,
+    ("config.rst", "#:schema"): "is a line for editors",
     ("containers.rst", "FROM python"): "needs an image of a registry",
     ("containers.rst", "docker build"): "needs an image of a registry",
     ("containers.rst", "AmbientCapabilities="): _SYSTEMD,
@@ -131,6 +142,9 @@ ELSEWHERE = {
     ("logs.rst", "Server-Timing: brxy-hold"): _LOGS,
     ("operations.rst", "brxy-edge …"): _SHORTENED,
     ("operations.rst", "kill -USR2"): _SHORTENED,
+    ("metrics.rst", "scrape_configs:"): _METRICS,
+    ("metrics.rst", "http://127.0.0.1:9900/metrics"): _METRICS,
+    ("metrics.rst", "brxy_requests_total{"): _METRICS,
     ("other-hosts.rst", "ssh -o BatchMode"): _SSH,
     ("signals.rst", "kill -USR2"): _SHORTENED,
     ("spawn.rst", "NAME: key=value"): "is a syntax",
