@@ -229,6 +229,9 @@ def _simulate(only: str, seeds: int, file: Path | None) -> None:
     indexes = [index for index, each in enumerate(SCENARIOS) if only in each.name]
     with Pool() as pool:
         results = pool.map(partial(_figures, seeds=seeds), indexes, chunksize=1)
+        # Otherwise its workers are ended by SIGTERM, of which some would print a traceback.
+        pool.close()
+        pool.join()
     lines = [
         _line(SCENARIOS[index], name, figures)
         for index, found in zip(indexes, results, strict=True)
