@@ -42,6 +42,7 @@ OPTIONS = {
     "stop-timeout": _SECONDS,
     "drain-timeout": _SECONDS,
     "transport": r"epoll|reactor",
+    "log-format": r"text|json",
 }
 
 _FLAG = "--exit-on-stdin-eof"

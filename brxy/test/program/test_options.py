@@ -236,7 +236,14 @@ class OptionsTests(SynchronousTestCase):
         options.parseOptions(["-w", "2", "-m", "A", "--more-names", "b"])
         self.assertEqual(
             dict(options),
-            {"wait": 2.0, "name": "x", "more-names": ["a", "b"], "quick": 0, "secret": None},
+            {
+                "wait": 2.0,
+                "name": "x",
+                "more-names": ["a", "b"],
+                "quick": 0,
+                "secret": None,
+                "log-format": "text",
+            },
         )
 
     def test_environment(self) -> None:

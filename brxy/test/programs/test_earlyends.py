@@ -32,7 +32,7 @@ class _Tests(ProgramTests):
         self.assertLess(time.monotonic() - asked, 20)
         self.assertEqual(answer.status, 503)
         self.assertIn("\r\nRetry-After: ", answer.head)
-        gone = await self.said(edge, r"\]\S* default/\w+: gone: (.*)\n")
+        gone = await self.said(edge, r" default/\w+: gone: (.*)\n")
         await self.stopped(edge)
         return gone[1]
 
