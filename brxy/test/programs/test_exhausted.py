@@ -21,19 +21,23 @@ from brxy.test.support.loopback.leftovers import onBothTransports
 from brxy.test.support.loopback.tiers import tier
 from brxy.test.support.processes.programs import PYTHON, Program, ProgramTests
 
-# Answers each request on a connection of its own, and imports little.
+# Answers each request on a connection of its own, and imports little.  A probe that the edge takes
+# back ends in a reset.
 _APP = """
 import os, socket
 server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])), backlog=100)
 while True:
     connection = server.accept()[0]
     data = b""
-    while b"\\r\\n\\r\\n" not in data and (more := connection.recv(65536)):
-        data += more
-    if data:
-        connection.sendall(
-            b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\nok"
-        )
+    try:
+        while b"\\r\\n\\r\\n" not in data and (more := connection.recv(65536)):
+            data += more
+        if data:
+            connection.sendall(
+                b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\nok"
+            )
+    except ConnectionError:
+        pass
     connection.close()
 """
 
