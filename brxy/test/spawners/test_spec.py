@@ -181,13 +181,15 @@ class SplitTests(SynchronousTestCase):
         """
         spec = parseSpawn(
             "ssh: host=h stop-timeout=2 route=*.Example.com max=3 capacity=50 max-capacity=60"
-            " idle-timeout=0 old-idle-timeout=1.5 send-proxy=v2 speaks-first=server name=Big_one-2"
+            " idle-timeout=0 old-idle-timeout=1.5 send-proxy=v2 speaks-first=server"
+            " on-change=next name=Big_one-2"
         )
         self.assertEqual(
             splitCommon(spec, _Own),
             (
                 Common(
-                    *("*.example.com", "3", "50", "60", "0", "1.5", "v2", "server", "Big_one-2")
+                    *("*.example.com", "3", "50", "60", "0", "1.5", "v2", "server", "next"),
+                    "Big_one-2",
                 ),
                 _Own("h", 2),
             ),
@@ -209,6 +211,7 @@ class SplitTests(SynchronousTestCase):
             ("max-capacity", "auto", needed),
             ("max-capacity", "0", needed),
             ("speaks-first", "both", "client or server is needed"),
+            ("on-change", "stop", "roll, next or restart is needed"),
         ):
             bad = f"ssh: bad value for {key}: {text!r} ({why})"
             self.assertBad({"host": "h", key: text}, bad)
@@ -228,7 +231,8 @@ class SplitTests(SynchronousTestCase):
         self.assertBad(
             {"host": "h", "port": "1"},
             "ssh: does not know port= (known: host, stop-timeout, route, max, capacity,"
-            " max-capacity, idle-timeout, old-idle-timeout, send-proxy, speaks-first, name)",
+            " max-capacity, idle-timeout, old-idle-timeout, send-proxy, speaks-first,"
+            " on-change, name)",
         )
 
     def test_names(self) -> None:
