@@ -102,6 +102,7 @@ class Slowdown:
     def __init__(self, most: int, now: float = 0.0) -> None:
         """
         @param most: the limit while nothing speaks against it.
+        @param now: by any clock in seconds, as for all methods.
         """
         self.limit = self.settled = self._most = most
         self.until = math.inf

@@ -4,11 +4,11 @@ The part of the admin API that shows what instances have printed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from brxy.edge.admin.messages import Answer, Request, Sink, asJSON
+from brxy.edge.admin.following import LiveStream, dataField
+from brxy.edge.admin.messages import Answer, Request, asJSON
 from brxy.edge.admin.printed.collecting import Collector
 from brxy.edge.admin.printed.tails import LINES, Line, Tails
 from brxy.edge.admin.queries import checkQuery, choice, hostOf
@@ -18,9 +18,6 @@ from brxy.edge.events import Events
 from brxy.errors import BadRequest
 
 __all__ = ["LineStream", "Printing"]
-
-# Seconds between two signs of life in a stream.
-BEAT = 15.0
 
 # Lines that are written at once.
 _BATCH = 100
@@ -75,13 +72,10 @@ def _view(line: Line) -> dict[str, Any]:
     return {"time": round(line.time, 3), "ticket": line.ticket, "line": line.text}
 
 
-class LineStream:
+class LineStream(LiveStream):
     """
-    Lines for one client, as server-sent events.  A client that does not keep up loses those
-    that are no longer kept.
+    Lines for one client.  A client that does not keep up loses those that are no longer kept.
     """
-
-    content_type = "text/event-stream"
 
     def __init__(
         self, reactor: Any, tails: Tails, route: str, ticket: str, first: Sequence[Line]
@@ -89,63 +83,21 @@ class LineStream:
         """
         @param first: the lines that it begins with.
         """
-        self._reactor = reactor
+        super().__init__(reactor, tails)
         self._tails = tails
         self._about = route, ticket
         self._first = list(first)
         self._position = tails.last
-        self._sink: Sink | None = None
-        self._turn: Any = None
-        self._beat: Any = None
 
-    def start(self, sink: Sink) -> None:
+    def batch(self) -> str | None:
         """
-        See L{brxy.edge.admin.messages.Stream}.
+        See L{LiveStream}.
         """
-        self._sink = sink
-        self._tails.follow(self._printed)
-        self._beat = self._reactor.callLater(BEAT, self._live)
-        self._send()
-
-    def resume(self) -> None:
-        """
-        See L{brxy.edge.admin.messages.Stream}.
-        """
-        self._send()
-
-    def stop(self) -> None:
-        """
-        See L{brxy.edge.admin.messages.Stream}.
-        """
-        self._sink = None
-        self._tails.unfollow(self._printed)
-        for call in (self._turn, self._beat):
-            if call is not None and call.active():
-                call.cancel()
-
-    def _printed(self) -> None:
-        # All lines of one turn are sent at once.
-        if self._turn is None:
-            self._turn = self._reactor.callLater(0, self._send)
-
-    def _live(self) -> None:
-        self._beat = self._reactor.callLater(BEAT, self._live)
-        if self._sink is not None and not self._sink.congested:
-            self._sink.write(b":\n\n")
-
-    def _send(self) -> None:
-        self._turn = None
-        while self._sink is not None and not self._sink.congested:
-            if not self._first:
-                self._first = list(self._tails.after(self._position, *self._about))
-            if not self._first:
-                self._position = self._tails.last
-                return
-            lines, self._first = self._first[:_BATCH], self._first[_BATCH:]
-            self._position = max(self._position, lines[-1].number)
-            self._sink.write("".join(map(_data, lines)).encode())
-
-
-def _data(line: Line) -> str:
-    # JSON on one line has no line end in it.
-    return f"data: {json.dumps(_view(line), separators=(',', ':'))}\n\n"
+        if not self._first:
+            self._first = list(self._tails.after(self._position, *self._about))
+        if not self._first:
+            self._position = self._tails.last
+            return None
+        lines, self._first = self._first[:_BATCH], self._first[_BATCH:]
+        self._position = max(self._position, lines[-1].number)
+        return "".join(dataField(_view(each)) for each in lines)

@@ -9,7 +9,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.admin.printed.serving import BEAT, Printing
+from brxy.edge.admin.following import BEAT
+from brxy.edge.admin.printed.serving import Printing
 from brxy.edge.admin.printed.tails import Tails
 from brxy.test.support.memory.admins import AdminClient, MemoryAdmin, ask
 from brxy.test.support.memory.network import FakeReactor
