@@ -32,7 +32,7 @@ WHERE = (
 _FOUND = """
 The edge is found by --socket or --url, or by the variable BRXY_ADMIN, which has the path of a
 socket or of a state folder, or a URL. Otherwise it is the one whose state folder is
-/var/lib/brxy.
+/var/lib/brxy, or /var/lib/brxy-edge as in the systemd unit.
 """
 
 _HOST = Argument("HOST", "The route.", completes="route")

@@ -19,8 +19,13 @@ from brxy.values.text import oneLine, printable
 __all__ = ["PLACES", "Edge", "findEdge", "pathOf"]
 
 #: Where an edge's socket is looked for if nothing says where it is: in the state folders of
-#: the systemd units, and in the usual folder for sockets.
-PLACES = ("/var/lib/brxy/admin.sock", "/run/brxy/admin.sock", "/run/brxy/admin")
+#: the image and of the systemd unit, and in the usual folder for sockets.
+PLACES = (
+    "/var/lib/brxy/admin.sock",
+    "/var/lib/brxy-edge/admin.sock",
+    "/run/brxy/admin.sock",
+    "/run/brxy/admin",
+)
 
 # The socket in a state folder.
 _SOCKET = "admin.sock"

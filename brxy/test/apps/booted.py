@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,30 @@ def ask(_: int = 0) -> str:
             return str(answer.read().decode())
     except OSError as error:
         return f"error: {error}"
+
+
+def reloaded(old: str, new: str) -> str:
+    """
+    Change the edge's configuration, and reload it.
+
+    @param old: what is replaced.
+    @return: how the reload ended.
+    """
+    file = Path("/etc/brxy/brxy.toml")
+    file.write_text(file.read_text().replace(old, new))
+    done = subprocess.run(["systemctl", "reload", "brxy-edge"], capture_output=True)
+    return "failed" if done.returncode else "ok"
+
+
+def posted() -> str:
+    """
+    @return: the status of the answer to a request with a body of five bytes.
+    """
+    try:
+        with urllib.request.urlopen("http://127.0.0.1/", b"12345", timeout=60) as answer:
+            return str(answer.status)
+    except urllib.error.HTTPError as error:
+        return str(error.code)
 
 
 def process(pid: str) -> dict[str, str]:
@@ -100,7 +125,8 @@ def main() -> None:
     app = ask()
     edge = systemctl("show", "--property=MainPID", "--value", "brxy-edge")
     told: dict[str, object] = {"edge": process(edge), "app": process(app)}
-    told["reload"] = systemctl("reload", "brxy-edge") or "ok"
+    told["badly"] = reloaded("port =", "prot =")
+    told["reload"] = [reloaded("prot =", "max-body = 4\nport ="), posted()]
     told["answers"] = restarted()
     state = os.stat("/var/lib/private/brxy-edge/edge.json")
     told["state"] = [f"{state.st_mode:o}", state.st_uid > 1000]

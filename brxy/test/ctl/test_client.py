@@ -13,7 +13,7 @@ from threading import Thread
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from brxy.ctl.client import Edge, findEdge, pathOf
+from brxy.ctl.client import PLACES, Edge, findEdge, pathOf
 from brxy.ctl.exitstatus import FAILED, NO_EDGE, NOT_FOUND, USAGE, Failure
 
 __all__ = ["ClientTests"]
@@ -119,7 +119,7 @@ class ClientTests(SynchronousTestCase):
         """
         If no place is named and the usual ones have none, it says what to give.
         """
-        if any(map(os.path.exists, ("/var/lib/brxy/admin.sock", "/run/brxy/admin.sock"))):
+        if any(map(os.path.exists, PLACES)):
             raise SkipTest("needs a machine without an edge of its own")
         failure = self.assertRaises(Failure, findEdge, self.given(), {})
         self.assertEqual(failure.status, NO_EDGE)

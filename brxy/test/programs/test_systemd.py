@@ -56,9 +56,12 @@ class UnitTests(SynchronousTestCase):
         """
         with tempfile.TemporaryDirectory() as folder:
             copies = []
-            for unit in UNITS.iterdir():
+            for unit in UNITS.glob("brxy-*"):
                 copy = Path(folder) / unit.name
-                copy.write_text(unit.read_text().replace("/opt/brxy/bin/twistd", TWISTD))
+                text = unit.read_text()
+                for name in ("twistd", "brxy"):
+                    text = text.replace(f"/opt/brxy/bin/{name} ", f"{TWISTD} ")
+                copy.write_text(text)
                 copies.append(str(copy))
             self.assertEqual(len(copies), 3)
             self.analyze("verify", "--man=no", *copies)
@@ -73,12 +76,14 @@ class UnitTests(SynchronousTestCase):
             self.analyze("security", "--offline=true", f"--threshold={EXPOSURE}", unit)
 
 
-# The program in the container at the path that the units expect.
-_TWISTD = """\
+# The programs in the container at the paths that the units expect.
+_PROGRAM = """\
 #!/bin/sh
 export PYTHONPATH=/opt/brxy/source:/opt/brxy/lib
-exec /usr/bin/python3 -c 'from twisted.scripts.twistd import run; run()' "$@"
+exec /usr/bin/python3 %s "$@"
 """
+_TWISTD = _PROGRAM % "-c 'from twisted.scripts.twistd import run; run()'"
+_BRXY = _PROGRAM % "-m brxy.ctl"
 _APP = """\
 #!/bin/sh
 /usr/bin/python3 -c 'from brxy.uptake.sockdiag import openDiag; openDiag()'
@@ -130,10 +135,11 @@ class BootTests(SynchronousTestCase):
     def test_boot(self) -> None:
         """
         The edge starts with its first client. Neither the edge nor its app has
-        privileges. The edge reloads, and of 400 probes while it restarts all
-        are answered. The node starts too, and both stop. In both sandboxes the sockets
-        of the app are seen, and in the edge's, with what the page about containers adds,
-        those in another network namespace.
+        privileges. A reload with a bad file fails, and one with a good file is done when
+        it ends. Of 400 probes while the edge restarts all are answered. The node starts
+        too, and both stop. In both sandboxes the sockets of the app are seen, and in the
+        edge's, with what the page about containers adds, those in another network
+        namespace.
         """
         told = self.boot()
         for who in ("edge", "app"):
@@ -142,7 +148,9 @@ class BootTests(SynchronousTestCase):
             self.assertNotIn("0", told[who]["Uid"].split())
         self.assertEqual(told["edge"]["Uid"], told["app"]["Uid"])
         self.assertEqual(told["state"], ["100600", True])
-        self.assertEqual(told["reload"], "ok")
+        self.assertEqual(told["badly"], "failed")
+        self.assertIn("/etc/brxy/brxy.toml:5: prot is not known", told["journal"])
+        self.assertEqual(told["reload"], ["ok", "413"])
         self.assertEqual(told["answers"], {"ok": 400})
         self.assertEqual((told["brxy-edge"], told["brxy-node"]), ("success", "success"))
         self.assertEqual(told["openDiag"], {"brxy-edge": "0", "brxy-node": "0"})
@@ -180,14 +188,16 @@ class BootTests(SynchronousTestCase):
         @return: the paths to mount.
         """
         self.write("brxy/bin/twistd", _TWISTD)
+        self.write("brxy/bin/brxy", _BRXY)
         self.write("hello/bin/gunicorn", _APP)
         self.write("hello/light.py", Path(LIGHT).read_text())
         self.write("check/booted.py", Path(LIGHT).with_name("booted.py").read_text())
         self.write("etc/token", "secret")
+        self.write("etc/brxy.toml", (UNITS / "brxy.toml").read_text())
         self.write("units/check.service", _CHECK)
         for name in ("brxy/source", "brxy/lib"):
             (self.folder / name).mkdir()
-        for unit in UNITS.iterdir():
+        for unit in UNITS.glob("brxy-*"):
             self.write(f"units/{unit.name}", unit.read_text())
         self.write("hello/inside.py", _INSIDE_PROGRAM)
         self.write("units/inside.service", self.inside())
@@ -197,7 +207,7 @@ class BootTests(SynchronousTestCase):
             f"--bind-ro={root}:/opt/brxy/source",
             f"--bind-ro={sysconfig.get_path('purelib')}:/opt/brxy/lib",
             f"--bind={self.folder}/check:/opt/check",
-            f"--bind-ro={self.folder}/etc:/etc/brxy",
+            f"--bind={self.folder}/etc:/etc/brxy",
             *(
                 f"--bind-ro={unit}:/etc/systemd/system/{unit.name}"
                 for unit in (self.folder / "units").iterdir()
