@@ -37,10 +37,7 @@ class AccessLogTests(ProgramTests):
     """
 
     async def _edge(self, *options: str) -> Program:
-        edge = self.start(
-            *(TWISTD, "-n", "brxy-edge", *self.on, "--port", ANYWHERE),
-            *("--access-log", "access.log", "--route", "a", *options),
-        )
+        edge = self.edge("--access-log", "access.log", "--route", "a", *options)
         await self.said(edge, "listening on http://")
         return edge
 
