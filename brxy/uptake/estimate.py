@@ -122,6 +122,7 @@ class Estimate:
         if self.waits and self.working < self.capacity:
             self.turned_away += 1
             self.promote()
+            self.paused = True
             return True
         return False
 
@@ -148,11 +149,11 @@ class Estimate:
 
     def takenUp(self) -> None:
         """
-        The app has taken the probe up.
+        The app has taken the probe up: there is none until that proves something, or for a while.
         """
         self.promote()
         self.turned_away = 0
-        self.pause = PAUSE_LEAST
+        self.paused = True
 
     def show(self) -> None:
         """
@@ -171,6 +172,8 @@ class Estimate:
         if at_work <= self._proven:
             return False
         self._proven = at_work
+        self.paused = False
+        self.pause = PAUSE_LEAST
         return self._settle()
 
     def refused(self) -> None:

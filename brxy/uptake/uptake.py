@@ -223,6 +223,7 @@ class Uptake:
         self._closes = 0
         self.estimate.takenUp()
         probe.backend.takenUp()
+        self._pause()
         # When answers have been read that the app sent before it took the probe up.
         self._timers.after(PROOF_PAUSE, "proof", lambda: self._prove(PROOF_PAUSE))
         self._changed()
@@ -250,6 +251,9 @@ class Uptake:
         # An app that serves one connection at a time waits on the last one, if that is kept.
         self.backends.closeIdle()
         probe.backend.takenUp()
+        self._pause()
+        # When the slot of the exchange that is over is free.
+        self._timers.after(0.0, "change", self._changed)
 
     def recall(self) -> None:
         """
@@ -265,7 +269,7 @@ class Uptake:
         """
         self._probe = None
         self.estimate.refused()
-        self._timers.after(self.estimate.pause, "pause", self._pauseOver)
+        self._pause()
         # When the slot of the probe is free again.
         self._timers.after(0.0, "change", self._changed)
 
@@ -332,9 +336,14 @@ class Uptake:
     def _queue(self) -> Queue | None:
         return None if self._app is None else self._diag.queue(self._app)
 
+    def _pause(self) -> None:
+        self._timers.after(self.estimate.pause, "pause", self._pauseOver)
+
     def _pauseOver(self) -> None:
+        if not self.estimate.paused:
+            return
         queue = self._queue()
         if self.estimate.pauseOver(queue is not None and queue.waiting >= queue.listeners):
             self._changed()
         else:
-            self._timers.after(self.estimate.pause, "pause", self._pauseOver)
+            self._pause()

@@ -83,7 +83,7 @@ class EstimateMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.probing)
     def takenUp(self) -> None:
         self.estimate.takenUp()
-        assert self.estimate.pause == PAUSE_LEAST
+        assert self.estimate.paused
         self.probing = False
         self.whole += 1
         self.fresh += 1
@@ -108,6 +108,7 @@ class EstimateMachine(RuleBasedStateMachine):
         at_work = int(share * self.whole)
         higher = self.estimate.prove(at_work)
         assert higher == (self.estimate.capacity > before)
+        assert not higher or (self.estimate.pause, self.estimate.paused) == (PAUSE_LEAST, False)
         assert self.estimate.capacity == max(before, min(self.limit, at_work))
 
     @rule(share=st.floats(0, 1))
@@ -277,8 +278,29 @@ class EstimateTests(SynchronousTestCase):
                 self.estimate.probe()
                 self.estimate.takenUp()
                 self.estimate.prove(1)
+                self.estimate.pauseOver(False)
         self.assertFalse(self.estimate.expire(WINDOW))
         self.assertEqual(self.estimate.capacity, 1)
+
+    def test_unprovenPause(self) -> None:
+        """
+        After a probe that proves nothing there is none for a while, each time for longer.
+        """
+        estimate = self.estimate
+        pauses = []
+        for _ in range(3):
+            if not estimate.working:
+                estimate.begin()
+            self.assertTrue(estimate.probe())
+            estimate.takenUp()
+            self.assertEqual((estimate.prove(1), estimate.pulls), (False, 1))
+            estimate.over()
+            self.assertFalse(estimate.probe())
+            pauses.append(estimate.pause)
+            self.assertTrue(estimate.pauseOver(False))
+        self.assertLess(pauses[0], pauses[1])
+        self.assertLess(pauses[1], pauses[2])
+        self.assertEqual(estimate.pulls, 2)
 
     def test_limit(self) -> None:
         """
@@ -346,6 +368,8 @@ class TurnedAwayTests(SynchronousTestCase):
             self.assertTrue(estimate.probe())
             estimate.waits = True
             self.assertTrue(estimate.over())
+            self.assertFalse(estimate.probe())
+            estimate.pauseOver(False)
         self.assertEqual(estimate.turned_away, 3)
         self.assertTrue(estimate.probe())
         estimate.takenUp()

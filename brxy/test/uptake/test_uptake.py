@@ -291,7 +291,36 @@ class ProbeTests(UptakeTests):
         self.assertEqual((relay.told, app.end.pending()), (["accepted"], REQUEST))
         estimate = self.uptake.estimate
         self.assertEqual((estimate.working, estimate.capacity), (1, 1))
+        # It has shown nothing, so the next one waits.
+        self.assertEqual(self.begin().told, ["refused"])
+        self.takeUp(app)
+        self.look()
         self.assertEqual(self.begin().told, [])
+
+    def test_noProof(self) -> None:
+        """
+        An app that answers one exchange before it takes up the next gets few probes, however
+        many clients wait.
+        """
+        self.work()[0].far.done(False)
+        began, probes = self.reactor.seconds(), 0
+        while self.reactor.seconds() < began + 2:
+            whole = self.begin()
+            self.takeUp(self.reactor.accept())
+            probe = self.begin()
+            if not probe.told:
+                probes += 1
+                app = self.reactor.accept()
+                whole.far.done(False)
+                self.takeUp(app)
+                self.pass_(LOOK)
+                self.assertEqual(probe.told, ["accepted"])
+                probe.far.done(False)
+            else:
+                whole.far.done(False)
+            self.pass_(0.001)
+        self.assertLess(probes, 25)
+        self.assertEqual(self.uptake.estimate.capacity, 1)
 
     def test_keptPlace(self) -> None:
         """
