@@ -35,6 +35,7 @@ class Answer:
     @ivar sent: when, in seconds of the epoch.
     @ivar status: of the response; 0 if there was none.
     @ivar body: of the response.
+    @ivar cut: the connection was reset after the response had begun.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Answer:
     answered: float
     status: int
     body: bytes = b""
+    cut: bool = False
 
 
 @frozen
@@ -96,10 +98,15 @@ async def _http(port: int, name: str, ms: float, journal: Path) -> Answer:
             f"POST /{name}?ms={ms:.3f} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
             "Content-Length: 0\r\n\r\n".encode()
         )
-        data = await reader.read()
+        data, cut = b"", False
+        try:
+            while piece := await reader.read(65536):
+                data += piece
+        except ConnectionError:
+            cut = bool(data)
         head, _, body = data.partition(b"\r\n\r\n")
         status = int(head.split(b" ")[1]) if head else 0
-        return Answer(name, sent, time.time(), status, body)
+        return Answer(name, sent, time.time(), status, body, cut)
     finally:
         writer.close()
 

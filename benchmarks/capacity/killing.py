@@ -37,6 +37,9 @@ def wrongs(answers: Sequence[Answer], journal: Journal, kills: Sequence[float]) 
         blamed = any(0 <= answer.answered - at <= _BLAMED for at in kills)
         if begun > 1:
             found.append(f"{answer.name}: ran {begun} times")
+        elif answer.cut:
+            if not (begun and blamed):
+                found.append(f"{answer.name}: cut, but no app was killed")
         elif answer.status == 200 and ended != 1:
             found.append(f"{answer.name}: answered, but it did not run to its end")
         elif answer.status == 502 and not blamed:
@@ -102,9 +105,10 @@ def killed(python: str, smoke: bool) -> Outcome:
         for line in wrong[:10]:
             say(line)
     failed = [answer for answer in answers if answer.status == 502]
+    cut = sum(answer.cut for answer in answers)
     early = sum(answer.name not in journal.begun for answer in failed)
     found = f"{len(answers)} POSTs, {len(kills) // 2} kills, {len(failed)} × 502"
-    found += f" (of which {early} the app had not begun), {len(wrong)} wrong"
-    expected = "each ran at most once; all answered by 200, or by 502 right after a kill"
+    found += f" (of which {early} the app had not begun), {cut} cut, {len(wrong)} wrong"
+    expected = "each ran at most once; all answered by 200, or by 502 or cut right after a kill"
     good = not wrong and len(answers) == number
     return Outcome("2 × gunicorn --threads 4, kill -9", expected, found, good)

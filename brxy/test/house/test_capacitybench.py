@@ -80,17 +80,19 @@ class WrongsTests(SynchronousTestCase):
 
     journal = Journal({"a": [1.0], "b": [1.0, 2.0], "c": [1.0]}, {"a": [2.0], "b": [1.5, 2.5]})
 
-    def _wrongs(self, name: str, status: int, *kills: float) -> int:
-        return len(wrongs([Answer(name, 0.5, 3.0, status)], self.journal, kills))
+    def _wrongs(self, name: str, status: int, *kills: float, cut: bool = False) -> int:
+        answer = Answer(name, 0.5, 3.0, status, cut=cut)
+        return len(wrongs([answer], self.journal, kills))
 
     def test_good(self) -> None:
         """
         A request may run to its end and be answered by 200, or be answered by 502 as an app was
-        killed, whether it had begun or not.
+        killed, whether it had begun or not.  The response of one that had begun may be cut then.
         """
         self.assertEqual(self._wrongs("a", 200), 0)
         self.assertEqual(self._wrongs("c", 502, 2.9), 0)
         self.assertEqual(self._wrongs("d", 502, 2.9), 0)
+        self.assertEqual(self._wrongs("c", 200, 2.9, cut=True), 0)
 
     def test_wrong(self) -> None:
         """
@@ -102,3 +104,5 @@ class WrongsTests(SynchronousTestCase):
         self.assertEqual(self._wrongs("c", 502, 1.0, 3.5), 1)
         self.assertEqual(self._wrongs("d", 503, 2.9), 1)
         self.assertEqual(self._wrongs("d", 0), 1)
+        self.assertEqual(self._wrongs("c", 200, cut=True), 1)
+        self.assertEqual(self._wrongs("d", 200, 2.9, cut=True), 1)
