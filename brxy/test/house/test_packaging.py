@@ -30,10 +30,12 @@ import signal, subprocess, sys
 from urllib.request import urlopen
 brxy, app = sys.argv[1:]
 command = [brxy, "run", "--", "python", app]
+# A shell without job control has what it runs in the background ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 edge = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 print(urlopen(edge.stdout.readline().strip()).read().decode().split(",")[0])
 edge.send_signal(signal.SIGINT)
-print(edge.wait())
+print(edge.wait(60))
 """
 
 
