@@ -34,7 +34,8 @@ class RouteTable:
         @param default_for_all: C{default} is also the route of every host that neither
             C{listed} nor a pattern names.
         @param present: whether a route has an instance now.
-        @param aliases: the routes of hosts, and of patterns of hosts, that lead to them.
+        @param aliases: the routes of hosts, and of patterns of hosts, that lead to them; for the
+            name of a route that no host has, C{""}.
         """
         self._default = default
         self._default_for_all = default_for_all
@@ -73,6 +74,22 @@ class RouteTable:
         if self._aliases:
             self._aliases.setdefault(name, name)
 
+    @property
+    def default(self) -> str:
+        """
+        The route of all addresses and C{localhost}.
+        """
+        return self._default
+
+    def leads(self, name: str) -> bool:
+        """
+        @return: whether the settings have a route for exactly this host or pattern.
+        """
+        found = self._aliases.get(name)
+        if found is not None:
+            return found != ""
+        return name in self._listed or self._patterns.has(name)
+
     def adopt(self, other: RouteTable) -> RouteTable:
         """
         Find routes as another table does.
@@ -95,8 +112,10 @@ class RouteTable:
             without Host.
         """
         route = self._default
-        if self._aliases:
+        if self._aliases and host:
             host = self._target(host)
+            if not host and not self._default_for_all:
+                return None
         if (
             host
             and not isAddressOrLocalhost(host)
@@ -107,14 +126,15 @@ class RouteTable:
 
     def _target(self, host: str) -> str:
         """
-        The host to which a host leads: itself, unless the longest pattern that has it is an alias.
+        The host to which a host leads: itself, unless the longest pattern that has it is an alias;
+        C{""} if it is only the name of a route.
         """
         found = self._aliases.get(host)
         rest = host
         while found is None and rest:
             # From the longest pattern to the shortest.
             rest = rest.partition(".")[2]
-            found = self._aliases.get(f"*.{rest}")
+            found = self._aliases.get(f"*.{rest}" if rest else "*")
         return host if found is None or found.startswith("*.") else found
 
     def _isNamed(self, route: str) -> bool:

@@ -57,6 +57,12 @@ class PatternIndex(Generic[_T]):
         self._number += 1
         self._items.setdefault(key, []).append((self._number, item))
 
+    def has(self, pattern: str) -> bool:
+        """
+        Whether there is an item with exactly this pattern.
+        """
+        return (pattern[1:] if pattern.startswith("*.") else pattern) in self._items
+
     def covers(self, route: str) -> bool:
         """
         Whether any pattern covers a route.

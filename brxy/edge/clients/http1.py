@@ -17,6 +17,7 @@ from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.recorded import RecordedHTTP
 from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import AT_WORK, HELD, TUNNEL
+from brxy.edge.routing.handling import Handling
 from brxy.errors import BadRequest
 from brxy.http.messages import UNTIL_CLOSE, RequestHead, ResponseHead, forwardedLines, requestHead
 from brxy.tls.transport import TLSTransport
@@ -145,11 +146,12 @@ class HTTPClient(BodyReader):
         self._head = head
         self._checks = 0
         self._keep = head.keep_alive
-        route = listener.route(head.host)
+        route, handling = listener.route(head.host), None
         if route is None:
-            if listener.health is None or not self._isIntercepted(head, listener.health):
-                self._refuse(refusals.NO_SUCH_APP)
-            return
+            found = self._find(head)
+            if found is None:
+                return
+            route, handling = found
         for interceptor in listener.interceptors:
             if self._isIntercepted(head, interceptor):
                 return
@@ -162,6 +164,8 @@ class HTTPClient(BodyReader):
         make = RecordedHTTP if recorded else HTTPCarrier
         carrier = make(self, self._dispatcher, route, head, next(listener.request_ids))
         self._carrier = carrier
+        if handling is not None:
+            carrier.head = handling.request(head)
         if listener.max_requests:
             self._requests += 1
             if self._requests >= listener.max_requests:
@@ -171,6 +175,23 @@ class HTTPClient(BodyReader):
         elif not self.beginBody(head, carrier):
             return
         self._dispatcher.wait(carrier.exchange)
+
+    def _find(self, head: RequestHead) -> tuple[str, Handling] | None:
+        """
+        Find the route of a request for which not only its host counts.  If there is none, the
+        request is answered.
+        """
+        listener = self.listener
+        try:
+            found = listener.find(head)
+        except BadRequest as error:
+            self._refuse(Refusal(error.status, str(error)))
+            return None
+        if found is None and (
+            listener.health is None or not self._isIntercepted(head, listener.health)
+        ):
+            self._refuse(refusals.NO_SUCH_APP)
+        return found
 
     def _isIntercepted(self, head: RequestHead, interceptor: Interceptor) -> bool:
         """

@@ -17,6 +17,9 @@ from brxy.edge.exchanges.ends import Dispatcher, HTTPClientEnd
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.records.receipt import idLine
 from brxy.edge.records.record import Record
+from brxy.edge.routing.handling import Handling
+from brxy.edge.routing.router import RequestRouter
+from brxy.errors import BadRequest
 from brxy.http.messages import RequestHead
 from brxy.reactor.deadlines import Deadlines
 from brxy.transport.buffering import WriteBuffer
@@ -30,7 +33,8 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
     """
     One kind of HTTP clients: those of all ports that are served in the same way.
 
-    @ivar route: finds the route of a host; returns L{None} if there is no app.
+    @ivar route: finds the route of a host; returns L{None} if there is no app, or if more than
+        the host counts: then see L{find}.
     @ivar trusted: the proxies that are trusted to describe their clients.
     @ivar scheme: C{b"https"} if clients connect over TLS, else C{b"http"}.
     @ivar answers: writes the answers.
@@ -68,6 +72,7 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         """
         super().__init__(shared, dispatcher, limits, addresses)
         self.route = route
+        self._router: RequestRouter | None = None
         self.trusted = trusted
         self.scheme = b"https" if secured else b"http"
         self.answers = Answers(hsts)
@@ -82,6 +87,18 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         )
         prefix = urandom(6).hex().encode("ascii")
         self.request_ids = (b"%s-%x" % (prefix, number) for number in count(1))
+
+    def adopt(self, router: RequestRouter) -> None:
+        """
+        Find the routes of requests by a router from now on.
+        """
+        self._router, self.route = router, router.route
+
+    def find(self, head: RequestHead) -> tuple[str, Handling] | None:
+        """
+        See L{RequestRouter.find}.
+        """
+        return None if self._router is None else self._router.find(head)
 
     def record(
         self, client: HTTPClientEnd, head: RequestHead | None, status: int, error: str
@@ -98,12 +115,19 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
             return b""
         now = records.seconds()
         number = head and head.request_id or next(self.request_ids)
-        route = self.route(head.host) if head is not None else None
+        route = None if head is None else self._routeOf(head)
         scheme = client.scheme.decode("ascii")
         record = Record(route or "", head, client.client, scheme, now, number, status, ended=now)
         record.error = error
         records.ended(record)
         return idLine(number) if records.shows_ids else b""
+
+    def _routeOf(self, head: RequestHead) -> str | None:
+        try:
+            found = self.find(head)
+        except BadRequest:
+            return None
+        return found[0] if found else self.route(head.host)
 
     def abort(self) -> None:
         """

@@ -12,6 +12,7 @@ from brxy.edge.config.adminport import AdminPort
 from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.kinds import Frontend
 from brxy.edge.config.limits import Limits
+from brxy.edge.routing.settings import RoutedHosts
 from brxy.interfaces import ISpawner
 from brxy.scaler.rolls import OnChange
 from brxy.scaler.rules import Rule
@@ -125,7 +126,9 @@ class EdgeSettings:
     @ivar node_ports: where nodes dial in.
     @ivar private_node_port: nodes on this machine that the edge has spawned dial in at a
         Unix socket that no other edge has.
-    @ivar aliases: the routes of the hosts and patterns that lead to another route.
+    @ivar aliases: the routes of the hosts and patterns that lead to another route; for the name
+        of a route that no host has, C{""}.
+    @ivar routed: the routes for whose requests more than the host counts.
     @ivar routes: the only routes that are served; empty: see C{--route}.
     @ivar default_route: the route of C{localhost} and of all IP addresses.
     @ivar default_route_for_all: it is also the route of every host that is not named.
@@ -177,6 +180,7 @@ class EdgeSettings:
     private_node_port: bool = False
     spawns: Sequence[Spawn] = ()
     aliases: Mapping[str, str] = field(factory=dict)
+    routed: Sequence[RoutedHosts] = ()
     routes: Sequence[str] = ()
     default_route: str = _default("default_route")
     default_route_for_all: bool = _default("default_route_for_all")

@@ -15,6 +15,7 @@ from attrs import evolve, frozen
 from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.limits import Limits
 from brxy.edge.config.settings import EdgeSettings, Spawn
+from brxy.edge.routing.settings import RoutedHosts, RouteSettings
 from brxy.scaler.rolls import OnChange
 from brxy.spawners.spec import Common, SpawnSpec, optionKeys
 
@@ -27,6 +28,7 @@ AT_ONCE = frozenset(
         "spawns",
         "routes",
         "aliases",
+        "routed",
         "default_route",
         "default_route_for_all",
         "max_total",
@@ -126,8 +128,27 @@ def differences(
             yield "", name, None
     for name in known:
         yield ("" if name in names else "removed"), name, None
+    yield from _requests(before, after)
     for path in _changedFields(before, after):
         yield ("settings" if _isAtOnce(path, before, after) else "restart"), _option(path), None
+
+
+def _requests(
+    before: EdgeSettings, after: EdgeSettings
+) -> Iterator[tuple[str, str, OnChange | None]]:
+    """
+    L{differences} of what becomes of the requests of routes.
+    """
+    old, new = ({each.name: each for each in some.routed} for some in (before, after))
+    for name in {**old, **new}:
+        then, now = (some.get(name) or RoutedHosts(name, ()) for some in (old, new))
+        if then.hosts != now.hosts and then.hosts and now.hosts:
+            yield "settings", f"host of {name}", None
+        yield "", name, None
+        if then.settings != now.settings:
+            for each in attrs.fields(RouteSettings):
+                if getattr(then.settings, each.name) != getattr(now.settings, each.name):
+                    yield "settings", f"{each.name.replace('_', '-')} of {name}", None
 
 
 def merged(before: EdgeSettings, after: EdgeSettings, spawns: Sequence[Spawn]) -> EdgeSettings:
@@ -198,7 +219,7 @@ def _changedFields(before: EdgeSettings, after: EdgeSettings) -> Iterator[str]:
             for part in attrs.fields(type(old)):
                 if getattr(old, part.name) != getattr(new, part.name):
                     yield f"{each.name}.{part.name}"
-        elif each.name != "spawns" and _plain(old) != _plain(new):
+        elif each.name not in ("spawns", "routed") and _plain(old) != _plain(new):
             yield each.name
 
 

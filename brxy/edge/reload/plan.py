@@ -14,6 +14,7 @@ from brxy.edge.config.served import namedRoutes
 from brxy.edge.config.settings import EdgeSettings, Spawn, Spawning
 from brxy.edge.reload.changes import Changes, differences, merged
 from brxy.edge.routes import RouteTable
+from brxy.edge.routing.router import RequestRouter
 from brxy.scaler.rolls import OnChange
 from brxy.scaler.rules import Rulebook
 
@@ -29,6 +30,7 @@ class Plan:
     @ivar settings: those that hold afterwards.
     @ivar book: the limits of instances.
     @ivar routes: which routes are served.
+    @ivar router: finds the routes of requests.
     @ivar slots: of an instance, at most.
     @ivar spawnings: how instances are started, by the names of the spawns.
     """
@@ -37,6 +39,7 @@ class Plan:
     settings: EdgeSettings
     book: Rulebook
     routes: RouteTable
+    router: RequestRouter
     slots: int
     spawnings: Mapping[str, Spawning]
 
@@ -74,7 +77,11 @@ def makePlan(
     for route in namedRoutes(settings):
         book.name(route)
         yield
-    return Plan(changes, settings, book, routes, slots, spawnings)
+    router = RequestRouter(routes)
+    for routed in settings.routed:
+        router.add(routed)
+        yield
+    return Plan(changes, settings, book, routes, router, slots, spawnings)
 
 
 def _compare(before: EdgeSettings, after: EdgeSettings) -> Generator[None, None, Changes]:

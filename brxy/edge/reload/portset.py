@@ -19,6 +19,7 @@ from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.dispatch import Dispatch
 from brxy.edge.ports import ClientPort
 from brxy.edge.routes import RouteTable
+from brxy.edge.routing.router import RequestRouter
 from brxy.tls.alpn import ALPN
 from brxy.transport.buffering import WriteBuffer
 from brxy.transport.connection import Shared
@@ -70,6 +71,7 @@ class PortSet:
             interceptors=[*own, *(redirect if settings.forwarded_trust else [])],
             health=health,
         )
+        self.route(RequestRouter(routes, settings.routed))
         self._sni = SNIFactory(*common, routes.route)
         self._tcp = partial(TCPFactory, *common)
         self._made: dict[Hashable, ClientPort] = {}
@@ -80,6 +82,13 @@ class PortSet:
         Those of HTTP clients.
         """
         return self._http, self._https
+
+    def route(self, router: RequestRouter) -> None:
+        """
+        Find the routes of HTTP requests by a router from now on.
+        """
+        for each in self.listeners:
+            each.adopt(router)
 
     def ports(self, settings: EdgeSettings) -> list[ClientPort]:
         """

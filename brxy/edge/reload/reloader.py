@@ -237,6 +237,7 @@ class Reloader:
             limits.max_connections,
             lambda files: clientsAllowed(files, settings.max_total, plan.slots),
         )
+        running.clients.made.route(plan.router)
         for each in running.clients.made.listeners:
             each.max_body, each.max_requests = limits.max_body, limits.max_requests
         return book, table

@@ -57,7 +57,8 @@ SPAWNER_PARTS = {
 
 #: The parts of brxy.edge, and what each may import besides the package's own imports.
 EDGE_PARTS = {
-    "config": "",
+    "routing": "",
+    "config": "routing",
     "events": "",
     "startstop": "events",
     "shortages": "events",
@@ -68,7 +69,7 @@ EDGE_PARTS = {
     "eventlog": "accesslog applogs events startstop shortages learning",
     "exchanges": "records events",
     "slots": "exchanges config events",
-    "clients": "exchanges records config events",
+    "clients": "exchanges records routing config events",
     "fleet": "exchanges slots config events shortages learning",
     "routes": "",
     "supply": "exchanges",
@@ -77,12 +78,13 @@ EDGE_PARTS = {
     "endpoints": "",
     "nodeports": "slots endpoints config events startstop",
     "ports": "clients endpoints events startstop",
-    "reload": "nodeports ports dispatch routes fleet clients slots exchanges config events"
-    " startstop",
+    "reload": "nodeports ports dispatch routes routing fleet clients slots exchanges config"
+    " events startstop",
     "admin": "reload nodeports ports dispatch fleet clients exchanges eventlog startstop endpoints"
     " events config",
     "metrics": "admin reload exchanges records config events",
-    "making": "reload ports dispatch routes clients records accesslog applogs events config",
+    "making": "reload ports dispatch routes routing clients records accesslog applogs"
+    " events config",
     "wiring": "making metrics admin reload nodeports ports dispatch fleet clients slots exchanges"
     " records accesslog eventlog events config",
     "service": "wiring admin reload ports dispatch fleet endpoints config events startstop",

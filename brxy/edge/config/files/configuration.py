@@ -12,6 +12,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from brxy.edge.config.kinds import Frontend
+from brxy.edge.routing.settings import NO_SETTINGS, RoutedHosts, RouteSettings
 from brxy.spawners.spec import SpawnSpec
 
 __all__ = ["NO_FILES", "Configuration", "FilePart", "FileRoute", "FileSpawn"]
@@ -36,13 +37,35 @@ class FileRoute:
     """
     One route of a file.
 
-    @ivar hosts: the hosts or patterns; C{*} for all.  The first is the route, and the others
-        lead to it.
+    @ivar name: of the route; one of its hosts or another one; C{*} for all.
+    @ivar hosts: the hosts or patterns that lead to it; C{*} for all.
+    @ivar settings: what becomes of its requests.
+    @ivar path: where it is in its file.
     """
 
+    name: str
     hosts: tuple[str, ...]
     spawns: tuple[FileSpawn, ...] = ()
     frontends: tuple[Frontend, ...] = ()
+    settings: RouteSettings = NO_SETTINGS
+    path: tuple[str | int, ...] = ()
+
+    def claims(self) -> Sequence[str]:
+        """
+        What no other route may have: its hosts with its paths, and its name.
+        """
+        paths = [each.decode("ascii") for each in self.settings.paths] or [""]
+        found = [f"{host}{path}" for host in self.hosts for path in paths]
+        return [*found, self.name] if found and self.name not in found else found
+
+    def aliases(self) -> Iterable[tuple[str, str]]:
+        """
+        See L{Configuration.aliases}.
+        """
+        if self.settings.paths or self.name not in self.hosts:
+            yield self.name, ""
+        if not self.settings.paths:
+            yield from ((host, self.name) for host in self.hosts if host != self.name)
 
 
 @frozen
@@ -64,11 +87,11 @@ class FilePart:
         """
         return (spawn for route in self.routes for spawn in route.spawns)
 
-    def hosts(self) -> Iterable[str]:
+    def claims(self) -> Iterable[str]:
         """
-        All hosts and patterns of its routes.
+        See L{FileRoute.claims}.
         """
-        return (host for route in self.routes for host in route.hosts)
+        return (claim for route in self.routes for claim in route.claims())
 
 
 @frozen
@@ -111,9 +134,20 @@ class Configuration:
 
     def aliases(self) -> dict[str, str]:
         """
-        The routes of the hosts and patterns that lead to another route.
+        The routes of the hosts and patterns that lead to another route; for the name of a route
+        that no host has, C{""}.
         """
-        return {host: route.hosts[0] for route in self.routes() for host in route.hosts[1:]}
+        return dict(alias for route in self.routes() for alias in route.aliases())
+
+    def routed(self) -> list[RoutedHosts]:
+        """
+        The routes for whose requests more than the host counts.
+        """
+        return [
+            RoutedHosts(each.name, each.hosts, each.settings)
+            for each in self.routes()
+            if each.settings != NO_SETTINGS
+        ]
 
     def withFaults(self, faults: Mapping[str, Sequence[str]]) -> Configuration:
         """
@@ -167,11 +201,11 @@ def _doubles(parts: Iterable[FilePart]) -> dict[str, str]:
         was.
     """
     parts = list(parts)
-    taken = {host: part.file for part in parts if part.faults for host in part.hosts()}
+    taken = {claim: part.file for part in parts if part.faults for claim in part.claims()}
     return {
-        part.file: f"{part.file}:1: {host} still has a route in {taken[host]}, which has faults"
+        part.file: f"{part.file}:1: {claim} still has a route in {taken[claim]}, which has faults"
         for part in parts
         if not part.faults
-        for host in part.hosts()
-        if host in taken
+        for claim in part.claims()
+        if claim in taken
     }

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.kinds import FRONTEND
+from brxy.edge.routing.settings import RouteSettings
 from brxy.program.fields import ACTION, FLAG, Setting
 from brxy.spawners.spec import Common, optionKeys
 
@@ -21,6 +22,7 @@ __all__ = [
     "FLAGS",
     "LIST",
     "LISTS",
+    "REQUESTS",
     "ROUTE",
     "TABLE",
     "TEXT",
@@ -84,6 +86,18 @@ def _ofOption(name: str, option: attrs.Attribute[Any]) -> Key:
     )
 
 
+def _ofField(name: str, option: attrs.Attribute[Any]) -> Key:
+    metadata = option.metadata
+    return Key(
+        name,
+        metadata["convert"],
+        metadata.get("form", TEXT),
+        metadata["help"],
+        metadata["takes"],
+        is_file=metadata.get("is_file", False),
+    )
+
+
 def _include(text: str) -> str:
     if not text or "\0" in text:
         raise ValueError("the path of a file or a pattern such as apps/*.toml is needed")
@@ -96,8 +110,22 @@ _COMMON = {
     if name not in _OF_ONE_SPAWN
 }
 
+_OF_REQUESTS = optionKeys(RouteSettings)
+
+#: The keys of a route that are about its requests.
+REQUESTS: Mapping[str, Key] = {
+    name: _ofField(name, option) for name, option in _OF_REQUESTS.items()
+}
+
 #: The keys of C{[defaults]}.
-DEFAULTS: Mapping[str, Key] = _COMMON
+DEFAULTS: Mapping[str, Key] = {
+    **{
+        name: key
+        for name, key in REQUESTS.items()
+        if _OF_REQUESTS[name].metadata.get("in_defaults", False)
+    },
+    **_COMMON,
+}
 
 #: The keys of C{[edge]}.
 EDGE: Mapping[str, Key] = {
@@ -124,6 +152,7 @@ ROUTE: Mapping[str, Key] = {
         "Where TCP clients of the route connect, over TLS with tls:ENDPOINT.",
         "the ENDPOINT of --tcp",
     ),
+    **REQUESTS,
     **_COMMON,
 }
 

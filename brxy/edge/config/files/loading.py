@@ -121,7 +121,8 @@ def _make(
         return None, faults
     try:
         check(values)
-        return makeSettings(values, spawns, configuration.aliases()), faults
+        aliases, routed = configuration.aliases(), configuration.routed()
+        return makeSettings(values, spawns, aliases, routed), faults
     except Conflict as error:
         if configuration is NO_FILES or given.get(error.setting):
             raise

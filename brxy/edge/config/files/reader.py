@@ -11,7 +11,7 @@ from typing import Any
 
 from brxy.edge.config.files.configuration import Configuration, FilePart, FileRoute
 from brxy.edge.config.files.faults import TomlFile
-from brxy.edge.config.files.keys import DEFAULTS, EDGE, settingsByKey
+from brxy.edge.config.files.keys import DEFAULTS, EDGE, REQUESTS, settingsByKey
 from brxy.edge.config.files.routes import RouteReader, checkHosts
 from brxy.edge.config.files.tables import readTable
 from brxy.tomlfile.nearest import didYouMean
@@ -36,7 +36,8 @@ def readConfiguration(path: str) -> Configuration:
     files = [main, *_included(main, edge.pop("include", []))]
     settings = settingsByKey()
     # What is a setting may also be on the command line, which wins.
-    reader = RouteReader({key: text for key, text in texts.items() if key not in settings})
+    common = {key: text for key, text in texts.items() if key not in (*settings, *REQUESTS)}
+    reader = RouteReader(common, {key: defaults[key] for key in defaults if key in REQUESTS})
     routes = [reader.read(each) for each in files]
     checkHosts(files, routes)
     values = {

@@ -8,17 +8,19 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from brxy.edge.config.files.configuration import FileRoute, FileSpawn
 from brxy.edge.config.files.faults import TomlFile
-from brxy.edge.config.files.keys import ROUTE
+from brxy.edge.config.files.keys import REQUESTS, ROUTE
 from brxy.edge.config.files.kinds import Kinds
 from brxy.edge.config.files.spawnname import spawnNameOf
 from brxy.edge.config.files.tables import readTable, tableFault
 from brxy.edge.config.files.values import scalar
+from brxy.edge.routing.settings import RouteSettings
 from brxy.spawners.spec import SpawnSpec, routePattern
 from brxy.tomlfile.lines import Path
+from brxy.values.routename import isAddressOrLocalhost, routeName
 
 __all__ = ["RouteReader", "checkHosts"]
 
@@ -30,43 +32,66 @@ class RouteReader:
     Reads the routes of files, and notes in each file what is wrong with its own.
     """
 
-    def __init__(self, defaults: Mapping[str, Any]) -> None:
+    def __init__(self, defaults: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         """
         @param defaults: the texts of keys that each spawn has unless it has its own.
+        @param settings: the values of keys that each route has unless it has its own.
         """
         self._defaults = defaults
+        self._settings = settings
         self._kinds = Kinds()
 
     def read(self, file: TomlFile) -> list[FileRoute]:
         """
         @return: the routes of a file.
         """
-        return [self._route(file, path, table, hosts) for path, table, hosts in _tables(file)]
+        return [self._route(file, path, table, named) for path, table, named in _tables(file)]
 
     def _route(
-        self, file: TomlFile, path: _Path, table: dict[str, Any], hosts: Sequence[str]
+        self, file: TomlFile, path: _Path, table: dict[str, Any], named: _Named
     ) -> FileRoute:
         values, texts = readTable(file, path, table, ROUTE, "route", ("spawn", "host"))
+        name = named.name
+        settings = self._settingsOf(file, path, values, name)
         spawns = table.get("spawn", [])
         if not isinstance(spawns, list):
             file.fault((*path, "spawn"), "spawn needs to be an array of tables, [[...spawn]]")
             spawns = []
-        elif hosts and not spawns:
-            file.fault(path, f"the route {', '.join(hosts)} has no spawn")
-        name = hosts[0] if hosts else "*"
+        elif named.hosts and not spawns:
+            file.fault(path, f"the route {', '.join(named.hosts)} has no spawn")
         frontends = values.get("tcp", [])
         if frontends and (name.startswith("*")):
             file.fault((*path, "tcp"), "tcp needs a route with one name, no pattern")
-        common = {**self._defaults, **{key: texts[key] for key in texts if key != "tcp"}}
+        own = {key: texts[key] for key in texts if key != "tcp" and key not in REQUESTS}
+        common = {**self._defaults, **own}
         found = (
             self._spawn(file, (*path, "spawn", number), each, name, common)
             for number, each in enumerate(spawns)
         )
         return FileRoute(
-            tuple(hosts),
+            name,
+            tuple(named.hosts),
             tuple(each for each in found if each is not None),
             tuple(evolve(each, route=name) for each in frontends),
+            settings,
+            path,
         )
+
+    def _settingsOf(
+        self, file: TomlFile, path: _Path, values: Mapping[str, Any], name: str
+    ) -> RouteSettings:
+        own = {key: values[key] for key in values if key in REQUESTS}
+        if "paths" in own and name.startswith("*"):
+            file.fault(
+                (*path, "paths"),
+                f'a route with paths has one name: [route.NAME] with host = "{name}"',
+            )
+        elif "paths" in own and not own["paths"]:
+            file.fault((*path, "paths"), "paths is empty: leave it out for all paths")
+        elif own.get("strip-prefix") and "paths" not in own:
+            file.fault((*path, "strip-prefix"), "strip-prefix needs paths")
+        found = {**self._settings, **own}
+        return RouteSettings(**{key.replace("-", "_"): found[key] for key in found})
 
     def _spawn(
         self, file: TomlFile, path: _Path, table: Any, host: str, common: Mapping[str, Any]
@@ -99,27 +124,54 @@ class RouteReader:
         return FileSpawn(SpawnSpec(kind, options, command, contents), path)
 
 
-def _tables(file: TomlFile) -> Iterator[tuple[_Path, dict[str, Any], list[str]]]:
+@frozen
+class _Named:
     """
-    @return: the path of each route, its table and its hosts.
+    The name of a route, and the hosts that lead to it; no hosts if they can't be used.
+    """
+
+    name: str
+    hosts: Sequence[str]
+
+
+def _tables(file: TomlFile) -> Iterator[tuple[_Path, dict[str, Any], _Named]]:
+    """
+    @return: the path of each route, its table, and its name and hosts.
     """
     routes = file.values.get("route", {})
     if isinstance(routes, dict):
-        for host, table in routes.items():
-            path: _Path = ("route", host)
+        for name, table in routes.items():
+            path: _Path = ("route", name)
             if not isinstance(table, dict):
-                file.fault(path, f'{host} is no table: a route is [route."HOST"]')
-                continue
-            if "host" in table:
-                file.fault((*path, "host"), "host is for [[route]]; this route has one already")
-            yield path, table, _hosts(file, path, [host])
+                file.fault(path, f'{name} is no table: a route is [route."HOST"]')
+            elif "host" in table:
+                yield path, table, _named(file, path, name, table["host"])
+            else:
+                hosts = _hosts(file, path, [name])
+                yield path, table, _Named(hosts[0] if hosts else "*", hosts)
     elif isinstance(routes, list):
         for number, table in enumerate(routes):
             path = ("route", number)
             if not tableFault(file, path, table):
-                yield path, table, _given(file, path, table.get("host"))
+                hosts = _given(file, path, table.get("host"))
+                if len(hosts) > 1 and hosts[0].startswith("*"):
+                    file.fault(
+                        (*path, "host"),
+                        "the first of several hosts is the route; it can't be a pattern",
+                    )
+                yield path, table, _Named(hosts[0] if hosts else "*", hosts)
     else:
         file.fault(("route",), 'route needs to be a table: [route."HOST"]')
+
+
+def _named(file: TomlFile, path: _Path, text: str, hosts: Any) -> _Named:
+    """
+    A route whose table has C{host}.
+    """
+    name = routeName(text)
+    if name is None or isAddressOrLocalhost(name):
+        file.fault(path, f"bad name {text!r}: a route with host has a name such as shop-api")
+    return _Named(name or "*", _given(file, path, hosts))
 
 
 def _given(file: TomlFile, path: _Path, hosts: Any) -> list[str]:
@@ -140,8 +192,6 @@ def _hosts(file: TomlFile, path: _Path, hosts: Sequence[Any]) -> list[str]:
         except ValueError as error:
             where = (*path, number) if path[-1] == "host" else path
             file.fault(where, f"bad host {host!r}: {error}, or * for all")
-    if len(found) > 1 and found[0].startswith("*"):
-        file.fault(path, "the first of several hosts is the route; it can't be a pattern")
     return found
 
 
@@ -168,22 +218,20 @@ def _command(file: TomlFile, path: _Path, command: Any) -> tuple[str, ...]:
 
 def checkHosts(files: Sequence[TomlFile], routes: Sequence[Sequence[FileRoute]]) -> None:
     """
-    Note each host that is given twice, in both files.
+    Note each host, or host with a path, that is given twice, in both files.
     """
     first: dict[str, tuple[TomlFile, Path]] = {}
-    for file, found in zip(files, routes, strict=True):
-        for host, path in _placed(file, found):
-            if host not in first:
-                first[host] = (file, path)
-                continue
-            other, there = first[host]
-            file.fault(path, f"{host} has a route already, at {other.name}:{other.line(there)}")
-            if other is not file:
-                other.fault(there, f"{host} has another route at {file.name}:{file.line(path)}")
-
-
-def _placed(file: TomlFile, routes: Sequence[FileRoute]) -> Iterator[tuple[str, Path]]:
-    by_host = isinstance(file.values.get("route"), dict)
-    for number, route in enumerate(routes):
-        for host in route.hosts:
-            yield host, ("route", host if by_host else number)
+    placed = (
+        (file, route.path, claim)
+        for file, found in zip(files, routes, strict=True)
+        for route in found
+        for claim in route.claims()
+    )
+    for file, path, claim in placed:
+        if claim not in first:
+            first[claim] = (file, path)
+            continue
+        other, there = first[claim]
+        file.fault(path, f"{claim} has a route already, at {other.name}:{other.line(there)}")
+        if other is not file:
+            other.fault(there, f"{claim} has another route at {file.name}:{file.line(path)}")

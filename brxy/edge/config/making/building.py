@@ -21,6 +21,7 @@ from brxy.edge.config.settings import (
     Spawning,
 )
 from brxy.edge.config.spawnnames import SpawnNames
+from brxy.edge.routing.settings import RoutedHosts
 from brxy.errors import UsageError
 from brxy.interfaces import ILimited, IRecovering, ISpawner, ISpawnerFactory
 from brxy.scaler.rolls import OnChange
@@ -119,14 +120,18 @@ def _given(value: _Number | None, default: _Number) -> _Number:
 
 
 def makeSettings(
-    values: Mapping[str, Any], spawns: Sequence[Spawn], aliases: Mapping[str, str] | None = None
+    values: Mapping[str, Any],
+    spawns: Sequence[Spawn],
+    aliases: Mapping[str, str] | None = None,
+    routed: Sequence[RoutedHosts] = (),
 ) -> EdgeSettings:
     """
     Make the settings object of an edge.
 
     @param values: those of all settings, by their names.
     @param spawns: of the command line and of configuration files.
-    @param aliases: the routes of the hosts that lead to another route.
+    @param aliases: see L{EdgeSettings}.
+    @param routed: see L{EdgeSettings}.
     @raise Conflict: a route that the settings name can't be served.
     """
     fields = {**FIELDS.values(values), **_nodePorts(values, spawns)}
@@ -143,6 +148,7 @@ def makeSettings(
         tls_frontends=[each for each in tcp if each.over_tls],
         spawns=spawns,
         aliases=aliases or {},
+        routed=routed,
         allowed=_allowed(values),
         limits=Limits(**FIELDS.values(values, "limits.")),
         metrics=MetricsSettings(**FIELDS.values(values, "metrics.")),

@@ -32,6 +32,7 @@ DERIVED = {
     "node_tls": "node_tls.",
     "tls_frontends": "frontends",
     "aliases": "spawns",
+    "routed": "spawns",
     "log_format": "app_log_dir",
     "private_node_port": "node_ports",
     "private_admin": "admin",

@@ -17,6 +17,13 @@ def route(host: str) -> str:
     return f'[route."{host}"]\n[[route."{host}".spawn]]\n{_SPAWN}'
 
 
+def spawn(name: str) -> str:
+    """
+    A spawn of a route.
+    """
+    return f'[[route."{name}".spawn]]\n{_SPAWN}'
+
+
 class StructureTests(FileTests):
     """
     Tests of tables, routes and spawns.
@@ -91,7 +98,6 @@ class StructureTests(FileTests):
             "2: bad host 'b c': a host name, or one with *. before it, is needed, or * for all",
             "3: spawn needs to be an array of tables",
             "5: 0 needs to be a table",
-            "6: host is for [[route]]",
             "7: the route d has no spawn",
             '10: e is no table: a route is [route."HOST"]',
         )
@@ -110,6 +116,49 @@ class StructureTests(FileTests):
             "11: bad host 1: a text in quotes is needed",
             "12: bad host 'e f'",
         )
+
+    def test_named(self) -> None:
+        """
+        A route with C{host} has a name of its own.
+        """
+        self.check(
+            '[route.api]\nhost = "*.a"\npaths = ["/api", "/v1"]\nstrip-prefix = true\n'
+            + spawn("api")
+            + '[route.web]\nhost = ["a", "*"]\n'
+            + spawn("web")
+        )
+        self.check(
+            f'[route.localhost]\nhost = "b"\n{spawn("localhost")}'
+            f'[route."x y"]\nhost = "c"\n{spawn("x y")}'
+            f'[route.d]\nhost = []\n{spawn("d")}[route.e]\nhost = "d e"\n{spawn("e")}',
+            "1: bad name 'localhost': a route with host has a name such as shop-api",
+            "6: bad name 'x y'",
+            "12: host is needed",
+            "17: bad host 'd e'",
+        )
+
+    def test_paths(self) -> None:
+        """
+        A route with paths has one name.  A path of a host has one route.
+        """
+        self.check(
+            f'[route."*.a"]\npaths = ["/x"]\n{spawn("*.a")}[route.b]\nstrip-prefix = true\n'
+            f"{spawn('b')}[route.c]\npaths = []\n{spawn('c')}"
+            f'[route.d]\npaths = ["/d",\n"/d/"]\n{spawn("d")}',
+            '2: a route with paths has one name: [route.NAME] with host = "*.a"',
+            "7: strip-prefix needs paths",
+            "12: paths is empty: leave it out for all paths",
+            "18: bad paths '/d/': a path such as /api is needed",
+        )
+        [fault] = self.faults(
+            f'[route.a]\npaths = ["/x"]\n{spawn("a")}'
+            f'[route.b]\nhost = ["a"]\npaths = ["/y", "/x"]\n{spawn("b")}'
+        )
+        self.assertIn("6: a/x has a route already, at ", fault)
+        [fault] = self.faults(
+            f'[route.a]\npaths = ["/x"]\n{spawn("a")}[route.b]\nhost = "a"\n{spawn("b")}'
+        )
+        self.assertIn("6: a has a route already, at ", fault)
 
     def test_doubleHost(self) -> None:
         """

@@ -1,0 +1,159 @@
+"""
+Finds the route of a request of which more than the host counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Protocol
+
+from brxy.edge.routing.handling import Handling
+from brxy.edge.routing.paths import (
+    hasDotSegment,
+    hasEmptyStart,
+    isPlain,
+    matches,
+    pathOf,
+    reading,
+)
+from brxy.edge.routing.settings import RoutedHosts
+from brxy.errors import BadRequest
+from brxy.http.messages import RequestHead
+from brxy.values.routename import isAddressOrLocalhost
+
+__all__ = ["HostRoutes", "RequestRouter"]
+
+# Of all addresses, localhost, and requests without a host.
+_LOCAL = "localhost"
+
+# Hosts that are remembered, with what is for them.
+_REMEMBERED = 1024
+
+
+class HostRoutes(Protocol):
+    """
+    Finds routes by hosts alone.
+
+    @ivar default: the route of all addresses and C{localhost}.
+    """
+
+    @property
+    def default(self) -> str: ...
+
+    def route(self, host: str) -> str | None:
+        """
+        @return: the route of a host; L{None} if the answer is a 404.
+        """
+
+    def leads(self, name: str) -> bool:
+        """
+        @return: whether the settings have a route for exactly this host or pattern.
+        """
+
+
+class RequestRouter:
+    """
+    Finds the route of a request, and how it is handled.
+
+    The most specific host comes first: the host itself, then patterns from the longest to the
+    shortest, then C{*}.  Of the routes of one of these the longest prefix that matches wins, and
+    a route without paths has all paths.  So a request that no prefix matches goes on to the next
+    wider pattern.
+
+    @ivar route: finds the route of a host of which only the host counts.  It returns L{None} for
+        another host, and for one that is not served: then see L{find}.
+    """
+
+    route: Callable[[str], str | None]
+
+    def __init__(self, hosts: HostRoutes, routes: Iterable[RoutedHosts] = ()) -> None:
+        self._hosts = hosts
+        self._handlings: dict[str, list[Handling]] = {}
+        self._of = lru_cache(_REMEMBERED)(self._handlingsOf)
+        self.route = hosts.route
+        for each in routes:
+            self.add(each)
+
+    def add(self, routed: RoutedHosts) -> None:
+        """
+        Add a route.
+        """
+        settings = routed.settings
+        made = [Handling(routed.name, settings, each) for each in settings.paths]
+        for host in routed.hosts:
+            self._handlings.setdefault(self._key(host), []).extend(
+                made or [Handling("", settings)]
+            )
+        # Others pay nothing for it.
+        self.route = self._routeOfPlain
+
+    def find(self, head: RequestHead) -> tuple[str, Handling] | None:
+        """
+        Find the route of a request for which L{route} has returned L{None}.
+
+        @raise BadRequest: its path can be read in different ways, which belong to different
+            routes.
+        """
+        handlings = self._of(head.host)
+        path = pathOf(head.target)
+        found = _match(handlings, path)
+        if not isPlain(path) and any(each.prefix for each in handlings):
+            _checkReadings(handlings, path, found)
+        if found is None:
+            return None
+        route = found.name or self._hosts.route(head.host)
+        return None if route is None else (route, found)
+
+    def _routeOfPlain(self, host: str) -> str | None:
+        return None if self._of(host) else self._hosts.route(host)
+
+    def _key(self, host: str) -> str:
+        if not host or isAddressOrLocalhost(host) or host == self._hosts.default:
+            return _LOCAL
+        return host
+
+    def _handlingsOf(self, host: str) -> Sequence[Handling]:
+        """
+        @return: what is for a host, in the order of precedence; empty if only the host counts.
+        """
+        found: list[Handling] = []
+        for key in self._keys(host):
+            some = self._handlings.get(key, ())
+            found += sorted(some, key=lambda each: len(each.prefix), reverse=True)
+            if found and not found[-1].prefix:
+                return found
+            if self._hosts.leads(self._hosts.default if key == _LOCAL else key):
+                break
+        # The rest is as if there were no paths.
+        return [*found, Handling()] if found else []
+
+    def _keys(self, host: str) -> Iterator[str]:
+        """
+        The host and the patterns that have it, the most specific first.
+        """
+        key = self._key(host)
+        yield key
+        if key != _LOCAL:
+            rest = host
+            while rest := rest.partition(".")[2]:
+                yield f"*.{rest}"
+            if self._hosts.route(host) == self._hosts.default:
+                yield _LOCAL
+        yield "*"
+
+
+def _match(handlings: Iterable[Handling], path: bytes) -> Handling | None:
+    return next((each for each in handlings if matches(each.prefix, path)), None)
+
+
+def _checkReadings(handlings: Iterable[Handling], path: bytes, found: Handling | None) -> None:
+    """
+    Check that a path belongs to the same prefix however an app reads it.
+
+    @param found: what its bytes match.
+    """
+    same = not hasDotSegment(path) and _match(handlings, reading(path)) is found
+    # What is left would look like the address of another site.
+    if not same or found is not None and found.strips and hasEmptyStart(path, found.prefix):
+        raise BadRequest(400, "ambiguous path")

@@ -1,0 +1,5 @@
+"""
+Tests for L{brxy.edge.routing}.
+"""
+
+__all__: list[str] = []
