@@ -9,6 +9,8 @@ O(log n) comparisons.  A route without waiters and ready slots takes no memory.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from brxy.broker.decisions import Expire, Held, Match, Probe, Recall, Reject, S, W
 from brxy.broker.gates import Gates
 from brxy.broker.line import Line
@@ -43,6 +45,7 @@ class Broker(Withholding[W, S]):
         *,
         max_held_total: int = 0,
         max_held_per_address: int = 0,
+        own_timeouts: Callable[[str], float | None] | None = None,
     ) -> None:
         """
         @param max_held: maximum number of waiters of one route.
@@ -50,8 +53,11 @@ class Broker(Withholding[W, S]):
         @param max_held_total: maximum number of waiters of all routes; 0: no limit.
         @param max_held_per_address: maximum number of waiters of one address; 0: no
             limit.
+        @param own_timeouts: returns the C{hold_timeout} of a route; L{None} if it has none of
+            its own, or if no route has.
         """
         self._hold_timeout = hold_timeout
+        self._own_timeouts = own_timeouts
         self._number = 0
         self._waiters = waiters = Waiters[W, S](max_held, max_held_total, max_held_per_address)
         self._lines = waiters.lines
@@ -60,12 +66,24 @@ class Broker(Withholding[W, S]):
         self._pools: Pools[S] = Pools()
         self.gates = Gates(self.held)
 
-    def setLimits(self, max_held: int, max_total: int, hold_timeout: float, now: float) -> None:
+    def setLimits(
+        self,
+        max_held: int,
+        max_total: int,
+        hold_timeout: float,
+        now: float,
+        own_timeouts: Callable[[str], float | None] | None = None,
+    ) -> None:
         """
-        Other limits hold from now on, the time also for those that wait.
+        Other limits hold from now on, the times also for those that wait.
         """
-        self._waiters.setLimits(max_held, max_total, now + hold_timeout)
         self._hold_timeout = hold_timeout
+        self._own_timeouts = own_timeouts
+        self._waiters.setLimits(max_held, max_total, lambda route: now + self._timeoutOf(route))
+
+    def _timeoutOf(self, route: str) -> float:
+        own = None if self._own_timeouts is None else self._own_timeouts(route)
+        return self._hold_timeout if own is None else own
 
     # Demand
 
@@ -75,7 +93,9 @@ class Broker(Withholding[W, S]):
         """
         route = waiter.route
         self._number = waiter.number = self._number + 1
-        waiter.deadline = now + self._hold_timeout
+        own_timeouts = self._own_timeouts
+        timeout = self._hold_timeout if own_timeouts is None else self._timeoutOf(route)
+        waiter.deadline = now + timeout
         pool = self._pools.get(route)
         if pool is not None:
             # The same as by Pools.take(), but faster.
@@ -91,7 +111,7 @@ class Broker(Withholding[W, S]):
             return Probe(waiter, slot)
         if reason := self._waiters.admit(waiter):
             return Reject(waiter, reason)
-        self._waiters.add(waiter)
+        self._waiters.add(waiter, own_timeouts is not None)
         return Held(waiter)
 
     def requeue(self, waiter: W, now: float) -> Match[W, S] | Probe[W, S] | Held[W]:
@@ -100,7 +120,7 @@ class Broker(Withholding[W, S]):
         and deadline, and is never rejected.
         """
         self._waiters.unprobe(waiter)
-        waiter.deadline = min(waiter.deadline, now + self._hold_timeout)
+        waiter.deadline = min(waiter.deadline, now + self._timeoutOf(waiter.route))
         pool = self._pools.get(waiter.route)
         slot = None
         if pool is not None:

@@ -6,6 +6,7 @@ Pure: time is an argument.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic
 
 from brxy.broker.ages import Ages
@@ -39,14 +40,15 @@ class Waiters(Generic[W, S]):
         self.probes: dict[str, Probes[W, S]] = {}
         self.ages: Ages[W] = Ages()
 
-    def setLimits(self, max_held: int, max_held_total: int, until: float) -> None:
+    def setLimits(self, max_held: int, max_held_total: int, until: Callable[[str], float]) -> None:
         """
         Other limits hold for new waiters.
 
-        @param until: no waiter waits for longer.
+        @param until: returns the time until which no waiter of a route waits for longer.
         """
         for waiter in self.ages.all():
-            waiter.deadline = min(waiter.deadline, until)
+            waiter.deadline = min(waiter.deadline, until(waiter.route))
+        self.ages.reorder()
         self._max_held = max_held
         self._max_held_total = max_held_total
 
@@ -93,15 +95,20 @@ class Waiters(Generic[W, S]):
 
     # Those without a slot
 
-    def add(self, waiter: W) -> None:
+    def add(self, waiter: W, has_own_time: bool) -> None:
         """
         A new waiter, which was admitted, has no slot.
+
+        @param has_own_time: its route has a hold timeout of its own.
         """
         line = self.lines.get(waiter.route)
         if line is None:
             line = self.lines[waiter.route] = Line()
         line.add(waiter)
-        self.ages.add(waiter)
+        if has_own_time:
+            self.ages.addAgain(waiter)
+        else:
+            self.ages.add(waiter)
 
     def addAgain(self, waiter: W) -> None:
         """
@@ -181,7 +188,7 @@ class Waiters(Generic[W, S]):
             if self.isProbed(oldest):
                 self.unprobe(oldest)
             else:
-                # The oldest of all is the first of its line.
+                # The oldest of its route is the first of its line.
                 self.pop(oldest.route, self.lines[oldest.route])
             expired.append(Expire(oldest))
         return expired

@@ -17,6 +17,7 @@ from brxy.values.capacity import AUTO
 from brxy.values.routename import routeName
 
 __all__ = [
+    "BadEntry",
     "atLeastOne",
     "capacity",
     "changeKind",
@@ -36,6 +37,18 @@ __all__ = [
 
 # With the id of an edge it is the value of a label, for which Kubernetes has these rules.
 _SPAWN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,28}[A-Za-z0-9])?")
+
+
+class BadEntry(ValueError):
+    """
+    One entry of a table can't be used.
+
+    @ivar path: where it is in the table.
+    """
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.path = (name,)
 
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

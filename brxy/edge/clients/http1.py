@@ -7,17 +7,18 @@ from __future__ import annotations
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
-from brxy.edge.clients.answering import DATE, VIA, Interceptor
-from brxy.edge.clients.bodies import HOLD_PIPELINE, BodyReader
+from brxy.edge.clients.answering import DATE, VIA
+from brxy.edge.clients.bodies import HOLD_PIPELINE
 from brxy.edge.clients.connection import HOLD_COPY
 from brxy.edge.clients.listener import HTTPListener
+from brxy.edge.clients.own.answerer import Answerer
 from brxy.edge.clients.timeouts import Awaited
 from brxy.edge.exchanges import refusals
+from brxy.edge.exchanges.handled import makeHandled
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.recorded import RecordedHTTP
 from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import AT_WORK, HELD, TUNNEL
-from brxy.edge.routing.handling import Handling
 from brxy.errors import BadRequest
 from brxy.http.messages import UNTIL_CLOSE, RequestHead, ResponseHead, forwardedLines, requestHead
 from brxy.tls.transport import TLSTransport
@@ -30,14 +31,12 @@ __all__ = ["HTTPClient"]
 PIPELINE_LIMIT = 65536
 
 
-class HTTPClient(BodyReader):
+class HTTPClient(Answerer):
     """
     One client's connection: requests one after another, answered in order.
 
     It is also the L{brxy.edge.exchanges.ends.HTTPClientEnd} of each of its requests.
 
-    @ivar scheme: by which the client connected, as far as we know: a trusted proxy may
-        name another scheme than its own.
     @ivar is_trusted: see L{brxy.edge.exchanges.ends.HTTPClientEnd}.
     @ivar forwarded: see L{brxy.edge.exchanges.ends.HTTPClientEnd}.
     @ivar serves_half_closed: see L{brxy.edge.exchanges.ends.HTTPClientEnd}.
@@ -47,12 +46,8 @@ class HTTPClient(BodyReader):
 
     def __init__(self, listener: HTTPListener, peer: IAddress | None = None) -> None:
         super().__init__(listener, peer)
-        self.scheme = listener.scheme
         self.serves_half_closed = listener.serves_half_closed
         self._render = listener.answers.render
-        self._head: RequestHead | None = None
-        # The connection is kept after the current request.
-        self._keep = False
         self._advancing = False
         # Some bytes of a head have come.
         self._begun = False
@@ -121,7 +116,7 @@ class HTTPClient(BodyReader):
         try:
             parsed = requestHead(self._inbox)
         except BadRequest as error:
-            self._refuse(Refusal(error.status, str(error)))
+            self.refuse(Refusal(error.status, str(error)))
             return False
         if parsed is None:
             if self.read_ended:
@@ -148,24 +143,25 @@ class HTTPClient(BodyReader):
         self._keep = head.keep_alive
         route, handling = listener.route(head.host), None
         if route is None:
-            found = self._find(head)
+            found = self.findRoute(head)
             if found is None:
                 return
             route, handling = found
-        for interceptor in listener.interceptors:
-            if self._isIntercepted(head, interceptor):
-                return
+        if (listener.interceptors or handling is not None) and self.isAnswered(head, handling):
+            return
         if 0 < listener.max_body < head.length:
-            self._refuse(refusals.BODY_TOO_LARGE)
+            self.refuse(refusals.BODY_TOO_LARGE)
             return
         records = self._dispatcher.records
         # A cold start has a receipt for those that are trusted.
         recorded = records.active or self.is_trusted and not records.hasReady(route)
-        make = RecordedHTTP if recorded else HTTPCarrier
-        carrier = make(self, self._dispatcher, route, head, next(listener.request_ids))
+        number = next(listener.request_ids)
+        if handling is None:
+            make = RecordedHTTP if recorded else HTTPCarrier
+            carrier = make(self, self._dispatcher, route, head, number)
+        else:
+            carrier = makeHandled(handling, recorded, self, self._dispatcher, route, head, number)
         self._carrier = carrier
-        if handling is not None:
-            carrier.head = handling.request(head)
         if listener.max_requests:
             self._requests += 1
             if self._requests >= listener.max_requests:
@@ -175,57 +171,6 @@ class HTTPClient(BodyReader):
         elif not self.beginBody(head, carrier):
             return
         self._dispatcher.wait(carrier.exchange)
-
-    def _find(self, head: RequestHead) -> tuple[str, Handling] | None:
-        """
-        Find the route of a request for which not only its host counts.  If there is none, the
-        request is answered.
-        """
-        listener = self.listener
-        try:
-            found = listener.find(head)
-        except BadRequest as error:
-            self._refuse(Refusal(error.status, str(error)))
-            return None
-        if found is None and (
-            listener.health is None or not self._isIntercepted(head, listener.health)
-        ):
-            self._refuse(refusals.NO_SUCH_APP)
-        return found
-
-    def _isIntercepted(self, head: RequestHead, interceptor: Interceptor) -> bool:
-        """
-        Answer in place of an app, if the interceptor does.
-        """
-        reply = interceptor(head, self.scheme)
-        if reply is None:
-            return False
-        self._keep = head.length == 0 and self._mayKeep()
-        added = self.listener.record(self, head, reply.status, "")
-        self._conclude(self.listener.answers.reply(reply, head, self._keep, added))
-        return True
-
-    # Answers of the edge's own
-
-    def _refuse(self, refusal: Refusal) -> None:
-        """
-        Answer without an exchange.  A body is not read, so that no request can follow it.
-        """
-        head = self._head
-        self._keep = head is not None and head.length == 0 and self._mayKeep()
-        added = self.listener.record(self, head, refusal.status, refusal.text)
-        self._conclude(self.listener.answers.refuse(refusal, head, self._keep, added))
-
-    def _mayKeep(self) -> bool:
-        return self._keep and not self._dispatcher.leaving
-
-    def _conclude(self, answer: bytes) -> None:
-        self.write(answer)
-        if self._keep:
-            self.next()
-        else:
-            self.exchangeOver()
-            self.linger()
 
     # As the end of an exchange
 
@@ -262,8 +207,8 @@ class HTTPClient(BodyReader):
         """
         The exchange is over without a response from an app.
         """
-        self._keep = self._body is None and self._mayKeep()
-        self._conclude(self.listener.answers.refuse(refusal, self._head, self._keep, added))
+        self._keep = self._body is None and self.mayKeep()
+        self.conclude(self.listener.answers.refuse(refusal, self._head, self._keep, added))
 
     def next(self) -> None:
         """
@@ -333,7 +278,7 @@ class HTTPClient(BodyReader):
         """
         The head of a request takes too long.
         """
-        self._refuse(refusals.REQUEST_TOO_SLOW)
+        self.refuse(refusals.REQUEST_TOO_SLOW)
 
     def awaits(self) -> Awaited:
         """

@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import count
 from os import urandom
-from typing import Any
+from typing import Any, Protocol
 
 from brxy.broker.quota import Addresses
 from brxy.edge.clients.answering import Answers, HealthCheck, Interceptor
 from brxy.edge.clients.connection import ClientConnection, ClientFactory
 from brxy.edge.config.limits import Limits
-from brxy.edge.exchanges.ends import Dispatcher, HTTPClientEnd
+from brxy.edge.exchanges.ends import Dispatcher
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.records.receipt import idLine
 from brxy.edge.records.record import Record
@@ -27,6 +27,18 @@ from brxy.transport.connection import Shared
 from brxy.values.networks import NOBODY, Networks
 
 __all__ = ["HTTPListener"]
+
+
+class Asking(Protocol):
+    """
+    A client of which a request was read.
+
+    @ivar client: see L{brxy.edge.exchanges.ends.Client}.
+    @ivar scheme: see L{brxy.edge.exchanges.ends.HTTPClientEnd}.
+    """
+
+    client: str
+    scheme: bytes
 
 
 class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
@@ -100,9 +112,7 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         """
         return None if self._router is None else self._router.find(head)
 
-    def record(
-        self, client: HTTPClientEnd, head: RequestHead | None, status: int, error: str
-    ) -> bytes:
+    def record(self, client: Asking, head: RequestHead | None, status: int, error: str) -> bytes:
         """
         A request is answered without an exchange.
 

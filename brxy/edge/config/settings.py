@@ -128,7 +128,7 @@ class EdgeSettings:
         Unix socket that no other edge has.
     @ivar aliases: the routes of the hosts and patterns that lead to another route; for the name
         of a route that no host has, C{""}.
-    @ivar routed: the routes for whose requests more than the host counts.
+    @ivar routed: the routes that have settings for their requests.
     @ivar routes: the only routes that are served; empty: see C{--route}.
     @ivar default_route: the route of C{localhost} and of all IP addresses.
     @ivar default_route_for_all: it is also the route of every host that is not named.

@@ -14,6 +14,7 @@ from brxy.edge.config.served import namedRoutes
 from brxy.edge.config.settings import EdgeSettings, Spawn, Spawning
 from brxy.edge.reload.changes import Changes, differences, merged
 from brxy.edge.routes import RouteTable
+from brxy.edge.routing.holdtimes import holdTimeouts
 from brxy.edge.routing.router import RequestRouter
 from brxy.scaler.rolls import OnChange
 from brxy.scaler.rules import Rulebook
@@ -31,6 +32,7 @@ class Plan:
     @ivar book: the limits of instances.
     @ivar routes: which routes are served.
     @ivar router: finds the routes of requests.
+    @ivar hold_timeouts: see L{holdTimeouts}.
     @ivar slots: of an instance, at most.
     @ivar spawnings: how instances are started, by the names of the spawns.
     """
@@ -40,6 +42,7 @@ class Plan:
     book: Rulebook
     routes: RouteTable
     router: RequestRouter
+    hold_timeouts: Callable[[str], float | None] | None
     slots: int
     spawnings: Mapping[str, Spawning]
 
@@ -81,7 +84,8 @@ def makePlan(
     for routed in settings.routed:
         router.add(routed)
         yield
-    return Plan(changes, settings, book, routes, router, slots, spawnings)
+    hold_timeouts = holdTimeouts(settings.routed, default)
+    return Plan(changes, settings, book, routes, router, hold_timeouts, slots, spawnings)
 
 
 def _compare(before: EdgeSettings, after: EdgeSettings) -> Generator[None, None, Changes]:

@@ -229,7 +229,11 @@ class Reloader:
         running.scaling.wake_limits.adopt(limits)
         running.dispatch.retries = settings.retries
         running.broker.setLimits(
-            limits.max_held, limits.held_total, settings.hold_timeout, self._reactor.seconds()
+            limits.max_held,
+            limits.held_total,
+            settings.hold_timeout,
+            self._reactor.seconds(),
+            plan.hold_timeouts,
         )
         running.dispatch.deadlineChanged()
         running.access.allow(settings.allowed)

@@ -3,7 +3,7 @@ Matches the paths of requests with prefixes.
 
 A prefix matches the bytes of a path as the client sent them, in whole segments.  Apps may read
 the same bytes in other ways: decode C{%2f}, join C{//}, drop C{;...}, or go up at C{..}.  A
-path that would then belong to another route is ambiguous, see L{readings}.
+path that would then belong to another route is ambiguous, see L{reading}.
 
 Pure: bytes in, bytes and truths out.
 """

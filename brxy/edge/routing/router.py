@@ -80,11 +80,13 @@ class RequestRouter:
         Add a route.
         """
         settings = routed.settings
+        if not settings.decides:
+            return
         made = [Handling(routed.name, settings, each) for each in settings.paths]
+        # An app has the route that the host leads to; a redirect needs none.
+        whole = Handling("" if settings.redirect is None else routed.name, settings)
         for host in routed.hosts:
-            self._handlings.setdefault(self._key(host), []).extend(
-                made or [Handling("", settings)]
-            )
+            self._handlings.setdefault(self._key(host), []).extend(made or [whole])
         # Others pay nothing for it.
         self.route = self._routeOfPlain
 

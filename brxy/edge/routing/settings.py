@@ -7,29 +7,17 @@ else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from attrs import field, frozen
+from attrs import evolve, frozen
 
+from brxy.edge.routing.fields import Headers
+from brxy.edge.routing.keys import key
 from brxy.edge.routing.paths import pathPrefix
+from brxy.edge.routing.redirection import Redirection, redirectCode, redirection
+from brxy.values.converters import seconds
 
 __all__ = ["NO_SETTINGS", "RouteSettings", "RoutedHosts"]
-
-
-def _key(
-    default: Any, convert: Callable[[Any], Any], help: str, takes: str = "", **more: Any
-) -> Any:
-    """
-    A field that is a key.
-
-    @param convert: makes the value of a text, or of what C{form} says.
-    @param help: what it is, in one line.
-    @param takes: the values that are accepted.
-    @param more: C{form}, see L{brxy.edge.config.files.keys.Key}; C{in_defaults}: C{[defaults]}
-        may have it as well.
-    """
-    return field(default=default, metadata=dict(convert=convert, help=help, takes=takes, **more))
 
 
 @frozen
@@ -39,18 +27,50 @@ class RouteSettings:
 
     @ivar paths: the prefixes of the paths that it serves; empty for all paths.
     @ivar strip_prefix: its app gets the path without the prefix.
+    @ivar headers: the fields that are changed.
+    @ivar redirect: where its clients are redirected; L{None} if an app serves them.
+    @ivar redirect_code: the status of that answer.
+    @ivar hold_timeout: how long its clients are held, in seconds; L{None} for as long as those of
+        other routes.
     """
 
-    paths: Sequence[bytes] = _key(
+    paths: Sequence[bytes] = key(
         (),
         pathPrefix,
         "Only paths at or below these belong to the route.",
         "a path such as /api",
         form="values",
     )
-    strip_prefix: bool = _key(
-        False, bool, "The app gets the path without the prefix.", form="flag"
+    strip_prefix: bool = key(False, bool, "The app gets the path without the prefix.", form="flag")
+    headers: Headers = key(
+        Headers(),
+        Headers,
+        "Header fields that are added, set or removed in requests and responses.",
+        form="group",
+        in_defaults=True,
     )
+    redirect: Redirection | None = key(
+        None,
+        redirection,
+        "Where clients are redirected by the edge. Nothing is started.",
+        "a host, or an URL in which {host}, {path} and {query} stand for parts of the request",
+    )
+    hold_timeout: float | None = key(
+        None,
+        seconds,
+        "How long a client of the route is held at most; else as hold-timeout of [edge].",
+        "a number of seconds, or a time such as 90s, 5m or 1h30m",
+    )
+    redirect_code: int = key(
+        307, redirectCode, "The status of a redirect.", "301, 302, 303, 307 or 308"
+    )
+
+    @property
+    def decides(self) -> bool:
+        """
+        Whether more counts for a request than its host.
+        """
+        return evolve(self, hold_timeout=None) != NO_SETTINGS
 
 
 #: What holds for a route unless a file says something else.
@@ -60,7 +80,7 @@ NO_SETTINGS = RouteSettings()
 @frozen
 class RoutedHosts:
     """
-    A route of a configuration file for whose requests more than the host counts.
+    A route of a configuration file that has settings for its requests.
 
     @ivar name: of the route.
     @ivar hosts: its hosts and patterns; C{*} for all.

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Mapping
+from typing import ClassVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -42,10 +44,13 @@ class BrokerMachine(RuleBasedStateMachine):
     TIMEOUT = 10.0
     #: None: the capacity is fixed.
     CAPACITIES = (None, 1, 2, 0)
+    #: The hold timeouts of routes that have one of their own.
+    OWN: ClassVar[Mapping[str, float] | None] = None
 
     def __init__(self) -> None:
         super().__init__()
-        self.broker = FakeBroker(self.MAX_HELD, self.TIMEOUT)
+        own = None if self.OWN is None else self.OWN.get
+        self.broker = FakeBroker(self.MAX_HELD, self.TIMEOUT, own_timeouts=own)
         self.now = 0.0
         self.line: list[FakeWaiter] = []
         self.probed: dict[FakeWaiter, FakeSlot] = {}
@@ -432,6 +437,14 @@ class BrokerMachine(RuleBasedStateMachine):
         assert snapshot.offers <= 2 * len(self.instances)
 
 
+class OwnTimes(BrokerMachine):
+    """
+    The same with a route whose waiters wait for a shorter time.
+    """
+
+    OWN = {"s": 3.0}
+
+
 class ModelTests(SynchronousTestCase):
     """
     L{Broker} against its model.
@@ -457,9 +470,17 @@ class ModelTests(SynchronousTestCase):
         """
         It still does after thousands of steps.
         """
+        self._long(BrokerMachine(), 6000)
+
+    def test_ownTimeouts(self) -> None:
+        """
+        And so it does if a route has a hold timeout of its own.
+        """
+        self._long(OwnTimes(), 3000)
+
+    def _long(self, machine: BrokerMachine, steps: int) -> None:
         choices = random.Random(1)
-        machine = BrokerMachine()
-        for _ in range(6000):
+        for _ in range(steps):
             self._step(machine, choices)
             machine.workConserving()
             machine.recalls()

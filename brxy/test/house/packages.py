@@ -67,7 +67,7 @@ EDGE_PARTS = {
     "accesslog": "records events",
     "applogs": "accesslog events",
     "eventlog": "accesslog applogs events startstop shortages learning",
-    "exchanges": "records events",
+    "exchanges": "records routing events",
     "slots": "exchanges config events",
     "clients": "exchanges records routing config events",
     "fleet": "exchanges slots config events shortages learning",
@@ -86,7 +86,7 @@ EDGE_PARTS = {
     "making": "reload ports dispatch routes routing clients records accesslog applogs"
     " events config",
     "wiring": "making metrics admin reload nodeports ports dispatch fleet clients slots exchanges"
-    " records accesslog eventlog events config",
+    " routing records accesslog eventlog events config",
     "service": "wiring admin reload ports dispatch fleet endpoints config events startstop",
     "tap": "service reload config",
     "__main__": "",

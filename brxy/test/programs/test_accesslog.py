@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.trial.unittest import SkipTest
 
-from brxy.test.support.processes.programs import ANYWHERE, TWISTD, Program, ProgramTests
+from brxy.test.support.processes.programs import TWISTD, Program, ProgramTests
 
 __all__ = ["AccessLogTests"]
 

@@ -24,7 +24,7 @@ class PathTests(EdgeTests):
     Tests of one host, some paths of which belong to other routes.
     """
 
-    def begin(self) -> None:
+    def launchAll(self) -> None:
         """
         Start an edge with the routes C{shop}, C{api} and C{admin}.
         """
@@ -43,7 +43,7 @@ class PathTests(EdgeTests):
         Each request of a connection goes to its own route, also behind a body and of those that
         are sent ahead.
         """
-        self.begin()
+        self.launchAll()
         peer = await self.connect()
         post = b"POST /api/x HTTP/1.1\r\nHost: shop\r\nContent-Length: 3\r\n\r\nabc"
         peer.write(get(b"/api/1?a=/") + post + get(b"/") + get(b"/api/admin/x") + get(b"/apis"))
@@ -62,7 +62,7 @@ class PathTests(EdgeTests):
         """
         A target in absolute form has a path like any other, and C{*} has none.
         """
-        self.begin()
+        self.launchAll()
         peer = await self.connect()
         for request, name in (
             (get(b"http://shop/api/x"), b"api"),
@@ -83,7 +83,7 @@ class PathTests(EdgeTests):
         A path that an app may read as one of another route wakes nothing: the answer is a 400,
         and the connection goes on.
         """
-        self.begin()
+        self.launchAll()
         peer = await self.connect()
         for target in (
             *(b"/api/../admin", b"/x/%2e%2e/api/admin", b"/api/..;/x", b"//api/admin", b"/%61pi"),

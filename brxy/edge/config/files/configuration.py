@@ -141,7 +141,7 @@ class Configuration:
 
     def routed(self) -> list[RoutedHosts]:
         """
-        The routes for whose requests more than the host counts.
+        The routes that have settings for their requests.
         """
         return [
             RoutedHosts(each.name, each.hosts, each.settings)

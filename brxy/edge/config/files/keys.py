@@ -5,7 +5,8 @@ The keys of each table of a configuration file, from the tables of settings and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import attrs
 from attrs import frozen
@@ -20,6 +21,7 @@ __all__ = [
     "DEFAULTS",
     "EDGE",
     "FLAGS",
+    "GROUP",
     "LIST",
     "LISTS",
     "REQUESTS",
@@ -32,9 +34,11 @@ __all__ = [
     "spawnKeys",
 ]
 
+_T = TypeVar("_T")
+
 #: The forms of a value: a text or a number; true or false; an array of which each element is a
-#: value; an array that is one value; a table of names with texts.
-TEXT, FLAGS, LISTS, LIST, TABLE = "text", "flag", "values", "list", "table"
+#: value; an array that is one value; a table of names with texts; a table with keys of its own.
+TEXT, FLAGS, LISTS, LIST, TABLE, GROUP = "text", "flag", "values", "list", "table", "group"
 
 # What the command line has, and a file has in other forms or not at all.
 _NOT_IN_FILES = ("spawn", "config")
@@ -49,13 +53,15 @@ class Key:
     One key of a table.
 
     @ivar convert: makes the value of a text, or of an array or table of texts if that is its
-        form; raises L{ValueError} with what is needed instead.
-    @ivar form: C{TEXT}, C{FLAGS}, C{LISTS}, C{LIST} or C{TABLE}.
+        form; raises L{ValueError} with what is needed instead.  For a group it takes the values
+        of its keys by their names.
+    @ivar form: C{TEXT}, C{FLAGS}, C{LISTS}, C{LIST}, C{TABLE} or C{GROUP}.
     @ivar help: what it is, in one line.
     @ivar takes: the values that are accepted; C{""} if C{help} says that.
     @ivar is_required: the table must have it.
     @ivar is_secret: its value is not to be repeated in a message.
     @ivar is_file: C{convert} reads the file that its value names.
+    @ivar keys: those of a group.
     """
 
     name: str
@@ -66,6 +72,7 @@ class Key:
     is_required: bool = False
     is_secret: bool = False
     is_file: bool = False
+    keys: Mapping[str, Key] = attrs.field(factory=dict)
 
 
 def _ofSetting(setting: Setting) -> Key:
@@ -88,14 +95,24 @@ def _ofOption(name: str, option: attrs.Attribute[Any]) -> Key:
 
 def _ofField(name: str, option: attrs.Attribute[Any]) -> Key:
     metadata = option.metadata
+    convert, form = metadata["convert"], metadata.get("form", TEXT)
     return Key(
         name,
-        metadata["convert"],
-        metadata.get("form", TEXT),
+        partial(_make, convert) if form == GROUP else convert,
+        form,
         metadata["help"],
         metadata["takes"],
         is_file=metadata.get("is_file", False),
+        keys=_ofFields(convert) if form == GROUP else {},
     )
+
+
+def _make(owner: type[_T], values: Mapping[str, Any]) -> _T:
+    return owner(**{name.replace("-", "_"): value for name, value in values.items()})
+
+
+def _ofFields(owner: type[Any]) -> dict[str, Key]:
+    return {name: _ofField(name, option) for name, option in optionKeys(owner).items()}
 
 
 def _include(text: str) -> str:
@@ -113,9 +130,7 @@ _COMMON = {
 _OF_REQUESTS = optionKeys(RouteSettings)
 
 #: The keys of a route that are about its requests.
-REQUESTS: Mapping[str, Key] = {
-    name: _ofField(name, option) for name, option in _OF_REQUESTS.items()
-}
+REQUESTS: Mapping[str, Key] = _ofFields(RouteSettings)
 
 #: The keys of C{[defaults]}.
 DEFAULTS: Mapping[str, Key] = {

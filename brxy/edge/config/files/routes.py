@@ -57,7 +57,11 @@ class RouteReader:
         if not isinstance(spawns, list):
             file.fault((*path, "spawn"), "spawn needs to be an array of tables, [[...spawn]]")
             spawns = []
-        elif named.hosts and not spawns:
+        elif settings.redirect is not None and spawns:
+            file.fault(
+                (*path, "redirect"), "a route with redirect starts nothing: it has no spawn"
+            )
+        elif settings.redirect is None and named.hosts and not spawns:
             file.fault(path, f"the route {', '.join(named.hosts)} has no spawn")
         frontends = values.get("tcp", [])
         if frontends and (name.startswith("*")):
@@ -90,6 +94,8 @@ class RouteReader:
             file.fault((*path, "paths"), "paths is empty: leave it out for all paths")
         elif own.get("strip-prefix") and "paths" not in own:
             file.fault((*path, "strip-prefix"), "strip-prefix needs paths")
+        if "redirect-code" in own and "redirect" not in own:
+            file.fault((*path, "redirect-code"), "redirect-code needs redirect")
         found = {**self._settings, **own}
         return RouteSettings(**{key.replace("-", "_"): found[key] for key in found})
 

@@ -13,6 +13,7 @@ from brxy.edge.config.files.keys import (
     DEFAULTS,
     EDGE,
     FLAGS,
+    GROUP,
     LIST,
     LISTS,
     ROUTE,
@@ -127,6 +128,8 @@ def _key(key: Key) -> dict[str, Any]:
     text = key.help if not key.takes else f"{key.help} A value is {key.takes}."
     if key.form == FLAGS:
         return _described({"type": "boolean"}, key.help)
+    if key.form == GROUP:
+        return _described(_table(_keys(key.keys)), text)
     if key.form in (LISTS, LIST):
         return _described(_many(), text)
     if key.form == TABLE:

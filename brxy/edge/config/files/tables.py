@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from brxy.edge.config.files.faults import TomlFile
-from brxy.edge.config.files.keys import Key, elsewhere
+from brxy.edge.config.files.keys import GROUP, Key, elsewhere
 from brxy.edge.config.files.values import Wrong, convert
 from brxy.tomlfile.lines import Path
 from brxy.tomlfile.nearest import didYouMean
@@ -37,7 +37,7 @@ def readTable(
     """
     Convert the values of a table, and note in the file what is wrong with it.
 
-    @param kind: C{edge}, C{defaults}, C{route} or C{spawn}.
+    @param kind: C{edge}, C{defaults}, C{route} or C{spawn}; else a group.
     @param others: keys that the table has as well, and that are not read here.
     @return: the values, and what they were converted from.
     """
@@ -52,6 +52,10 @@ def readTable(
         if key is None:
             hint = elsewhere(name, kind) or didYouMean(name, [*keys, *others])
             file.fault((*path, name), f"{name} is not known{hint}")
+            continue
+        if key.form == GROUP:
+            inner, texts[name] = readTable(file, (*path, name), value, key.keys, name)
+            values[name] = key.convert(inner)
             continue
         try:
             texts[name], values[name] = convert(key, value)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from brxy.edge.config.files.keys import FLAGS, LIST, LISTS, TABLE, Key
+from brxy.values.converters import BadEntry
 
 __all__ = ["Wrong", "convert", "scalar"]
 
@@ -106,7 +107,8 @@ def _converted(key: Key, given: Any, value: Any) -> Any:
         # A table is an environment, which may have secrets.
         secret = key.is_secret or key.form == TABLE or isinstance(value, list)
         shown = key.name if secret else f"{key.name} {_shown(value)}"
-        raise Wrong(f"bad {shown}: {error}") from None
+        path = error.path if isinstance(error, BadEntry) else ()
+        raise Wrong(f"bad {shown}: {error}", path) from None
 
 
 def _shown(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from brxy.edge.config.fields import FIELDS
-from brxy.edge.config.files.keys import DEFAULTS, EDGE, REQUESTS, ROUTE, Key, spawnKeys
+from brxy.edge.config.files.keys import DEFAULTS, EDGE, GROUP, REQUESTS, ROUTE, Key, spawnKeys
 from brxy.edge.config.files.reader import readConfiguration
 from brxy.program.fields import ACTION, FLAG
 from brxy.spawners.registry import BUILT_IN, findSpawner
@@ -75,7 +75,8 @@ def converters() -> Iterator[tuple[str, Mapping[str, Key], str, Callable[[Any], 
             if name in keys:
                 yield table, keys, name, _converter(option)
         for name, key in REQUESTS.items():
-            if name in keys:
+            # The keys of groups: see L{brxy.test.edge.config.files.test_requests}.
+            if name in keys and key.form != GROUP:
                 yield table, keys, name, key.convert
     for entry in BUILT_IN:
         options = findSpawner(entry.name).options

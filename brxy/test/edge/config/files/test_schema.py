@@ -68,6 +68,7 @@ class SchemaTests(FileTests):
             "list": ["a"],
             "table": {"a": 1},
             "text": 5,
+            "group": {},
         }
         spawns: list[dict[str, Any]] = [
             {

@@ -1,0 +1,5 @@
+"""
+Requests that are answered without an app.
+"""
+
+__all__: list[str] = []
