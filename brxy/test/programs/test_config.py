@@ -4,8 +4,10 @@ Tests of an edge with a configuration file, as a real process.
 
 from __future__ import annotations
 
+import re
 import signal
 
+from brxy.test.support.pages import ROOT
 from brxy.test.support.processes.programs import DEMO, PYTHON, ProgramTests
 
 _APP = f"""
@@ -41,6 +43,34 @@ class ConfigTests(ProgramTests):
         self.assertEqual(bodies["b.example"], bodies["www.b.example"])
         self.assertNotEqual(bodies["a.example"], bodies["b.example"])
         self.assertEqual(bodies["c.example"][0], 404)
+
+    async def test_requests(self) -> None:
+        """
+        The example of routes with paths, headers and a redirect does what the page says.
+        """
+        text = (ROOT / "examples" / "brxy.d" / "shop-api.toml").read_text()
+        [command] = re.findall(r"^command = .*", text, re.MULTILINE)
+        text = text.replace(command, f'command = ["{PYTHON}", "{DEMO}"]')
+        shop = f'[route."shop.example.com"]\n[[route."shop.example.com".spawn]]{_APP}'
+        (self.folder / "brxy.toml").write_text(text + shop)
+        edge = self.edge("--config", "brxy.toml")
+        url = await self.address(edge)
+
+        async def ask(path: str, host: str = "shop.example.com") -> str:
+            answer = await self.get(url, path, host=host)
+            return f"{answer.head}\n{answer.body}"
+
+        for path, seen in (("/", "/"), ("/api/x", "/x"), ("/v2?y", "/?y"), ("/apis", "/apis")):
+            said = await ask(path)
+            self.assertIn(f"\nGET {seen}\nHost: shop.example.com\n", said)
+            own = "Cache-Control: no-store" in said and "X-Frame-Options: DENY" in said
+            self.assertIs(own, path != seen)
+        self.assertRegex(await ask("/x/../api"), "^HTTP/1.1 400 ")
+        self.assertRegex(await ask("/", "shop-api"), "^HTTP/1.1 404 ")
+        moved = await ask("/x?y", "shop.example.net")
+        self.assertRegex(
+            moved, "^HTTP/1.1 301 (?s:.*)\r\nLocation: http://shop.example.com/x\\?y\r"
+        )
 
     async def test_reload(self) -> None:
         """

@@ -4,6 +4,8 @@ Tests of the keys of a route that are about its requests.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.task import Clock
 
 from brxy.edge.config.fields import FIELDS
@@ -35,7 +37,7 @@ class RequestKeyTests(FileTests):
         @return: the routes of a file that have settings for their requests.
         """
         configuration = readConfiguration(self.write(text))
-        given = {each.name: [] if each.repeatable else None for each in FIELDS}
+        given: dict[str, Any] = {each.name: [] if each.repeatable else None for each in FIELDS}
         loaded = loadFiles(given, configuration, Clock())
         assert loaded.settings is not None, loaded.faults
         return [*loaded.settings.routed]

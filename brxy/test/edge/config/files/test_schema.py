@@ -52,7 +52,11 @@ class SchemaTests(FileTests):
         """
         The examples match it, and name it.
         """
-        for path in ("examples/brxy.toml", "examples/brxy.d/blog.toml"):
+        for path in (
+            "examples/brxy.toml",
+            "examples/brxy.d/blog.toml",
+            "examples/brxy.d/shop-api.toml",
+        ):
             text = (ROOT / path).read_text()
             self.assertEqual(self.wrong(text), [], path)
             named = (ROOT / path).parent / text.split()[1]
