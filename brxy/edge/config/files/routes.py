@@ -52,16 +52,16 @@ class RouteReader:
     ) -> FileRoute:
         values, texts = readTable(file, path, table, ROUTE, "route", ("spawn", "host"))
         name = named.name
-        settings = self._settingsOf(file, path, values, name)
+        settings = self._settingsOf(file, path, table, values, name)
         spawns = table.get("spawn", [])
         if not isinstance(spawns, list):
             file.fault((*path, "spawn"), "spawn needs to be an array of tables, [[...spawn]]")
             spawns = []
         elif settings.redirect is not None and spawns:
             file.fault(
-                (*path, "redirect"), "a route with redirect starts nothing: it has no spawn"
+                (*path, "spawn", 0), "a route with redirect starts nothing: it has no spawn"
             )
-        elif settings.redirect is None and named.hosts and not spawns:
+        elif "redirect" not in table and named.hosts and not spawns:
             file.fault(path, f"the route {', '.join(named.hosts)} has no spawn")
         frontends = values.get("tcp", [])
         if frontends and (name.startswith("*")):
@@ -82,7 +82,12 @@ class RouteReader:
         )
 
     def _settingsOf(
-        self, file: TomlFile, path: _Path, values: Mapping[str, Any], name: str
+        self,
+        file: TomlFile,
+        path: _Path,
+        table: Mapping[str, Any],
+        values: Mapping[str, Any],
+        name: str,
     ) -> RouteSettings:
         own = {key: values[key] for key in values if key in REQUESTS}
         if "paths" in own and name.startswith("*"):
@@ -92,9 +97,9 @@ class RouteReader:
             )
         elif "paths" in own and not own["paths"]:
             file.fault((*path, "paths"), "paths is empty: leave it out for all paths")
-        elif own.get("strip-prefix") and "paths" not in own:
+        elif own.get("strip-prefix") and "paths" not in table:
             file.fault((*path, "strip-prefix"), "strip-prefix needs paths")
-        if "redirect-code" in own and "redirect" not in own:
+        if "redirect-code" in own and "redirect" not in table:
             file.fault((*path, "redirect-code"), "redirect-code needs redirect")
         found = {**self._settings, **own}
         return RouteSettings(**{key.replace("-", "_"): found[key] for key in found})

@@ -128,7 +128,7 @@ class RequestKeyTests(FileTests):
         [found] = self.routed('[route."a"]\nredirect = "b"\nredirect-code = 301\n')
         self.assertEqual(found.settings.redirect, redirection("b"))
         self.assertEqual(found.settings.redirect_code, 301)
-        self.check('redirect = "b"\n', "2: a route with redirect starts nothing: it has no spawn")
+        self.check('redirect = "b"\n', "3: a route with redirect starts nothing: it has no spawn")
         self.check("redirect-code = 301\n", "2: redirect-code needs redirect")
         for text in ("", "b c", "{path}", "ftp://b", "https://", "//b", "b/c", "https://u@b/"):
             faults = self.faults(f'[route."a"]\nredirect = "{text}"\n')
