@@ -40,7 +40,7 @@ from brxy.edge.nodeports import NodePorts
 from brxy.edge.ports import ClientPorts
 from brxy.edge.records.records import Records
 from brxy.edge.reload.reloader import Reader, Reloader, Running
-from brxy.edge.routing.holdtimes import holdTimeouts
+from brxy.edge.routing.holdtimes import HoldTimes
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
@@ -174,7 +174,7 @@ def _makeBroker(settings: EdgeSettings) -> Broker[Exchange, Any]:
         settings.hold_timeout,
         max_held_total=limits.held_total,
         max_held_per_address=limits.max_held_per_address,
-        own_timeouts=holdTimeouts(settings.routed, settings.default_route),
+        own_timeouts=HoldTimes(settings.default_route, settings.routed).find,
     )
 
 

@@ -14,7 +14,7 @@ from brxy.edge.config.served import namedRoutes
 from brxy.edge.config.settings import EdgeSettings, Spawn, Spawning
 from brxy.edge.reload.changes import Changes, differences, merged
 from brxy.edge.routes import RouteTable
-from brxy.edge.routing.holdtimes import holdTimeouts
+from brxy.edge.routing.holdtimes import HoldTimes
 from brxy.edge.routing.router import RequestRouter
 from brxy.scaler.rolls import OnChange
 from brxy.scaler.rules import Rulebook
@@ -32,7 +32,7 @@ class Plan:
     @ivar book: the limits of instances.
     @ivar routes: which routes are served.
     @ivar router: finds the routes of requests.
-    @ivar hold_timeouts: see L{holdTimeouts}.
+    @ivar hold_times: how long clients of a route are held.
     @ivar slots: of an instance, at most.
     @ivar spawnings: how instances are started, by the names of the spawns.
     """
@@ -42,7 +42,7 @@ class Plan:
     book: Rulebook
     routes: RouteTable
     router: RequestRouter
-    hold_timeouts: Callable[[str], float | None] | None
+    hold_times: HoldTimes
     slots: int
     spawnings: Mapping[str, Spawning]
 
@@ -80,12 +80,12 @@ def makePlan(
     for route in namedRoutes(settings):
         book.name(route)
         yield
-    router = RequestRouter(routes)
+    router, hold_times = RequestRouter(routes), HoldTimes(default)
     for routed in settings.routed:
         router.add(routed)
+        hold_times.add(routed)
         yield
-    hold_timeouts = holdTimeouts(settings.routed, default)
-    return Plan(changes, settings, book, routes, router, hold_timeouts, slots, spawnings)
+    return Plan(changes, settings, book, routes, router, hold_times, slots, spawnings)
 
 
 def _compare(before: EdgeSettings, after: EdgeSettings) -> Generator[None, None, Changes]:

@@ -233,7 +233,7 @@ class Reloader:
             limits.held_total,
             settings.hold_timeout,
             self._reactor.seconds(),
-            plan.hold_timeouts,
+            plan.hold_times.find,
         )
         running.dispatch.deadlineChanged()
         running.access.allow(settings.allowed)

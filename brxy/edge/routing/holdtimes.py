@@ -10,32 +10,44 @@ from functools import lru_cache
 from brxy.edge.routing.settings import RoutedHosts
 from brxy.values.routepattern import canonical
 
-__all__ = ["holdTimeouts"]
+__all__ = ["HoldTimes"]
 
 # Routes that are remembered, with their times.
 _REMEMBERED = 1024
 
 
-def holdTimeouts(
-    routes: Iterable[RoutedHosts], default: str
-) -> Callable[[str], float | None] | None:
+class HoldTimes:
     """
-    Find the hold timeouts of routes.
-
-    @param default: the route of all addresses and C{localhost}.
-    @return: returns the time of a route in seconds, or L{None} for the time of all; L{None} if no
-        route has its own.
+    The hold timeouts of routes.
     """
-    times = {
-        canonical(each.name, default): each.settings.hold_timeout
-        for each in routes
-        if each.settings.hold_timeout is not None
-    }
 
-    def find(route: str) -> float | None:
-        return next((times[key] for key in _keys(route) if key in times), None)
+    def __init__(self, default: str, routes: Iterable[RoutedHosts] = ()) -> None:
+        """
+        @param default: the route of all addresses and C{localhost}.
+        """
+        self._default = default
+        self._times: dict[str, float] = {}
+        for each in routes:
+            self.add(each)
 
-    return lru_cache(_REMEMBERED)(find) if times else None
+    def add(self, routed: RoutedHosts) -> None:
+        """
+        Add a route.
+        """
+        timeout = routed.settings.hold_timeout
+        if timeout is not None:
+            self._times[canonical(routed.name, self._default)] = timeout
+
+    @property
+    def find(self) -> Callable[[str], float | None] | None:
+        """
+        Returns the time of a route in seconds, or L{None} for that of all; L{None} if no route
+        has its own.
+        """
+        return lru_cache(_REMEMBERED)(self._find) if self._times else None
+
+    def _find(self, route: str) -> float | None:
+        return next((self._times[key] for key in _keys(route) if key in self._times), None)
 
 
 def _keys(route: str) -> Iterator[str]:

@@ -3,7 +3,7 @@ Matches the paths of requests with prefixes.
 
 A prefix matches the bytes of a path as the client sent them, in whole segments.  Apps may read
 the same bytes in other ways: decode C{%2f}, join C{//}, drop C{;...}, or go up at C{..}.  A
-path that would then belong to another route is ambiguous, see L{reading}.
+path that would then belong to another route is ambiguous, see L{readings}.
 
 Pure: bytes in, bytes and truths out.
 """
@@ -14,13 +14,14 @@ import re
 from urllib.parse import unquote_to_bytes
 
 __all__ = [
+    "MOST",
     "hasDotSegment",
-    "hasEmptyStart",
     "isPlain",
+    "joined",
     "matches",
     "pathOf",
     "pathPrefix",
-    "reading",
+    "readings",
 ]
 
 _SEGMENT = r"/[A-Za-z0-9_~@:!$&'()*+,=-][A-Za-z0-9._~@:!$&'()*+,=-]*"
@@ -30,7 +31,13 @@ _PREFIX = re.compile(f"(?:{_SEGMENT})+")
 # Every app reads these alike: no segment is empty or begins with a dot, and nothing is encoded.
 _PLAIN = re.compile(rf"(?:{_SEGMENT})*/?".encode("ascii"))
 
-_SLASHES = re.compile(rb"[/\\]+")
+_SLASHES = re.compile(rb"//+")
+
+_PARAMETERS = re.compile(rb";[^/]*")
+
+#: A path that can be read in more ways than this is ambiguous.  Those of the most usual
+#: characters can be read in at most six.
+MOST = 16
 
 
 def pathPrefix(text: str) -> bytes:
@@ -72,32 +79,42 @@ def isPlain(path: bytes) -> bool:
     return _PLAIN.fullmatch(path) is not None
 
 
-def _decoded(path: bytes) -> bytes:
-    # Some apps decode what a server in front of them has decoded already.
-    return unquote_to_bytes(unquote_to_bytes(path))
+def readings(path: bytes) -> set[bytes]:
+    """
+    The ways in which apps and servers read a path: they decode it, up to twice, read a backslash
+    as a slash, and leave out parameters, each of them or not, in any order.
+
+    @return: with empty segments, which most join; empty if there are more than L{MOST}.
+    """
+    found = {path}
+    for last in (False, False, True):
+        for step in (_withSlashes, _withoutParameters):
+            found |= {step(each) for each in found}
+        if not last:
+            # Some apps decode what a server in front of them has decoded already.
+            found |= {unquote_to_bytes(each) for each in found}
+        if len(found) > MOST:
+            return set()
+    return found
 
 
-def _segments(path: bytes) -> list[bytes]:
-    return [each.partition(b";")[0] for each in re.split(rb"[/\\]", _decoded(path))]
+def _withSlashes(path: bytes) -> bytes:
+    return path.replace(b"\\", b"/")
+
+
+def _withoutParameters(path: bytes) -> bytes:
+    return _PARAMETERS.sub(b"", path)
 
 
 def hasDotSegment(path: bytes) -> bool:
     """
-    Whether a path has a segment C{.} or C{..}, in any spelling.
+    Whether a path has a segment C{.} or C{..}.
     """
-    return any(each in (b".", b"..") for each in _segments(path))
+    return b"." in path and not {b".", b".."}.isdisjoint(path.split(b"/"))
 
 
-def hasEmptyStart(path: bytes, prefix: bytes) -> bool:
+def joined(path: bytes) -> bytes:
     """
-    Whether a path begins with C{//} without a prefix that matches it, in any spelling.
+    A path without empty segments.
     """
-    return b"/".join(_segments(path[len(prefix) :])).startswith(b"//")
-
-
-def reading(path: bytes) -> bytes:
-    """
-    A path without dot segments as the app reads it that decodes and leaves out the most.  If a
-    prefix matches in any reading, it matches in this one.
-    """
-    return _SLASHES.sub(b"/", b"/".join(_segments(path)))
+    return _SLASHES.sub(b"/", path)

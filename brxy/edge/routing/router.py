@@ -9,14 +9,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from brxy.edge.routing.handling import Handling
-from brxy.edge.routing.paths import (
-    hasDotSegment,
-    hasEmptyStart,
-    isPlain,
-    matches,
-    pathOf,
-    reading,
-)
+from brxy.edge.routing.paths import hasDotSegment, isPlain, joined, matches, pathOf, readings
 from brxy.edge.routing.settings import RoutedHosts
 from brxy.errors import BadRequest
 from brxy.http.messages import RequestHead
@@ -155,7 +148,15 @@ def _checkReadings(handlings: Iterable[Handling], path: bytes, found: Handling |
 
     @param found: what its bytes match.
     """
-    same = not hasDotSegment(path) and _match(handlings, reading(path)) is found
-    # What is left would look like the address of another site.
-    if not same or found is not None and found.strips and hasEmptyStart(path, found.prefix):
+    ways = readings(path)
+    if (
+        not ways
+        or any(
+            hasDotSegment(way)
+            or _match(handlings, joined(way)) is not found
+            # What is left would look like the address of another site.
+            or (found is not None and found.strips and way[len(found.prefix) :].startswith(b"//"))
+            for way in ways
+        )
+    ):
         raise BadRequest(400, "ambiguous path")

@@ -44,6 +44,29 @@ class AliasTests(SynchronousTestCase):
         ):
             self.assertEqual(routes.route(host), route, host)
 
+    def test_names(self) -> None:
+        """
+        The name of a route may be no host; then it has the route of a host that is not named.
+        """
+        aliases = {"api": "", "web": "", "a": "web", "*.a": "web"}
+        for default_for_all, other in ((False, None), (True, "default")):
+            routes = RouteTable(
+                (), ["api", "web", "default"], "default", default_for_all, lambda _: False, aliases
+            )
+            for host, route in (("api", other), ("web", other), ("a", "web"), ("b.a", "web")):
+                self.assertEqual(routes.route(host), route, host)
+            for name, leads in (("a", True), ("*.a", True), ("api", False), ("default", True)):
+                self.assertIs(routes.leads(name), leads, name)
+            self.assertTrue(routes.serves("api") and routes.serves("web"))
+
+    def test_all(self) -> None:
+        """
+        All hosts that have no other route may lead to one.
+        """
+        routes = RouteTable((), ["web", "b"], "default", False, lambda _: False, {"*": "web"})
+        for host, route in (("a", "web"), ("x.y", "web"), ("b", "b"), ("127.0.0.1", "web")):
+            self.assertEqual(routes.route(host), route, host)
+
 
 class PatternTests(SynchronousTestCase):
     """

@@ -7,12 +7,13 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.routing.paths import (
+    MOST,
     hasDotSegment,
-    hasEmptyStart,
     isPlain,
+    joined,
     matches,
     pathPrefix,
-    reading,
+    readings,
 )
 
 
@@ -60,7 +61,7 @@ class ReadingTests(SynchronousTestCase):
         """
         for path in (b"/", b"/a", b"/a/", b"/a/b.html", b"/a-b/c_d/~e/@f/1,2=3"):
             self.assertTrue(isPlain(path), path)
-            self.assertEqual(reading(path), path)
+            self.assertEqual(readings(path), {path})
         for path in (b"//", b"/a//b", b"/.", b"/.x", b"/a%62", b"/a;b", b"/a\\b", b"*", b"/a|b"):
             self.assertFalse(isPlain(path), path)
 
@@ -68,31 +69,38 @@ class ReadingTests(SynchronousTestCase):
         """
         Segments that go up or stay are found in each spelling.
         """
+
+        def found(path: bytes) -> bool:
+            return any(hasDotSegment(each) for each in readings(path))
+
         for path in (
             *(b"/..", b"/a/../b", b"/a/./b", b"/a/..", b"/%2e%2e/b", b"/.%2E/b", b"/%252e%252e/b"),
             *(b"/a/..;/b", b"/a/..;x=1/b", b"/a/..%2fb", b"/a/..%5cb", b"/a\\..\\b", b"/%2e;/b"),
-            *(b"/a/..%3bx/b", b"/a%2f..%2fb", b"/a/..%252fb"),
+            *(b"/a/..%3bx/b", b"/a%2f..%2fb", b"/a/..%252fb", b"/a/.;x;y/b", b"/a/..;x%2f/b"),
         ):
-            self.assertTrue(hasDotSegment(path), path)
+            self.assertTrue(found(path), path)
         for path in (b"/...", b"/.well-known/x", b"/a..b", b"/..a", b"/a;../b", b"/a%2fb"):
-            self.assertFalse(hasDotSegment(path), path)
+            self.assertFalse(found(path), path)
 
-    def test_reading(self) -> None:
+    def test_readings(self) -> None:
         """
-        An app may decode, leave out parameters, and join slashes.
+        An app may decode, leave out parameters, and join slashes, in any order.
         """
         for path, read in (
             *((b"//admin", b"/admin"), (b"/%61dmin", b"/admin"), (b"/admin;x=1/y", b"/admin/y")),
             *((b"/a%2fadmin", b"/a/admin"), (b"/a\\admin", b"/a/admin"), (b"/;/admin", b"/admin")),
             *((b"/%2561dmin", b"/admin"), (b"/a%252fb", b"/a/b"), (b"/%5cadmin", b"/admin")),
+            # Decoded once, parameters, decoded again; and parameters first.
+            *((b"/%3b%252fx/admin", b"/admin"), (b"/a;%2fb/%61", b"/a/a")),
         ):
-            self.assertEqual(reading(path), read, path)
+            self.assertIn(read, {joined(each) for each in readings(path)}, path)
 
-    def test_emptyStart(self) -> None:
+    def test_many(self) -> None:
         """
-        Without its prefix a path must not begin as the address of another site does.
+        The number of readings is bounded, and usual ones are few.
         """
-        for path in (b"/a//b", b"/a/%2fb", b"/a/\\b", b"/a%2f/b", b"/a/;/b", b"/a/%5cb"):
-            self.assertTrue(hasEmptyStart(path, b"/a"), path)
-        for path in (b"/a", b"/a/", b"/a/b//c", b"/a/b"):
-            self.assertFalse(hasEmptyStart(path, b"/a"), path)
+        for path in (b"/a%2Fb", b"/a;b=c/d", b"/a%20b;v=1/%C3%A9", b"/a%25b", b"/a//b"):
+            self.assertTrue(0 < len(readings(path)) <= 6, path)
+        for path in (b"/%5c;%5c%3b%255c%253bx" * 50, b"/\\;a%5c;%2f%253b" * 500):
+            self.assertTrue(len(readings(path)) <= MOST)
+        self.assertEqual(readings(b"/\\;a%5c;%2f%253bx/%255c;/a;\\%5c%253b"), set())

@@ -4,11 +4,16 @@ Tests for L{brxy.edge.routing.router}.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import posixpath
+import random
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from urllib.parse import unquote_to_bytes
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.routes import RouteTable
+from brxy.edge.routing.paths import matches
 from brxy.edge.routing.router import RequestRouter
 from brxy.edge.routing.settings import RoutedHosts, RouteSettings
 from brxy.errors import BadRequest
@@ -32,6 +37,28 @@ def routed(
     A route with paths.
     """
     return RoutedHosts(name, hosts, RouteSettings(paths=paths, strip_prefix=strips))
+
+
+#: What apps and servers do with paths, each of them or not, and in any order.
+STEPS: Sequence[Callable[[bytes], bytes]] = (
+    unquote_to_bytes,
+    lambda path: path.replace(b"\\", b"/"),
+    lambda path: re.sub(rb";[^/]*", b"", path),
+    lambda path: re.sub(rb"//+", b"/", path),
+    lambda path: posixpath.normpath(path.decode("latin-1")).encode("latin-1"),
+)
+
+
+def reading(path: bytes, choices: random.Random) -> bytes:
+    """
+    One way to read a path, with at most two times of decoding.
+    """
+    decoded = 0
+    for step in choices.choices(STEPS, k=6):
+        decoded += step is unquote_to_bytes
+        if step is not unquote_to_bytes or decoded <= 2:
+            path = step(path)
+    return re.sub(rb"//+", b"/", path)
 
 
 class RouterTests(SynchronousTestCase):
@@ -169,6 +196,36 @@ class RouterTests(SynchronousTestCase):
                 **{"a/x?/../admin": "a", "a/?//admin": "a"},
             }
         )
+
+    def test_everyReading(self) -> None:
+        """
+        However an app reads a path that is passed on, it belongs to the same route.
+        """
+        prefixes = [b"/a", b"/a/b", b"/ab", b"/b"]
+        names = [prefix.decode().replace("/", "x") for prefix in prefixes]
+        self.make(
+            [routed(name, ["h"], [each]) for name, each in zip(names, prefixes, strict=True)],
+            ["h"],
+        )
+        pieces = ["/", "//", "/a", "/b", "/ab", "a", "b", ";x", "%2f", "%5c", "\\", "%61", "%2562"]
+        pieces += ["/.", "/..", "%2e", ".", "%3b", "%252f"]
+        passed = 0
+        choices = random.Random(1)
+        for _ in range(6000):
+            path = "/" + "".join(choices.choices(pieces, k=choices.randrange(1, 7)))
+            try:
+                found = self.find(f"h{path}")
+            except BadRequest:
+                continue
+            passed += 1
+            for _ in range(20):
+                read = reading(path.encode(), choices)
+                best = max(
+                    (each for each in prefixes if matches(each, read)), key=len, default=b""
+                )
+                expected = names[prefixes.index(best)] if best else "h"
+                self.assertEqual(found, expected, (path, read))
+        self.assertGreater(passed, 1000)
 
     def test_stripped(self) -> None:
         """
