@@ -130,6 +130,8 @@ class RouteTable:
         C{""} if it is only the name of a route.
         """
         found = self._aliases.get(host)
+        if found is None and isAddressOrLocalhost(host):
+            found = self._aliases.get("localhost")
         rest = host
         while found is None and rest:
             # From the longest pattern to the shortest.

@@ -167,8 +167,8 @@ class Headers:
 
 class FieldEditor:
     """
-    Changes the field lines of messages.  Most of a route's messages have lines that were changed
-    before, so what became of them is remembered.
+    Changes the field lines of messages.  Most messages have lines that were changed before, so
+    what became of them is remembered, for all routes together.
 
     @ivar own: the lines for answers of the edge's own.
     """
@@ -180,14 +180,12 @@ class FieldEditor:
         self._fields: list[Field] = [(name.lower(), name, value) for name, value in lines]
         self._added = _joined(lines)
         self.own = _joined([each for each in lines if _normal(each[0]) not in _OF_ANSWERS])
-        self._remembered = lru_cache(REMEMBERED)(self._changed)
-        self._responses = lru_cache(REMEMBERED)(self._changedResponse)
 
     def lines(self, lines: bytes) -> bytes:
         """
         @return: field lines with the changes.
         """
-        return (self._remembered if len(lines) <= SHORT else self._changed)(lines)
+        return (_remembered if len(lines) <= SHORT else _changed)(self, lines)
 
     def response(self, head: ResponseHead) -> ResponseHead:
         """
@@ -195,9 +193,12 @@ class FieldEditor:
         """
         # The heads of short responses are remembered, each as one object.
         short = len(head.passed) <= SHORT
-        return (self._responses if short else self._changedResponse)(head)
+        return (_rememberedResponse if short else _changedResponse)(self, head)
 
-    def _changed(self, lines: bytes) -> bytes:
+    def changed(self, lines: bytes) -> bytes:
+        """
+        See L{lines}; nothing is remembered.
+        """
         if not self._dropped:
             return lines + self._added
         kept = [
@@ -207,7 +208,10 @@ class FieldEditor:
         ]
         return b"".join((*kept, self._added))
 
-    def _changedResponse(self, head: ResponseHead) -> ResponseHead:
+    def changedResponse(self, head: ResponseHead) -> ResponseHead:
+        """
+        See L{response}; nothing is remembered.
+        """
         kept = [field for field in head.fields if _normal(field[0]) not in self._dropped]
         own = {lower for lower, _, _ in self._fields}
         return evolve(
@@ -215,9 +219,14 @@ class FieldEditor:
             fields=[*kept, *self._fields],
             # What the app reserves for this hop are its own fields.
             options=tuple(each for each in head.options if each not in own),
-            passed=self._changed(head.passed),
+            passed=self.changed(head.passed),
             usual=b"",
         )
+
+
+_changed, _changedResponse = FieldEditor.changed, FieldEditor.changedResponse
+_remembered = lru_cache(REMEMBERED)(_changed)
+_rememberedResponse = lru_cache(REMEMBERED)(_changedResponse)
 
 
 def _joined(lines: _Lines) -> bytes:

@@ -59,6 +59,15 @@ class AliasTests(SynchronousTestCase):
                 self.assertIs(routes.leads(name), leads, name)
             self.assertTrue(routes.serves("api") and routes.serves("web"))
 
+    def test_localhost(self) -> None:
+        """
+        C{localhost} may lead to another route, and with it all addresses.
+        """
+        aliases = {"localhost": "web", "10.0.0.1": "b"}
+        routes = RouteTable((), ["web", "b"], "default", False, lambda _: False, aliases)
+        for host, route in (("localhost", "web"), ("127.0.0.1", "web"), ("10.0.0.1", "b")):
+            self.assertEqual(routes.route(host), route, host)
+
     def test_all(self) -> None:
         """
         All hosts that have no other route may lead to one.

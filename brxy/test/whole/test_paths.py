@@ -7,8 +7,10 @@ from __future__ import annotations
 from brxy.edge.routing.settings import RoutedHosts, RouteSettings
 from brxy.test.support.loopback.edges import EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
-from brxy.test.support.loopback.peers import answer, webApp
+from brxy.test.support.loopback.peers import App, Message, Peer, answer, webApp
 from brxy.test.support.loopback.spawning import NodeSpawner
+
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n"
 
 
 def get(target: bytes, fields: bytes = b"") -> bytes:
@@ -24,11 +26,12 @@ class PathTests(EdgeTests):
     Tests of one host, some paths of which belong to other routes.
     """
 
-    def launchAll(self) -> None:
+    def launchAll(self, **apps: App) -> None:
         """
         Start an edge with the routes C{shop}, C{api} and C{admin}.
         """
-        self.apps = {name: webApp(answer(name.encode())) for name in ("shop", "api", "admin")}
+        usual = {name: webApp(answer(name.encode())) for name in ("shop", "api", "admin")}
+        self.apps = {**usual, **apps}
         self.spawner = self.launch(
             self.apps,
             aliases={"api": "", "admin": ""},
@@ -77,6 +80,20 @@ class PathTests(EdgeTests):
         last = self.apps["api"].requests[-1]
         self.assertEqual(last.values(b"x-forwarded-prefix"), [b"/api"])
         self.assertNotIn(b"evil", b"".join(value for _, value in last.fields))
+
+    async def test_upgrade(self) -> None:
+        """
+        A connection that is upgraded belongs to the app of its path.
+        """
+
+        async def respond(request: Message, peer: Peer) -> None:
+            peer.write(SWITCH + request.target)
+
+        self.launchAll(api=webApp(respond))
+        peer = await self.connect()
+        peer.write(get(b"/api/ws", b"Upgrade: echo\r\nConnection: Upgrade\r\n"))
+        self.assertIn(b" 101 ", await peer.takeThrough(b"\r\n\r\n"))
+        self.assertEqual(await peer.take(3), b"/ws")
 
     async def test_hostile(self) -> None:
         """

@@ -64,7 +64,9 @@ class RouteReader:
         elif "redirect" not in table and named.hosts and not spawns:
             file.fault(path, f"the route {', '.join(named.hosts)} has no spawn")
         frontends = values.get("tcp", [])
-        if frontends and (name.startswith("*")):
+        if frontends and "redirect" in table:
+            file.fault((*path, "tcp"), "a route with redirect starts nothing: it has no tcp")
+        elif frontends and name.startswith("*"):
             file.fault((*path, "tcp"), "tcp needs a route with one name, no pattern")
         own = {key: texts[key] for key in texts if key != "tcp" and key not in REQUESTS}
         common = {**self._defaults, **own}
