@@ -139,7 +139,10 @@ def _requests(
     """
     L{differences} of what becomes of the requests of routes.
     """
-    old, new = ({each.name: each for each in some.routed} for some in (before, after))
+    old = {each.name: each for each in before.routed}
+    yield "", "", None
+    new = {each.name: each for each in after.routed}
+    yield "", "", None
     for name in {**old, **new}:
         then, now = (some.get(name) or RoutedHosts(name, ()) for some in (old, new))
         if then.hosts != now.hosts and then.hosts and now.hosts:

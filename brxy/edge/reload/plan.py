@@ -57,6 +57,7 @@ def makePlan(
     @return: a generator that yields after each step, and returns the plan.
     """
     changes = yield from _compare(before, after)
+    yield
     known = {each.rule.name: each for each in before.spawns}
     spawns: list[Spawn] = []
     for each in after.spawns:
@@ -89,15 +90,15 @@ def makePlan(
 
 
 def _compare(before: EdgeSettings, after: EdgeSettings) -> Generator[None, None, Changes]:
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}
     replaced: dict[str, OnChange] = {}
     for field, name, on_change in differences(before, after):
         if on_change is not None:
             replaced[name] = on_change
         elif field:
-            found.setdefault(field, []).append(name)
+            found.setdefault(field, {})[name] = None
         yield
-    lists: dict[str, Any] = {field: tuple(dict.fromkeys(names)) for field, names in found.items()}
+    lists: dict[str, Any] = {field: tuple(names) for field, names in found.items()}
     return Changes(replaced=replaced, **lists)
 
 
