@@ -7,13 +7,23 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.config.files.keys import DEFAULTS, EDGE
+from brxy.edge.config.files.keys import DEFAULTS, EDGE, ROUTE
+from brxy.edge.config.files.kinds import Kinds
 from brxy.edge.config.files.loading import checkFile
-from brxy.spawners.registry import BUILT_IN
+from brxy.spawners.registry import BUILT_IN, findSpawner
 from brxy.test.support.pages import ROOT, readPage
+
+# A cluster whose API is not reached.
+_KUBECONFIG = """\
+current-context: a
+clusters: [{name: a, cluster: {server: "http://127.0.0.1:9"}}]
+contexts: [{name: a, context: {cluster: a, user: a}}]
+users: [{name: a, user: {}}]
+"""
 
 
 class ConfigDocTests(SynchronousTestCase):
@@ -45,6 +55,39 @@ class ConfigDocTests(SynchronousTestCase):
         Path("brxy.toml").write_text(re.sub(r"^    ", "", text, flags=re.MULTILINE))
         said = ["brxy-edge: brxy.toml can't be used:", *checkFile("brxy.toml")]
         self.assertEqual(output.split(), " ".join(said).split())
+
+    def test_migrating(self) -> None:
+        """
+        The examples for readers who come from other software have no faults, and spawn what
+        their section names.
+        """
+        page = readPage("migrating")
+        found = re.findall(r"code-block:: toml\n\n((?:    .*\n|\n)+)", page)
+        self.assertEqual(len(found), 4)
+        cluster = Path(self.mktemp())
+        cluster.write_text(_KUBECONFIG)
+        with patch.dict(os.environ, KUBECONFIG=str(cluster)):
+            for text in found:
+                file = Path(self.mktemp())
+                file.write_text(re.sub(r"^    ", "", text, flags=re.MULTILINE))
+                self.assertEqual(checkFile(str(file)), [])
+
+    def test_migratingNames(self) -> None:
+        """
+        What its tables name on the right are keys, options and commands of brxy.
+        """
+        page = readPage("migrating")
+        kinds = Kinds()
+        keys = {*EDGE, *DEFAULTS, *ROUTE, "env", "kind", "command"}
+        for each in BUILT_IN:
+            keys.update(kinds.keys(findSpawner(each.name)))
+        rows = re.findall(
+            r"^   \* - .*\n(?:       .*\n)*     - (.*\n(?:       .*\n)*)", page, re.M
+        )
+        self.assertGreater(len(rows), 20)
+        for row in rows:
+            for name in re.findall(r"``([a-z]+(?:-[a-z]+)*)``", row):
+                self.assertIn(name, keys)
 
     def test_keys(self) -> None:
         """
