@@ -5,17 +5,27 @@ The cluster of the tests, our Pods and our manifests, as C{kubectl} sees them.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from twisted.trial.unittest import SkipTest
 
 import brxy
 from brxy.edge.config.options import Options
 from brxy.spawners.kubernetes.pod import TICKET
 from brxy.test.support.kubernetes.store import APIError
 from brxy.test.support.kubernetes.tests import ClusterTests, checkModel
-from brxy.test.support.processes.programs import ANYWHERE, TWISTD, Program, ProgramTests
+from brxy.test.support.processes.programs import (
+    ANYWHERE,
+    PYTHON,
+    TWISTD,
+    Program,
+    ProgramTests,
+)
 
 __all__ = ["KubectlTests", "ManifestTests"]
 
@@ -28,9 +38,10 @@ _NO_KUBECTL = "needs kubectl: apt install kubernetes-client"
 _NO_MANIFESTS = "needs a checkout of brxy: git clone it"
 
 
-def manifests(variant: str) -> list[dict[str, Any]]:
+def manifests(variant: str | Path) -> list[dict[str, Any]]:
     """
-    @return: all objects of a kustomization, as C{kubectl} builds it.
+    @param variant: the folder of a kustomization, relative to those that are deployed.
+    @return: all its objects, as C{kubectl} builds it.
     """
     import yaml
 
@@ -39,7 +50,37 @@ def manifests(variant: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(done.stdout))
 
 
-def edgeOf(variant: str) -> tuple[list[str], dict[str, Any]]:
+def knowsComponents() -> bool:
+    """
+    @return: whether this C{kubectl} knows components of kustomizations.
+    """
+    command = ["kubectl", "version", "--client", "--output=json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return int(json.loads(done.stdout)["clientVersion"]["minor"].rstrip("+")) >= 21
+
+
+def _replaced(text: str, parts: Mapping[str, str]) -> str:
+    for old, new in parts.items():
+        text = text.replace(old, new)
+    return text
+
+
+def monitored(folder: Path, variant: str) -> Path:
+    """
+    @return: a folder in this one, with a kustomization that has the component for Prometheus.
+    """
+    if not knowsComponents():
+        raise SkipTest("needs kubectl 1.21 or newer")
+    made = folder / variant
+    made.mkdir()
+    there = os.path.relpath(_MANIFESTS, made)
+    (made / "kustomization.yaml").write_text(
+        f"resources: [{there}/{variant}]\ncomponents: [{there}/monitoring]\n"
+    )
+    return made
+
+
+def edgeOf(variant: str | Path) -> tuple[list[str], dict[str, Any]]:
     """
     @return: the arguments and the container of its edge.
     """
@@ -138,8 +179,42 @@ class KubectlTests(ClusterTests, ProgramTests):
             self.assertEqual(said.count("created (dry run)"), 8, said)
             self.assertEqual(len(manifests(variant)), 8)
 
+    async def test_scraped(self) -> None:
+        """
+        An edge with the arguments of the component gives its metrics to a client that trusts
+        its authority and brings the token, and to no other.
+        """
+        made = monitored(self.folder, "base")
+        for command in (("init",), ("issue", "brxy-edge", "--for", "clients")):
+            action, *names = command
+            pki = self.start(PYTHON, "-m", "brxy.pki", action, "pki", *names)
+            self.assertEqual(await self.ended(pki), 0, pki.err)
+        (self.folder / "token").write_text("secret\n")
+        places = {
+            "--port=8080": f"--port={ANYWHERE}",
+            "/var/lib/brxy": "state",
+            "tls:9900": f"tls:{ANYWHERE}",
+            "/etc/brxy/admin/token": "token",
+            "/etc/brxy/certs": "pki/clients",
+        }
+        arguments = [_replaced(each, places) for each in edgeOf(made)[0]]
+        environ = {"KUBECONFIG": self.kubeconfig, "HOME": str(self.folder)}
+        edge = self.start(PYTHON, "-m", "brxy.ctl", *arguments, **environ)
+        port = (await self.said(edge, r"https://127\.0\.0\.1:(\d+)"))[1]
+        curl = ("curl", "-sS", "--resolve", f"brxy-edge:{port}:127.0.0.1", "-H")
+        where = f"https://brxy-edge:{port}/metrics"
+        token = "Authorization: Bearer secret"
+        trusted = self.start(*curl, token, "--cacert", "pki/ca.pem", where)
+        self.assertEqual(await self.ended(trusted), 0, trusted.err)
+        self.assertIn("brxy_build_info{", trusted.out)
+        stranger = self.start(*curl, "X: y", "--cacert", "pki/ca.pem", where)
+        await self.ended(stranger)
+        self.assertNotIn("brxy_", stranger.out)
+        untrusting = self.start(*curl, token, where)
+        self.assertEqual(await self.ended(untrusting), 60, untrusting.err)
+
     if not _MANIFESTS.exists():
-        test_apply.skip = _NO_MANIFESTS  # type: ignore[attr-defined]
+        test_apply.skip = test_scraped.skip = _NO_MANIFESTS  # type: ignore[attr-defined]
 
 
 class ManifestTests(ClusterTests):
@@ -178,6 +253,32 @@ class ManifestTests(ClusterTests):
             self.assertEqual(ports, {"http", "nodes"} if dials else {"http"})
             (service,) = (each for each in manifests(variant) if each["kind"] == "Service")
             self.assertEqual({each["targetPort"] for each in service["spec"]["ports"]}, ports)
+
+    def test_monitoring(self) -> None:
+        """
+        With the component, the arguments and the objects are those of the variant and a few
+        more. The ServiceMonitor finds the Service, and Prometheus reaches its port.
+        """
+        for variant in _VARIANTS:
+            folder = monitored(self.folder, variant)
+            added = [each for each in manifests(folder) if each not in manifests(variant)]
+            kinds = {each["kind"]: each for each in added}
+            self.assertEqual(
+                set(kinds), {"Deployment", "NetworkPolicy", "Service", "ServiceMonitor"}
+            )
+            self.assertEqual(len(manifests(folder)), len(manifests(variant)) + 2)
+            for kind in ("Deployment", "NetworkPolicy", "Service"):
+                checkModel(f"V1{kind}", kinds[kind])
+            (before, _), (arguments, container) = edgeOf(variant), edgeOf(folder)
+            self.assertEqual(arguments[: len(before)], before)
+            Options().parseOptions(arguments[1:])
+            monitor, service = kinds["ServiceMonitor"]["spec"], kinds["Service"]
+            self.assertEqual(monitor["selector"]["matchLabels"], service["metadata"]["labels"])
+            [port] = [each["port"] for each in monitor["endpoints"]]
+            self.assertIn(port, [each["name"] for each in service["spec"]["ports"]])
+            self.assertIn(port, [each["name"] for each in container["ports"]])
+            [rule] = kinds["NetworkPolicy"]["spec"]["ingress"]
+            self.assertEqual(rule["ports"], [{"port": port}])
 
     async def test_verbs(self) -> None:
         """

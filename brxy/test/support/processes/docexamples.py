@@ -135,6 +135,7 @@ ELSEWHERE = {
     ("install.rst", "$ twistd --help"): "is run by test_help",
     ("install.rst", "[options]"): "is a synopsis",
     ("kubernetes.rst", "kind: Kustomization"): "brxy.test.spawners.kubernetes applies the bases",
+    ("kubernetes.rst", "components:"): "brxy.test.spawners.kubernetes builds the component",
     ("kubernetes.rst", "kind: Pod"): "is the template of the edge with template=",
     ("logs.rst", "grep -E"): "filters output",
     ("logs.rst", '"event":"ready"'): _LOGS,
