@@ -29,6 +29,7 @@ __all__ = ["schema", "schemaText"]
 _SCALAR = {"type": ["string", "number"]}
 _ARRAY = {"type": "array", "items": _SCALAR}
 
+_NAMED = "The hosts of the route, whose key is only its name then."
 _HOSTS = "The hosts of the route. The first is its name; the others share its instances."
 
 
@@ -66,16 +67,19 @@ def schema(factories: Mapping[str, ISpawnerFactory]) -> dict[str, Any]:
             }
         ),
         "definitions": {
-            "route": _table(_route(), ["spawn"]),
-            "hosts": _table({"host": _described(_many(), _HOSTS), **_route()}, ["host", "spawn"]),
+            "route": _route(_NAMED),
+            "hosts": _route(_HOSTS, ["host"]),
             "spawn": _spawn(factories),
         },
     }
 
 
-def _route() -> dict[str, Any]:
+def _route(host: str, required: Iterable[str] = ()) -> dict[str, Any]:
     spawns = {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/spawn"}}
-    return {**_keys(ROUTE), "spawn": spawns}
+    keys = {"host": _described(_many(), host), **_keys(ROUTE), "spawn": spawns}
+    # A redirect needs nothing that is started.
+    either = [{"required": ["spawn"]}, {"required": ["redirect"]}]
+    return {**_table(keys, required), "anyOf": either}
 
 
 def _spawn(factories: Mapping[str, ISpawnerFactory]) -> dict[str, Any]:
