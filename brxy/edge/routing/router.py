@@ -90,6 +90,8 @@ class RequestRouter:
         @raise BadRequest: its path can be read in different ways, which belong to different
             routes.
         """
+        if not self._handlings:
+            return None
         handlings = self._of(head.host)
         path = pathOf(head.target)
         found = _match(handlings, path)
