@@ -18,6 +18,7 @@ from brxy.http.request import (
     requestHead,
     withForwardedHost,
     withoutExpect,
+    withPassed,
 )
 from brxy.http.response import ResponseHead, isSwitchAsked, responseHead
 
@@ -40,5 +41,6 @@ __all__ = [
     "requestHead",
     "responseHead",
     "withForwardedHost",
+    "withPassed",
     "withoutExpect",
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from attrs import define, evolve
+from attrs import define
 
 from brxy.errors import BadRequest
 from brxy.http.fields import (
@@ -26,7 +26,14 @@ from brxy.http.requestfields import (
     rememberedSection,
 )
 
-__all__ = ["MAX_TARGET", "RequestHead", "requestHead", "withForwardedHost", "withoutExpect"]
+__all__ = [
+    "MAX_TARGET",
+    "RequestHead",
+    "requestHead",
+    "withForwardedHost",
+    "withPassed",
+    "withoutExpect",
+]
 
 MAX_TARGET = 8 * 1024
 _MAX_METHOD = 32
@@ -192,6 +199,28 @@ def _badLine(data: bytes | bytearray, start: int) -> BadRequest:
     return BadRequest(400, "malformed request line")
 
 
+def withPassed(head: RequestHead, target: bytes, passed: bytes) -> RequestHead:
+    """
+    The same request with another target and other field lines for its app.
+    """
+    # attrs.evolve() takes six times as long.
+    return RequestHead(
+        head.method,
+        target,
+        head.http11,
+        head.idempotent,
+        head.fields,
+        head.host,
+        head.authority,
+        head.length,
+        head.keep_alive,
+        head.upgrade,
+        head.expect_continue,
+        head.request_id,
+        passed,
+    )
+
+
 def withForwardedHost(head: RequestHead, host: bytes) -> RequestHead:
     """
     The same request with another X-Forwarded-Host for its app.
@@ -199,14 +228,14 @@ def withForwardedHost(head: RequestHead, host: bytes) -> RequestHead:
     @param head: a request that has an authority.
     """
     others = head.passed[len(placed(head.authority, head.authority, b"")) :]
-    return evolve(head, passed=placed(head.authority, host, others))
+    return withPassed(head, head.target, placed(head.authority, host, others))
 
 
 def withoutExpect(head: RequestHead) -> RequestHead:
     """
     The same request for an app without C{Expect}, whose 100 the client has got already.
     """
-    return evolve(head, passed=_EXPECT.sub(b"", head.passed))
+    return withPassed(head, head.target, _EXPECT.sub(b"", head.passed))
 
 
 def _otherForm(

@@ -106,7 +106,7 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         """
         self._router, self.route = router, router.route
 
-    def find(self, head: RequestHead) -> tuple[str, Handling] | None:
+    def find(self, head: RequestHead) -> tuple[str, Handling | None] | None:
         """
         See L{RequestRouter.find}.
         """

@@ -4,11 +4,9 @@ What becomes of the requests of one route.
 
 from __future__ import annotations
 
-from attrs import evolve
-
 from brxy.edge.routing.fields import FieldEditor, RequestHeaders, ResponseHeaders
 from brxy.edge.routing.settings import NO_SETTINGS, RouteSettings
-from brxy.http.messages import RequestHead, ResponseHead
+from brxy.http.messages import RequestHead, ResponseHead, withPassed
 
 __all__ = ["Handling"]
 
@@ -59,7 +57,7 @@ class Handling:
             passed += b"X-Forwarded-Prefix: %b\r\n" % self.prefix
         if self._request is not None:
             passed = self._request.lines(passed)
-        return evolve(head, target=self.target(head), passed=passed)
+        return withPassed(head, self.target(head), passed)
 
     def response(self, head: ResponseHead) -> ResponseHead:
         """

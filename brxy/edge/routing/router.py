@@ -23,6 +23,9 @@ _LOCAL = "localhost"
 # Hosts that are remembered, with what is for them.
 _REMEMBERED = 1024
 
+# As if there were no settings.
+_PLAIN = Handling()
+
 
 class HostRoutes(Protocol):
     """
@@ -83,24 +86,27 @@ class RequestRouter:
         # Others pay nothing for it.
         self.route = self._routeOfPlain
 
-    def find(self, head: RequestHead) -> tuple[str, Handling] | None:
+    def find(self, head: RequestHead) -> tuple[str, Handling | None] | None:
         """
         Find the route of a request for which L{route} has returned L{None}.
 
+        @return: the route, and how the request is handled if its route says anything about that.
         @raise BadRequest: its path can be read in different ways, which belong to different
             routes.
         """
         if not self._handlings:
             return None
         handlings = self._of(head.host)
-        path = pathOf(head.target)
-        found = _match(handlings, path)
-        if not isPlain(path) and any(each.prefix for each in handlings):
-            _checkReadings(handlings, path, found)
+        found = handlings[0] if handlings else None
+        if found is not None and found.prefix:
+            path = pathOf(head.target)
+            found = _match(handlings, path)
+            if not isPlain(path):
+                _checkReadings(handlings, path, found)
         if found is None:
             return None
         route = found.name or self._hosts.route(head.host)
-        return None if route is None else (route, found)
+        return None if route is None else (route, None if found is _PLAIN else found)
 
     def _routeOfPlain(self, host: str) -> str | None:
         return None if self._of(host) else self._hosts.route(host)
@@ -123,7 +129,7 @@ class RequestRouter:
             if self._hosts.leads(self._hosts.default if key == _LOCAL else key):
                 break
         # The rest is as if there were no paths.
-        return [*found, Handling()] if found else []
+        return [*found, _PLAIN] if found else []
 
     def _keys(self, host: str) -> Iterator[str]:
         """
@@ -141,7 +147,10 @@ class RequestRouter:
 
 
 def _match(handlings: Iterable[Handling], path: bytes) -> Handling | None:
-    return next((each for each in handlings if matches(each.prefix, path)), None)
+    for each in handlings:
+        if matches(each.prefix, path):
+            return each
+    return None
 
 
 def _checkReadings(handlings: Iterable[Handling], path: bytes, found: Handling | None) -> None:

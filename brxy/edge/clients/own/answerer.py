@@ -39,7 +39,7 @@ class Answerer(BodyReader):
         """
         raise NotImplementedError
 
-    def findRoute(self, head: RequestHead) -> tuple[str, Handling] | None:
+    def findRoute(self, head: RequestHead) -> tuple[str, Handling | None] | None:
         """
         Find the route of a request for which not only its host counts.  If there is none, the
         request is answered.

@@ -244,8 +244,10 @@ class RouterTests(SynchronousTestCase):
             head = request(f"a{target}")
             found = self.router.find(head)
             assert found is not None
-            changed = found[1].request(head)
+            handling = found[1]
+            assert handling is not None
+            changed = handling.request(head)
             self.assertEqual(changed.target, given)
-            self.assertIn(b"X-Forwarded-Prefix: %b\r\n" % found[1].prefix, changed.passed)
+            self.assertIn(b"X-Forwarded-Prefix: %b\r\n" % handling.prefix, changed.passed)
         for target in ("/api//b", "/api/%2fb", "/api/\\b", "/api/;/b"):
             self.assertRaises(BadRequest, self.find, f"a{target}")
