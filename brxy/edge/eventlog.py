@@ -62,6 +62,7 @@ from brxy.edge.startstop import (
     Reloaded,
     StoppingSpawned,
 )
+from brxy.edge.traces.events import SpansDropped, TracesExported, TraceVariableIgnored
 
 __all__ = ["TEXTS", "LogListener", "fieldsOf", "nameOf", "textOf"]
 
@@ -142,6 +143,9 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
     OutputLost: (LogLevel.warn, "{route}: {count} lines of its output are lost: {reason}"),
     AccessLogFailed: (LogLevel.error, "cannot write the access log: {reason}"),
     AccessLogDropped: (LogLevel.warn, "{count} lines of the access log are lost"),
+    TracesExported: (LogLevel.info, "exporting traces to {where}"),
+    TraceVariableIgnored: (LogLevel.warn, "ignoring {variable}: {reason}"),
+    SpansDropped: (LogLevel.warn, "{count} spans are lost: {reason}"),
     FinishingClients: (
         LogLevel.info,
         "waiting for clients to finish ({count}), for at most {seconds:g} s; a second signal "

@@ -21,7 +21,7 @@ L{brxy.edge.wiring} makes the parts.  The way of an exchange through them, in or
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.application.service import Service
@@ -45,6 +45,9 @@ __all__ = ["EdgeService"]
 # Seconds for the last lines of each of them.
 _LOG_PAUSE = 2.0
 
+# Seconds for the last spans.
+_SPANS_PAUSE = 3.0
+
 
 class EdgeService(Service):
     """
@@ -61,9 +64,11 @@ class EdgeService(Service):
         settings: EdgeSettings,
         notify: Callable[[str], None] = lambda state: None,
         read: Reader | None = None,
+        environ: Mapping[str, str] = {},
     ) -> None:
         """
         @param read: reads the settings again; L{None} if they can't change.
+        @param environ: the environment, which says what becomes of traces.
         @param notify: reports the state to a supervisor, see L{brxy.program.systemd}.
         @raise UsageError: the state or another file can't be used, or another edge has the
             state folder.
@@ -72,7 +77,7 @@ class EdgeService(Service):
         self._notify = notify
         self._lock = StateLock(settings.state_dir)
         try:
-            self.parts = build(reactor, settings, read)
+            self.parts = build(reactor, settings, read, environ)
         except UsageError:
             self._lock.release()
             raise
@@ -111,7 +116,7 @@ class EdgeService(Service):
         super().startService()
         parts = self.parts
         onHangup(self._reactor, self._hungUp)
-        for writer in parts.writers:
+        for writer in parts.recording.writers:
             # With twistd's own log.
             alsoOnSignal(self._reactor, signal.SIGUSR1, writer.rotate)
         # twistd takes SIGUSR1 to rotate its log.
@@ -182,6 +187,9 @@ class EdgeService(Service):
         parts.dispatch.stop()
         parts.scaling.stop()
         parts.shared.stop()
-        for writer in parts.writers:
+        for writer in parts.recording.writers:
             await firstOf(writer.stop(), deferLater(self._reactor, _LOG_PAUSE))
+        if parts.recording.traces is not None:
+            stopped = parts.recording.traces.stop()
+            await firstOf(stopped, deferLater(self._reactor, _SPANS_PAUSE))
         self._lock.release()

@@ -81,7 +81,7 @@ def makeService(options: Options) -> IService:
         )
         files = _Files(options, reactor)
         read = files.read if options["config"] else None
-        service = EdgeService(reactor, files.settings, notifier(os.environ), read)
+        service = EdgeService(reactor, files.settings, notifier(os.environ), read, os.environ)
         if not options.foreground():
             service.check()
     except UsageError as error:

@@ -6,7 +6,7 @@ Nothing is opened or started here: see L{brxy.edge.service}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -33,7 +33,7 @@ from brxy.edge.fleet.making import makeKeeper, makeScaler, makeScaling
 from brxy.edge.fleet.scaling import Scaling
 from brxy.edge.fleet.statefile import StateFile, StateKeeper
 from brxy.edge.making.clientports import makeClients
-from brxy.edge.making.recording import Writer, makeRecords
+from brxy.edge.making.recording import Recording, makeRecording
 from brxy.edge.metrics.edgemetrics import EdgeMetrics, makeMetrics, metricsEndpoint
 from brxy.edge.metrics.state import Sources
 from brxy.edge.nodeports import NodePorts
@@ -67,7 +67,7 @@ class Parts:
     @ivar nodes: the ports for nodes.
     @ivar admin: the ports of the admin API.
     @ivar reloader: reads files and settings again.
-    @ivar writers: what writes files besides the log.
+    @ivar recording: records exchanges.
     @ivar metrics: what is counted for Prometheus; L{None} if nothing is.
     """
 
@@ -82,7 +82,7 @@ class Parts:
     nodes: NodePorts
     admin: AdminPorts
     reloader: Reloader
-    writers: Sequence[Writer]
+    recording: Recording
     metrics: EdgeMetrics | None
 
 
@@ -99,19 +99,19 @@ class _Files:
     reloads: Sequence[Callable[[], None]]
 
 
-def build(reactor: Any, settings: EdgeSettings, read: Reader | None = None) -> Parts:
+def build(
+    reactor: Any, settings: EdgeSettings, read: Reader | None, environ: Mapping[str, str]
+) -> Parts:
     """
-    Make the parts of an edge.
-
-    @raise UsageError: the state or another file can't be used.
+    Make the parts of an edge, or raise a C{UsageError} if the state or a file can't be used.
     """
     events = Events([LogListener(), journal := Journal()])
     shared, state = Shared(reactor), StateFile(settings.state_dir)
     files, broker = _readFiles(settings, state, events), _makeBroker(settings)
     scaler = makeScaler(reactor, settings, broker.gates.waiting)
     keeper = makeKeeper(reactor, state, scaler, events)
-    records, writers = makeRecords(reactor, settings, scaler, events)
-    dispatch = _makeDispatch(settings, shared, broker, events, records)
+    made = makeRecording(reactor, settings, scaler, events, environ)
+    dispatch = _makeDispatch(settings, shared, broker, events, made.records)
     slots = SlotFactory(shared, dispatch, events)
     nodes = NodePorts(reactor, settings, slots, files.node_tls, events)
     scaling = makeScaling(
@@ -122,8 +122,7 @@ def build(reactor: Any, settings: EdgeSettings, read: Reader | None = None) -> P
     reloader = Reloader(reactor, settings, running, events, files.reloads, read)
     subject = Subject(events, state, reloader, dispatch, scaler, scaling, clients.ports, nodes)
     sources = Sources(scaler.snapshots, dispatch.snapshot, clients.countAccepted, reactor.seconds)
-    metrics = makeMetrics(reactor, settings, reloader, sources, events, records)
-    admin = _makeAdmin(shared, files, subject, journal, metrics)
+    metrics = makeMetrics(reactor, settings, reloader, sources, events, made.records, made.traces)
     return Parts(
         events=events,
         shared=shared,
@@ -134,9 +133,9 @@ def build(reactor: Any, settings: EdgeSettings, read: Reader | None = None) -> P
         keeper=keeper,
         clients=clients.ports,
         nodes=nodes,
-        admin=admin,
+        admin=_makeAdmin(shared, files, subject, journal, metrics),
         reloader=reloader,
-        writers=writers,
+        recording=made,
         metrics=metrics,
     )
 

@@ -15,7 +15,7 @@ from json.encoder import encode_basestring_ascii
 from brxy.edge.records.record import Record
 from brxy.http.messages import Field, RequestHead
 
-__all__ = ["FORMATS", "Format", "combinedLine", "jsonLine", "timestamp"]
+__all__ = ["FORMATS", "Format", "combinedLine", "jsonLine", "timestamp", "tracedLine"]
 
 #: Makes a line, with its end, of a record and of the time at which its exchange arrived
 #: (seconds since 1970).
@@ -157,5 +157,13 @@ def _value(fields: Sequence[Field], name: bytes) -> str:
     return "-"
 
 
-#: By the values of C{--access-log-format}.
-FORMATS: dict[str, Format] = {"json": jsonLine, "combined": combinedLine}
+def tracedLine(record: Record, moment: float) -> str:
+    """
+    The same object as L{jsonLine}, with the ids of the trace.
+    """
+    ids = f'"trace_id":"{record.trace_id}","span_id":"{record.span_id}"'
+    return f"{jsonLine(record, moment)[:-2]},{ids}}}\n"
+
+
+#: By the values of C{--access-log-format}; C{traced} is C{json} while there are traces.
+FORMATS: dict[str, Format] = {"json": jsonLine, "combined": combinedLine, "traced": tracedLine}

@@ -19,6 +19,7 @@ from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.recorded import RecordedHTTP
 from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import AT_WORK, HELD, TUNNEL
+from brxy.edge.exchanges.traced import TracedHTTP
 from brxy.errors import BadRequest
 from brxy.http.messages import UNTIL_CLOSE, RequestHead, ResponseHead, forwardedLines, requestHead
 from brxy.tls.transport import TLSTransport
@@ -157,7 +158,7 @@ class HTTPClient(Answerer):
         recorded = records.active or self.is_trusted and not records.hasReady(route)
         number = next(listener.request_ids)
         if handling is None:
-            make = RecordedHTTP if recorded else HTTPCarrier
+            make = (TracedHTTP if records.tracer else RecordedHTTP) if recorded else HTTPCarrier
             carrier = make(self, self._dispatcher, route, head, number)
         else:
             carrier = makeHandled(handling, recorded, self, self._dispatcher, route, head, number)

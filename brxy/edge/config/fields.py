@@ -12,7 +12,7 @@ from brxy.edge.config.clientfields import CLIENTS, ROUTES, TLS
 from brxy.edge.config.instancefields import NODES, SCALING, STATE
 from brxy.edge.config.limitfields import LIMITS, TIMEOUTS
 from brxy.edge.config.logfields import LOGS
-from brxy.edge.config.metricsfields import METRICS
+from brxy.edge.config.metricsfields import METRICS, TRACES
 from brxy.program.fields import COMMON, Table
 
 __all__ = ["FIELDS"]
@@ -31,6 +31,7 @@ FIELDS = Table(
         *ADMIN,
         *LOGS,
         *METRICS,
+        *TRACES,
         *COMMON,
     )
 )

@@ -1,12 +1,12 @@
 """
-Settings of an edge: its metrics.
+Settings of an edge: its metrics and traces.
 """
 
 from __future__ import annotations
 
-from brxy.program.fields import FLAG, Setting, count
+from brxy.program.fields import FLAG, POSITIVE, Setting, count
 
-__all__ = ["METRICS"]
+__all__ = ["METRICS", "TRACES"]
 
 _METRICS = "Metrics"
 
@@ -42,5 +42,22 @@ METRICS = (
         help="Count requests by their exact status, instead of its class.",
         field="metrics.codes",
         see=":doc:`metrics`",
+    ),
+)
+
+TRACES = (
+    Setting(
+        name="trace-slow",
+        group="Traces",
+        kind=POSITIVE,
+        help="Export the trace of each request whose response has not begun after this time.",
+        field="trace_slow",
+        default="5",
+        detail="""
+        Traces are exported if the variables of OpenTelemetry in the edge's environment name a
+        collector. These also say which share of the traces is exported; the traces of slow
+        requests, cold starts and failures always are.
+        """,
+        see=":doc:`traces`",
     ),
 )

@@ -172,6 +172,7 @@ class EdgeSettings:
     @ivar request_ids: each response has the X-Request-ID of its request.
     @ivar receipts: each response says how long its client was held.
     @ivar metrics: what is counted for Prometheus.
+    @ivar trace_slow: the seconds after which a response that has not begun is traced.
     """
 
     ports: Sequence[str]
@@ -217,3 +218,4 @@ class EdgeSettings:
     request_ids: bool = _default("request_ids")
     receipts: bool = _default("receipts")
     metrics: MetricsSettings = MetricsSettings()
+    trace_slow: float = _default("trace_slow")

@@ -10,6 +10,7 @@ from brxy.edge.exchanges.ends import Dispatcher, HTTPClientEnd
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.recorded import RecordedHTTP
 from brxy.edge.exchanges.table import Input
+from brxy.edge.exchanges.traced import traced
 from brxy.edge.routing.handling import Handling
 from brxy.http.messages import RequestHead
 
@@ -62,6 +63,8 @@ def makeHandled(
     @param recorded: its exchange is recorded.
     """
     make = _Recorded if recorded else HandledHTTP
+    if dispatcher.records.tracer:
+        make = traced(make)
     carrier = make(client, dispatcher, route, head, request_id)
     carrier.handle(handling)
     return carrier

@@ -15,6 +15,7 @@ from brxy.edge.admin.messages import Answer, Request, Sink
 from brxy.edge.admin.table import Endpoint
 from brxy.edge.config.settings import EdgeSettings, MetricsSettings
 from brxy.edge.events import Events
+from brxy.edge.metrics import edgetable
 from brxy.edge.metrics.exposition import Format, Renderer, chosen
 from brxy.edge.metrics.labels import RouteLabels
 from brxy.edge.metrics.lives import Lives
@@ -25,6 +26,7 @@ from brxy.edge.metrics.state import EdgeState, Sources
 from brxy.edge.metrics.turns import Turns
 from brxy.edge.records.records import Records
 from brxy.edge.reload.reloader import Reloader
+from brxy.edge.traces.traces import Traces
 from brxy.errors import BadRequest
 
 __all__ = ["TURN", "EdgeMetrics", "Scrape", "makeMetrics", "metricsEndpoint"]
@@ -46,7 +48,14 @@ class EdgeMetrics:
     @ivar turns: has to be started and stopped.
     """
 
-    def __init__(self, clock: Any, settings: MetricsSettings, sources: Sources) -> None:
+    def __init__(
+        self,
+        clock: Any,
+        settings: MetricsSettings,
+        sources: Sources,
+        traces: Traces | None = None,
+    ) -> None:
+        self._traces = traces
         self._renderer = Renderer()
         self._labels = RouteLabels(settings.routes)
         self._state = EdgeState(self._labels, sources)
@@ -77,6 +86,7 @@ class EdgeMetrics:
             *self.lives.families(),
             *self.turns.families(),
             *self.reloads.families(),
+            (edgetable.SPANS_DROPPED, {(): 0 if self._traces is None else self._traces.dropped}),
         ]
         yield from self._renderer.render(found, form)
 
@@ -139,6 +149,7 @@ def makeMetrics(
     sources: Sources,
     events: Events,
     records: Records,
+    traces: Traces | None,
 ) -> EdgeMetrics | None:
     """
     @param reloader: knows the routes that the settings name, which may change.
@@ -146,7 +157,7 @@ def makeMetrics(
     """
     if not settings.metrics.on:
         return None
-    metrics = EdgeMetrics(clock, settings.metrics, sources)
+    metrics = EdgeMetrics(clock, settings.metrics, sources, traces)
 
     def use(settings: EdgeSettings) -> None:
         metrics.use(reloader.named, [each.rule.pattern for each in settings.spawns])
@@ -156,6 +167,8 @@ def makeMetrics(
     events.add(metrics.lives)
     events.add(metrics.reloads)
     records.add(metrics.requests)
+    if traces is not None:
+        traces.follow(metrics.requests.exemplify)
     return metrics
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "MEMORY",
     "RELOADED",
     "RELOADED_AT",
+    "SPANS_DROPPED",
     "STARTED",
     "TURN",
     "WAKES_DENIED",
@@ -133,6 +134,22 @@ RELOADED_AT = Metric(
     ),
 )
 
+SPANS_DROPPED = Metric(
+    name="brxy_spans_dropped_total",
+    kind=COUNTER,
+    help="Spans that no collector got, because it did not take them, or not in time.",
+    detail="See :doc:`traces`.",
+    panels=(
+        Panel(
+            row=OVERVIEW,
+            title="Dropped spans",
+            query='sum(rate($metric{job="$job"}[$__rate_interval]))',
+            legend="spans",
+            unit="ops",
+        ),
+    ),
+)
+
 BUILD = Metric(
     name="brxy_build_info",
     kind=INFO,
@@ -194,4 +211,16 @@ STARTED = Metric(
 )
 
 #: All of them.
-ALL = (LIMITS, WAKES_DENIED, CLIENTS, TURN, RELOADED, RELOADED_AT, BUILD, CPU, MEMORY, STARTED)
+ALL = (
+    LIMITS,
+    WAKES_DENIED,
+    CLIENTS,
+    TURN,
+    RELOADED,
+    RELOADED_AT,
+    SPANS_DROPPED,
+    BUILD,
+    CPU,
+    MEMORY,
+    STARTED,
+)

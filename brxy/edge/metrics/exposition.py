@@ -88,14 +88,18 @@ class Renderer:
             # Series may be added before all are rendered.
             waiting = iter(list(series.items()))
             while batch := list(islice(waiting, _BATCH)):
-                yield b"".join(
-                    [
-                        _line(metric, pairs, labels, value)
-                        if not isinstance(value, Distribution)
-                        else value.text or _lines(metric, template, pairs, labels, value)
-                        for labels, value in batch
+                pieces = [
+                    _line(metric, pairs, labels, value)
+                    if not isinstance(value, Distribution)
+                    else value.text or _lines(metric, template, pairs, labels, value)
+                    for labels, value in batch
+                ]
+                if form.is_open and metric.buckets:
+                    pieces = [
+                        _exemplified(text, value)
+                        for text, (_, value) in zip(pieces, batch, strict=True)
                     ]
-                )
+                yield b"".join(pieces)
         if form.is_open:
             yield b"# EOF\n"
 
@@ -121,6 +125,18 @@ def _lines(
     text = template % (*counts, _number(found.total), counts[-1])
     found.text = text.replace(_PLACE, _pairsOf(metric, pairs, labels)).encode()
     return found.text
+
+
+def _exemplified(text: bytes, found: float | Distribution) -> bytes:
+    """
+    The series of a histogram, with its exemplars behind its buckets, which come first.
+    """
+    if not isinstance(found, Distribution) or not found.exemplars:
+        return text
+    lines = text.split(b"\n")
+    for index, exemplar in found.exemplars.items():
+        lines[index] += b" " + exemplar
+    return b"\n".join(lines)
 
 
 def _head(metric: Metric, form: Format) -> str:

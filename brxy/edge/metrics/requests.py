@@ -69,6 +69,15 @@ class Requests:
         if start is not WARM:
             self._held.of(key[0], _outcome(record)).observe(record.hold)
 
+    def exemplify(self, record: Record, moment: float) -> None:
+        """
+        Show the trace of a request with how long it took.
+
+        @param moment: when it was over, in seconds since 1970.
+        """
+        durations = self._durations.of(self._labels.of(record.route), record.start)
+        durations.exemplify(record.ended - record.arrived, record.trace_id, moment)
+
     def _newGroup(self, label: str, status: int, start: str) -> _Group:
         labels = (label, self._code(status), start)
         return _Group(labels, (label,), self._durations.of(label, start))

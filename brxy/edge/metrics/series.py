@@ -48,15 +48,17 @@ class Distribution:
         last are those above all limits.
     @ivar total: the sum of the values.
     @ivar text: the series as it was rendered; C{b""} if it has changed since.
+    @ivar exemplars: what OpenMetrics shows with a bucket, by its index; L{None} for nothing.
     """
 
-    __slots__ = ("_limits", "counts", "text", "total")
+    __slots__ = ("_limits", "counts", "exemplars", "text", "total")
 
     def __init__(self, limits: Sequence[float]) -> None:
         self._limits = limits
         self.counts = [0] * (len(limits) + 1)
         self.total = 0.0
         self.text = b""
+        self.exemplars: dict[int, bytes] | None = None
 
     def observe(self, value: float) -> None:
         """
@@ -65,6 +67,16 @@ class Distribution:
         self.counts[bisect_left(self._limits, value)] += 1
         self.total += value
         self.text = b""
+
+    def exemplify(self, value: float, trace_id: str, moment: float) -> None:
+        """
+        Show the trace that a value came from with its bucket.
+
+        @param moment: when that was, in seconds since 1970.
+        """
+        exemplars = self.exemplars = self.exemplars or {}
+        text = f'# {{trace_id="{trace_id}"}} {value:.6f} {moment:.3f}'
+        exemplars[bisect_left(self._limits, value)] = text.encode("ascii")
 
 
 class Histogram:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from attrs import define
 
 from brxy.http.messages import RequestHead
+from brxy.http.tracecontext import Parent
 from brxy.scaler.instance import Instance
 
 __all__ = ["CLIENT_CLOSED", "CLIENT_GONE", "COLD", "QUEUED", "WARM", "Record"]
@@ -16,6 +17,10 @@ WARM, QUEUED, COLD = "warm", "queued", "cold"
 
 #: L{Record.error} for a client that left before its response was complete.
 CLIENT_GONE = "client_gone"
+
+# Where the ids are in Record.trace.
+_TRACE, _SPAN = slice(18, 50), slice(51, 67)
+_OTHER = 0x5555_5555_5555_5555
 
 #: L{Record.status} for one that left before its response began.  No such status is ever sent;
 #: log readers know it from nginx.
@@ -50,6 +55,10 @@ class Record:
     @ivar instance: the last that it was given to.  Its ticket, spawn, generation and times
         do not change any more.
     @ivar error: why it failed, in one line, or L{CLIENT_GONE}; C{""} if it did not.
+    @ivar trace: the field lines by which its app continues its trace, see
+        L{brxy.edge.records.records.Tracer}; C{b""} if it has no trace.
+    @ivar sampled: its trace is exported, whatever becomes of it.
+    @ivar parent: the span of its client; L{None} if it has none.
     """
 
     route: str
@@ -69,6 +78,9 @@ class Record:
     offers: int = 0
     instance: Instance | None = None
     error: str = ""
+    trace: bytes = b""
+    sampled: bool = False
+    parent: Parent | None = None
 
     # What it says besides
 
@@ -149,6 +161,28 @@ class Record:
         if self.head is None:
             return ""
         return "1.1" if self.head.http11 else "1.0"
+
+    @property
+    def trace_id(self) -> str:
+        """
+        The id of its trace; C{""} if it has none.
+        """
+        return self.trace[_TRACE].decode("ascii")
+
+    @property
+    def span_id(self) -> str:
+        """
+        The id of the edge's own span in that trace; C{""} if it has none.
+        """
+        # There is no need for a second number that is random.
+        return f"{int(self.trace[_SPAN], 16) ^ _OTHER:016x}" if self.trace else ""
+
+    @property
+    def app_span_id(self) -> str:
+        """
+        The id of the span that its app continues; C{""} if it has none.
+        """
+        return self.trace[_SPAN].decode("ascii")
 
     @property
     def tls(self) -> bool:

@@ -5,13 +5,39 @@ Which exchanges are recorded, and what gets their records.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from brxy.edge.records.record import Record
+from brxy.http.messages import RequestHead
 
-__all__ = ["Observer", "Records"]
+__all__ = ["Observer", "Records", "Tracer"]
 
 #: Gets the record of each exchange that has ended.  It must return at once, and not raise.
 Observer = Callable[[Record], None]
+
+
+class Tracer(Protocol):
+    """
+    What says which trace a request belongs to.
+
+    @ivar plain: the fields of a request that names no trace itself: most requests of a
+        connection have the same, remembered as one object.
+    """
+
+    @property
+    def plain(self) -> object: ...
+
+    def isPlain(self, head: RequestHead) -> bool:
+        """
+        @return: whether a request names no trace itself.
+        """
+
+    def lines(self, record: Record) -> bytes:
+        """
+        The field lines by which an app continues the trace of a request that is about to be
+        sent to it: C{traceparent} of version 00, and C{tracestate} if there is one.  There is
+        a CRLF before each of them, and behind the last.
+        """
 
 
 class Records:
@@ -27,6 +53,7 @@ class Records:
         starts to trusted proxies.
     @ivar shows: each response has one of these two.
     @ivar shows_ids: each response has the X-Request-ID of its request.
+    @ivar tracer: makes the traces of requests; L{None} if there are no traces.
     """
 
     def __init__(
@@ -44,6 +71,7 @@ class Records:
         self.hasReady = ready
         self.receipts = receipts
         self.shows_ids = shows_ids
+        self.tracer: Tracer | None = None
         self._observers: tuple[Observer, ...] = ()
         self.active = self.shows = receipts or shows_ids
 

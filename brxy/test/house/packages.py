@@ -66,7 +66,8 @@ EDGE_PARTS = {
     "records": "",
     "accesslog": "records events",
     "applogs": "accesslog events",
-    "eventlog": "accesslog applogs events startstop shortages learning",
+    "traces": "records events",
+    "eventlog": "accesslog applogs traces events startstop shortages learning",
     "exchanges": "records routing events",
     "slots": "exchanges config events",
     "clients": "exchanges records routing config events",
@@ -82,11 +83,11 @@ EDGE_PARTS = {
     " events startstop",
     "admin": "reload nodeports ports dispatch fleet clients exchanges eventlog startstop endpoints"
     " events config",
-    "metrics": "admin reload exchanges records config events",
-    "making": "reload ports dispatch routes routing clients records accesslog applogs"
+    "metrics": "admin reload exchanges records traces config events",
+    "making": "reload ports dispatch routes routing clients records accesslog applogs traces"
     " events config",
     "wiring": "making metrics admin reload nodeports ports dispatch fleet clients slots exchanges"
-    " routing records accesslog eventlog events config",
+    " routing records accesslog traces eventlog events config",
     "service": "wiring admin reload ports dispatch fleet endpoints config events startstop",
     "tap": "service reload config",
     "__main__": "",

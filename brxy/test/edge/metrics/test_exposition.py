@@ -101,6 +101,35 @@ class RenderTests(SynchronousTestCase):
                 },
             )
 
+    def test_exemplars(self) -> None:
+        """
+        OpenMetrics has the trace of the last value in a bucket that has one; Prometheus' own
+        format has no such thing.
+        """
+        metric = Metric(name="t", kind=HISTOGRAM, help="T.", labels=("a",), buckets=(0.5, 1.0))
+        found = Distribution(metric.buckets)
+        for value, trace_id in ((0.25, "a" * 32), (0.75, ""), (0.375, "b" * 32), (7.0, "c" * 32)):
+            found.observe(value)
+            if trace_id:
+                found.exemplify(value, trace_id, 1796073458.8125)
+        [family] = parseOpenMetrics(self.text(OPEN_METRICS, (metric, {("x",): found})))
+        read = {
+            each.labels["le"]: each.exemplar
+            and (each.exemplar.labels, each.exemplar.value, float(each.exemplar.timestamp))
+            for each in family.samples
+            if each.name == "t_bucket"
+        }
+        moment = 1796073458.812
+        self.assertEqual(
+            read,
+            {
+                "0.5": ({"trace_id": "b" * 32}, 0.375, moment),
+                "1.0": None,
+                "+Inf": ({"trace_id": "c" * 32}, 7.0, moment),
+            },
+        )
+        self.assertNotIn("trace_id", self.text(PROMETHEUS, (metric, {("x",): found})))
+
     def test_alone(self) -> None:
         """
         A histogram needs no labels.

@@ -82,6 +82,8 @@ _DRAWING = "is a drawing"
 _SHORTENED = "is shortened; brxy.test.programs.test_edge sends the signals"
 _SYSTEMD = "needs systemd; brxy.test.programs.test_systemd runs the units"
 
+_TRACES = "shows what is exported; brxy.test.programs.test_traces exports the same"
+
 # A line of a log: with or without a time, an instance, what wrote it, and the level.
 _LOGGED = re.compile(
     r"(\d{4}-\d\d-\d\dT|\d\d:\d\d:\d\d |[0-9a-f]{16}\||[a-z.-]+(/[0-9a-f]{16})?: |gone: )"
@@ -158,6 +160,8 @@ ELSEWHERE = {
     ("systemd.rst", "-m venv /opt/brxy"): _SYSTEMD,
     ("systemd.rst", "brxy-node.service"): _SYSTEMD,
     ("tutorial.rst", "-m venv venv"): _INSTALL,
+    ("traces.rst", "python3 examples/collector.py"): _TRACES,
+    ("traces.rst", "86ddf5c9"): _TRACES,
     ("tutorial.rst", "from flask import"): "is run by test_tutorialApp",
     ("tutorial.rst", "$ curl localhost:8080"): _OUTPUT,
     ("tutorial.rst", "Process 23659 took"): _OUTPUT,

@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.edge.traces}.
+"""
+
+__all__: list[str] = []
