@@ -19,7 +19,6 @@ from brxy.edge.config.files.tables import readTable, tableFault
 from brxy.edge.config.files.values import scalar
 from brxy.edge.routing.settings import RouteSettings
 from brxy.spawners.spec import SpawnSpec, routePattern
-from brxy.tomlfile.lines import Path
 from brxy.values.routename import isAddressOrLocalhost, routeName
 
 __all__ = ["RouteReader", "checkHosts"]
@@ -233,18 +232,25 @@ def checkHosts(files: Sequence[TomlFile], routes: Sequence[Sequence[FileRoute]])
     """
     Note each host, or host with a path, that is given twice, in both files.
     """
-    first: dict[str, tuple[TomlFile, Path]] = {}
+    first: dict[str, tuple[TomlFile, FileRoute]] = {}
     placed = (
-        (file, route.path, claim)
+        (file, route, claim)
         for file, found in zip(files, routes, strict=True)
         for route in found
         for claim in route.claims()
     )
-    for file, path, claim in placed:
+    for file, route, claim in placed:
         if claim not in first:
-            first[claim] = (file, path)
+            first[claim] = (file, route)
             continue
-        other, there = first[claim]
-        file.fault(path, f"{claim} has a route already, at {other.name}:{other.line(there)}")
+        other, earlier = first[claim]
+        line = other.line(earlier.path)
+        hint = ""
+        if claim in (route.name, earlier.name) and (
+            route.settings.paths or earlier.settings.paths
+        ):
+            hint = "; a route with paths needs a name of its own: [route.NAME] with host"
+        file.fault(route.path, f"{claim} has a route already, at {other.name}:{line}{hint}")
         if other is not file:
-            other.fault(there, f"{claim} has another route at {file.name}:{file.line(path)}")
+            line = file.line(route.path)
+            other.fault(earlier.path, f"{claim} has another route at {file.name}:{line}{hint}")

@@ -159,6 +159,7 @@ class StructureTests(FileTests):
             f'[route.a]\npaths = ["/x"]\n{spawn("a")}[route.b]\nhost = "a"\n{spawn("b")}'
         )
         self.assertIn("6: a has a route already, at ", fault)
+        self.assertIn("a route with paths needs a name of its own: [route.NAME]", fault)
 
     def test_doubleHost(self) -> None:
         """
