@@ -4,7 +4,7 @@ The commands of C{brxy}.
 
 from __future__ import annotations
 
-from brxy.ctl.askingcommands import ASKING
+from brxy.ctl.asking.commands import ASKING
 from brxy.ctl.table import Argument, Command
 
 __all__ = ["COMMANDS", "PROGRAMS", "command"]

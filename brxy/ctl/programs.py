@@ -59,7 +59,7 @@ def check(given: Namespace) -> int:
     """
     Print what is wrong with a configuration file, a line for each fault.
     """
-    from brxy.ctl.asking import printJSON
+    from brxy.ctl.asking.showing import printJSON
     from brxy.edge.config.files.loading import checkFile
 
     faults = checkFile(given.file)

@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.ctl.shown} and L{brxy.ctl.top}.
+Tests of L{brxy.ctl.asking.shown} and L{brxy.ctl.asking.top}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.ctl.shown import (
+from brxy.ctl.asking.shown import (
     certificateRows,
     changeLines,
     duration,
@@ -19,7 +19,7 @@ from brxy.ctl.shown import (
     statusLines,
     table,
 )
-from brxy.ctl.top import Look, frame, rate
+from brxy.ctl.asking.top import Look, frame, rate
 
 __all__ = ["FrameTests", "ShownTests", "route", "status"]
 

@@ -16,10 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from brxy.ctl.asking import printJSON
-from brxy.ctl.client import Edge, findEdge
+from brxy.ctl.asking.client import Edge, findEdge
+from brxy.ctl.asking.showing import printJSON
+from brxy.ctl.asking.shown import duration, number, routeRows, table
 from brxy.ctl.exitstatus import DONE, NO_EDGE, USAGE, Failure
-from brxy.ctl.shown import duration, number, routeRows, table
 
 __all__ = ["Look", "frame", "rate", "top"]
 

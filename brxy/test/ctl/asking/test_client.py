@@ -1,5 +1,5 @@
 """
-Tests of L{brxy.ctl.client}: how an edge is found, and what is said if there is none.
+Tests of L{brxy.ctl.asking.client}: how an edge is found, and what is said if there is none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from threading import Thread
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from brxy.ctl.client import PLACES, Edge, findEdge, pathOf
+from brxy.ctl.asking.client import PLACES, Edge, findEdge, pathOf
 from brxy.ctl.exitstatus import FAILED, NO_EDGE, NOT_FOUND, USAGE, Failure
 
 __all__ = ["ClientTests"]

@@ -42,12 +42,12 @@ _TIMEOUT = Argument("--timeout", "Wait for this long at most, such as 90s.", tak
 
 
 def _show(name: str, help: str, *arguments: Argument) -> Command:
-    run = f"brxy.ctl.asking:{name}"
+    run = f"brxy.ctl.asking.showing:{name}"
     return Command(name, _SHOW, help, run, (*arguments, *WHERE), _FOUND)
 
 
 def _do(name: str, help: str, *arguments: Argument, detail: str = "") -> Command:
-    run = f"brxy.ctl.doing:{name}"
+    run = f"brxy.ctl.asking.doing:{name}"
     return Command(name, _DO, help, run, (_HOST, *arguments, *WHERE), detail)
 
 
@@ -57,7 +57,7 @@ ASKING = (
         "top",
         _SHOW,
         "Show the edge and its busiest routes, anew each second.",
-        "brxy.ctl.top:top",
+        "brxy.ctl.asking.top:top",
         WHERE,
         "The key q quits.",
     ),
@@ -142,7 +142,7 @@ ASKING = (
         "reload",
         _SHOW,
         "Have the edge read its configuration, certificates and tokens again.",
-        "brxy.ctl.doing:reload",
+        "brxy.ctl.asking.doing:reload",
         WHERE,
         "What cannot be used stays as it was, and is printed; the exit status is 1 then.",
     ),

@@ -12,9 +12,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from brxy.ctl.client import findEdge, pathOf
+from brxy.ctl.asking.client import findEdge, pathOf
+from brxy.ctl.asking.shown import (
+    certificateRows,
+    eventLine,
+    instanceRows,
+    routeRows,
+    statusLines,
+    table,
+)
 from brxy.ctl.exitstatus import DONE
-from brxy.ctl.shown import certificateRows, eventLine, instanceRows, routeRows, statusLines, table
 from brxy.values.text import coloured, printable
 
 __all__ = ["certs", "events", "instances", "logs", "printJSON", "routes", "status"]

@@ -7,10 +7,10 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from brxy.ctl.asking import printJSON
-from brxy.ctl.client import findEdge, pathOf
+from brxy.ctl.asking.client import findEdge, pathOf
+from brxy.ctl.asking.showing import printJSON
+from brxy.ctl.asking.shown import changeLines, routeLine
 from brxy.ctl.exitstatus import DONE
-from brxy.ctl.shown import changeLines, routeLine
 
 __all__ = ["drain", "pause", "reload", "resume", "roll", "stop", "wake"]
 

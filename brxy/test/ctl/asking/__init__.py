@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.ctl.asking}.
+"""
+
+__all__: list[str] = []
