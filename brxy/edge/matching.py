@@ -5,15 +5,13 @@ Which exchange gets which slot, and which have to wait: performs what the broker
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
 from typing import Any
-
-from attrs import frozen
 
 from brxy.broker.broker import Broker
 from brxy.broker.decisions import Match, Probe, Recall, Reject
 from brxy.broker.gates import STOPPED
 from brxy.edge.events import Events, ExchangeLost
+from brxy.edge.exchanges.holds import Holds
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.refusals import (
     HELD_TOO_LONG,
@@ -24,6 +22,7 @@ from brxy.edge.exchanges.refusals import (
     stopped,
 )
 from brxy.edge.exchanges.requestbuffer import RequestBuffer
+from brxy.edge.exchanges.snapshot import DispatchSnapshot
 from brxy.edge.exchanges.table import Exchange, Input
 from brxy.edge.records.records import Records
 from brxy.edge.supply import Slot, Supply
@@ -45,38 +44,6 @@ _Decision = Match[Exchange, Any] | Probe[Exchange, Any] | Recall[Exchange]
 PATIENCE = 0.02
 
 
-@frozen
-class DispatchSnapshot:
-    """
-    What a L{Matching} is doing, and what it has done since it was made.
-
-    @ivar collecting: how many requests are not waiting yet, while their bodies come.
-    @ivar collected: the bytes of request bodies that are collected.
-    @ivar held: how many exchanges wait, by route.
-    @ivar total_matched: matches of an exchange and a slot; an exchange that is offered
-        again has several.
-    @ivar total_probes: how many times an exchange was sent to an instance that might be
-        full.
-    @ivar total_held: exchanges that had to wait.
-    @ivar total_requeued: how many times an exchange was offered again.
-    @ivar total_lost: exchanges that were broken off and not offered again.
-    @ivar total_expired: exchanges that waited for too long.
-    @ivar total_rejected: exchanges that were not served, by the text of the answer; those
-        that waited for too long are among them.
-    """
-
-    collecting: int
-    collected: int
-    held: Mapping[str, int]
-    total_matched: int
-    total_probes: int
-    total_held: int
-    total_requeued: int
-    total_lost: int
-    total_expired: int
-    total_rejected: Mapping[str, int]
-
-
 class Matching:
     """
     Brings exchanges and slots together: the side of the exchanges.
@@ -96,6 +63,7 @@ class Matching:
     @ivar buffer: the bodies of requests that are collected before these wait for a slot.
     @ivar records: see L{brxy.edge.exchanges.ends.Dispatcher}.
     @ivar gates: the routes that are paused or stopped.
+    @ivar holds: the exchanges that are held.
     """
 
     supply: Supply
@@ -122,6 +90,7 @@ class Matching:
         self.events = events
         self.buffer = buffer
         self.records = records
+        self.holds = Holds(shared.reactor.seconds, records.hasReady)
         self.gates = broker.gates
         self.leaving = False
         self.responses: Deadlines[HTTPCarrier] | None = None
@@ -146,6 +115,7 @@ class Matching:
             self._probe(decision)
         else:
             exchange.carrier.held()
+            self.holds.begin(exchange)
             refusal = self._needs(exchange, exchange.address)
             if refusal is not None:
                 self._broker.cancel(exchange)
@@ -167,6 +137,7 @@ class Matching:
             self._probe(decision)
         else:
             exchange.carrier.held()
+            self.holds.begin(exchange)
             refusal = self._needs(exchange, None)
             if refusal is not None:
                 self._broker.cancel(exchange)
@@ -191,6 +162,7 @@ class Matching:
         The app has taken up an exchange that was a probe.
         """
         self._matched += 1
+        self.holds.serve(exchange)
         self._patience.stop(exchange)
         self.perform(exchange.route, self._broker.taken(exchange))
 
@@ -199,6 +171,7 @@ class Matching:
         An exchange that is held or probed needs no slot any more.
         """
         self._patience.stop(exchange)
+        self.holds.end(exchange)
         recall = self._broker.cancel(exchange)
         self.supply.waiterLeft(exchange.route)
         self.perform(exchange.route, recall)
@@ -236,6 +209,7 @@ class Matching:
 
     def _reject(self, exchange: Exchange, refusal: Refusal) -> None:
         self._patience.stop(exchange)
+        self.holds.end(exchange)
         self._rejected[refusal.text] += 1
         exchange.carrier.reject(refusal)
 
@@ -284,6 +258,7 @@ class Matching:
 
     def _match(self, match: Match[Exchange, Any]) -> None:
         self._matched += 1
+        self.holds.serve(match.waiter)
         match.waiter.carrier.matched(match.slot)
 
     def _probe(self, probe: Probe[Exchange, Any]) -> None:
@@ -325,7 +300,10 @@ class Matching:
             len(self.buffer.collecting()),
             self.buffer.size,
             self._broker.snapshot().held,
+            self.holds.oldest(),
             self._matched,
+            self.holds.queued,
+            self.holds.cold,
             self._probes,
             self._held,
             self._requeued,

@@ -17,6 +17,7 @@ from brxy.edge.admin.certificates import Certificates
 from brxy.edge.admin.changing import Changing
 from brxy.edge.admin.edgewide import EdgeWide
 from brxy.edge.admin.following import Following
+from brxy.edge.admin.history.serving import History
 from brxy.edge.admin.journal import Journal
 from brxy.edge.admin.ports import AdminAccess, AdminPorts, AdminToken
 from brxy.edge.admin.printed.serving import Printing
@@ -206,18 +207,26 @@ def _makeAdmin(
     The admin API.
     """
     reactor, events = shared.reactor, subject.events
-    showing = Showing(reactor, subject, lambda: ports.shown)
+    printing = Printing.of(reactor, events, subject.reloader.settings)
+    history = History(reactor, subject, printing.tails.lastLine)
+    showing = Showing(reactor, subject, lambda: ports.shown, history.timeline)
     changing = Changing(reactor, subject, showing, journal)
     handlers = (
         showing,
         changing,
         Following(reactor, journal),
         EdgeWide(reactor, subject),
-        Printing.of(reactor, events, subject.reloader.settings),
+        printing,
+        history,
         Certificates(files.admin.certificates),
     )
     endpoints = [each for some in handlers for each in some.endpoints()]
     server = AdminServer(shared, [*endpoints, metricsEndpoint(reactor, metrics)])
-    leave = changing.leave
-    ports = AdminPorts(reactor, subject.reloader.settings, server, files.admin, events, leave)
+
+    def leave() -> None:
+        changing.leave()
+        history.leave()
+
+    settings = subject.reloader.settings
+    ports = AdminPorts(reactor, settings, server, files.admin, events, history.begin, leave)
     return ports

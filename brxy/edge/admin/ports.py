@@ -101,11 +101,14 @@ class AdminPorts:
         server: AdminServer,
         access: AdminAccess,
         events: Events,
+        begin: Callable[[], None],
         leave: Callable[[], None],
     ) -> None:
         """
+        @param begin: called when a port is open.
         @param leave: called when the edge stops.
         """
+        self._begin = begin
         self._leave = leave
         self._reactor = reactor
         self._named = settings.admin
@@ -162,6 +165,8 @@ class AdminPorts:
                 self._events.emit(AdminUnavailable(str(error)))
         for each in self._named:
             self._listen(each)
+        if self._open:
+            self._begin()
 
     def _listen(self, named: AdminPort) -> None:
         path = _path(named.endpoint)

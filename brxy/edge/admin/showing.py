@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from time import time
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import frozen
 from twisted.internet.task import deferLater
@@ -57,19 +57,39 @@ class Subject:
     nodes: NodePorts
 
 
+class Start(Protocol):
+    """
+    The start of an instance.
+    """
+
+    def view(self) -> dict[str, Any]: ...
+
+
+class Starts(Protocol):
+    """
+    What keeps the last starts.
+    """
+
+    def starts(self, route: str) -> Sequence[Start]: ...
+
+
 class Showing:
     """
     The handlers.
     """
 
-    def __init__(self, reactor: Any, subject: Subject, ports: Callable[[], list[str]]) -> None:
+    def __init__(
+        self, reactor: Any, subject: Subject, ports: Callable[[], list[str]], starts: Starts
+    ) -> None:
         """
         @param ports: the admin ports as people know them.
+        @param starts: keeps the last starts of each route.
         """
         self._reactor = reactor
         self._subject = subject
         self._seconds = reactor.seconds
         self._ports = ports
+        self._starts = starts
         self._began = self._seconds()
 
     def endpoints(self) -> Sequence[Endpoint]:
@@ -159,7 +179,7 @@ class Showing:
 
     def route(self, request: Request) -> Response:
         """
-        One route, with its instances.
+        One route, with its instances and its last starts.
         """
         checkQuery(request, ())
         return asJSON(self.one(self.known(request)))
@@ -183,11 +203,12 @@ class Showing:
 
     def one(self, host: str) -> dict[str, Any]:
         """
-        @return: a route with its instances.
+        @return: a route with its instances and its last starts.
         """
         found = self._read(host)
         instances = [] if found is None else [instanceView(host, each) for each in found.instances]
-        return {**self._view(host, found), "instance_list": instances}
+        starts = [each.view() for each in self._starts.starts(host)]
+        return {**self._view(host, found), "instance_list": instances, "starts": starts}
 
     def _hosts(self) -> set[str]:
         dispatch = self._subject.dispatch

@@ -88,6 +88,12 @@ class Records:
         """
         self.observe([*self._observers, observer])
 
+    def remove(self, observer: Observer) -> None:
+        """
+        Pass no more records to an observer.
+        """
+        self.observe([each for each in self._observers if each is not observer])
+
     def ended(self, record: Record) -> None:
         """
         An exchange has ended.

@@ -132,6 +132,8 @@ class _Slot:
 class _DispatchBase(SynchronousTestCase):
     """
     Has a L{Dispatch}, and an instance with two slots.
+
+    @ivar is_ready: an instance of the route is ready.
     """
 
     def setUp(self) -> None:
@@ -139,6 +141,7 @@ class _DispatchBase(SynchronousTestCase):
         self.supply = _Supply()
         self.log: list[tuple[str, object]] = []
         self.events: list[Event] = []
+        self.is_ready = False
         broker: Broker[Exchange, Any] = Broker(2, 60.0)
         self.dispatch = Dispatch(
             self.reactor.shared,
@@ -147,7 +150,7 @@ class _DispatchBase(SynchronousTestCase):
             response_timeout=None,
             events=Events([self.events.append]),
             buffer=RequestBuffer(1000, 10_000),
-            records=Records(self.reactor.seconds, lambda route: False),
+            records=Records(self.reactor.seconds, lambda route: self.is_ready),
         )
         self.dispatch.supply = self.supply
         self.instance = Instance("t", "r", 2, 1, state=State.READY)
@@ -418,10 +421,32 @@ class DispatchTests(_DispatchBase):
         found = self.dispatch.snapshot()
         self.assertEqual(found.held, {"r": 1})
         self.assertEqual((found.total_matched, found.total_held), (1, 3))
+        self.assertEqual((found.total_queued, found.total_cold), (0, 0))
         self.assertEqual((found.total_requeued, found.total_expired), (1, 3))
         self.assertEqual(found.total_lost, 1)
         self.assertEqual(self.events, [ExchangeLost("r", "gone")])
         self.assertEqual(found.total_rejected, {TOO_MANY_HELD.text: 1, HELD_TOO_LONG.text: 3})
+
+    def test_holds(self) -> None:
+        """
+        Those that are served after a hold are counted, by whether an instance was ready when
+        it began; the first of those that wait is the oldest.
+        """
+        holds: list[float] = []
+        self.dispatch.holds.observer = holds.append
+        for self.is_ready, name in ((False, "a"), (True, "b")):
+            self.wait(name)
+            self.reactor.advance(1.0)
+        self.assertEqual(self.dispatch.snapshot().oldest_hold, 2.0)
+        self.dispatch.free(self.slot)
+        self.assertEqual(self.dispatch.snapshot().oldest_hold, 1.0)
+        self.dispatch.free(self.other)
+        found = self.dispatch.snapshot()
+        self.assertEqual((found.total_matched, found.total_queued, found.total_cold), (2, 1, 1))
+        self.assertEqual((holds, found.oldest_hold), ([2.0, 1.0], 0.0))
+        self.wait("c")
+        self.dispatch.rejectAll()
+        self.assertEqual(self.dispatch.snapshot().oldest_hold, 0.0)
 
 
 class ProbingTests(_DispatchBase):

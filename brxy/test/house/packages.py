@@ -81,8 +81,8 @@ EDGE_PARTS = {
     "ports": "clients endpoints events startstop",
     "reload": "nodeports ports dispatch routes routing fleet clients slots exchanges config"
     " events startstop",
-    "admin": "reload nodeports ports dispatch fleet clients exchanges eventlog startstop endpoints"
-    " events config",
+    "admin": "reload nodeports ports dispatch fleet clients exchanges records eventlog startstop"
+    " endpoints events config",
     "metrics": "admin reload exchanges records traces config events",
     "making": "reload ports dispatch routes routing clients records accesslog applogs traces"
     " events config",

@@ -10,6 +10,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SkipTest
 
 from brxy.test.support.loopback.admins import AdminBase
@@ -132,9 +133,12 @@ class OpenAPITests(AdminBase):
             ("/v1/routes/{host}/logs", ""),
             ("/v1/instances/{ticket}", ""),
             ("/v1/events", "?follow=false"),
+            ("/v1/timeline", ""),
             ("/v1/certs", ""),
         ):
             await self.check(path, "get", 200, query)
+        while not (await self.check("/v1/series", "get", 200))["points"]:
+            await deferLater(self.reactor, 0.1)
         host = "/v1/routes/{host}"
         await self.check(f"{host}/wake", "post", 200, min=2)
         await self.check(f"{host}/wake", "post", 409, min=3)

@@ -26,11 +26,13 @@ _BATCH = 100
 class Printing:
     """
     The handlers.
+
+    @ivar tails: what instances have printed.
     """
 
     def __init__(self, reactor: Any, tails: Tails) -> None:
         self._reactor = reactor
-        self._tails = tails
+        self.tails = tails
 
     @classmethod
     def of(cls, reactor: Any, events: Events, settings: EdgeSettings) -> Printing:
@@ -55,10 +57,10 @@ class Printing:
         checkQuery(request, ("ticket", "lines", "follow"))
         host, ticket = hostOf(request), request.query.get("ticket", "")
         count = _count(request.query.get("lines", str(LINES)))
-        kept = self._tails.after(0, host, ticket)
+        kept = self.tails.after(0, host, ticket)
         kept = kept[max(0, len(kept) - count) :]
         if choice(request, "follow", ("true", "false")) == "true":
-            return LineStream(self._reactor, self._tails, host, ticket, kept)
+            return LineStream(self._reactor, self.tails, host, ticket, kept)
         return asJSON({"lines": [_view(each) for each in kept]})
 
 

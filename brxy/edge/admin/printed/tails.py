@@ -158,6 +158,14 @@ class Tails:
         ]
         return list(merge(*chosen, key=lambda line: line.number))
 
+    def lastLine(self, ticket: str) -> str:
+        """
+        @return: the last line of an instance that is not empty; C{""} if none is kept.
+        """
+        tail = self._tails.get(ticket)
+        lines = () if tail is None else reversed(tail.lines)
+        return next((each.text for each in lines if each.text.strip()), "")
+
     def follow(self, follower: Callable[[], None]) -> None:
         """
         Call a function at each line from now on.

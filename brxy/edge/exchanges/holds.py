@@ -1,0 +1,70 @@
+"""
+Which exchanges are held, and how long those were that are served.
+
+Pure: the time is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from brxy.edge.exchanges.table import Exchange
+
+__all__ = ["Holds"]
+
+
+class Holds:
+    """
+    Exchanges that wait for a slot.
+
+    @ivar queued: exchanges that were served after they had been held while their route had a
+        ready instance.
+    @ivar cold: exchanges that were served after they had been held while it had none.
+    @ivar observer: called with the seconds of each that is served; L{None}: nothing is.
+    """
+
+    def __init__(self, seconds: Callable[[], float], hasReady: Callable[[str], bool]) -> None:
+        """
+        @param hasReady: returns whether a route has a ready instance.
+        """
+        self._seconds = seconds
+        self._hasReady = hasReady
+        # In the order in which they began: since when, and whether no instance was ready then.
+        self._held: dict[Exchange, tuple[float, bool]] = {}
+        self.queued = self.cold = 0
+        self.observer: Callable[[float], None] | None = None
+
+    def begin(self, exchange: Exchange) -> None:
+        """
+        An exchange is held, if it is not already.
+        """
+        if exchange not in self._held:
+            self._held[exchange] = (self._seconds(), not self._hasReady(exchange.route))
+
+    def serve(self, exchange: Exchange) -> None:
+        """
+        A slot has taken an exchange, which may have been held.
+        """
+        found = self._held.pop(exchange, None)
+        if found is not None:
+            since, cold = found
+            if cold:
+                self.cold += 1
+            else:
+                self.queued += 1
+            if self.observer is not None:
+                self.observer(self._seconds() - since)
+
+    def end(self, exchange: Exchange) -> None:
+        """
+        An exchange, which may have been held, is over.
+        """
+        self._held.pop(exchange, None)
+
+    def oldest(self) -> float:
+        """
+        The seconds for which the first of those that are held has been; 0 without any.
+        """
+        for since, _ in self._held.values():
+            return self._seconds() - since
+        return 0.0

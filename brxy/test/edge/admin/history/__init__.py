@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.edge.admin.history}.
+"""
+
+__all__: list[str] = []
