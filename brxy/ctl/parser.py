@@ -4,7 +4,8 @@ The parser of C{brxy}'s command line, made from the table of its commands.
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+import os
+from argparse import ArgumentParser, HelpFormatter
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
@@ -19,6 +20,22 @@ _COLUMN = 14
 
 # Columns of C{--help}: in fewer nothing fits, and more are hard to read.
 _NARROWEST, _WIDEST = 60, 100
+
+
+def _columns() -> int:
+    # As shutil.get_terminal_size, but that takes long to load.
+    given = os.environ.get("COLUMNS", "")
+    if given.isdigit() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(1).columns
+    except OSError:
+        return 80
+
+
+class _Formatter(HelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
 
 
 class _Parser(ArgumentParser):
@@ -38,6 +55,7 @@ def parser(command: Command) -> ArgumentParser:
         description=command.help,
         epilog=" ".join(command.detail.split()) or None,
         allow_abbrev=False,
+        formatter_class=_Formatter,
     )
     for each in command.arguments:
         names = [f"-{each.short}", each.name] if each.short else [each.name]
@@ -71,9 +89,7 @@ def overview(commands: Sequence[Command] = COMMANDS, width: int | None = None) -
     """
     The text of C{brxy --help}: all commands, under the headings of their groups.
     """
-    import shutil
-
-    columns = width or shutil.get_terminal_size().columns
+    columns = width or _columns()
     lines = ["usage: brxy COMMAND ...", ""]
     for group in dict.fromkeys(each.group for each in commands):
         lines += [f"{group}:"]

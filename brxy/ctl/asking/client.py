@@ -9,10 +9,11 @@ import os
 import socket
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from brxy.ctl.asking.exchange import BadResponse, Connection, Response
 from brxy.ctl.exitstatus import FAILED, NO_EDGE, NOT_FOUND, USAGE, Failure
 from brxy.values.text import oneLine, printable
 
@@ -32,23 +33,6 @@ _SOCKET = "admin.sock"
 
 # Seconds within which an edge answers a question.  A request to do something may take longer.
 _PATIENCE = 10.0
-
-# Bytes of an answer: 10,000 routes have 4 MB.
-_MOST = 256 * 1024 * 1024
-
-
-class _UnixConnection(HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_PATIENCE)
-        self._path = path
-
-    def connect(self) -> None:
-        """
-        Connect to the Unix socket.
-        """
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 class Edge:
@@ -117,31 +101,25 @@ class Edge:
         """
         self._connection.close()
 
-    def _send(
-        self, method: str, target: str, body: Any = None, patient: bool = False
-    ) -> HTTPResponse:
-        connection = self._connection
-        text = None if body is None else json.dumps(body)
-        fields = {"Content-Type": "application/json"} if text else {}
+    def _send(self, method: str, target: str, body: Any = None, patient: bool = False) -> Response:
+        connection, timeout = self._connection, None if patient else _PATIENCE
         try:
-            if connection.sock is None:
-                connection.connect()
-            connection.sock.settimeout(None if patient else _PATIENCE)
-            connection.request(method, target, text, {**self._fields, **fields})
-            return connection.getresponse()
-        except (OSError, HTTPException) as error:
+            return connection.request(method, target, body, self._fields, _PATIENCE, timeout)
+        except (OSError, BadResponse) as error:
             connection.close()
             raise self._unreachable(error) from None
 
-    def _answer(self, response: HTTPResponse) -> Any:
+    def _answer(self, response: Response) -> Any:
         try:
-            text = response.read(_MOST)
+            text = response.read()
             value = json.loads(text) if text.strip() else {}
-        except (OSError, HTTPException) as error:
+        except (OSError, BadResponse) as error:
             self._connection.close()
             raise self._unreachable(error) from None
         except ValueError:
             raise Failure(f"{printable(self._address)} is no edge", NO_EDGE) from None
+        if response.closes:
+            self._connection.close()
         if response.status >= 400:
             raise self._refused(response.status, value)
         return value
@@ -165,18 +143,17 @@ class Edge:
         return Failure(why, {400: USAGE, 404: NOT_FOUND}.get(status, FAILED))
 
 
-def _lines(response: HTTPResponse) -> Iterator[str]:
+def _lines(response: Response) -> Iterator[str]:
     try:
-        for line in response:
-            yield line.decode("utf-8", "replace").rstrip("\r\n")
-    except (OSError, HTTPException):
+        yield from response.lines()
+    except (OSError, BadResponse):
         # The edge has ended.
         return
 
 
-def _connection(address: str) -> HTTPConnection:
+def _connection(address: str) -> Connection:
     if not address.startswith(("http://", "https://")):
-        return _UnixConnection(address)
+        return Connection(partial(_openUnix, address), "localhost")
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
@@ -185,8 +162,31 @@ def _connection(address: str) -> HTTPConnection:
     if not host:
         raise Failure(f"{printable(address)} is no URL of an edge", USAGE)
     if parts.scheme == "https":
-        return HTTPSConnection(host, port, timeout=_PATIENCE)
-    return HTTPConnection(host, port, timeout=_PATIENCE)
+        return Connection(partial(_openTLS, host, port or 443), parts.netloc)
+    return Connection(partial(_openTCP, host, port or 80), parts.netloc)
+
+
+def _openUnix(path: str, timeout: float) -> socket.socket:
+    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    found.settimeout(timeout)
+    try:
+        found.connect(path)
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
+def _openTCP(host: str, port: int, timeout: float) -> socket.socket:
+    return socket.create_connection((host, port), timeout)
+
+
+def _openTLS(host: str, port: int, timeout: float) -> socket.socket:
+    # Takes long to load, and is needed in this case only.
+    import ssl
+
+    context = ssl.create_default_context()
+    return context.wrap_socket(_openTCP(host, port, timeout), server_hostname=host)
 
 
 def _target(path: str, query: Mapping[str, str]) -> str:

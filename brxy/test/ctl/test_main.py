@@ -36,6 +36,19 @@ print(*(name for name in ("twisted", "attr", "zope", "asyncio") if name in sys.m
 """
 
 
+#: Asks an edge that is not there, and prints which of some slow modules that loads.
+ASKED = """
+import sys
+before = set(sys.modules)
+from brxy.ctl.main import perform
+perform(["status", "--socket", "/nowhere"])
+loaded = {each.partition(".")[0] for each in set(sys.modules) - before}
+slow = {"asyncio", "attr", "datetime", "email", "http", "random", "shutil", "ssl", "subprocess",
+    "twisted", "zope"}
+print(*sorted(loaded & slow))
+"""
+
+
 @frozen
 class Ran:
     """
@@ -138,3 +151,13 @@ class PerformTests(SynchronousTestCase):
             [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True
         )
         self.assertEqual(done.stdout, f"brxy {__version__}\n\n")
+
+    def test_askingLoadsLittle(self) -> None:
+        """
+        Asking an edge loads nothing that takes long to load.
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", ASKED], capture_output=True, text=True, check=True
+        )
+        self.assertEqual(done.stdout, "\n", done.stdout)
+        self.assertIn("no edge at /nowhere", done.stderr)
