@@ -149,16 +149,17 @@ class ILeaving(Interface):
 
 class ILocalProcess(Interface):
     """
-    What an L{IInstance} may provide as well that the edge fronts, and whose app runs on the
-    edge's machine.  The edge looks into the network namespace of the app, as that of a
-    container, to see how much the app takes up.
+    What an L{IInstance} may provide as well whose app runs on the edge's machine.  If the edge
+    fronts it, the edge looks into the network namespace of the app, as that of a container, to
+    see how much the app takes up.  The admin API shows what this process and its descendants
+    use of the machine.
     """
 
     pid: int | None = Attribute(
         """
-        A process of the app, by its number on the edge's machine.  It is read once, when
-        C{ready} fires.  L{None} if it is not known, or on another machine; then the edge
-        can't see by itself how much the app takes up.
+        The first process of the app, by its number on the edge's machine.  It is read when
+        C{ready} fires, and for the admin API.  L{None} if it is not known, or on another
+        machine; then the edge can't see by itself how much the app takes up.
         """
     )
 

@@ -85,6 +85,13 @@ class Broker(Withholding[W, S]):
         own = None if self._own_timeouts is None else self._own_timeouts(route)
         return self._hold_timeout if own is None else own
 
+    @property
+    def waited(self) -> int:
+        """
+        How many exchanges have come.
+        """
+        return self._number
+
     # Demand
 
     def wait(self, waiter: W, now: float) -> Match[W, S] | Probe[W, S] | Held[W] | Reject[W]:
@@ -104,6 +111,7 @@ class Broker(Withholding[W, S]):
                 del self._pools[route]
             offer = slot.offer
             if offer.in_flight <= offer.capacity:
+                offer.matched += 1
                 return Match(waiter, slot)
             # As one that is offered again, it may be one more than the limits allow.
             self._waiters.admitAgain(waiter)
@@ -126,6 +134,7 @@ class Broker(Withholding[W, S]):
         if pool is not None:
             slot = self._pools.take(waiter.route, pool)
             if slot.offer.in_flight <= slot.offer.capacity:
+                slot.offer.matched += 1
                 return Match(waiter, slot)
         self._waiters.admitAgain(waiter)
         if slot is None:
@@ -142,7 +151,7 @@ class Broker(Withholding[W, S]):
         @return: see L{taken}.
         """
         if self._waiters.isProbed(waiter):
-            return self.taken(waiter)
+            return self._unprobe(waiter)
         if waiter.held:
             self._waiters.drop(waiter)
         return None
@@ -153,6 +162,11 @@ class Broker(Withholding[W, S]):
 
         @return: the next waiter to recall, for the slot for which this one was.
         """
+        if self._waiters.isProbed(waiter):
+            self._probes[waiter.route].slot(waiter).offer.matched += 1
+        return self._unprobe(waiter)
+
+    def _unprobe(self, waiter: W) -> Recall[W] | None:
         recalled = not waiter.held
         self._waiters.unprobe(waiter)
         return self._recall(waiter.route) if recalled else None
@@ -324,6 +338,7 @@ class Broker(Withholding[W, S]):
         """
         waiter = self._waiters.pop(route, line)
         if slot.offer.in_flight <= slot.offer.capacity:
+            slot.offer.matched += 1
             return Match(waiter, slot)
         self._waiters.admitAgain(waiter)
         self._waiters.probe(waiter, slot)

@@ -31,6 +31,7 @@ class Offer:
     @ivar ready: the slots that can take an exchange, in the order in which they became
         ready.
     @ivar in_flight: exchanges that the instance has now.
+    @ivar matched: exchanges that it was given so far, but for probes that it did not take up.
     @ivar watched: the end of an exchange may change more than C{in_flight}.
     @ivar suspended: the instance took an exchange and did not accept it; it gets no
         more until it answers.
@@ -43,6 +44,7 @@ class Offer:
     ticket: str
     ready: dict[Any, None] = field(factory=dict, repr=False)
     in_flight: int = 0
+    matched: int = 0
     capacity: int = UNLIMITED
     watched: bool = False
     suspended: bool = False

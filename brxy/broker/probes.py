@@ -73,6 +73,12 @@ class Probes(Generic[W, S]):
         self._standing.discard(waiter)
         self._recalled.discard(waiter)
 
+    def slot(self, waiter: W) -> S:
+        """
+        The slot on which a waiter is probed.
+        """
+        return self._slots[waiter]
+
     def on(self, slot: S) -> W | None:
         """
         The waiter that is probed on a slot, whether it is held or not.

@@ -84,6 +84,7 @@ class Matching:
         self._free: deque[Slot] = deque()
         self._alarm = Alarm(shared.reactor, self._expire)
         self._matched = self._probes = self._held = self._requeued = self._lost = self._expired = 0
+        self._not_at_once = 0
         self._patience: Deadlines[Exchange] = Deadlines(shared.reactor, PATIENCE, self._stands)
         self._rejected: Counter[str] = Counter()
         self.retries = retries
@@ -107,9 +108,11 @@ class Matching:
             self.drain()
         decision = self._broker.wait(exchange, self._seconds())
         if type(decision) is Match:
-            self._matched += 1
+            # Not counted here: it is what the broker has matched at once.
             exchange.carrier.matched(decision.slot)
-        elif type(decision) is Reject:
+            return
+        self._not_at_once += 1
+        if type(decision) is Reject:
             self._reject(exchange, _REJECTED[decision.reason])
         elif type(decision) is Probe:
             self._probe(decision)
@@ -301,7 +304,7 @@ class Matching:
             self.buffer.size,
             self._broker.snapshot().held,
             self.holds.oldest(),
-            self._matched,
+            self._broker.waited - self._not_at_once + self._matched,
             self.holds.queued,
             self.holds.cold,
             self._probes,

@@ -121,7 +121,17 @@ def build(
     clients = makeClients(reactor, settings, shared, dispatch, scaler, files.certificates, events)
     running = Running(scaler, broker, dispatch, scaling, files.access, clients, nodes)
     reloader = Reloader(reactor, settings, running, events, files.reloads, read)
-    subject = Subject(events, state, reloader, dispatch, scaler, scaling, clients.ports, nodes)
+    subject = Subject(
+        events,
+        state,
+        reloader,
+        dispatch,
+        scaler,
+        scaling,
+        clients.ports,
+        nodes,
+        files.certificates,
+    )
     sources = Sources(scaler.snapshots, dispatch.snapshot, clients.countAccepted, reactor.seconds)
     metrics = makeMetrics(reactor, settings, reloader, sources, events, made.records, made.traces)
     return Parts(
@@ -209,7 +219,7 @@ def _makeAdmin(
     reactor, events = shared.reactor, subject.events
     printing = Printing.of(reactor, events, subject.reloader.settings)
     history = History(reactor, subject, printing.tails.lastLine)
-    showing = Showing(reactor, subject, lambda: ports.shown, history.timeline)
+    showing = Showing(reactor, subject, lambda: ports.shown, history)
     changing = Changing(reactor, subject, showing, journal)
     handlers = (
         showing,

@@ -26,6 +26,7 @@ class Fleet:
     @ivar instances: by ticket.
     @ivar breakers: by the name of the rule.
     @ivar newest: the one instance that has its C{newest} set.
+    @ivar matched: exchanges that instances were given which are gone.
     @ivar look_at: when its demand is counted again; of no meaning once that is past.
     @ivar waker: the address of the client for which its first instance was ordered;
         C{""} if the client has none, or the instance came by itself.
@@ -36,6 +37,7 @@ class Fleet:
     instances: dict[str, Instance] = field(factory=dict)
     breakers: dict[str, Breaker] = field(factory=dict)
     newest: Instance | None = None
+    matched: int = 0
     look_at: float = 0.0
     waker: str = ""
     _numbers: Counter[str | None] = field(factory=Counter)
@@ -64,6 +66,7 @@ class Fleet:
         An instance is gone.
         """
         del self.instances[instance.ticket]
+        self.matched += instance.offer.matched
         self._numbers[instance.spawn] -= 1
 
     def number(self, rule: str) -> int:

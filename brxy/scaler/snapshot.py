@@ -40,6 +40,7 @@ class InstanceSnapshot:
     @ivar learns: its capacity is learned.
     @ivar settled: it learns, and has been found full.
     @ivar in_flight: exchanges that it has now.
+    @ivar exchanges: those that it was given so far.
     @ivar free: its slots that can take an exchange now.
     @ivar suspended: it did not accept an exchange, and gets no more until it answers.
     @ivar seconds: since it was ordered, or came.
@@ -56,6 +57,7 @@ class InstanceSnapshot:
     learns: bool
     settled: bool
     in_flight: int
+    exchanges: int
     free: int
     suspended: bool
     seconds: float
@@ -86,6 +88,7 @@ class RouteSnapshot:
 
     @ivar waiting: exchanges that wait for it.
     @ivar spawns: those that are for it, first choice first.
+    @ivar exchanges: those that its instances were given, since something is known of it.
     @ivar short: it lacks room for instances.
     @ivar rolling: its instances are being replaced.
     @ivar waker: the address of the client for which its first instance was ordered.
@@ -94,6 +97,7 @@ class RouteSnapshot:
     waiting: int
     instances: tuple[InstanceSnapshot, ...]
     spawns: tuple[SpawnSnapshot, ...]
+    exchanges: int
     short: bool
     rolling: bool
     waker: str
@@ -186,6 +190,7 @@ class Snapshots:
             self._waiting(fleet.route),
             tuple(_instance(each, now) for each in fleet.instances.values()),
             tuple(_spawn(fleet, name, now) for name in fleet.rules),
+            fleet.matched + sum(each.offer.matched for each in fleet.instances.values()),
             self._orders.isShort(fleet.route),
             self._rolls.isRolling(fleet.route),
             fleet.waker,
@@ -206,6 +211,7 @@ def _instance(instance: Instance, now: float) -> InstanceSnapshot:
         instance.learns,
         instance.full_at is not None,
         offer.in_flight,
+        offer.matched,
         len(offer.ready),
         offer.suspended,
         now - instance.ordered_at,

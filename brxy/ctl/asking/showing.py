@@ -9,7 +9,6 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from brxy.ctl.asking.client import findEdge, pathOf
@@ -27,7 +26,7 @@ from brxy.values.text import coloured, printable
 __all__ = ["certs", "events", "instances", "logs", "printJSON", "routes", "status"]
 
 # The states of routes that C{brxy status} names.
-_ATTENTION = ("failing", "stopped", "paused", "held")
+_ATTENTION = ("stopped", "paused", "held")
 
 
 def printJSON(value: Any) -> None:
@@ -86,7 +85,7 @@ def instances(given: Namespace) -> int:
     if given.json:
         printJSON(found[0] if given.ticket else found)
     else:
-        _print(table(instanceRows(found), right=(4, 5, 6)))
+        _print(table(instanceRows(found), right=(4, 5, 6, 7, 8)))
     return DONE
 
 
@@ -137,6 +136,9 @@ def certs(given: Namespace) -> int:
     if given.json:
         printJSON(found)
     else:
+        # Takes long to load, and is needed in this case only.
+        from datetime import datetime
+
         ends = [datetime.fromisoformat(each["not_after"]).timestamp() for each in found]
         _print(table(certificateRows(found, [end - time.time() for end in ends])))
     return DONE

@@ -20,9 +20,12 @@ __all__ = [
     "number",
     "routeLine",
     "routeRows",
+    "size",
     "statusLines",
     "table",
 ]
+
+_SIZES = "BKMGT"
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
@@ -41,6 +44,18 @@ def duration(seconds: float) -> str:
                 text += f" {rest}{_UNITS[place + 1][1]}"
             return text
     return "0s"
+
+
+def size(count: float) -> str:
+    """
+    A number of bytes, to about two places: C{34M}.
+    """
+    place = 0
+    while count >= 999.5 and place < len(_SIZES) - 1:
+        count /= 1024
+        place += 1
+    digits = 1 if place and count < 9.95 else 0
+    return f"{count:.{digits}f}{_SIZES[place]}"
 
 
 def number(count: int, one: str, more: str = "") -> str:
@@ -79,6 +94,9 @@ def statusLines(status: Mapping[str, Any], routes: Sequence[Mapping[str, Any]]) 
         f"edge {status['edge'][:8]}: {status['state']}, up {duration(status['uptime'])}, process"
         f" {status['pid']}, brxy {status['version']}"
     )
+    for problem in status["problems"]:
+        about = f"{problem['route']}: " if problem["route"] else ""
+        yield printable(f"problem: {about}{problem['text']}")
     for name, places in status["ports"].items():
         for place in places:
             yield f"{name + ':':9}{printable(place)}"
@@ -89,7 +107,7 @@ def statusLines(status: Mapping[str, Any], routes: Sequence[Mapping[str, Any]]) 
     yield _instances(status["instances"])
     yield f"since its start: {_totals(status['totals'])}"
     for each in routes:
-        yield f"{printable(each['host'])}: {each['state']}{_reasons(each)}"
+        yield f"{printable(each['host'])}: {each['state']}, {each['held']} held"
 
 
 def _instances(counts: Mapping[str, int]) -> str:
@@ -110,16 +128,6 @@ def _totals(totals: Mapping[str, Any]) -> str:
     )
 
 
-def _reasons(route: Mapping[str, Any]) -> str:
-    texts = [
-        f"{each['name']}: {each['reason']}"
-        + (f", next try in {duration(each['retry_after'])}" if each["retry_after"] else "")
-        for each in route["spawns"]
-        if each["reason"]
-    ]
-    return "".join(f"; {printable(each)}" for each in texts)
-
-
 def routeRows(routes: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """
     A table of routes.
@@ -128,7 +136,14 @@ def routeRows(routes: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     for each in routes:
         numbers = (str(each[name]) for name in ("held", "in_flight", "capacity"))
         rows.append([each["host"], each["state"], *numbers, _states(each)])
+    if any(each["problems"] for each in routes):
+        for row, text in zip(rows, ["PROBLEM", *map(_problems, routes)], strict=True):
+            row.append(text)
     return rows
+
+
+def _problems(route: Mapping[str, Any]) -> str:
+    return "; ".join(route["problems"])
 
 
 def routeLine(route: Mapping[str, Any]) -> str:
@@ -137,7 +152,8 @@ def routeLine(route: Mapping[str, Any]) -> str:
     """
     return (
         f"{printable(route['host'])}: {route['state']}; {route['held']} held,"
-        f" {route['in_flight']} in flight; instances: {_states(route)}{_reasons(route)}"
+        f" {route['in_flight']} in flight; instances: {_states(route)}"
+        + (f"; {printable(_problems(route))}" if route["problems"] else "")
     )
 
 
@@ -150,7 +166,7 @@ def instanceRows(instances: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """
     A table of instances.
     """
-    rows = [["INSTANCE", "ROUTE", "STATE", "SPAWN", "IN FLIGHT", "CAPACITY", "AGE"]]
+    rows = [["INSTANCE", "ROUTE", "STATE", "SPAWN", "BUSY", "SERVED", "AGE", "MEMORY", "CPU"]]
     for each in instances:
         notes = [
             each["state"],
@@ -164,9 +180,11 @@ def instanceRows(instances: Sequence[Mapping[str, Any]]) -> list[list[str]]:
                 each["route"],
                 ", ".join(filter(None, notes)),
                 each["spawn"] or "-",
-                str(each["in_flight"]),
-                str(each["capacity"]),
+                f"{each['in_flight']}/{each['capacity']}",
+                str(each["exchanges"] - each["in_flight"]),
                 duration(each["age"]),
+                "-" if each["memory"] is None else size(each["memory"]),
+                "-" if each["cpu"] is None else duration(each["cpu"]),
             ]
         )
     return rows

@@ -12,16 +12,17 @@ import termios
 import time
 import tty
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 from brxy.ctl.asking.client import Edge, findEdge
 from brxy.ctl.asking.showing import printJSON
-from brxy.ctl.asking.shown import duration, number, routeRows, table
+from brxy.ctl.asking.shown import duration, number, routeRows, size, table
 from brxy.ctl.exitstatus import DONE, NO_EDGE, USAGE, Failure
 
-__all__ = ["Look", "frame", "rate", "top"]
+__all__ = ["Look", "frame", "rate", "top", "useRows"]
 
 # Seconds between two looks.
 _PERIOD = 1.0
@@ -55,17 +56,61 @@ class Look(NamedTuple):
     time: float
     status: Mapping[str, Any]
     routes: Sequence[Mapping[str, Any]]
+    instances: Sequence[Mapping[str, Any]] = ()
 
 
 def rate(before: Look | None, now: Look) -> float:
     """
     How many requests the edge has taken in each second between two looks.
     """
-    if before is None or now.time <= before.time:
+    return (
+        0.0
+        if before is None
+        else _rise(before, now, lambda look: look.status["totals"]["matched"])
+    )
+
+
+def _rise(before: Look, now: Look, count: Callable[[Look], float]) -> float:
+    if now.time <= before.time:
         return 0.0
-    count: int = now.status["totals"]["matched"] - before.status["totals"]["matched"]
-    # An edge that was started again counts from 0.
-    return max(0.0, count / (now.time - before.time))
+    # An edge that was started again counts from 0, and so does an instance.
+    return max(0.0, (count(now) - count(before)) / (now.time - before.time))
+
+
+def useRows(look: Look, before: Look | None, hosts: Sequence[str]) -> list[list[str]]:
+    """
+    The requests per second of some routes, and what their instances use of the machine.
+    """
+    rows = [["REQ/S", "MEMORY", "CPU"]]
+    for host in hosts:
+        row = ["-", "-", "-"]
+        if before is not None:
+            row[0] = f"{_rise(before, look, partial(_exchanges, host)):.1f}"
+        used = [each for each in look.instances if each["route"] == host]
+        memory = [each["memory"] for each in used if each["memory"] is not None]
+        if memory:
+            row[1] = size(sum(memory))
+            if before is not None:
+                row[2] = f"{100 * _cpu(host, before, look):.0f}%"
+        rows.append(row)
+    return rows
+
+
+def _exchanges(host: str, look: Look) -> float:
+    return sum(each["exchanges"] for each in look.routes if each["host"] == host)
+
+
+def _cpu(host: str, before: Look, now: Look) -> float:
+    """
+    @return: the processors that the instances of a route kept busy.
+    """
+    known = {each["ticket"]: each["cpu"] or 0.0 for each in before.instances}
+    spent = sum(
+        max(0.0, (each["cpu"] or 0.0) - known.get(each["ticket"], 0.0))
+        for each in now.instances
+        if each["route"] == host
+    )
+    return float(spent / max(now.time - before.time, 0.001))
 
 
 def frame(
@@ -87,11 +132,14 @@ def frame(
             f"{status['held']} held",
             f"{instances['total']}/{instances['max']} instances",
             f"{rate(before, look):.1f} req/s",
+            *([number(len(status["problems"]), "problem")] if status["problems"] else []),
         ]
     )
     order = sorted(look.routes, key=lambda each: (-each["held"], -each["in_flight"], each["host"]))
     shown = order[: max(lines - 4, 0)]
-    titles, *rows = table(routeRows(shown), right=(2, 3, 4))
+    used = useRows(look, before, [each["host"] for each in shown])
+    both = [[*row[:5], *use, *row[5:]] for row, use in zip(routeRows(shown), used, strict=True)]
+    titles, *rows = table(both, right=(2, 3, 4, 5, 6, 7))
     painted = [
         (_BOLD, head),
         ("", f"{number(status['routes'], 'route')}, {_SORT}"),
@@ -107,7 +155,9 @@ def frame(
 
 def _look(edge: Edge) -> Look:
     status = edge.get("/v1/status")
-    return Look(time.monotonic(), status, edge.get("/v1/routes", limit="1000")["routes"])
+    routes = edge.get("/v1/routes", limit="1000")["routes"]
+    instances = edge.get("/v1/instances", limit="1000")["instances"]
+    return Look(time.monotonic(), status, routes, instances)
 
 
 @contextmanager
@@ -147,7 +197,7 @@ def top(given: Namespace) -> int:
     if given.json:
         while True:
             look = _look(edge)
-            printJSON({"status": look.status, "routes": look.routes})
+            printJSON({"status": look.status, "routes": look.routes, "instances": look.instances})
             time.sleep(_PERIOD)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Failure("top needs a terminal; brxy status and brxy routes do not", USAGE)

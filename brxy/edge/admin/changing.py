@@ -92,8 +92,10 @@ class Changing:
         scaler.floors.set(host, number, now + seconds)
         self._subject.scaling.perform(scaler.demand(host, now))
         if waits and not await self._until(lambda: self._ready(host) >= number, timeout, host):
-            return self._unfinished(host, self._failure(host) or "they are not ready in time")
-        return self._done(host)
+            return await self._unfinished(
+                host, self._failure(host) or "they are not ready in time"
+            )
+        return await self._done(host)
 
     async def roll(self, request: Request) -> Response:
         """
@@ -111,8 +113,8 @@ class Changing:
                 if isinstance(each.event, RollFailed) and each.event.route == host
             ]
             if reasons or not over:
-                return self._unfinished(host, reasons[-1] if reasons else "it takes longer")
-        return self._done(host)
+                return await self._unfinished(host, reasons[-1] if reasons else "it takes longer")
+        return await self._done(host)
 
     async def drain(self, request: Request) -> Response:
         """
@@ -125,8 +127,8 @@ class Changing:
         for each in leaving:
             self._subject.scaling.withdrawn(each)
         if waits and not await self._until(lambda: all(map(_isGone, leaving)), timeout):
-            return self._unfinished(host, "exchanges still run")
-        return self._done(host)
+            return await self._unfinished(host, "exchanges still run")
+        return await self._done(host)
 
     async def pause(self, request: Request) -> Response:
         """
@@ -140,8 +142,10 @@ class Changing:
         if waits:
             await self._until(lambda: not pause.active() or self._isQuiet(host), seconds)
             if not pause.active():
-                return self._unfinished(host, "exchanges still ran, and the route is resumed")
-        return self._done(host)
+                return await self._unfinished(
+                    host, "exchanges still ran, and the route is resumed"
+                )
+        return await self._done(host)
 
     async def stop(self, request: Request) -> Response:
         """
@@ -155,16 +159,16 @@ class Changing:
         self._close(host, Gate(STOPPED, message))
         self._emit(Stopped(host, message))
         if waits and not await self._until(lambda: self._isQuiet(host), timeout):
-            return self._unfinished(host, "exchanges still run")
-        return self._done(host)
+            return await self._unfinished(host, "exchanges still run")
+        return await self._done(host)
 
-    def resume(self, request: Request) -> Response:
+    async def resume(self, request: Request) -> Response:
         """
         Serve the clients of a route again that was paused or stopped.
         """
         host, _ = self._begin(request)
         self._resume(host)
-        return self._done(host)
+        return await self._done(host)
 
     def _pauseOver(self, host: str) -> None:
         del self._pauses[host]
@@ -194,8 +198,8 @@ class Changing:
         timeout = given(request, "timeout", positive, _TIMEOUT)
         self._subject.scaling.withdrawn(instance)
         if waits and not await self._until(lambda: _isGone(instance), timeout):
-            return self._unfinished(instance.route, "exchanges still run")
-        return self._done(instance.route)
+            return await self._unfinished(instance.route, "exchanges still run")
+        return await self._done(instance.route)
 
     async def kill(self, request: Request) -> Response:
         """
@@ -208,8 +212,8 @@ class Changing:
         self._subject.scaling.withdrawn(instance)
         self._subject.scaling.starter.stop(instance)
         if waits and not await self._until(lambda: _isGone(instance), timeout):
-            return self._unfinished(instance.route, "it has not ended yet")
-        return self._done(instance.route)
+            return await self._unfinished(instance.route, "it has not ended yet")
+        return await self._done(instance.route)
 
     # What they have in common
 
@@ -270,14 +274,14 @@ class Changing:
             await deferLater(self._reactor, PAUSE)
         return True
 
-    def _done(self, host: str) -> Response:
-        return asJSON(self._showing.one(host))
+    async def _done(self, host: str) -> Response:
+        return asJSON(await self._showing.one(host))
 
-    def _unfinished(self, host: str, reason: str) -> Response:
+    async def _unfinished(self, host: str, reason: str) -> Response:
         """
         What was begun goes on, or has failed.
         """
-        return asJSON({"error": reason, **self._showing.one(host)}, 504)
+        return asJSON({"error": reason, **await self._showing.one(host)}, 504)
 
 
 def _waits(request: Request) -> bool:

@@ -15,8 +15,11 @@ from twisted.internet.task import deferLater
 from brxy import __version__
 from brxy.edge.admin.messages import Request, Response, asJSON
 from brxy.edge.admin.queries import checkQuery, choice, covered, hostOf, pageOf
+from brxy.edge.admin.state.problems import edgeProblems, problem, routeProblems, shortened
+from brxy.edge.admin.state.usage import Usage
 from brxy.edge.admin.table import Endpoint
 from brxy.edge.admin.views import STATES, instanceView, routeView
+from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.dispatch import Dispatch, DispatchSnapshot
 from brxy.edge.events import Events
 from brxy.edge.fleet.scaling import Scaling
@@ -55,6 +58,7 @@ class Subject:
     scaling: Scaling
     clients: ClientPorts
     nodes: NodePorts
+    certificates: CertificateStore | None
 
 
 class Start(Protocol):
@@ -65,10 +69,15 @@ class Start(Protocol):
     def view(self) -> dict[str, Any]: ...
 
 
-class Starts(Protocol):
+class Past(Protocol):
     """
-    What keeps the last starts.
+    What has been recorded.
+
+    @ivar denied: how many clients were denied the start of an app in the last ten minutes.
     """
+
+    @property
+    def denied(self) -> int: ...
 
     def starts(self, route: str) -> Sequence[Start]: ...
 
@@ -79,17 +88,18 @@ class Showing:
     """
 
     def __init__(
-        self, reactor: Any, subject: Subject, ports: Callable[[], list[str]], starts: Starts
+        self, reactor: Any, subject: Subject, ports: Callable[[], list[str]], past: Past
     ) -> None:
         """
         @param ports: the admin ports as people know them.
-        @param starts: keeps the last starts of each route.
+        @param past: has the last starts of each route.
         """
         self._reactor = reactor
         self._subject = subject
         self._seconds = reactor.seconds
         self._ports = ports
-        self._starts = starts
+        self._past = past
+        self._usage = Usage(reactor, subject.scaling.starter.pids)
         self._began = self._seconds()
 
     def endpoints(self) -> Sequence[Endpoint]:
@@ -130,7 +140,8 @@ class Showing:
         """
         checkQuery(request, ())
         subject = self._subject
-        counts, done = await self._countStates(), subject.dispatch.snapshot()
+        counts, problems = await self._survey()
+        done = subject.dispatch.snapshot()
         uptime = self._seconds() - self._began
         return asJSON(
             {
@@ -154,6 +165,7 @@ class Showing:
                     "max": subject.reloader.settings.max_total,
                 },
                 "totals": _totals(done),
+                "problems": problems,
             }
         )
 
@@ -177,12 +189,12 @@ class Showing:
         more = len(found) > page.limit
         return asJSON({"routes": shown, "next": page.next([each["host"] for each in shown], more)})
 
-    def route(self, request: Request) -> Response:
+    async def route(self, request: Request) -> Response:
         """
         One route, with its instances and its last starts.
         """
         checkQuery(request, ())
-        return asJSON(self.one(self.known(request)))
+        return asJSON(await self.one(self.known(request)))
 
     def known(self, request: Request) -> str:
         """
@@ -201,13 +213,17 @@ class Showing:
             return host
         raise BadRequest(404, f"nothing is known of the route {host}")
 
-    def one(self, host: str) -> dict[str, Any]:
+    async def one(self, host: str) -> dict[str, Any]:
         """
         @return: a route with its instances and its last starts.
         """
+        used = await self._usage.measure()
         found = self._read(host)
-        instances = [] if found is None else [instanceView(host, each) for each in found.instances]
-        starts = [each.view() for each in self._starts.starts(host)]
+        instances = [
+            instanceView(host, each, used.get(each.ticket))
+            for each in (() if found is None else found.instances)
+        ]
+        starts = [each.view() for each in self._past.starts(host)]
         return {**self._view(host, found), "instance_list": instances, "starts": starts}
 
     def _hosts(self) -> set[str]:
@@ -227,12 +243,22 @@ class Showing:
             if not number % _AT_ONCE:
                 await deferLater(self._reactor, 0)
 
-    async def _countStates(self) -> dict[str, int]:
+    async def _survey(self) -> tuple[dict[str, int], list[dict[str, Any]]]:
+        """
+        @return: the number of instances by state, and what is wrong.
+        """
+        subject = self._subject
+        reloader, store = subject.reloader, subject.certificates
+        late = () if store is None else store.late()
         counts = dict.fromkeys(_STATES, 0)
-        async for host in self._inTurns(self._subject.scaler.snapshots.routes()):
-            for each in self._subject.scaler.instances(host):
-                counts[each.state.name.lower()] += 1
-        return counts
+        problems = [*edgeProblems(reloader.problems, reloader.restart, late, self._past.denied)]
+        async for host in self._inTurns(subject.scaler.snapshots.routes()):
+            found = self._read(host)
+            if found is not None:
+                for each in found.instances:
+                    counts[each.state.name.lower()] += 1
+                problems += [problem("route", text, host) for text in routeProblems(found)]
+        return counts, shortened(problems)
 
     def _view(self, host: str, found: RouteSnapshot | None) -> dict[str, Any]:
         dispatch = self._subject.dispatch
@@ -248,18 +274,19 @@ class Showing:
         page, state = pageOf(request), choice(request, "state", _STATES)
         known = self._subject.scaler.snapshots.routes()
         found: list[dict[str, Any]] = []
+        used = await self._usage.measure()
         async for host in self._inTurns(covered(known, request.query.get("host", ""))):
             route = self._read(host)
             for each in () if route is None else route.instances:
                 if each.ticket > page.after and (not state or each.state.name.lower() == state):
-                    found.append(instanceView(host, each))
+                    found.append(instanceView(host, each, used.get(each.ticket)))
         found.sort(key=lambda view: str(view["ticket"]))
         shown = found[: page.limit]
         tickets = [str(each["ticket"]) for each in shown]
         more = len(found) > page.limit
         return asJSON({"instances": shown, "next": page.next(tickets, more)})
 
-    def instance(self, request: Request) -> Response:
+    async def instance(self, request: Request) -> Response:
         """
         One instance.
         """
@@ -267,10 +294,9 @@ class Showing:
         ticket = request.parts["ticket"]
         instance = self._subject.scaler.snapshots.instance(ticket)
         if instance is not None:
-            found = self._read(instance.route)
-            for each in () if found is None else found.instances:
-                if each.ticket == ticket:
-                    return asJSON(instanceView(instance.route, each))
+            for each in (await self.one(instance.route))["instance_list"]:
+                if each["ticket"] == ticket:
+                    return asJSON(each)
         raise BadRequest(404, "there is no instance with this ticket")
 
 

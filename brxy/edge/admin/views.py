@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from brxy.edge.admin.state.problems import routeProblems
+from brxy.edge.admin.state.usage import Used
 from brxy.scaler.instance import State
 from brxy.scaler.snapshot import InstanceSnapshot, RouteSnapshot, SpawnSnapshot
 
@@ -16,7 +18,7 @@ __all__ = ["STATES", "instanceView", "routeState", "routeView"]
 #: What a route can be in, the first that is true.
 STATES = ("stopped", "paused", "held", "failing", "ready", "starting", "draining", "asleep")
 
-_EMPTY = RouteSnapshot(0, (), (), False, False, "")
+_EMPTY = RouteSnapshot(0, (), (), 0, False, False, "")
 
 
 def routeState(found: RouteSnapshot, held: int, closed: str) -> str:
@@ -53,6 +55,7 @@ def routeView(host: str, found: RouteSnapshot | None, held: int, closed: str) ->
         "state": routeState(known, held, closed),
         "held": held,
         "in_flight": sum(each.in_flight for each in instances),
+        "exchanges": known.exchanges,
         "capacity": sum(each.capacity for each in ready),
         "instances": {
             state.name.lower(): sum(each.state is state for each in instances)
@@ -61,6 +64,7 @@ def routeView(host: str, found: RouteSnapshot | None, held: int, closed: str) ->
         },
         "rolling": known.rolling,
         "short": known.short,
+        "problems": routeProblems(known),
         "spawns": [_spawnView(each) for each in known.spawns],
     }
 
@@ -74,9 +78,11 @@ def _spawnView(spawn: SpawnSnapshot) -> dict[str, Any]:
     }
 
 
-def instanceView(host: str, found: InstanceSnapshot) -> dict[str, Any]:
+def instanceView(host: str, found: InstanceSnapshot, used: Used | None) -> dict[str, Any]:
     """
     An instance.
+
+    @param used: what its processes use, if that is known.
     """
     return {
         "ticket": found.ticket,
@@ -92,6 +98,9 @@ def instanceView(host: str, found: InstanceSnapshot) -> dict[str, Any]:
         "learns": found.learns,
         "learned": found.settled,
         "in_flight": found.in_flight,
+        "exchanges": found.exchanges,
         "free": found.free,
         "age": round(found.seconds, 3),
+        "memory": None if used is None else used.memory,
+        "cpu": None if used is None else used.cpu,
     }

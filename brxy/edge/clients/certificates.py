@@ -92,13 +92,20 @@ class CertificateStore:
         """
         Report the certificates that have expired, or expire soon.
         """
+        for event in self.late():
+            self._events.emit(event)
+
+    def late(self) -> Iterator[CertificateExpired | CertificateExpires]:
+        """
+        The certificates that have expired, or expire soon.
+        """
         now = datetime.now(UTC)
         for identity in self._table.identities:
             leaf = identity.chain[0]
             begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
             if end - now < _LATE * (end - begin):
                 event = CertificateExpired if end < now else CertificateExpires
-                self._events.emit(event(identity.where, end))
+                yield event(identity.where, end)
 
     def listed(self) -> list[Listed]:
         """

@@ -16,7 +16,16 @@ from brxy.edge.events import Events, Ordered
 from brxy.edge.fleet.recovery import Recovery, labelOf
 from brxy.edge.fleet.spawnings import Spawnings
 from brxy.errors import EXHAUSTED, SpawnFailed
-from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
+from brxy.interfaces import (
+    Address,
+    Gone,
+    IInstance,
+    ILeaving,
+    ILocalProcess,
+    IRecovering,
+    ISpawner,
+    SpawnOrder,
+)
 from brxy.reactor.turns import TurnQueue
 from brxy.scaler.instance import Instance, State
 from brxy.values.capacity import AUTO
@@ -274,6 +283,18 @@ class Starter:
             for each in self._recoveries.values():
                 each.waiting.pop(instance, None)
             self._owner.gone(instance, Gone("not started"))
+
+    def pids(self) -> dict[int, str]:
+        """
+        @return: the first process of each instance that is on this machine, as far as it is
+            known, and the ticket of the instance.
+        """
+        local = {
+            instance.ticket: ILocalProcess(handle).pid
+            for instance, handle in self._handles.items()
+            if ILocalProcess.providedBy(handle)
+        }
+        return {pid: ticket for ticket, pid in local.items() if pid is not None}
 
     def lacking(self, instance: Instance) -> str:
         """

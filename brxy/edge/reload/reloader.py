@@ -116,6 +116,7 @@ class Reloader:
 
     @ivar settings: those that hold.
     @ivar problems: what could not be used at the last reload, one line each.
+    @ivar restart: the options that have changed and are ignored until the edge is restarted.
     """
 
     def __init__(
@@ -137,6 +138,7 @@ class Reloader:
         self._reactor = reactor
         self.settings = settings
         self.problems: Sequence[str] = ()
+        self.restart: Sequence[str] = ()
         self._running = running
         self._events = events
         self._lock = DeferredLock()
@@ -289,5 +291,6 @@ class Reloader:
                 took,
             )
         )
+        self.restart = changes.restart
         for option in changes.restart:
             self._events.emit(NeedsRestart(option))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from attrs import field, frozen
 from zope.interface import implementer
 
-from brxy.interfaces import Gone, IInstance, ILocal, ISpawner, SpawnOrder
+from brxy.interfaces import Gone, IInstance, ILocal, ILocalProcess, ISpawner, SpawnOrder
 from brxy.processes.child import Child, Ended
 from brxy.spawners.command import CommandFactory
 from brxy.spawners.instance import BaseInstance
@@ -33,6 +33,7 @@ class ProcessOptions:
     )
 
 
+@implementer(ILocalProcess)
 class ProcessInstance(BaseInstance):
     """
     One run of the command.
@@ -44,6 +45,13 @@ class ProcessInstance(BaseInstance):
         self._stop_timeout = stop_timeout
         child.ended.addCallback(self._ended)
         child.emptied.addCallback(self.over.callback)
+
+    @property
+    def pid(self) -> int | None:
+        """
+        See L{ILocalProcess}.
+        """
+        return self._child.pid or None
 
     def stop(self) -> None:
         """

@@ -501,6 +501,7 @@ class ProbingTests(_DispatchBase):
         self.assertEqual(self.supply.calls, [])
         found = self.dispatch.snapshot()
         self.assertEqual((found.held, found.total_matched, found.total_probes), ({}, 2, 1))
+        self.assertEqual(self.instance.offer.matched, 2)
 
     def test_stands(self) -> None:
         """

@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from brxy.edge.admin.history.quantiles import Quantiles
 from brxy.edge.exchanges.holds import Holds
+from brxy.edge.exchanges.refusals import TOO_MANY_ROUTES, TOO_MANY_WOKEN
 from brxy.edge.exchanges.snapshot import DispatchSnapshot
 from brxy.edge.records.record import Record
 from brxy.edge.records.records import Records
@@ -30,6 +31,9 @@ PERIOD = 1.0
 KEPT = 600
 
 _STATES = {each: each.name.lower() for each in State if each is not State.GONE}
+
+# The answers to clients that were denied the start of an app.
+_DENIED = (TOO_MANY_ROUTES.text, TOO_MANY_WOKEN.text)
 
 _SHARES = {"p50": 0.5, "p99": 0.99}
 
@@ -83,12 +87,15 @@ class _Totals(NamedTuple):
     queued: int
     cold: int
     errors: int
+    denied: int
 
     @classmethod
     def of(cls, done: DispatchSnapshot) -> _Totals:
         held = done.total_queued + done.total_cold
         errors = done.total_lost + sum(done.total_rejected.values())
-        return cls(done.total_matched - held, done.total_queued, done.total_cold, errors)
+        denied = sum(done.total_rejected.get(text, 0) for text in _DENIED)
+        warm = done.total_matched - held
+        return cls(warm, done.total_queued, done.total_cold, errors, denied)
 
 
 class Sampler:
@@ -108,6 +115,7 @@ class Sampler:
         self._sources = sources
         self._now = now
         self._points: deque[Point] = deque(maxlen=KEPT)
+        self._denials: deque[int] = deque(maxlen=KEPT)
         self._followers: dict[Callable[[], None], None] = {}
         self._call: IDelayedCall | None = None
         self._hold, self._app = Quantiles(), Quantiles()
@@ -156,8 +164,9 @@ class Sampler:
             round((now - before) / max(seconds, 0.001), 3)
             for now, before in zip(totals, self._before, strict=True)
         ]
+        self._denials.append(totals.denied - self._before.denied)
         self._before = totals
-        warm, queued, cold, errors = rates
+        warm, queued, cold, errors, _ = rates
         return {
             "seconds": round(seconds, 3),
             "late": round(max(0.0, seconds - PERIOD), 4),
@@ -212,6 +221,13 @@ class Sampler:
         The time of the last point; 0 before the first.
         """
         return self._points[-1].time if self._points else 0.0
+
+    @property
+    def denied(self) -> int:
+        """
+        How many clients were denied the start of an app.
+        """
+        return sum(self._denials)
 
     def follow(self, follower: Callable[[], None]) -> None:
         """

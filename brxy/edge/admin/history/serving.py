@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet.task import deferLater
 
 from brxy.edge.admin.following import LiveStream
+from brxy.edge.admin.history.life import Life
 from brxy.edge.admin.history.sampler import PERIOD, Sampler, Sources
 from brxy.edge.admin.history.timeline import Timeline
 from brxy.edge.admin.messages import Answer, Request, Response, asJSON
@@ -31,8 +32,6 @@ _AT_ONCE = 100
 class History:
     """
     The handlers, and what records.
-
-    @ivar timeline: the lives of instances.
     """
 
     def __init__(self, reactor: Any, subject: Subject, lastLine: Any) -> None:
@@ -42,8 +41,8 @@ class History:
         self._reactor = reactor
         self._subject = subject
         find = subject.scaler.snapshots.instance
-        self.timeline = Timeline(reactor.seconds, find, lastLine)
-        sources = Sources(subject.dispatch, subject.clients.count, self.timeline.instances)
+        self._timeline = Timeline(reactor.seconds, find, lastLine)
+        sources = Sources(subject.dispatch, subject.clients.count, self._timeline.instances)
         self._sampler = Sampler(reactor, sources)
 
     def begin(self) -> None:
@@ -52,8 +51,8 @@ class History:
         """
         scaler = self._subject.scaler
         for route in scaler.snapshots.routes():
-            self.timeline.begin(scaler.instances(route))
-        self._subject.events.add(self.timeline)
+            self._timeline.begin(scaler.instances(route))
+        self._subject.events.add(self._timeline)
         self._sampler.start()
 
     def leave(self) -> None:
@@ -61,6 +60,19 @@ class History:
         Leave no timer behind.
         """
         self._sampler.stop()
+
+    @property
+    def denied(self) -> int:
+        """
+        How many clients were denied the start of an app.
+        """
+        return self._sampler.denied
+
+    def starts(self, route: str) -> Sequence[Life]:
+        """
+        The last starts of a route, the latest first.
+        """
+        return self._timeline.starts(route)
 
     def endpoints(self) -> Sequence[Endpoint]:
         """
@@ -78,7 +90,7 @@ class History:
         checkQuery(request, ("since", "follow"))
         since = _moment(request)
         if choice(request, "follow", ("true", "false")) == "true":
-            return SeriesStream(self._reactor, self._sampler, self.timeline, since)
+            return SeriesStream(self._reactor, self._sampler, self._timeline, since)
         points = ",".join(each.text for each in self._sampler.after(since))
         text = f'{{"interval":{PERIOD},"points":[{points}]}}\n'
         return Response(text.encode(), "application/json")
@@ -90,7 +102,7 @@ class History:
         checkQuery(request, ("host",))
         wanted = partial(covers, request.query.get("host", "").lower() or None)
         views = []
-        chosen = [each for each in self.timeline.lives() if wanted(each.route)]
+        chosen = [each for each in self._timeline.lives() if wanted(each.route)]
         for number, life in enumerate(sorted(chosen, key=lambda each: each.began), 1):
             views.append(life.view())
             if not number % _AT_ONCE:

@@ -16,10 +16,11 @@ from brxy.ctl.asking.shown import (
     instanceRows,
     number,
     routeRows,
+    size,
     statusLines,
     table,
 )
-from brxy.ctl.asking.top import Look, frame, rate
+from brxy.ctl.asking.top import Look, frame, rate, useRows
 
 __all__ = ["FrameTests", "ShownTests", "route", "status"]
 
@@ -36,7 +37,8 @@ def route(host: str, **other: Any) -> dict[str, Any]:
         "capacity": 0,
         "instances": {"ordered": 0, "connected": 0, "ready": 0, "draining": 0},
         "rolling": False,
-        "spawns": [],
+        "exchanges": 0,
+        "problems": [],
     }
     return {**view, **other}
 
@@ -58,6 +60,7 @@ def status(**other: Any) -> dict[str, Any]:
         "routes": 2,
         "instances": {"ordered": 1, "ready": 3, "draining": 0, "total": 4, "max": 100},
         "totals": totals,
+        "problems": [],
     }
     return {**view, **other}
 
@@ -84,6 +87,21 @@ class ShownTests(SynchronousTestCase):
         ):
             self.assertEqual(duration(seconds), text)
 
+    def test_size(self) -> None:
+        """
+        A number of bytes has about two places.
+        """
+        for count, text in (
+            (0, "0B"),
+            (999, "999B"),
+            (1024, "1.0K"),
+            (34 * 1024**2, "34M"),
+            (1000 * 1024**2, "1.0G"),
+            (2.5 * 1024**4, "2.5T"),
+            (5000 * 1024**4, "5000T"),
+        ):
+            self.assertEqual(size(count), text)
+
     def test_number(self) -> None:
         """
         One thing is in the singular.
@@ -103,35 +121,38 @@ class ShownTests(SynchronousTestCase):
 
     def test_status(self) -> None:
         """
-        The state of an edge, and what its failing routes lack.
+        The problems of an edge, its state, and the routes that need attention.
         """
-        spawns = [
-            {"name": "app", "reason": "exit status 1", "retry_after": 4.2},
-            {"name": "docker", "reason": "", "retry_after": 0.0},
+        problems = [
+            {"kind": "reload", "route": None, "text": "a.toml:2: no\x1b"},
+            {"kind": "route", "route": "bad.example.com", "text": "app: exit status 1"},
         ]
-        failing = route("bad.example.com", state="failing", spawns=spawns)
         self.assertEqual(
-            list(statusLines(status(), [failing])),
+            list(statusLines(status(problems=problems), [route("shop", state="paused", held=3)])),
             [
                 "edge f644832d: ready, up 1d 3h, process 99, brxy 0.1.0",
+                "problem: a.toml:2: no\\x1b",
+                "problem: bad.example.com: app: exit status 1",
                 "clients: http://127.0.0.1:8080",
                 "admin:   unix:/s",
                 "312 clients, 4 held; 2 routes",
                 "4 of 100 instances: 1 ordered, 3 ready",
                 "since its start: 1234 requests matched, 5 held, 0 lost, 1 rejected",
-                "bad.example.com: failing; app: exit status 1, next try in 4.2s",
+                "shop: paused, 3 held",
             ],
         )
 
     def test_routes(self) -> None:
         """
-        A row for each route.
+        A row for each route, with a column for problems if there are any.
         """
         counts = {"ordered": 1, "ready": 2, "draining": 0}
         busy = route("shop", state="held", held=3, in_flight=2, capacity=2, instances=counts)
         rows = routeRows([busy, route("blog", rolling=True)])
         self.assertEqual(rows[1], ["shop", "held", "3", "2", "2", "1 ordered, 2 ready"])
         self.assertEqual(rows[2], ["blog", "asleep", "0", "0", "0", "rolling"])
+        rows = routeRows([route("bad", problems=["a", "b"]), route("good")])
+        self.assertEqual([each[6] for each in rows], ["PROBLEM", "a; b", ""])
 
     def test_instances(self) -> None:
         """
@@ -147,12 +168,17 @@ class ShownTests(SynchronousTestCase):
             "responsive": False,
             "in_flight": 1,
             "capacity": 8,
+            "exchanges": 12,
             "age": 30.0,
+            "memory": 34 * 1024 * 1024,
+            "cpu": 1.23,
         }
         self.assertEqual(
             instanceRows([instance])[1],
-            ["abc", "shop", "ready, newest, unresponsive", "-", "1", "8", "30s"],
+            ["abc", "shop", "ready, newest, unresponsive", "-", "1/8", "11", "30s", "34M", "1.2s"],
         )
+        remote = {**instance, "memory": None, "cpu": None}
+        self.assertEqual(instanceRows([remote])[1][-2:], ["-", "-"])
 
     def test_certificates(self) -> None:
         """
@@ -232,6 +258,32 @@ class FrameTests(SynchronousTestCase):
         self.assertEqual(rate(now, self.look(time=14.0)), 0.0)
         self.assertEqual(rate(None, now), 0.0)
         self.assertIn("10.0 req/s", frame(now, before, 200, 24)[0])
+
+    def test_use(self) -> None:
+        """
+        Each route has its requests per second, and what its instances use.
+        """
+        one = {"ticket": "a", "route": "shop", "memory": 1024**3, "cpu": 1.0}
+        two = {"ticket": "b", "route": "shop", "memory": 1024**3, "cpu": None}
+        far = {"ticket": "c", "route": "blog", "memory": None, "cpu": None}
+        before = self.look(route("shop", exchanges=10), route("blog", exchanges=9))
+        before = before._replace(instances=[one, two, far])
+        now = self.look(route("shop", exchanges=30), route("blog", exchanges=1), time=12.0)
+        now = now._replace(instances=[{**one, "cpu": 2.0}, {**two, "cpu": 0.5}, far])
+        self.assertEqual(
+            useRows(now, before, ["shop", "blog"])[1:],
+            [["10.0", "2.0G", "75%"], ["0.0", "-", "-"]],
+        )
+        self.assertEqual(useRows(now, None, ["shop"])[1:], [["-", "2.0G", "-"]])
+
+    def test_problems(self) -> None:
+        """
+        The number of problems is in the first line.
+        """
+        look = self.look(route("x"))
+        self.assertNotIn("problem", frame(look, None, 200, 24)[0])
+        look = look._replace(status={**look.status, "problems": [{}, {}]})
+        self.assertIn("2 problems", frame(look, None, 200, 24)[0])
 
     def test_colours(self) -> None:
         """
