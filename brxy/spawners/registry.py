@@ -62,6 +62,10 @@ def findSpawner(
     @param plugins: the package of plugins, which is searched last.
     @raise BadSpawnSpec: there is no spawner of this name, or it can't be loaded.
     """
+    for offer in BUILT_IN:
+        if offer.name == name:
+            # Without a look at all installed packages, which takes 10 ms.
+            return _load(offer)
     offers = _offers(installed)
     for offer in offers:
         if offer.name == name:

@@ -4,12 +4,17 @@ Tests that go over every key of a configuration file.
 
 from __future__ import annotations
 
+import ast
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any
 
 import attrs
 
+import brxy
 from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.files.keys import DEFAULTS, EDGE, GROUP, REQUESTS, ROUTE, Key, spawnKeys
 from brxy.edge.config.files.reader import readConfiguration
@@ -26,17 +31,31 @@ WRONG: tuple[Any, ...] = (
     *("80a", "tcp:x", "ssl:1", "tls:1", "tcp", "no:1:2", "unix:", "10.0.0.1/8", "300.1.1.1"),
     *("/no/such/file", "*", "*.", "-x", "x-", "a" * 300, "(", "'", "\0", "A" * 31, "SIGNOTHING"),
     *("1k", "0.001", "nothing", "//", "/a b", "source:target", ":/a", "/a:b", "/a:/b:x", "v3"),
+    "systemd:domain=INET:index=99",
     *("daemon:nosuchgroup", "nosuchuser", "root:nosuchgroup", "x=1:alpn=h2", "x=tls:1:alpn="),
 )
 
 #: Values of TOML that are no text and no number.
 NO_TEXT: tuple[Any, ...] = (True, False, [[1]], {"a": {}}, [{}])
 
+_MAIN = "brxy.toml"
+
+_BRXY = str(Path(brxy.__file__).parent)
+
 HEADERS = {
     "edge": ["[edge]"],
     "defaults": ["[defaults]"],
     "route": ['[route."a"]'],
 }
+
+
+@attrs.frozen
+class Element:
+    """
+    The only element of an array that is written on several lines.
+    """
+
+    value: Any
 
 
 @attrs.frozen
@@ -121,32 +140,68 @@ def _underlined(table: str, key: Key) -> tuple[str, Any] | None:
     return (key.name.replace("-", "_"), 1) if "-" in key.name else None
 
 
+def _inArray(table: str, key: Key) -> tuple[str, Any] | None:
+    return (key.name, Element([1])) if key.form in ("list", "values") else None
+
+
+def _refusals(code: CodeType) -> list[tuple[str, tuple[str, int]]]:
+    """
+    @return: what a function raises, with the places.
+    """
+    text = Path(code.co_filename).read_text()
+    functions = [
+        each
+        for each in ast.walk(ast.parse(text))
+        if isinstance(each, ast.FunctionDef)
+        and each.name == code.co_name
+        and each.lineno <= code.co_firstlineno <= each.body[0].lineno
+    ]
+    return [
+        (ast.unparse(each.exc), (code.co_filename, each.lineno))
+        for function in functions
+        for each in ast.walk(function)
+        if isinstance(each, ast.Raise) and each.exc is not None
+    ]
+
+
 class EveryKeyTests(FileTests):
     """
     Tests of all keys of all tables.
     """
 
-    def _check(self, written: Callable[[str, Key], tuple[str, Any] | None]) -> Iterator[Found]:
+    def _check(
+        self, written: Callable[[str, Key], tuple[str, Any] | None], file: str = _MAIN
+    ) -> Iterator[Found]:
         """
         Read a file with all keys.
 
         @param written: the name and the value with which a key of a table is written.
+        @param file: its name; one that is included has no C{[edge]} and no C{[defaults]}.
         @return: what is said about each of them.
         """
         lines: list[str] = []
         places: dict[int, tuple[str, str, Callable[[Any], Any], Key, Any]] = {}
         last = ""
         for table, keys, name, convert in converters():
+            if file != _MAIN and table in ("edge", "defaults"):
+                continue
             if table != last:
                 last = table
                 lines += HEADERS[table] if table in HEADERS else _spawnHeader(table)
             found = written(table, keys[name])
             if found is not None:
-                lines += ["# about the next one", f"{found[0]} = {toml(found[1])}"]
+                lines.append("# about the next one")
+                if isinstance(found[1], Element):
+                    lines += [f"{found[0]} = [", "# about the next one", toml(found[1].value)]
+                    places[len(lines)] = (table, found[0], convert, keys[name], found[1])
+                    lines.append("]")
+                    continue
+                lines.append(f"{found[0]} = {toml(found[1])}")
                 places[len(lines)] = (table, found[0], convert, keys[name], found[1])
-        path = self.write("\n".join(lines))
+        path = self.write("\n".join(lines), file)
+        main = path if file == _MAIN else self.write(f'[edge]\ninclude = "{file}"\n')
         said: dict[int, str] = {}
-        for each in readConfiguration(path).faults:
+        for each in readConfiguration(main).faults:
             number, _, what = each.removeprefix(f"{path}:").partition(": ")
             if int(number) in places:
                 self.assertNotIn(int(number), said, each)
@@ -173,6 +228,66 @@ class EveryKeyTests(FileTests):
         for _, keys, name, convert in converters():
             if keys[name].form != "flag" and convert is not str and name not in paths:
                 self.assertIn(name, refused, "of WRONG, its converter takes all")
+
+    def test_everyWay(self) -> None:
+        """
+        Of each converter L{WRONG} has a value for each reason for which it refuses one.
+        """
+        entered: set[CodeType] = set()
+        executed: set[tuple[str, int]] = set()
+
+        def call(frame: FrameType, event: str, argument: Any) -> Any:
+            code = frame.f_code
+            if not code.co_filename.startswith(_BRXY):
+                return None
+            entered.add(code)
+            return line
+
+        def line(frame: FrameType, event: str, argument: Any) -> Any:
+            executed.add((frame.f_code.co_filename, frame.f_lineno))
+            return line
+
+        before = sys.gettrace()
+        for convert in {convert for _, _, _, convert in converters()}:
+            for value in WRONG:
+                sys.settrace(call)
+                _refusal(convert, _text(value))
+                sys.settrace(before)
+        self.assertGreater(len(entered), 50)
+        left = {
+            reason
+            for code in entered
+            for reason, place in _refusals(code)
+            if place not in executed
+        }
+        # As root all users can be chosen.
+        self.assertEqual(left - {"ValueError('only root can run an app as another user')"}, set())
+
+    def test_included(self) -> None:
+        """
+        The same is said about the keys of a file that is included, with its own lines.
+        """
+        for value in ("x y", -1, True, [[1]]):
+            written = partial(_unlessFlag, value)
+            expected = {
+                (each.table, each.name): each.said
+                for each in self._check(written)
+                if each.table not in ("edge", "defaults")
+            }
+            found = {
+                (each.table, each.name): each.said for each in self._check(written, "apps/a.toml")
+            }
+            self.assertEqual(found, expected)
+
+    def test_elements(self) -> None:
+        """
+        A wrong element of an array is reported with its own line.
+        """
+        for file in ("brxy.toml", "apps/a.toml"):
+            found = list(self._check(_inArray, file))
+            self.assertIn("volume", {each.name for each in found})
+            for each in found:
+                self.assertEqual(each.said[: len(each.name) + 4], f"bad {each.name}", each)
 
     def test_noText(self) -> None:
         """
