@@ -54,6 +54,7 @@ from brxy.edge.shortages import Refuses
 from brxy.edge.startstop import (
     AdminListening,
     AdminUnavailable,
+    CannotWatch,
     ClientsAbandoned,
     FinishingClients,
     Listening,
@@ -135,6 +136,10 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
     Reloading: (LogLevel.info, "reading certificates and tokens again"),
     ReloadFailed: (LogLevel.error, "keeping what was read before: {reason}"),
     Reloaded: (LogLevel.info, "read the settings again, {changes}, in {seconds:.3f} s"),
+    CannotWatch: (
+        LogLevel.error,
+        "can't watch {folder} for changes, reload by SIGHUP: {reason}",
+    ),
     NeedsRestart: (
         LogLevel.warn,
         "{option} has changed, which needs a restart: ignored until then",

@@ -133,6 +133,7 @@ class EdgeService(Service):
             parts.scaling.starter.recover(remembered)
         parts.keeper.start()
         parts.clients.open()
+        parts.watching.start()
         if parts.metrics is not None:
             parts.metrics.turns.start()
         self._notify(READY)
@@ -163,6 +164,7 @@ class EdgeService(Service):
     async def _stop(self) -> None:
         parts = self.parts
         self._notify(STOPPING)
+        parts.watching.stop()
         grace = Grace(self._reactor, parts.reloader.settings.drain_timeout)
         parts.dispatch.leave()
         await parts.clients.leave()

@@ -13,6 +13,7 @@ from brxy.edge.events import Event
 __all__ = [
     "AdminListening",
     "AdminUnavailable",
+    "CannotWatch",
     "ClientsAbandoned",
     "FinishingClients",
     "Listening",
@@ -60,6 +61,16 @@ class AdminUnavailable(Event):
     The socket of the admin API in the state folder can't be opened.
     """
 
+    reason: str
+
+
+@frozen
+class CannotWatch(Event):
+    """
+    Changes in a folder of configuration files are not noticed.
+    """
+
+    folder: str
     reason: str
 
 

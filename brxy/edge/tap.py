@@ -12,10 +12,9 @@ from typing import Any
 
 from attrs import evolve
 from twisted.application.service import IService
-from twisted.internet.threads import deferToThreadPool
 
+from brxy.edge.config.files.apart import Apart
 from brxy.edge.config.files.loading import loadFiles, reloadFiles
-from brxy.edge.config.files.reader import readConfiguration
 from brxy.edge.config.options import Options
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.reload.reloader import Reading
@@ -26,6 +25,7 @@ from brxy.program.logs import logObserver
 from brxy.program.places import checkPlaces
 from brxy.program.reactors import usedReactor
 from brxy.program.systemd import notifier
+from brxy.reactor.slices import inSlices
 
 __all__ = ["makeService"]
 
@@ -41,6 +41,7 @@ class _Files:
         """
         self._given = options.given
         self._reactor = reactor
+        self._apart = Apart(reactor, options.given, options.configuration)
         self._loaded = loadFiles(options.given, options.configuration, reactor)
         if self._loaded.settings is None:
             raise UsageError(
@@ -52,15 +53,12 @@ class _Files:
         """
         See L{brxy.edge.reload.reloader.Reader}.
         """
-        # Many files take long to read.
-        new = await deferToThreadPool(
-            self._reactor,
-            self._reactor.getThreadPool(),
-            readConfiguration,
-            self._loaded.configuration.file,
-        )
+        new = await self._apart.read()
         previous = evolve(self._loaded, settings=before)
-        self._loaded = loaded = reloadFiles(self._given, previous, new, self._reactor)
+        loaded = await inSlices(
+            self._reactor, reloadFiles(self._given, previous, new, self._reactor)
+        )
+        self._loaded = loaded
         return Reading(loaded.settings or before, tuple(loaded.faults))
 
 

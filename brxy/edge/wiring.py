@@ -41,6 +41,7 @@ from brxy.edge.nodeports import NodePorts
 from brxy.edge.ports import ClientPorts
 from brxy.edge.records.records import Records
 from brxy.edge.reload.reloader import Reader, Reloader, Running
+from brxy.edge.reload.watching import Watching
 from brxy.edge.routing.holdtimes import HoldTimes
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.node import SlotFactory
@@ -68,6 +69,7 @@ class Parts:
     @ivar nodes: the ports for nodes.
     @ivar admin: the ports of the admin API.
     @ivar reloader: reads files and settings again.
+    @ivar watching: reloads when configuration files change.
     @ivar recording: records exchanges.
     @ivar metrics: what is counted for Prometheus; L{None} if nothing is.
     """
@@ -83,6 +85,7 @@ class Parts:
     nodes: NodePorts
     admin: AdminPorts
     reloader: Reloader
+    watching: Watching
     recording: Recording
     metrics: EdgeMetrics | None
 
@@ -146,6 +149,7 @@ def build(
         nodes=nodes,
         admin=_makeAdmin(shared, files, subject, journal, metrics),
         reloader=reloader,
+        watching=Watching(reactor, reloader, events),
         recording=made,
         metrics=metrics,
     )

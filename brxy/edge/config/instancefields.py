@@ -269,6 +269,18 @@ STATE = (
         see=":doc:`config`",
     ),
     Setting(
+        name="watch",
+        group=_STATE,
+        kind=FLAG,
+        help="Reload when a configuration file changes.",
+        field=None,
+        detail="""
+        The edge watches the folders of the configuration file and of the files that it includes.
+        It reads them half a second after the last change, as for SIGHUP.
+        """,
+        see=":ref:`watch`",
+    ),
+    Setting(
         name="drain-timeout",
         group=_STATE,
         kind=SECONDS,

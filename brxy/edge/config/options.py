@@ -66,6 +66,8 @@ class Options(CommonOptions):
         """
         super().postOptions()
         if self.configuration is NO_FILES:
+            if self["watch"]:
+                raise usage.UsageError("--watch needs --config")
             try:
                 check(self)
             except UsageError as error:

@@ -172,6 +172,8 @@ class EdgeSettings:
     @ivar request_ids: each response has the X-Request-ID of its request.
     @ivar receipts: each response says how long its client was held.
     @ivar metrics: what is counted for Prometheus.
+    @ivar watched: the folders in which a change of some names, or of names that match a pattern,
+        causes a reload.
     @ivar trace_slow: the seconds after which a response that has not begun is traced.
     """
 
@@ -218,4 +220,5 @@ class EdgeSettings:
     request_ids: bool = _default("request_ids")
     receipts: bool = _default("receipts")
     metrics: MetricsSettings = MetricsSettings()
+    watched: Mapping[str, frozenset[str]] = field(factory=dict)
     trace_slow: float = _default("trace_slow")

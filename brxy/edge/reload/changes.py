@@ -40,6 +40,7 @@ AT_ONCE = frozenset(
         "ports",
         "frontends",
         "sni_ports",
+        "watched",
         "limits.max_held",
         "limits.max_held_total",
         "limits.max_routes",
@@ -118,7 +119,9 @@ def differences(
         name = each.rule.name
         names.add(name)
         old = known.get(name)
-        if old is None:
+        if old is each:
+            yield "", name, None
+        elif old is None:
             yield "added", name, None
         elif not sameSpawner(old, each):
             yield "replaced", name, each.on_change
@@ -238,6 +241,7 @@ _OPTIONS = {
     "private_node_port": "node-port",
     "node_tls": "node-tls-cert",
     "allowed": "node-allow",
+    "watched": "watch",
 }
 
 

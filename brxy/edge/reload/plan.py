@@ -63,6 +63,7 @@ def makePlan(
     for each in after.spawns:
         spawns.append(_keptSpawner(known.get(each.rule.name), each, changes))
         yield
+    yield
     settings = merged(before, after, spawns)
     book = Rulebook(max_total=settings.max_total, start_timeout=settings.start_timeout)
     default, for_all = settings.default_route, settings.default_route_for_all
@@ -106,6 +107,6 @@ def _keptSpawner(old: Spawn | None, new: Spawn, changes: Changes) -> Spawn:
     """
     Keep the spawner that knows the instances, unless it is to be replaced.
     """
-    if old is None or new.rule.name in changes.replaced:
+    if old is None or old is new or new.rule.name in changes.replaced:
         return new
     return evolve(new, spawning=evolve(new.spawning, spawner=old.spawning.spawner))

@@ -66,7 +66,7 @@ class Outcome:
         """
         The same as plain values for JSON.
         """
-        changes = asdict(self.changes)
+        changes = asdict(self.changes, recurse=False)
         changes["replaced"] = {name: on.value for name, on in self.changes.replaced.items()}
         return {"errors": list(self.problems), **changes}
 
@@ -202,8 +202,7 @@ class Reloader:
         plan = await inSlices(self._reactor, makePlan(self.settings, settings, present))
         if plan.changes:
             self._openPorts(plan.settings)
-            before = self._commit(plan)
-            await inSlices(self._reactor, self._review(plan, *before))
+            await inSlices(self._reactor, self._review(plan, *self._commit(plan)))
         self._report(plan.changes, self._reactor.seconds() - began)
         return plan.changes
 
@@ -272,6 +271,10 @@ class Reloader:
         for follower in self._followers:
             yield
             follower(plan.settings)
+        yield
+        # To free what held before takes long, too.
+        del table
+        yield
 
     def _setTimeouts(self, route: str, adjusted: frozenset[str]) -> None:
         for instance in self._running.scaler.instances(route):

@@ -6,10 +6,10 @@ Pure: values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from brxy.edge.config.kinds import Frontend
 from brxy.edge.routing.settings import NO_SETTINGS, RoutedHosts, RouteSettings
@@ -60,7 +60,7 @@ class FileRoute:
 
     def aliases(self) -> Iterable[tuple[str, str]]:
         """
-        See L{Configuration.aliases}.
+        See L{Configuration.routing}.
         """
         if self.settings.paths or self.name not in self.hosts:
             yield self.name, ""
@@ -101,10 +101,12 @@ class Configuration:
 
     @ivar values: those of C{[edge]} and C{[defaults]}, by the names of settings.
     @ivar parts: the routes of each file, first those of the file itself.
+    @ivar places: where changes of these files show, see L{brxy.edge.config.files.places}.
     """
 
     values: Mapping[str, Any]
     parts: tuple[FilePart, ...]
+    places: Mapping[str, frozenset[str]] = field(factory=dict)
 
     @property
     def faults(self) -> list[str]:
@@ -132,22 +134,22 @@ class Configuration:
         """
         return {part.file for part in self.parts if part.faults}
 
-    def aliases(self) -> dict[str, str]:
+    def routing(self) -> Generator[None, None, tuple[dict[str, str], list[RoutedHosts]]]:
         """
-        The routes of the hosts and patterns that lead to another route; for the name of a route
-        that no host has, C{""}.
-        """
-        return dict(alias for route in self.routes() for alias in route.aliases())
+        Find out in steps which hosts lead to which routes.
 
-    def routed(self) -> list[RoutedHosts]:
+        @return: the routes of the hosts and patterns that lead to another route, and for the
+            name of a route that no host has, C{""}; and the routes that have settings for their
+            requests.
         """
-        The routes that have settings for their requests.
-        """
-        return [
-            RoutedHosts(each.name, each.hosts, each.settings)
-            for each in self.routes()
-            if each.settings != NO_SETTINGS
-        ]
+        aliases: dict[str, str] = {}
+        routed: list[RoutedHosts] = []
+        for each in self.routes():
+            aliases.update(each.aliases())
+            if each.settings != NO_SETTINGS:
+                routed.append(RoutedHosts(each.name, each.hosts, each.settings))
+            yield
+        return aliases, routed
 
     def withFaults(self, faults: Mapping[str, Sequence[str]]) -> Configuration:
         """
@@ -162,29 +164,31 @@ class Configuration:
             ),
         )
 
-    def over(self, previous: Configuration) -> Configuration:
+    def over(self, previous: Configuration) -> Generator[None, None, Configuration]:
         """
-        Put what is right in the place of an earlier configuration.  A file that has faults
-        stays as it was, also if it is the file itself; then C{[edge]} and C{[defaults]} do, too.
+        Put what is right in the place of an earlier configuration, in steps.  A file that has
+        faults stays as it was, also if it is the file itself; then C{[edge]} and C{[defaults]}
+        do, too.
 
         @return: a configuration that keeps the faults, to report them.
         """
         before = {part.file: part for part in previous.parts}
-        parts = {
-            part.file: _faulty(before.get(part.file), part.file, part.faults)
-            if part.faults
-            else part
-            for part in self.parts
-        }
+        parts: dict[str, FilePart] = {}
+        for part in self.parts:
+            parts[part.file] = (
+                _faulty(before.get(part.file), part.file, part.faults) if part.faults else part
+            )
+            yield
         if not self.parts[0].faults:
-            values = self.values
+            values, places = self.values, self.places
         else:
             # It may not be known any more which files it includes.
             values, parts = previous.values, {**before, **parts}
-        while doubles := _doubles(parts.values()):
+            places = previous.places
+        while doubles := (yield from _doubles(parts.values())):
             for file, fault in doubles.items():
                 parts[file] = _faulty(before.get(file), file, (fault,))
-        return Configuration(values, tuple(parts.values()))
+        return Configuration(values, tuple(parts.values()), places)
 
 
 #: No configuration file.
@@ -195,17 +199,23 @@ def _faulty(before: FilePart | None, file: str, faults: tuple[str, ...]) -> File
     return FilePart(file, before.routes if before else (), faults)
 
 
-def _doubles(parts: Iterable[FilePart]) -> dict[str, str]:
+def _doubles(parts: Iterable[FilePart]) -> Generator[None, None, dict[str, str]]:
     """
     @return: what is wrong with files that have a host of a file with faults, which stays as it
         was.
     """
     parts = list(parts)
-    taken = {claim: part.file for part in parts if part.faults for claim in part.claims()}
-    return {
-        part.file: f"{part.file}:1: {claim} still has a route in {taken[claim]}, which has faults"
-        for part in parts
-        if not part.faults
-        for claim in part.claims()
-        if claim in taken
-    }
+    taken: dict[str, str] = {}
+    for part in parts:
+        for route in part.routes if part.faults else ():
+            taken.update(dict.fromkeys(route.claims(), part.file))
+            yield
+    found: dict[str, str] = {}
+    for part in parts if taken else ():
+        for claim in part.claims() if not part.faults else ():
+            if claim in taken:
+                found[part.file] = (
+                    f"{part.file}:1: {claim} still has a route in {taken[claim]}, which has faults"
+                )
+            yield
+    return found

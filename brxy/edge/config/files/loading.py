@@ -5,7 +5,7 @@ Makes the settings object of an edge from its command line and its configuration
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -19,6 +19,7 @@ from brxy.edge.config.making.building import SpawnMaker, makeSettings
 from brxy.edge.config.making.completing import Conflict, check, complete
 from brxy.edge.config.settings import EdgeSettings, Spawn
 from brxy.errors import UsageError
+from brxy.reactor.slices import atOnce
 
 __all__ = ["Loaded", "checkFile", "loadFiles", "reloadFiles"]
 
@@ -67,17 +68,18 @@ def loadFiles(given: Mapping[str, Any], configuration: Configuration, reactor: A
     @raise UsageError: something is wrong with the command line.
     """
     values = _values(given, configuration)
-    settings, faults = _make(given, values, configuration, SpawnMaker(values, reactor))
+    maker = SpawnMaker(values, reactor)
+    settings, faults = atOnce(_make(given, values, configuration, maker))
     whole = configuration.withFaults(faults)
     return Loaded(None if whole.faults else settings, whole, values)
 
 
 def reloadFiles(
     given: Mapping[str, Any], previous: Loaded, new: Configuration, reactor: Any
-) -> Loaded:
+) -> Generator[None, None, Loaded]:
     """
-    Use the files as they are now.  The routes of a file in which anything is wrong stay as they
-    were; so do C{[edge]} and C{[defaults]} if that is the first file.
+    Use the files as they are now, in steps.  The routes of a file in which anything is wrong
+    stay as they were; so do C{[edge]} and C{[defaults]} if that is the first file.
 
     @param given: as for L{loadFiles}.
     @param previous: what holds now; it has settings.
@@ -88,10 +90,11 @@ def reloadFiles(
     assert previous.settings is not None
     before = previous.configuration
     while True:
-        whole = new.over(before)
+        whole = yield from new.over(before)
         values = _values(given, whole)
+        yield
         maker = SpawnMaker(values, reactor, previous.settings.spawns, previous.values)
-        settings, faults = _make(given, values, whole, maker)
+        settings, faults = yield from _make(given, values, whole, maker)
         if not faults:
             return Loaded(settings, whole, values)
         if not faults.keys() - whole.faulty():
@@ -110,19 +113,22 @@ def _make(
     values: Mapping[str, Any],
     configuration: Configuration,
     maker: SpawnMaker,
-) -> tuple[EdgeSettings | None, Mapping[str, list[str]]]:
+) -> Generator[None, None, tuple[EdgeSettings | None, Mapping[str, list[str]]]]:
     """
     @param values: those of all settings, by their names.
     @return: the settings, and what is wrong in each file.
     """
     faults: dict[str, list[str]] = defaultdict(list)
-    spawns = _spawns(values, configuration, maker, faults)
+    yield
+    spawns = yield from _spawns(values, configuration, maker, faults)
     if faults:
         return None, faults
     try:
         check(values)
-        aliases, routed = configuration.aliases(), configuration.routed()
-        return makeSettings(values, spawns, aliases, routed), faults
+        aliases, routed = yield from configuration.routing()
+        yield
+        settings = yield from makeSettings(values, spawns, aliases, routed, configuration.places)
+        return settings, faults
     except Conflict as error:
         if configuration is NO_FILES or given.get(error.setting):
             raise
@@ -136,7 +142,7 @@ def _spawns(
     configuration: Configuration,
     maker: SpawnMaker,
     faults: dict[str, list[str]],
-) -> list[Spawn]:
+) -> Generator[None, None, list[Spawn]]:
     found = [maker.make(each) for each in values["spawn"]]
     for part in configuration.parts:
         for each in part.spawns():
@@ -145,4 +151,5 @@ def _spawns(
                 found.append(maker.makeOrKeep(each.spec, bool(part.faults)))
             except UsageError as error:
                 faults[part.file].append(f"{place(part.file, each.path)}: {error}")
+            yield
     return found

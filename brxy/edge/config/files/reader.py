@@ -12,6 +12,7 @@ from typing import Any
 from brxy.edge.config.files.configuration import Configuration, FilePart, FileRoute
 from brxy.edge.config.files.faults import TomlFile
 from brxy.edge.config.files.keys import DEFAULTS, EDGE, REQUESTS, settingsByKey
+from brxy.edge.config.files.places import placesOf
 from brxy.edge.config.files.routes import RouteReader, checkHosts
 from brxy.edge.config.files.tables import readTable
 from brxy.tomlfile.nearest import didYouMean
@@ -33,7 +34,8 @@ def readConfiguration(path: str) -> Configuration:
     _checkTop(main, TABLES)
     edge, _ = readTable(main, ("edge",), top.get("edge", {}), EDGE, "edge")
     defaults, texts = readTable(main, ("defaults",), top.get("defaults", {}), DEFAULTS, "defaults")
-    files = [main, *_included(main, edge.pop("include", []))]
+    patterns = edge.pop("include", [])
+    files = [main, *_included(main, patterns)]
     settings = settingsByKey()
     # What is a setting may also be on the command line, which wins.
     common = {key: text for key, text in texts.items() if key not in (*settings, *REQUESTS)}
@@ -44,7 +46,8 @@ def readConfiguration(path: str) -> Configuration:
         **edge,
         **{settings[key]: value for key, value in defaults.items() if key in settings},
     }
-    return Configuration(values, tuple(map(_part, files, routes)))
+    places = placesOf(path, patterns, [each.name for each in files])
+    return Configuration(values, tuple(map(_part, files, routes)), places)
 
 
 def _part(file: TomlFile, routes: Sequence[FileRoute]) -> FilePart:

@@ -4,7 +4,7 @@ Makes the settings object of an edge from the values of its settings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from brxy.edge.config.fields import FIELDS
@@ -124,23 +124,25 @@ def makeSettings(
     spawns: Sequence[Spawn],
     aliases: Mapping[str, str] | None = None,
     routed: Sequence[RoutedHosts] = (),
-) -> EdgeSettings:
+    places: Mapping[str, frozenset[str]] | None = None,
+) -> Generator[None, None, EdgeSettings]:
     """
-    Make the settings object of an edge.
+    Make the settings object of an edge, in steps.
 
     @param values: those of all settings, by their names.
     @param spawns: of the command line and of configuration files.
     @param aliases: see L{EdgeSettings}.
     @param routed: see L{EdgeSettings}.
+    @param places: where changes of configuration files show.
     @raise Conflict: a route that the settings name can't be served.
     """
-    fields = {**FIELDS.values(values), **_nodePorts(values, spawns)}
+    spawners = [each.spawning.spawner for each in spawns]
+    yield
+    fields = {**FIELDS.values(values), **_nodePorts(values, spawners)}
+    yield
+    _checkRoutes(values, spawns, fields)
+    yield
     tcp = fields["frontends"]
-    if spawns and not (values["node-port"] or values["token-file"] or values["node-tls-cert"]):
-        # No node of another origin can come.
-        patterns = [each.rule.pattern for each in spawns]
-        _checkServed("tcp", [each.route for each in tcp], patterns)
-        _checkServed("route", fields["routes"], patterns)
     fields["private_admin"] = bool(values["state-dir"]) and None not in values["admin"]
     fields.update(
         admin=[each for each in values["admin"] if each is not None],
@@ -156,23 +158,37 @@ def makeSettings(
         proxy_trust=Networks(values["proxy-trust"]),
         forwarded_trust=Networks(values["forwarded-trust"]),
         log_format=values["log-format"],
+        watched=(places or {}) if values["watch"] else {},
     )
     return EdgeSettings(**fields)
 
 
-def _nodePorts(values: Mapping[str, Any], spawns: Sequence[Spawn]) -> dict[str, Any]:
+def _nodePorts(values: Mapping[str, Any], spawners: Sequence[ISpawner]) -> dict[str, Any]:
     """
     @return: the fields for the ports of nodes, unless the settings name a port.
     """
     if values["node-port"]:
         return {}
     private, default = defaultNodePorts(
-        [each.spawning.spawner for each in spawns],
+        spawners,
         strangers=bool(values["token-file"]),
         over_tls=bool(values["node-tls-cert"]),
     )
     ports = [FIELDS["node-port"].value] if default else []
     return {"private_node_port": private, "node_ports": ports}
+
+
+def _checkRoutes(
+    values: Mapping[str, Any], spawns: Sequence[Spawn], fields: Mapping[str, Any]
+) -> None:
+    """
+    @raise Conflict: a route that the settings name can't be served.
+    """
+    if spawns and not (values["node-port"] or values["token-file"] or values["node-tls-cert"]):
+        # No node of another origin can come.
+        patterns = [each.rule.pattern for each in spawns]
+        _checkServed("tcp", [each.route for each in fields["frontends"]], patterns)
+        _checkServed("route", fields["routes"], patterns)
 
 
 def _checkServed(setting: str, routes: Sequence[str], patterns: Sequence[str | None]) -> None:

@@ -36,6 +36,8 @@ DERIVED = {
     "log_format": "app_log_dir",
     "private_node_port": "node_ports",
     "private_admin": "admin",
+    # By the configuration files, as their spawns.
+    "watched": "spawns",
     # By each spawn string, with the settings as its defaults.
     "spawns.rule.pattern": "spawns",
     "spawns.rule.name": "spawns",

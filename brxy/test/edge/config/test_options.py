@@ -165,6 +165,7 @@ class EdgeOptionsTests(RefusalTests):
         host, endpoint = "a host name or an IP address is needed", "it is not a server endpoint: "
         for arguments, why in (
             (["--nonsense"], "option --nonsense not recognized"),
+            (["--watch"], "--watch needs --config"),
             (["--capacity"], "option --capacity requires argument"),
             (
                 ["--tcp", "a=1:alpn=h2"],

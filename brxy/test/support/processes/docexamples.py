@@ -79,6 +79,7 @@ _INSTALL = "installs from a registry; brxy.test.house.test_packaging installs of
 _LOGS = "shows what is written; brxy.test.programs.test_accesslog writes the same"
 _OUTPUT = "shows what is printed"
 _DRAWING = "is a drawing"
+_WATCH = "is tried in brxy.test.programs.test_watching"
 _SHORTENED = "is shortened; brxy.test.programs.test_edge sends the signals"
 _SYSTEMD = "needs systemd; brxy.test.programs.test_systemd runs the units"
 
@@ -120,6 +121,8 @@ ELSEWHERE = {
     ("config.rst", 'include = "apps/*.toml"'): _CONFIG,
     ("config.rst", 'prot = ["8080"]'): _CONFIG,
     ("config.rst", "did you mean port?"): _CONFIG,
+    ("config.rst", "watch = true"): _WATCH,
+    ("config.rst", "apps/blog.toml:2:"): _WATCH,
     ("config.rst", "#:schema"): "is a line for editors",
     ("containers.rst", "FROM python"): "needs an image of a registry",
     ("containers.rst", "docker build"): "needs an image of a registry",

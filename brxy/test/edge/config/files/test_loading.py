@@ -11,8 +11,10 @@ from twisted.internet.task import Clock
 
 from brxy.edge.config.files.loading import Loaded, loadFiles, reloadFiles
 from brxy.edge.config.files.reader import readConfiguration
+from brxy.edge.config.making.building import SpawnMaker
 from brxy.edge.config.options import Options
 from brxy.edge.config.settings import EdgeSettings, Spawn
+from brxy.reactor.slices import atOnce
 from brxy.test.edge.config.files.folders import FileTests
 
 _SPAWN = 'kind = "app"\ncommand = ["x", 1]\n'
@@ -52,7 +54,7 @@ class LoadingTests(FileTests):
         Load again.
         """
         new = readConfiguration(previous.configuration.file)
-        return reloadFiles(self.options.given, previous, new, Clock())
+        return atOnce(reloadFiles(self.options.given, previous, new, Clock()))
 
     def rules(self, loaded: Loaded) -> dict[str, Any]:
         """
@@ -123,6 +125,27 @@ class LoadingTests(FileTests):
                 for each in found.spawns
             ],
             [("app", 5, 3), ("a", 5, 3), ("b", 9, 3)],
+        )
+
+    def test_commandLineWinsAgain(self) -> None:
+        """
+        It does so after a reload, too: of what the file has changed only the rest takes effect.
+        """
+        text = "[edge]\nretries = 3\nmax-held = 9\n[defaults]\ncapacity = 2\nmax = 3\n"
+        loaded = self.load(
+            *("--config", self.write(text + route("a")), "--retries", "0"),
+            *("-c", "5", "--spawn", "app: route=c -- y"),
+        )
+        self.write(text.replace("9", "8").replace("3", "4").replace("2", "6") + route("a"))
+        after = self.again(loaded).settings
+        assert after is not None
+        self.assertEqual((after.retries, after.limits.max_held), (0, 8))
+        self.assertEqual(
+            [
+                (each.rule.name, each.rule.capacity, each.rule.max_instances)
+                for each in after.spawns
+            ],
+            [("app", 5, 4), ("a", 5, 4)],
         )
 
     def test_defaultPort(self) -> None:
@@ -258,3 +281,34 @@ class LoadingTests(FileTests):
         third = self.again(second)
         self.assertEqual(self.rules(third), {"a": 2, "b": 1})
         self.assertIn(":3: for clients over TLS", third.faults[0])
+
+    def test_steps(self) -> None:
+        """
+        A reload makes one spawn in a step, and keeps those that have not changed.
+        """
+        hosts = [f"{number}.example" for number in range(20)]
+        previous = self.load("--config", self.write("".join(map(route, hosts))))
+        made: list[str] = []
+        make = SpawnMaker.make
+
+        def noted(maker: SpawnMaker, given: Any) -> Spawn:
+            made.append(given.options["name"])
+            return make(maker, given)
+
+        self.patch(SpawnMaker, "make", noted)
+        changed = [*map(route, hosts[:15]), *(route(host, "max = 3") for host in hosts[15:])]
+        defaults = "[defaults]\ncapacity = 2\n"
+        for text, expected in (("".join(changed), 5), ("".join([defaults, *changed]), 20)):
+            self.write(text)
+            work = reloadFiles(
+                self.options.given,
+                previous,
+                readConfiguration(previous.configuration.file),
+                Clock(),
+            )
+            before = len(made)
+            for _ in work:
+                self.assertLessEqual(len(made), before + 1)
+                before = len(made)
+            self.assertEqual(len(made), expected)
+            made.clear()
