@@ -161,9 +161,12 @@ class _Making:
         record, span_id = self._record, newSpanId()
         until = record.ended if record.matched is None else record.matched
         hold = self._span("brxy.hold", _INTERNAL, span_id, record.span_id, held_at, until)
-        self._completed(hold, {"brxy.start": record.start}, record.matched is None)
+        failed = record.matched is None and isFailure(record)
+        self._completed(hold, {"brxy.start": record.start}, failed)
         instance = record.instance
-        if not record.cold or instance is None or instance.ready_since is None:
+        ready_at = None if instance is None else instance.ready_since
+        if not record.cold or instance is None or ready_at is None or ready_at < held_at:
+            # It did not wait for the start of this instance.
             return [hold]
         start = self._starts.find(instance.ticket)
         if start is not None:
@@ -171,7 +174,7 @@ class _Making:
             return [hold]
         start = Span(self._trace_id, newSpanId())
         self._starts.add(instance.ticket, start)
-        times = (instance.ordered_at, instance.ready_since)
+        times = (instance.ordered_at, ready_at)
         span = self._span("brxy.start", _INTERNAL, start.span_id, span_id, *times)
         return [hold, self._completed(span, {"brxy.route": record.route, **_instance(record)})]
 

@@ -91,8 +91,9 @@ class SpanTests(SynchronousTestCase):
         self.assertEqual(start["startTimeUnixNano"], "1796000009000000000")
         _, other, _ = spans(record(**held), starts)
         self.assertEqual(other["links"], [{"traceId": TRACE, "spanId": start["spanId"]}])
-        queued = spans(record(**{**held, "cold": False}), Starts())
-        self.assertEqual([each["name"] for each in queued], ["brxy", "brxy.hold", "brxy.app"])
+        for others in ({"cold": False}, {"held_at": 9.75}):
+            found = spans(record(**{**held, **others}), Starts())
+            self.assertEqual([each["name"] for each in found], ["brxy", "brxy.hold", "brxy.app"])
 
     def test_failures(self) -> None:
         """
@@ -112,6 +113,8 @@ class SpanTests(SynchronousTestCase):
         refused = record(status=503, error="no", held_at=10.0, matched=None, first_byte=None)
         edge, hold = spans(refused)
         self.assertEqual((edge["status"]["code"], hold["status"]["code"]), (2, 2))
+        left = record(status=499, error=CLIENT_GONE, held_at=10.0, matched=None, first_byte=None)
+        self.assertEqual(["status" in each for each in spans(left)], [False, False])
 
     def test_withoutHead(self) -> None:
         """
