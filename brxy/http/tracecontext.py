@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from brxy.http.fields import Field, valuesOf
-from brxy.http.request import RequestHead
+from brxy.http.request import RequestHead, withPassed
 
 __all__ = ["SAMPLED", "Parent", "isPlain", "readParent", "withoutTrace"]
 
@@ -98,4 +98,4 @@ def withoutTrace(head: RequestHead) -> RequestHead:
     """
     The same request for an app without the lines that name a trace.
     """
-    return evolve(head, passed=_LINES.sub(b"", head.passed))
+    return withPassed(head, head.target, _LINES.sub(b"", head.passed))
