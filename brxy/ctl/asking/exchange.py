@@ -167,7 +167,7 @@ def _line(file: BinaryIO) -> bytes:
 
 
 def _fields(file: BinaryIO) -> dict[bytes, bytes]:
-    fields = {}
+    fields: dict[bytes, bytes] = {}
     for _ in range(_MOST_LINES):
         line = _line(file)
         if not line:

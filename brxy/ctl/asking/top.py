@@ -97,7 +97,7 @@ def useRows(look: Look, before: Look | None, hosts: Sequence[str]) -> list[list[
 
 
 def _exchanges(host: str, look: Look) -> float:
-    return sum(each["exchanges"] for each in look.routes if each["host"] == host)
+    return float(sum(each["exchanges"] for each in look.routes if each["host"] == host))
 
 
 def _cpu(host: str, before: Look, now: Look) -> float:

@@ -4,7 +4,7 @@ All that a reload needs, made before the first change: so that nothing is half a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
@@ -57,13 +57,7 @@ def makePlan(
     @return: a generator that yields after each step, and returns the plan.
     """
     changes = yield from _compare(before, after)
-    yield
-    known = {each.rule.name: each for each in before.spawns}
-    spawns: list[Spawn] = []
-    for each in after.spawns:
-        spawns.append(_keptSpawner(known.get(each.rule.name), each, changes))
-        yield
-    yield
+    spawns = yield from _keepSpawners(before.spawns, after.spawns, changes)
     settings = merged(before, after, spawns)
     book = Rulebook(max_total=settings.max_total, start_timeout=settings.start_timeout)
     default, for_all = settings.default_route, settings.default_route_for_all
@@ -101,6 +95,19 @@ def _compare(before: EdgeSettings, after: EdgeSettings) -> Generator[None, None,
         yield
     lists: dict[str, Any] = {field: tuple(names) for field, names in found.items()}
     return Changes(replaced=replaced, **lists)
+
+
+def _keepSpawners(
+    before: Sequence[Spawn], after: Sequence[Spawn], changes: Changes
+) -> Generator[None, None, list[Spawn]]:
+    yield
+    known = {each.rule.name: each for each in before}
+    spawns = []
+    for each in after:
+        spawns.append(_keptSpawner(known.get(each.rule.name), each, changes))
+        yield
+    yield
+    return spawns
 
 
 def _keptSpawner(old: Spawn | None, new: Spawn, changes: Changes) -> Spawn:

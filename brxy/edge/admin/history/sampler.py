@@ -30,7 +30,9 @@ PERIOD = 1.0
 #: How many points are kept.
 KEPT = 600
 
-_STATES = {each: each.name.lower() for each in State if each is not State.GONE}
+_STATES: Mapping[State, str] = {
+    each: each.name.lower() for each in State if each is not State.GONE
+}
 
 # The answers to clients that were denied the start of an app.
 _DENIED = (TOO_MANY_ROUTES.text, TOO_MANY_WOKEN.text)

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from brxy.edge.config.fields import FIELDS
+from brxy.edge.config.kinds import Frontend
 from brxy.edge.config.limits import Limits
 from brxy.edge.config.making.completing import Conflict
 from brxy.edge.config.nodeports import defaultNodePorts
@@ -142,12 +143,8 @@ def makeSettings(
     yield
     _checkRoutes(values, spawns, fields)
     yield
-    tcp = fields["frontends"]
-    fields["private_admin"] = bool(values["state-dir"]) and None not in values["admin"]
     fields.update(
-        admin=[each for each in values["admin"] if each is not None],
-        frontends=[(each.route, each.endpoint) for each in tcp if not each.over_tls],
-        tls_frontends=[each for each in tcp if each.over_tls],
+        _ports(values, fields["frontends"]),
         spawns=spawns,
         aliases=aliases or {},
         routed=routed,
@@ -161,6 +158,19 @@ def makeSettings(
         watched=(places or {}) if values["watch"] else {},
     )
     return EdgeSettings(**fields)
+
+
+def _ports(values: Mapping[str, Any], tcp: Sequence[Frontend]) -> dict[str, Any]:
+    """
+    @param tcp: the TCP frontends, with TLS and without.
+    @return: the fields for the ports of the admin API and of TCP clients.
+    """
+    return {
+        "private_admin": bool(values["state-dir"]) and None not in values["admin"],
+        "admin": [each for each in values["admin"] if each is not None],
+        "frontends": [(each.route, each.endpoint) for each in tcp if not each.over_tls],
+        "tls_frontends": [each for each in tcp if each.over_tls],
+    }
 
 
 def _nodePorts(values: Mapping[str, Any], spawners: Sequence[ISpawner]) -> dict[str, Any]:
