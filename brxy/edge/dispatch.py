@@ -4,11 +4,12 @@ Where exchanges meet slots: what the slots report, and its consequences.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from brxy.broker.gates import STOPPED, Gate
 from brxy.edge.exchanges.refusals import stopped
+from brxy.edge.exchanges.table import PROBING, Exchange
 from brxy.edge.matching import DispatchSnapshot, Matching, Slot
 from brxy.scaler.instance import Instance, State
 from brxy.wire.frames import NOT_TAKEN_UP
@@ -143,6 +144,23 @@ class Dispatch(Matching):
         welcome = self.supply.hello(slot, hello)
         self._resize(slot)
         return welcome
+
+    def handOver(self, take: Callable[[Exchange], None]) -> None:
+        """
+        Another edge takes all exchanges that wait now, or will.
+
+        @param take: called with each.
+        """
+        self.leaving = self.handed_over = True
+        self.wait = self.requeue = take  # type: ignore[method-assign,assignment]
+        for route in self._broker.snapshot().held:
+            for exchange in self._broker.takeAll(route):
+                if exchange.progress is PROBING:
+                    # The app may just have taken it up; if not, it is offered again.
+                    self._patience.stop(exchange)
+                    exchange.carrier.recall()
+                else:
+                    take(exchange)
 
     def deadlineChanged(self) -> None:
         """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from errno import EADDRINUSE
 from ipaddress import ip_address
 from typing import Any
@@ -27,6 +27,7 @@ from brxy.transport.link import PROBES, probe
 from brxy.values.text import printable
 
 __all__ = [
+    "Sockets",
     "checkOpenable",
     "checkPrivate",
     "closed",
@@ -209,3 +210,62 @@ async def closed(port: IListeningPort) -> None:
     result: Any = port.stopListening()
     if isinstance(result, Deferred):
         await result
+
+
+class Sockets:
+    """
+    Opens ports, on sockets of a former edge where there are any.
+
+    Each port has a name: the former edge and this one find the same one by it if their settings
+    name the same port.
+    """
+
+    def __init__(self, given: Mapping[str, socket.socket] | None = None) -> None:
+        """
+        @param given: those of a former edge, by the names of their ports.
+        """
+        self._given = dict(given or {})
+        self._ports: dict[str, IListeningPort] = {}
+
+    def has(self, name: str) -> bool:
+        """
+        Whether a former edge has handed this port on.
+        """
+        return name in self._given
+
+    def listen(
+        self,
+        name: str,
+        reactor: Any,
+        endpoint: str,
+        factory: IProtocolFactory,
+        *,
+        option: str = "",
+        keepalive: float = 0.0,
+    ) -> IListeningPort:
+        """
+        Open a port, see L{brxy.edge.endpoints.listen}.
+        """
+        given = self._given.pop(name, None)
+        if given is None:
+            port = listen(reactor, endpoint, factory, option=option, keepalive=keepalive)
+        else:
+            port = reactor.takeOver(
+                given, factory, removes_path=not endpoint.startswith("systemd:")
+            )
+        self._ports[name] = port
+        return port
+
+    def open(self) -> dict[str, Any]:
+        """
+        The ports that are open, by their names.
+        """
+        return {name: port for name, port in self._ports.items() if getattr(port, "connected", 0)}
+
+    def closeRest(self) -> None:
+        """
+        All ports are open: nothing listens on what is left of the former edge's sockets.
+        """
+        for each in self._given.values():
+            each.close()
+        self._given.clear()

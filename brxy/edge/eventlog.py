@@ -57,11 +57,15 @@ from brxy.edge.startstop import (
     CannotWatch,
     ClientsAbandoned,
     FinishingClients,
+    HandedOver,
     Listening,
     NeedsRestart,
     NodesListening,
     Reloaded,
     StoppingSpawned,
+    TakenOver,
+    UpgradeFailed,
+    Upgrading,
 )
 from brxy.edge.traces.events import SpansDropped, TracesExported, TraceVariableIgnored
 
@@ -151,6 +155,14 @@ TEXTS: dict[type[Event], tuple[Any, str]] = {
     TracesExported: (LogLevel.info, "exporting traces to {where}"),
     TraceVariableIgnored: (LogLevel.warn, "ignoring {variable}: {reason}"),
     SpansDropped: (LogLevel.warn, "{count} spans are lost: {reason}"),
+    Upgrading: (LogLevel.info, "upgrading: the next edge is process {pid}"),
+    UpgradeFailed: (LogLevel.error, "the upgrade has failed, going on: {reason}"),
+    HandedOver: (
+        LogLevel.info,
+        "handed over to process {pid}, brxy {version}; finishing with {clients} clients and "
+        "{instances} instances, for at most {seconds:g} s",
+    ),
+    TakenOver: (LogLevel.info, "has taken over; former edges that serve what they had: {former}"),
     FinishingClients: (
         LogLevel.info,
         "waiting for clients to finish ({count}), for at most {seconds:g} s; a second signal "

@@ -57,6 +57,7 @@ class Matching:
         is set when it is.
     @ivar retries: how many times an exchange that was lost is offered again.
     @ivar leaving: the edge is stopping: no client keeps its connection.
+    @ivar handed_over: another edge gets new exchanges.
     @ivar responses: the exchanges that wait for the head of their response; L{None}
         without a limit on that time.
     @ivar events: receives the events of exchanges.
@@ -93,7 +94,7 @@ class Matching:
         self.records = records
         self.holds = Holds(shared.reactor.seconds, records.hasReady)
         self.gates = broker.gates
-        self.leaving = False
+        self.leaving = self.handed_over = False
         self.responses: Deadlines[HTTPCarrier] | None = None
         if response_timeout is not None:
             self.responses = Deadlines(shared.reactor, response_timeout, HTTPCarrier.silent)

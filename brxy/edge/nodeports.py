@@ -18,12 +18,12 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.endpoints import (
+    Sockets,
     checkOpenable,
     checkPrivate,
     closed,
     edgeEndpoint,
     endpointText,
-    listen,
     private,
     shown,
 )
@@ -38,6 +38,9 @@ from brxy.tls.handshakes import Handshakes, encrypted
 __all__ = ["NodePorts", "NodeSocket"]
 
 _NAME = "nodes.sock"
+
+# Of the port, see L{Sockets}.
+_PRIVATE = "private node port"
 
 # Bytes of a socket's path, see unix(7).
 _LONGEST = 107
@@ -57,20 +60,32 @@ class NodeSocket:
         self._kept = None if state_dir is None else Path(os.path.abspath(state_dir))
         self._temporary: Path | None = None
 
-    def open(self, reactor: Any, factory: IProtocolFactory) -> IListeningPort:
+    def open(self, reactor: Any, factory: IProtocolFactory, sockets: Sockets) -> IListeningPort:
         """
         Open the port.
 
         @raise UsageError: no folder can have the socket.
         """
+        if sockets.has(_PRIVATE):
+            port = sockets.listen(_PRIVATE, reactor, "", factory)
+            address: Any = port.getHost()
+            folder = Path(os.fsdecode(address.name)).parent
+            self._temporary = None if folder == self._kept else folder
+            return port
         if self._kept is not None and _isShort(self._kept):
             # The disk may be full, or the folder on one that knows no sockets.
             with suppress(UsageError, OSError):
                 # What is there was left by an edge that was killed.
                 (self._kept / _NAME).unlink(missing_ok=True)
-                return _listen(reactor, self._kept, factory)
+                return _listen(reactor, self._kept, factory, sockets)
         self._temporary = _makeFolder()
-        return _listen(reactor, self._temporary, factory)
+        return _listen(reactor, self._temporary, factory, sockets)
+
+    def handOn(self) -> None:
+        """
+        Another edge has the port: leave its folder.
+        """
+        self._temporary = None
 
     def remove(self) -> None:
         """
@@ -97,9 +112,13 @@ def _makeFolder() -> Path:
     return folder
 
 
-def _listen(reactor: Any, folder: Path, factory: IProtocolFactory) -> IListeningPort:
+def _listen(
+    reactor: Any, folder: Path, factory: IProtocolFactory, sockets: Sockets
+) -> IListeningPort:
     where = endpointText(os.fspath(folder / _NAME))
-    return listen(reactor, f"unix:{where}:mode=600:lockfile=0", factory, option="--node-port")
+    return sockets.listen(
+        _PRIVATE, reactor, f"unix:{where}:mode=600:lockfile=0", factory, option="--node-port"
+    )
 
 
 class NodePorts:
@@ -114,10 +133,13 @@ class NodePorts:
         slots: SlotFactory,
         tls: NodeTLS | None,
         events: Events,
+        sockets: Sockets,
     ) -> None:
         """
         @param tls: nodes dial in over TLS, except on Unix sockets.
+        @param sockets: opens the ports.
         """
+        self._sockets = sockets
         self._reactor = reactor
         self._settings = settings
         self._slots = slots
@@ -195,7 +217,7 @@ class NodePorts:
         return undo
 
     def _openPrivate(self) -> None:
-        self._private = self._socket.open(self._reactor, self._slots)
+        self._private = self._socket.open(self._reactor, self._slots, self._sockets)
         self._open.append(self._private)
         self._events.emit(NodesListening(shown("tcp", self._private.getHost())))
 
@@ -203,7 +225,9 @@ class NodePorts:
         local = endpoint.startswith("unix:") or "domain=UNIX" in endpoint
         tls = None if local else self._tls
         factory = self._slots if tls is None else self._secured(tls)
-        port = listen(self._reactor, endpoint, factory, option="--node-port")
+        port = self._sockets.listen(
+            f"node {endpoint}", self._reactor, endpoint, factory, option="--node-port"
+        )
         self._open.append(port)
         self._events.emit(NodesListening(shown("tcp" if tls is None else "tls", port.getHost())))
         if tls is None and not self._settings.insecure_node_port:
@@ -239,11 +263,18 @@ class NodePorts:
             addresses.sort(key=lambda address: not isinstance(address, UNIXAddress))
         return edgeEndpoint(addresses)
 
+    def handOn(self) -> None:
+        """
+        Another edge has the ports: they are about to be closed here.
+        """
+        self._socket.handOn()
+
     async def stop(self) -> None:
         """
         Close the ports; the slots stay open.
         """
-        for port in self._open:
+        open, self._open = self._open, []
+        for port in open:
             await closed(port)
         self._socket.remove()
 

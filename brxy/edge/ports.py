@@ -17,7 +17,7 @@ from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.clients.connection import ClientFactory
 from brxy.edge.clients.postgres import START_TIMEOUT, PostgresFactory
 from brxy.edge.clients.proxied import Proxied
-from brxy.edge.endpoints import checkOpenable, closed, listen, shown
+from brxy.edge.endpoints import Sockets, checkOpenable, closed, shown
 from brxy.edge.events import Events
 from brxy.edge.startstop import (
     ClientsAbandoned,
@@ -29,6 +29,7 @@ from brxy.reactor.prelude import Preludes
 from brxy.reactor.signals import Grace, firstOf
 from brxy.tls.alpn import ALPN
 from brxy.tls.handshakes import Handshakes, encrypted
+from brxy.transport.accepting import Gate
 
 __all__ = ["ClientPort", "ClientPorts"]
 
@@ -61,6 +62,13 @@ class ClientPort:
     postgres: bool = False
     route: str = ""
 
+    @property
+    def name(self) -> str:
+        """
+        See L{Sockets}.
+        """
+        return " ".join(filter(None, ("client", self.scheme, self.route, self.endpoint)))
+
 
 class ClientPorts:
     """
@@ -76,8 +84,10 @@ class ClientPorts:
         certificates: CertificateStore | None,
         events: Events,
         keepalive: float,
+        sockets: Sockets,
     ) -> None:
         """
+        @param sockets: opens the ports.
         @param ports: the ports, in the order in which they are opened.
         @param admission: keeps the number of clients within its limit.
         @param proxied: reads the PROXY headers of trusted proxies.
@@ -97,6 +107,7 @@ class ClientPorts:
         self._open: list[IListeningPort] = []
         self._checks: LoopingCall | None = None
         self._keepalive = keepalive
+        self._sockets = sockets
 
     @property
     def addresses(self) -> list[Any]:
@@ -169,7 +180,9 @@ class ClientPorts:
 
     def _listen(self, port: ClientPort) -> IListeningPort:
         factory = self._proxied.wrap(self._secured(port))
-        return listen(self._reactor, port.endpoint, factory, keepalive=self._keepalive)
+        return self._sockets.listen(
+            port.name, self._reactor, port.endpoint, factory, keepalive=self._keepalive
+        )
 
     def _report(self, port: ClientPort, open: IListeningPort) -> None:
         where = shown(port.scheme, open.getHost())
@@ -182,6 +195,26 @@ class ClientPorts:
         creator = self._certificates.creator(port.alpn)
         secured = encrypted(port.factory, creator, self._handshakes, clock=self._reactor)
         return PostgresFactory(self._starts, secured, port.factory) if port.postgres else secured
+
+    @property
+    def gate(self) -> Gate:
+        """
+        What limits the number of clients.
+        """
+        return self._admission
+
+    @property
+    def factories(self) -> Sequence[ClientFactory[Any]]:
+        """
+        What makes the connections of clients.
+        """
+        return self._factories
+
+    def factory(self, kind: str) -> ClientFactory[Any] | None:
+        """
+        What makes those of one kind.
+        """
+        return next((each for each in self._factories if each.kind == kind), None)
 
     def count(self) -> int:
         """
@@ -200,7 +233,8 @@ class ClientPorts:
         Close the ports; the connections of clients stay.
         """
         self._admission.leave()
-        for port in self._open:
+        open, self._open = self._open, []
+        for port in open:
             await closed(port)
         if self._checks is not None and self._checks.running:
             self._checks.stop()

@@ -33,8 +33,10 @@ from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.fleet.recovery import reportUnclaimed
 from brxy.edge.fleet.statelock import StateLock
 from brxy.edge.reload.reloader import Outcome, Reader
-from brxy.edge.startstop import StoppingSpawned
-from brxy.edge.wiring import build
+from brxy.edge.startstop import StoppingSpawned, TakenOver
+from brxy.edge.upgrade.former import Former, Inheritance
+from brxy.edge.upgrade.origin import UNKNOWN, Origin
+from brxy.edge.wiring import Around, build
 from brxy.errors import UsageError
 from brxy.program.hangup import onHangup
 from brxy.program.systemd import READY, STOPPING
@@ -65,8 +67,12 @@ class EdgeService(Service):
         notify: Callable[[str], None] = lambda state: None,
         read: Reader | None = None,
         environ: Mapping[str, str] = {},
+        origin: Origin = UNKNOWN,
+        former: Former | None = None,
     ) -> None:
         """
+        @param origin: how this process was started.
+        @param former: the edge that has started it to take its place.
         @param read: reads the settings again; L{None} if they can't change.
         @param environ: the environment, which says what becomes of traces.
         @param notify: reports the state to a supervisor, see L{brxy.program.systemd}.
@@ -75,12 +81,17 @@ class EdgeService(Service):
         """
         self._reactor = reactor
         self._notify = notify
-        self._lock = StateLock(settings.state_dir)
+        self.origin = origin
+        self._former = former
+        inherited = Inheritance() if former is None else former.takeOver(settings.state_dir)
+        self._inherited = inherited
+        self._lock = StateLock(settings.state_dir, inherited.lock)
         try:
-            self.parts = build(reactor, settings, read, environ)
+            self.parts = build(reactor, settings, Around(read, environ, inherited))
         except UsageError:
             self._lock.release()
             raise
+        self.parts.upgrader.owner = self
 
     @property
     def addresses(self) -> list[Any]:
@@ -114,7 +125,15 @@ class EdgeService(Service):
         @raise UsageError: one of the ports can't be opened.
         """
         super().startService()
-        parts = self.parts
+        try:
+            self._start()
+        except UsageError as error:
+            if self._former is not None:
+                self._former.refuse(str(error))
+            raise
+
+    def _start(self) -> None:
+        parts, inherited = self.parts, self._inherited
         onHangup(self._reactor, self._hungUp)
         for writer in parts.recording.writers:
             # With twistd's own log.
@@ -126,8 +145,8 @@ class EdgeService(Service):
         remembered = restarts.restore(parts.state.instances, self._reactor.seconds())
         parts.nodes.open()
         parts.admin.open()
-        # Without a state folder this edge is a new one, and has left nothing.
-        if parts.state.is_kept:
+        # Without a state folder or a former edge, this one is new, and has left nothing.
+        if parts.state.is_kept or inherited.state is not None:
             rules = [spawn.rule for spawn in parts.reloader.settings.spawns]
             reportUnclaimed(parts.state.instances, rules, parts.state.edge_id, parts.events)
             parts.scaling.starter.recover(remembered)
@@ -136,7 +155,13 @@ class EdgeService(Service):
         parts.watching.start()
         if parts.metrics is not None:
             parts.metrics.turns.start()
-        self._notify(READY)
+        inherited.sockets.closeRest()
+        if self._former is None:
+            self._notify(READY)
+        else:
+            # What supervises it learns of this process from the former one.
+            parts.upgrader.former.start(inherited.channels, inherited.staying)
+            parts.events.emit(TakenOver(len(parts.upgrader.former.channels)))
 
     def _hungUp(self) -> None:
         """
@@ -151,6 +176,36 @@ class EdgeService(Service):
         """
         return self.parts.reloader.reload()
 
+    # As the owner of what has another edge take its place
+
+    def lockFile(self) -> int | None:
+        """
+        See L{brxy.edge.upgrade.upgrader.Owner}.
+        """
+        return self._lock.fileno()
+
+    def handOn(self, pid: int) -> None:
+        """
+        See L{brxy.edge.upgrade.upgrader.Owner}.
+        """
+        parts = self.parts
+        self._notify(f"MAINPID={pid}")
+        for port in self._inherited.sockets.open().values():
+            port.handOn()
+        parts.nodes.handOn()
+        closing = [parts.clients.leave(), parts.nodes.stop(), parts.admin.close()]
+        for each in closing:
+            done = Deferred.fromCoroutine(each)
+            done.addErrback(lambda failure: self._log.failure("while handing over", failure))
+        self._lock.release()
+
+    def leave(self) -> None:
+        """
+        See L{brxy.edge.upgrade.upgrader.Owner}.
+        """
+        if self.running:
+            self._reactor.stop()
+
     def stopService(self) -> Deferred[None]:
         """
         Close the ports, serve or reject the clients that are connected, and end the
@@ -163,7 +218,8 @@ class EdgeService(Service):
 
     async def _stop(self) -> None:
         parts = self.parts
-        self._notify(STOPPING)
+        if not parts.upgrader.handed_over:
+            self._notify(STOPPING)
         parts.watching.stop()
         grace = Grace(self._reactor, parts.reloader.settings.drain_timeout)
         parts.dispatch.leave()
@@ -183,6 +239,7 @@ class EdgeService(Service):
         parts.clients.abort()
         parts.nodes.abort()
         parts.admin.abort()
+        parts.upgrader.stop()
         parts.keeper.stop()
         if parts.metrics is not None:
             parts.metrics.turns.stop()

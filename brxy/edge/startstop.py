@@ -20,7 +20,11 @@ __all__ = [
     "NeedsRestart",
     "NodesListening",
     "Reloaded",
+    "HandedOver",
     "StoppingSpawned",
+    "TakenOver",
+    "UpgradeFailed",
+    "Upgrading",
 ]
 
 
@@ -132,3 +136,50 @@ class StoppingSpawned(Event):
     """
     The edge is stopping, and ends the instances that it started.
     """
+
+
+@frozen
+class Upgrading(Event):
+    """
+    The next edge was started.
+    """
+
+    pid: int
+
+
+@frozen
+class UpgradeFailed(Event):
+    """
+    The next edge can't take the place of this one.
+    """
+
+    reason: str
+
+
+@frozen
+class HandedOver(Event):
+    """
+    The next edge has taken the place of this one, which serves what it has.
+
+    @ivar version: that of the next edge.
+    @ivar clients: how many are still connected here.
+    @ivar instances: how many this edge still needs.
+    @ivar seconds: for how long it stays at most.
+    """
+
+    pid: int
+    version: str
+    clients: int
+    instances: int
+    seconds: float
+
+
+@frozen
+class TakenOver(Event):
+    """
+    This edge has taken the place of another one.
+
+    @ivar former: how many edges still serve what they had.
+    """
+
+    former: int

@@ -19,6 +19,8 @@ from brxy.edge.config.options import Options
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.reload.reloader import Reading
 from brxy.edge.service import EdgeService
+from brxy.edge.upgrade.former import Former
+from brxy.edge.upgrade.origin import findOrigin
 from brxy.errors import UsageError
 from brxy.program.guarded import Guarded, fail
 from brxy.program.logs import logObserver
@@ -26,6 +28,7 @@ from brxy.program.places import checkPlaces
 from brxy.program.reactors import usedReactor
 from brxy.program.systemd import notifier
 from brxy.reactor.slices import inSlices
+from brxy.transport.epollreactor import EpollReactor
 
 __all__ = ["makeService"]
 
@@ -68,6 +71,12 @@ def makeService(options: Options) -> IService:
     """
     reactor = usedReactor(options["transport"])
     options.keepUmask()
+    former = Former.find(reactor, os.environ)
+    origin = findOrigin(
+        os.environ,
+        foreground=options.foreground(),
+        own_transport=isinstance(reactor, EpollReactor),
+    )
     try:
         checkPlaces(options.parent)
         observer = logObserver(
@@ -79,9 +88,14 @@ def makeService(options: Options) -> IService:
         )
         files = _Files(options, reactor)
         read = files.read if options["config"] else None
-        service = EdgeService(reactor, files.settings, notifier(os.environ), read, os.environ)
+        notify, environ = notifier(os.environ), os.environ
+        service = EdgeService(
+            reactor, files.settings, notify, read, environ, origin=origin, former=former
+        )
         if not options.foreground():
             service.check()
     except UsageError as error:
+        if former is not None:
+            former.refuse(str(error))
         fail(options.program, error)
     return Guarded(options.program, options.foreground(), service, reactor, observer)

@@ -46,11 +46,13 @@ from brxy.edge.routing.holdtimes import HoldTimes
 from brxy.edge.slots.access import Access
 from brxy.edge.slots.node import SlotFactory
 from brxy.edge.slots.tls import NodeTLS
-from brxy.program.tokenfile import makeToken, readToken
+from brxy.edge.upgrade.former import Inheritance
+from brxy.edge.upgrade.upgrader import Upgrader
+from brxy.program.tokenfile import makeToken, readTokens
 from brxy.scaler.scaler import Scaler
 from brxy.transport.connection import Shared
 
-__all__ = ["Parts", "build"]
+__all__ = ["Around", "Parts", "build"]
 
 
 @frozen
@@ -72,6 +74,7 @@ class Parts:
     @ivar watching: reloads when configuration files change.
     @ivar recording: records exchanges.
     @ivar metrics: what is counted for Prometheus; L{None} if nothing is.
+    @ivar upgrader: has another edge take the place of this one.
     """
 
     events: Events
@@ -88,6 +91,7 @@ class Parts:
     watching: Watching
     recording: Recording
     metrics: EdgeMetrics | None
+    upgrader: Upgrader
 
 
 @frozen
@@ -103,27 +107,39 @@ class _Files:
     reloads: Sequence[Callable[[], None]]
 
 
-def build(
-    reactor: Any, settings: EdgeSettings, read: Reader | None, environ: Mapping[str, str]
-) -> Parts:
+@frozen
+class Around:
+    """
+    What an edge is given besides its settings.
+
+    @ivar read: reads the settings again; L{None} if they can't change.
+    @ivar environ: the environment, which says what becomes of traces.
+    @ivar given: what a former edge has handed over.
+    """
+
+    read: Reader | None
+    environ: Mapping[str, str]
+    given: Inheritance
+
+
+def build(reactor: Any, settings: EdgeSettings, around: Around) -> Parts:
     """
     Make the parts of an edge, or raise a C{UsageError} if the state or a file can't be used.
     """
-    events = Events([LogListener(), journal := Journal()])
-    shared, state = Shared(reactor), StateFile(settings.state_dir)
+    events, given = Events([LogListener(), journal := Journal()]), around.given
+    shared, state = Shared(reactor), StateFile(settings.state_dir, given.state)
     files, broker = _readFiles(settings, state, events), _makeBroker(settings)
     scaler = makeScaler(reactor, settings, broker.gates.waiting)
     keeper = makeKeeper(reactor, state, scaler, events)
-    made = makeRecording(reactor, settings, scaler, events, environ)
+    made = makeRecording(reactor, settings, scaler, events, around.environ)
     dispatch = _makeDispatch(settings, shared, broker, events, made.records)
-    slots = SlotFactory(shared, dispatch, events)
-    nodes = NodePorts(reactor, settings, slots, files.node_tls, events)
+    nodes = _makeNodes(shared, settings, dispatch, files, events, given)
     scaling = makeScaling(
         settings, shared, scaler, dispatch, state, files.access, keeper, nodes.dialEndpoint, events
     )
-    clients = makeClients(reactor, settings, shared, dispatch, scaler, files.certificates, events)
+    clients = makeClients(shared, settings, dispatch, scaler, files.certificates, events, given)
     running = Running(scaler, broker, dispatch, scaling, files.access, clients, nodes)
-    reloader = Reloader(reactor, settings, running, events, files.reloads, read)
+    reloader = Reloader(reactor, settings, running, events, files.reloads, around.read)
     subject = Subject(
         events,
         state,
@@ -135,8 +151,8 @@ def build(
         nodes,
         files.certificates,
     )
-    sources = Sources(scaler.snapshots, dispatch.snapshot, clients.countAccepted, reactor.seconds)
-    metrics = makeMetrics(reactor, settings, reloader, sources, events, made.records, made.traces)
+    upgrader = Upgrader(subject, shared, given.sockets, keeper)
+    metrics = _makeMetrics(shared, settings, subject, made)
     return Parts(
         events=events,
         shared=shared,
@@ -147,11 +163,12 @@ def build(
         keeper=keeper,
         clients=clients.ports,
         nodes=nodes,
-        admin=_makeAdmin(shared, files, subject, journal, metrics),
+        admin=_makeAdmin(shared, files, subject, journal, metrics, upgrader),
         reloader=reloader,
         watching=Watching(reactor, reloader, events),
         recording=made,
         metrics=metrics,
+        upgrader=upgrader,
     )
 
 
@@ -178,7 +195,7 @@ def _readFiles(settings: EdgeSettings, state: StateFile, events: Events) -> _Fil
 
 
 def _shareToken(access: Access, path: str) -> None:
-    access.share(readToken(path))
+    access.share(*readTokens(path))
 
 
 def _makeBroker(settings: EdgeSettings) -> Broker[Exchange, Any]:
@@ -210,12 +227,39 @@ def _makeDispatch(
     )
 
 
+def _makeNodes(
+    shared: Shared,
+    settings: EdgeSettings,
+    dispatch: Dispatch,
+    files: _Files,
+    events: Events,
+    given: Inheritance,
+) -> NodePorts:
+    slots = SlotFactory(shared, dispatch, events)
+    return NodePorts(shared.reactor, settings, slots, files.node_tls, events, given.sockets)
+
+
+def _makeMetrics(
+    shared: Shared, settings: EdgeSettings, subject: Subject, made: Recording
+) -> EdgeMetrics | None:
+    sources = Sources(
+        subject.scaler.snapshots,
+        subject.dispatch.snapshot,
+        subject.clients.countAccepted,
+        shared.seconds,
+    )
+    reloader, events = subject.reloader, subject.events
+    records, traces = made.records, made.traces
+    return makeMetrics(shared.reactor, settings, reloader, sources, events, records, traces)
+
+
 def _makeAdmin(
     shared: Shared,
     files: _Files,
     subject: Subject,
     journal: Journal,
     metrics: EdgeMetrics | None,
+    upgrader: Upgrader,
 ) -> AdminPorts:
     """
     The admin API.
@@ -229,7 +273,7 @@ def _makeAdmin(
         showing,
         changing,
         Following(reactor, journal),
-        EdgeWide(reactor, subject),
+        EdgeWide(reactor, subject, upgrader),
         printing,
         history,
         Certificates(files.admin.certificates),
@@ -241,6 +285,7 @@ def _makeAdmin(
         changing.leave()
         history.leave()
 
-    settings = subject.reloader.settings
-    ports = AdminPorts(reactor, settings, server, files.admin, events, history.begin, leave)
+    settings, sockets = subject.reloader.settings, upgrader.sockets
+    begin = history.begin
+    ports = AdminPorts(reactor, settings, server, files.admin, events, begin, leave, sockets)
     return ports

@@ -27,9 +27,13 @@ class Body(Protocol):
     The framing of one body.
 
     @ivar done: the body is complete.
+    @ivar pending: bytes that were taken, and can't be passed on until more come.
     """
 
     done: bool
+
+    @property
+    def pending(self) -> bytes: ...
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """
@@ -82,6 +86,8 @@ class LengthBody:
 
     __slots__ = ("done", "remaining")
 
+    pending = b""
+
     def __init__(self, length: int) -> None:
         self.remaining = length
         self.done = length == 0
@@ -106,6 +112,8 @@ class UntilCloseBody:
     """
 
     __slots__ = ("done",)
+
+    pending = b""
 
     def __init__(self) -> None:
         self.done = False

@@ -71,6 +71,13 @@ class ChunkedBody:
         self._pending = b""  # bytes that can't be checked until more come
         self._cuts: list[tuple[int, int]] = []  # what to remove of the bytes in hand
 
+    @property
+    def pending(self) -> bytes:
+        """
+        See L{brxy.http.body.Body}.
+        """
+        return self._pending
+
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """
         Take bytes that have come in, see L{brxy.http.body.Body.feed}.

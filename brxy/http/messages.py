@@ -15,6 +15,7 @@ from brxy.http.render import (
 from brxy.http.request import (
     MAX_TARGET,
     RequestHead,
+    asSent,
     requestHead,
     withForwardedHost,
     withoutExpect,
@@ -31,6 +32,7 @@ __all__ = [
     "Field",
     "RequestHead",
     "ResponseHead",
+    "asSent",
     "forwardedLines",
     "isSwitchAsked",
     "plainResponse",

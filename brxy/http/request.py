@@ -29,6 +29,7 @@ from brxy.http.requestfields import (
 __all__ = [
     "MAX_TARGET",
     "RequestHead",
+    "asSent",
     "requestHead",
     "withForwardedHost",
     "withPassed",
@@ -236,6 +237,26 @@ def withoutExpect(head: RequestHead) -> RequestHead:
     The same request for an app without C{Expect}, whose 100 the client has got already.
     """
     return withPassed(head, head.target, _EXPECT.sub(b"", head.passed))
+
+
+def asSent(head: RequestHead, *, expects: bool = True, is_last: bool = False) -> bytes:
+    """
+    A head as its client sent it, for another edge that reads it anew: with the authority of
+    the target as its Host.
+
+    @param expects: whether an expectation is still to be answered; else it is left out.
+    @param is_last: no further request of the client is to follow.
+    """
+    omitted = (b"host",) if expects else (b"host", b"expect")
+    lines = [b"%b %b HTTP/1.%d" % (head.method, head.target, head.http11)]
+    if head.authority or head.http11:
+        lines.append(b"Host: " + head.authority)
+    for name, sent, value in head.fields:
+        if name not in omitted:
+            lines.append(b"%b: %b" % (sent, value))
+    if is_last and not head.upgrade:
+        lines.append(b"Connection: close")
+    return b"\r\n".join((*lines, b"", b""))
 
 
 def _otherForm(

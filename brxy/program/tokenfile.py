@@ -5,11 +5,12 @@ Reads and creates the file with the token that an edge and its nodes share.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from secrets import token_urlsafe
 
 from brxy.errors import UsageError
 
-__all__ = ["isToken", "makeToken", "readToken"]
+__all__ = ["isToken", "makeToken", "readToken", "readTokens"]
 
 
 def isToken(text: str) -> bool:
@@ -44,12 +45,26 @@ def readToken(path: str, option: str = "--token-file") -> str:
     @param option: what names the file.
     @raise UsageError: the file can't be read, or its first line is not a token.
     """
+    return readTokens(path, option)[0]
+
+
+def readTokens(path: str, option: str = "--token-file") -> Sequence[str]:
+    """
+    The tokens in a file: its first line, and the second one if there is one, which is the token
+    that the first one replaces.
+
+    @param option: what names the file.
+    @raise UsageError: the file can't be read, or one of these lines is not a token.
+    """
     try:
         with open(path, encoding="ascii") as file:
-            token = file.readline(1024).strip()
+            tokens = [file.readline(1024).strip(), file.readline(1024).strip()]
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "it is not ASCII"
         raise UsageError(f"{option} {path}: {why}") from None
-    if not isToken(token):
-        raise UsageError(f"{option} {path}: its first line is not a token")
-    return token
+    if not tokens[1]:
+        del tokens[1]
+    for line, token in zip(("first", "second"), tokens, strict=False):
+        if not isToken(token):
+            raise UsageError(f"{option} {path}: its {line} line is not a token")
+    return tokens

@@ -26,12 +26,34 @@ class TurnQueue(Generic[_T]):
     def __init__(self, clock: Any, act: Callable[[_T], object]) -> None:
         self._queue = _queueOf(clock)
         self._act = act
+        # The items that are put off.
+        self._withheld: dict[_T, None] | None = None
 
     def add(self, item: _T) -> None:
         """
         Add an item, behind all others.
         """
-        self._queue.add((self, item), self._act)
+        self._queue.add((self, item), self._do)
+
+    def _do(self, item: _T) -> None:
+        if self._withheld is None:
+            self._act(item)
+        else:
+            self._withheld[item] = None
+
+    def withhold(self) -> None:
+        """
+        Put all items off.
+        """
+        self._withheld = {}
+
+    def goOn(self) -> None:
+        """
+        Add what was put off.
+        """
+        withheld, self._withheld = self._withheld, None
+        for item in withheld or ():
+            self.add(item)
 
     def drop(self, item: _T) -> bool:
         """
@@ -39,6 +61,9 @@ class TurnQueue(Generic[_T]):
 
         @return: whether it was still in the queue.
         """
+        if self._withheld and item in self._withheld:
+            del self._withheld[item]
+            return True
         return self._queue.drop((self, item))
 
     def stop(self) -> None:

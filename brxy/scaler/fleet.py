@@ -30,6 +30,8 @@ class Fleet:
     @ivar look_at: when its demand is counted again; of no meaning once that is past.
     @ivar waker: the address of the client for which its first instance was ordered;
         C{""} if the client has none, or the instance came by itself.
+    @ivar elsewhere: the instances that former edges still need, and their rules, by ticket.
+        Some may be known here as well.
     """
 
     route: str
@@ -40,6 +42,7 @@ class Fleet:
     matched: int = 0
     look_at: float = 0.0
     waker: str = ""
+    elsewhere: dict[str, str | None] = field(factory=dict)
     _numbers: Counter[str | None] = field(factory=Counter)
     _rules: Sequence[str] = ()
     _edition: object = None
@@ -74,7 +77,13 @@ class Fleet:
         The number of instances that count towards the maximum of a rule: its own, and
         those that came by themselves.
         """
-        return self._numbers[rule] + self._numbers[None]
+        number = self._numbers[rule] + self._numbers[None]
+        if self.elsewhere:
+            number += sum(
+                spawn in (rule, None) and ticket not in self.instances
+                for ticket, spawn in self.elsewhere.items()
+            )
+        return number
 
     def breaker(self, rule: str) -> Breaker:
         """

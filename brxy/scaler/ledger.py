@@ -4,7 +4,7 @@ The list of all instances, from their order until nothing of them is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from brxy.errors import NodeRefused
 from brxy.scaler.agenda import Agenda
@@ -44,12 +44,33 @@ class Ledger:
         self._tickets: dict[str, Instance] = {}
         self._nodes: dict[str, Instance] = {}
         self._fleets: dict[str, Fleet] = {}
+        self._elsewhere: dict[str, Fleet] = {}
 
     def total(self) -> int:
         """
-        The number of instances.
+        The number of instances, with those that former edges still need.
         """
-        return len(self._tickets)
+        if not self._elsewhere:
+            return len(self._tickets)
+        return len(self._tickets.keys() | self._elsewhere.keys())
+
+    def setElsewhere(self, instances: Mapping[str, Sequence[str | None]]) -> set[str]:
+        """
+        See L{brxy.scaler.restarts.Elsewhere.set}.
+
+        @return: the routes whose numbers may have changed.
+        """
+        routes = set()
+        for fleet in self._elsewhere.values():
+            fleet.elsewhere = {}
+            routes.add(fleet.route)
+        self._elsewhere = {}
+        for ticket, (route, spawn) in instances.items():
+            assert route is not None, "an instance without a route"
+            fleet = self._elsewhere[ticket] = self.fleetFor(route)
+            fleet.elsewhere[ticket] = spawn
+            routes.add(route)
+        return routes
 
     def instances(self) -> list[Instance]:
         """
@@ -107,7 +128,7 @@ class Ledger:
         Remove the fleet of a route without instances, as soon as its breakers have
         nothing to remember.
         """
-        if fleet.instances or self._fleets.get(fleet.route) is not fleet:
+        if fleet.instances or fleet.elsewhere or self._fleets.get(fleet.route) is not fleet:
             return
         until = max((each.forgetAt() for each in fleet.breakers.values()), default=now)
         if until > now:

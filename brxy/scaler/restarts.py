@@ -4,17 +4,19 @@ What is remembered of instances over a restart of the edge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from brxy.broker.offer import UNLIMITED
+from brxy.scaler.decisions import Decision
 from brxy.scaler.instance import Instance, State
 from brxy.scaler.learned import Capacities
 from brxy.scaler.ledger import Ledger
+from brxy.scaler.orders import Orders
 from brxy.scaler.rules import Rule, Rulebook, ruleOf
 from brxy.values.capacity import AUTO
 
-__all__ = ["Restarts"]
+__all__ = ["Elsewhere", "Restarts"]
 
 
 class Restarts:
@@ -35,6 +37,12 @@ class Restarts:
         self._ledger = ledger
         self.capacities = capacities
         self._grace = grace
+
+    def instances(self) -> list[Instance]:
+        """
+        Every instance that is not gone.
+        """
+        return self._ledger.instances()
 
     def records(self) -> list[dict[str, Any]]:
         """
@@ -95,6 +103,28 @@ class Restarts:
             elif instance.node_id is not None:
                 self._ledger.expect(instance, now + self._grace)
         return sought
+
+
+class Elsewhere:
+    """
+    The instances that former edges still need, while this one has taken their place: they count
+    towards the maxima.
+    """
+
+    def __init__(self, ledger: Ledger, orders: Orders) -> None:
+        self._ledger = ledger
+        self._orders = orders
+
+    def set(self, instances: Mapping[str, Sequence[str | None]], now: float) -> list[Decision]:
+        """
+        These are all now.
+
+        @param instances: by ticket, the route and the spawn of each.
+        """
+        for route in self._ledger.setElsewhere(instances):
+            self._orders.recount(route)
+        self._orders.recountShort()
+        return self._orders.settle(now)
 
 
 def _capacityOf(recorded: int, rule: Rule | None) -> tuple[int, bool]:

@@ -19,7 +19,7 @@ from brxy.scaler.learned import Capacities
 from brxy.scaler.ledger import Ledger
 from brxy.scaler.lifecycle import PROVEN, Lifecycle
 from brxy.scaler.orders import Orders
-from brxy.scaler.restarts import Restarts
+from brxy.scaler.restarts import Elsewhere, Restarts
 from brxy.scaler.rolls import Reviews, Rolls
 from brxy.scaler.rules import Rulebook
 from brxy.scaler.shortage import Floors, KnownRoutes
@@ -37,6 +37,7 @@ class Scaler:
 
     @ivar waiting: how many exchanges wait for a route now.
     @ivar floors: the routes that have a minimum of instances for a time.
+    @ivar elsewhere: the instances of former edges.
     @ivar restarts: what there is to remember over a restart of the edge.
     @ivar snapshots: reads what it knows, also of one route.
     @ivar book: the limits.  When it has adopted others, C{reviews} has to look at every route.
@@ -77,6 +78,7 @@ class Scaler:
         self._rolls = Rolls(*parts)
         self._endings = Endings(*parts, self._rolls, book)
         self.reviews = Reviews(*parts, self._rolls, self._capacities, book)
+        self.elsewhere = Elsewhere(self._ledger, self._orders)
         self.restarts = Restarts(book, self._ledger, self._capacities, grace)
         self.snapshots = Snapshots(self._ledger, self._orders, self._rolls, self._agenda, waiting)
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import math
 import select
+import socket
 import typing
 from typing import Any, cast
 
 from twisted.internet import tcp, unix
+from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -18,7 +20,7 @@ from brxy.transport.poller import Poller
 from brxy.transport.socketend import addressOf
 from brxy.transport.stream import EVERYTHING, EpollTransport
 
-__all__ = ["Gate", "TCPPort", "UNIXPort", "watch"]
+__all__ = ["Gate", "TCPPort", "UNIXPort", "serve", "watch"]
 
 _log = Logger()
 
@@ -97,9 +99,11 @@ class TCPPort(tcp.Port):
     Twisted does the rest, with its log messages and errors.
 
     @ivar gate: limits how many connections are accepted, if there is a limit.
+    @ivar handed_on: another process accepts on the same socket, which must outlive this port.
     """
 
     gate: Gate | None = None
+    handed_on = False
     _accepts = 1
     _open = False
     _exhausted_at = -math.inf
@@ -114,6 +118,14 @@ class TCPPort(tcp.Port):
         """
         self._open = True
         self._poller.add(self.socket.fileno(), self, select.EPOLLIN)
+
+    def handOn(self) -> None:
+        """
+        Another process accepts on the same socket: close it here without shutting it down.
+        """
+        self.handed_on = True
+        # A private name of Twisted's; there is no public one.
+        self._shouldShutdown = False
 
     def stopReading(self) -> None:
         """
@@ -197,3 +209,30 @@ class UNIXPort(TCPPort, unix.Port):
     """
     A port on a Unix socket.
     """
+
+    def connectionLost(self, reason: Any) -> None:
+        """
+        Close the socket, and remove it from its folder.
+        """
+        if not self.handed_on:
+            super().connectionLost(reason)
+            return
+        if self.lockFile is not None:
+            self.lockFile.unlock()
+        tcp.Port.connectionLost(self, reason)
+
+
+def serve(
+    poller: Poller, sock: socket.socket, protocol: Any, peer: IAddress, gate: Gate | None
+) -> None:
+    """
+    Serve a connection that another process has accepted.
+    """
+    sock.setblocking(False)
+    transport = EpollTransport(poller, sock, peer)
+    poller.add(sock.fileno(), transport, EVERYTHING)
+    if gate is None:
+        transport.start(protocol)
+    else:
+        gate.connectionEntered()
+        transport.start(protocol, lambda _: gate.connectionLeft())

@@ -8,14 +8,15 @@ reactor.
 
 from __future__ import annotations
 
+import socket
 from typing import Any, cast
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.interfaces import IConnector, IListeningPort, IProtocolFactory
+from twisted.internet.interfaces import IAddress, IConnector, IListeningPort, IProtocolFactory
 from twisted.internet.protocol import ClientFactory
 from zope.interface import directlyProvides, providedBy
 
-from brxy.transport.accepting import TCPPort, UNIXPort
+from brxy.transport.accepting import Gate, TCPPort, UNIXPort, serve
 from brxy.transport.dialing import TCPConnector, UNIXConnector
 from brxy.transport.inherited import adoptPort
 from brxy.transport.poller import Poller
@@ -72,6 +73,31 @@ class EpollReactor:
         See L{twisted.internet.interfaces.IReactorSocket}.
         """
         return adoptPort(self._poller, fileDescriptor, addressFamily, factory, self._reactor)
+
+    def takeOver(
+        self, sock: socket.socket, factory: IProtocolFactory, *, removes_path: bool
+    ) -> IListeningPort:
+        """
+        Accept connections on a listening socket that another process hands on.
+
+        @param removes_path: see L{adoptPort}.
+        """
+        port = adoptPort(
+            self._poller,
+            sock.fileno(),
+            sock.family,
+            factory,
+            self._reactor,
+            removes_path=removes_path,
+        )
+        sock.close()
+        return port
+
+    def serve(self, sock: socket.socket, protocol: Any, peer: IAddress, gate: Gate | None) -> None:
+        """
+        See L{brxy.transport.accepting.serve}.
+        """
+        serve(self._poller, sock, protocol, peer, gate)
 
     def listenSSL(
         self,

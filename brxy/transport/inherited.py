@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from typing import Any, cast
 
 from twisted.internet import tcp
@@ -28,11 +29,15 @@ class _InheritedUNIXPort(UNIXPort):
     A port on an inherited Unix socket.  Twisted's port would let every user connect and
     shorten the queue; when it closes, it would shut the socket down and remove it.
 
+    @ivar removes_path: the socket is removed from its folder when the port closes: no other
+        process has it any more.
+
     C{_preexistingSocket}, C{_shouldShutdown} and C{_getLogPrefix} are private names of
     Twisted's ports.  There are no public ones for a socket that exists already.
     """
 
     _shouldShutdown = False
+    removes_path = False
 
     def startListening(self) -> None:
         """
@@ -50,21 +55,33 @@ class _InheritedUNIXPort(UNIXPort):
         """
         Close our descriptor of the socket.
         """
+        if self.removes_path and not self.handed_on:
+            with suppress(OSError):
+                os.unlink(cast(Any, self).socket.getsockname())
         tcp.Port.connectionLost(self, reason)
 
 
 def adoptPort(
-    poller: Poller, descriptor: int, family: int, factory: IProtocolFactory, reactor: Any
+    poller: Poller,
+    descriptor: int,
+    family: int,
+    factory: IProtocolFactory,
+    reactor: Any,
+    *,
+    removes_path: bool = False,
 ) -> IListeningPort:
     """
     Accept connections on a duplicate of a listening socket.
 
     @param family: the socket's family, C{socket.AF_*}.
+    @param removes_path: this process owns the socket from now on: at its end, a Unix socket
+        is removed from its folder.
     """
     sock = socket.fromfd(descriptor, family, socket.SOCK_STREAM)
     port: Any
     if family == socket.AF_UNIX:
         port = _InheritedUNIXPort(poller, sock.getsockname(), factory, 0, 0, reactor)
+        port.removes_path = removes_path
     else:
         port = TCPPort(poller, None, factory, None, sock.getsockname()[0], reactor)
     port._preexistingSocket = sock

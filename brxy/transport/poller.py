@@ -135,6 +135,14 @@ class Poller(Reader):
             self._epoll.unregister(fd)
             self._stopIfIdle()
 
+    def unwatch(self, fd: int) -> None:
+        """
+        A descriptor will be closed, but its file stays open elsewhere: have the kernel forget
+        it.
+        """
+        if self._epoll is not None:
+            self._epoll.unregister(fd)
+
     def closed(self, fd: int) -> None:
         """
         A descriptor was closed: the kernel has forgotten it by itself.

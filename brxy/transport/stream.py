@@ -250,6 +250,14 @@ class EpollTransport(Moving):
             self._watch()
             self._poller.later(self)
 
+    def duplicate(self) -> socket.socket:
+        """
+        Duplicate the socket, for another process that goes on with the connection.  Call
+        C{loseConnection} next; nothing may be pending.
+        """
+        self._poller.unwatch(self._socket.fileno())
+        return self._socket.dup()
+
     def abortConnection(self) -> None:
         """
         Close at once, with a reset.

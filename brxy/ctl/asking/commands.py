@@ -146,4 +146,13 @@ ASKING = (
         WHERE,
         "What cannot be used stays as it was, and is printed; the exit status is 1 then.",
     ),
+    Command(
+        "upgrade",
+        _SHOW,
+        "Have the version that is installed now take the place of the edge, without a gap.",
+        "brxy.ctl.doing:upgrade",
+        WHERE,
+        "The new edge checks its configuration first; if it cannot take over, the exit status is "
+        "1, and nothing has changed. The former one serves what it has, and ends.",
+    ),
 )

@@ -12,7 +12,7 @@ from brxy.ctl.asking.showing import printJSON
 from brxy.ctl.asking.shown import changeLines, routeLine
 from brxy.ctl.exitstatus import DONE
 
-__all__ = ["drain", "pause", "reload", "resume", "roll", "stop", "wake"]
+__all__ = ["drain", "pause", "reload", "resume", "roll", "stop", "upgrade", "wake"]
 
 
 def _change(given: Namespace, verb: str, waits: bool | None = True, **body: str | None) -> int:
@@ -86,4 +86,17 @@ def reload(given: Namespace) -> int:
         printJSON(done)
     else:
         print("\n".join(["the files were read again", *changeLines(done)]))
+    return DONE
+
+
+def upgrade(given: Namespace) -> int:
+    """
+    Have another version of the edge take the place of the one that runs.
+    """
+    done: Any = findEdge(given).post("/v1/edge/upgrade", {})
+    if given.json:
+        printJSON(done)
+    else:
+        print(f"process {done['pid']}, brxy {done['version']}, has taken over")
+        print(f"process {done['former']} serves what it has, and then ends")
     return DONE

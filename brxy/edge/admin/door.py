@@ -10,7 +10,7 @@ Pure: it gets the head of a request.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hmac import compare_digest
 
 from brxy.errors import BadRequest
@@ -31,17 +31,17 @@ class Door:
     def __init__(
         self,
         scheme: str = "http",
-        token: Callable[[], str] | None = None,
+        tokens: Callable[[], Sequence[str]] | None = None,
         serves: Callable[[str], bool] = lambda host: False,
     ) -> None:
         """
         @param scheme: that of its URLs.
-        @param token: what requests must bring; L{None} for a port that only the edge's
-            user can reach.
+        @param tokens: those of which requests must bring one; L{None} for a port that only the
+            edge's user can reach.
         @param serves: whether a certificate of the port is for a host.
         """
         self._scheme = scheme.encode("ascii")
-        self._token = token
+        self._tokens = tokens
         self._serves = serves
 
     def check(self, head: RequestHead) -> None:
@@ -64,12 +64,12 @@ class Door:
 
         @raise BadRequest: it does not.
         """
-        if self._token is None:
+        if self._tokens is None:
             return
         values = valuesOf(head.fields, b"authorization")
         value = values[0] if len(values) == 1 else b""
         brought = value[len(_SCHEME) :].strip() if value.lower().startswith(_SCHEME) else b""
-        if not compare_digest(brought, self._token().encode("ascii")):
+        if not any([compare_digest(brought, each.encode("ascii")) for each in self._tokens()]):
             raise BadRequest(401, "the token of --admin-token-file is needed, as Bearer")
 
     @staticmethod

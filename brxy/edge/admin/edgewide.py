@@ -14,6 +14,7 @@ from brxy.edge.admin.queries import checkBody, checkQuery, choice, given
 from brxy.edge.admin.showing import Subject
 from brxy.edge.admin.table import Endpoint
 from brxy.edge.events import Draining, DrainingEnded
+from brxy.edge.upgrade.upgrader import UpgradeFailed, Upgrader
 from brxy.values.converters import positive
 
 __all__ = ["EdgeWide"]
@@ -29,7 +30,8 @@ class EdgeWide:
     The handlers.
     """
 
-    def __init__(self, reactor: Any, subject: Subject) -> None:
+    def __init__(self, reactor: Any, subject: Subject, upgrader: Upgrader) -> None:
+        self._upgrader = upgrader
         self._reactor = reactor
         self._subject = subject
 
@@ -41,6 +43,7 @@ class EdgeWide:
             Endpoint("POST", "/v1/reload", self.reload),
             Endpoint("POST", "/v1/edge/drain", self.drain),
             Endpoint("POST", "/v1/edge/resume", self.resume),
+            Endpoint("POST", "/v1/edge/upgrade", self.upgrade),
         ]
 
     async def reload(self, request: Request) -> Response:
@@ -81,6 +84,17 @@ class EdgeWide:
         self._subject.dispatch.leaving = False
         self._subject.events.emit(DrainingEnded())
         return asJSON(self._state())
+
+    async def upgrade(self, request: Request) -> Response:
+        """
+        Have what is installed now take the place of this edge.
+        """
+        checkQuery(request, ())
+        checkBody(request, ())
+        try:
+            return asJSON(await self._upgrader.upgrade())
+        except UpgradeFailed as error:
+            return asJSON({"error": str(error)}, 409)
 
     def _state(self) -> dict[str, Any]:
         leaving = self._subject.dispatch.leaving

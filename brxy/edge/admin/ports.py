@@ -14,7 +14,6 @@ from typing import Any
 
 from attrs import frozen
 from twisted.internet.address import UNIXAddress
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from brxy.edge.admin.door import Door
@@ -23,11 +22,11 @@ from brxy.edge.admin.table import Endpoint
 from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.config.adminport import AdminPort
 from brxy.edge.config.settings import EdgeSettings
-from brxy.edge.endpoints import checkOpenable, endpointText, listen, private, shown
+from brxy.edge.endpoints import Sockets, checkOpenable, closed, endpointText, private, shown
 from brxy.edge.events import Events
 from brxy.edge.startstop import AdminListening, AdminUnavailable
 from brxy.errors import UsageError
-from brxy.program.tokenfile import makeToken, readToken
+from brxy.program.tokenfile import makeToken, readTokens
 from brxy.tls.alpn import ALPN
 from brxy.tls.handshakes import Handshakes, encrypted
 
@@ -59,13 +58,13 @@ class AdminToken:
         """
         makeToken(path, _TOKEN_OPTION)
         self._path = path
-        self._token = readToken(path, _TOKEN_OPTION)
+        self._tokens = readTokens(path, _TOKEN_OPTION)
 
-    def __call__(self) -> str:
+    def __call__(self) -> Sequence[str]:
         """
-        @return: the token.
+        @return: the tokens that are accepted.
         """
-        return self._token
+        return self._tokens
 
     def reload(self) -> None:
         """
@@ -73,7 +72,7 @@ class AdminToken:
 
         @raise UsageError: it can't be used; the former token is kept.
         """
-        self._token = readToken(self._path, _TOKEN_OPTION)
+        self._tokens = readTokens(self._path, _TOKEN_OPTION)
 
 
 @frozen
@@ -85,7 +84,7 @@ class AdminAccess:
     @ivar certificates: for ports over TLS; L{None} without any.
     """
 
-    token: Callable[[], str] | None
+    token: Callable[[], Sequence[str]] | None
     certificates: CertificateStore | None
 
 
@@ -103,13 +102,16 @@ class AdminPorts:
         events: Events,
         begin: Callable[[], None],
         leave: Callable[[], None],
+        sockets: Sockets,
     ) -> None:
         """
         @param begin: called when a port is open.
+        @param sockets: opens the ports.
         @param leave: called when the edge stops.
         """
         self._begin = begin
         self._leave = leave
+        self._sockets = sockets
         self._reactor = reactor
         self._named = settings.admin
         self._state_dir = settings.state_dir if settings.private_admin else None
@@ -169,12 +171,14 @@ class AdminPorts:
             self._begin()
 
     def _listen(self, named: AdminPort) -> None:
-        path = _path(named.endpoint)
-        if path:
+        path, name = _path(named.endpoint), f"admin {named.endpoint}"
+        if path and not self._sockets.has(name):
             clearSocket(path)
         scheme = "https" if named.over_tls else "http"
         factory = self._factory(named, scheme, local=bool(path))
-        port = listen(self._reactor, private(named.endpoint), factory, option=_OPTION)
+        port = self._sockets.listen(
+            name, self._reactor, private(named.endpoint), factory, option=_OPTION
+        )
         try:
             self._check(named, port.getHost())
         except UsageError:
@@ -219,10 +223,16 @@ class AdminPorts:
         self._handshakes.stop()
         self._leave()
         self._server.leave()
-        for _, port in self._open:
-            result: Any = port.stopListening()
-            if isinstance(result, Deferred):
-                await result
+        await self.close()
+
+    async def close(self) -> None:
+        """
+        Close the ports; requests that are under way are answered.
+        """
+        self._server.leave()
+        open, self._open = self._open, []
+        for _, port in open:
+            await closed(port)
 
     def abort(self) -> None:
         """

@@ -4,6 +4,9 @@ The bodies of requests, as HTTP/1 clients send them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from twisted.internet.interfaces import IAddress
 
 from brxy.edge.clients.connection import HOLD_COPY, ClientConnection
@@ -98,6 +101,21 @@ class BodyReader(ClientConnection[HTTPCarrier]):
             self._body = None
             carrier.exchange.complete = True
         return True
+
+    def handOn(self, take: Callable[[ClientConnection[Any]], object]) -> None:
+        """
+        See L{ClientConnection}.
+        """
+        if self._carrier is None:
+            take(self)
+
+    def takeUnread(self) -> bytes:
+        """
+        See L{ClientConnection}.
+        """
+        pending = b"" if self._body is None else self._body.pending
+        self._body = None
+        return pending + super().takeUnread()
 
     def accepted(self) -> None:
         """

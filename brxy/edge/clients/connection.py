@@ -4,6 +4,8 @@ What all connections of clients have in common, whatever protocol they speak.
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -20,6 +22,7 @@ from brxy.edge.exchanges.ends import Dispatcher
 from brxy.reactor.deadlines import Deadlines
 from brxy.tls.transport import TLSTransport
 from brxy.transport.connection import Connection, Shared
+from brxy.transport.stream import EpollTransport
 
 __all__ = ["HOLD_COPY", "ClientConnection", "ClientFactory"]
 
@@ -159,6 +162,62 @@ class ClientConnection(Connection, Generic[_K]):
         The edge is stopping: close the connection if no exchange is on it.
         """
 
+    # Another edge goes on with it
+
+    @property
+    def kind(self) -> str:
+        """
+        See L{ClientFactory}.
+        """
+        return self._clients.kind
+
+    def takeUnread(self) -> bytes:
+        """
+        Take out what has come and is no part of a carrier's copy yet.
+        """
+        unread, self._inbox = self._inbox, b""
+        return unread
+
+    def takeSocket(self) -> socket.socket | None:
+        """
+        Take the socket out: the connection is over here, and stays open elsewhere.
+
+        @return: L{None} if that is not possible, as over TLS or while the client has not taken
+            all that was written.
+        """
+        transport = self.transport
+        if type(transport) is not EpollTransport or not self.alive or self.isBehind():
+            return None
+        self._carrier = None
+        sock = transport.duplicate()
+        self.close()
+        return sock
+
+    @property
+    def tls_granted(self) -> bool:
+        """
+        The edge has granted the client the TLS that it requested in clear text.
+        """
+        return False
+
+    def grantTLS(self) -> None:
+        """
+        A former edge has.  Called before anything has come.
+        """
+
+    def passOn(self, carrier: Any) -> None:
+        """
+        Another carrier goes on, which passes bytes both ways.
+        """
+        self._carrier = carrier
+
+    def handOn(self, take: Callable[[ClientConnection[Any]], object]) -> None:
+        """
+        Another edge serves new exchanges from now on.
+
+        @param take: called with this connection if no exchange is on it, and it can go there.
+        """
+
     def exchangeOver(self) -> None:
         """
         The exchange is not on this connection any more.
@@ -216,11 +275,14 @@ class ClientFactory(Factory, Generic[_C]):
     @ivar clients: the open connections.
     @ivar addresses: counts the connections of each address.
     @ivar checks: when to check each client next, see L{Timeouts}.
+    @ivar kind: what the clients speak; those of one kind are served alike at every edge with
+        the same settings.
     @ivar cut_time: the seconds without an acknowledgement after which a client with bytes under
         way is gone; 0 for no limit.
     """
 
     noisy = False
+    kind = ""
 
     def __init__(
         self, shared: Shared, dispatcher: Dispatcher, limits: Limits, addresses: Addresses

@@ -216,7 +216,8 @@ class HTTPClient(Answerer):
         The exchange is over, and the next request may follow if the connection is kept.
         """
         self._carrier = self._head = self._body = None
-        if not self._keep or self._dispatcher.leaving:
+        dispatcher = self._dispatcher
+        if not self._keep or dispatcher.leaving and not dispatcher.handed_over:
             # Requests that are not read would make a close cut off the answer.
             if self._inbox:
                 self.linger()

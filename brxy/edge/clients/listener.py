@@ -87,6 +87,7 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         self._router: RequestRouter | None = None
         self.trusted = trusted
         self.scheme = b"https" if secured else b"http"
+        self.kind = "https" if secured else "http"
         self.answers = Answers(hsts)
         self.serves_half_closed = serves_half_closed
         self.health = health

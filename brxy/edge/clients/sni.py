@@ -5,6 +5,7 @@ TLS clients that are passed on undecrypted, to the app of the name in their hell
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
@@ -134,6 +135,27 @@ class SNIClient(TCPClient):
         self._sni.hellos.stop(self)
         self.advance()
 
+    @property
+    def tls_granted(self) -> bool:
+        """
+        See L{brxy.edge.clients.connection.ClientConnection}.
+        """
+        return self._requested
+
+    def grantTLS(self) -> None:
+        """
+        See L{brxy.edge.clients.connection.ClientConnection}.
+        """
+        self._start = None
+        self._requested = True
+
+    def passOn(self, carrier: Any) -> None:
+        """
+        See L{brxy.edge.clients.connection.ClientConnection}.
+        """
+        self._requested = False
+        super().passOn(carrier)
+
     def peerEnded(self) -> None:
         """
         See L{TCPClient}.
@@ -159,6 +181,8 @@ class SNIFactory(ClientFactory[TCPClient]):
         L{None} if there is no app.
     @ivar hellos: clients whose hello is not complete, or has not gone to the app.
     """
+
+    kind = "sni"
 
     def __init__(
         self,

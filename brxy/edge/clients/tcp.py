@@ -138,6 +138,7 @@ class TCPFactory(ClientFactory[TCPClient]):
     ) -> None:
         super().__init__(shared, dispatcher, limits, addresses)
         self.route = route
+        self.kind = f"tcp {route}"
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """

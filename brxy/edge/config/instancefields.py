@@ -291,6 +291,16 @@ STATE = (
         see=":doc:`signals`",
     ),
     Setting(
+        name="upgrade-timeout",
+        group=_STATE,
+        kind=SECONDS,
+        help="How long the edge serves what it has when another one has taken its place.",
+        field="upgrade_timeout",
+        default="3600",
+        client="Its connection breaks if the former edge still serves it after this time.",
+        see=":ref:`upgrade`",
+    ),
+    Setting(
         name="state-dir",
         group=_STATE,
         kind=FOLDER,

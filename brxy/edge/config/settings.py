@@ -139,6 +139,8 @@ class EdgeSettings:
         any time.
     @ivar retries: how often a lost exchange is offered again.
     @ivar drain_timeout: how long the edge goes on serving its clients when it is stopped.
+    @ivar upgrade_timeout: how long the edge serves what it has when another one has taken its
+        place.
     @ivar state_dir: the folder of the state file; L{None} if nothing is remembered.
     @ivar token_file: the file with the token of nodes that the edge did not spawn.
     @ivar allowed: which nodes may serve which routes; empty: every admitted node may
@@ -194,6 +196,7 @@ class EdgeSettings:
     response_timeout: float | None = _default("response_timeout")
     retries: int = _default("retries")
     drain_timeout: float = _default("drain_timeout")
+    upgrade_timeout: float = _default("upgrade_timeout")
     state_dir: str | None = _default("state_dir")
     token_file: str | None = _default("token_file")
     allowed: Sequence[Allowed] = ()

@@ -161,6 +161,8 @@ class Dispatcher(Protocol):
 
     @ivar retries: how many times an exchange that was lost is offered again.
     @ivar leaving: the edge is stopping: no client keeps its connection.
+    @ivar handed_over: another edge takes new exchanges, also of clients whose response said that
+        the connection is kept.
     @ivar responses: the exchanges that wait for the head of their response; L{None}
         without a limit on that time.
     @ivar events: receives the events of exchanges.
@@ -173,6 +175,9 @@ class Dispatcher(Protocol):
 
     @property
     def leaving(self) -> bool: ...
+
+    @property
+    def handed_over(self) -> bool: ...
 
     @property
     def responses(self) -> Deadlines[Any] | None: ...

@@ -29,6 +29,7 @@ class HandledHTTP(HTTPCarrier):
         Handle the exchange, which has not begun, in this way.
         """
         self._handling = handling
+        self.asked = self.head
         self.head = handling.request(self.head)
 
     def _begin(self, event: Input, first: bytes) -> None:

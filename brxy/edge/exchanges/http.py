@@ -48,10 +48,14 @@ class HTTPCarrier(Carrier):
     One HTTP request with its response.
 
     @ivar head: the head of the request.
+    @ivar asked: that head as it came, if it was changed.
+    @ivar continues: the edge has answered the client's expectation.
     """
 
     near: HTTPClientEnd
     _inbox = b""
+    asked: RequestHead | None = None
+    continues = False
     _body: Body | None = None
     _response: ResponseHead | None = None
     # What was begun to be moved unread of the body.
@@ -93,6 +97,7 @@ class HTTPCarrier(Carrier):
         """
         # The edge has answered the expectation: an app need not do it once more.
         if self.head.expect_continue:
+            self.continues = True
             self.head = withoutExpect(self.head)
         self._dispatcher.buffer.begin(self.exchange)
 

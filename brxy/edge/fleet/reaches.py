@@ -74,6 +74,14 @@ class Reaches:
         if isinstance(reach, Front) and spawning is not None:
             reach.setTimeouts(spawning.idle_timeout, spawning.old_idle_timeout)
 
+    def setElsewhere(self, instance: Instance, needed: bool) -> None:
+        """
+        Whether a former edge still needs an instance.  A node knows the exchanges of all edges.
+        """
+        reach = self._reaches.get(instance)
+        if isinstance(reach, Front):
+            reach.setElsewhere(needed)
+
     def retire(self, instance: Instance) -> None:
         """
         Have an instance finish its exchanges and end.

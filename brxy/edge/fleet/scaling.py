@@ -4,7 +4,7 @@ The instances of an edge: performs what the scaler decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, Protocol
 
 from brxy.edge import events as happened
@@ -54,6 +54,8 @@ class Scaling:
     @ivar starter: starts and ends instances by their spawners.
     @ivar wake_limits: on the routes that clients may have started.
     @ivar reaches: how each instance is reached.
+    @ivar leaving: no node is admitted any more.
+    @ivar elsewhere: the tickets of those that former edges still need.
     @param edge_id: the name of this edge.
     @param access: which nodes may serve here.
     @param spawnings: by the names of the spawns.
@@ -76,7 +78,7 @@ class Scaling:
         events: Events,
     ) -> None:
         self._shared = shared
-        self._seconds = shared.reactor.seconds
+        self.seconds = shared.reactor.seconds
         self._scaler = scaler
         self._demand = demand
         self._edge_id = edge_id
@@ -88,8 +90,8 @@ class Scaling:
         self._changed = changed
         self.reaches = Reaches()
         self._alarm = Alarm(shared.reactor, self._tick)
-        self._leaving = False
-        self.short = False
+        self.leaving = self.short = False
+        self.elsewhere: Container[str] = ()
         self.starter = Starter(
             shared.reactor,
             spawnings,
@@ -108,7 +110,7 @@ class Scaling:
         """
         See L{brxy.edge.supply.Supply}.
         """
-        now = self._seconds()
+        now = self.seconds()
         first = self._scaler.waiting(route) == 1
         if first and waker is not None:
             refusal = self.wake_limits.refusal(route, waker, now)
@@ -129,31 +131,31 @@ class Scaling:
         """
         # A route without waiters lacks no instances.
         if self.short and not self._scaler.waiting(route):
-            self.perform(self._scaler.demand(route, self._seconds()))
+            self.perform(self._scaler.demand(route, self.seconds()))
 
     def idled(self, instance: Instance) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
-        self.perform(self._scaler.idled(instance, self._seconds()))
+        self.perform(self._scaler.idled(instance, self.seconds()))
 
     def answered(self, instance: Instance) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
-        self.perform(self._scaler.answered(instance, self._seconds()))
+        self.perform(self._scaler.answered(instance, self.seconds()))
 
     def resized(self, instance: Instance, capacity: int) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
-        self.perform(self._scaler.resized(instance, capacity, self._seconds()))
+        self.perform(self._scaler.resized(instance, capacity, self.seconds()))
 
     def full(self, instance: Instance, refused: bool = False) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
-        self.perform(self._scaler.full(instance, refused, self._seconds()))
+        self.perform(self._scaler.full(instance, refused, self.seconds()))
 
     # Slots
 
@@ -164,10 +166,10 @@ class Scaling:
         self._access.check(hello, slot.named())
         if routeName(hello.route) != hello.route:
             raise NodeRefused(f"{hello.route!r} is no route")
-        if self._leaving:
+        if self.leaving:
             raise NodeRefused("the edge is leaving")
         if hello.ended:
-            self.perform(endedEarly(self._scaler, hello, self._seconds()))
+            self.perform(endedEarly(self._scaler, hello, self.seconds()))
             raise NodeEnded(hello.ended)
         instance, decisions = self._scaler.hello(
             hello.ticket,
@@ -175,7 +177,7 @@ class Scaling:
             hello.route,
             hello.capacity,
             hello.generation,
-            self._seconds(),
+            self.seconds(),
             hello.learns,
         )
         slot.instance, slot.offer = instance, instance.offer
@@ -192,7 +194,7 @@ class Scaling:
         """
         See L{brxy.edge.supply.Supply}.
         """
-        now = self._seconds()
+        now = self.seconds()
         first = instance.ready_since is None
         self.perform(self._scaler.ready(instance, now))
         # Performing may have changed it again.
@@ -206,27 +208,27 @@ class Scaling:
         See L{brxy.edge.supply.Supply}.
         """
         if refusal and refusal != NOT_TAKEN_UP:
-            self._refusing.note(instance, refusal, self._seconds())
+            self._refusing.note(instance, refusal, self.seconds())
         reach = self.reaches.get(instance)
         pulls = reach is None or reach.pulling or (refusal == NOT_TAKEN_UP and instance.offer.full)
         if instance.state == State.READY and not pulls:
             if not refusal:
                 self._events.emit(happened.Drains(instance.route, instance.ticket))
-            self.perform(self._scaler.unready(instance, self._seconds()))
+            self.perform(self._scaler.unready(instance, self.seconds()))
 
     def closed(self, slot: Greeted) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
         self.reaches.closed(slot)
-        self.perform(self._scaler.slotClosed(slot.instance, self._seconds()))
+        self.perform(self._scaler.slotClosed(slot.instance, self.seconds()))
 
     def silent(self, instance: Instance) -> None:
         """
         See L{brxy.edge.supply.Supply}.
         """
         self._events.emit(happened.Unresponsive(instance.route, instance.ticket))
-        self.perform(self._scaler.demand(instance.route, self._seconds()))
+        self.perform(self._scaler.demand(instance.route, self.seconds()))
 
     def answers(self, instance: Instance) -> None:
         """
@@ -239,7 +241,7 @@ class Scaling:
         See L{brxy.edge.supply.Supply}.
         """
         self._events.emit(happened.RollStarted(route))
-        self.perform(self._scaler.roll(route, self._seconds()))
+        self.perform(self._scaler.roll(route, self.seconds()))
 
     def rollAll(self) -> None:
         """
@@ -271,8 +273,9 @@ class Scaling:
             self._learner.learn(instance, handle, address, spawning),
         )
         self.reaches.front(instance, front)
+        front.setElsewhere(instance.ticket in self.elsewhere)
         self._changed()
-        self.perform(self._scaler.fronted(instance.ticket, self._seconds()))
+        self.perform(self._scaler.fronted(instance.ticket, self.seconds()))
         # A decision is made only for a change; a node learns this from WELCOME.
         front.setNewest(instance.newest)
         front.start()
@@ -282,7 +285,7 @@ class Scaling:
         See L{brxy.edge.fleet.starter.Owner}.
         """
         self.perform(
-            self._scaler.gone(instance.ticket, gone.reason, gone.detached, self._seconds())
+            self._scaler.gone(instance.ticket, gone.reason, gone.detached, self.seconds())
         )
         if instance.state != State.GONE:
             self._events.emit(happened.CommandEnded(instance.route, instance.ticket, gone.reason))
@@ -291,20 +294,20 @@ class Scaling:
         """
         See L{brxy.edge.fleet.starter.Owner}.
         """
-        self.perform(self._scaler.withdrawn(instance.ticket, self._seconds()))
+        self.perform(self._scaler.withdrawn(instance.ticket, self.seconds()))
 
     def unfound(self, instance: Instance) -> None:
         """
         See L{brxy.edge.fleet.starter.Owner}.
         """
-        self.perform(self._scaler.unfound(instance.ticket, self._seconds()))
+        self.perform(self._scaler.unfound(instance.ticket, self.seconds()))
 
     def failed(self, instance: Instance, reason: str) -> None:
         """
         See L{brxy.edge.fleet.starter.Owner}.
         """
         self._events.emit(happened.StartFailed(instance.route, instance.ticket, reason))
-        self.perform(self._scaler.gone(instance.ticket, reason, False, self._seconds()))
+        self.perform(self._scaler.gone(instance.ticket, reason, False, self.seconds()))
 
     def perform(self, decisions: Iterable[Decision]) -> None:
         """
@@ -315,13 +318,13 @@ class Scaling:
         self._alarm.set(self._scaler.nextDeadline())
 
     def _tick(self) -> None:
-        self.perform(self._scaler.tick(self._seconds()))
+        self.perform(self._scaler.tick(self.seconds()))
 
     def snapshot(self) -> ScalerSnapshot:
         """
         The instances, by route.
         """
-        return self._scaler.snapshot(self._seconds())
+        return self._scaler.snapshot(self.seconds())
 
     # The end
 
@@ -330,7 +333,7 @@ class Scaling:
         The edge is stopping: what was spawned ends, and other nodes dial elsewhere.  No
         node is admitted any more.
         """
-        self._leaving = True
+        self.leaving = True
         self._scaler.floors.clear()
         self.reaches.sayGoodbye()
 

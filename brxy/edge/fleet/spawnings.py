@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from brxy.edge.config.settings import Spawning
-from brxy.interfaces import ISpawner
+from brxy.interfaces import ILocal, IRecovering, ISpawner
 from brxy.scaler.instance import Instance
 
 __all__ = ["Spawnings"]
@@ -48,6 +48,12 @@ class Spawnings:
         self._users[instance] = spawner
         self._numbers[id(spawner)] = self._numbers.get(id(spawner), 0) + 1
 
+    def spawner(self, instance: Instance) -> ISpawner | None:
+        """
+        What has started an instance; L{None} if this edge has not.
+        """
+        return self._users.get(instance)
+
     def forget(self, instance: Instance) -> None:
         """
         An instance is gone.
@@ -78,3 +84,13 @@ class Spawnings:
         for name, each in self.current.items():
             yield name, each.spawner
         yield from self._former.values()
+
+
+def outlives(spawner: ISpawner, reached: bool) -> bool:
+    """
+    Whether what a spawner has started can go on without this edge: the spawner of the next one
+    finds it, or a node runs in it that dials the next one.
+
+    @param reached: if a node runs in it, that has dialled in.
+    """
+    return IRecovering.providedBy(spawner) or (reached and ILocal.providedBy(spawner))

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from brxy.edge.config.settings import Spawning
 from brxy.edge.events import Events, Ordered
 from brxy.edge.fleet.recovery import Recovery, labelOf
-from brxy.edge.fleet.spawnings import Spawnings
+from brxy.edge.fleet.spawnings import Spawnings, outlives
 from brxy.errors import EXHAUSTED, SpawnFailed
 from brxy.interfaces import (
     Address,
@@ -69,6 +69,8 @@ class Owner(Protocol):
 class Starter:
     """
     Performs the orders of the scaler, and reports what becomes of them.
+
+    @ivar turns: the orders that are not performed yet.
     """
 
     _log = Logger()
@@ -101,8 +103,8 @@ class Starter:
         self._handles: dict[Instance, IInstance] = {}
         self._recoveries: dict[str, Recovery] = {}
         # Starting a process and logging it takes about a millisecond.
-        self._turns = TurnQueue(clock, self._spawn)
-        self._stopping = False
+        self.turns = TurnQueue(clock, self._spawn)
+        self._handed_over = self._stopping = False
 
     # What an earlier run has left
 
@@ -187,7 +189,7 @@ class Starter:
         if instance.spawn in self._recoveries:
             self._recoveries[instance.spawn].waiting[instance] = None
         else:
-            self._turns.add(instance)
+            self.turns.add(instance)
 
     def _spawn(self, instance: Instance) -> None:
         spawning = self.spawning(instance)
@@ -277,7 +279,7 @@ class Starter:
         handle = self._handles.get(instance)
         if handle is not None:
             handle.stop()
-        elif self._turns.drop(instance):
+        elif self.turns.drop(instance):
             self._owner.gone(instance, Gone("not started"))
         elif any(instance in each.waiting for each in self._recoveries.values()):
             for each in self._recoveries.values():
@@ -309,6 +311,26 @@ class Starter:
             "'twistd -n brxy-node -- COMMAND' in the end, and reach the edge there"
         )
 
+    def started(self) -> Iterable[Instance]:
+        """
+        The instances that this edge has to end.
+        """
+        return self._handles
+
+    def letGo(self, instance: Instance, reached: bool) -> bool:
+        """
+        Another edge takes over what can outlive this one, and what it can find.
+
+        @param reached: the instance is there.
+        @return: whether it goes to that edge.
+        """
+        self._handed_over = True
+        spawner = self._spawnings.spawner(instance)
+        if spawner is not None and not outlives(spawner, reached):
+            return False
+        self._handles.pop(instance, None)
+        return True
+
     def forget(self, instance: Instance) -> None:
         """
         An instance is gone that its spawner had detached.
@@ -319,16 +341,17 @@ class Starter:
 
     def stopAll(self) -> Deferred[Any]:
         """
-        End everything that was started.
+        End everything that was started, but for what another edge has taken over.
 
         @return: fires when all of it is gone.
         """
         self._stopping = True
-        self._turns.stop()
+        self.turns.stop()
         return gatherResults(
             [
                 Deferred.fromCoroutine(self._stopSpawner(name, spawner))
                 for name, spawner in self._spawnings.all()
+                if not (self._handed_over and outlives(spawner, True))
             ]
         )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_bytes
@@ -24,6 +24,9 @@ __all__ = ["RETRY", "StateFile", "StateKeeper"]
 
 # Seconds until the file is written again after a failure.
 RETRY = 10.0
+
+# Of the file.  A file of a higher one is not read.
+_VERSION = 1
 
 # Bytes of the key: as many as the digest has.
 _KEY_SIZE = 32
@@ -88,19 +91,24 @@ class StateFile:
     @raise UsageError: the folder or the file can't be used.
     """
 
-    def __init__(self, folder: str | None) -> None:
+    def __init__(self, folder: str | None, given: Mapping[str, Any] | None = None) -> None:
+        """
+        @param given: the content of the file, from an edge that hands it on.
+        """
         self.edge_id = uuid4().hex
         self.key = token_bytes(_KEY_SIZE)
         self.instances: list[dict[str, Any]] = []
         self.capacities: list[list[Any]] = []
         self.unsaved = False
+        if given is not None:
+            self._take(given)
         self._path: Path | None = None
         if folder is not None:
             try:
                 os.makedirs(folder, mode=0o700, exist_ok=True)
                 # twistd's --rundir takes effect later.
                 self._path = Path(os.path.abspath(folder)) / "edge.json"
-                known = self._load(self._path)
+                known = given is not None or self._load(self._path)
                 self._saveFirst(known)
             except OSError as error:
                 raise UsageError(f"--state-dir {folder}: {error.strerror or error}") from None
@@ -127,15 +135,7 @@ class StateFile:
         @return: whether there was a file.
         """
         try:
-            state = json.loads(_read(path))
-            self.edge_id, self.instances = str(state["edge"]), list(state["instances"])
-            # Older files have no key, and no capacities.
-            self.key = bytes.fromhex(state.get("key", self.key.hex()))
-            self.capacities = list(state.get("capacities", []))
-            if not all(map(_isRecord, self.instances)) or len(self.key) != _KEY_SIZE:
-                raise ValueError
-            if not all(map(_isCapacity, self.capacities)):
-                raise ValueError
+            self._take(json.loads(_read(path)))
         except FileNotFoundError:
             return False
         except (ValueError, KeyError, TypeError):
@@ -143,6 +143,41 @@ class StateFile:
                 f"{path}: not written by an edge of this user; remove it to start anew"
             ) from None
         return True
+
+    def _take(self, state: Mapping[str, Any]) -> None:
+        """
+        @raise UsageError: a newer version has written it.
+        @raise ValueError: no edge has.
+        """
+        edge = str(state["edge"])
+        # Older files have no version, no key, and no capacities.
+        version = state.get("version", _VERSION)
+        if type(version) is int and version > _VERSION:
+            raise UsageError(
+                f"a newer brxy has written the state (version {version}, and this one knows "
+                f"{_VERSION}): run that brxy, or remove edge.json to start anew"
+            )
+        self.edge_id, self.instances = edge, list(state["instances"])
+        self.key = bytes.fromhex(state.get("key", self.key.hex()))
+        self.capacities = list(state.get("capacities", []))
+        if not all(map(_isRecord, self.instances)) or len(self.key) != _KEY_SIZE:
+            raise ValueError
+        if not all(map(_isCapacity, self.capacities)):
+            raise ValueError
+
+    def content(
+        self, instances: list[dict[str, Any]], capacities: Sequence[list[Any]]
+    ) -> dict[str, Any]:
+        """
+        The content of the file with these instances and capacities.
+        """
+        return {
+            "version": _VERSION,
+            "edge": self.edge_id,
+            "key": self.key.hex(),
+            "instances": instances,
+            "capacities": capacities,
+        }
 
     def save(self, instances: list[dict[str, Any]], capacities: Sequence[list[Any]] = ()) -> None:
         """
@@ -159,13 +194,7 @@ class StateFile:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "w") as file:
-                state = {
-                    "edge": self.edge_id,
-                    "key": self.key.hex(),
-                    "instances": instances,
-                    "capacities": capacities,
-                }
-                json.dump(state, file)
+                json.dump(self.content(instances, capacities), file)
             os.replace(temporary, self._path)
         except OSError:
             # On a full disk, even an empty file takes room.
@@ -201,6 +230,23 @@ class StateKeeper:
         self._events = events
         self._failing = False
         self._saving: IDelayedCall | None = None
+        self._follower: Callable[[], object] | None = None
+
+    def withhold(self, follower: Callable[[], object]) -> None:
+        """
+        Write nothing: another edge does.
+
+        @param follower: called instead when something has changed.
+        """
+        self.stop()
+        self._follower = follower
+
+    def goOn(self) -> None:
+        """
+        Write again.
+        """
+        self._follower = None
+        self.changed()
 
     def start(self) -> None:
         """
@@ -213,7 +259,9 @@ class StateKeeper:
         """
         Write the file in the next turn.
         """
-        if self._saving is None and self._file.is_kept:
+        if self._follower is not None:
+            self._follower()
+        elif self._saving is None and self._file.is_kept:
             self._saving = self._clock.callLater(0, self._save)
 
     def _save(self) -> None:

@@ -27,13 +27,14 @@ class StateLock:
     behind.
     """
 
-    def __init__(self, folder: str | None) -> None:
+    def __init__(self, folder: str | None, given: int | None = None) -> None:
         """
         @param folder: is made if it does not exist; L{None}: there is nothing to lock.
+        @param given: the descriptor of a lock on it that another process hands on.
         @raise UsageError: another edge has it, or it can't be used.
         """
-        self._descriptor: int | None = None
-        if folder is None:
+        self._descriptor: int | None = given
+        if folder is None or given is not None:
             return
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -55,6 +56,13 @@ class StateLock:
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
+
+    def fileno(self) -> int | None:
+        """
+        @return: the descriptor, with which another process holds the lock as well; L{None}
+            without a lock.
+        """
+        return self._descriptor
 
     def release(self) -> None:
         """

@@ -18,6 +18,7 @@ from brxy.edge.events import Events
 from brxy.edge.ports import ClientPorts
 from brxy.edge.reload.portset import PortSet
 from brxy.edge.routes import RouteTable
+from brxy.edge.upgrade.former import Inheritance
 from brxy.scaler.scaler import Scaler
 from brxy.transport.connection import Shared
 
@@ -48,17 +49,18 @@ class ClientSide:
 
 
 def makeClients(
-    reactor: Any,
-    settings: EdgeSettings,
     shared: Shared,
+    settings: EdgeSettings,
     dispatch: Dispatch,
     scaler: Scaler,
     certificates: CertificateStore | None,
     events: Events,
+    given: Inheritance,
 ) -> ClientSide:
     """
     Make the ports for clients, with what makes the connections of each.
     """
+    reactor = shared.reactor
     routes = _makeRoutes(settings, scaler.present)
     made = PortSet(settings, shared, dispatch, routes)
     admission = _makeAdmission(reactor, settings, events)
@@ -70,6 +72,7 @@ def makeClients(
         certificates,
         events,
         settings.limits.tcp_keepalive,
+        given.sockets,
     )
     return ClientSide(routes, made, admission, ports)
 

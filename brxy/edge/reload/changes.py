@@ -36,6 +36,7 @@ AT_ONCE = frozenset(
         "start_timeout",
         "retries",
         "drain_timeout",
+        "upgrade_timeout",
         "allowed",
         "ports",
         "frontends",

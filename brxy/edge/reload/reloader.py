@@ -157,6 +157,12 @@ class Reloader:
         """
         self._followers.append(follower)
 
+    def keepSettings(self) -> None:
+        """
+        Read only files again from now on: another edge has taken the place of this one.
+        """
+        self._read = None
+
     def reload(self) -> Deferred[Outcome]:
         """
         Read the files that may change while the edge runs, and the settings.  What can't be

@@ -32,13 +32,13 @@ class Access:
     def __init__(self, key: bytes, allowed: Sequence[Allowed] = ()) -> None:
         self._key = key
         self._allowed = allowed
-        self._shared = ""
+        self._shared: Sequence[str] = ()
 
-    def share(self, token: str) -> None:
+    def share(self, *tokens: str) -> None:
         """
-        Set the token of nodes that this edge did not spawn; C{""}: they have none.
+        Set the tokens of nodes that this edge did not spawn: each of them is accepted.
         """
-        self._shared = token
+        self._shared = tokens
 
     def allow(self, allowed: Sequence[Allowed]) -> None:
         """
@@ -63,7 +63,7 @@ class Access:
         """
         if compare_digest(hello.token, self.tokenFor(hello.route, hello.ticket)):
             return
-        if hello.token and not (self._shared and compare_digest(hello.token, self._shared)):
+        if hello.token and not any([compare_digest(hello.token, each) for each in self._shared]):
             raise NodeRefused("its token is not the edge's, or is for another route")
         if not hello.token and named is None:
             raise NodeRefused("a node must bring a token: give it the edge's --token-file")

@@ -93,6 +93,7 @@ class Front:
         self.lifetime = self._idle_clock.lifetime
         self._resting: dict[DirectSlot, IDelayedCall] = {}
         self._cut: IDelayedCall | None = None
+        self._elsewhere = False
         self._uptake = None if learn is None else learn(self._capacityChanged)
         keep_alive = KeepAliveGuess()
         make = DirectSlot if send_proxy is None else partial(AnnouncingSlot, send_proxy)
@@ -178,6 +179,16 @@ class Front:
         Whether it is the newest instance of its route.
         """
         self._idle_clock.setNewest(newest)
+
+    def setElsewhere(self, needed: bool) -> None:
+        """
+        Whether a former edge still needs it: then it is not idle.
+        """
+        if needed and not self._elsewhere:
+            self.lifetime.exchangeBegan()
+        elif self._elsewhere and not needed:
+            self._idle_clock.exchangeOver()
+        self._elsewhere = needed
 
     def setTimeouts(self, idle_timeout: float, old_idle_timeout: float) -> None:
         """

@@ -117,17 +117,43 @@ def restarted() -> dict[str, int]:
         return Counter("ok" if answer.isdigit() else answer for answer in answers)
 
 
+def upgraded() -> list[object]:
+    """
+    Have another edge take over while clients are served.
+
+    @return: whether the unit has another process, whether it runs, and how often each kind of
+        answer was received.
+    """
+    before = mainPID()
+    with ThreadPoolExecutor(10) as clients:
+        answers = clients.map(ask, range(400))
+        subprocess.run(["/opt/brxy/bin/brxy", "upgrade", "--socket", "/var/lib/brxy-edge"])
+        kinds = Counter("ok" if answer.isdigit() else answer for answer in answers)
+    # Until systemd has noticed.
+    while Path(f"/proc/{before}").exists():
+        time.sleep(0.05)
+    return [mainPID() != before, systemctl("is-active", "brxy-edge"), kinds]
+
+
+def mainPID() -> str:
+    """
+    @return: the main process of the edge's unit.
+    """
+    return systemctl("show", "--property=MainPID", "--value", "brxy-edge")
+
+
 def main() -> None:
     """
     Make all checks.
     """
     systemctl("start", "brxy-edge.socket")
     app = ask()
-    edge = systemctl("show", "--property=MainPID", "--value", "brxy-edge")
+    edge = mainPID()
     told: dict[str, object] = {"edge": process(edge), "app": process(app)}
     told["badly"] = reloaded("port =", "prot =")
     told["reload"] = [reloaded("prot =", "max-body = 4\nport ="), posted()]
     told["answers"] = restarted()
+    told["upgrade"] = upgraded()
     state = os.stat("/var/lib/private/brxy-edge/edge.json")
     told["state"] = [f"{state.st_mode:o}", state.st_uid > 1000]
     systemctl("start", "brxy-node")

@@ -81,15 +81,17 @@ EDGE_PARTS = {
     "ports": "clients endpoints events startstop",
     "reload": "nodeports ports dispatch routes routing fleet clients slots exchanges config"
     " events startstop",
-    "admin": "reload nodeports ports dispatch fleet clients exchanges records eventlog startstop"
-    " endpoints events config",
+    "upgrade": "reload ports dispatch fleet clients exchanges endpoints events startstop",
+    "admin": "upgrade reload nodeports ports dispatch fleet clients exchanges records eventlog"
+    " startstop endpoints events config",
     "metrics": "admin reload exchanges records traces config events",
-    "making": "reload ports dispatch routes routing clients records accesslog applogs traces"
-    " events config",
-    "wiring": "making metrics admin reload nodeports ports dispatch fleet clients slots exchanges"
-    " routing records accesslog traces eventlog events config",
-    "service": "wiring admin reload ports dispatch fleet endpoints config events startstop",
-    "tap": "service reload config",
+    "making": "upgrade reload ports dispatch routes routing clients records accesslog applogs"
+    " traces events config",
+    "wiring": "making metrics admin upgrade reload nodeports ports dispatch fleet clients slots"
+    " endpoints exchanges routing records accesslog traces eventlog events config",
+    "service": "wiring admin upgrade reload ports dispatch fleet endpoints config events"
+    " startstop",
+    "tap": "service upgrade reload config",
     "__main__": "",
 }
 

@@ -4,11 +4,12 @@ Tests for L{brxy.http.request}.
 
 from __future__ import annotations
 
+from attrs import asdict
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.http.messages import CHUNKED, MAX_HEAD, requestHead
+from brxy.http.messages import CHUNKED, MAX_HEAD, asSent, requestHead
 from brxy.test.support.memory.examples import bounded
 from brxy.test.support.memory.heads import POST, forwarded, get, lines, outcome, request
 from brxy.test.support.memory.requests import requests
@@ -271,3 +272,58 @@ class RequestHeadTests(SynchronousTestCase):
                 self.assertTrue(early[0] or early[1] == -1)
             else:
                 self.assertEqual(early, (0, taken if 0 <= taken <= end else -1))
+
+
+class AsSentTests(SynchronousTestCase):
+    """
+    Tests of L{asSent}.
+    """
+
+    def test_same(self) -> None:
+        """
+        Another edge reads the same request.
+        """
+        for data in (
+            b"GET /a?b HTTP/1.1\r\nHost: Example.com:80\r\nX-A: 1\r\nx-a: 2\r\n\r\n",
+            b"GET / HTTP/1.0\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+            b"OPTIONS * HTTP/1.1\r\nHost: a\r\nMax-Forwards: 3\r\n\r\n",
+        ):
+            parsed = requestHead(data)
+            assert parsed is not None
+            again = requestHead(asSent(parsed[0]))
+            assert again is not None
+            self.assertEqual(asdict(again[0]), asdict(parsed[0]))
+
+    def test_absolute(self) -> None:
+        """
+        The authority of the target is the host.
+        """
+        parsed = requestHead(b"GET http://b.test/x HTTP/1.1\r\nHost: a.test\r\nX: 1\r\n\r\n")
+        assert parsed is not None
+        self.assertEqual(asSent(parsed[0]), b"GET /x HTTP/1.1\r\nHost: b.test\r\nX: 1\r\n\r\n")
+
+    def test_last(self) -> None:
+        """
+        The connection is to be closed, unless the client offers another protocol.
+        """
+        for fields in (b"", b"Connection: keep-alive\r\n"):
+            parsed = requestHead(b"GET / HTTP/1.1\r\nHost: a\r\n%b\r\n" % fields)
+            assert parsed is not None
+            again = requestHead(asSent(parsed[0], is_last=True))
+            assert again is not None
+            self.assertEqual((parsed[0].keep_alive, again[0].keep_alive), (True, False))
+        upgrade = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
+        parsed = requestHead(upgrade)
+        assert parsed is not None
+        self.assertEqual(asSent(parsed[0], is_last=True), upgrade)
+
+    def test_expectation(self) -> None:
+        """
+        An expectation goes on only if nothing has answered it.
+        """
+        parsed = requestHead(POST + b"Content-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+        assert parsed is not None
+        self.assertIn(b"Expect: 100-continue", asSent(parsed[0]))
+        self.assertNotIn(b"Expect", asSent(parsed[0], expects=False))

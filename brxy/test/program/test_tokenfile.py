@@ -10,7 +10,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.errors import UsageError
-from brxy.program.tokenfile import makeToken, readToken
+from brxy.program.tokenfile import makeToken, readToken, readTokens
 
 
 class TokenFileTests(SynchronousTestCase):
@@ -30,6 +30,22 @@ class TokenFileTests(SynchronousTestCase):
         ]:
             Path(path).write_text(text)
             self.assertEqual(readToken(path), token)
+
+    def test_former(self) -> None:
+        """
+        The second line may have the token that the first one replaces.
+        """
+        path = self.mktemp()
+        for text, tokens in [
+            ("new\nformer\n", ["new", "former"]),
+            ("new\n\nformer\n", ["new"]),
+            ("new", ["new"]),
+        ]:
+            Path(path).write_text(text)
+            self.assertEqual(readTokens(path), tokens)
+        Path(path).write_text("new\n\x07\n")
+        error = self.assertRaises(UsageError, readTokens, path)
+        self.assertEqual(str(error), f"--token-file {path}: its second line is not a token")
 
     def test_noToken(self) -> None:
         """

@@ -136,8 +136,9 @@ class BootTests(SynchronousTestCase):
         """
         The edge starts with its first client. Neither the edge nor its app has
         privileges. A reload with a bad file fails, and one with a good file is done when
-        it ends. Of 400 probes while the edge restarts all are answered. The node starts
-        too, and both stop. In both sandboxes the sockets of the app are seen, and in the
+        it ends. Of 400 probes while the edge restarts all are answered, and of 400 while another
+        one takes its place, whose process is that of the unit then. The node starts too, and both
+        stop. In both sandboxes the sockets of the app are seen, and in the
         edge's, with what the page about containers adds, those in another network
         namespace.
         """
@@ -152,6 +153,7 @@ class BootTests(SynchronousTestCase):
         self.assertIn("/etc/brxy/brxy.toml:5: prot is not known", told["journal"])
         self.assertEqual(told["reload"], ["ok", "413"])
         self.assertEqual(told["answers"], {"ok": 400})
+        self.assertEqual(told["upgrade"], [True, "active", {"ok": 400}])
         self.assertEqual((told["brxy-edge"], told["brxy-node"]), ("success", "success"))
         self.assertEqual(told["openDiag"], {"brxy-edge": "0", "brxy-node": "0"})
         self.assertEqual(told["inside"], "ok")

@@ -397,7 +397,7 @@ class TokenTests(ServerTests):
     Tests of a port that needs a token.
     """
 
-    door = Door("https", lambda: "secret", lambda host: host == "edge.example")
+    door = Door("https", lambda: ["secret"], lambda host: host == "edge.example")
 
     def test_token(self) -> None:
         """

@@ -29,7 +29,7 @@ class _Dispatcher:
     """
 
     retries = 0
-    leaving = False
+    leaving = handed_over = False
     responses = None
     events = Events()
     buffer = RequestBuffer(65536, 65536)

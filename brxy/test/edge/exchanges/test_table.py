@@ -372,7 +372,7 @@ class _World:
     @ivar reported: the events.
     """
 
-    leaving = False
+    leaving = handed_over = False
     responses = None
 
     def __init__(

@@ -174,6 +174,22 @@ class StarterTests(SynchronousTestCase):
         self.assertEqual(order.environment["BRXY_CAPACITY"], "auto")
         self.assertEqual(order.environment["BRXY_MAX_CAPACITY"], "20")
 
+    def test_withheld(self) -> None:
+        """
+        Orders that are put off are performed later, unless they are taken back.
+        """
+        self.starter.turns.withhold()
+        other = Instance("t2", "r", 3, 8, spawn="one")
+        for each in (self.instance, other):
+            self.starter.start(each)
+            self.clock.advance(0)
+        self.assertEqual(self.spawners[0].orders, [])
+        self.starter.stop(other)
+        self.assertEqual([kind for kind, *_ in self.told], ["gone"])
+        self.starter.turns.goOn()
+        self.clock.advance(0)
+        self.assertEqual([each.ticket for each in self.spawners[0].orders], ["t1"])
+
     def adopt(self, **spawners: Any) -> None:
         """
         Start instances by these spawners from now on.

@@ -124,6 +124,33 @@ class StateTests(SynchronousTestCase):
         self.assertRaises(UsageError, self.state)
         self.assertEqual(victim.read_text(), before)
 
+    def test_newer(self) -> None:
+        """
+        A file that a newer version has written in another form is not taken for ours, and not
+        changed; one without a version is.
+        """
+        self.state().save([INSTANCE])
+        content = json.loads(self.file.read_text())
+        del content["version"]
+        self.file.write_text(json.dumps(content))
+        self.assertEqual(self.state().instances, [INSTANCE])
+        newer = json.dumps({**content, "version": 2})
+        self.file.write_text(newer)
+        error = self.assertRaises(UsageError, self.state)
+        self.assertIn("a newer brxy has written the state (version 2", str(error))
+        self.assertEqual(self.file.read_text(), newer)
+
+    def test_given(self) -> None:
+        """
+        What another edge hands on takes the place of the file.
+        """
+        first = self.state()
+        first.save([INSTANCE])
+        given = StateFile(str(self.folder), first.content([], [CAPACITY]))
+        self.assertEqual((given.edge_id, given.key), (first.edge_id, first.key))
+        self.assertEqual((given.instances, given.capacities), ([], [CAPACITY]))
+        self.assertEqual(self.state().instances, [])
+
     def test_foreign(self) -> None:
         """
         What another user has written there is not believed.

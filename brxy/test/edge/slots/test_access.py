@@ -103,6 +103,15 @@ class AccessTests(SynchronousTestCase):
         self.assertIn("its token is not", self.check("shared"))
         self.assertEqual(self.check("another"), "")
 
+    def test_rotated(self) -> None:
+        """
+        While a token is being replaced, the new one and the former one are as good.
+        """
+        self.access.share("new", "former")
+        self.assertEqual((self.check("new"), self.check("former")), ("", ""))
+        self.access.share("new")
+        self.assertIn("its token is not", self.check("former"))
+
     def test_certificate(self) -> None:
         """
         A certificate is as good; but a wrong token is no better for it.

@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.edge.upgrade}.
+"""
+
+__all__: list[str] = []
