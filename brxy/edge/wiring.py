@@ -101,7 +101,7 @@ class _Files:
     """
 
     access: Access
-    certificates: CertificateStore | None
+    certs: CertificateStore | None
     admin: AdminAccess
     node_tls: NodeTLS | None
     reloads: Sequence[Callable[[], None]]
@@ -137,19 +137,11 @@ def build(reactor: Any, settings: EdgeSettings, around: Around) -> Parts:
     scaling = makeScaling(
         settings, shared, scaler, dispatch, state, files.access, keeper, nodes.dialEndpoint, events
     )
-    clients = makeClients(shared, settings, dispatch, scaler, files.certificates, events, given)
+    clients = makeClients(shared, settings, dispatch, scaler, files.certs, events, given)
     running = Running(scaler, broker, dispatch, scaling, files.access, clients, nodes)
     reloader = Reloader(reactor, settings, running, events, files.reloads, around.read)
     subject = Subject(
-        events,
-        state,
-        reloader,
-        dispatch,
-        scaler,
-        scaling,
-        clients.ports,
-        nodes,
-        files.certificates,
+        events, state, reloader, dispatch, scaler, scaling, clients.ports, nodes, files.certs
     )
     upgrader = Upgrader(subject, shared, given.sockets, keeper)
     metrics = _makeMetrics(shared, settings, subject, made)
