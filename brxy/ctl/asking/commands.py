@@ -150,7 +150,7 @@ ASKING = (
         "upgrade",
         _SHOW,
         "Have the version that is installed now take the place of the edge, without a gap.",
-        "brxy.ctl.doing:upgrade",
+        "brxy.ctl.asking.doing:upgrade",
         WHERE,
         "The new edge checks its configuration first; if it cannot take over, the exit status is "
         "1, and nothing has changed. The former one serves what it has, and ends.",
