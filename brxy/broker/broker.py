@@ -31,11 +31,11 @@ class Broker(Withholding[W, S]):
     (see L{brxy.broker.offer.Offer}), then those of the instance with the most exchanges in
     flight (so that the others become idle and can leave), then the ticket decides.
 
-    An exchange on a slot beyond the capacity is a probe.  It remains a waiter, with its
-    place and its deadline, until the instance has taken it up.  No other waiter is held
-    while a slot of its route is ready.  A slot below the capacity is for the oldest waiter:
-    if that is probed on another instance, which has still no room for it, it is recalled.
-    Until it comes back, the slot is free for any other waiter.
+    An exchange on a slot beyond the capacity is a probe.  It remains a waiter, with its place
+    and its deadline, until the instance has taken it up.  No other waiter is held while a slot
+    of its route is ready.  A slot below the capacity is for the oldest waiter: if that is probed
+    on another instance, which has still no room for it, it is recalled.  Until it comes back,
+    the slot is free for any other waiter.
     """
 
     def __init__(
@@ -60,8 +60,7 @@ class Broker(Withholding[W, S]):
         self._own_timeouts = own_timeouts
         self._number = 0
         self._waiters = waiters = Waiters[W, S](max_held, max_held_total, max_held_per_address)
-        self._lines = waiters.lines
-        self._probes = waiters.probes
+        self._lines, self._probes = waiters.lines, waiters.probes
         # Only routes with a ready slot.
         self._pools: Pools[S] = Pools()
         self.gates = Gates(self.held)
@@ -84,13 +83,6 @@ class Broker(Withholding[W, S]):
     def _timeoutOf(self, route: str) -> float:
         own = None if self._own_timeouts is None else self._own_timeouts(route)
         return self._hold_timeout if own is None else own
-
-    @property
-    def waited(self) -> int:
-        """
-        How many exchanges have come.
-        """
-        return self._number
 
     # Demand
 
@@ -130,12 +122,10 @@ class Broker(Withholding[W, S]):
         self._waiters.unprobe(waiter)
         waiter.deadline = min(waiter.deadline, now + self._timeoutOf(waiter.route))
         pool = self._pools.get(waiter.route)
-        slot = None
-        if pool is not None:
-            slot = self._pools.take(waiter.route, pool)
-            if slot.offer.in_flight <= slot.offer.capacity:
-                slot.offer.matched += 1
-                return Match(waiter, slot)
+        slot = None if pool is None else self._pools.take(waiter.route, pool)
+        if slot is not None and slot.offer.in_flight <= slot.offer.capacity:
+            slot.offer.matched += 1
+            return Match(waiter, slot)
         self._waiters.admitAgain(waiter)
         if slot is None:
             self._waiters.addAgain(waiter)
@@ -151,7 +141,9 @@ class Broker(Withholding[W, S]):
         @return: see L{taken}.
         """
         if self._waiters.isProbed(waiter):
-            return self._unprobe(waiter)
+            recalled = not waiter.held
+            self._waiters.unprobe(waiter)
+            return self._recall(waiter.route) if recalled else None
         if waiter.held:
             self._waiters.drop(waiter)
         return None
@@ -162,14 +154,8 @@ class Broker(Withholding[W, S]):
 
         @return: the next waiter to recall, for the slot for which this one was.
         """
-        if self._waiters.isProbed(waiter):
-            self._probes[waiter.route].slot(waiter).offer.matched += 1
-        return self._unprobe(waiter)
-
-    def _unprobe(self, waiter: W) -> Recall[W] | None:
-        recalled = not waiter.held
-        self._waiters.unprobe(waiter)
-        return self._recall(waiter.route) if recalled else None
+        self._waiters.taken(waiter)
+        return self.cancel(waiter)
 
     def stands(self, waiter: W) -> Recall[W] | None:
         """
@@ -220,6 +206,7 @@ class Broker(Withholding[W, S]):
             len(self._waiters.ages),
             sum(map(len, lines.values())) + sum(map(len, probes.values())),
             sum(map(len, pools.values())),
+            self._number,
         )
 
     # Supply
@@ -265,8 +252,7 @@ class Broker(Withholding[W, S]):
 
     def withdraw(self, slot: S) -> None:
         """
-        A ready slot takes no exchange any more.  Does nothing for a slot that is not
-        ready.
+        A ready slot takes no exchange any more.  Does nothing for a slot that is not ready.
         """
         offer = slot.offer
         if slot in offer.ready:

@@ -25,6 +25,7 @@ class BrokerSnapshot:
     @ivar places: entries that it keeps for their order; more than there are waiters, if
         some have left.
     @ivar offers: entries that it keeps for the order of instances.
+    @ivar total: how many exchanges have come.
     """
 
     held: Mapping[str, int]
@@ -33,3 +34,4 @@ class BrokerSnapshot:
     deadlines: int
     places: int
     offers: int
+    total: int

@@ -155,6 +155,13 @@ class Waiters(Generic[W, S]):
         """
         return bool(self.probes) and waiter in self.probes.get(waiter.route, ())
 
+    def taken(self, waiter: W) -> None:
+        """
+        The instance has taken up the exchange of a probe.
+        """
+        if self.isProbed(waiter):
+            self.probes[waiter.route].slot(waiter).offer.matched += 1
+
     def release(self, waiter: W) -> None:
         """
         A waiter that is probed is held no longer.  Does nothing for one that is not held.

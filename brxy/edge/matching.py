@@ -300,12 +300,13 @@ class Matching:
         """
         What it is doing and has done.
         """
+        known = self._broker.snapshot()
         return DispatchSnapshot(
             len(self.buffer.collecting()),
             self.buffer.size,
-            self._broker.snapshot().held,
+            known.held,
             self.holds.oldest(),
-            self._broker.waited - self._not_at_once + self._matched,
+            known.total - self._not_at_once + self._matched,
             self.holds.queued,
             self.holds.cold,
             self._probes,

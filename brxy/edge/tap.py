@@ -14,7 +14,8 @@ from attrs import evolve
 from twisted.application.service import IService
 
 from brxy.edge.config.files.apart import Apart
-from brxy.edge.config.files.loading import loadFiles, reloadFiles
+from brxy.edge.config.files.configuration import Configuration, FilePart
+from brxy.edge.config.files.loading import Loaded, loadFiles, reloadFiles
 from brxy.edge.config.options import Options
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.reload.reloader import Reading
@@ -56,13 +57,23 @@ class _Files:
         """
         See L{brxy.edge.reload.reloader.Reader}.
         """
-        new = await self._apart.read()
+        self._loaded = loaded = await self._reload(before, await self._apart.read())
+        return Reading(loaded.settings or before, tuple(loaded.faults))
+
+    async def preview(self, before: EdgeSettings, file: str | None) -> Reading:
+        """
+        See L{brxy.edge.reload.reloader.Previewer}.
+        """
+        part = FilePart(file or self._loaded.configuration.file)
+        apart = Apart(self._reactor, self._given, Configuration({}, (part,)))
+        loaded = await self._reload(before, await apart.read())
+        return Reading(loaded.settings or before, tuple(loaded.faults))
+
+    async def _reload(self, before: EdgeSettings, new: Configuration) -> Loaded:
         previous = evolve(self._loaded, settings=before)
-        loaded = await inSlices(
+        return await inSlices(
             self._reactor, reloadFiles(self._given, previous, new, self._reactor)
         )
-        self._loaded = loaded
-        return Reading(loaded.settings or before, tuple(loaded.faults))
 
 
 def makeService(options: Options) -> IService:
@@ -92,6 +103,8 @@ def makeService(options: Options) -> IService:
         service = EdgeService(
             reactor, files.settings, notify, read, environ, origin=origin, former=former
         )
+        if options["config"]:
+            service.parts.reloader.previewBy(files.preview)
         if not options.foreground():
             service.check()
     except UsageError as error:

@@ -23,6 +23,7 @@ from brxy.edge.admin.ports import AdminAccess, AdminPorts, AdminToken
 from brxy.edge.admin.printed.serving import Printing
 from brxy.edge.admin.server import AdminServer
 from brxy.edge.admin.showing import Showing, Subject
+from brxy.edge.admin.state.configuration import Configuration
 from brxy.edge.clients.certificates import CertificateStore
 from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.dispatch import Dispatch
@@ -101,7 +102,7 @@ class _Files:
     """
 
     access: Access
-    certs: CertificateStore | None
+    certificates: CertificateStore | None
     admin: AdminAccess
     node_tls: NodeTLS | None
     reloads: Sequence[Callable[[], None]]
@@ -137,12 +138,10 @@ def build(reactor: Any, settings: EdgeSettings, around: Around) -> Parts:
     scaling = makeScaling(
         settings, shared, scaler, dispatch, state, files.access, keeper, nodes.dialEndpoint, events
     )
-    clients = makeClients(shared, settings, dispatch, scaler, files.certs, events, given)
+    clients = makeClients(shared, settings, dispatch, scaler, files.certificates, events, given)
     running = Running(scaler, broker, dispatch, scaling, files.access, clients, nodes)
     reloader = Reloader(reactor, settings, running, events, files.reloads, around.read)
-    subject = Subject(
-        events, state, reloader, dispatch, scaler, scaling, clients.ports, nodes, files.certs
-    )
+    subject = Subject(events, state, reloader, dispatch, scaler, scaling, clients.ports, nodes)
     upgrader = Upgrader(subject, shared, given.sockets, keeper)
     metrics = _makeMetrics(shared, settings, subject, made)
     return Parts(
@@ -259,7 +258,8 @@ def _makeAdmin(
     reactor, events = shared.reactor, subject.events
     printing = Printing.of(reactor, events, subject.reloader.settings)
     history = History(reactor, subject, printing.tails.lastLine)
-    showing = Showing(reactor, subject, lambda: ports.shown, history)
+    store = files.admin.certificates
+    showing = Showing(reactor, subject, lambda: ports.shown, history, store)
     changing = Changing(reactor, subject, showing, journal)
     handlers = (
         showing,
@@ -268,7 +268,8 @@ def _makeAdmin(
         EdgeWide(reactor, subject, upgrader),
         printing,
         history,
-        Certificates(files.admin.certificates),
+        Certificates(store),
+        Configuration(subject.reloader),
     )
     endpoints = [each for some in handlers for each in some.endpoints()]
     server = AdminServer(shared, [*endpoints, metricsEndpoint(reactor, metrics)])

@@ -62,6 +62,13 @@ class Networks:
     def __bool__(self) -> bool:
         return self._unix or bool(self._networks)
 
+    @property
+    def texts(self) -> list[str]:
+        """
+        The networks as people write them.
+        """
+        return [*map(str, self._networks), *([UNIX] if self._unix else [])]
+
     def covers(self, host: str) -> bool:
         """
         Whether an address is in one of the networks.

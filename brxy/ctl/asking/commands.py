@@ -106,6 +106,23 @@ ASKING = (
             "--lines", "At most this number of lines; otherwise all that are kept.", "n", "N"
         ),
     ),
+    Command(
+        "config",
+        _SHOW,
+        "Print the configuration of the edge, or what a reload would change.",
+        "brxy.ctl.asking.configuring:config",
+        (
+            Argument(
+                "FILE",
+                "With --diff: compare with this file, in place of the edge's own.",
+                optional=True,
+                completes="file",
+            ),
+            Argument("--diff", "Print what a reload would change. Nothing is changed."),
+            *WHERE,
+        ),
+        _FOUND,
+    ),
     _show("certs", "List the certificates for clients, and say when they expire."),
     _do(
         "wake",

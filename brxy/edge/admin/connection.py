@@ -173,7 +173,7 @@ class AdminConnection(Connection):
     def _handle(self, head: RequestHead, body: BodyText) -> None:
         path, query = splitTarget(head)
         endpoint, parts = self._server.table.find(head.method.decode("ascii"), path)
-        request = makeRequest(head, path, query, parts, body.value())
+        request = makeRequest(head, path, query, parts, body.value(), self._door.is_local)
         self._server.requests.stop(self)
         self._working = working = maybeDeferred(endpoint.handler, request)
         working.addCallbacks(self._answered, self._failed)

@@ -44,6 +44,13 @@ class Door:
         self._tokens = tokens
         self._serves = serves
 
+    @property
+    def is_local(self) -> bool:
+        """
+        Only the edge's user can reach the port.
+        """
+        return self._token is None
+
     def check(self, head: RequestHead) -> None:
         """
         Check what every request must fulfil.

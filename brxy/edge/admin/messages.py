@@ -25,6 +25,7 @@ class Request:
     @ivar query: the parameters behind the path; of one that is repeated, the last value.
     @ivar fields: the values of its fields, by their names in lower case.
     @ivar body: the JSON object in its body; empty without a body.
+    @ivar is_local: it came through a Unix socket, to which only the edge's user can connect.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Request:
     query: Mapping[str, str] = field(factory=dict)
     fields: Mapping[str, str] = field(factory=dict)
     body: Mapping[str, Any] = field(factory=dict)
+    is_local: bool = False
 
 
 @frozen

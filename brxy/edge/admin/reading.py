@@ -89,10 +89,15 @@ def splitTarget(head: RequestHead) -> tuple[str, dict[str, str]]:
 
 
 def makeRequest(
-    head: RequestHead, path: str, query: dict[str, str], parts: Any, body: dict[str, Any]
+    head: RequestHead,
+    path: str,
+    query: dict[str, str],
+    parts: Any,
+    body: dict[str, Any],
+    is_local: bool,
 ) -> Request:
     """
     The request of a head, for its handler.
     """
     fields = {name.decode("latin-1"): value.decode("latin-1") for name, _, value in head.fields}
-    return Request(head.method.decode("ascii"), path, parts, query, fields, body)
+    return Request(head.method.decode("ascii"), path, parts, query, fields, body, is_local)

@@ -58,7 +58,6 @@ class Subject:
     scaling: Scaling
     clients: ClientPorts
     nodes: NodePorts
-    certificates: CertificateStore | None
 
 
 class Start(Protocol):
@@ -88,17 +87,24 @@ class Showing:
     """
 
     def __init__(
-        self, reactor: Any, subject: Subject, ports: Callable[[], list[str]], past: Past
+        self,
+        reactor: Any,
+        subject: Subject,
+        ports: Callable[[], list[str]],
+        past: Past,
+        store: CertificateStore | None,
     ) -> None:
         """
         @param ports: the admin ports as people know them.
         @param past: has the last starts of each route.
+        @param store: the certificates for clients.
         """
         self._reactor = reactor
         self._subject = subject
         self._seconds = reactor.seconds
         self._ports = ports
         self._past = past
+        self._store = store
         self._usage = Usage(reactor, subject.scaling.starter.pids)
         self._began = self._seconds()
 
@@ -248,8 +254,8 @@ class Showing:
         @return: the number of instances by state, and what is wrong.
         """
         subject = self._subject
-        reloader, store = subject.reloader, subject.certificates
-        late = () if store is None else store.late()
+        reloader = subject.reloader
+        late = () if self._store is None else self._store.late()
         counts = dict.fromkeys(_STATES, 0)
         problems = [*edgeProblems(reloader.problems, reloader.restart, late, self._past.denied)]
         async for host in self._inTurns(subject.scaler.snapshots.routes()):

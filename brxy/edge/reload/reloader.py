@@ -29,7 +29,7 @@ from brxy.errors import UsageError
 from brxy.reactor.slices import inSlices
 from brxy.scaler.scaler import Scaler
 
-__all__ = ["Outcome", "Reader", "Reading", "Reloader", "Running"]
+__all__ = ["Outcome", "Previewer", "Reader", "Reading", "Reloader", "Running"]
 
 
 @frozen
@@ -48,6 +48,10 @@ class Reading:
 #: Reads the settings again, given those that hold; raises L{UsageError} if nothing of them can
 #: be used.
 Reader = Callable[[EdgeSettings], Awaitable[Reading]]
+
+#: Reads them likewise, but from this file, if it is given in place of the edge's own; what was
+#: read is not used.
+Previewer = Callable[[EdgeSettings, str | None], Awaitable[Reading]]
 
 
 @frozen
@@ -135,6 +139,7 @@ class Reloader:
         """
         self._files = files
         self._read = read
+        self._preview: Previewer | None = None
         self._reactor = reactor
         self.settings = settings
         self.problems: Sequence[str] = ()
@@ -172,6 +177,33 @@ class Reloader:
             on.
         """
         return self._lock.run(lambda: Deferred.fromCoroutine(self._reload()))
+
+    def previewBy(self, preview: Previewer) -> None:
+        """
+        Read the settings by this function when only a preview is wanted.
+        """
+        self._preview = preview
+
+    async def preview(
+        self, file: str | None = None
+    ) -> tuple[EdgeSettings, Changes, Sequence[str]]:
+        """
+        Find out what a reload would change.
+
+        @param file: in place of the edge's configuration file.
+        @return: the settings that would hold, how they differ from those that hold, and what
+            can't be used, one line each.
+        @raise UsageError: nothing can be used.
+        """
+        if self._preview is None:
+            return self.settings, Changes(), ()
+        reading = await self._preview(self.settings, file)
+        plan = await inSlices(
+            self._reactor,
+            makePlan(self.settings, reading.settings, self._running.scaler.present),
+        )
+        # Also what would need a restart is shown with its value.
+        return reading.settings, plan.changes, reading.problems
 
     async def _reload(self) -> Outcome:
         self._events.emit(Reloading())

@@ -228,7 +228,7 @@ class BrokerTests(SynchronousTestCase):
             self.broker.cancel(waiter)
         self.broker.expire(60.0)
         self.assertEqual(list(self.broker.snapshot().held), [])
-        self.assertEqual(self.broker.snapshot(), BrokerSnapshot({}, {}, {}, 0, 0, 0))
+        self.assertEqual(self.broker.snapshot(), BrokerSnapshot({}, {}, {}, 0, 0, 0, 100_000))
 
     def test_cancelledAreDropped(self) -> None:
         """

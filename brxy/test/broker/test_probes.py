@@ -73,9 +73,11 @@ class ProbeTests(SynchronousTestCase):
         _, waiter = self.probed()
         self.assertEqual((self.broker.held("r"), self.one.offer.in_flight), (1, 2))
         self.assertEqual(self.broker.nextDeadline(), 60.0)
-        self.assertEqual(self.broker.snapshot(), BrokerSnapshot({"r": 1}, {"r": 1}, {}, 1, 1, 0))
+        self.assertEqual(
+            self.broker.snapshot(), BrokerSnapshot({"r": 1}, {"r": 1}, {}, 1, 1, 0, 2)
+        )
         self.assertIsNone(self.broker.taken(waiter))
-        self.assertEqual(self.broker.snapshot(), BrokerSnapshot({}, {}, {}, 0, 0, 0))
+        self.assertEqual(self.broker.snapshot(), BrokerSnapshot({}, {}, {}, 0, 0, 0, 2))
 
     def test_sureFirst(self) -> None:
         """

@@ -135,6 +135,8 @@ class OpenAPITests(AdminBase):
             ("/v1/events", "?follow=false"),
             ("/v1/timeline", ""),
             ("/v1/certs", ""),
+            ("/v1/config", ""),
+            ("/v1/config/diff", ""),
         ):
             await self.check(path, "get", 200, query)
         while not (await self.check("/v1/series", "get", 200))["points"]:

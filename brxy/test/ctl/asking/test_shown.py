@@ -4,6 +4,7 @@ Tests of L{brxy.ctl.asking.shown} and L{brxy.ctl.asking.top}.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -223,12 +224,19 @@ class FrameTests(SynchronousTestCase):
     Tests of the screen of C{brxy top}.
     """
 
-    def look(self, *routes: dict[str, Any], time: float = 10.0, matched: int = 0) -> Look:
+    def look(
+        self,
+        *routes: dict[str, Any],
+        time: float = 10.0,
+        matched: int = 0,
+        instances: Sequence[dict[str, Any]] = (),
+        problems: Sequence[object] = (),
+    ) -> Look:
         """
         A look at an edge with these routes.
         """
         totals = {"matched": matched, "held": 0, "lost": 0, "rejected": 0}
-        return Look(time, status(totals=totals), routes)
+        return Look(time, status(totals=totals, problems=problems), routes, instances)
 
     def test_order(self) -> None:
         """
@@ -266,10 +274,14 @@ class FrameTests(SynchronousTestCase):
         one = {"ticket": "a", "route": "shop", "memory": 1024**3, "cpu": 1.0}
         two = {"ticket": "b", "route": "shop", "memory": 1024**3, "cpu": None}
         far = {"ticket": "c", "route": "blog", "memory": None, "cpu": None}
-        before = self.look(route("shop", exchanges=10), route("blog", exchanges=9))
-        before = before._replace(instances=[one, two, far])
-        now = self.look(route("shop", exchanges=30), route("blog", exchanges=1), time=12.0)
-        now = now._replace(instances=[{**one, "cpu": 2.0}, {**two, "cpu": 0.5}, far])
+        before = self.look(
+            *(route("shop", exchanges=10), route("blog", exchanges=9)), instances=[one, two, far]
+        )
+        now = self.look(
+            *(route("shop", exchanges=30), route("blog", exchanges=1)),
+            time=12.0,
+            instances=[{**one, "cpu": 2.0}, {**two, "cpu": 0.5}, far],
+        )
         self.assertEqual(
             useRows(now, before, ["shop", "blog"])[1:],
             [["10.0", "2.0G", "75%"], ["0.0", "-", "-"]],
@@ -282,7 +294,7 @@ class FrameTests(SynchronousTestCase):
         """
         look = self.look(route("x"))
         self.assertNotIn("problem", frame(look, None, 200, 24)[0])
-        look = look._replace(status={**look.status, "problems": [{}, {}]})
+        look = self.look(route("x"), problems=[{}, {}])
         self.assertIn("2 problems", frame(look, None, 200, 24)[0])
 
     def test_colours(self) -> None:

@@ -1,0 +1,5 @@
+"""
+Tests of L{brxy.edge.admin.state}.
+"""
+
+__all__: list[str] = []
