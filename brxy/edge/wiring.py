@@ -15,6 +15,7 @@ from attrs import frozen
 from brxy.broker.broker import Broker
 from brxy.edge.admin.certificates import Certificates
 from brxy.edge.admin.changing import Changing
+from brxy.edge.admin.dashboard.serving import Dashboard
 from brxy.edge.admin.edgewide import EdgeWide
 from brxy.edge.admin.following import Following
 from brxy.edge.admin.history.serving import History
@@ -270,6 +271,7 @@ def _makeAdmin(
         history,
         Certificates(store),
         Configuration(subject.reloader),
+        Dashboard(),
     )
     endpoints = [each for some in handlers for each in some.endpoints()]
     server = AdminServer(shared, [*endpoints, metricsEndpoint(reactor, metrics)])

@@ -95,6 +95,19 @@ class Edge:
                 yield json.loads("\n".join(data))
                 data = []
 
+    def begin(self, method: str, target: str, body: bytes | None) -> socket.socket:
+        """
+        Make a request for another program, which reads the response.
+
+        @param body: JSON.
+        @return: a connection of its own, on which the response comes until it is closed.
+        @raise Failure: the edge can't be reached.
+        """
+        try:
+            return self._connection.begin(method, target, body, self._fields, _PATIENCE)
+        except OSError as error:
+            raise self._unreachable(error) from None
+
     def close(self) -> None:
         """
         Close the connection.

@@ -61,6 +61,21 @@ ASKING = (
         WHERE,
         "The key q quits.",
     ),
+    Command(
+        "dashboard",
+        _SHOW,
+        "Show the edge in a browser.",
+        "brxy.ctl.dashboard.serving:dashboard",
+        (
+            Argument("--port", "The port of the page; by default any that is free.", takes="PORT"),
+            *(each for each in WHERE if each.name != "--json"),
+        ),
+        """
+        It listens on this machine only, prints the URL of the page, and passes requests on to
+        the admin API until Ctrl-C ends it. The URL has a token, by which any program on this
+        machine can do all that the page can.
+        """,
+    ),
     _show(
         "routes",
         "List the routes.",

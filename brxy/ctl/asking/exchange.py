@@ -136,18 +136,46 @@ class Connection:
         @raise BadResponse: the answer is none.
         @raise OSError: the server can't be reached, or does not answer.
         """
-        text = b"" if body is None else json.dumps(body).encode()
-        lines = [f"{method} {target} HTTP/1.1", f"Host: {self._host}"]
-        lines += [f"{name}: {value}" for name, value in fields.items()]
-        if body is not None:
-            lines += ["Content-Type: application/json", f"Content-Length: {len(text)}"]
+        text = None if body is None else json.dumps(body).encode()
         if self._socket is None:
             self._socket = self._open(patience)
             self._file = self._socket.makefile("rb")
         self._socket.settimeout(timeout)
-        head = "".join(f"{line}\r\n" for line in [*lines, ""])
-        self._socket.sendall(head.encode("latin-1") + text)
+        self._socket.sendall(self._written(method, target, text, fields))
         return Response(self._file)
+
+    def begin(
+        self,
+        method: str,
+        target: str,
+        text: bytes | None,
+        fields: Mapping[str, str],
+        patience: float,
+    ) -> socket.socket:
+        """
+        Send a request on another connection, which the server closes after its response.
+
+        @return: that connection.
+        @raise OSError: the server can't be reached.
+        """
+        found = self._open(patience)
+        try:
+            found.sendall(self._written(method, target, text, {**fields, "Connection": "close"}))
+        except OSError:
+            found.close()
+            raise
+        found.settimeout(None)
+        return found
+
+    def _written(
+        self, method: str, target: str, text: bytes | None, fields: Mapping[str, str]
+    ) -> bytes:
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {self._host}"]
+        lines += [f"{name}: {value}" for name, value in fields.items()]
+        if text is not None:
+            lines += ["Content-Type: application/json", f"Content-Length: {len(text)}"]
+        head = "".join(f"{line}\r\n" for line in [*lines, ""])
+        return head.encode("latin-1") + (text or b"")
 
     def close(self) -> None:
         """

@@ -31,6 +31,9 @@ class Holds:
         self._hasReady = hasReady
         # In the order in which they began: since when, and whether no instance was ready then.
         self._held: dict[Exchange, tuple[float, bool]] = {}
+        self._counts: dict[str, int] = {}
+        self._most = 0
+        self._mostOf: dict[str, int] = {}
         self.queued = self.cold = 0
         self.observer: Callable[[float], None] | None = None
 
@@ -40,12 +43,16 @@ class Holds:
         """
         if exchange not in self._held:
             self._held[exchange] = (self._seconds(), not self._hasReady(exchange.route))
+            self._most = max(self._most, len(self._held))
+            route = exchange.route
+            count = self._counts[route] = self._counts.get(route, 0) + 1
+            self._mostOf[route] = max(self._mostOf.get(route, 0), count)
 
     def serve(self, exchange: Exchange) -> None:
         """
         A slot has taken an exchange, which may have been held.
         """
-        found = self._held.pop(exchange, None)
+        found = self._pop(exchange)
         if found is not None:
             since, cold = found
             if cold:
@@ -59,7 +66,23 @@ class Holds:
         """
         An exchange, which may have been held, is over.
         """
-        self._held.pop(exchange, None)
+        self._pop(exchange)
+
+    def _pop(self, exchange: Exchange) -> tuple[float, bool] | None:
+        found = self._held.pop(exchange, None)
+        if found is not None:
+            left = self._counts.pop(exchange.route) - 1
+            if left:
+                self._counts[exchange.route] = left
+        return found
+
+    def takeMost(self) -> tuple[int, dict[str, int]]:
+        """
+        @return: the most that were held at once since the last call, in all and of each route.
+        """
+        found = self._most, self._mostOf
+        self._most, self._mostOf = len(self._held), dict(self._counts)
+        return found
 
     def oldest(self) -> float:
         """

@@ -440,6 +440,8 @@ class DispatchTests(_DispatchBase):
         self.assertEqual(self.dispatch.snapshot().oldest_hold, 2.0)
         self.dispatch.free(self.slot)
         self.assertEqual(self.dispatch.snapshot().oldest_hold, 1.0)
+        self.assertEqual(self.dispatch.holds.takeMost(), (2, {"r": 2}))
+        self.assertEqual(self.dispatch.holds.takeMost(), (1, {"r": 1}))
         self.dispatch.free(self.other)
         found = self.dispatch.snapshot()
         self.assertEqual((found.total_matched, found.total_queued, found.total_cold), (2, 1, 1))

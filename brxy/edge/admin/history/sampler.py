@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from heapq import nlargest
 from itertools import dropwhile
+from operator import itemgetter
 from time import time
 from typing import Any, NamedTuple, Protocol
 
@@ -29,6 +31,9 @@ PERIOD = 1.0
 
 #: How many points are kept.
 KEPT = 600
+
+#: Of how many routes a point has the most clients that were held.
+ROUTES = 20
 
 _STATES: Mapping[State, str] = {
     each: each.name.lower() for each in State if each is not State.GONE
@@ -168,6 +173,7 @@ class Sampler:
         ]
         self._denials.append(totals.denied - self._before.denied)
         self._before = totals
+        most, most_of = self._sources.exchanges.holds.takeMost()
         warm, queued, cold, errors, _ = rates
         return {
             "seconds": round(seconds, 3),
@@ -176,6 +182,8 @@ class Sampler:
             "errors": errors,
             "clients": self._sources.clients(),
             "held": sum(done.held.values()),
+            "most_held": most,
+            "most_held_routes": dict(nlargest(ROUTES, most_of.items(), itemgetter(1))),
             "oldest_hold": round(done.oldest_hold, 3),
             **self._instances(),
             "hold": _quantiles(self._hold),

@@ -294,7 +294,7 @@ class ProgramTests(RealTests):
         @param environ: variables in addition to our own environment, from
             which brxy's variables are removed.
         """
-        program = Program(argv, self.folder, self._environ(environ))
+        program = Program(argv, self.folder, self.environment(environ))
         self._programs.append(program)
         return program
 
@@ -304,11 +304,14 @@ class ProgramTests(RealTests):
 
         @param environ: see L{start}.
         """
-        screen = Screen(argv, self.folder, self._environ(environ))
+        screen = Screen(argv, self.folder, self.environment(environ))
         self._programs.append(screen)
         return screen
 
-    def _environ(self, more: Mapping[str, str]) -> dict[str, str]:
+    def environment(self, more: Mapping[str, str]) -> dict[str, str]:
+        """
+        @return: the environment of a program, with these variables in addition.
+        """
         inherited = {
             name: value
             for name, value in os.environ.items()

@@ -93,6 +93,8 @@ class SamplerTests(SynchronousTestCase):
                 "errors": 2.0,
                 "clients": 7,
                 "held": 3,
+                "most_held": 0,
+                "most_held_routes": {},
                 "oldest_hold": 1.235,
                 "instances": {"ordered": 1, "connected": 0, "ready": 2, "draining": 0},
                 "in_flight": 3,

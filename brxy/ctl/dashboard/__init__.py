@@ -1,0 +1,5 @@
+"""
+C{brxy dashboard}: the dashboard of an edge in a browser.
+"""
+
+from __future__ import annotations
