@@ -49,7 +49,7 @@ class Door:
         """
         Only the edge's user can reach the port.
         """
-        return self._token is None
+        return self._tokens is None
 
     def check(self, head: RequestHead) -> None:
         """

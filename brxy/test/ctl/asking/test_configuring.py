@@ -14,7 +14,7 @@ from brxy.ctl.asking.configuring import differenceLines, tomlLines
 __all__ = ["ConfiguringTests"]
 
 
-def change(kind: str, name: str, on_change: str | None = None, **values: Any) -> dict[str, Any]:
+def change(kind: str, name: str, on_change: Any = None, **values: Any) -> dict[str, Any]:
     """
     A change as an edge shows it.
     """

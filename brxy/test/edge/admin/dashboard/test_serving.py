@@ -40,7 +40,7 @@ class ServingTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.admin = MemoryAdmin(Dashboard().endpoints(), Door(token=lambda: "secret"))
+        self.admin = MemoryAdmin(Dashboard().endpoints(), Door(tokens=lambda: ["secret"]))
         self.addCleanup(self.admin.server.abort)
 
     def get(self, target: str) -> tuple[AdminClient, list[bytes]]:

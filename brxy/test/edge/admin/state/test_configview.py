@@ -5,6 +5,7 @@ Tests of L{brxy.edge.admin.state.configview}.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -26,7 +27,9 @@ class ConfigViewTests(SynchronousTestCase):
         """
         @return: the view of an edge with these spawns and options.
         """
-        values = {each.name: [] if each.repeatable else None for each in FIELDS}
+        values: dict[str, Any] = {
+            each.name: [] if each.repeatable else None for each in FIELDS
+        }
         values.update({"spawn": list(spawns), **given})
         settings = loadFiles(values, NO_FILES, Clock()).settings
         assert settings is not None
