@@ -16,7 +16,7 @@ from brxy import __version__
 from brxy.edge.admin.messages import Request, Response, asJSON
 from brxy.edge.admin.queries import checkQuery, choice, covered, hostOf, pageOf
 from brxy.edge.admin.state.problems import edgeProblems, problem, routeProblems, shortened
-from brxy.edge.admin.state.usage import Usage
+from brxy.edge.admin.state.usage import Usage, localPids
 from brxy.edge.admin.table import Endpoint
 from brxy.edge.admin.views import STATES, instanceView, routeView
 from brxy.edge.clients.certificates import CertificateStore
@@ -105,7 +105,7 @@ class Showing:
         self._ports = ports
         self._past = past
         self._store = store
-        self._usage = Usage(reactor, subject.scaling.starter.pids)
+        self._usage = Usage(reactor, lambda: localPids(subject.scaling.starter.handles))
         self._began = self._seconds()
 
     def endpoints(self) -> Sequence[Endpoint]:

@@ -34,7 +34,7 @@ def staying(scaling: Scaling, scaler: Scaler) -> dict[str, list[str | None]]:
     """
     The instances that this edge still needs: route and spawn of each, by ticket.
     """
-    started = set(scaling.starter.started())
+    started = scaling.starter.handles
     return {
         each.ticket: [each.route, each.spawn]
         for each in scaler.restarts.instances()

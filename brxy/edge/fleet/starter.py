@@ -16,16 +16,7 @@ from brxy.edge.events import Events, Ordered
 from brxy.edge.fleet.recovery import Recovery, labelOf
 from brxy.edge.fleet.spawnings import Spawnings, outlives
 from brxy.errors import EXHAUSTED, SpawnFailed
-from brxy.interfaces import (
-    Address,
-    Gone,
-    IInstance,
-    ILeaving,
-    ILocalProcess,
-    IRecovering,
-    ISpawner,
-    SpawnOrder,
-)
+from brxy.interfaces import Address, Gone, IInstance, ILeaving, IRecovering, ISpawner, SpawnOrder
 from brxy.reactor.turns import TurnQueue
 from brxy.scaler.instance import Instance, State
 from brxy.values.capacity import AUTO
@@ -286,18 +277,6 @@ class Starter:
                 each.waiting.pop(instance, None)
             self._owner.gone(instance, Gone("not started"))
 
-    def pids(self) -> dict[int, str]:
-        """
-        @return: the first process of each instance that is on this machine, as far as it is
-            known, and the ticket of the instance.
-        """
-        local = {
-            instance.ticket: ILocalProcess(handle).pid
-            for instance, handle in self._handles.items()
-            if ILocalProcess.providedBy(handle)
-        }
-        return {pid: ticket for ticket, pid in local.items() if pid is not None}
-
     def lacking(self, instance: Instance) -> str:
         """
         @return: more about why an instance that has never been reached is not ready.
@@ -311,9 +290,10 @@ class Starter:
             "'twistd -n brxy-node -- COMMAND' in the end, and reach the edge there"
         )
 
-    def started(self) -> Iterable[Instance]:
+    @property
+    def handles(self) -> Mapping[Instance, IInstance]:
         """
-        The instances that this edge has to end.
+        The instances that this edge has to end, and what their spawners have returned.
         """
         return self._handles
 

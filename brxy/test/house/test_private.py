@@ -22,8 +22,12 @@ OTHERS = {
 IN_TESTS = 5
 
 
+# They begin so, since other names are those of fields.
+_OF_NAMED_TUPLES = ("_asdict", "_replace")
+
+
 def isPrivate(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__")
+    return name.startswith("_") and not name.startswith("__") and name not in _OF_NAMED_TUPLES
 
 
 def definedIn(tree: ast.Module) -> set[str]:

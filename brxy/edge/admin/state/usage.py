@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 from attrs import frozen
 
+from brxy.interfaces import IInstance, ILocalProcess
 from brxy.reactor.slices import inSlices
+from brxy.scaler.instance import Instance
 
-__all__ = ["Usage", "Used", "measure"]
+__all__ = ["Usage", "Used", "localPids", "measure"]
 
 # Seconds for which a measurement is good enough for others that ask.
 _FRESH = 0.5
@@ -36,6 +38,21 @@ class Used:
 
     memory: int
     cpu: float
+
+
+def localPids(handles: Mapping[Instance, IInstance]) -> dict[int, str]:
+    """
+    The first process of each instance that is on this machine, as far as it is known, and the
+    ticket of the instance.
+
+    @param handles: what the spawners of the instances have returned.
+    """
+    local = {
+        instance.ticket: ILocalProcess(handle).pid
+        for instance, handle in handles.items()
+        if ILocalProcess.providedBy(handle)
+    }
+    return {pid: ticket for ticket, pid in local.items() if pid is not None}
 
 
 class _Process(NamedTuple):

@@ -27,9 +27,7 @@ class ConfigViewTests(SynchronousTestCase):
         """
         @return: the view of an edge with these spawns and options.
         """
-        values: dict[str, Any] = {
-            each.name: [] if each.repeatable else None for each in FIELDS
-        }
+        values: dict[str, Any] = {each.name: [] if each.repeatable else None for each in FIELDS}
         values.update({"spawn": list(spawns), **given})
         settings = loadFiles(values, NO_FILES, Clock()).settings
         assert settings is not None
