@@ -198,8 +198,13 @@ def elsewhere(name: str, table: str) -> str:
     keys = {setting: key for key, setting in settingsByKey().items()}
     if name == "spawn" and table != "route":
         return '; a spawn is [[route."HOST".spawn]]'
+    if name in REQUESTS and table in ("defaults", "spawn"):
+        also = "in [edge] or " if name in EDGE else ""
+        return f"; {name} belongs {also}in a route, above its spawns"
     if name in ("include", *EDGE) and table != "edge":
         return f"; {name} belongs in [edge]"
+    if table == "edge" and name in REQUESTS and name not in DEFAULTS:
+        return f"; {name} belongs in a route"
     if table == "edge" and (name in keys or name in DEFAULTS):
         return f"; {keys.get(name, name)} belongs in [defaults] or in a route"
     if name in keys and keys[name] != name:

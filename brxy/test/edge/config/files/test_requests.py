@@ -150,6 +150,26 @@ class RequestKeyTests(FileTests):
         [said] = self.faults('[defaults]\npaths = ["/x"]\n')
         self.assertTrue(said.startswith("2: paths is not known"), said)
 
+    def test_otherTable(self) -> None:
+        """
+        A key in the wrong table names the right one.
+        """
+        where = "belongs in [edge] or in a route, above its spawns"
+        hold = f"hold-timeout is not known; hold-timeout {where}"
+        self.assertEqual(
+            self.faults(
+                '[edge]\npaths = ["/x"]\nheaders = {}\n[defaults]\nhold-timeout = 5\n'
+                f'[route."a"]\n{_SPAWN}headers = {{}}\nhold-timeout = 5\n'
+            ),
+            [
+                "2: paths is not known; paths belongs in a route",
+                "3: headers is not known; headers belongs in [defaults] or in a route",
+                f"5: {hold}",
+                "10: headers is not known; headers belongs in a route, above its spawns",
+                f"11: {hold}",
+            ],
+        )
+
     def test_holdTimeout(self) -> None:
         """
         A route has a hold timeout of its own.
