@@ -43,7 +43,7 @@ def configView(settings: EdgeSettings) -> dict[str, Any]:
     return {
         "edge": options,
         "spawns": {each.rule.name: _spawnView(each) for each in settings.spawns},
-        "routes": [_plain(each) for each in settings.routed],
+        "routes": [_routeView(_plain(each)) for each in settings.routed],
     }
 
 
@@ -62,6 +62,15 @@ def _at(settings: object, path: str) -> Any:
     for name in path.split("."):
         found = getattr(found, name, None)
     return found
+
+
+def _routeView(route: dict[str, Any]) -> dict[str, Any]:
+    for kind, changes in route["settings"]["headers"].items():
+        for key in ("add", "set"):
+            lines = dict(changes[key])
+            # An app may take the fields of a request for credentials.
+            changes[key] = dict.fromkeys(lines, HIDDEN) if kind == "request" else lines
+    return route
 
 
 def _spawnView(spawn: Spawn) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from brxy.edge.admin.state.configview import configView, differences
 from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.files.configuration import NO_FILES
 from brxy.edge.config.files.loading import loadFiles
+from brxy.edge.config.settings import EdgeSettings
+from brxy.edge.routing.fields import Headers, RequestHeaders, ResponseHeaders
+from brxy.edge.routing.settings import RoutedHosts, RouteSettings
 
 __all__ = ["ConfigViewTests"]
 
@@ -44,6 +47,21 @@ class ConfigViewTests(SynchronousTestCase):
         spawn = found["spawns"]["app"]
         self.assertEqual((spawn["kind"], spawn["max"]), ("app", 3))
         self.assertEqual((spawn["capacity"], spawn["command"]), ("auto", ["ls", "-l"]))
+
+    def test_headers(self) -> None:
+        """
+        What a route sets in requests is not shown either.
+        """
+        headers = Headers(
+            RequestHeaders(set=[(b"Authorization", b"hunter2")], remove=[b"Cookie"]),
+            ResponseHeaders(add=[(b"X-Frame-Options", b"DENY")]),
+        )
+        routed = [RoutedHosts("a", ["a"], RouteSettings(headers=headers))]
+        [route] = configView(EdgeSettings(ports=[], routed=routed))["routes"]
+        shown = route["settings"]["headers"]
+        self.assertEqual(shown["request"]["set"], {"Authorization": "***"})
+        self.assertEqual(shown["request"]["remove"], ["Cookie"])
+        self.assertEqual(shown["response"]["add"], {"X-Frame-Options": "DENY"})
 
     def test_options(self) -> None:
         """
