@@ -172,6 +172,7 @@ def plainResponse(
     retry_after: int | None = None,
     head_only: bool = False,
     added: bytes = b"",
+    page: bytes | None = None,
 ) -> bytes:
     """
     An answer of the edge's own, complete with its body.
@@ -181,11 +182,12 @@ def plainResponse(
     @param retry_after: the seconds for Retry-After; L{None} for no such field.
     @param head_only: it answers a HEAD.
     @param added: further field lines.
+    @param page: HTML that takes the place of the text; L{None} for none.
     """
-    body = escape(printable(text), quote=False).encode("utf-8") + b"\n"
+    body = escape(printable(text), quote=False).encode("utf-8") + b"\n" if page is None else page
     parts = [
         b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode("ascii")),
-        b"Content-Type: text/plain; charset=utf-8\r\n",
+        b"Content-Type: text/%b; charset=utf-8\r\n" % (b"plain" if page is None else b"html"),
         b"Content-Length: %d\r\n" % len(body),
         b"Cache-Control: no-store\r\n",
         b"X-Content-Type-Options: nosniff\r\n",

@@ -118,12 +118,18 @@ class Answers:
             self.render = partial(renderSecured, self._added)
 
     def refuse(
-        self, refusal: Refusal, head: RequestHead | None, keep: bool, added: bytes = b""
+        self,
+        refusal: Refusal,
+        head: RequestHead | None,
+        keep: bool,
+        added: bytes = b"",
+        page: bytes | None = None,
     ) -> bytes:
         """
         @param head: the request; L{None} if its head is not complete.
         @param keep: the client's connection is kept.
         @param added: further field lines, each with its CRLF.
+        @param page: see L{plainResponse}.
         @return: a refusal, as it is written.
         """
         return plainResponse(
@@ -133,6 +139,7 @@ class Answers:
             retry_after=refusal.retry_after,
             head_only=head is not None and head.method == b"HEAD",
             added=self._added + DATE() + added,
+            page=page,
         )
 
     def reply(self, reply: Reply, head: RequestHead, keep: bool, added: bytes = b"") -> bytes:

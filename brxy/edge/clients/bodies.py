@@ -41,16 +41,17 @@ class BodyReader(ClientConnection[HTTPCarrier]):
         self._dispatcher = listener.dispatcher
         # The rest of the body of the current request, which has not come yet.
         self._body: Body | None = None
-        self._room = 0
+        self._most = self._room = 0
 
-    def beginBody(self, head: RequestHead, carrier: HTTPCarrier) -> bool:
+    def beginBody(self, head: RequestHead, carrier: HTTPCarrier, most: int) -> bool:
         """
         A request with a body begins.
 
+        @param most: bytes that the body may have; 0 for no limit.
         @return: whether its exchange is to wait for a slot now.
         """
         self._body = framingFor(head.length, head.fields)
-        self._room = self.listener.max_body
+        self._most = self._room = most
         # What has come with the head goes to the app in one write with it.
         while self._body is not None and self._feed(self._body, carrier):
             pass
@@ -90,7 +91,7 @@ class BodyReader(ClientConnection[HTTPCarrier]):
             carrier.badRequest(Refusal(error.status, str(error)))
             return False
         self._inbox = rest + later if later else rest
-        if self.listener.max_body:
+        if self._most:
             self._room -= len(out)
             if self._room < 0:
                 carrier.badRequest(refusals.BODY_TOO_LARGE)

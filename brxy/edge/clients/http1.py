@@ -14,8 +14,8 @@ from brxy.edge.clients.listener import HTTPListener
 from brxy.edge.clients.own.answerer import Answerer
 from brxy.edge.clients.timeouts import Awaited
 from brxy.edge.exchanges import refusals
-from brxy.edge.exchanges.handled import makeHandled
 from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.exchanges.making import makeHandled
 from brxy.edge.exchanges.recorded import RecordedHTTP
 from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.exchanges.table import AT_WORK, HELD, TUNNEL
@@ -150,7 +150,8 @@ class HTTPClient(Answerer):
             route, handling = found
         if (listener.interceptors or handling is not None) and self.isAnswered(head, handling):
             return
-        if 0 < listener.max_body < head.length:
+        most = listener.max_body if handling is None else handling.maxBody(listener.max_body)
+        if 0 < most < head.length:
             self.refuse(refusals.BODY_TOO_LARGE)
             return
         records = self._dispatcher.records
@@ -169,7 +170,7 @@ class HTTPClient(Answerer):
                 self._keep = False
         if head.length == 0:
             carrier.exchange.complete = True
-        elif not self.beginBody(head, carrier):
+        elif not self.beginBody(head, carrier, most):
             return
         self._dispatcher.wait(carrier.exchange)
 
@@ -209,7 +210,7 @@ class HTTPClient(Answerer):
         The exchange is over without a response from an app.
         """
         self._keep = self._body is None and self.mayKeep()
-        self.conclude(self.listener.answers.refuse(refusal, self._head, self._keep, added))
+        self.conclude(self.listener.refuse(refusal, self._head, self._keep, added))
 
     def next(self) -> None:
         """

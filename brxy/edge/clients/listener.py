@@ -15,8 +15,10 @@ from brxy.edge.clients.connection import ClientConnection, ClientFactory
 from brxy.edge.config.limits import Limits
 from brxy.edge.exchanges.ends import Dispatcher
 from brxy.edge.exchanges.http import HTTPCarrier
+from brxy.edge.exchanges.refusals import Refusal
 from brxy.edge.records.receipt import idLine
 from brxy.edge.records.record import Record
+from brxy.edge.routing.errorpages import NO_PAGES, acceptsHTML
 from brxy.edge.routing.handling import Handling
 from brxy.edge.routing.router import RequestRouter
 from brxy.errors import BadRequest
@@ -58,6 +60,7 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         L{None} if the transport's own limits hold.
     @ivar heads: clients that have begun to send the head of a request.
     @ivar request_ids: ids for requests that have none.
+    @ivar pages: the pages for errors.
     @ivar max_body: see L{Limits}.
     @ivar max_requests: see L{Limits}.
     """
@@ -93,6 +96,7 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         self.health = health
         self.interceptors = tuple(interceptors)
         self.buffer = buffer
+        self.pages = NO_PAGES
         self.max_body = limits.max_body
         self.max_requests = limits.max_requests
         self.heads: Deadlines[Any] = Deadlines(
@@ -112,6 +116,28 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         See L{RequestRouter.find}.
         """
         return None if self._router is None else self._router.find(head)
+
+    def refuse(
+        self, refusal: Refusal, head: RequestHead | None, keep: bool, added: bytes
+    ) -> bytes:
+        """
+        See L{Answers.refuse}.
+
+        @return: a refusal, as it is written: with a page if there is one that the client
+            accepts.
+        """
+        page = None
+        if head is not None and acceptsHTML(head.fields):
+            page = self._page(head, refusal.status)
+        return self.answers.refuse(refusal, head, keep, added, page)
+
+    def _page(self, head: RequestHead, status: int) -> bytes | None:
+        try:
+            _, handling = self.find(head) or ("", None)
+        except BadRequest:
+            handling = None
+        own = None if handling is None else handling.settings.error_pages
+        return own and own.get(status) or self.pages.get(status)
 
     def record(self, client: Asking, head: RequestHead | None, status: int, error: str) -> bytes:
         """

@@ -5,6 +5,7 @@ Settings of an edge: where clients connect, and which hosts are served.
 from __future__ import annotations
 
 from brxy.edge.config.kinds import ENDPOINT, FRONTEND, HALF_CLOSED, NETWORK
+from brxy.edge.routing.errorpages import errorPages
 from brxy.program.fields import FLAG, FOLDER, PORT, ROUTE, Kind, Setting
 from brxy.values.converters import wholeSeconds
 
@@ -99,6 +100,20 @@ CLIENTS = (
         Half-closes of TCP and upgraded connections are passed on in either case.
         """,
         see=":doc:`hostile`",
+    ),
+    Setting(
+        name="error-pages",
+        group=_CLIENTS,
+        kind=Kind("FOLDER", errorPages, "a folder with pages such as ``503.html``"),
+        help="The folder with pages for errors of the edge, such as 404.html and 503.html.",
+        field="error_pages",
+        default_note="each error is one line of text",
+        reloadable=True,
+        detail="""
+        A client that names HTML in its ``Accept``, as browsers do, gets the page for the status if
+        the folder has one. Errors of apps are passed on as they are.
+        """,
+        see=":ref:`error-pages`",
     ),
 )
 

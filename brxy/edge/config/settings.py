@@ -12,6 +12,7 @@ from brxy.edge.config.adminport import AdminPort
 from brxy.edge.config.fields import FIELDS
 from brxy.edge.config.kinds import Frontend
 from brxy.edge.config.limits import Limits
+from brxy.edge.routing.errorpages import ErrorPages
 from brxy.edge.routing.settings import RoutedHosts
 from brxy.interfaces import ISpawner
 from brxy.scaler.rolls import OnChange
@@ -166,6 +167,7 @@ class EdgeSettings:
         sockets.
     @ivar health_path: the path at which the edge answers health checks on the ports for HTTP
         clients; L{None} if apps answer all paths.
+    @ivar error_pages: pages for the edge's own errors; L{None} for none.
     @ivar access_log: the file of the access log, or C{-}; L{None} for none.
     @ivar access_log_format: C{json} or C{combined}.
     @ivar access_log_sample: the share of exchanges that it has.
@@ -215,6 +217,7 @@ class EdgeSettings:
     private_admin: bool = False
     admin_token_file: str | None = _default("admin_token_file")
     health_path: str | None = _default("health_path")
+    error_pages: ErrorPages | None = _default("error_pages")
     access_log: str | None = _default("access_log")
     access_log_format: str = _default("access_log_format")
     access_log_sample: float = _default("access_log_sample")

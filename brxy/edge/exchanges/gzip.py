@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from brxy.edge.exchanges.ends import Dispatcher, HTTPClientEnd
-from brxy.edge.exchanges.recorded import RecordedHTTP
+from brxy.edge.exchanges.handled import RecordedHandledHTTP
 from brxy.edge.exchanges.table import OVER, Input
 from brxy.errors import BadResponse
 from brxy.http.body import framingFor
@@ -20,7 +20,7 @@ __all__ = ["MOST", "GzipHTTP"]
 MOST = 256
 
 
-class GzipHTTP(RecordedHTTP):
+class GzipHTTP(RecordedHandledHTTP):
     """
     A carrier that compresses the response if the client, the app and its type allow that.
 
@@ -46,14 +46,15 @@ class GzipHTTP(RecordedHTTP):
 
     def _readBody(self, response: ResponseHead, data: bytes) -> None:
         head, is_coded = offered(self._asked, response, GzipHTTP.count < MOST)
-        self._shown = head
+        self._shown = self._handling.response(head)
         if not is_coded:
             super()._readBody(response, data)
             return
         length = response.length
         if 0 <= length <= len(data) and self.exchange.complete:
             self._keepApp(data[length:])
-            self._shown, packed = zipped(head, data[:length])
+            head, packed = zipped(head, data[:length])
+            self._shown = self._handling.response(head)
             self._begin(Input.ANSWERED, packed)
             return
         body = framingFor(length, response.fields, decode=True, error=BadResponse)

@@ -6,15 +6,12 @@ They are used in place of the others, so that these pay nothing for it.
 
 from __future__ import annotations
 
-from brxy.edge.exchanges.ends import Dispatcher, HTTPClientEnd
 from brxy.edge.exchanges.http import HTTPCarrier
 from brxy.edge.exchanges.recorded import RecordedHTTP
 from brxy.edge.exchanges.table import Input
-from brxy.edge.exchanges.traced import traced
 from brxy.edge.routing.handling import Handling
-from brxy.http.messages import RequestHead
 
-__all__ = ["HandledHTTP", "makeHandled"]
+__all__ = ["HandledHTTP", "RecordedHandledHTTP"]
 
 
 class HandledHTTP(HTTPCarrier):
@@ -43,29 +40,7 @@ class HandledHTTP(HTTPCarrier):
         super()._fail()
 
 
-class _Recorded(HandledHTTP, RecordedHTTP):
+class RecordedHandledHTTP(HandledHTTP, RecordedHTTP):
     """
     A L{HandledHTTP} that records its exchange.
     """
-
-
-def makeHandled(
-    handling: Handling,
-    recorded: bool,
-    client: HTTPClientEnd,
-    dispatcher: Dispatcher,
-    route: str,
-    head: RequestHead,
-    request_id: bytes,
-) -> HandledHTTP:
-    """
-    Make the carrier of a request.
-
-    @param recorded: its exchange is recorded.
-    """
-    make = _Recorded if recorded else HandledHTTP
-    if dispatcher.records.tracer:
-        make = traced(make)
-    carrier = make(client, dispatcher, route, head, request_id)
-    carrier.handle(handling)
-    return carrier

@@ -42,6 +42,7 @@ AT_ONCE = frozenset(
         "frontends",
         "sni_ports",
         "watched",
+        "error_pages",
         "limits.max_held",
         "limits.max_held_total",
         "limits.max_routes",

@@ -19,6 +19,7 @@ from brxy.edge.config.settings import EdgeSettings
 from brxy.edge.dispatch import Dispatch
 from brxy.edge.ports import ClientPort
 from brxy.edge.routes import RouteTable
+from brxy.edge.routing.errorpages import NO_PAGES, ErrorPages
 from brxy.edge.routing.router import RequestRouter
 from brxy.tls.alpn import ALPN
 from brxy.transport.buffering import WriteBuffer
@@ -51,9 +52,8 @@ class PortSet:
             health = HealthCheck(settings.health_path, lambda: dispatch.leaving)
         own = [] if health is None else [health]
         serves = settings.half_closed == "serve"
-        buffer = None
-        if limits.response_buffer:
-            buffer = WriteBuffer(limits.response_buffer, limits.response_buffer_total)
+        sizes = limits.response_buffer, limits.response_buffer_total
+        buffer = WriteBuffer(*sizes) if limits.response_buffer else None
         self._http = HTTPFactory(
             *by_host,
             buffer=buffer,
@@ -71,6 +71,7 @@ class PortSet:
             interceptors=[*own, *(redirect if settings.forwarded_trust else [])],
             health=health,
         )
+        self.show(settings.error_pages)
         self.route(RequestRouter(routes, settings.routed))
         self._sni = SNIFactory(*common, routes.route)
         self._tcp = partial(TCPFactory, *common)
@@ -89,6 +90,21 @@ class PortSet:
         """
         for each in self.listeners:
             each.adopt(router)
+
+    def show(self, pages: ErrorPages | None) -> None:
+        """
+        Answer with these pages for errors from now on.
+        """
+        for each in self.listeners:
+            each.pages = pages or NO_PAGES
+
+    def reloadPages(self) -> None:
+        """
+        Read the pages for errors again.
+
+        @raise UsageError: they can't be used, and stay as they are.
+        """
+        self._http.pages.reload()
 
     def ports(self, settings: EdgeSettings) -> list[ClientPort]:
         """

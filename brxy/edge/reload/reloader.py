@@ -208,7 +208,7 @@ class Reloader:
     async def _reload(self) -> Outcome:
         self._events.emit(Reloading())
         self.problems = ()
-        for read in self._files:
+        for read in (*self._files, self._running.clients.made.reloadPages):
             try:
                 read()
             except UsageError as error:
@@ -281,6 +281,7 @@ class Reloader:
             lambda files: clientsAllowed(files, settings.max_total, plan.slots),
         )
         running.clients.made.route(plan.router)
+        running.clients.made.show(settings.error_pages)
         for each in running.clients.made.listeners:
             each.max_body, each.max_requests = limits.max_body, limits.max_requests
         return book, table

@@ -65,6 +65,14 @@ class Handling:
         """
         return head if self._response is None else self._response.response(head)
 
+    def maxBody(self, usual: int) -> int:
+        """
+        @param usual: what holds for other routes.
+        @return: bytes of the body of a request, at most; 0 for no limit.
+        """
+        own = self.settings.max_body
+        return usual if own is None else own
+
     def redirect(self, head: RequestHead, scheme: bytes) -> bytes:
         """
         Where a client is redirected.

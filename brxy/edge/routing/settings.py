@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
+from brxy.edge.routing.errorpages import ErrorPages, errorPages
 from brxy.edge.routing.fields import Headers
 from brxy.edge.routing.keys import key
 from brxy.edge.routing.paths import pathPrefix
 from brxy.edge.routing.redirection import Redirection, redirectCode, redirection
-from brxy.values.converters import seconds
+from brxy.values.converters import seconds, size
 
 __all__ = ["NO_SETTINGS", "RouteSettings", "RoutedHosts"]
 
@@ -32,6 +33,9 @@ class RouteSettings:
     @ivar redirect_code: the status of that answer.
     @ivar hold_timeout: how long its clients are held, in seconds; L{None} for as long as those of
         other routes.
+    @ivar max_body: bytes of the body of a request; 0 for no limit; L{None} for that of the edge.
+    @ivar error_pages: pages for the edge's own errors, before those of the edge.
+    @ivar gzip: responses are compressed for clients that accept that.
     """
 
     paths: Sequence[bytes] = key(
@@ -63,6 +67,26 @@ class RouteSettings:
     )
     redirect_code: int = key(
         307, redirectCode, "The status of a redirect.", "301, 302, 303, 307 or 308"
+    )
+    max_body: int | None = key(
+        None,
+        size,
+        "How long the body of a request may be, in place of the max-body of the edge.",
+        "a number of bytes such as 1000, 64K or 10M; 0 for no limit",
+    )
+    error_pages: ErrorPages | None = key(
+        None,
+        errorPages,
+        "The folder with pages for errors of the edge, such as 503.html.",
+        "a folder",
+        is_file=True,
+    )
+    gzip: bool = key(
+        False,
+        bool,
+        "Responses with text are compressed for clients that accept gzip.",
+        form="flag",
+        in_defaults=True,
     )
 
     @property

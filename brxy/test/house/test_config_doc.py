@@ -11,9 +11,11 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.config.files.keys import DEFAULTS, EDGE, ROUTE
+from brxy.edge.config.files.keys import DEFAULTS, EDGE, REQUESTS, ROUTE
 from brxy.edge.config.files.kinds import Kinds
 from brxy.edge.config.files.loading import checkFile
+from brxy.edge.exchanges.gzip import MOST
+from brxy.http.coding import LEAST, TYPES
 from brxy.spawners.registry import BUILT_IN, findSpawner
 from brxy.test.support.pages import ROOT, readPage
 
@@ -97,6 +99,12 @@ class ConfigDocTests(SynchronousTestCase):
         for name in ("include", "token-file", "admin-token-file"):
             self.assertIn(name, EDGE)
             self.assertIn(f"``{name}``", page)
+        for name in REQUESTS:
+            self.assertIn(f"``{name}``", page)
+        for media_type in TYPES:
+            self.assertIn(f"``{media_type.decode()}``", page)
+        self.assertIn(f"fewer than {LEAST:,} bytes", page)
+        self.assertIn(f"{MOST} others", page)
         for name in ("capacity", "max-capacity", "max", "idle-timeout", "send-proxy"):
             self.assertIn(name, DEFAULTS)
         for each in BUILT_IN:

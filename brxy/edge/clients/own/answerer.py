@@ -93,7 +93,7 @@ class Answerer(BodyReader):
         head = self._head
         self._keep = head is not None and head.length == 0 and self.mayKeep()
         added = self.listener.record(self, head, refusal.status, refusal.text)
-        self.conclude(self.listener.answers.refuse(refusal, head, self._keep, added))
+        self.conclude(self.listener.refuse(refusal, head, self._keep, added))
 
     def mayKeep(self) -> bool:
         """

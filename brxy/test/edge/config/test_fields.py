@@ -101,6 +101,7 @@ class EdgeSettingTests(SettingTests):
         self.assertEqual(
             [each.name for each in FIELDS if each.reloadable],
             [
+                "error-pages",
                 "tls-certs",
                 "token-file",
                 "node-tls-cert",

@@ -123,6 +123,7 @@ ELSEWHERE = {
     ("config.rst", "did you mean port?"): _CONFIG,
     ("config.rst", "watch = true"): _WATCH,
     ("config.rst", "apps/blog.toml:2:"): _WATCH,
+    ("config.rst", 'error-pages = "/srv'): "brxy.test.programs.test_requests runs it",
     ("config.rst", "#:schema"): "is a line for editors",
     ("containers.rst", "FROM python"): "needs an image of a registry",
     ("containers.rst", "docker build"): "needs an image of a registry",
