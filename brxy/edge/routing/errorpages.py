@@ -37,6 +37,12 @@ class ErrorPages:
             return NotImplemented
         return (self._folder, self._pages) == (other._folder, other._pages)
 
+    def __str__(self) -> str:
+        """
+        The folder, as the configuration is shown.
+        """
+        return self._folder
+
     __hash__ = None  # type: ignore[assignment]
 
     def get(self, status: int) -> bytes | None:

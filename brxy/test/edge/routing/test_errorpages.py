@@ -43,6 +43,7 @@ class ErrorPagesTests(SynchronousTestCase):
         for status in (200, 503, 504):
             self.assertIsNone(pages.get(status))
         self.assertIsNone(NO_PAGES.get(404))
+        self.assertEqual(str(pages), str(self.folder))
 
     def test_refused(self) -> None:
         """
