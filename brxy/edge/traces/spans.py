@@ -4,10 +4,10 @@ The spans of one exchange, as JSON of OTLP 1.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from random import getrandbits
-from typing import Any
 
 from attrs import frozen
 
@@ -35,6 +35,8 @@ _METHODS = frozenset(
 _MOST_STARTS = 10_000
 
 _SERVER_ERROR = 500
+
+_quoted: Callable[[str], str] = encode_basestring_ascii
 
 
 @frozen
@@ -79,29 +81,33 @@ def newSpanId() -> str:
 
 
 def _span(
-    at: Span, name: str, kind: int, begin: float, end: float, parent_id: str = ""
-) -> dict[str, Any]:
+    at: Span,
+    name: str,
+    kind: int,
+    times: tuple[float, float],
+    attributes: Mapping[str, str | int],
+    *,
+    parent_id: str = "",
+    flags: int = _LOCAL_PARENT,
+    more: str = "",
+) -> str:
     """
-    @param begin: seconds since 1970.
-    @param end: likewise.
+    @param times: of its begin and its end, in seconds since 1970.
+    @param more: members of the JSON object, with a comma before each.
     """
-    found: dict[str, Any] = {
-        "traceId": at.trace_id,
-        "spanId": at.span_id,
-        "flags": _LOCAL_PARENT,
-        "name": name,
-        "kind": kind,
-        # As text, as all numbers of 64 bits in the JSON of protobuf.
-        "startTimeUnixNano": str(int(begin * 1e9)),
-        "endTimeUnixNano": str(int(max(begin, end) * 1e9)),
-    }
-    if parent_id:
-        found["parentSpanId"] = parent_id
-    return found
+    begin, end = times
+    above = f'"parentSpanId":"{parent_id}",' if parent_id else ""
+    # Numbers of 64 bits are text in the JSON of protobuf.
+    return (
+        f'{{"traceId":"{at.trace_id}","spanId":"{at.span_id}",{above}"flags":{flags},'
+        f'"name":"{name}","kind":{kind},"startTimeUnixNano":"{int(begin * 1e9)}",'
+        f'"endTimeUnixNano":"{int(max(begin, end) * 1e9)}",'
+        f'"attributes":[{_attributes(attributes)}]{more}}}'
+    )
 
 
-# One for all: dumps() would make another for each span.
-_rendered = json.JSONEncoder(separators=(",", ":")).encode
+def _failed(message: str) -> str:
+    return f',"status":{{"code":{_ERROR},"message":{_quoted(message[:_LONGEST])}}}'
 
 
 class _Making:
@@ -117,8 +123,16 @@ class _Making:
         self._epoch = epoch
         self._starts = starts
         self._trace_id = record.trace_id
+        self._instance = _instance(record)
         parent = record.parent
-        self._state = parent.state.decode("ascii") if parent is not None else ""
+        state = "" if parent is None else parent.state.decode("ascii")
+        self._state = f',"traceState":{_quoted(state)}' if state else ""
+        self._error: dict[str, str | int] = {}
+        self._status = ""
+        if isFailure(record):
+            kind = str(record.status) if record.status >= _SERVER_ERROR else "broken_off"
+            self._error = {"error.type": kind}
+            self._status = _failed(record.error)
 
     def spans(self) -> list[str]:
         record = self._record
@@ -127,23 +141,16 @@ class _Making:
             found += self._hold(record.held_at)
         if record.matched is not None:
             found.append(self._app(record.matched))
-        return [_rendered(each) for each in found]
-
-    def _span(
-        self, name: str, kind: int, span_id: str, parent_id: str, begin: float, end: float
-    ) -> dict[str, Any]:
-        at, epoch = Span(self._trace_id, span_id), self._epoch
-        found = _span(at, name, kind, epoch + begin, epoch + end, parent_id)
-        if self._state:
-            found["traceState"] = self._state
         return found
 
-    def _edge(self) -> dict[str, Any]:
+    def _at(self, span_id: str) -> Span:
+        return Span(self._trace_id, span_id)
+
+    def _times(self, begin: float, end: float) -> tuple[float, float]:
+        return self._epoch + begin, self._epoch + end
+
+    def _edge(self) -> str:
         record, parent = self._record, self._record.parent
-        above = "" if parent is None else parent.span_id.decode("ascii")
-        span = self._span("brxy", _SERVER, record.span_id, above, record.arrived, record.ended)
-        if parent is not None:
-            span["flags"] = _REMOTE_PARENT
         attributes: dict[str, str | int] = {
             "brxy.route": record.route,
             "brxy.start": record.start,
@@ -151,57 +158,80 @@ class _Making:
             "brxy.bytes_in": record.bytes_in,
             "brxy.bytes_out": record.bytes_out,
             **_request(record),
-            **_instance(record),
+            **self._instance,
+            **self._error,
         }
         if record.error:
             attributes["brxy.error"] = record.error
-        return self._completed(span, attributes, isFailure(record))
+        return _span(
+            self._at(record.span_id),
+            "brxy",
+            _SERVER,
+            self._times(record.arrived, record.ended),
+            attributes,
+            parent_id="" if parent is None else parent.span_id.decode("ascii"),
+            flags=_LOCAL_PARENT if parent is None else _REMOTE_PARENT,
+            more=self._state + self._status,
+        )
 
-    def _hold(self, held_at: float) -> list[dict[str, Any]]:
+    def _hold(self, held_at: float) -> list[str]:
         record, span_id = self._record, newSpanId()
+        unmatched = record.matched is None
         until = record.ended if record.matched is None else record.matched
-        hold = self._span("brxy.hold", _INTERNAL, span_id, record.span_id, held_at, until)
-        failed = record.matched is None and isFailure(record)
-        self._completed(hold, {"brxy.start": record.start}, failed)
-        instance = record.instance
+        begun, link = self._start(held_at, span_id)
+        hold = _span(
+            self._at(span_id),
+            "brxy.hold",
+            _INTERNAL,
+            self._times(held_at, until),
+            {"brxy.start": record.start, **(self._error if unmatched else {})},
+            parent_id=record.span_id,
+            more=self._state + link + (self._status if unmatched else ""),
+        )
+        return [hold, *begun]
+
+    def _start(self, held_at: float, parent_id: str) -> tuple[list[str], str]:
+        """
+        @return: the span of the start that the exchange waited for, unless there is one; then
+            the second is a link to it.
+        """
+        record, instance = self._record, self._record.instance
         ready_at = None if instance is None else instance.ready_since
         if not record.cold or instance is None or ready_at is None or ready_at < held_at:
             # It did not wait for the start of this instance.
-            return [hold]
+            return [], ""
         start = self._starts.find(instance.ticket)
         if start is not None:
-            hold["links"] = [{"traceId": start.trace_id, "spanId": start.span_id}]
-            return [hold]
-        start = Span(self._trace_id, newSpanId())
-        self._starts.add(instance.ticket, start)
-        times = (instance.ordered_at, ready_at)
-        span = self._span("brxy.start", _INTERNAL, start.span_id, span_id, *times)
-        return [hold, self._completed(span, {"brxy.route": record.route, **_instance(record)})]
+            link = f'"traceId":"{start.trace_id}","spanId":"{start.span_id}"'
+            return [], f',"links":[{{{link}}}]'
+        self._starts.add(instance.ticket, start := self._at(newSpanId()))
+        span = _span(
+            start,
+            "brxy.start",
+            _INTERNAL,
+            self._times(instance.ordered_at, ready_at),
+            {"brxy.route": record.route, **self._instance},
+            parent_id=parent_id,
+            more=self._state,
+        )
+        return [span], ""
 
-    def _app(self, matched: float) -> dict[str, Any]:
+    def _app(self, matched: float) -> str:
         record = self._record
-        span_id = record.app_span_id
-        span = self._span("brxy.app", _CLIENT, span_id, record.span_id, matched, record.ended)
-        attributes = {**_instance(record)}
+        attributes = {**self._instance, **self._error}
         if record.head is not None:
             attributes["http.request.method"] = _method(record.method)
             if record.first_byte is not None:
                 attributes["http.response.status_code"] = record.status
-        return self._completed(span, attributes, isFailure(record))
-
-    def _completed(
-        self, span: dict[str, Any], attributes: Mapping[str, str | int], failed: bool = False
-    ) -> dict[str, Any]:
-        """
-        Add the attributes, and whether the exchange has failed.
-        """
-        record = self._record
-        if failed:
-            kind = str(record.status) if record.status >= _SERVER_ERROR else "broken_off"
-            attributes = {**attributes, "error.type": kind}
-            span["status"] = {"code": _ERROR, "message": record.error}
-        span["attributes"] = _attributes(attributes)
-        return span
+        return _span(
+            self._at(record.app_span_id),
+            "brxy.app",
+            _CLIENT,
+            self._times(matched, record.ended),
+            attributes,
+            parent_id=record.span_id,
+            more=self._state + self._status,
+        )
 
 
 def _request(record: Record) -> dict[str, str | int]:
@@ -262,14 +292,16 @@ def _hostAndPort(authority: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _attributes(values: Mapping[str, str | int]) -> list[dict[str, Any]]:
-    return [{"key": key, "value": _value(value)} for key, value in values.items()]
+def _attributes(values: Mapping[str, str | int]) -> str:
+    return ",".join([_attribute(key, value) for key, value in values.items()])
 
 
-def _value(value: str | int) -> dict[str, str]:
+# Most of them come again.
+@lru_cache(1024)
+def _attribute(key: str, value: str | int) -> str:
     if isinstance(value, int):
-        return {"intValue": str(value)}
-    return {"stringValue": value[:_LONGEST]}
+        return f'{{"key":"{key}","value":{{"intValue":"{value}"}}}}'
+    return f'{{"key":"{key}","value":{{"stringValue":{_quoted(value[:_LONGEST])}}}}}'
 
 
 def spansOf(record: Record, epoch: float, starts: Starts) -> list[str]:
@@ -291,13 +323,9 @@ def failedStart(route: str, ticket: str, begin: float, end: float, reason: str) 
     @param end: when it was given up, likewise.
     @param reason: why.
     """
-    span = _span(
-        Span(f"{getrandbits(128):032x}", newSpanId()), "brxy.start", _INTERNAL, begin, end
-    )
+    at = Span(f"{getrandbits(128):032x}", newSpanId())
     values = {"brxy.route": route, "brxy.instance": ticket, "error.type": "start_failed"}
-    span["attributes"] = _attributes(values)
-    span["status"] = {"code": _ERROR, "message": reason[:_LONGEST]}
-    return _rendered(span)
+    return _span(at, "brxy.start", _INTERNAL, (begin, end), values, more=_failed(reason))
 
 
 def envelope(resource: Mapping[str, str], version: str) -> tuple[str, str]:
@@ -307,10 +335,12 @@ def envelope(resource: Mapping[str, str], version: str) -> tuple[str, str]:
     @param resource: the attributes of this edge.
     @param version: of brxy.
     """
-    attributes = _attributes({**resource, "service.version": version})
-    scope = {"name": "brxy", "version": version}
-    before = (
-        f'{{"resourceSpans":[{{"resource":{json.dumps({"attributes": attributes})},'
-        f'"scopeSpans":[{{"scope":{json.dumps(scope)},"spans":['
+    named = ",".join(
+        f'{{"key":{_quoted(key)},"value":{{"stringValue":{_quoted(value)}}}}}'
+        for key, value in {**resource, "service.version": version}.items()
     )
-    return before, "]}]}]}"
+    return (
+        f'{{"resourceSpans":[{{"resource":{{"attributes":[{named}]}},"scopeSpans":[{{'
+        f'"scope":{{"name":"brxy","version":"{version}"}},"spans":[',
+        "]}]}]}",
+    )
