@@ -187,6 +187,37 @@ class GzipTests(EdgeTests):
             self.assertEqual(reply.values(b"content-length"), [])
         self.assertEqual(len(app.peers), 1)
 
+    async def test_upgraded(self) -> None:
+        """
+        The bytes of a WebSocket pass unchanged.
+        """
+
+        async def respond(request: Message, peer: Peer) -> None:
+            lines = b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"
+            peer.write(lines + b"hello" * 1000)
+
+        self.serve(webApp(respond))
+        peer = await self.connect()
+        fields = b"Upgrade: websocket\r\nConnection: upgrade\r\nAccept-Encoding: gzip\r\n"
+        peer.write(get(fields))
+        reply = await peer.head()
+        self.assertEqual((reply.status, reply.values(b"content-encoding")), (101, []))
+        self.assertEqual(await peer.take(5000), b"hello" * 1000)
+
+    async def test_places(self) -> None:
+        """
+        Once a response needs no place any more, the next one can have it.
+        """
+        body = b"hello, " * 20_000
+        self.serve(webApp(answer(body, fields=(_HTML,))))
+        self.patch(GzipHTTP, "count", MOST - 1)
+        peer = await self.connect()
+        for _ in range(3):
+            peer.write(get())
+            self.assertEqual(gzip.decompress((await peer.answer()).body), body)
+        self.assertEqual(GzipHTTP.count, MOST - 1)
+        GzipHTTP.count = 0
+
     async def breakOff(self, bad: bytes) -> None:
         """
         Let an app begin a response, send what can't follow, and close.
