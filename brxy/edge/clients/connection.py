@@ -325,6 +325,15 @@ class ClientFactory(Factory, Generic[_C]):
             waiting.callback(None)
         return waiting
 
+    def handOn(self, take: Callable[[ClientConnection[Any]], object]) -> None:
+        """
+        Another edge serves new exchanges from now on, and finds their routes.
+
+        @param take: see L{ClientConnection.handOn}.
+        """
+        for client in list(self.clients):
+            client.handOn(take)
+
     def leave(self) -> None:
         """
         The edge is stopping: close the connections that have no exchange on them.

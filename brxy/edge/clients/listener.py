@@ -28,7 +28,7 @@ from brxy.transport.buffering import WriteBuffer
 from brxy.transport.connection import Shared
 from brxy.values.networks import NOBODY, Networks
 
-__all__ = ["HTTPListener"]
+__all__ = ["HTTPListener", "anyRoute"]
 
 
 class Asking(Protocol):
@@ -41,6 +41,13 @@ class Asking(Protocol):
 
     client: str
     scheme: bytes
+
+
+def anyRoute(host: str) -> str:
+    """
+    A route for every host, when another edge finds the right one.
+    """
+    return host or "none"
 
 
 class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
@@ -165,6 +172,14 @@ class HTTPListener(ClientFactory[ClientConnection[HTTPCarrier]]):
         except BadRequest:
             return None
         return found[0] if found else self.route(head.host)
+
+    def handOn(self, take: Callable[[ClientConnection[Any]], object]) -> None:
+        """
+        See L{ClientFactory}.
+        """
+        self.route = anyRoute
+        self.interceptors = ()
+        super().handOn(take)
 
     def abort(self) -> None:
         """

@@ -12,7 +12,8 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 from brxy.broker.quota import Addresses
-from brxy.edge.clients.connection import ClientFactory
+from brxy.edge.clients.connection import ClientConnection, ClientFactory
+from brxy.edge.clients.listener import anyRoute
 from brxy.edge.clients.tcp import TCPClient
 from brxy.edge.config.limits import Limits
 from brxy.edge.exchanges.ends import Dispatcher
@@ -203,6 +204,13 @@ class SNIFactory(ClientFactory[TCPClient]):
         See L{twisted.internet.protocol.Factory}.
         """
         return SNIClient(self, addr)
+
+    def handOn(self, take: Callable[[ClientConnection[Any]], object]) -> None:
+        """
+        See L{ClientFactory}.
+        """
+        self.route = anyRoute
+        super().handOn(take)
 
     def abort(self) -> None:
         """

@@ -46,8 +46,7 @@ class Passing:
         """
         self._dispatch.handOver(self._take)
         for factory in factories:
-            for client in list(factory.clients):
-                client.handOn(self._takeIdle)
+            factory.handOn(self._takeIdle)
 
     def abort(self) -> None:
         """

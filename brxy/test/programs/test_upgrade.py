@@ -9,8 +9,9 @@ import os
 import re
 import signal
 import socket
+import ssl
 from collections.abc import Callable
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from threading import Event, Thread
 from uuid import uuid4
@@ -18,6 +19,7 @@ from uuid import uuid4
 from twisted.internet.threads import deferToThread
 
 import brxy
+from brxy.pki import Authority
 from brxy.test.support.processes.programs import DEMO, PYTHON, Program, ProgramTests
 
 __all__ = ["LoadTests", "UpgradeTests"]
@@ -139,8 +141,13 @@ class _Load:
     @ivar served: how many answers there were.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls_port: int, context: ssl.SSLContext) -> None:
+        """
+        @param context: for the port of TLS.
+        """
         self._port = port
+        self._tls_port = tls_port
+        self._context = context
         self._end = Event()
         self._threads: list[Thread] = []
         self.problems: list[str] = []
@@ -171,11 +178,15 @@ class _Load:
         for thread in self._threads:
             thread.join()
 
-    def requests(self, host: str, path: str = "/") -> Callable[[], None]:
+    def requests(self, host: str, path: str = "/", tls: bool = False) -> Callable[[], None]:
         """
         One GET and one POST after the other, on a connection that is kept if it may be.
         """
         connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
+        if tls:
+            connection = HTTPSConnection(
+                "127.0.0.1", self._tls_port, timeout=60, context=self._context
+            )
 
         def request() -> None:
             body = uuid4().hex
@@ -229,11 +240,18 @@ class LoadTests(_UpgradeTests):
         upgrades: behind C{app:}, behind a node that the edge has started, and behind one that it
         has not. No request is lost, and no POST comes twice.
         """
-        token = self.folder / "token"
+        token, certificates = self.folder / "token", self.folder / "certificates"
+        authority = Authority.make()
+        issued = authority.issue("default", "127.0.0.1")
+        certificates.mkdir(mode=0o700)
+        (certificates / "default.pem").write_bytes(issued.certificate + issued.key)
+        (certificates / "default.pem").chmod(0o600)
+        context = ssl.create_default_context(cadata=authority.issued.certificate.decode())
         app = f"{PYTHON} {_APP} {self.folder}/noted"
         node = f"{PYTHON} -m brxy.node -- {app}"
         edge, port = await self.edgeWith(
             *("--token-file", "token", "--hold-timeout", "60"),
+            *("--tls-port", "tcp:0:interface=127.0.0.1", "--tls-certs", "certificates"),
             *("--spawn", f"app: route=app.test capacity=8 max=2 -- {app}"),
             *("--spawn", f"app: route=one.test capacity=1 max=1 -- {app}"),
             *("--spawn", f"process: route=node.test capacity=8 max=2 -- {node}"),
@@ -255,10 +273,13 @@ class LoadTests(_UpgradeTests):
             ),
         )
         await self.said(edge, r"own.test/\w+: ready")
-        load = _Load(port)
+        secured = re.search(r"listening on https://127.0.0.1:(\d+)\n", edge.out)
+        assert secured is not None
+        load = _Load(port, int(secured[1]), context)
         self.addCleanup(load.stop)
         for host in ("app.test", "node.test", "own.test"):
             load.add(load.requests(host))
+            load.add(load.requests(host, tls=True))
             load.add(await deferToThread(load.echoes, host))
         for _ in range(3):
             load.add(load.requests("one.test", "/sleep/0.1"))
