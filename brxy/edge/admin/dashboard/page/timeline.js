@@ -106,12 +106,22 @@ export class Timeline {
     points.forEach((each, index) => {
       const value = this.heldOf(each);
       if (!value) return;
-      // A point stands for the second that ends with it.
-      const before = points[index - 1];
-      const from = before && each.time - before.time < 2 ? before.time : each.time - 1;
-      const [left, right] = [this.scale.x(from), this.scale.x(each.time)];
+      const [left, right] = this.heldWithin(each, points[index - 1]).map((at) => this.scale.x(at));
       draw.fillRect(left, y(value), Math.max(right - left + 0.5, 1.5), base - y(value));
     });
+  }
+
+  // A point stands for the second that ends with it. If none was held before, the hold began
+  // when it had an instance ordered; if none is afterwards, it ended when one was ready.
+  heldWithin(point, before) {
+    let from = before && point.time - before.time < 2 ? before.time : point.time - 1;
+    let to = point.time;
+    const within = (times) => times.filter((each) => each !== null && each >= from && each <= to);
+    const ordered = within(this.lives.map((each) => each.ordered));
+    const ready = within(this.lives.map((each) => each.ready));
+    if (!before?.held && ordered.length) from = Math.min(...ordered);
+    if (!point.held && ready.length) to = Math.max(...ready, from);
+    return [from, to];
   }
 
   // Lines from where an instance became ready up to the clients that it frees.
