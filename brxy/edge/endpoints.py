@@ -61,7 +61,10 @@ def listen(
     """
     ports: list[IListeningPort] = []
     failures: list[Failure] = []
-    server = serverFromString(reactor, _everywhere(endpoint))
+    try:
+        server = serverFromString(reactor, _everywhere(endpoint))
+    except LookupError:
+        raise UsageError(f"can't listen on {endpoint}: no such socket was inherited") from None
     inherited = isinstance(server, AdoptedStreamServerEndpoint)
     if inherited:
         checkInherited(endpoint, server, isinstance(reactor, EpollReactor))

@@ -9,9 +9,14 @@ to load, is imported only when it is needed.
 
 from __future__ import annotations
 
+import os
 import re
 
-__all__ = ["clientEndpoint", "serverEndpoint"]
+__all__ = ["HANDED_ON", "clientEndpoint", "serverEndpoint"]
+
+#: In the environment of an edge that takes the place of another one: its descriptor of the channel
+#: to that edge.
+HANDED_ON = "BRXY_UPGRADE_FD"
 
 # An IPv6 address in brackets, or a name or an IPv4 address, and a port.
 _HOST_PORT = re.compile(r"(?:\[([0-9a-fA-F:.]+(?:%\w+)?)\]|([\w.-]+|\*|)):(\d+)", re.ASCII)
@@ -72,6 +77,9 @@ def serverEndpoint(text: str, for_tls: str = _FOR_TLS) -> str:
     except _BAD as error:
         # The index or name of a socket that systemd did not pass.
         if isinstance(error, LookupError) and text.startswith("systemd:"):
+            if HANDED_ON in os.environ:
+                # The edge that had it hands it on.
+                return text
             raise ValueError("it is not a server endpoint: no such socket was inherited") from None
         why = _reason(error)
         instead = "" if text.startswith("systemd:") else f"; {_SERVERS}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import field, frozen
@@ -15,8 +15,8 @@ from attrs import field, frozen
 from brxy import __version__
 from brxy.edge.endpoints import Sockets
 from brxy.edge.upgrade.channel import Channel, Closed
-from brxy.edge.upgrade.origin import VARIABLE
 from brxy.errors import UsageError
+from brxy.reactor.endpoints import HANDED_ON
 
 __all__ = ["PROTOCOL", "Former", "Inheritance"]
 
@@ -56,12 +56,12 @@ class Former:
         self._channel = channel
 
     @classmethod
-    def find(cls, reactor: Any, environ: MutableMapping[str, str]) -> Former | None:
+    def find(cls, reactor: Any, environ: Mapping[str, str]) -> Former | None:
         """
-        @param environ: the environment, from which the descriptor of the channel is removed.
+        @param environ: the environment.
         @return: L{None} if no edge has started this process.
         """
-        descriptor = environ.pop(VARIABLE, None)
+        descriptor = environ.get(HANDED_ON)
         if descriptor is None:
             return None
         sock = socket.socket(fileno=int(descriptor))

@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
-__all__ = ["UNKNOWN", "VARIABLE", "Origin", "findOrigin"]
+from brxy.reactor.endpoints import HANDED_ON
 
-#: In the environment of the next edge: its descriptor of the channel.
-VARIABLE = "BRXY_UPGRADE_FD"
+__all__ = ["UNKNOWN", "Origin", "findOrigin"]
 
 
 @frozen
@@ -41,7 +40,7 @@ class Origin:
         return subprocess.Popen(
             self.arguments,
             cwd=self.folder,
-            env={**self.environment, VARIABLE: str(channel.fileno())},
+            env={**self.environment, HANDED_ON: str(channel.fileno())},
             pass_fds=(channel.fileno(),),
         )
 

@@ -130,7 +130,8 @@ def upgraded() -> list[object]:
         subprocess.run(["/opt/brxy/bin/brxy", "upgrade", "--socket", "/var/lib/brxy-edge"])
         kinds = Counter("ok" if answer.isdigit() else answer for answer in answers)
     # Until systemd has noticed.
-    while Path(f"/proc/{before}").exists():
+    until = time.monotonic() + 20
+    while Path(f"/proc/{before}").exists() and time.monotonic() < until:
         time.sleep(0.05)
     return [mainPID() != before, systemctl("is-active", "brxy-edge"), kinds]
 

@@ -4,12 +4,13 @@ Tests of L{brxy.reactor.endpoints}.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.reactor.endpoints import clientEndpoint, serverEndpoint
+from brxy.reactor.endpoints import HANDED_ON, clientEndpoint, serverEndpoint
 
 
 class EndpointTests(SynchronousTestCase):
@@ -99,6 +100,14 @@ class EndpointTests(SynchronousTestCase):
         """
         error = self.assertRaises(ValueError, serverEndpoint, "systemd:domain=INET:index=7")
         self.assertEqual(str(error), "it is not a server endpoint: no such socket was inherited")
+
+    def test_handedOn(self) -> None:
+        """
+        An edge that takes the place of another one gets the socket later.
+        """
+        self.patch(os, "environ", {HANDED_ON: "3"})
+        text = "systemd:domain=INET:name=http"
+        self.assertEqual(serverEndpoint(text), text)
 
     def test_lazy(self) -> None:
         """
