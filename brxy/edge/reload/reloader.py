@@ -152,9 +152,10 @@ class Reloader:
     @property
     def named(self) -> Collection[str]:
         """
-        The routes that the settings name.
+        The routes that the settings name.  The default route has its name in any case.
         """
-        return self._running.scaler.book.named
+        named, default = self._running.scaler.book.named, self.settings.default_route
+        return named if self._running.clients.routes.serves(default) else named - {default}
 
     def follow(self, follower: Callable[[EdgeSettings], object]) -> None:
         """

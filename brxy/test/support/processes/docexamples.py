@@ -94,6 +94,7 @@ _LOGGED = re.compile(
 ELSEWHERE = {
     ("README.md", "./dev demo"): _CHECKOUT,
     ("README.md", "client ──▶ edge"): _DRAWING,
+    ("README.md", "--config brxy.toml"): "brxy.test.programs.test_config starts such edges",
     ("admin.rst", "curl --unix-socket"): "is asked in brxy.test.programs.test_brxy",
     ("admin.rst", "--admin tls:9900"): _ADMIN,
     ("admin.rst", "python -m json.tool"): _ADMIN,
@@ -175,6 +176,7 @@ ELSEWHERE = {
     ("tutorial.rst", "kill -9 $(cat"): "brxy.test.programs.test_scaling kills edges",
     ("tutorial.rst", "pkill"): "brxy.test.programs.test_node kills nodes",
     ("tutorial.rst", "$ curl shop.localhost"): _OUTPUT,
+    ("tutorial.rst", "files.localhost"): "brxy.test.programs.test_tutorial runs the file",
     ("tutorial.rst", "$ redis-cli"): "brxy.test.programs.test_redis talks to Redis",
     ("tutorial.rst", "$ curl --cacert"): _OUTPUT,
     ("writing-spawners.rst", "pip install"): "brxy.test.house.test_packaging installs it",
