@@ -22,13 +22,14 @@ _PARTS = {
     "queueing": "benchmarks.queueing.queueing",
     "coldstart": "benchmarks.coldstart.coldstart",
     "leaving": "benchmarks.leaving",
+    "instructions": "benchmarks.instructions",
     "capacity": "benchmarks.capacity.capacity",
     "trials": "benchmarks.capacity.trials",
     "slowdown": "benchmarks.slowdown.simulation",
 }
 
 # The programs that benchmarks need besides Python. Debian's packages have the same names.
-_PROGRAMS = ("haproxy", "nginx", "wrk", "strace")
+_PROGRAMS = ("haproxy", "nginx", "wrk", "strace", "valgrind")
 
 # The options that make a benchmark draw its plots.
 _PLOTS = {"http": ("--plots", "."), "queueing": ("--plot", "bench-queueing.png")}

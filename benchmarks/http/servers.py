@@ -128,15 +128,18 @@ class Servers:
         self._processes.append(process)
         return process
 
-    def waitUntilAnswering(self, port: int, processes: Sequence[Process]) -> None:
+    def waitUntilAnswering(
+        self, port: int, processes: Sequence[Process], patience: float = _START
+    ) -> None:
         """
         Wait until a GET of C{/} at this port of 127.0.0.1 is answered with
         200.
 
         @param processes: those that must stay alive for that.
+        @param patience: in seconds.
         @raise BenchError: one of them ended, or the time is over.
         """
-        self._wait(lambda: _answers(port), processes)
+        self._wait(lambda: _answers(port), processes, patience)
 
     def waitUntilListening(self, port: int, processes: Sequence[Process]) -> None:
         """
@@ -144,11 +147,16 @@ class Servers:
         """
         self._wait(lambda: _listens(port), processes)
 
-    def _wait(self, condition: Callable[[], bool], processes: Sequence[Process]) -> None:
+    def _wait(
+        self,
+        condition: Callable[[], bool],
+        processes: Sequence[Process],
+        patience: float = _START,
+    ) -> None:
         """
         Wait until a condition holds.
         """
-        deadline = time.monotonic() + _START
+        deadline = time.monotonic() + patience
         while not condition():
             for process in processes:
                 process.check()

@@ -329,5 +329,6 @@ class Matching:
         """
         self._alarm.stop()
         self._patience.stopAll()
+        self.records.stop()
         if self.responses is not None:
             self.responses.stopAll()

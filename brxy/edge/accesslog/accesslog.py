@@ -5,7 +5,7 @@ Which exchanges the access log has.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import time
 from typing import Any
 
@@ -34,39 +34,40 @@ _SERVER_ERROR = 500
 
 class AccessLog:
     """
-    Observes records, and writes a line for each, or for a share of them.
+    Observes records, and writes a line of each, or of a share of them.
     """
 
     def __init__(
         self,
         writer: BatchWriter,
-        line: Format,
+        lines: Format,
         share: float,
-        clock: Callable[[], float],
+        epoch: Callable[[], float],
     ) -> None:
         """
-        @param line: makes the lines.
+        @param lines: makes the lines.
         @param share: of the exchanges that are neither a failure nor a cold start.
-        @param clock: returns the time of day, in seconds since 1970.
+        @param epoch: returns what time 0 of the records is in seconds since 1970.
         """
         self._writer = writer
-        self._line = line
+        self._lines = lines
         self._share = share
         self._due = 0.0
-        self._clock = clock
+        self._epoch = epoch
 
-    def __call__(self, record: Record) -> None:
+    def __call__(self, records: Sequence[Record]) -> None:
         """
-        Write a line of a record, if it is to have one.
+        Write the lines of records, as far as they are to have one.
         """
-        if self._share < 1 and not (
-            record.error or record.cold or record.status >= _SERVER_ERROR or self._isDue()
-        ):
-            return
-        moment = self._clock() - (record.ended - record.arrived)
-        self._writer.write(self._line(record, moment))
+        if self._share < 1:
+            records = [each for each in records if self._isLogged(each)]
+            if not records:
+                return
+        self._writer.write(self._lines(records, self._epoch()), len(records))
 
-    def _isDue(self) -> bool:
+    def _isLogged(self, record: Record) -> bool:
+        if record.error or record.cold or record.status >= _SERVER_ERROR:
+            return True
         self._due += self._share
         if self._due < 1:
             return False
@@ -151,4 +152,4 @@ def openAccessLog(reactor: Any, path: str, form: str, share: float, events: Even
         lambda call: deferToThreadPool(reactor, reactor.getThreadPool(), call),
         _Missing(reactor.seconds, events),
     )
-    return AccessLog(writer, FORMATS[form], share, time)
+    return AccessLog(writer, FORMATS[form], share, lambda: time() - reactor.seconds())

@@ -42,8 +42,8 @@ class File(Protocol):
 
 class BatchWriter:
     """
-    Passes lines to a file, in their order.  Lines that come while there are L{MOST}
-    characters already are dropped.
+    Passes lines to a file, in their order.  Lines that come while L{MOST} characters wait
+    already are dropped.
     """
 
     def __init__(
@@ -65,20 +65,24 @@ class BatchWriter:
         self._report = dropped
         self._lines: list[str] = []
         self._size = 0
+        self._count = 0
         self._dropped = 0
         self._rotates = False
         self._timer: Any = None
         self._busy: Deferred[None] | None = None
 
-    def write(self, line: str) -> None:
+    def write(self, lines: str, count: int = 1) -> None:
         """
-        Write a line, soon.
+        Write lines, soon.
+
+        @param count: how many there are.
         """
         if self._size >= MOST:
-            self._dropped += 1
+            self._dropped += count
             return
-        self._lines.append(line)
-        self._size += len(line)
+        self._lines.append(lines)
+        self._size += len(lines)
+        self._count += count
         if self._busy is None and (self._timer is None or self._size >= BATCH):
             self._schedule()
 
@@ -113,7 +117,8 @@ class BatchWriter:
             if self._timer.active():
                 self._timer.cancel()
             self._timer = None
-        lines, self._lines, self._size = self._lines, [], 0
+        lines, count = self._lines, self._count
+        self._lines, self._size, self._count = [], 0, 0
         rotates, self._rotates = self._rotates, False
         if not lines and not rotates:
             return
@@ -125,7 +130,7 @@ class BatchWriter:
                 self._file.rotate()
 
         self._busy = self._run(perform)
-        self._busy.addErrback(self._failed, len(lines))
+        self._busy.addErrback(self._failed, count)
         self._busy.addCallback(self._done)
 
     def _failed(self, failure: Failure, count: int) -> None:

@@ -202,7 +202,7 @@ class HTTPClient(Answerer):
             self._keep = False
         text = self._render(head, http11, self._keep, VIA, DATE)
         if added:
-            text = b"%b%b\r\n" % (text[:-2], added)
+            text = text[:-2] + added + b"\r\n"
         self.write(text + first)
 
     def fail(self, refusal: Refusal, added: bytes = b"") -> None:

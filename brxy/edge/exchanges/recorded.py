@@ -17,10 +17,11 @@ from brxy.edge.exchanges.postgres import RequestingCarrier
 from brxy.edge.exchanges.table import OVER, Action, Input
 from brxy.edge.exchanges.tcp import TCPCarrier
 from brxy.edge.records.receipt import receiptLines
-from brxy.edge.records.record import CLIENT_CLOSED, CLIENT_GONE, Record
+from brxy.edge.records.record import CLIENT_CLOSED, CLIENT_GONE, FULL, LOST, REFUSED, Record
 from brxy.edge.records.records import Records
 from brxy.http.body import LengthBody
 from brxy.http.messages import Field, RequestHead
+from brxy.wire.frames import NOT_TAKEN_UP
 
 __all__ = ["RecordedHTTP", "RecordedRequesting", "RecordedTCP"]
 
@@ -81,7 +82,20 @@ class _Recorded(Carrier):
         record.offers += 1
         record.instance = slot.instance
         record.matched = self._records.seconds()
-        Carrier.matched(self, slot, event)
+        # As Carrier does.
+        self.far = slot
+        self._perform(event)
+
+    def refused(self, reason: str) -> None:
+        """
+        See L{Carrier}.
+        """
+        self._record.fates += (FULL if reason == NOT_TAKEN_UP else REFUSED,)
+        super().refused(reason)
+
+    def _lost(self, reason: str) -> None:
+        self._record.fates += (LOST,)
+        super()._lost(reason)
 
     def received(self, data: bytes) -> None:
         """
@@ -170,10 +184,16 @@ class RecordedHTTP(_Recorded, HTTPCarrier):
         if self.exchange.progress is OVER:
             record.ended = now
         record.status = response.status
-        record.bytes_out += len(self._inbox)
-        if records.shows or record.cold:
+        first, self._inbox = self._inbox, b""
+        record.bytes_out += len(first)
+        if record.cold or records.receipts:
             self._add(now, response.fields)
-        HTTPCarrier._answer(self)
+        elif records.shows_ids and (response is records.plain or records.isPlain(response)):
+            # Joining takes less than formatting.
+            self._added = b"X-Request-ID: " + record.request_id + b"\r\n"
+        # As HTTPCarrier does.
+        self.exchange.copy = None
+        self.near.answer(response, first, self._added)
 
     def _add(self, now: float, fields: Sequence[Field]) -> None:
         records, record = self._records, self._record

@@ -73,7 +73,7 @@ def makeRecording(
         return any(each.state is State.READY for each in scaler.instances(route))
 
     shows_ids = settings.request_ids or settings.access_log is not None
-    records = Records(reactor.seconds, hasReady, receipts=settings.receipts, shows_ids=shows_ids)
+    records = Records(reactor, hasReady, receipts=settings.receipts, shows_ids=shows_ids)
     traced = readTraces(environ, lambda *what: events.emit(TraceVariableIgnored(*what)))
     traces: Traces | None = None
     if traced is not None:
@@ -82,8 +82,7 @@ def makeRecording(
     writers: list[Writer] = []
     if settings.access_log is not None:
         form, share = settings.access_log_format, settings.access_log_sample
-        traced_form = "traced" if form == "json" and traces is not None else form
-        log = openAccessLog(reactor, settings.access_log, traced_form, share, events)
+        log = openAccessLog(reactor, settings.access_log, form, share, events)
         records.add(log)
         writers.append(log)
     if settings.app_log_dir is not None:

@@ -4,7 +4,7 @@ All metrics of an edge, and how they are read in short turns.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 from time import time
 from typing import Any
@@ -53,8 +53,13 @@ class EdgeMetrics:
         clock: Any,
         settings: MetricsSettings,
         sources: Sources,
+        flush: Callable[[], None],
         traces: Traces | None = None,
     ) -> None:
+        """
+        @param flush: called before a scrape: counts the requests that are not counted yet.
+        """
+        self._flush = flush
         self._traces = traces
         self._renderer = Renderer()
         self._labels = RouteLabels(settings.routes)
@@ -80,6 +85,7 @@ class EdgeMetrics:
         Read and render all metrics, in pieces: after each, something else may be done.
         """
         found: list[Family] = []
+        self._flush()
         for _ in chain(self.requests.read(found), self._state.read(found)):
             yield b""
         found += [
@@ -157,7 +163,7 @@ def makeMetrics(
     """
     if not settings.metrics.on:
         return None
-    metrics = EdgeMetrics(clock, settings.metrics, sources, traces)
+    metrics = EdgeMetrics(clock, settings.metrics, sources, records.flush, traces)
 
     def use(settings: EdgeSettings) -> None:
         metrics.use(reloader.named, [each.rule.pattern for each in settings.spawns])

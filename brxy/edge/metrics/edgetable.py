@@ -22,6 +22,7 @@ __all__ = [
     "CPU",
     "LIMITS",
     "MEMORY",
+    "REJECTED",
     "RELOADED",
     "RELOADED_AT",
     "SPANS_DROPPED",
@@ -150,6 +151,23 @@ SPANS_DROPPED = Metric(
     ),
 )
 
+REJECTED = Metric(
+    name="brxy_config_files_rejected",
+    kind=GAUGE,
+    help="Whether the last reload could not use a configuration file, 1 or 0.",
+    labels=("file",),
+    detail="A file has a series from the first time on that it could not be used; what it had "
+    "before still holds. After the first 100 files, all others have the label ``_other``.",
+    panels=(
+        Panel(
+            row=OVERVIEW,
+            title="Rejected configuration files",
+            query='sum by (file) ($metric{job="$job"}) > 0',
+            legend="{{file}}",
+        ),
+    ),
+)
+
 BUILD = Metric(
     name="brxy_build_info",
     kind=INFO,
@@ -219,6 +237,7 @@ ALL = (
     RELOADED,
     RELOADED_AT,
     SPANS_DROPPED,
+    REJECTED,
     BUILD,
     CPU,
     MEMORY,

@@ -5,7 +5,8 @@ Metrics as text: Prometheus 0.0.4 and OpenMetrics 1.0.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import accumulate, islice
+from itertools import accumulate
+from typing import Any
 
 from attrs import frozen
 
@@ -76,6 +77,8 @@ class Renderer:
     def __init__(self) -> None:
         # The labels of each series as text, by the name of its metric.
         self._pairs: dict[str, dict[Labels, str]] = {}
+        # What each piece had and how it was rendered, in their order, by the name of the metric.
+        self._pieces: dict[str, list[tuple[list[tuple[Labels, float]], bytes]]] = {}
 
     def render(self, families: Iterable[Family], form: Format) -> Iterator[bytes]:
         """
@@ -83,25 +86,43 @@ class Renderer:
         """
         for metric, series in families:
             yield _head(metric, form).encode()
-            pairs = self._pairs.setdefault(metric.name, {})
-            template = _template(metric) if metric.buckets else ""
             # Series may be added before all are rendered.
-            waiting = iter(list(series.items()))
-            while batch := list(islice(waiting, _BATCH)):
-                pieces = [
-                    _line(metric, pairs, labels, value)
-                    if not isinstance(value, Distribution)
-                    else value.text or _lines(metric, template, pairs, labels, value)
-                    for labels, value in batch
-                ]
-                if form.is_open and metric.buckets:
-                    pieces = [
-                        _exemplified(text, value)
-                        for text, (_, value) in zip(pieces, batch, strict=True)
-                    ]
-                yield b"".join(pieces)
+            found: list[Any] = list(series.items())
+            batches = [found[at : at + _BATCH] for at in range(0, len(found), _BATCH)]
+            if metric.buckets:
+                yield from self._distributions(metric, batches, form)
+            else:
+                yield from self._numbers(metric, batches)
         if form.is_open:
             yield b"# EOF\n"
+
+    def _numbers(
+        self, metric: Metric, batches: list[list[tuple[Labels, float]]]
+    ) -> Iterator[bytes]:
+        pairs = self._pairs.setdefault(metric.name, {})
+        pieces = self._pieces.setdefault(metric.name, [])
+        del pieces[len(batches) :]
+        for at, batch in enumerate(batches):
+            if at == len(pieces) or pieces[at][0] != batch:
+                lines = [_line(metric, pairs, labels, value) for labels, value in batch]
+                pieces[at : at + 1] = [(batch, b"".join(lines))]
+            yield pieces[at][1]
+
+    def _distributions(
+        self, metric: Metric, batches: list[list[tuple[Labels, Distribution]]], form: Format
+    ) -> Iterator[bytes]:
+        pairs, template = self._pairs.setdefault(metric.name, {}), _template(metric)
+        for batch in batches:
+            pieces = [
+                value.text or _lines(metric, template, pairs, labels, value)
+                for labels, value in batch
+            ]
+            if form.is_open:
+                pieces = [
+                    _exemplified(text, value)
+                    for text, (_, value) in zip(pieces, batch, strict=True)
+                ]
+            yield b"".join(pieces)
 
 
 def _pairsOf(metric: Metric, pairs: dict[Labels, str], labels: Labels) -> str:
@@ -127,11 +148,11 @@ def _lines(
     return found.text
 
 
-def _exemplified(text: bytes, found: float | Distribution) -> bytes:
+def _exemplified(text: bytes, found: Distribution) -> bytes:
     """
     The series of a histogram, with its exemplars behind its buckets, which come first.
     """
-    if not isinstance(found, Distribution) or not found.exemplars:
+    if not found.exemplars:
         return text
     lines = text.split(b"\n")
     for index, exemplar in found.exemplars.items():

@@ -1,16 +1,24 @@
 """
-Whether the last reload has succeeded, from the events of an edge.
+Whether the last reload has succeeded, and for which files, from the events of an edge.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from brxy.edge.events import Event, ReloadFailed, Reloading
 from brxy.edge.metrics import edgetable
-from brxy.edge.metrics.series import Family
+from brxy.edge.metrics.metric import OTHER
+from brxy.edge.metrics.series import Family, Numbers
 
 __all__ = ["Reloads"]
+
+# How the reason begins if something is wrong in a configuration file.
+_PLACE = re.compile(r"(.+?):\d+: ")
+
+# Files that have a label of their own.
+_MOST = 100
 
 
 class Reloads:
@@ -25,6 +33,7 @@ class Reloads:
         self._time = time
         self._succeeded = True
         self._at = time()
+        self._rejected = Numbers(edgetable.REJECTED)
 
     def __call__(self, event: Event) -> None:
         """
@@ -33,8 +42,16 @@ class Reloads:
         if isinstance(event, Reloading):
             self._succeeded = True
             self._at = self._time()
+            self._rejected.series = dict.fromkeys(self._rejected.series, 0)
         elif isinstance(event, ReloadFailed):
             self._succeeded = False
+            place = _PLACE.match(event.reason)
+            if place is not None:
+                self._reject(place[1])
+
+    def _reject(self, file: str) -> None:
+        known = self._rejected.series
+        self._rejected.set(file if (file,) in known or len(known) < _MOST else OTHER, value=1)
 
     def families(self) -> Iterator[Family]:
         """
@@ -42,3 +59,4 @@ class Reloads:
         """
         yield edgetable.RELOADED, {(): int(self._succeeded)}
         yield edgetable.RELOADED_AT, {(): self._at}
+        yield edgetable.REJECTED, self._rejected.series

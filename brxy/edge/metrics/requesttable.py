@@ -129,13 +129,20 @@ OFFERS = Metric(
     name="brxy_offers_total",
     kind=COUNTER,
     help="How many times a request was given to an instance.",
-    labels=("route",),
+    labels=("route", "outcome"),
+    values={
+        "outcome": {
+            "accepted": "the instance took it",
+            "refused": "the app got nothing of it, since it could not be reached or was full",
+            "lost": "the app, its node or the connection to it broke off",
+        }
+    },
     panels=(
         Panel(
             row=ROUTE,
             title="Offers",
-            query="sum by (route) (rate($metric{$only}[$__rate_interval]))",
-            legend="{{route}}",
+            query="sum by (route, outcome) (rate($metric{$only}[$__rate_interval]))",
+            legend="{{route}} {{outcome}}",
             unit="ops",
         ),
     ),
@@ -145,15 +152,21 @@ RETRIES = Metric(
     name="brxy_retries_total",
     kind=COUNTER,
     help="How many times a request was given to an instance again, after the first time.",
-    labels=("route",),
-    detail="An instance refused it or was lost, or an instance with a learned capacity turned "
-    "out to be full.",
+    labels=("route", "reason"),
+    values={
+        "reason": {
+            "refused": "an instance could not reach its app",
+            "full": "an instance with a learned capacity turned out to be full",
+            "lost": "the app, its node or the connection to it broke off, and the request could "
+            "be sent again",
+        }
+    },
     panels=(
         Panel(
             row=ROUTE,
             title="Retries",
-            query="sum by (route) (rate($metric{$only}[$__rate_interval]))",
-            legend="{{route}}",
+            query="sum by (route, reason) (rate($metric{$only}[$__rate_interval]))",
+            legend="{{route}} {{reason}}",
             unit="ops",
         ),
     ),

@@ -64,7 +64,8 @@ class Distribution:
         """
         A value was observed.
         """
-        self.counts[bisect_left(self._limits, value)] += 1
+        limits = self._limits
+        self.counts[0 if value <= limits[0] else bisect_left(limits, value)] += 1
         self.total += value
         self.text = b""
 

@@ -10,16 +10,32 @@ from brxy.http.messages import RequestHead
 from brxy.http.tracecontext import Parent
 from brxy.scaler.instance import Instance
 
-__all__ = ["CLIENT_CLOSED", "CLIENT_GONE", "COLD", "QUEUED", "WARM", "Record"]
+__all__ = [
+    "CLIENT_CLOSED",
+    "CLIENT_GONE",
+    "COLD",
+    "FULL",
+    "LOST",
+    "QUEUED",
+    "REFUSED",
+    "TRACE_ID",
+    "WARM",
+    "Record",
+]
 
 #: The values of L{Record.start}.
 WARM, QUEUED, COLD = "warm", "queued", "cold"
 
+#: Members of L{Record.fates}: nothing had reached the app; the app did not take it up in time,
+#: and is full; the app, its node or the connection to it broke off.
+REFUSED, FULL, LOST = "refused", "full", "lost"
+
 #: L{Record.error} for a client that left before its response was complete.
 CLIENT_GONE = "client_gone"
 
-# Where the ids are in Record.trace.
-_TRACE, _SPAN = slice(18, 50), slice(51, 67)
+#: Where the id of the trace is in L{Record.trace}.
+TRACE_ID = slice(18, 50)
+_SPAN = slice(51, 67)
 _OTHER = 0x5555_5555_5555_5555
 
 #: L{Record.status} for one that left before its response began.  No such status is ever sent;
@@ -52,12 +68,14 @@ class Record:
         connection; L{None} if none has.
     @ivar ended: when it was over.
     @ivar offers: how many times it was given to a slot.
+    @ivar fates: what became of those offers that the app did not serve, in their order:
+        L{REFUSED}, L{FULL} or L{LOST}.
     @ivar instance: the last that it was given to.  Its ticket, spawn, generation and times
         do not change any more.
     @ivar error: why it failed, in one line, or L{CLIENT_GONE}; C{""} if it did not.
     @ivar trace: the field lines by which its app continues its trace, see
         L{brxy.edge.records.records.Tracer}; C{b""} if it has no trace.
-    @ivar sampled: its trace is exported, whatever becomes of it.
+    @ivar sampled: its trace is exported; before it has ended: whatever becomes of it.
     @ivar parent: the span of its client; L{None} if it has none.
     """
 
@@ -81,6 +99,7 @@ class Record:
     trace: bytes = b""
     sampled: bool = False
     parent: Parent | None = None
+    fates: tuple[str, ...] = ()
 
     # What it says besides
 
@@ -167,7 +186,7 @@ class Record:
         """
         The id of its trace; C{""} if it has none.
         """
-        return self.trace[_TRACE].decode("ascii")
+        return self.trace[TRACE_ID].decode("ascii")
 
     @property
     def span_id(self) -> str:

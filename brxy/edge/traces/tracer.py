@@ -8,7 +8,7 @@ take little time.
 from __future__ import annotations
 
 from binascii import hexlify
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import urandom
 
 from brxy.edge.records.record import CLIENT_GONE, Record
@@ -116,10 +116,14 @@ class Tracer:
         record.trace = line
         return line
 
-    def __call__(self, record: Record) -> None:
+    def __call__(self, records: Sequence[Record]) -> None:
         """
-        An exchange has ended.
+        Exchanges have ended.
         """
+        for record in records:
+            self._ended(record)
+
+    def _ended(self, record: Record) -> None:
         if not record.trace:
             # It was not sent to an app, or is no request.
             self._begin(record)
@@ -132,6 +136,7 @@ class Tracer:
             or record.status >= _SERVER_ERROR
             or began - record.arrived > self._slow
         ) and (record.sampled or self._isNotable(record)):
+            record.sampled = True
             self._export(record)
 
     def _isNotable(self, record: Record) -> bool:

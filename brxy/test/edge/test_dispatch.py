@@ -150,7 +150,7 @@ class _DispatchBase(SynchronousTestCase):
             response_timeout=None,
             events=Events([self.events.append]),
             buffer=RequestBuffer(1000, 10_000),
-            records=Records(self.reactor.seconds, lambda route: self.is_ready),
+            records=Records(self.reactor, lambda route: self.is_ready),
         )
         self.dispatch.supply = self.supply
         self.instance = Instance("t", "r", 2, 1, state=State.READY)

@@ -361,7 +361,7 @@ class _World:
             response_timeout=None,
             events=Events([self.events.append]),
             buffer=RequestBuffer(0, 0),
-            records=Records(self.reactor.seconds, lambda route: False),
+            records=Records(self.reactor, lambda route: False),
         )
         self.dispatch.supply = self
         self.factory = SlotFactory(self.reactor.shared, self.dispatch, Events())

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from shutil import which
 from typing import Any
 from urllib.parse import quote
@@ -87,8 +88,11 @@ class ScrapeTests(ProgramTests):
         self.assertEqual(self.of(found, "brxy_requests_total", **none), 1)
         held = {"route": SHOP, "outcome": "served"}
         self.assertEqual(self.of(found, "brxy_hold_seconds_count", **held), 2)
-        self.assertEqual(self.of(found, "brxy_offers_total", route=SHOP), 4)
-        self.assertEqual(self.of(found, "brxy_retries_total", route=SHOP), 0)
+        for outcome, number in (("accepted", 4), ("refused", 0), ("lost", 0)):
+            offers = self.of(found, "brxy_offers_total", route=SHOP, outcome=outcome)
+            self.assertEqual(offers, number, outcome)
+        for reason in ("refused", "full", "lost"):
+            self.assertEqual(self.of(found, "brxy_retries_total", route=SHOP, reason=reason), 0)
 
     def checkInstances(self, found: Samples) -> None:
         own = {"route": SHOP, "spawner": "app"}
@@ -132,7 +136,12 @@ class ScrapeTests(ProgramTests):
         Every metric of the dashboard for Grafana is in a scrape of an edge with traffic, with
         the labels by which the dashboard asks for it.
         """
-        edge = await self.launch("--retries", "0")
+        file = self.folder / "brxy.toml"
+        file.write_text("")
+        edge = await self.launch("--retries", "0", "--config", str(file))
+        file.write_text("nonsense = 1\n")
+        edge.signal(signal.SIGHUP)
+        await self.said(edge, "keeping what was read before")
         self.openGate()
         for path in ("/", "/env", "/exit"):
             await self.get(self.address_of_edge, path, SHOP)

@@ -207,14 +207,15 @@ class Sampler:
         found = _quantiles(self._app)
         return {**found, "errors": failed} if watched else None
 
-    def __call__(self, record: Record) -> None:
+    def __call__(self, records: Sequence[Record]) -> None:
         """
-        An exchange has ended.
+        Exchanges have ended.
         """
-        seconds = record.app
-        if seconds is not None:
-            self._app.add(seconds)
-            self._failed += record.status >= 500
+        for record in records:
+            seconds = record.app
+            if seconds is not None:
+                self._app.add(seconds)
+                self._failed += record.status >= 500
 
     # What is known
 

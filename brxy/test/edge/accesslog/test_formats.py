@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from brxy.edge.accesslog.formats import combinedLine, jsonLine, timestamp
+from brxy.edge.accesslog.formats import combinedLines, jsonLines, timestamp
 from brxy.edge.records.record import CLIENT_GONE, Record
 from brxy.http.messages import requestHead
 from brxy.scaler.instance import Instance
 from brxy.test.support.memory.examples import bounded
 
-#: 2026-11-30T18:07:23.355Z
-MOMENT = 1796062043.3555
+#: At 10, when most exchanges of these tests arrive, it is 2026-11-30T18:07:23.355Z.
+EPOCH = 1796062033.3555
 
 _COMBINED = re.compile(
     r'192\.0\.2\.1 - - \[\d\d/Nov/2026:\d\d:\d\d:23 [+-]\d{4}\] "([^"]*)" (\d{3}) (\d+) '
@@ -36,9 +36,17 @@ def _record(fields: bytes = b"", target: bytes = b"/x?y=1", **others: Any) -> Re
     return record
 
 
+def _json(*records: Record) -> str:
+    return jsonLines(records, EPOCH)
+
+
+def _combined(record: Record) -> str:
+    return combinedLines([record], EPOCH)
+
+
 class JSONTests(SynchronousTestCase):
     """
-    Tests of L{jsonLine}.
+    Tests of L{jsonLines}.
     """
 
     def test_warm(self) -> None:
@@ -47,7 +55,7 @@ class JSONTests(SynchronousTestCase):
         """
         instance = Instance("t1", "a", 1, 7)
         record = _record(instance=instance, matched=10.0, first_byte=10.2, offers=1)
-        line = jsonLine(record, MOMENT)
+        line = _json(record)
         self.assertTrue(line.endswith("}\n"))
         self.assertEqual(
             json.loads(line),
@@ -80,18 +88,30 @@ class JSONTests(SynchronousTestCase):
         instance = Instance("t1", "a", 1, 7, ordered_at=10.0625)
         instance.serves(10.125)
         record = _record(instance=instance, held_at=10.0, cold=True, matched=10.1875)
-        line = json.loads(jsonLine(record, MOMENT))
+        line = json.loads(_json(record))
         self.assertEqual(
             [line[name] for name in ("start", "hold_ms", "order_ms", "boot_ms")],
             ["cold", 187.5, 62.5, 62.5],
         )
+
+    def test_traced(self) -> None:
+        """
+        The trace is named if there is one, and its span if that is exported.
+        """
+        ids = b"%032x-%016x" % (1, 2)
+        for sampled, names in ((False, {"trace_id"}), (True, {"trace_id", "span_id"})):
+            record = _record(trace=b"\r\ntraceparent: 00-%b-00\r\n" % ids, sampled=sampled)
+            line = json.loads(_json(record))
+            self.assertEqual(line["trace_id"], f"{1:032x}")
+            self.assertEqual(line.get("span_id", record.span_id), record.span_id)
+            self.assertEqual({"trace_id", "span_id"} & set(line), names)
 
     def test_failed(self) -> None:
         """
         What is not known is left out.
         """
         record = Record("t", None, "", "tcp", 10.0, held_at=10.0, ended=11.0, error=CLIENT_GONE)
-        line = json.loads(jsonLine(record, MOMENT))
+        line = json.loads(_json(record))
         self.assertEqual((line["error"], line["hold_ms"]), (CLIENT_GONE, 1000.0))
         self.assertEqual(line["start"], "queued")
         self.assertEqual(set(line) & {"host", "path", "instance", "request_id", "boot_ms"}, set())
@@ -103,7 +123,7 @@ class JSONTests(SynchronousTestCase):
         Whatever text there is, a line is one line, of ASCII, and has it.
         """
         record = _record(client=client, request_id=b"x" + number)
-        line = jsonLine(record, MOMENT)
+        line = _json(record)
         self.assertTrue(line.isascii())
         self.assertEqual(line.splitlines(), [line[:-1]])
         found = json.loads(line)
@@ -114,19 +134,19 @@ class JSONTests(SynchronousTestCase):
         """
         Milliseconds have three digits.
         """
-        self.assertEqual(timestamp(MOMENT - 0.35), "2026-11-30T18:07:23.005Z")
+        self.assertEqual(timestamp(1796062043005), "2026-11-30T18:07:23.005Z")
 
 
 class CombinedTests(SynchronousTestCase):
     """
-    Tests of L{combinedLine}.
+    Tests of L{combinedLines}.
     """
 
     def test_line(self) -> None:
         """
         It has the fields of Apache and nginx.
         """
-        line = combinedLine(_record(b"Referer: http://b/\r\nUser-Agent: me/1 (x)\r\n"), MOMENT)
+        line = _combined(_record(b"Referer: http://b/\r\nUser-Agent: me/1 (x)\r\n"))
         found = _COMBINED.fullmatch(line)
         assert found is not None, line
         self.assertEqual(
@@ -137,7 +157,7 @@ class CombinedTests(SynchronousTestCase):
         """
         Quotes, backslashes, control characters and bytes beyond ASCII are escaped as by nginx.
         """
-        line = combinedLine(_record(b'User-Agent: a"b\\c\t\xe9\r\n', b'/"'), MOMENT)
+        line = _combined(_record(b'User-Agent: a"b\\c\t\xe9\r\n', b'/"'))
         found = _COMBINED.fullmatch(line)
         assert found is not None, line
         self.assertEqual(found[1], r"GET /\x22 HTTP/1.1")
@@ -148,6 +168,6 @@ class CombinedTests(SynchronousTestCase):
         A TCP connection.
         """
         record = Record("t", None, "192.0.2.1", "tcp", 10.0, bytes_out=7)
-        found = _COMBINED.fullmatch(combinedLine(record, MOMENT))
+        found = _COMBINED.fullmatch(_combined(record))
         assert found is not None
         self.assertEqual(found.groups(), ("-", "000", "7", "-", "-"))

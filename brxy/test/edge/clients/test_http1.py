@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.broker.quota import Addresses
@@ -33,7 +34,7 @@ class _Dispatcher:
     responses = None
     events = Events()
     buffer = RequestBuffer(65536, 65536)
-    records = Records(lambda: 0.0, lambda route: True)
+    records = Records(Clock(), lambda route: True)
 
     def wait(self, exchange: Exchange) -> None:
         exchange.carrier.reject(Refusal(503, "no app", 7))

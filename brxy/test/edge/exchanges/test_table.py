@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from brxy.edge.events import BadResponse, Event, Events, ExchangeLost
@@ -384,10 +385,10 @@ class _World:
         recorded: bool = False,
     ) -> None:
         self.retries = retries
-        self.records = Records(lambda: 0.0, lambda route: True)
+        self.records = Records(Clock(), lambda route: True)
         self.recorded: list[Record] | None = [] if recorded else None
         if self.recorded is not None:
-            self.records.observe([self.recorded.append])
+            self.records.observe([self.recorded.extend])
         self.reported: list[Event] = []
         self.events = Events([self.reported.append])
         self.client = _Client(serves_half_closed)
@@ -659,6 +660,7 @@ class CarriedTests(SynchronousTestCase):
         over = exchange.progress == Progress.OVER
         self.assertEqual(len(world.client.ends), int(over))
         if world.recorded is not None:
+            world.records.stop()
             self.checkRecorded(world, world.recorded, over)
         self.assertEqual(world.queued, exchange.progress == Progress.HELD)
         self.assertEqual(world.probing, exchange.progress == Progress.PROBING)

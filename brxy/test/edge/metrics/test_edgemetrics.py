@@ -88,7 +88,10 @@ class EdgeMetricsTests(SynchronousTestCase):
         sources = Sources(
             self.scaler.snapshots, lambda: _Done(self.rejected), lambda: 7, self.clock.seconds
         )
-        self.metrics = EdgeMetrics(self.clock, MetricsSettings(on=True), sources)
+        self.flushed: list[None] = []
+        self.metrics = EdgeMetrics(
+            self.clock, MetricsSettings(on=True), sources, lambda: self.flushed.append(None)
+        )
 
     def demand(self, route: str, waiting: int) -> None:
         self.waiting[route] = waiting
@@ -117,6 +120,7 @@ class EdgeMetricsTests(SynchronousTestCase):
                 self.assertEqual(found["brxy_instances", ordered], instances)
                 self.assertEqual(found["brxy_breaker_open", ordered[:2]], 0)
             self.assertEqual(found["brxy_clients", ()], 7)
+        self.assertEqual(len(self.flushed), 2, "flushed before each scrape")
 
     def test_zero(self) -> None:
         """
@@ -217,6 +221,26 @@ class EdgeMetricsTests(SynchronousTestCase):
             found = self.scrape()
             self.assertEqual(found[success], expected)
             self.assertGreaterEqual(found[at], before[at])
+
+    def test_rejected(self) -> None:
+        """
+        Files that can't be used are named until they can be again; they are few.
+        """
+        many: list[Event] = [ReloadFailed(f"apps/{each}.toml:3: x") for each in range(102)]
+        rejected = "brxy_config_files_rejected"
+        for events, values in (
+            ([ReloadFailed("token: no such file")], {}),
+            ([many[0], ReloadFailed("apps/0.toml:4: y")], {"apps/0.toml": 1}),
+            ([], {"apps/0.toml": 0}),
+            (many, {"apps/0.toml": 1, "apps/99.toml": 1, "apps/100.toml": None, OTHER: 1}),
+        ):
+            for event in [Reloading(), *events]:
+                self.metrics.reloads(event)
+            found = self.scrape()
+            for file, value in values.items():
+                self.assertEqual(found.get((rejected, (("file", file),))), value)
+            names = {name for name, _ in found}
+            self.assertEqual(rejected in names, bool(values))
 
     def test_endpoint(self) -> None:
         """

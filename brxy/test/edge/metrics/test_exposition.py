@@ -5,6 +5,7 @@ Tests of L{brxy.edge.metrics.exposition}.
 from __future__ import annotations
 
 import subprocess
+import sys
 from shutil import which
 
 from prometheus_client.openmetrics.parser import (
@@ -14,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families as parseProm
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from brxy.edge.metrics.exposition import OPEN_METRICS, PROMETHEUS, Format, Renderer, chosen
-from brxy.edge.metrics.metric import COUNTER, GAUGE, HISTOGRAM, INFO, Metric
+from brxy.edge.metrics.metric import COUNTER, GAUGE, HISTOGRAM, INFO, SECONDS, Metric
 from brxy.edge.metrics.series import Distribution, Family, Labels
 from brxy.edge.metrics.table import METRICS
 
@@ -169,6 +170,54 @@ class RenderTests(SynchronousTestCase):
                 if b"{" in piece:
                     values["new",] = 1
             self.assertEqual(len(samples(text.decode(), PROMETHEUS)), expected)
+
+    def test_short(self) -> None:
+        """
+        No piece is long: of many series, each has few.
+        """
+        counter = Metric(name="x_total", kind=COUNTER, help="X.", labels=("a",))
+        histogram = Metric(name="t", kind=HISTOGRAM, help="T.", labels=("a",), buckets=SECONDS)
+        names: list[Labels] = [(str(number),) for number in range(1000)]
+        families: list[Family] = [
+            (counter, dict.fromkeys(names, 1.0)),
+            (histogram, {each: Distribution(SECONDS) for each in names}),
+        ]
+        pieces = list(Renderer().render(families, PROMETHEUS))
+        lines = (len(SECONDS) + 3) * 50
+        self.assertLessEqual(max(each.count(b"\n") for each in pieces), lines)
+        self.assertEqual(len(pieces), 2 * 21)
+
+    def test_unchanged(self) -> None:
+        """
+        What has not changed is not rendered once more: counted in calls of functions.
+        """
+        counter = Metric(name="x_total", kind=COUNTER, help="X.", labels=("a",))
+        names: list[Labels] = [(str(number),) for number in range(1000)]
+        values = dict.fromkeys(names, 1.0)
+        renderer = Renderer()
+        calls = 0
+
+        def count(frame: object, event: str, argument: object) -> None:
+            nonlocal calls
+            calls += event == "call"
+
+        found = []
+        for changed in (None, None, ("7",)):
+            if changed is not None:
+                values[changed] = 2.0
+            sys.setprofile(count)
+            try:
+                text = b"".join(renderer.render([(counter, values)], PROMETHEUS)).decode()
+            finally:
+                sys.setprofile(None)
+            self.assertEqual(len(samples(text, PROMETHEUS)), 1000)
+            found.append(calls)
+            calls = 0
+        first, same, one = found
+        self.assertGreater(first, 1000)
+        self.assertLess(same, 100)
+        self.assertLess(one, 250)
+        self.assertEqual(samples(text, PROMETHEUS)["x_total", (("a", "7"),)], 2)
 
     def test_again(self) -> None:
         """

@@ -13,7 +13,7 @@ from brxy.edge.exchanges.refusals import APP_NOT_STARTED, HELD_TOO_LONG, LEAVING
 from brxy.edge.metrics.labels import RouteLabels
 from brxy.edge.metrics.requests import Requests
 from brxy.edge.metrics.series import Distribution, Family, Labels
-from brxy.edge.records.record import CLIENT_CLOSED, CLIENT_GONE, Record
+from brxy.edge.records.record import CLIENT_CLOSED, CLIENT_GONE, FULL, LOST, REFUSED, Record
 
 
 class RequestsTests(SynchronousTestCase):
@@ -31,7 +31,7 @@ class RequestsTests(SynchronousTestCase):
 
     def end(self, status: int = 200, route: str = "r", **values: Any) -> None:
         values = {"matched": 1.0, "ended": 1.5, "offers": 1, **values}
-        self.requests(Record(route, None, "", "http", 1.0, status=status, **values))
+        self.requests([Record(route, None, "", "http", 1.0, status=status, **values)])
 
     def values(self, name: str) -> dict[Labels, float]:
         return {
@@ -112,9 +112,22 @@ class RequestsTests(SynchronousTestCase):
 
     def test_offers(self) -> None:
         """
-        A request that was given to three instances was given again twice.
+        Each time that a request was given to an instance is counted by what became of it, and
+        each time after the first one by what had become of the one before.
         """
-        for offers in (1, 3, 0):
-            self.end(offers=offers)
-        self.assertEqual(self.values("brxy_offers_total"), {("r",): 4})
-        self.assertEqual(self.values("brxy_retries_total"), {("r",): 2})
+        self.end(200)
+        self.end(404, offers=0)
+        self.end(200, offers=4, fates=(REFUSED, FULL, LOST))
+        self.end(503, offers=2, fates=(LOST, LOST))
+        self.assertEqual(
+            self.values("brxy_offers_total"),
+            {
+                ("r", "accepted"): 2,
+                ("r", "refused"): 2,
+                ("r", "lost"): 3,
+            },
+        )
+        self.assertEqual(
+            self.values("brxy_retries_total"),
+            {("r", "refused"): 1, ("r", "full"): 1, ("r", "lost"): 2},
+        )

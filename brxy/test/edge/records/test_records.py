@@ -6,7 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from brxy.edge.records.record import CLIENT_GONE, Record
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from brxy.edge.records.record import CLIENT_GONE, LOST, Record
+from brxy.edge.records.records import BATCH, PAUSE, Records
 from brxy.interfaces import Address, SpawnOrder
 from brxy.test.support.loopback.edges import LOOPBACK, EdgeTests
 from brxy.test.support.loopback.leftovers import onBothTransports
@@ -22,6 +26,59 @@ async def _silent(peer: Peer) -> None:
 HERE = Networks(["127.0.0.0/8"])
 
 
+class BatchTests(SynchronousTestCase):
+    """
+    Tests of L{Records}.
+    """
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.records = Records(self.clock, lambda route: True)
+        self.batches: list[list[float]] = []
+        self.records.observe([lambda found: self.batches.append([each.arrived for each in found])])
+
+    def end(self, *times: float) -> None:
+        """
+        End some exchanges.
+        """
+        for time in times:
+            self.records.ended(Record("r", None, "", "http", time))
+
+    def test_pause(self) -> None:
+        """
+        Records wait for others, but not for long.
+        """
+        self.end(1.0)
+        self.clock.advance(PAUSE / 2)
+        self.end(2.0)
+        self.assertEqual(self.batches, [])
+        self.clock.advance(PAUSE / 2)
+        self.assertEqual(self.batches, [[1.0, 2.0]])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_full(self) -> None:
+        """
+        A full batch does not wait, nor does one that is asked for; none is empty.
+        """
+        times = [float(each) for each in range(BATCH)]
+        self.end(*times)
+        self.assertEqual(self.batches, [times])
+        self.end(100.0)
+        self.records.flush()
+        self.clock.advance(PAUSE)
+        self.assertEqual(self.batches, [times, [100.0]])
+
+    def test_stop(self) -> None:
+        """
+        At the end nothing waits any more, and no timer is left.
+        """
+        self.end(1.0)
+        self.records.stop()
+        self.end(2.0)
+        self.assertEqual(self.batches, [[1.0], [2.0]])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
 @onBothTransports
 class RecordTests(EdgeTests):
     """
@@ -34,7 +91,7 @@ class RecordTests(EdgeTests):
         """
         self.records: list[Record] = []
         self.launch(app, **settings)
-        self.edge.parts.dispatch.records.observe([self.records.append])
+        self.edge.parts.dispatch.records.observe([self.records.extend])
 
     async def get(self, request: bytes, peer: Peer | None = None) -> Message:
         """
@@ -53,6 +110,7 @@ class RecordTests(EdgeTests):
         post = b"POST /x?y HTTP/1.1\r\nHost: a:80\r\nContent-Length: 3\r\n\r\nabc"
         await self.get(post, client)
         await self.get(b"GET / HTTP/1.0\r\nHost: a\r\nX-Request-ID: mine\r\n\r\n", client)
+        await self.untilRecords(2)
         cold, warm = self.records
         self.assertEqual(
             (cold.route, cold.host, cold.method, cold.path, cold.version, cold.tls),
@@ -103,8 +161,32 @@ class RecordTests(EdgeTests):
         """
         Wait for a number of records.
         """
+        records = self.edge.parts.dispatch.records
+        records.flush()
         while len(self.records) < count:
             await self.soon()
+            records.flush()
+
+    async def test_fates(self) -> None:
+        """
+        What became of each offer that the app did not serve is recorded.
+        """
+
+        async def respond(request: Message, peer: Peer) -> None:
+            if len(app.requests) in (1, 3):
+                peer.abort()
+            else:
+                peer.write(answer())
+
+        app = webApp(respond)
+        self.serve(app, retries=1)
+        first = await self.get(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n1"
+        second = await self.get(post)
+        self.assertEqual((first.status, second.status), (200, 502))
+        await self.untilRecords(2)
+        found = [(each.offers, each.fates) for each in self.records]
+        self.assertEqual(found, [(2, (LOST,)), (1, (LOST,))])
 
     async def test_refused(self) -> None:
         """
@@ -117,10 +199,11 @@ class RecordTests(EdgeTests):
 
         self.records = []
         self.launch(find, routes=["a"], hold_timeout=0.05)
-        self.edge.parts.dispatch.records.observe([self.records.append])
+        self.edge.parts.dispatch.records.observe([self.records.extend])
         await self.get(b"GET /1 HTTP/1.1\r\nHost: other\r\n\r\n")
         await self.get(b"NO\r\n\r\n")
         await self.get(b"GET /3 HTTP/1.1\r\nHost: a\r\n\r\n")
+        await self.untilRecords(3)
         self.assertEqual([each.status for each in self.records], [404, 400, 503])
         self.assertEqual(
             [each.error for each in self.records],

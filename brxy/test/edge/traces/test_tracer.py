@@ -79,7 +79,7 @@ class TracerTests(SynchronousTestCase):
             self.assertIn(b"\r\ntracestate: a=1,b=2\r\n", tracer.lines(found))
             assert found.parent is not None
             self.assertEqual(found.parent.span_id.decode(), SPAN)
-            tracer(found)
+            tracer([found])
             self.assertEqual(self.recorded, [found] if flags == "01" else [])
 
     def test_invalidParent(self) -> None:
@@ -110,7 +110,7 @@ class TracerTests(SynchronousTestCase):
         made = [record() for _ in range(4000)]
         sampled = [each for each in made if self.sent(tracer, each)[2] == "01"]
         for each in made:
-            tracer(each)
+            tracer([each])
         self.assertEqual(self.recorded, sampled)
         self.assertApproximates(len(sampled) / 4000, 0.25, 0.06)
 
@@ -145,7 +145,7 @@ class TracerTests(SynchronousTestCase):
         ):
             tracer, found = self.tracer(), record(**others)
             ids = found.head and self.sent(tracer, found)
-            tracer(found)
+            tracer([found])
             self.assertEqual(self.recorded, [found], others)
             if ids:
                 self.assertEqual(found.trace_id, ids[0])
@@ -166,7 +166,7 @@ class TracerTests(SynchronousTestCase):
             {"head": None, "status": 400, "error": "malformed request line"},
         ):
             tracer, found = self.tracer(), record(**others)
-            tracer(found)
+            tracer([found])
             self.assertEqual(self.recorded, [], others)
             # The access log has its ids.
             self.assertEqual((len(found.trace_id), len(found.span_id)), (32, 16))

@@ -31,7 +31,7 @@ class _Exchanges:
 
     def __init__(self, clock: Clock) -> None:
         self.holds = Holds(clock.seconds, lambda route: True)
-        self.records = Records(clock.seconds, lambda route: True)
+        self.records = Records(clock, lambda route: True)
         self.done = _NOTHING
 
     def snapshot(self) -> DispatchSnapshot:
