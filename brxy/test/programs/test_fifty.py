@@ -165,7 +165,7 @@ class FiftyAppsTests(ProgramTests):
         """
         Under load, with an open WebSocket to each app, one app is edited, one removed, one
         broken and one added.  No request fails, no WebSocket is closed, only the edited app
-        rolls, and the broken one serves with what it had.
+        rolls, and the broken one serves with what it had, which C{brxy status} says.
         """
         files = self._write()
         edge = self.edge("--config", "brxy.toml", "--state-dir", "state")
@@ -179,6 +179,7 @@ class FiftyAppsTests(ProgramTests):
         self._edit(files)
         fault = f"apps/{_BROKEN}.toml:6: comand is not known; did you mean command?"
         self.assertIn(fault, await self._asked("reload", status=1))
+        self.assertIn(fault, await self._asked("status"))
         await self._rolled(address, before[_EDITED])
         await load.goesOn()
         await load.stop()
