@@ -167,6 +167,7 @@ ELSEWHERE = {
     ("tutorial.rst", "-m venv venv"): _INSTALL,
     ("traces.rst", "python3 examples/collector.py"): _TRACES,
     ("traces.rst", "86ddf5c9"): _TRACES,
+    ("traces.rst", "export OTEL_TRACES_SAMPLER"): _TRACES,
     ("tutorial.rst", "from flask import"): "is run by test_tutorialApp",
     ("tutorial.rst", "$ curl localhost:8080"): _OUTPUT,
     ("tutorial.rst", "Process 23659 took"): _OUTPUT,
