@@ -127,7 +127,8 @@ def upgraded() -> list[object]:
     before = mainPID()
     with ThreadPoolExecutor(10) as clients:
         answers = clients.map(ask, range(400))
-        subprocess.run(["/opt/brxy/bin/brxy", "upgrade", "--socket", "/var/lib/brxy-edge"])
+        command = ["/opt/brxy/bin/brxy", "upgrade", "--socket", "/var/lib/brxy-edge"]
+        subprocess.run(command, capture_output=True)
         kinds = Counter("ok" if answer.isdigit() else answer for answer in answers)
     # Until systemd has noticed.
     until = time.monotonic() + 20
