@@ -22,6 +22,7 @@ from brxy.edge.config.files.loading import loadFiles
 from brxy.edge.config.files.reader import readConfiguration
 from brxy.errors import SpawnFailed, UsageError
 from brxy.program.apart import runApart
+from brxy.reactor.endpoints import HANDED_ON
 from brxy.reactor.slices import inSlices
 
 __all__ = ["Apart", "main"]
@@ -80,6 +81,8 @@ def main() -> None:
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     path, given = pickle.load(sys.stdin.buffer)
+    # The edge has the sockets that systemd passed; this process does not.
+    os.environ.setdefault(HANDED_ON, "")
     # Spawners of others may need more of a reactor than a clock.  It does not run.
     from twisted.internet import reactor
 
