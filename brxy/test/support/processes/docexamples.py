@@ -79,6 +79,9 @@ _INSTALL = "installs from a registry; brxy.test.house.test_packaging installs of
 _LOGS = "shows what is written; brxy.test.programs.test_accesslog writes the same"
 _OUTPUT = "shows what is printed"
 _DRAWING = "is a drawing"
+_UPGRADE = "is tried in brxy.test.programs.test_upgrade"
+_DASHBOARD = "is tried in brxy.test.programs.test_dashboard"
+_TUTORIAL = "is tried in brxy.test.programs.test_tutorial"
 _WATCH = "is tried in brxy.test.programs.test_watching"
 _SHORTENED = "is shortened; brxy.test.programs.test_edge sends the signals"
 _SYSTEMD = "needs systemd; brxy.test.programs.test_systemd runs the units"
@@ -99,6 +102,7 @@ ELSEWHERE = {
     ("admin.rst", "--admin tls:9900"): _ADMIN,
     ("admin.rst", "/v1/routes/default |"): _ADMIN,
     ("admin.rst", "/v1/timeline |"): _ADMIN,
+    ("admin.rst", "/v1/series?since="): _ADMIN,
     ("admin.rst", "/v1/events?host=default"): _ADMIN,
     ("admin.rst", '{"min": 9}'): _ADMIN,
     ("apps.rst", "ready-log="): "are keys, of a line in tried-apps",
@@ -107,6 +111,13 @@ ELSEWHERE = {
     ("brxy.rst", "edge f644832d: ready"): _BRXY,
     ("brxy.rst", "brxy: no edge at"): _BRXY,
     ("brxy.rst", "$ brxy routes"): _BRXY,
+    ("brxy.rst", "$ brxy config --diff"): _BRXY,
+    ("brxy.rst", "$ brxy upgrade"): _UPGRADE,
+    ("dashboard.rst", "$ brxy dashboard"): _DASHBOARD,
+    ("dashboard.rst", "ssh -L 9901"): _SSH,
+    ("operations.rst", "process 35412, brxy 0.1.0, has taken over"): _UPGRADE,
+    ("operations.rst", "brxy: brxy.toml can't be used"): _UPGRADE,
+    ("operations.rst", "upgrading: the next edge"): _UPGRADE,
     ("brxy.rst", "$ brxy instances"): _BRXY,
     ("brxy.rst", "$ brxy events"): _BRXY,
     ("brxy.rst", "$ brxy logs"): _BRXY,
@@ -117,10 +128,10 @@ ELSEWHERE = {
     ("brxy.rst", "$ brxy stop"): _BRXY,
     ("brxy.rst", "$ brxy drain"): _BRXY,
     ("brxy.rst", "$ brxy reload"): _BRXY,
-    ("brxy.rst", "edge f644832d   ready"): _BRXY,
+    ("brxy.rst", "edge 7399fec8   ready"): _BRXY,
     ("concepts.rst", "client ──▶ edge"): _DRAWING,
     ("config.rst", "--config /etc/brxy"): "brxy.test.programs.test_config starts such edges",
-    ("config.rst", 'include = "apps/*.toml"'): _CONFIG,
+    ("config.rst", '[edge]\ninclude = "apps/*.toml"'): _CONFIG,
     ("config.rst", 'prot = ["8080"]'): _CONFIG,
     ("config.rst", "did you mean port?"): _CONFIG,
     ("config.rst", "watch = true"): _WATCH,
@@ -177,8 +188,12 @@ ELSEWHERE = {
     ("tutorial.rst", "kill -USR2"): _SHORTENED,
     ("tutorial.rst", "kill -9 $(cat"): "brxy.test.programs.test_scaling kills edges",
     ("tutorial.rst", "pkill"): "brxy.test.programs.test_node kills nodes",
-    ("tutorial.rst", "$ curl shop.localhost"): _OUTPUT,
-    ("tutorial.rst", "files.localhost"): "brxy.test.programs.test_tutorial runs the file",
+    ("tutorial.rst", "Hello from process 23801"): _OUTPUT,
+    ("tutorial.rst", '[route."files.localhost".spawn]'): _TUTORIAL,
+    ("tutorial.rst", "brxy check brxy.toml"): _TUTORIAL,
+    ("tutorial.rst", "brxy routes --socket"): _TUTORIAL,
+    ("tutorial.rst", "brxy reload --socket"): _TUTORIAL,
+    ("tutorial.rst", "brxy dashboard --socket"): _DASHBOARD,
     ("tutorial.rst", "$ redis-cli"): "brxy.test.programs.test_redis talks to Redis",
     ("tutorial.rst", "$ curl --cacert"): _OUTPUT,
     ("writing-spawners.rst", "pip install"): "brxy.test.house.test_packaging installs it",
