@@ -3,11 +3,14 @@ Prints the spans that an edge exports: to look at traces without anything else. 
 a look, take a real collector of OpenTelemetry.
 """
 
+from __future__ import annotations
+
 import json
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 
-def described(span):
+def described(span: dict[str, Any]) -> str:
     values = {each["key"]: next(iter(each["value"].values())) for each in span["attributes"]}
     names = ("http.request.method", "url.path", "http.response.status_code", "brxy.start")
     ids = f"{span['traceId']} {span.get('parentSpanId', '-'):>16} {span['spanId']}"
@@ -19,7 +22,7 @@ def described(span):
 class Collector(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         found = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         for resource in found["resourceSpans"]:
             for scope in resource["scopeSpans"]:
@@ -30,7 +33,7 @@ class Collector(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"{}")
 
-    def log_message(self, *args):
+    def log_message(self, *args: Any) -> None:
         pass
 
 
