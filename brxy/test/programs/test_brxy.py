@@ -169,7 +169,7 @@ class AskingTests(EdgeTests):
         self.assertEqual((await self.asJSON("status"))["pid"], edge.pid)
         shown = await self.asked("routes", "*.example.com")
         self.assertRegex(shown, r"\AROUTE +STATE .*\nshop\.example\.com +ready .* 1 ready\n\Z")
-        self.assertEqual(await self.asked("routes", "--names"), "default\nshop.example.com\n")
+        self.assertEqual(await self.asked("routes", "--names"), "shop.example.com\n")
         [route] = await self.asJSON("routes", "shop.example.com")
         self.assertEqual(route["state"], "ready")
         [instance] = await self.asJSON("instances")
