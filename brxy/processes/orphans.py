@@ -48,6 +48,7 @@ class Orphans:
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         # The reactor handles SIGCHLD from its start on.
         self._reactor.callWhenRunning(self._watch)
+        self._reactor.addSystemEventTrigger("after", "shutdown", _blockChildren)
 
     def _watch(self) -> None:
         previous: Any = signal.getsignal(signal.SIGCHLD)
@@ -82,6 +83,14 @@ class Orphans:
             again = True
         if again:
             self._soon()
+
+
+def _blockChildren() -> None:
+    """
+    Let the end of a child be no signal any more.  The reactor is about to remove its handler, and
+    Python complains of a signal that it has received for a handler which is gone.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
 
 
 def _anyEnded() -> bool:

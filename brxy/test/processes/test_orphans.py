@@ -58,6 +58,19 @@ react(lambda _: Deferred.fromCoroutine(main()))
 
 _EXPECTED = "[5, 5, 5, 5, 5, 5] 9 True\n7 8 []\n"
 
+# What is left of the signal when the reactor has removed its handler.
+_STOPPED = """
+import signal
+from twisted.internet import reactor
+from brxy.processes.orphans import Orphans
+
+Orphans(reactor).adopt()
+reactor.callWhenRunning(reactor.stop)
+reactor.run()
+print(signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL)
+print(signal.SIGCHLD in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+
 # What comes to process 1 from outside: the parent of the orphan enters its namespace.
 _ENTER = "nsenter --target {pid} --pid --mount setsid sh -c 'setsid sh -c \"sleep 0.2\" & exit 0'"
 
@@ -74,6 +87,15 @@ class OrphanTests(ProgramTests):
         program = self.start(sys.executable, "-c", _ADOPTING)
         self.assertEqual(await self.ended(program), 0, program.err)
         self.assertEqual(program.out, _EXPECTED)
+
+    async def test_stopped(self) -> None:
+        """
+        A child that ends while the reactor's handler is removed is no signal any more: Python
+        would write a traceback.
+        """
+        program = self.start(sys.executable, "-c", _STOPPED)
+        self.assertEqual(await self.ended(program), 0, program.err)
+        self.assertEqual(program.out, "True\nTrue\n")
 
     async def test_process1(self) -> None:
         """

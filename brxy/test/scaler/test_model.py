@@ -4,6 +4,7 @@ Random histories of L{brxy.scaler.scaler}, and what must hold in all of them.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -591,28 +592,37 @@ class ModelTests(SynchronousTestCase):
     L{brxy.scaler.scaler.Scaler} in random histories.
     """
 
+    def perform(self, machine: type[RuleBasedStateMachine]) -> None:
+        """
+        Perform histories, and show all that is wrong: trial shows none of a group of exceptions.
+        """
+        try:
+            run_state_machine_as_test(machine, settings=SETTINGS)
+        except ExceptionGroup as group:
+            self.fail("".join(traceback.format_exception(group)))
+
     def test_model(self) -> None:
         """
         Whatever happens in whatever order, the limits are kept, the demand is
         met, there is one newest, and everything comes to an end.
         """
-        run_state_machine_as_test(ScalerMachine, settings=SETTINGS)
+        self.perform(ScalerMachine)
 
     def test_learning(self) -> None:
         """
         That is so as well with capacities that change at any time.  No more is ordered than
         what is known calls for, and what a full instance leaves is ordered at once.
         """
-        run_state_machine_as_test(LearningMachine, settings=SETTINGS)
+        self.perform(LearningMachine)
 
     def test_waking(self) -> None:
         """
         Routes have the minimum of instances that they must have, within the limits.
         """
-        run_state_machine_as_test(WakingMachine, settings=SETTINGS)
+        self.perform(WakingMachine)
 
     def test_reload(self) -> None:
         """
         That is so as well while the settings change.  What no rule is for any more leaves.
         """
-        run_state_machine_as_test(ReloadMachine, settings=SETTINGS)
+        self.perform(ReloadMachine)
