@@ -91,6 +91,8 @@ class Rolls:
         oldest = roll.oldest()
         decisions: list[Decision] = []
         if oldest is not None and oldest is not newer:
+            # The newer one may take fewer exchanges.
+            self._orders.recount(newer.route)
             decisions += self._lifecycle.retire(oldest)
         return decisions + self.advanceOne(newer.route, now)
 

@@ -527,6 +527,21 @@ class NodeTests(SynchronousTestCase):
         edge.perform(edge.scaler.full(instance, False, edge.now))
         self.assertEqual((edge.settled, instance.capacity), ([], 1))
 
+    def test_rolled(self) -> None:
+        """
+        If a roll replaces one that may take any number by one that takes fewer than wait, more
+        are ordered.
+        """
+        edge = FakeEdge([LEARNS])
+        edge.hold(1)
+        [route] = {each.route for each in edge.spawned}
+        edge.perform(edge.scaler.roll(route, edge.now))
+        [_, newer] = edge.spawned
+        edge.hold(1)
+        edge.dial(newer.ticket)
+        edge.ready(newer)
+        self.assertEqual(len(edge.spawned), 3)
+
 
 class RestartTests(SynchronousTestCase):
     """
