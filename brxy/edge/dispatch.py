@@ -152,6 +152,7 @@ class Dispatch(Matching):
         @param take: called with each.
         """
         self.leaving = self.handed_over = True
+        # In place of a check for each request.
         self.wait = self.requeue = take  # type: ignore[method-assign,assignment]
         for route in self._broker.snapshot().held:
             for exchange in self._broker.takeAll(route):

@@ -89,7 +89,7 @@ def jsonLines(records: Sequence[Record], epoch: float) -> str:
     lines, since, until, begin = [], 0.0, 0.0, ""
     paths = _escapedAll([b"" if each.head is None else each.head.target for each in records])
     numbers = _escapedAll([each.request_id for each in records])
-    for record, path, number in zip(records, paths, numbers):  # noqa: B905
+    for record, path, number in zip(records, paths, numbers, strict=True):
         arrived, head, instance = record.arrived, record.head, record.instance
         if not since <= arrived < until:
             milliseconds = int((arrived + epoch) * 1000)

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from brxy.edge.exchanges.ends import Dispatcher, HTTPClientEnd
 from brxy.edge.exchanges.handled import RecordedHandledHTTP
 from brxy.edge.exchanges.table import OVER, Input
 from brxy.errors import BadResponse
 from brxy.http.body import framingFor
 from brxy.http.coding import Gzip, offered, zipped
-from brxy.http.messages import RequestHead, ResponseHead
+from brxy.http.messages import ResponseHead
 
 __all__ = ["MOST", "GzipHTTP"]
 
@@ -32,20 +31,9 @@ class GzipHTTP(RecordedHandledHTTP):
     # The head of the final response as the client gets it.
     _shown: ResponseHead | None = None
 
-    def __init__(
-        self,
-        client: HTTPClientEnd,
-        dispatcher: Dispatcher,
-        route: str,
-        head: RequestHead,
-        request_id: bytes,
-    ) -> None:
-        super().__init__(client, dispatcher, route, head, request_id)
-        # The app may get another one.
-        self._asked = head
-
     def _readBody(self, response: ResponseHead, data: bytes) -> None:
-        head, is_coded = offered(self._asked, response, GzipHTTP.count < MOST)
+        assert self.asked is not None, "a request that is not handled"
+        head, is_coded = offered(self.asked, response, GzipHTTP.count < MOST)
         self._shown = self._handling.response(head)
         if not is_coded:
             super()._readBody(response, data)

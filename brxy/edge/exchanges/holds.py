@@ -33,7 +33,8 @@ class Holds:
         self._held: dict[Exchange, tuple[float, bool]] = {}
         self._counts: dict[str, int] = {}
         self._most = 0
-        self._mostOf: dict[str, int] = {}
+        # Only while it is read: otherwise the routes would add up.
+        self._mostOf: dict[str, int] | None = None
         self.queued = self.cold = 0
         self.observer: Callable[[float], None] | None = None
 
@@ -46,7 +47,8 @@ class Holds:
             self._most = max(self._most, len(self._held))
             route = exchange.route
             count = self._counts[route] = self._counts.get(route, 0) + 1
-            self._mostOf[route] = max(self._mostOf.get(route, 0), count)
+            if self._mostOf is not None:
+                self._mostOf[route] = max(self._mostOf.get(route, 0), count)
 
     def serve(self, exchange: Exchange) -> None:
         """
@@ -78,9 +80,10 @@ class Holds:
 
     def takeMost(self) -> tuple[int, dict[str, int]]:
         """
-        @return: the most that were held at once since the last call, in all and of each route.
+        @return: the most that were held at once since the last call, in all and of each route;
+            the first call knows only how many there are now of each route.
         """
-        found = self._most, self._mostOf
+        found = self._most, self._counts.copy() if self._mostOf is None else self._mostOf
         self._most, self._mostOf = len(self._held), dict(self._counts)
         return found
 

@@ -427,6 +427,16 @@ class DispatchTests(_DispatchBase):
         self.assertEqual(self.events, [ExchangeLost("r", "gone")])
         self.assertEqual(found.total_rejected, {TOO_MANY_HELD.text: 1, HELD_TOO_LONG.text: 3})
 
+    def test_heldUnread(self) -> None:
+        """
+        As long as nothing reads how many were held of each route, only those that are held now
+        are known.
+        """
+        self.wait("a")
+        self.wait("b")
+        self.dispatch.free(self.slot)
+        self.assertEqual(self.dispatch.holds.takeMost(), (2, {"r": 1}))
+
     def test_holds(self) -> None:
         """
         Those that are served after a hold are counted, by whether an instance was ready when
@@ -434,6 +444,7 @@ class DispatchTests(_DispatchBase):
         """
         holds: list[float] = []
         self.dispatch.holds.observer = holds.append
+        self.assertEqual(self.dispatch.holds.takeMost(), (0, {}))
         for self.is_ready, name in ((False, "a"), (True, "b")):
             self.wait(name)
             self.reactor.advance(1.0)

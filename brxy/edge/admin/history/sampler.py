@@ -135,7 +135,9 @@ class Sampler:
         """
         Begin.
         """
-        self._sources.exchanges.holds.observer = self._hold.add
+        holds = self._sources.exchanges.holds
+        holds.observer = self._hold.add
+        holds.takeMost()
         self._before = _Totals.of(self._sources.exchanges.snapshot())
         self._last = self._clock.seconds()
         self._next()
