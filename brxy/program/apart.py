@@ -5,14 +5,20 @@ Runs a part of a program in a process of its own.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from contextlib import suppress
 from selectors import EVENT_READ, DefaultSelector
+from time import monotonic
 
 from brxy.errors import SpawnFailed
 from brxy.processes.launch import Launch, Launched
 from brxy.processes.marks import MARKS
 
-__all__ = ["runApart"]
+__all__ = ["LIMIT", "runApart"]
+
+#: Seconds after which the process is killed.
+LIMIT = 120.0
 
 # It imports what this process would.
 _CODE = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
@@ -33,10 +39,15 @@ def runApart(module: str, request: bytes) -> bytes:
     @raise SpawnFailed: it could not be started, or has failed.
     """
     launched = _start(module, request)
-    data, errors = _readBoth(launched.stdout, launched.stderr)
+    data, errors, ended = _readBoth(launched.stdout, launched.stderr, monotonic() + LIMIT)
+    if not ended:
+        with suppress(ProcessLookupError):
+            os.killpg(launched.pid, signal.SIGKILL)
     _, status = os.waitpid(launched.pid, 0)
     MARKS.reaped(launched.pid)
     os.close(launched.pidfd)
+    if not ended:
+        raise SpawnFailed(f"a process has not ended within {LIMIT:g} s")
     if status:
         code = os.waitstatus_to_exitcode(status)
         said = errors.decode(errors="replace").strip()[-_SHOWN:]
@@ -60,19 +71,22 @@ def _start(module: str, request: bytes) -> Launched:
     return launch.perform()
 
 
-def _readBoth(*descriptors: int) -> list[bytes]:
+def _readBoth(stdout: int, stderr: int, until: float) -> tuple[bytes, bytes, bool]:
     """
-    @return: what is written to each of these pipes, until all are closed.
+    @return: what is written to each of these pipes, and whether both were closed in time.
     """
-    found: dict[int, list[bytes]] = {each: [] for each in descriptors}
+    found: dict[int, list[bytes]] = {stdout: [], stderr: []}
     with DefaultSelector() as selector:
-        for each in descriptors:
+        for each in found:
             selector.register(each, EVENT_READ)
-        while selector.get_map():
-            for key, _ in selector.select():
+        while selector.get_map() and (left := until - monotonic()) > 0:
+            for key, _ in selector.select(left):
                 data = os.read(key.fd, _READ)
                 found[key.fd].append(data)
                 if not data:
                     selector.unregister(key.fd)
                     os.close(key.fd)
-    return [b"".join(each) for each in found.values()]
+        late = [key.fd for key in selector.get_map().values()]
+    for each in late:
+        os.close(each)
+    return b"".join(found[stdout]), b"".join(found[stderr]), not late
